@@ -1,0 +1,311 @@
+package client_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/keysake/keysake/client"
+	"github.com/keysake/keysake/plaintext"
+	"github.com/keysake/keysake/wire"
+)
+
+// hidden stands for a secret value, and shownKey for an API key; neither is a credential of anybody.
+const (
+	hidden   = "correct-horse-battery-staple"
+	shownKey = "test-key-of-nobody"
+)
+
+// at starts a server that answers with h, and returns a client for it.
+func at(t *testing.T, h http.HandlerFunc) *client.Client {
+	t.Helper()
+	srv := httptest.NewServer(h)
+	t.Cleanup(srv.Close)
+	c, err := client.New(srv.URL, plaintext.FromString(shownKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestEachMethodIsItsOperation(t *testing.T) {
+	const id = "2489e9ad-2ee2-4e00-8ec9-32d5f69181c0"
+	value, provider, name, scopes := plaintext.FromString(hidden), "openai", "ci", []string{"secrets:read"}
+	until := wire.Timestamp{Time: time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC)}
+	for _, op := range []struct {
+		call func(context.Context, *client.Client) error
+		want string // method, path and body
+	}{
+		{func(ctx context.Context, c *client.Client) error { return second(c.Health(ctx)) }, "GET /api/v1/health"},
+		{func(ctx context.Context, c *client.Client) error { return second(c.WhoAmI(ctx)) }, "GET /api/v1/user"},
+		{func(ctx context.Context, c *client.Client) error { return second(c.ListSecrets(ctx)) }, "GET /api/v1/user/secrets"},
+		{func(ctx context.Context, c *client.Client) error { return second(c.Presets(ctx)) }, "GET /api/v1/user/secrets/presets"},
+		{func(ctx context.Context, c *client.Client) error { return second(c.Secret(ctx, id)) }, "GET /api/v1/user/secrets/" + id},
+		{func(ctx context.Context, c *client.Client) error { return c.DeleteSecret(ctx, id) }, "DELETE /api/v1/user/secrets/" + id},
+		{
+			func(ctx context.Context, c *client.Client) error {
+				return second(c.CreateSecret(ctx, wire.CreateSecret{Name: "A", Value: value}))
+			},
+			`POST /api/v1/user/secrets {"name":"A","value":"` + hidden + `"}`,
+		},
+		{
+			func(ctx context.Context, c *client.Client) error {
+				return second(c.CreateSecret(ctx, wire.CreateSecret{Name: "A", Value: value, Provider: &provider}))
+			},
+			`POST /api/v1/user/secrets {"name":"A","value":"` + hidden + `","provider":"openai"}`,
+		},
+		{
+			func(ctx context.Context, c *client.Client) error {
+				return second(c.CreateFromPreset(ctx, wire.CreateFromPreset{Provider: provider, Value: value}))
+			},
+			`POST /api/v1/user/secrets/preset {"provider":"openai","value":"` + hidden + `"}`,
+		},
+		{
+			func(ctx context.Context, c *client.Client) error {
+				return second(c.UpdateSecret(ctx, id, wire.UpdateSecret{Value: value}))
+			},
+			"PUT /api/v1/user/secrets/" + id + ` {"value":"` + hidden + `"}`,
+		},
+		{func(ctx context.Context, c *client.Client) error { return second(c.APIKeys(ctx)) }, "GET /api/v1/user/api-keys"},
+		{func(ctx context.Context, c *client.Client) error { return c.RevokeAPIKey(ctx, id) }, "DELETE /api/v1/user/api-keys/" + id},
+		{func(ctx context.Context, c *client.Client) error { return c.RevokeSelf(ctx) }, "DELETE /api/v1/user/api-keys/self"},
+		{
+			func(ctx context.Context, c *client.Client) error {
+				return second(c.CreateAPIKey(ctx, wire.CreateAPIKey{Name: &name, AllowedScopes: &scopes, ExpiresAt: &until}))
+			},
+			`POST /api/v1/user/api-keys {"name":"ci","allow_self_revoke":null,"allowed_scopes":["secrets:read"],"expires_at":"2027-01-02T03:04:05Z"}`,
+		},
+		{
+			func(ctx context.Context, c *client.Client) error {
+				return second(c.CreateAPIKeyFor(ctx, id, wire.CreateAPIKey{}))
+			},
+			"POST /api/v1/admin/users/" + id + `/api-keys {"name":null,"allow_self_revoke":null,"allowed_scopes":null,"expires_at":null}`,
+		},
+		{func(ctx context.Context, c *client.Client) error { return second(c.Users(ctx)) }, "GET /api/v1/admin/users"},
+		{func(ctx context.Context, c *client.Client) error { return c.DeleteUser(ctx, id) }, "DELETE /api/v1/admin/users/" + id},
+		{
+			func(ctx context.Context, c *client.Client) error {
+				return second(c.CreateUser(ctx, wire.CreateUser{Username: "mia"}))
+			},
+			`POST /api/v1/admin/users {"username":"mia","email_address":null}`,
+		},
+	} {
+		var got string
+		c := at(t, func(w http.ResponseWriter, r *http.Request) {
+			b, _ := io.ReadAll(r.Body)
+			got = strings.TrimSpace(fmt.Sprintf("%s %s %s", r.Method, r.URL.Path, b))
+			if r.Header.Get("Authorization") != "Bearer "+shownKey {
+				t.Errorf("%s carries no bearer token", got)
+			}
+			if r.Header.Get("User-Agent") != "keysake/"+client.Version() {
+				t.Errorf("%s carries the User-Agent %q", got, r.Header.Get("User-Agent"))
+			}
+			if (r.Header.Get("Content-Type") == "application/json") != (len(b) > 0) {
+				t.Errorf("%s has Content-Type %q", got, r.Header.Get("Content-Type"))
+			}
+			_, _ = io.WriteString(w, "{}")
+		})
+		if err := op.call(t.Context(), c); err != nil {
+			t.Errorf("%s: %v", op.want, err)
+		}
+		if diff := cmp.Diff(op.want, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+// second drops what a method answers.
+func second[T any](_ T, err error) error { return err }
+
+func TestAKeyNeverTravelsInTheClear(t *testing.T) {
+	for _, address := range []string{"http://keysake.example.org", "http://192.0.2.1:8420", "http://localhost.example.org", "http://[2001:db8::1]"} {
+		if _, err := client.New(address, plaintext.FromString(shownKey)); err == nil || !strings.Contains(err.Error(), "https") {
+			t.Errorf("%s was not refused with advice: %v", address, err)
+		}
+	}
+	for _, address := range []string{"http://localhost:8420", "http://127.0.0.1", "http://127.9.9.9/", "http://[::1]:1", "https://keysake.example.org/below"} {
+		if _, err := client.New(address, plaintext.FromString(shownKey)); err != nil {
+			t.Errorf("%s was refused: %v", address, err)
+		}
+	}
+}
+
+func TestAnAddressThatIsNoServersIsRefusedWithoutRepeatingIt(t *testing.T) {
+	for _, address := range []string{
+		"", "keysake.example.org", "ftp://localhost", "https://", "https://me:" + hidden + "@localhost", "https://me:" + hidden + "@[",
+		"https://localhost?a=" + hidden, "https://localhost/#a", "https://localhost/api/v1", "https://localhost/api/v1/",
+	} {
+		_, err := client.New(address, plaintext.Value{})
+		if err == nil {
+			t.Errorf("%q was taken", address)
+			continue
+		}
+		assertHidden(t, err)
+	}
+}
+
+func TestAKeyThatIsNoHeaderIsRefusedWithoutRepeatingIt(t *testing.T) {
+	for _, key := range []string{hidden + "\n", hidden + " x", hidden + "é", "\x00" + hidden} {
+		_, err := client.New("https://localhost", plaintext.FromString(key))
+		if err == nil {
+			t.Errorf("%q was taken", key)
+			continue
+		}
+		assertHidden(t, err)
+	}
+}
+
+func TestARedirectIsAnErrorAndTheKeyStaysHere(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") }))
+	defer elsewhere.Close()
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		c := at(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, status) })
+		_, err := c.WhoAmI(t.Context())
+		refused, ok := errors.AsType[*client.Error](err)
+		if !ok || refused.Status != status || !strings.Contains(err.Error(), elsewhere.URL) {
+			t.Errorf("a %d is not an error that names the other address: %v", status, err)
+		}
+	}
+}
+
+func TestARefusalHasAllThatTheServerSaid(t *testing.T) {
+	c := at(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Request-Id", "r-1")
+		w.Header().Set("Retry-After", "7")
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		_, _ = io.WriteString(w, `{"code":422,"detail":"Validation error","type":"validation_error","errors":[
+			{"loc":["body","value"],"msg":"Value must not be empty","type":"string_too_short"},
+			{"loc":["body","allowed_scopes",0],"msg":"No such scope","type":"enum"}]}`)
+	})
+	_, err := c.Presets(t.Context())
+	got, ok := errors.AsType[*client.Error](err)
+	if !ok {
+		t.Fatalf("%T is not an *Error", err)
+	}
+	want := &client.Error{
+		Status: 422, Type: "validation_error", Detail: "Validation error", RequestID: "r-1", RetryAfter: 7 * time.Second,
+		Fields: []wire.FieldError{
+			{Loc: []any{"body", "value"}, Msg: "Value must not be empty", Type: wire.TypeTooShort},
+			{Loc: []any{"body", "allowed_scopes", float64(0)}, Msg: "No such scope", Type: wire.TypeEnum},
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	const text = "Validation error: body.value: Value must not be empty; body.allowed_scopes.0: No such scope (HTTP 422)"
+	if err.Error() != text {
+		t.Errorf("the error reads %q", err)
+	}
+}
+
+func TestAnAnswerThatIsNotKeysakesIsNotQuoted(t *testing.T) {
+	for _, status := range []int{200, 502} {
+		for _, body := range []string{"<html>" + hidden, `{"detail":"` + hidden + `"`, `["` + hidden + `"]`, `{"name":"` + hidden + `","created_at":"` + hidden + `"}`} {
+			c := at(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(status)
+				_, _ = io.WriteString(w, body)
+			})
+			_, err := c.CreateAPIKey(t.Context(), wire.CreateAPIKey{})
+			if err == nil {
+				t.Errorf("%d with %.7s… passed for an answer", status, body)
+				continue
+			}
+			assertHidden(t, err)
+		}
+	}
+}
+
+func TestAnAnswerWithoutEndIsGivenUp(t *testing.T) {
+	c := at(t, func(w http.ResponseWriter, r *http.Request) {
+		for r.Context().Err() == nil {
+			if _, err := w.Write(make([]byte, 1<<20)); err != nil {
+				return
+			}
+		}
+	})
+	if _, err := c.ListSecrets(t.Context()); err == nil || !strings.Contains(err.Error(), "more than") {
+		t.Errorf("an endless answer: %v", err)
+	}
+}
+
+func TestAValueThatJSONWouldChangeIsNotSent(t *testing.T) {
+	c := at(t, func(http.ResponseWriter, *http.Request) { t.Error("it was sent") })
+	_, err := c.CreateSecret(t.Context(), wire.CreateSecret{Name: "A", Value: plaintext.FromString(hidden + "\xff")})
+	if !errors.Is(err, client.ErrNotUTF8) {
+		t.Errorf("got %v", err)
+	}
+	assertHidden(t, err)
+}
+
+func TestAValueArrivesUnchanged(t *testing.T) {
+	value := "<&>\u2028\"\\\x01é€😀\r\n"
+	c := at(t, func(w http.ResponseWriter, r *http.Request) {
+		var in struct{ Value string }
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil || in.Value != value {
+			t.Errorf("%q arrived as %q (%v)", value, in.Value, err)
+		}
+		_, _ = io.WriteString(w, "{}")
+	})
+	if _, err := c.UpdateSecret(t.Context(), "1", wire.UpdateSecret{Value: plaintext.FromString(value)}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWhatIsNoIDReachesNoOtherPath(t *testing.T) {
+	c := at(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s was asked", r.URL) })
+	for _, id := range []string{"", ".", "..", "self"} {
+		if err := c.RevokeAPIKey(t.Context(), id); err == nil {
+			t.Errorf("%q was taken for an id", id)
+		}
+	}
+	c = at(t, func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.EscapedPath() != "/api/v1/user/secrets/..%2Fapi-keys%2Fself%3Fa" {
+			t.Errorf("%s was asked", r.URL.EscapedPath())
+		}
+	})
+	if err := c.DeleteSecret(t.Context(), "../api-keys/self?a"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWithoutAKeyNoneIsSent(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, sent := r.Header["Authorization"]; sent {
+			t.Error("an empty credential was sent")
+		}
+		_, _ = io.WriteString(w, `{"status":"ok"}`)
+	}))
+	defer srv.Close()
+	c, err := client.New(srv.URL+"/", plaintext.Value{}, client.WithUserAgent("other/2"), client.WithTransport(srv.Client().Transport))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h, err := c.Health(t.Context()); err != nil || h.Status != "ok" {
+		t.Errorf("got %v, %v", h, err)
+	}
+}
+
+func TestAClientPrintsNoKey(t *testing.T) {
+	c := at(t, func(http.ResponseWriter, *http.Request) {})
+	for _, verb := range []string{"%v", "%+v", "%#v"} {
+		if printed := fmt.Sprintf(verb, *c); strings.Contains(printed, shownKey) {
+			t.Errorf("%s shows the key", verb)
+		}
+	}
+}
+
+func assertHidden(t *testing.T, err error) {
+	t.Helper()
+	if strings.Contains(err.Error(), hidden) {
+		t.Errorf("the error repeats what it should hide: %v", err)
+	}
+}

@@ -1,0 +1,130 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+
+	"github.com/keysake/keysake/client"
+	"github.com/keysake/keysake/plaintext"
+	"github.com/keysake/keysake/wire"
+)
+
+// exampleServer answers as a server with one user and one secret would.
+func exampleServer() *httptest.Server {
+	const secret = `{"id":"2489e9ad-2ee2-4e00-8ec9-32d5f69181c0","name":"OPENAI_API_KEY","provider":"openai","masked_value":"sk-pro••••789",
+		"created_at":"2026-04-15T12:00:00Z","updated_at":"2026-04-15T12:00:00Z"}`
+	answers := map[string]string{
+		"GET /api/v1/health":               `{"status":"ok"}`,
+		"GET /api/v1/user":                 `{"id":"6f1c…","username":"mia","limits":{"secrets":{"used":1,"max":200}}}`,
+		"GET /api/v1/user/secrets":         `{"secrets":[` + secret + `],"total":1}`,
+		"GET /api/v1/user/secrets/presets": `{"presets":[{"provider":"openai","env_var_name":"OPENAI_API_KEY","configured":true}]}`,
+		"POST /api/v1/user/secrets/preset": secret,
+		"POST /api/v1/user/api-keys":       `{"key":"ksk_…","name":"ci","allowed_scopes":["secrets:read"]}`,
+		"GET /api/v1/user/api-keys":        `{"api_keys":[{"name":"ci","masked_key":"ksk_ab••••xyz","active":true}],"total":1}`,
+	}
+	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, found := answers[r.Method+" "+r.URL.Path]
+		if !found {
+			w.WriteHeader(http.StatusNotFound)
+			body = `{"code":404,"detail":"No such secret","type":"not_found_error"}`
+		}
+		_, _ = io.WriteString(w, body)
+	}))
+}
+
+func example() (c *client.Client, stop func()) {
+	srv := exampleServer()
+	c, err := client.New(srv.URL, plaintext.FromString("ksk_example"))
+	if err != nil {
+		panic(err)
+	}
+	return c, srv.Close
+}
+
+func ExampleNew() {
+	_, err := client.New("http://keysake.example.org", plaintext.FromString("ksk_example"))
+	fmt.Println(err)
+	// Output: client: http://keysake.example.org would carry the API key in the clear: use https
+}
+
+func ExampleClient_CreateFromPreset() {
+	c, stop := example()
+	defer stop()
+	secret, err := c.CreateFromPreset(context.Background(), wire.CreateFromPreset{
+		Provider: "openai",
+		Value:    plaintext.FromString("what the provider's page shows once"),
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(secret.Name, secret.MaskedValue)
+	// Output: OPENAI_API_KEY sk-pro••••789
+}
+
+func ExampleClient_ListSecrets() {
+	c, stop := example()
+	defer stop()
+	list, err := c.ListSecrets(context.Background())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, s := range list.Secrets {
+		fmt.Println(s.Name, s.MaskedValue, s.UpdatedAt.Format("2 January 2006"))
+	}
+	// Output: OPENAI_API_KEY sk-pro••••789 15 April 2026
+}
+
+func ExampleClient_Presets() {
+	c, stop := example()
+	defer stop()
+	list, err := c.Presets(context.Background())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, p := range list.Presets {
+		fmt.Println(p.Provider, "becomes", p.EnvVarName)
+	}
+	// Output: openai becomes OPENAI_API_KEY
+}
+
+func ExampleClient_WhoAmI() {
+	c, stop := example()
+	defer stop()
+	me, err := c.WhoAmI(context.Background())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%s has %d of %d secrets\n", me.Username, me.Limits.Secrets.Used, me.Limits.Secrets.Max)
+	// Output: mia has 1 of 200 secrets
+}
+
+func ExampleClient_CreateAPIKey() {
+	c, stop := example()
+	defer stop()
+	name, scopes := "ci", []string{"secrets:read"}
+	made, err := c.CreateAPIKey(context.Background(), wire.CreateAPIKey{Name: &name, AllowedScopes: &scopes})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(made.Name, "may", made.AllowedScopes, "and the key is shown this once:", made.Key != "")
+	// Output: ci may [secrets:read] and the key is shown this once: true
+}
+
+func ExampleError() {
+	c, stop := example()
+	defer stop()
+	_, err := c.Secret(context.Background(), "0198c8a6-6f43-7d0e-9d2c-5b1f0a3c7e11")
+	if refused, ok := errors.AsType[*client.Error](err); ok {
+		fmt.Println(refused.Status, refused.Type)
+	}
+	// Output: 404 not_found_error
+}

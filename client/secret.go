@@ -1,0 +1,90 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"unicode/utf8"
+
+	"github.com/keysake/keysake/plaintext"
+	"github.com/keysake/keysake/wire"
+)
+
+// ErrNotUTF8 says that a value cannot be put into JSON without changing it.
+var ErrNotUTF8 = errors.New("client: the value is not valid UTF-8")
+
+// opened is a value on its way into a request's body: the only type of this package that shows what it holds, and to encoding/json only.
+type opened struct{ plaintext.Value }
+
+// MarshalJSON writes the value itself, or fails with [ErrNotUTF8].
+func (v opened) MarshalJSON() ([]byte, error) {
+	b := v.Reveal()
+	if !utf8.Valid(b) {
+		return nil, ErrNotUTF8
+	}
+	return json.Marshal(string(b))
+}
+
+const secrets = "/user/secrets"
+
+// ListSecrets returns the caller's secrets, ordered by name. It needs the scope secrets:read.
+func (c *Client) ListSecrets(ctx context.Context) (wire.SecretList, error) {
+	return answer[wire.SecretList](ctx, c, http.MethodGet, secrets, nil)
+}
+
+// Presets returns the providers from which a secret can be created. It needs the scope secrets:read.
+func (c *Client) Presets(ctx context.Context) (wire.PresetList, error) {
+	return answer[wire.PresetList](ctx, c, http.MethodGet, secrets+"/presets", nil)
+}
+
+// CreateSecret creates a secret under a name of the caller's choice. It needs the scope secrets:write, and is refused with 409
+// where the name is taken.
+func (c *Client) CreateSecret(ctx context.Context, in wire.CreateSecret) (wire.Secret, error) {
+	body := struct {
+		Name     string  `json:"name"`
+		Value    opened  `json:"value"`
+		Provider *string `json:"provider,omitempty"`
+	}{in.Name, opened{in.Value}, in.Provider}
+	return answer[wire.Secret](ctx, c, http.MethodPost, secrets, body)
+}
+
+// CreateFromPreset creates a secret whose name follows from the provider. It needs the scope secrets:write, and is refused
+// with 409 where the name is taken.
+func (c *Client) CreateFromPreset(ctx context.Context, in wire.CreateFromPreset) (wire.Secret, error) {
+	body := struct {
+		Provider string `json:"provider"`
+		Value    opened `json:"value"`
+	}{in.Provider, opened{in.Value}}
+	return answer[wire.Secret](ctx, c, http.MethodPost, secrets+"/preset", body)
+}
+
+// Secret returns one secret. It needs the scope secrets:read, and is refused with 404 if the caller has none with this id.
+func (c *Client) Secret(ctx context.Context, id string) (wire.Secret, error) {
+	path, err := pathOf(secrets, id)
+	if err != nil {
+		return wire.Secret{}, err
+	}
+	return answer[wire.Secret](ctx, c, http.MethodGet, path, nil)
+}
+
+// UpdateSecret gives a secret its next value. It needs the scope secrets:write, and is refused with 404 if the caller has none with this id.
+func (c *Client) UpdateSecret(ctx context.Context, id string, in wire.UpdateSecret) (wire.Secret, error) {
+	path, err := pathOf(secrets, id)
+	if err != nil {
+		return wire.Secret{}, err
+	}
+	body := struct {
+		Value opened `json:"value"`
+	}{opened{in.Value}}
+	return answer[wire.Secret](ctx, c, http.MethodPut, path, body)
+}
+
+// DeleteSecret deletes a secret with all its values. It needs the scope secrets:write, and is refused with 404 if the caller has none with this id.
+func (c *Client) DeleteSecret(ctx context.Context, id string) error {
+	path, err := pathOf(secrets, id)
+	if err != nil {
+		return err
+	}
+	return c.do(ctx, http.MethodDelete, path, nil, nil)
+}

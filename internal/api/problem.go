@@ -1,0 +1,136 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/keysake/keysake/internal/vault"
+	"github.com/keysake/keysake/wire"
+)
+
+// A problem is an error answer. What only HTTP knows (400, 405, 413, 415, 426, 429) is made here; the rest comes from the vault's kinds.
+type problem struct {
+	status int
+	detail string
+	errors []wire.FieldError
+	header http.Header
+	cause  error // for the log
+}
+
+func (p *problem) Error() string { return p.detail }
+func (p *problem) Unwrap() error { return p.cause }
+
+// types gives each status the type that programs go by. A status that is not here is not answered.
+var types = map[int]string{
+	http.StatusBadRequest:            "invalid_request_error",
+	http.StatusUnauthorized:          "authentication_error",
+	http.StatusForbidden:             "permission_error",
+	http.StatusNotFound:              "not_found_error",
+	http.StatusMethodNotAllowed:      "method_not_allowed_error",
+	http.StatusConflict:              "conflict_error",
+	http.StatusRequestEntityTooLarge: "payload_too_large_error",
+	http.StatusUnsupportedMediaType:  "unsupported_media_type_error",
+	http.StatusUnprocessableEntity:   "validation_error",
+	http.StatusUpgradeRequired:       "upgrade_required_error",
+	http.StatusTooManyRequests:       "rate_limit_error",
+	http.StatusInternalServerError:   "internal_error",
+	http.StatusBadGateway:            "bad_gateway_error",
+	http.StatusServiceUnavailable:    "unavailable_error",
+	http.StatusGatewayTimeout:        "gateway_timeout_error",
+}
+
+// status is the only place where the domain's vocabulary meets HTTP's.
+func status(k vault.Kind) int {
+	switch k {
+	case vault.Invalid:
+		return http.StatusUnprocessableEntity
+	case vault.Unauthenticated:
+		return http.StatusUnauthorized
+	case vault.Denied:
+		return http.StatusForbidden
+	case vault.NotFound:
+		return http.StatusNotFound
+	case vault.Conflict:
+		return http.StatusConflict
+	case vault.Unavailable:
+		return http.StatusServiceUnavailable
+	case vault.BadGateway:
+		return http.StatusBadGateway
+	case vault.GatewayTimeout:
+		return http.StatusGatewayTimeout
+	case vault.Internal:
+	}
+	return http.StatusInternalServerError
+}
+
+// problemOf turns any error into an answer. The text of an error that nobody classified is for the log, never for the caller.
+func problemOf(err error) *problem {
+	if p, ok := errors.AsType[*problem](err); ok {
+		return p
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return &problem{status: http.StatusServiceUnavailable, detail: "The server could not answer in time: try again later", cause: err}
+	}
+	known, ok := errors.AsType[*vault.Error](err)
+	if !ok || known.Kind == vault.Internal {
+		return &problem{status: http.StatusInternalServerError, detail: "Internal server error", cause: err}
+	}
+	p := &problem{status: status(known.Kind), detail: known.Detail, cause: err}
+	for _, f := range known.Fields {
+		p.errors = append(p.errors, wire.FieldError{Loc: []any{"body", f.Name}, Msg: f.Msg, Type: ruleType(f.Rule)})
+	}
+	return p
+}
+
+func ruleType(r vault.Rule) string {
+	switch r {
+	case vault.OneOf:
+		return wire.TypeEnum
+	case vault.GoodValue:
+	}
+	return wire.TypeValue
+}
+
+// invalid is the answer to fields that break a rule.
+func invalid(errs ...wire.FieldError) *problem {
+	return &problem{status: http.StatusUnprocessableEntity, detail: "Validation error", errors: errs}
+}
+
+// writeProblem is the only writer of errors. It logs the cause of what is the server's fault, and nothing that a client sent.
+func writeProblem(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
+	p := problemOf(err)
+	for name, values := range p.header {
+		w.Header()[name] = values
+	}
+	if r.ProtoMajor > 1 { // RFC 9113, section 8.2.2: HTTP/2 has no Upgrade
+		w.Header().Del("Upgrade")
+		w.Header().Del("Connection")
+	}
+	if p.status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	if p.status >= http.StatusInternalServerError && !errors.Is(r.Context().Err(), context.Canceled) {
+		msg := "request failed"
+		if errors.Is(err, vault.ErrTampered) {
+			msg = "tampering: sealed data does not open"
+		}
+		log.ErrorContext(r.Context(), msg, "status", p.status, "cause", err)
+	}
+	body := wire.Problem{Code: p.status, Detail: p.detail, Type: types[p.status], Errors: p.errors}
+	writeJSON(w, p.status, body)
+}
+
+// writeJSON writes an answer with a body. An error of the write is the connection's: there is nobody left to tell.
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	b, err := json.Marshal(body)
+	if err != nil {
+		panic(err) // a body that cannot be written is a mistake in its type
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(b)
+}

@@ -1,0 +1,155 @@
+// Package apptest starts a whole server on a temporary data folder, for anyone's test.
+package apptest
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"regexp"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/keysake/keysake/client"
+	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/server"
+	"github.com/keysake/keysake/plaintext"
+	"github.com/keysake/keysake/wire"
+)
+
+// A Server runs in the test's process, on a socket of its own.
+type Server struct {
+	URL  string
+	Key  plaintext.Value // the API key of the user dev: every scope
+	Data string
+	Logs *Buffer
+
+	stop context.CancelFunc
+	done chan error
+}
+
+// Config returns the settings of a development server on an empty temporary folder, without limits on the rate.
+func Config(t testing.TB) config.Config {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "data")
+	return config.Config{
+		Listen: "127.0.0.1:0", Data: dir, Dev: true, RootKey: "file:" + filepath.Join(dir, "root.key"),
+		MaxSecrets: 200, LogFormat: "text", LogLevel: -4, ShutdownTimeout: 10 * time.Second,
+	}
+}
+
+// Start runs a server until the test ends. The settings are those of [Config], as the functions change them.
+func Start(t testing.TB, change ...func(*config.Config)) *Server {
+	t.Helper()
+	cfg := Config(t)
+	for _, c := range change {
+		c(&cfg)
+	}
+	return StartWith(t, cfg)
+}
+
+// StartWith runs a server with the given settings until the test ends.
+func StartWith(t testing.TB, cfg config.Config) *Server {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	s := &Server{Data: cfg.Data, Logs: &Buffer{}, stop: stop, done: make(chan error, 1)}
+	banner := &Buffer{}
+	go func() { s.done <- server.Run(ctx, cfg, banner, s.Logs) }()
+	t.Cleanup(func() { s.Stop(t) })
+	deadline := time.Now().Add(30 * time.Second)
+	for s.URL == "" {
+		if m := listening.FindStringSubmatch(banner.String()); m != nil {
+			s.URL = m[1]
+			break
+		}
+		select {
+		case err := <-s.done:
+			s.done <- err
+			t.Fatalf("the server ended: %v\n%s", err, s.Logs)
+		case <-time.After(time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the server does not listen\n%s", s.Logs)
+		}
+	}
+	if cfg.Dev {
+		key, err := os.ReadFile(filepath.Join(cfg.Data, "dev-api-key"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Key = plaintext.New(key)
+	}
+	return s
+}
+
+var listening = regexp.MustCompile(`(?m)^Keysake is listening on (\S+)$`)
+
+// Stop ends the server as SIGTERM would, and waits for it. It may be called twice.
+func (s *Server) Stop(t testing.TB) {
+	t.Helper()
+	s.stop()
+	select {
+	case err := <-s.done:
+		s.done <- err
+		if err != nil {
+			t.Errorf("the server ended with: %v", err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("the server does not stop")
+	}
+}
+
+// Client returns a client that calls as the user dev.
+func (s *Server) Client(t testing.TB) *client.Client {
+	t.Helper()
+	return s.ClientWith(t, s.Key)
+}
+
+// ClientWith returns a client that presents the given API key.
+func (s *Server) ClientWith(t testing.TB, key plaintext.Value) *client.Client {
+	t.Helper()
+	c, err := client.New(s.URL, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// NewUser makes a user and an API key with the given scopes, all of a user's if there are none, and returns the key.
+func (s *Server) NewUser(t testing.TB, name string, scopes ...string) plaintext.Value {
+	t.Helper()
+	admin := s.Client(t)
+	user, err := admin.CreateUser(t.Context(), wire.CreateUser{Username: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := wire.CreateAPIKey{}
+	if len(scopes) > 0 {
+		in.AllowedScopes = &scopes
+	}
+	key, err := admin.CreateAPIKeyFor(t.Context(), user.ID, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plaintext.FromString(key.Key)
+}
+
+// A Buffer is a bytes.Buffer that is safe for concurrent use.
+type Buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+// Write implements [io.Writer].
+func (b *Buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *Buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}

@@ -1,0 +1,33 @@
+package catalog
+
+import (
+	"slices"
+	"strings"
+)
+
+// checkSources requires that every section of an entry has a source, or that the entry says that it has none.
+func checkSources(at place, e Entry) {
+	hasFormats := slices.ContainsFunc(e.Fields, func(f Field) bool { return len(f.Formats) > 0 })
+	for _, s := range []struct {
+		section string
+		present bool
+		sources []string
+	}{
+		{"env", true, e.Sources.Env},
+		{"formats", hasFormats, e.Sources.Formats},
+		{"verify", len(e.Verify) > 0, e.Sources.Verify},
+		{"attach", len(e.Attach) > 0, e.Sources.Attach},
+		{"revoke", e.Revoke != nil, e.Sources.Revoke},
+	} {
+		here := at.in("sources.%s", s.section)
+		here.require(!slices.Contains(s.sources, ""), "has an empty source")
+		if s.present && len(s.sources) == 0 {
+			here.require(e.admits(s.section), "has no source; name one, or say so in unverified, as %q", s.section+": …")
+		}
+	}
+}
+
+// admits is true where the entry lists the whole section as unverified.
+func (e Entry) admits(section string) bool {
+	return slices.ContainsFunc(e.Unverified, func(u string) bool { return u == section || strings.HasPrefix(u, section+":") })
+}

@@ -1,0 +1,255 @@
+package config_test
+
+import (
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/pflag"
+
+	"github.com/keysake/keysake/internal/config"
+)
+
+// load returns the settings for these flags and variables.
+func load(t *testing.T, env map[string]string, args ...string) (config.Config, error) {
+	t.Helper()
+	s := config.New()
+	fs := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	s.AddFlags(fs)
+	if err := fs.Parse(args); err != nil {
+		return config.Config{}, err
+	}
+	return s.Load(func(name string) (string, bool) { v, ok := env[name]; return v, ok })
+}
+
+func mustLoad(t *testing.T, env map[string]string, args ...string) config.Config {
+	t.Helper()
+	c, err := load(t, env, args...)
+	if err != nil {
+		t.Fatalf("%v: %v", args, err)
+	}
+	return c
+}
+
+// comparable lets cmp compare what has unexported fields.
+var comparable = cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })
+
+func TestWithoutAnyWordTheDefaultsHold(t *testing.T) {
+	want := config.Config{
+		Listen: "127.0.0.1:8420", Data: "/srv/keysake", RootKey: "file:/srv/keysake.root-key", RateLimit: 100, RateBurst: 200,
+		AuthFailureLimit: 300, MaxSecrets: 200, LogFormat: "text", LogLevel: slog.LevelInfo, ShutdownTimeout: 15 * time.Second,
+	}
+	got := mustLoad(t, nil, "--data", "/srv/keysake")
+	if diff := cmp.Diff(want, got, comparable); diff != "" {
+		t.Error(diff)
+	}
+	if err := got.Validate(); err != nil {
+		t.Errorf("the defaults are refused: %v", err)
+	}
+}
+
+func TestEverySettingIsTakenFromItsFlagAndFromItsVariable(t *testing.T) {
+	texts := map[string]string{
+		"listen": "0.0.0.0:443", "data": "/d", "dev": "true", "root-key": "file:/k", "min-client": "a=1,b=2.0-rc.1",
+		"rate-limit": "2.5", "rate-burst": "3", "auth-failure-limit": "4", "trusted-proxies": "10.1.2.3/8, 192.0.2.1,::1",
+		"tls-cert": "c.pem", "tls-key": "k.pem", "behind-tls-proxy": "true", "admin-listen": ":9", "max-secrets": "5",
+		"log-format": "json", "log-level": "debug", "shutdown-timeout": "1m",
+	}
+	want := config.Config{
+		Listen: "0.0.0.0:443", Data: "/d", Dev: true, RootKey: "file:/k",
+		MinClients: []config.MinClient{{Name: "a", Version: "1"}, {Name: "b", Version: "2.0-rc.1"}},
+		RateLimit:  2.5, RateBurst: 3, AuthFailureLimit: 4,
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("::1/128")},
+		TLSCert:        "c.pem", TLSKey: "k.pem", BehindTLSProxy: true, AdminListen: ":9", MaxSecrets: 5,
+		LogFormat: "json", LogLevel: slog.LevelDebug, ShutdownTimeout: time.Minute,
+	}
+	env := map[string]string{}
+	var args []string
+	for flag, text := range texts {
+		env[config.Variable(flag)] = text
+		args = append(args, "--"+flag+"="+text)
+	}
+	if diff := cmp.Diff(want, mustLoad(t, nil, args...), comparable); diff != "" {
+		t.Errorf("by flags: %s", diff)
+	}
+	if diff := cmp.Diff(want, mustLoad(t, env), comparable); diff != "" {
+		t.Errorf("by variables: %s", diff)
+	}
+	if err := want.Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAFlagWinsOverItsVariableAndAVariableOverTheDefault(t *testing.T) {
+	env := map[string]string{"KEYSAKE_MAX_SECRETS": "7", "KEYSAKE_MIN_CLIENT": "a=1,b=2", "KEYSAKE_RATE_BURST": ""}
+	if c := mustLoad(t, env); c.MaxSecrets != 7 || len(c.MinClients) != 2 {
+		t.Errorf("the variables did not win over the defaults: %+v", c)
+	}
+	if c := mustLoad(t, env); c.RateBurst != 200 {
+		t.Errorf("an empty variable set --rate-burst to %d", c.RateBurst)
+	}
+	c := mustLoad(t, env, "--max-secrets=8", "--min-client=c=3")
+	if c.MaxSecrets != 8 {
+		t.Errorf("the flag did not win: %d", c.MaxSecrets)
+	}
+	if diff := cmp.Diff([]config.MinClient{{Name: "c", Version: "3"}}, c.MinClients); diff != "" {
+		t.Error(diff)
+	}
+	if c := mustLoad(t, map[string]string{"KEYSAKE_DEV": "true"}, "--dev=false"); c.Dev {
+		t.Error("a flag could not turn off what the variable turned on")
+	}
+}
+
+func TestAListGrowsWithEachFlag(t *testing.T) {
+	c := mustLoad(t, nil, "--min-client=a=1", "--min-client=b=2,c=3")
+	if len(c.MinClients) != 3 {
+		t.Errorf("got %v", c.MinClients)
+	}
+}
+
+func TestACommandTakesOnlyTheSettingsItNames(t *testing.T) {
+	s := config.New("data", "root-key")
+	fs := pflag.NewFlagSet("init", pflag.ContinueOnError)
+	s.AddFlags(fs)
+	if fs.Lookup("listen") != nil || fs.Lookup("data") == nil {
+		t.Error("the wrong flags are defined")
+	}
+	env := map[string]string{"KEYSAKE_LISTEN": "0.0.0.0:1", "KEYSAKE_DATA": "/d"}
+	c, err := s.Load(func(name string) (string, bool) { v, ok := env[name]; return v, ok })
+	if err != nil || c.Listen != "127.0.0.1:8420" || c.Data != "/d" {
+		t.Errorf("got %+v, %v", c, err)
+	}
+}
+
+func TestTheRootKeyIsBesideTheDataAndNotInIt(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	wd, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for data, want := range map[string]string{
+		"/srv/k/": "/srv/k.root-key",
+		".":       wd + ".root-key",
+		"d":       filepath.Join(wd, "d.root-key"),
+	} {
+		if c := mustLoad(t, nil, "--data", data); c.RootKey != "file:"+want {
+			t.Errorf("the key of %s is %s, want file:%s", data, c.RootKey, want)
+		}
+	}
+	if c := mustLoad(t, nil, "--dev"); c.Data != config.DevData || c.RootKey != "file:.keysake-dev/root.key" {
+		t.Errorf("--dev has %s and %s", c.Data, c.RootKey)
+	}
+	if c := mustLoad(t, nil, "--dev", "--data", "d"); c.RootKey != "file:d/root.key" {
+		t.Errorf("--dev --data d has %s", c.RootKey)
+	}
+}
+
+func TestWhatCannotBeReadIsRefusedByName(t *testing.T) {
+	for flag, text := range map[string]string{
+		"dev": "perhaps", "rate-limit": "many", "rate-burst": "1.5", "auth-failure-limit": "x", "max-secrets": "x",
+		"log-level": "info+1", "shutdown-timeout": "15",
+	} {
+		if _, err := load(t, nil, "--"+flag+"="+text); err == nil || !strings.Contains(err.Error(), "--"+flag) {
+			t.Errorf("--%s=%s: %v", flag, text, err)
+		}
+		name := config.Variable(flag)
+		if _, err := load(t, map[string]string{name: text}); err == nil || !strings.Contains(err.Error(), name+": must be") {
+			t.Errorf("%s=%s: %v", name, text, err)
+		}
+	}
+	for _, text := range []string{"keysake", "=1", "a b=1", "a=", "a=x", "a=1.2.3.4", "a=1,", "a=v1"} {
+		if _, err := load(t, nil, "--min-client="+text); err == nil {
+			t.Errorf("--min-client=%s was taken", text)
+		}
+	}
+	for _, text := range []string{"proxy", "10.0.0.0/33", "fe80::1%eth0", "10.0.0.1,", "10"} {
+		if _, err := load(t, nil, "--trusted-proxies="+text); err == nil {
+			t.Errorf("--trusted-proxies=%s was taken", text)
+		}
+	}
+}
+
+func TestWhatMakesNoSenseIsRefusedInOneLineThatNamesTheFlag(t *testing.T) {
+	for _, c := range []struct {
+		args string
+		want string // how the message begins
+	}{
+		{"--data=", "--data is missing"},
+		{"--data=/", "--data must not be the root"},
+		{"--root-key=k", "--root-key must be file:PATH"},
+		{"--root-key=file:", "--root-key must be file:PATH"},
+		{"--listen=0.0.0.0:8420", "--listen 0.0.0.0:8420 would carry secrets in the clear"},
+		{"--listen=:8420", "--listen :8420 would"},
+		{"--listen=[::]:8420", "--listen [::]:8420 would"},
+		{"--listen=192.0.2.1:1", "--listen 192.0.2.1:1 would"},
+		{"--listen=keysake.example.org:1", "--listen keysake.example.org:1 would"},
+		{"--listen=127.0.0.1", `--listen "127.0.0.1" must be ADDRESS:PORT`},
+		{"--listen=127.0.0.1:http", `--listen "127.0.0.1:http" must be`},
+		{"--listen=127.0.0.1:65536", `--listen "127.0.0.1:65536" must be`},
+		{"--admin-listen=9", `--admin-listen "9" must be`},
+		{"--tls-cert=c", "--tls-cert needs --tls-key"},
+		{"--tls-key=k", "--tls-key needs --tls-cert"},
+		{"--min-client=a=1,a=2", "--min-client has a twice"},
+		{"--trusted-proxies=0.0.0.0/0", "--trusted-proxies 0.0.0.0/0 would"},
+		{"--trusted-proxies=::/0", "--trusted-proxies ::/0 would"},
+		{"--rate-limit=-1", "--rate-limit must be"},
+		{"--rate-limit=NaN", "--rate-limit must be"},
+		{"--rate-limit=Inf", "--rate-limit must be"},
+		{"--rate-burst=0", "--rate-burst must be"},
+		{"--auth-failure-limit=-1", "--auth-failure-limit must be"},
+		{"--max-secrets=0", "--max-secrets must be"},
+		{"--log-format=xml", "--log-format must be"},
+		{"--shutdown-timeout=0s", "--shutdown-timeout must be"},
+	} {
+		err := mustLoad(t, nil, "--data=/d", c.args).Validate()
+		if err == nil || !strings.HasPrefix(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", c.args, err)
+		}
+	}
+}
+
+func TestOneMayListenBeyondThisMachineWithTLSOrBehindIt(t *testing.T) {
+	for _, args := range [][]string{
+		{"--listen=0.0.0.0:1", "--behind-tls-proxy"},
+		{"--listen=:1", "--tls-cert=c", "--tls-key=k"},
+		{"--listen=localhost:1"},
+		{"--listen=[::1]:0"},
+		{"--listen=127.3.3.3:1"},
+		{"--rate-limit=0", "--auth-failure-limit=0"},
+	} {
+		if err := mustLoad(t, nil, append(args, "--data=/d")...).Validate(); err != nil {
+			t.Errorf("%v: %v", args, err)
+		}
+	}
+}
+
+func TestAllFaultsAreToldAtOnce(t *testing.T) {
+	err := mustLoad(t, nil, "--listen=x", "--rate-burst=0").Validate()
+	if err == nil || len(strings.Split(err.Error(), "\n")) != 3 {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestTheReferenceHasEverySetting(t *testing.T) {
+	page := config.Reference()
+	fs := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	config.New().AddFlags(fs)
+	n := 0
+	fs.VisitAll(func(f *pflag.Flag) {
+		n++
+		if !strings.Contains(page, "`--"+f.Name) || !strings.Contains(page, "`"+config.Variable(f.Name)+"`") || f.Usage == "" {
+			t.Errorf("--%s is not on the page", f.Name)
+		}
+	})
+	if n != 17 || strings.Count(page, "\n| `--") != n {
+		t.Errorf("%d flags, and a page of another number of lines", n)
+	}
+}

@@ -1,0 +1,41 @@
+package seal
+
+import (
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/plaintext"
+)
+
+// An OwnerKey seals the values and masks of one user. It is safe for concurrent use and prints nothing of itself.
+type OwnerKey struct{ key key }
+
+// NewOwnerKey returns a new random key. Its id is of version 7, so that ids sort by time.
+func NewOwnerKey(id uuid.UUID) OwnerKey { return OwnerKey{newKey(id, randomBytes(KeySize))} }
+
+// ID returns the key's id, which every blob it makes carries.
+func (k OwnerKey) ID() uuid.UUID { return k.key.id }
+
+// SealValue seals a version's value for its place.
+func (k OwnerKey) SealValue(at Place, v plaintext.Value) ([]byte, error) {
+	return k.key.seal(purposeValue, at, v.Reveal())
+}
+
+// OpenValue returns the value that SealValue sealed for the same place.
+func (k OwnerKey) OpenValue(at Place, blob []byte) (plaintext.Value, error) {
+	b, err := k.key.open(purposeValue, at, blob)
+	if err != nil {
+		return plaintext.Value{}, err
+	}
+	return plaintext.Own(b), nil
+}
+
+// SealMask seals a version's mask for its place: a stolen database shows no character of any value.
+func (k OwnerKey) SealMask(at Place, mask string) ([]byte, error) {
+	return k.key.seal(purposeMask, at, []byte(mask))
+}
+
+// OpenMask returns the mask that SealMask sealed for the same place.
+func (k OwnerKey) OpenMask(at Place, blob []byte) (string, error) {
+	b, err := k.key.open(purposeMask, at, blob)
+	return string(b), err
+}

@@ -1,0 +1,124 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/plaintext"
+)
+
+// A FirstKey is what [Init] made.
+type FirstKey struct {
+	Username string
+	Key      plaintext.Value
+	Data     string
+	RootKey  string
+}
+
+// Init makes the database and the root key in a new data folder, and the first admin, whose API key it returns. What is there already is kept: a folder
+// whose making was cut short is finished, and one where nobody holds an admin's key any more gets a new one. Where somebody does, the error says so and
+// nothing is changed. Errors have [ErrCannotStart].
+func Init(ctx context.Context, cfg config.Config, username string) (FirstKey, error) {
+	d, err := openFolder(ctx, cfg, slog.New(slog.DiscardHandler), true)
+	if err != nil {
+		return FirstKey{}, cannotStart(err)
+	}
+	key, err := firstAdmin(ctx, cfg, d, username)
+	if err = errors.Join(err, d.close()); err != nil {
+		return FirstKey{}, cannotStart(err)
+	}
+	return FirstKey{Username: username, Key: key, Data: cfg.Data, RootKey: cfg.RootKey}, nil
+}
+
+func firstAdmin(ctx context.Context, cfg config.Config, d *data, username string) (plaintext.Value, error) {
+	there, err := d.vault.HasAdmin(ctx)
+	if err != nil {
+		return plaintext.Value{}, err
+	}
+	if there {
+		return plaintext.Value{}, fmt.Errorf("%s has an admin already: start it with: keysake serve --data %s", cfg.Data, cfg.Data)
+	}
+	return d.vault.Bootstrap(ctx, username, "first admin")
+}
+
+// The development server's user, and the file with that user's API key.
+const (
+	devUser    = "dev"
+	devKeyFile = "dev-api-key"
+)
+
+// devHint is what the development server tells at its start.
+type devHint struct{ keyFile string }
+
+// prepareDev makes sure of a user dev and of a working API key in the data folder.
+func prepareDev(ctx context.Context, cfg config.Config, d *data) (devHint, error) {
+	path, err := filepath.Abs(filepath.Join(cfg.Data, devKeyFile))
+	if err != nil {
+		return devHint{}, err
+	}
+	hint := devHint{keyFile: path}
+	there, err := d.vault.HasUser(ctx, devUser)
+	if err != nil {
+		return hint, err
+	}
+	if there {
+		stored, err := os.ReadFile(path) //nolint:gosec // in the operator's own data folder
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return hint, err
+		}
+		if _, err := d.vault.Authenticate(ctx, plaintext.Own(stored)); err == nil {
+			return hint, nil
+		}
+	} else if admin, err := d.vault.HasAdmin(ctx); err != nil || admin {
+		return hint, errors.Join(err, fmt.Errorf("%s was not made by --dev: it would get an admin whose key lies beside the data. "+
+			"Leave --dev out, or give another --data", cfg.Data))
+	}
+	key, err := d.vault.Bootstrap(ctx, devUser, "development")
+	if err != nil {
+		return hint, err
+	}
+	return hint, replaceFile(path, key.Reveal())
+}
+
+// replaceFile writes a file of mode 0600 that is there whole or not at all.
+func replaceFile(path string, content []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".dev-api-key-*") // 0600 from the start
+	if err != nil {
+		return err
+	}
+	_, err = tmp.Write(content)
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err == nil {
+		err = os.Rename(tmp.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(tmp.Name()))
+	}
+	return nil
+}
+
+// announce tells a person where the server is, and a newcomer what to do next.
+func announce(out io.Writer, url string, hint devHint) error {
+	text := "Keysake is listening on " + url + "\n"
+	if hint.keyFile != "" {
+		text += "The API key of the user dev is in " + hint.keyFile + "\n\nCreate a secret from a preset:\n\n" +
+			"  curl -sS " + url + "/api/v1/user/secrets/preset \\\n" +
+			"    -H \"Authorization: Bearer $(cat " + shellQuote(hint.keyFile) + ")\" \\\n" +
+			"    -H 'Content-Type: application/json' \\\n" +
+			"    -d '{\"provider\": \"openai\", \"value\": \"example-value-put-your-own-key-here\"}'\n\n"
+	}
+	_, err := io.WriteString(out, text)
+	return err
+}
+
+// shellQuote makes a path one word for a POSIX shell, inside $(…) too.
+func shellQuote(path string) string {
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}

@@ -1,0 +1,80 @@
+-- Written as SQLite STRICT. Times are microseconds since 1970 in UTC, flags 0 or 1, ids the text of a UUID.
+
+-- +goose Up
+
+-- The root keys that wrap owner keys: never the key, only its id and a check value that it alone opens.
+CREATE TABLE root_keys (
+	id          TEXT PRIMARY KEY,
+	check_value BLOB NOT NULL,
+	created_at  INTEGER NOT NULL
+) STRICT;
+
+-- A user, and the ledger of the user's library: count of secrets, current owner key, end of the audit chain.
+-- Of a deleted user only the id and the end of the chain stay.
+CREATE TABLE users (
+	id            TEXT PRIMARY KEY,
+	username      TEXT NOT NULL,
+	email_address TEXT NOT NULL,
+	full_name     TEXT NOT NULL,
+	owner_key_id  TEXT NOT NULL,
+	secret_count  INTEGER NOT NULL CHECK (secret_count >= 0),
+	audit_seq     INTEGER NOT NULL,
+	audit_hash    BLOB NOT NULL,
+	created_at    INTEGER NOT NULL,
+	deleted_at    INTEGER
+) STRICT;
+CREATE UNIQUE INDEX users_by_username ON users (username) WHERE deleted_at IS NULL;
+
+CREATE TABLE owner_keys (
+	id          TEXT PRIMARY KEY,
+	user_id     TEXT NOT NULL REFERENCES users (id),
+	root_key_id TEXT NOT NULL REFERENCES root_keys (id),
+	wrapped     BLOB NOT NULL,
+	created_at  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX owner_keys_by_user ON owner_keys (user_id);
+
+CREATE TABLE api_keys (
+	id           TEXT PRIMARY KEY,
+	user_id      TEXT NOT NULL REFERENCES users (id),
+	token_hash   BLOB NOT NULL UNIQUE,
+	masked       TEXT NOT NULL,
+	name         TEXT NOT NULL,
+	scopes       TEXT NOT NULL, -- separated by spaces
+	self_revoke  INTEGER NOT NULL CHECK (self_revoke IN (0, 1)),
+	created_at   INTEGER NOT NULL,
+	expires_at   INTEGER,
+	revoked_at   INTEGER,
+	last_used_at INTEGER
+) STRICT;
+CREATE INDEX api_keys_by_user ON api_keys (user_id, id);
+
+-- A secret with its current version.
+CREATE TABLE secrets (
+	id           TEXT PRIMARY KEY,
+	user_id      TEXT NOT NULL REFERENCES users (id),
+	name         TEXT NOT NULL,
+	provider     TEXT NOT NULL, -- empty for a custom secret without one
+	version      INTEGER NOT NULL,
+	sealed_mask  BLOB NOT NULL,
+	sealed_value BLOB NOT NULL,
+	created_at   INTEGER NOT NULL,
+	updated_at   INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX secrets_by_name ON secrets (user_id, name);
+
+-- The audit log: one chain of hashes a user. It outlives the user.
+CREATE TABLE audit_entries (
+	owner_id   TEXT NOT NULL,
+	seq        INTEGER NOT NULL,
+	at         INTEGER NOT NULL,
+	user_id    TEXT NOT NULL,
+	api_key_id TEXT NOT NULL,
+	action     TEXT NOT NULL,
+	outcome    TEXT NOT NULL,
+	target_id  TEXT NOT NULL,
+	name       TEXT NOT NULL,
+	version    INTEGER NOT NULL,
+	hash       BLOB NOT NULL,
+	PRIMARY KEY (owner_id, seq)
+) STRICT, WITHOUT ROWID;

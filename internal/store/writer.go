@@ -1,0 +1,188 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+
+	"github.com/keysake/keysake/internal/vault"
+)
+
+// maxBatch bounds the updates of one commit, and so how long the first of them waits for the last.
+const maxBatch = 128
+
+// A writer is the one goroutine that writes. It gathers the updates that wait into one transaction, each in a savepoint of its own: many
+// callers share one sync of the disk, a failing update takes none of its neighbours with it, and nobody is answered before the commit.
+type writer struct {
+	session *session
+	jobs    chan *job
+	done    chan struct{} // closed when the goroutine has ended
+
+	mu      sync.RWMutex // held for reading while a job is handed in
+	stopped bool
+
+	updates atomic.Uint64
+	commits atomic.Uint64
+}
+
+// A job is one update that waits.
+type job struct {
+	ctx   context.Context //nolint:containedctx // it is the caller's, for the length of the caller's call
+	fn    func(vault.Tx) error
+	state atomic.Int32
+	err   error
+	done  chan struct{}
+}
+
+// The states of a job. From waiting, either the writer takes it or its caller gives it up.
+const (
+	waiting int32 = iota
+	taken
+	abandoned
+)
+
+func startWriter(s *session) *writer {
+	w := &writer{session: s, jobs: make(chan *job, maxBatch), done: make(chan struct{})}
+	go w.loop()
+	return w
+}
+
+// do hands in an update and waits for its end. Once the writer has begun it, its outcome is waited for whatever ctx does: the caller
+// is told the truth.
+func (w *writer) do(ctx context.Context, fn func(vault.Tx) error) error {
+	j := &job{ctx: ctx, fn: fn, done: make(chan struct{})}
+	if err := w.submit(j); err != nil {
+		return err
+	}
+	select {
+	case <-j.done:
+		return j.err
+	case <-ctx.Done():
+		if j.state.CompareAndSwap(waiting, abandoned) {
+			return ctx.Err()
+		}
+		<-j.done
+		return j.err
+	}
+}
+
+func (w *writer) submit(j *job) error {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.stopped {
+		return errClosed
+	}
+	select {
+	case w.jobs <- j:
+		return nil
+	case <-j.ctx.Done():
+		return j.ctx.Err()
+	}
+}
+
+// stop takes no more updates and waits for those that were handed in.
+func (w *writer) stop() {
+	w.mu.Lock()
+	if !w.stopped {
+		w.stopped = true
+		close(w.jobs)
+	}
+	w.mu.Unlock()
+	<-w.done
+}
+
+func (w *writer) loop() {
+	defer close(w.done)
+	batch := make([]*job, 0, maxBatch)
+	for first := range w.jobs {
+		batch = gather(append(batch[:0], first), w.jobs)
+		w.write(batch)
+		clear(batch)
+	}
+}
+
+// gather adds the updates that wait already. It waits for none: while one batch is written, the next comes together by itself.
+func gather(batch []*job, jobs <-chan *job) []*job {
+	for len(batch) < maxBatch {
+		select {
+		case j, open := <-jobs:
+			if !open {
+				return batch
+			}
+			batch = append(batch, j)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// write runs a batch in one transaction and answers every job in it.
+func (w *writer) write(batch []*job) {
+	ctx := context.Background()
+	ran, err := w.runAll(ctx, batch)
+	if err == nil && ran > 0 {
+		err = w.session.run(ctx, "COMMIT")
+		w.commits.Add(1)
+		w.updates.Add(uint64(ran)) //nolint:gosec // a count
+	}
+	if err != nil || ran == 0 {
+		// The database may have ended the transaction by itself, as it does when the disk is full; this is to be sure that it has ended.
+		if end := w.session.run(ctx, "ROLLBACK"); err == nil {
+			err = end
+		}
+	}
+	for _, j := range batch {
+		if j.err == nil {
+			j.err = err
+		}
+		close(j.done)
+	}
+}
+
+// runAll runs the jobs of a batch and returns how many succeeded. The error is the transaction's: all jobs have it then.
+func (w *writer) runAll(ctx context.Context, batch []*job) (ran int, err error) {
+	if err := w.session.run(ctx, w.session.dialect.beginWrite); err != nil {
+		return 0, err
+	}
+	for _, j := range batch {
+		if !j.state.CompareAndSwap(waiting, taken) {
+			continue // its caller is gone
+		}
+		if err := w.session.run(ctx, "SAVEPOINT job"); err != nil {
+			return ran, err
+		}
+		j.err = protect(j.fn, w.session)
+		if j.err == nil {
+			ran++
+		} else if w.session.run(ctx, "ROLLBACK TO job") != nil {
+			return ran, j.err // the database has ended the whole transaction, and this is why
+		}
+		if err := w.session.run(ctx, "RELEASE job"); err != nil {
+			return ran, err
+		}
+	}
+	return ran, nil
+}
+
+// errPanic is the error of an update that panicked.
+var errPanic = errors.New("store: an update panicked")
+
+// protect makes a panic of fn its error, so that it takes down neither the writer nor the neighbours. What was panicked with could hold a
+// value and is not looked at, unless the runtime made it.
+func protect(fn func(vault.Tx) error, tx vault.Tx) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			what := fmt.Sprintf("%T", cause)
+			if r, ok := cause.(runtime.Error); ok {
+				what = r.Error()
+			}
+			err = fmt.Errorf("%w: %s\n%s", errPanic, what, debug.Stack())
+		}
+	}()
+	return fn(tx)
+}

@@ -1,0 +1,87 @@
+package vault
+
+import (
+	"context"
+	"errors"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/policy"
+	"github.com/keysake/keysake/plaintext"
+)
+
+// Bootstrap makes the database's first contents, for the operator at the machine itself: the root key's check value where there is none yet, the user where there
+// is none of that name, and an API key of that user with every scope, whose token it returns. Each step is recorded as nobody's,
+// which is how the audit log shows the operator. It is in no API.
+func (s *Service) Bootstrap(ctx context.Context, username, keyName string) (token plaintext.Value, err error) {
+	if err := s.ensureRootKey(ctx); err != nil {
+		return token, err
+	}
+	user, err := s.ensureUser(ctx, username)
+	if err != nil {
+		return token, err
+	}
+	var operator Actor
+	err = s.apply(ctx, s.entry(operator, policy.APIKeyGrant, user), func(c *change) error {
+		token, err = s.addAPIKey(ctx, c, &APIKey{Name: keyName, Scopes: policy.AllScopes()})
+		return err
+	})
+	return token, err
+}
+
+func (s *Service) ensureRootKey(ctx context.Context) error {
+	check, err := s.keys.root.Check()
+	if err != nil {
+		return err
+	}
+	return s.store.Update(ctx, func(tx Tx) error {
+		_, err := tx.RootKey(ctx)
+		if !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		return tx.InsertRootKey(ctx, StoredRootKey{ID: s.keys.root.ID(), Check: check, CreatedAt: s.now()})
+	})
+}
+
+func (s *Service) ensureUser(ctx context.Context, username string) (id uuid.UUID, err error) {
+	if id, err = newID(); err != nil {
+		return id, err
+	}
+	var operator Actor
+	err = s.apply(ctx, s.entry(operator, policy.UserCreate, id), func(c *change) error {
+		_, err := s.addUser(ctx, c, username, "")
+		return err
+	})
+	if KindOf(err) != Conflict {
+		return id, err
+	}
+	err = s.store.View(ctx, func(r Reader) error {
+		id, err = r.UserNamed(ctx, username)
+		return err
+	})
+	return id, err
+}
+
+// HasUser tells whether there is a user of that name. It is for the operator at the machine itself.
+func (s *Service) HasUser(ctx context.Context, username string) (bool, error) {
+	err := s.store.View(ctx, func(r Reader) error {
+		_, err := r.UserNamed(ctx, username)
+		return err
+	})
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// HasAdmin tells whether anybody holds a live API key with the scope admin. It is for the operator at the machine itself.
+func (s *Service) HasAdmin(ctx context.Context) (found bool, err error) {
+	err = s.store.View(ctx, func(r Reader) error {
+		users, err := r.Users(ctx, s.now())
+		for _, u := range users {
+			found = found || u.Admin
+		}
+		return err
+	})
+	return found, err
+}

@@ -1,0 +1,85 @@
+package vault
+
+import (
+	"errors"
+	"fmt"
+)
+
+// A Kind says what went wrong in terms that a caller can act on.
+type Kind int
+
+// The kinds. A switch over them names every one.
+const (
+	Internal        Kind = iota // the zero value: anything not classified
+	Invalid                     // the request breaks a rule; see Fields
+	Unauthenticated             // nobody, or nobody any more
+	Denied                      // the scope is lacking, or a quota is full
+	NotFound                    // absent, or another user's: the two are not told apart
+	Conflict                    // the name is taken
+	Unavailable                 // the database cannot be written or read now
+	BadGateway                  // a service that was asked answered badly
+	GatewayTimeout              // a service that was asked did not answer in time
+)
+
+// A Field says which part of a request breaks which rule. It never repeats what was sent.
+type Field struct {
+	Name string
+	Rule Rule
+	Msg  string
+}
+
+// A Rule is the kind of rule that a field breaks.
+type Rule int
+
+// The rules that need the catalog, the clock or the database to see.
+const (
+	OneOf     Rule = iota // must be one of a list
+	GoodValue             // any other rule; the message tells
+)
+
+// An Error is what a use case returns. Its text is for people and has nothing of a value; its cause is for the log only.
+type Error struct {
+	Kind   Kind
+	Detail string
+	Fields []Field
+	Cause  error
+}
+
+func (e *Error) Error() string {
+	if e.Cause != nil {
+		return fmt.Sprintf("%s: %v", e.Detail, e.Cause)
+	}
+	return e.Detail
+}
+
+func (e *Error) Unwrap() error { return e.Cause }
+
+// KindOf returns the kind of the first [Error] in err's chain, [Internal] if there is none.
+func KindOf(err error) Kind {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Kind
+	}
+	return Internal
+}
+
+// ErrTampered is the cause of the [Internal] error for sealed data that does not open. It is logged as what it is.
+var ErrTampered = errors.New("sealed data does not open where it stands: tampering, or a damaged database")
+
+// The errors that a [Store] answers with.
+var (
+	ErrNotFound = &Error{Kind: NotFound, Detail: "Not found"}
+)
+
+func invalid(f Field) error {
+	return &Error{Kind: Invalid, Detail: "Validation error", Fields: []Field{f}}
+}
+
+func denied(detail string) error { return &Error{Kind: Denied, Detail: detail} }
+
+func unauthenticated() error {
+	return &Error{Kind: Unauthenticated, Detail: "The API key is missing, unknown, revoked or expired"}
+}
+
+func tampered(what string, cause error) error {
+	return &Error{Kind: Internal, Detail: what, Cause: fmt.Errorf("%w (%w)", ErrTampered, cause)}
+}

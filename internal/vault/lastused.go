@@ -1,0 +1,79 @@
+package vault
+
+import (
+	"context"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// lastUsed gathers when API keys were used, so that a read costs no write. What is not yet flushed is bounded by the number of live
+// keys, and lost in a crash: the time is a help for people, not a record. The record is the audit log.
+type lastUsed struct {
+	mu      sync.Mutex
+	pending map[uuid.UUID]time.Time
+	flushed map[uuid.UUID]time.Time // what was written in the last flush, so that a busy key is written once a minute
+}
+
+// usedEvery is how exact the stored time is.
+const usedEvery = time.Minute
+
+func newLastUsed() *lastUsed {
+	return &lastUsed{pending: map[uuid.UUID]time.Time{}, flushed: map[uuid.UUID]time.Time{}}
+}
+
+func (u *lastUsed) note(key uuid.UUID, at time.Time) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.pending[key] = at
+}
+
+// newest returns the later of the stored time and the one that waits to be stored.
+func (u *lastUsed) newest(key uuid.UUID, stored time.Time) time.Time {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if at, found := u.pending[key]; found && at.After(stored) {
+		return at
+	}
+	return stored
+}
+
+// due takes out what is to be written now: with all, everything.
+func (u *lastUsed) due(now time.Time, all bool) map[uuid.UUID]time.Time {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	maps.DeleteFunc(u.flushed, func(_ uuid.UUID, at time.Time) bool { return now.Sub(at) >= usedEvery })
+	due := map[uuid.UUID]time.Time{}
+	for key, at := range u.pending {
+		if _, recent := u.flushed[key]; !recent || all {
+			due[key] = at
+			u.flushed[key] = now
+			delete(u.pending, key)
+		}
+	}
+	return due
+}
+
+// FlushLastUsed writes down when API keys were used. The server calls it every few seconds, and with all when it stops.
+func (s *Service) FlushLastUsed(ctx context.Context, all bool) error {
+	due := s.used.due(s.now(), all)
+	if len(due) == 0 {
+		return nil
+	}
+	err := s.store.Update(ctx, func(tx Tx) error {
+		for key, at := range due {
+			if err := tx.TouchAPIKey(ctx, key, at); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		for key, at := range due {
+			s.used.note(key, at)
+		}
+	}
+	return err
+}

@@ -1,0 +1,49 @@
+package vault
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/audit"
+)
+
+// A Store runs functions in transactions. What it cannot do for reasons of its own (a full disk, a closed database) is an [Error]
+// of kind [Unavailable].
+type Store interface {
+	// View runs fn on a snapshot.
+	View(ctx context.Context, fn func(Reader) error) error
+
+	// Update runs fn in a transaction, and returns nil only when what fn did is on the disk. If fn returns an error or panics, nothing
+	// of it remains and the error is returned. A caller whose ctx ends before fn began gets ctx's error, and fn never runs.
+	Update(ctx context.Context, fn func(Tx) error) error
+}
+
+// A Reader is what a use case may ask of a snapshot. Its parts are declared beside the code that uses them.
+type Reader interface {
+	rootKeyReader
+	userReader
+	apiKeyReader
+	secretReader
+	auditReader
+}
+
+// A Tx adds the changes.
+type Tx interface {
+	Reader
+	rootKeyWriter
+	userWriter
+	apiKeyWriter
+	secretWriter
+	auditWriter
+}
+
+type auditReader interface {
+	// AuditEntries calls each for every entry of a chain, in order, until it returns an error.
+	AuditEntries(ctx context.Context, owner uuid.UUID, each func(audit.Linked) error) error
+}
+
+type auditWriter interface {
+	// AppendAudit stores the entry.
+	AppendAudit(ctx context.Context, e audit.Linked) error
+}

@@ -1,0 +1,139 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/audit"
+	"github.com/keysake/keysake/internal/policy"
+)
+
+// A User owns a library of secrets.
+type User struct {
+	ID        uuid.UUID
+	Username  string
+	Email     string // empty where none is known
+	FullName  string // empty where none is known
+	Admin     bool   // owns a live API key with the scope admin
+	Secrets   int    // how many there are
+	OwnerKey  uuid.UUID
+	CreatedAt time.Time
+}
+
+// A Ledger is what every change of a library reads and writes: how many secrets there are, which owner key seals, and the end of
+// the audit chain.
+type Ledger struct {
+	User     uuid.UUID
+	Secrets  int
+	OwnerKey uuid.UUID
+	Head     audit.Head
+}
+
+type userReader interface {
+	// User returns a user, NotFound where there is none or it was deleted. Admin is as of the given time.
+	User(ctx context.Context, id uuid.UUID, now time.Time) (User, error)
+	// Users returns all users, ordered by name.
+	Users(ctx context.Context, now time.Time) ([]User, error)
+	// UserNamed returns the id of the user of that name, NotFound where there is none.
+	UserNamed(ctx context.Context, username string) (uuid.UUID, error)
+	// Ledger returns a user's ledger, NotFound where there is no such user.
+	Ledger(ctx context.Context, user uuid.UUID) (Ledger, error)
+}
+
+type userWriter interface {
+	// InsertUser returns Conflict where the name is taken.
+	InsertUser(ctx context.Context, u User) error
+	// DeleteUser empties the row but for the end of the audit chain, and frees the name.
+	DeleteUser(ctx context.Context, user uuid.UUID, at time.Time) error
+	SaveLedger(ctx context.Context, l Ledger) error
+}
+
+// MaxSecrets returns a user's quota.
+func (s *Service) MaxSecrets() int { return s.maxSecrets }
+
+// Self returns the user who calls.
+func (s *Service) Self(ctx context.Context, who Actor) (user User, err error) {
+	err = s.view(ctx, who, policy.UserSelf, func(r Reader) error {
+		user, err = r.User(ctx, who.User, s.now())
+		return err
+	})
+	return user, err
+}
+
+// ListUsers returns all users, ordered by name. It needs the scope admin.
+func (s *Service) ListUsers(ctx context.Context, who Actor) (users []User, err error) {
+	err = s.view(ctx, who, policy.UserList, func(r Reader) error {
+		users, err = r.Users(ctx, s.now())
+		return err
+	})
+	return users, err
+}
+
+// CreateUser makes a user with an owner key and an empty library. It needs the scope admin. Conflict: the name is taken.
+func (s *Service) CreateUser(ctx context.Context, who Actor, username, email string) (user User, err error) {
+	id, err := newID()
+	if err != nil {
+		return User{}, err
+	}
+	err = s.update(ctx, who, policy.UserCreate, id, func(c *change) error {
+		user, err = s.addUser(ctx, c, username, email)
+		return err
+	})
+	return user, err
+}
+
+// addUser makes the user that c's entry names as the owner of the library.
+func (s *Service) addUser(ctx context.Context, c *change, username, email string) (User, error) {
+	key, err := s.keys.create(c.entry.Owner, c.entry.At)
+	if err != nil {
+		return User{}, err
+	}
+	user := User{ID: key.User, Username: username, Email: email, OwnerKey: key.ID, CreatedAt: c.entry.At}
+	if err := c.InsertUser(ctx, user); err != nil {
+		return User{}, named(err, "There is a user of this name already")
+	}
+	if err := c.InsertOwnerKey(ctx, key); err != nil {
+		return User{}, err
+	}
+	c.entry.Target, c.entry.Name = user.ID, username
+	return user, nil
+}
+
+// DeleteUser destroys a user's owner key, and with it every value, and removes the secrets and the API keys. The audit chain stays.
+// It needs the scope admin. NotFound: no such user. Conflict: it is the caller, who would lock everybody out.
+func (s *Service) DeleteUser(ctx context.Context, who Actor, id uuid.UUID) error {
+	var ownerKey uuid.UUID
+	err := s.update(ctx, who, policy.UserDelete, id, func(c *change) error {
+		if id == who.User {
+			return &Error{Kind: Conflict, Detail: "You cannot delete yourself: another admin must"}
+		}
+		user, err := c.User(ctx, id, c.entry.At)
+		if err != nil {
+			return err
+		}
+		ledger, err := c.load(ctx)
+		if err != nil {
+			return err
+		}
+		ownerKey, ledger.Secrets, ledger.OwnerKey = ledger.OwnerKey, 0, uuid.Nil
+		c.entry.Target, c.entry.Name = id, user.Username
+		return errors.Join(
+			c.DeleteSecrets(ctx, id), c.DeleteAPIKeys(ctx, id), c.DeleteOwnerKeys(ctx, id), c.DeleteUser(ctx, id, c.entry.At),
+		)
+	})
+	if err == nil {
+		s.keys.forget(id, ownerKey)
+	}
+	return err
+}
+
+// named gives a Conflict the words of its case.
+func named(err error, detail string) error {
+	if KindOf(err) == Conflict {
+		return &Error{Kind: Conflict, Detail: detail, Cause: err}
+	}
+	return err
+}

@@ -1,0 +1,146 @@
+// Package vault is the domain: users, their secrets, their API keys, and the use cases.
+//
+// A use case is one method of [Service] and one transaction. It goes through update or view, which check the policy and append the audit
+// entry, so that none can forget; only they reach a transaction on behalf of somebody. The package knows no HTTP and no SQL.
+package vault
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/audit"
+	"github.com/keysake/keysake/internal/catalog"
+	"github.com/keysake/keysake/internal/policy"
+	"github.com/keysake/keysake/internal/seal"
+)
+
+// A Service has the use cases. It is safe for concurrent use.
+type Service struct {
+	store      Store
+	keys       *keyring
+	catalog    *catalog.Catalog
+	used       *lastUsed
+	maxSecrets int
+	now        func() time.Time
+	log        *slog.Logger
+}
+
+// Options are what a [Service] needs. All but Now must be set.
+type Options struct {
+	Store      Store
+	RootKey    seal.RootKey
+	Catalog    *catalog.Catalog
+	MaxSecrets int // a user's quota
+	Now        func() time.Time
+	Log        *slog.Logger
+}
+
+// New returns a Service. It reads nothing: [Service.CheckRootKey] comes first.
+func New(o Options) *Service {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Service{
+		store: o.Store, keys: newKeyring(o.RootKey), catalog: o.Catalog, used: newLastUsed(),
+		maxSecrets: o.MaxSecrets, now: o.Now, log: o.Log,
+	}
+}
+
+// An Actor is who is calling. The zero Actor is the operator at the machine itself, whom the policy does not let do anything:
+// only [Service.Bootstrap] acts for it.
+type Actor struct {
+	User   uuid.UUID
+	Key    uuid.UUID
+	Scopes []policy.Scope
+	// SelfRevoke: the key may revoke itself.
+	SelfRevoke bool
+}
+
+// A change is the transaction of one use case: what it reads and writes, the ledger of the user whose library it touches, and
+// the audit entry that goes with it.
+type change struct {
+	Tx
+	entry  audit.Entry
+	ledger *Ledger
+}
+
+// load returns the ledger of the library's owner, read once. NotFound: there is no such user. Unauthenticated: it was the caller, deleted meanwhile.
+func (c *change) load(ctx context.Context) (*Ledger, error) {
+	if c.ledger == nil {
+		ledger, err := c.Ledger(ctx, c.entry.Owner)
+		if errors.Is(err, ErrNotFound) && c.entry.Owner == c.entry.User {
+			return nil, unauthenticated()
+		}
+		if err != nil {
+			return nil, err
+		}
+		c.ledger = &ledger
+	}
+	return c.ledger, nil
+}
+
+// update is the only way to a transaction that writes: the policy is checked, do makes the change in the library of owner and says
+// in the entry what it was done to, and the entry is appended in the same transaction. A refusal, by the policy or by do, is
+// recorded in the chain of who asked.
+func (s *Service) update(ctx context.Context, who Actor, action policy.Action, owner uuid.UUID, do func(*change) error) error {
+	if !policy.Allow(who.Scopes, action) {
+		return s.refuse(ctx, who, action, denied("The API key lacks the scope for this"))
+	}
+	err := s.apply(ctx, s.entry(who, action, owner), do)
+	if KindOf(err) == Denied {
+		return s.refuse(ctx, who, action, err)
+	}
+	return err
+}
+
+// view is update for what changes nothing: a success leaves no entry, a refusal does.
+func (s *Service) view(ctx context.Context, who Actor, action policy.Action, do func(Reader) error) error {
+	if !policy.Allow(who.Scopes, action) {
+		return s.refuse(ctx, who, action, denied("The API key lacks the scope for this"))
+	}
+	return s.store.View(ctx, do)
+}
+
+// apply makes the change and appends its entry, for update and for the operator.
+func (s *Service) apply(ctx context.Context, entry audit.Entry, do func(*change) error) error {
+	return s.store.Update(ctx, func(tx Tx) error {
+		c := &change{Tx: tx, entry: entry}
+		if err := do(c); err != nil {
+			return err
+		}
+		ledger, err := c.load(ctx)
+		if err != nil {
+			return err
+		}
+		ledger.Head = ledger.Head.Next(&c.entry)
+		if err := tx.AppendAudit(ctx, audit.Linked{Entry: c.entry, Hash: ledger.Head.Hash}); err != nil {
+			return err
+		}
+		return tx.SaveLedger(ctx, *ledger)
+	})
+}
+
+// refuse records that who was not let do action, and returns why. If that cannot be recorded, the answer is that instead: nothing
+// is refused unseen.
+func (s *Service) refuse(ctx context.Context, who Actor, action policy.Action, why error) error {
+	entry := s.entry(who, action, who.User)
+	entry.Outcome = audit.Refused
+	if err := s.apply(ctx, entry, func(*change) error { return nil }); err != nil {
+		return err
+	}
+	return why
+}
+
+func (s *Service) entry(who Actor, action policy.Action, owner uuid.UUID) audit.Entry {
+	return audit.Entry{
+		Owner: owner, At: s.now().UTC().Truncate(time.Microsecond), User: who.User, Key: who.Key,
+		Action: string(action), Outcome: audit.Done,
+	}
+}
+
+// newID returns an id of version 7: new rows land on the page that is already in memory.
+func newID() (uuid.UUID, error) { return uuid.NewV7() }

@@ -1,0 +1,67 @@
+package wire
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+)
+
+// An APIKey is what a person or program presents to Keysake.
+type APIKey struct {
+	ID            string   `json:"id"`            // UUID
+	Key           string   `json:"key,omitempty"` // only in the answer that creates it
+	MaskedKey     string   `json:"masked_key"`
+	Active        bool     `json:"active"` // neither revoked nor expired
+	Name          string   `json:"name"`   // empty where none was given
+	AllowedScopes []string `json:"allowed_scopes"`
+	CreatedAt     Time     `json:"created_at"`
+	LastUsedAt    *Time    `json:"last_used_at"` // null before the first use; a minute late at most
+	ExpiresAt     *Time    `json:"expires_at"`   // null for a key that does not expire
+}
+
+// APIKeyList is the answer to GET /user/api-keys, newest first.
+type APIKeyList struct {
+	APIKeys []APIKey `json:"api_keys"`
+	Total   int      `json:"total"`
+}
+
+// CreateAPIKey is the body of POST /user/api-keys and of POST /admin/users/{id}/api-keys.
+type CreateAPIKey struct {
+	Name            *string `json:"name"`
+	AllowSelfRevoke *bool   `json:"allow_self_revoke"`
+	// AllowedScopes: null means every scope that the maker's key has, except admin, which must be asked for by name.
+	AllowedScopes *[]string  `json:"allowed_scopes"`
+	ExpiresAt     *Timestamp `json:"expires_at"`
+}
+
+// Validate tells which fields break a rule. Which scopes there are, and what time it is, is the server's to know.
+func (in CreateAPIKey) Validate() []FieldError {
+	var bad []FieldError
+	if in.Name != nil && *in.Name != "" {
+		bad = append(bad, text("name", *in.Name, MaxAPIKeyName)...)
+	}
+	if in.AllowedScopes != nil && len(*in.AllowedScopes) > MaxAPIKeyScopes {
+		bad = append(bad, bodyField("allowed_scopes", TypeListTooLong, "At most "+itoa(MaxAPIKeyScopes)+" scopes"))
+	}
+	return bad
+}
+
+// A Timestamp is a moment in a request: RFC 3339 with any offset.
+type Timestamp struct{ time.Time }
+
+// ErrNotTimestamp says that a JSON document had something other than an RFC 3339 time in the place of one.
+var ErrNotTimestamp = errors.New("wire: a time must be a JSON string in the form of RFC 3339")
+
+// UnmarshalJSON takes the time from a JSON string; anything else is [ErrNotTimestamp], which does not quote its input.
+func (t *Timestamp) UnmarshalJSON(b []byte) error {
+	var s *string
+	if err := json.Unmarshal(b, &s); err != nil || s == nil {
+		return ErrNotTimestamp
+	}
+	at, err := time.Parse(time.RFC3339, *s)
+	if err != nil || at.Year() > 9999 {
+		return ErrNotTimestamp
+	}
+	t.Time = at
+	return nil
+}

@@ -1,0 +1,50 @@
+package wire
+
+import (
+	"strconv"
+	"unicode"
+)
+
+// A Problem is the body of every answer that is an error.
+type Problem struct {
+	Code   int          `json:"code"`             // the HTTP status again
+	Detail string       `json:"detail"`           // for people
+	Type   string       `json:"type"`             // for programs; stable
+	Errors []FieldError `json:"errors,omitempty"` // where fields are at fault; never an empty or a null array
+}
+
+// A FieldError says which part of a request breaks which rule. It never repeats what was sent.
+type FieldError struct {
+	Loc  []any  `json:"loc"` // strings and integers, from body, query, path or header inward
+	Msg  string `json:"msg"`
+	Type string `json:"type"`
+}
+
+// The types of field errors, by the names that FastAPI's users know.
+const (
+	TypeMissing     = "missing"
+	TypeExtra       = "extra_forbidden"
+	TypeString      = "string_type"
+	TypeBool        = "bool_type"
+	TypeList        = "list_type"
+	TypeDatetime    = "datetime_parsing"
+	TypeObject      = "model_attributes_type"
+	TypeTooShort    = "string_too_short"
+	TypeTooLong     = "string_too_long"
+	TypeListTooLong = "too_long"
+	TypePattern     = "string_pattern_mismatch"
+	TypeEnum        = "enum"
+	TypeUUID        = "uuid_parsing"
+	TypeJSON        = "json_invalid"
+	TypeValue       = "value_error"
+)
+
+func bodyField(name, typ, msg string) FieldError {
+	return FieldError{Loc: []any{"body", name}, Msg: msg, Type: typ}
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// isControl is true for what a terminal or a log reader could obey: control and format characters, among them the ones that
+// turn the direction of text.
+func isControl(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
