@@ -77,7 +77,7 @@ func (a *API) finish(c *call, r *http.Request, took time.Duration) {
 		level = slog.LevelInfo
 	}
 	method := r.Method
-	if _, known := knownMethods[method]; !known {
+	if !isMethod(method) {
 		method = "other"
 	}
 	if a.Observe != nil {
@@ -92,8 +92,12 @@ func (a *API) finish(c *call, r *http.Request, took time.Duration) {
 		slog.String("user", c.who.User.String()), slog.String("api_key", c.who.Key.String()))
 }
 
-// knownMethods: any other word in the place of the method is not repeated in logs and metrics.
-var knownMethods = map[string]struct{}{
-	http.MethodGet: {}, http.MethodHead: {}, http.MethodPost: {}, http.MethodPut: {}, http.MethodPatch: {}, http.MethodDelete: {},
-	http.MethodOptions: {}, http.MethodConnect: {}, http.MethodTrace: {},
+// isMethod: any other word in the place of the method is not repeated in logs and metrics.
+func isMethod(s string) bool {
+	switch s {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodOptions, http.MethodConnect, http.MethodTrace:
+		return true
+	}
+	return false
 }

@@ -127,8 +127,10 @@ func notAllowed(methods map[string]route) *problem {
 		}
 	}
 	slices.Sort(allow)
-	return &problem{status: http.StatusMethodNotAllowed, detail: "This path does not have that method",
-		header: http.Header{"Allow": {strings.Join(allow, ", ")}}}
+	return &problem{
+		status: http.StatusMethodNotAllowed, detail: "This path does not have that method",
+		header: http.Header{"Allow": {strings.Join(allow, ", ")}},
+	}
 }
 
 // operate checks the client's version, who is calling and how often, in this order, and runs the operation.

@@ -82,8 +82,10 @@ func (d decoder[In]) decode(w http.ResponseWriter, r *http.Request) (in In, err 
 	defer clear(body)
 	if err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return in, &problem{status: http.StatusRequestEntityTooLarge,
-				detail: "The body must have at most " + strconv.Itoa(wire.MaxBodyBytes) + " bytes"}
+			return in, &problem{
+				status: http.StatusRequestEntityTooLarge,
+				detail: "The body must have at most " + strconv.Itoa(wire.MaxBodyBytes) + " bytes",
+			}
 		}
 		return in, &problem{status: http.StatusBadRequest, detail: "The body did not arrive whole"}
 	}
@@ -134,8 +136,10 @@ func scan(body []byte) error {
 }
 
 func notJSON() *problem {
-	return &problem{status: http.StatusBadRequest, detail: "The body is not valid JSON",
-		errors: []wire.FieldError{{Loc: []any{"body"}, Msg: "Must be one JSON object in UTF-8, with nothing after it", Type: wire.TypeJSON}}}
+	return &problem{
+		status: http.StatusBadRequest, detail: "The body is not valid JSON",
+		errors: []wire.FieldError{{Loc: []any{"body"}, Msg: "Must be one JSON object in UTF-8, with nothing after it", Type: wire.TypeJSON}},
+	}
 }
 
 // members fills in from a body that scan has passed, and returns what is wrong with its members.

@@ -24,23 +24,39 @@ type problem struct {
 func (p *problem) Error() string { return p.detail }
 func (p *problem) Unwrap() error { return p.cause }
 
-// types gives each status the type that programs go by. A status that is not here is not answered.
-var types = map[int]string{
-	http.StatusBadRequest:            "invalid_request_error",
-	http.StatusUnauthorized:          "authentication_error",
-	http.StatusForbidden:             "permission_error",
-	http.StatusNotFound:              "not_found_error",
-	http.StatusMethodNotAllowed:      "method_not_allowed_error",
-	http.StatusConflict:              "conflict_error",
-	http.StatusRequestEntityTooLarge: "payload_too_large_error",
-	http.StatusUnsupportedMediaType:  "unsupported_media_type_error",
-	http.StatusUnprocessableEntity:   "validation_error",
-	http.StatusUpgradeRequired:       "upgrade_required_error",
-	http.StatusTooManyRequests:       "rate_limit_error",
-	http.StatusInternalServerError:   "internal_error",
-	http.StatusBadGateway:            "bad_gateway_error",
-	http.StatusServiceUnavailable:    "unavailable_error",
-	http.StatusGatewayTimeout:        "gateway_timeout_error",
+// typeOf gives each status the type that programs go by. The router and the domain cause no other.
+func typeOf(status int) string {
+	switch status {
+	case http.StatusBadRequest:
+		return "invalid_request_error"
+	case http.StatusUnauthorized:
+		return "authentication_error"
+	case http.StatusForbidden:
+		return "permission_error"
+	case http.StatusNotFound:
+		return "not_found_error"
+	case http.StatusMethodNotAllowed:
+		return "method_not_allowed_error"
+	case http.StatusConflict:
+		return "conflict_error"
+	case http.StatusRequestEntityTooLarge:
+		return "payload_too_large_error"
+	case http.StatusUnsupportedMediaType:
+		return "unsupported_media_type_error"
+	case http.StatusUnprocessableEntity:
+		return "validation_error"
+	case http.StatusUpgradeRequired:
+		return "upgrade_required_error"
+	case http.StatusTooManyRequests:
+		return "rate_limit_error"
+	case http.StatusBadGateway:
+		return "bad_gateway_error"
+	case http.StatusServiceUnavailable:
+		return "unavailable_error"
+	case http.StatusGatewayTimeout:
+		return "gateway_timeout_error"
+	}
+	return "internal_error"
 }
 
 // status is the only place where the domain's vocabulary meets HTTP's.
@@ -114,13 +130,9 @@ func writeProblem(w http.ResponseWriter, r *http.Request, log *slog.Logger, err 
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
 	if p.status >= http.StatusInternalServerError && !errors.Is(r.Context().Err(), context.Canceled) {
-		msg := "request failed"
-		if errors.Is(err, vault.ErrTampered) {
-			msg = "tampering: sealed data does not open"
-		}
-		log.ErrorContext(r.Context(), msg, "status", p.status, "cause", err)
+		log.ErrorContext(r.Context(), "request failed", "status", p.status, "tampering", errors.Is(err, vault.ErrTampered), "cause", err)
 	}
-	body := wire.Problem{Code: p.status, Detail: p.detail, Type: types[p.status], Errors: p.errors}
+	body := wire.Problem{Code: p.status, Detail: p.detail, Type: typeOf(p.status), Errors: p.errors}
 	writeJSON(w, p.status, body)
 }
 

@@ -30,9 +30,9 @@ type Server struct {
 }
 
 // Config returns the settings of a development server on an empty temporary folder, without limits on the rate.
-func Config(t testing.TB) config.Config {
-	t.Helper()
-	dir := filepath.Join(t.TempDir(), "data")
+func Config(tb testing.TB) config.Config {
+	tb.Helper()
+	dir := filepath.Join(tb.TempDir(), "data")
 	return config.Config{
 		Listen: "127.0.0.1:0", Data: dir, Dev: true, RootKey: "file:" + filepath.Join(dir, "root.key"),
 		MaxSecrets: 200, LogFormat: "text", LogLevel: -4, ShutdownTimeout: 10 * time.Second,
@@ -40,23 +40,23 @@ func Config(t testing.TB) config.Config {
 }
 
 // Start runs a server until the test ends. The settings are those of [Config], as the functions change them.
-func Start(t testing.TB, change ...func(*config.Config)) *Server {
-	t.Helper()
-	cfg := Config(t)
+func Start(tb testing.TB, change ...func(*config.Config)) *Server {
+	tb.Helper()
+	cfg := Config(tb)
 	for _, c := range change {
 		c(&cfg)
 	}
-	return StartWith(t, cfg)
+	return StartWith(tb, cfg)
 }
 
 // StartWith runs a server with the given settings until the test ends.
-func StartWith(t testing.TB, cfg config.Config) *Server {
-	t.Helper()
+func StartWith(tb testing.TB, cfg config.Config) *Server {
+	tb.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	s := &Server{Data: cfg.Data, Logs: &Buffer{}, stop: stop, done: make(chan error, 1)}
 	banner := &Buffer{}
 	go func() { s.done <- server.Run(ctx, cfg, banner, s.Logs) }()
-	t.Cleanup(func() { s.Stop(t) })
+	tb.Cleanup(func() { s.Stop(tb) })
 	deadline := time.Now().Add(30 * time.Second)
 	for s.URL == "" {
 		if m := listening.FindStringSubmatch(banner.String()); m != nil {
@@ -66,17 +66,17 @@ func StartWith(t testing.TB, cfg config.Config) *Server {
 		select {
 		case err := <-s.done:
 			s.done <- err
-			t.Fatalf("the server ended: %v\n%s", err, s.Logs)
+			tb.Fatalf("the server ended: %v\n%s", err, s.Logs)
 		case <-time.After(time.Millisecond):
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("the server does not listen\n%s", s.Logs)
+			tb.Fatalf("the server does not listen\n%s", s.Logs)
 		}
 	}
 	if cfg.Dev {
 		key, err := os.ReadFile(filepath.Join(cfg.Data, "dev-api-key"))
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		s.Key = plaintext.New(key)
 	}
@@ -86,51 +86,51 @@ func StartWith(t testing.TB, cfg config.Config) *Server {
 var listening = regexp.MustCompile(`(?m)^Keysake is listening on (\S+)$`)
 
 // Stop ends the server as SIGTERM would, and waits for it. It may be called twice.
-func (s *Server) Stop(t testing.TB) {
-	t.Helper()
+func (s *Server) Stop(tb testing.TB) {
+	tb.Helper()
 	s.stop()
 	select {
 	case err := <-s.done:
 		s.done <- err
 		if err != nil {
-			t.Errorf("the server ended with: %v", err)
+			tb.Errorf("the server ended with: %v", err)
 		}
 	case <-time.After(30 * time.Second):
-		t.Error("the server does not stop")
+		tb.Error("the server does not stop")
 	}
 }
 
 // Client returns a client that calls as the user dev.
-func (s *Server) Client(t testing.TB) *client.Client {
-	t.Helper()
-	return s.ClientWith(t, s.Key)
+func (s *Server) Client(tb testing.TB) *client.Client {
+	tb.Helper()
+	return s.ClientWith(tb, s.Key)
 }
 
 // ClientWith returns a client that presents the given API key.
-func (s *Server) ClientWith(t testing.TB, key plaintext.Value) *client.Client {
-	t.Helper()
+func (s *Server) ClientWith(tb testing.TB, key plaintext.Value) *client.Client {
+	tb.Helper()
 	c, err := client.New(s.URL, key)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return c
 }
 
 // NewUser makes a user and an API key with the given scopes, all of a user's if there are none, and returns the key.
-func (s *Server) NewUser(t testing.TB, name string, scopes ...string) plaintext.Value {
-	t.Helper()
-	admin := s.Client(t)
-	user, err := admin.CreateUser(t.Context(), wire.CreateUser{Username: name})
+func (s *Server) NewUser(tb testing.TB, name string, scopes ...string) plaintext.Value {
+	tb.Helper()
+	admin := s.Client(tb)
+	user, err := admin.CreateUser(tb.Context(), wire.CreateUser{Username: name})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	in := wire.CreateAPIKey{}
 	if len(scopes) > 0 {
 		in.AllowedScopes = &scopes
 	}
-	key, err := admin.CreateAPIKeyFor(t.Context(), user.ID, in)
+	key, err := admin.CreateAPIKeyFor(tb.Context(), user.ID, in)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return plaintext.FromString(key.Key)
 }

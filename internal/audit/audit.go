@@ -58,7 +58,7 @@ func (e Entry) Canonical() []byte {
 	b = append(b, canonicalTag...)
 	b = append(b, e.Owner[:]...)
 	b = binary.BigEndian.AppendUint64(b, e.Seq)
-	b = binary.BigEndian.AppendUint64(b, uint64(e.At.UnixMicro())) //nolint:gosec // the two's complement is the format
+	b = binary.BigEndian.AppendUint64(b, uint64(e.At.UnixMicro()))
 	b = append(b, e.User[:]...)
 	b = append(b, e.Key[:]...)
 	b = appendText(b, e.Action)

@@ -26,8 +26,10 @@ func (i *Identity) Caller(ctx context.Context, h http.Header) (vault.Actor, erro
 	return i.vault.Authenticate(ctx, token)
 }
 
-var errNoCredential = &vault.Error{Kind: vault.Unauthenticated,
-	Detail: "Present one API key, as Authorization: Bearer or as X-API-Key"}
+var errNoCredential = &vault.Error{
+	Kind:   vault.Unauthenticated,
+	Detail: "Present one API key, as Authorization: Bearer or as X-API-Key",
+}
 
 // credential returns the one token of a request. Both headers mean the same; where two tokens are given they must be equal, because it is
 // nobody's to guess which one was meant.

@@ -89,7 +89,7 @@ func (k key) seal(purpose string, at Place, plain []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return aead.Seal(blob, nil, plain, associated(purpose, k.id, at)), nil
+	return aead.Seal(blob, nil, plain, associated(purpose, k.id, at)), nil //nolint:gosec // no nonce is given: the AEAD draws one at random
 }
 
 // open returns what the blob seals: [ErrFormat], [ErrOtherKey] or [ErrTampered] if it is not a blob of this key, purpose and place.
@@ -134,7 +134,7 @@ func associated(purpose string, keyID uuid.UUID, at Place) []byte {
 	b := make([]byte, 0, 1+idSize+1+len(purpose)+2*idSize+8)
 	b = append(b, formatV1)
 	b = append(b, keyID[:]...)
-	b = append(b, byte(len(purpose)))
+	b = append(b, byte(len(purpose))) //nolint:gosec // the purposes are the four constants above
 	b = append(b, purpose...)
 	b = append(b, at.Owner[:]...)
 	b = append(b, at.Subject[:]...)

@@ -70,7 +70,7 @@ func prepareDev(ctx context.Context, cfg config.Config, d *data) (devHint, error
 		return hint, err
 	}
 	if there {
-		stored, err := os.ReadFile(path) //nolint:gosec // in the operator's own data folder
+		stored, err := os.ReadFile(path)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return hint, err
 		}

@@ -53,7 +53,7 @@ func (s *session) stmt(ctx context.Context, q query) (*sql.Stmt, error) {
 	if stmt, found := s.stmts[q]; found {
 		return stmt, nil
 	}
-	stmt, err := s.conn.PrepareContext(ctx, string(q)) //nolint:sqlclosecheck // kept as long as the connection
+	stmt, err := s.conn.PrepareContext(ctx, string(q))
 	if err != nil {
 		return nil, s.dialect.classify(err)
 	}

@@ -128,7 +128,7 @@ func (w *writer) write(batch []*job) {
 	if err == nil && ran > 0 {
 		err = w.session.run(ctx, "COMMIT")
 		w.commits.Add(1)
-		w.updates.Add(uint64(ran)) //nolint:gosec // a count
+		w.updates.Add(uint64(ran))
 	}
 	if err != nil || ran == 0 {
 		// The database may have ended the transaction by itself, as it does when the disk is full; this is to be sure that it has ended.

@@ -200,7 +200,7 @@ func (s *Service) RevokeSelf(ctx context.Context, who Actor) error {
 
 func (s *Service) revoke(ctx context.Context, who Actor, action policy.Action, id uuid.UUID) error {
 	return s.update(ctx, who, action, who.User, func(c *change) error {
-		name, err := c.Tx.RevokeAPIKey(ctx, who.User, id, c.entry.At)
+		name, err := c.RevokeAPIKey(ctx, who.User, id, c.entry.At)
 		c.entry.Target, c.entry.Name = id, name
 		return err
 	})

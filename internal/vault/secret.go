@@ -113,8 +113,10 @@ func (s *Service) checkPreset(stored *StoredSecret, value plaintext.Value) error
 		stored.Name = preset.EnvVarName
 	}
 	if stored.Name == preset.EnvVarName && badPaste(value) {
-		return invalid(Field{Name: "value", Rule: GoodValue,
-			Msg: "Value must not contain white space or control characters: check what was pasted"})
+		return invalid(Field{
+			Name: "value", Rule: GoodValue,
+			Msg: "Value must not contain white space or control characters: check what was pasted",
+		})
 	}
 	return nil
 }
@@ -229,7 +231,7 @@ func (s *Service) DeleteSecret(ctx context.Context, who Actor, id uuid.UUID) err
 		}
 		ledger.Secrets--
 		c.entry.Target, c.entry.Name, c.entry.Version = id, stored.Name, stored.Version
-		return c.Tx.DeleteSecret(ctx, who.User, id)
+		return c.DeleteSecret(ctx, who.User, id)
 	})
 }
 

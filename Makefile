@@ -1,0 +1,73 @@
+# Every target needs Go and make. What else one needs, it installs.
+
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+FUZZTIME ?= 30s
+BENCHFLAGS ?=
+
+.PHONY: help
+help: ## show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' Makefile
+
+.PHONY: run
+run: build ## a development server with its data in ./.keysake-dev
+	./bin/keysake serve --dev
+
+.PHONY: build
+build: ## the static binary, bin/keysake
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/keysake ./cmd/keysake
+
+.PHONY: test
+test: ## everything that CI holds, but for format, vet and lint
+	go test ./...
+	go test -exec 'env GODEBUG=fips140=only' ./internal/seal/...
+
+.PHONY: check
+check: format-check vet lint test ## what CI runs
+
+.PHONY: format
+format: ## write every file in the one format
+	$(GOLANGCI_LINT) fmt
+
+.PHONY: format-check
+format-check:
+	@diff="$$($(GOLANGCI_LINT) fmt --diff)"; if [ -n "$$diff" ]; then echo "$$diff"; echo "run: make format"; exit 1; fi
+
+.PHONY: vet
+vet:
+	go vet ./...
+	go mod verify >/dev/null
+	go mod tidy -diff
+
+.PHONY: lint
+lint: ## the linter, at its pinned version
+	$(GOLANGCI_LINT) run
+
+.PHONY: race
+race: ## the tests under the race detector
+	go test -race ./...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME (default 30s)
+	@for pkg in $$(go list -f '{{.ImportPath}} {{.Dir}}' ./... | awk '{print $$1}'); do \
+		for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "$$pkg $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+.PHONY: bench
+bench: ## figures of the real binary, beside bare net/http and bare SQLite
+	go run ./test/bench $(BENCHFLAGS)
+
+.PHONY: crash
+crash: ## many rounds of kill -9 (KEYSAKE_CRASH_ROUNDS, default 50)
+	KEYSAKE_CRASH_ROUNDS=$${KEYSAKE_CRASH_ROUNDS:-50} go test -count=1 -timeout 60m -v ./test/crash
+
+.PHONY: generate
+generate: ## the catalog and the reference pages, from their sources
+	go generate ./...
+	go run ./cmd/keysake docs settings > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
+	go run ./cmd/keysake docs cli > docs/cli.md.new && mv docs/cli.md.new docs/cli.md

@@ -1,0 +1,176 @@
+// Package keysake_test holds the shape of the code: who imports whom, how large a file may be, and that generated pages are current.
+package keysake_test
+
+import (
+	"bytes"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/keysake/keysake/internal/cli"
+)
+
+const module = "github.com/keysake/keysake"
+
+// layers lists what each package may import of this module. A package that is not listed may import nothing of ours; a new edge is a reviewed
+// line here. Tests may import apptest and whatever they test.
+var layers = map[string]string{
+	"plaintext":                "",
+	"wire":                     "plaintext",
+	"client":                   "plaintext wire",
+	"internal/audit":           "",
+	"internal/policy":          "",
+	"internal/seal":            "plaintext",
+	"internal/catalog":         "plaintext",
+	"internal/catalog/gen":     "internal/catalog",
+	"internal/vault":           "internal/audit internal/catalog internal/policy internal/seal plaintext",
+	"internal/store":           "internal/audit internal/policy internal/vault",
+	"internal/store/storetest": "internal/audit internal/policy internal/vault",
+	"internal/identity":        "internal/vault plaintext",
+	"internal/api":             "internal/identity internal/vault plaintext wire",
+	"internal/api/apicontract": "",
+	"internal/config":          "",
+	"internal/server": "internal/api internal/catalog internal/config internal/identity internal/seal internal/store internal/vault " +
+		"plaintext",
+	"internal/cli":     "client internal/catalog internal/config internal/server plaintext wire",
+	"internal/apptest": "client internal/config internal/server plaintext wire",
+	"cmd/keysake":      "internal/cli",
+}
+
+func TestImportsRunOneWay(t *testing.T) {
+	seen := 0
+	for line := range strings.Lines(goList(t, `{{.ImportPath}} {{join .Imports " "}}`, "./...")) {
+		pkg, imports, _ := strings.Cut(strings.TrimSpace(line), " ")
+		pkg = strings.TrimPrefix(pkg, module+"/")
+		allowed := strings.Fields(layers[pkg])
+		for imported := range strings.FieldsSeq(imports) {
+			if ours, found := strings.CutPrefix(imported, module+"/"); found && !slices.Contains(allowed, ours) {
+				t.Errorf("%s must not import %s", pkg, ours)
+			}
+		}
+		seen++
+	}
+	if seen < len(layers) {
+		t.Errorf("go list names %d packages, the table %d: take out the ones that are gone", seen, len(layers))
+	}
+}
+
+func TestWhatOthersImportNeedsTheStandardLibraryOnly(t *testing.T) {
+	for dep := range strings.Lines(goList(t, `{{if not .Standard}}{{.ImportPath}}{{end}}`, "-deps", "./client", "./wire", "./plaintext")) {
+		if dep = strings.TrimSpace(dep); dep != "" && !strings.HasPrefix(dep, module+"/") {
+			t.Errorf("client, wire and plaintext must not need %s", dep)
+		}
+	}
+}
+
+func goList(t *testing.T, format string, args ...string) string {
+	t.Helper()
+	var stderr bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-f", format}, args...)...)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, &stderr)
+	}
+	return string(out)
+}
+
+// The budget of a file, in lines.
+const (
+	maxFile     = 600
+	maxMedian   = 150
+	maxTestFile = 800
+)
+
+func TestFilesStaySmall(t *testing.T) {
+	var sizes []int
+	for path, lines := range goFiles(t) {
+		limit := maxFile
+		if strings.HasSuffix(path, "_test.go") {
+			limit = maxTestFile
+		} else {
+			sizes = append(sizes, lines)
+		}
+		if lines > limit {
+			t.Errorf("%s has %d lines: it holds two things", path, lines)
+		}
+	}
+	slices.Sort(sizes)
+	if median := sizes[len(sizes)/2]; median > maxMedian {
+		t.Errorf("half of the files have more than %d lines", median)
+	}
+}
+
+func TestNoPackageIsNamedAfterNothing(t *testing.T) {
+	for path := range goFiles(t) {
+		dir := filepath.Base(filepath.Dir(path))
+		if slices.Contains([]string{"util", "utils", "common", "helper", "helpers", "manager", "base", "impl", "misc"}, dir) {
+			t.Errorf("%s: the folder's name says nothing of what it holds", path)
+		}
+	}
+}
+
+func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
+	documented := map[string]bool{}
+	for path := range goFiles(t) {
+		dir := filepath.Dir(path)
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments|parser.PackageClauseOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		documented[dir] = documented[dir] || file.Doc != nil
+	}
+	for dir, has := range documented {
+		if !has {
+			t.Errorf("%s has no package comment", dir)
+		}
+	}
+}
+
+// goFiles returns the Go files of the module with their numbers of lines.
+func goFiles(t *testing.T) map[string]int {
+	t.Helper()
+	files := map[string]int{}
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") && path != "."):
+			return filepath.SkipDir
+		case d.IsDir() || !strings.HasSuffix(path, ".go"):
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		files[path] = bytes.Count(text, []byte("\n"))
+		return err
+	})
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d Go files: %v", len(files), err)
+	}
+	return files
+}
+
+func TestGeneratedPagesAreCurrent(t *testing.T) {
+	for page, command := range map[string]string{"docs/settings.md": "settings", "docs/cli.md": "cli"} {
+		want, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var stdout, stderr bytes.Buffer
+		noEnv := func(string) (string, bool) { return "", false }
+		if code := cli.Main(t.Context(), []string{"docs", command}, noEnv, strings.NewReader(""), &stdout, &stderr); code != 0 {
+			t.Fatalf("keysake docs %s: exit code %d\n%s", command, code, &stderr)
+		}
+		if diff := cmp.Diff(string(want), stdout.String()); diff != "" {
+			t.Errorf("%s is not current: make generate\n%s", page, diff)
+		}
+	}
+}
