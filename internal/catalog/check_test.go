@@ -107,6 +107,7 @@ func TestAFormatMustBeSound(t *testing.T) {
 		{"openai", "fields[api_key].formats[project].regex", "unexpected )", edit(func(f *catalog.Format) { f.Regex = "a)|(?:.*" })},
 		{"openai", "fields[api_key].formats[project].regex", "invalid", edit(func(f *catalog.Format) { f.Regex = "(?=a)" })},
 		{"openai", "fields[api_key].formats[project].prefix", "do not begin", edit(func(f *catalog.Format) { f.Prefix = "pk-" })},
+		{"openai", "fields[api_key].formats[project].prefix", "do not begin", edit(func(f *catalog.Format) { f.Regex = "(?i)" + f.Regex })},
 		{"openai", "fields[api_key].formats[project].checksum", "one of", edit(func(f *catalog.Format) { f.Checksum = "md5" })},
 		{"openai", "fields[api_key].formats[project].traits", "one of", edit(func(f *catalog.Format) { f.Traits = []catalog.Trait{"nice"} })},
 		{"openai", "fields[api_key].formats[project].env", "must match", edit(func(f *catalog.Format) { f.Env = "key" })},
@@ -218,6 +219,31 @@ func TestTheClientSectionMustBeSound(t *testing.T) {
 		{"github", "client.placeholder", "stands for nothing", edit(func(c *catalog.Client) { c.Placeholder = "ghp_{lease}{token}" })},
 		{"github", "client.placeholder", "must begin", edit(func(c *catalog.Client) { c.Placeholder = "xyz_{lease}" })},
 	})
+}
+
+func TestALimitItselfIsAllowed(t *testing.T) {
+	all := entries(t)
+	e := &all[0]
+	e.Fields[0].MaxLength = 64 << 10
+	e.Fields[0].Formats[0].Mask.Head = len(expand(t, e.Fields[0].Formats[0].Examples[0])) - 16 - e.Fields[0].Formats[0].Mask.Tail
+	e.Verify[0].Rules[0].When.Status = []int{200, 599}
+	if _, err := parse(t, all); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAPresetsVariableIsThatOfItsValue(t *testing.T) {
+	all := entries(t)
+	all[0].Fields = append(all[0].Fields,
+		catalog.Field{ID: "webhook", Label: "Webhook secret (optional)", Secret: true, Env: "OPENAI_WEBHOOK_SECRET"},
+		catalog.Field{ID: "region", Label: "Region", Required: true, Env: "OPENAI_REGION"})
+	c, err := parse(t, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, _ := c.Preset("openai"); p.EnvVarName != "OPENAI_API_KEY" {
+		t.Errorf("got %s", p.EnvVarName)
+	}
 }
 
 func TestAllFaultsAreToldAtOnce(t *testing.T) {

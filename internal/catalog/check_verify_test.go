@@ -45,6 +45,7 @@ func TestARuleMustBeSound(t *testing.T) {
 		{"openai", "verify[models].rules", "must have one", func(e *catalog.Entry) { e.Verify[0].Rules = nil }},
 		{"openai", "verify[models].rules[0].when", "condition", when(catalog.When{})},
 		{"openai", "verify[models].rules[0].when.status", "no status", when(catalog.When{Status: []int{20}})},
+		{"openai", "verify[models].rules[0].when.status", "no status", when(catalog.When{Status: []int{600}})},
 		{"openai", "verify[models].rules[0].when.header", "no name", when(catalog.When{Header: map[string]string{"a b": "*"}})},
 		{"openai", "verify[models].rules[0].when.json", "no JSON pointer", when(catalog.When{JSON: map[string][]any{"/a~2": {"*"}}})},
 		{"openai", "verify[models].rules[0].when.json", "must have a value", when(catalog.When{JSON: map[string][]any{"/a": {}}})},

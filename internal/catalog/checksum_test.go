@@ -8,7 +8,7 @@ import (
 )
 
 // gitHubBodies are bodies of tokens with the checksums that belong to them, without the prefix that would make them look like
-// credentials. The second is a vector that many implementations share; the others were made with another implementation.
+// credentials. The first was made with another implementation of CRC-32; the second is a vector that many projects share.
 var gitHubBodies = []struct{ body, checksum string }{
 	{strings.Repeat("A", 30), "0uCPlr"},
 	{"zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ", "0mLq17"},

@@ -11,7 +11,8 @@ func (r Recognition) Hints() []string {
 	case r.WrongPreset() && r.Chosen.ID == "":
 		hints = append(hints, "This looks like a key from "+r.Matched.Name+", for which there is a preset.")
 	case r.WrongPreset():
-		hints = append(hints, "This looks like a key from "+r.Matched.Name+". Save it under "+r.Matched.Name+", or keep it under "+r.Chosen.Name+".")
+		hints = append(hints, "This looks like a key from "+r.Matched.Name+
+			". Save it under "+r.Matched.Name+", or keep it under "+r.Chosen.Name+".")
 	case r.Matched.ID != "":
 		hints = append(hints, r.ownHints()...)
 	}

@@ -42,7 +42,8 @@ func TestAMaskOfAShortValueShowsNothing(t *testing.T) {
 
 func TestAMaskOfWhatIsNoTextShowsNothing(t *testing.T) {
 	for _, value := range []string{
-		strings.Repeat("\xff", 100), strings.Repeat("x", 100) + "\xff", "\xc3" + strings.Repeat("x", 100), strings.Repeat("x", 50) + "\xed\xa0\x80" + strings.Repeat("x", 50),
+		strings.Repeat("\xff", 100), strings.Repeat("x", 100) + "\xff", "\xc3" + strings.Repeat("x", 100),
+		strings.Repeat("x", 50) + "\xed\xa0\x80" + strings.Repeat("x", 50),
 	} {
 		if got := mask(value); got != bullets {
 			t.Errorf("%q: got %q", value, got)

@@ -21,9 +21,9 @@ const DevData = "./.keysake-dev"
 // typed; and help.
 type Config struct {
 	Listen  string `flag:"listen" arg:"ADDRESS" default:"127.0.0.1:8420" help:"address and port to serve on; beyond this machine only with TLS"`
-	Data    string `flag:"data" arg:"DIR" help:"folder of the database; required, unless --dev, which takes ./.keysake-dev"`
+	Data    string `flag:"data" arg:"DIR" help:"folder of the database; required (serve --dev: ./.keysake-dev)"`
 	Dev     bool   `flag:"dev" help:"development: create what is missing, and a user dev whose API key is in DIR/dev-api-key"`
-	RootKey string `flag:"root-key" arg:"URL" help:"the key that wraps all others, as file:PATH; if not given DIR.root-key, beside the data and not in it (--dev: DIR/root.key)"`
+	RootKey string `flag:"root-key" arg:"URL" help:"the key that wraps all others, as file:PATH; if not given it is DIR.root-key, beside the data and not in it (serve --dev: DIR/root.key)"`
 
 	MinClients       []MinClient    `flag:"min-client" arg:"NAME=VERSION" help:"refuse clients of this name (the first product of User-Agent) that are older, with 426; repeatable"`
 	RateLimit        float64        `flag:"rate-limit" arg:"N" default:"100" help:"requests a second for each API key; 0 for no limit"`

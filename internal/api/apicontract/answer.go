@@ -15,7 +15,7 @@ import (
 )
 
 // CheckAnswer says what in an answer is not as the document has it: the status, the content type, a header, the body. The path is
-// that of the request; a query is ignored. A path that is not in the document must give a 404, a method that the path does not have
+// that of the request as it was sent, escapes and all; a query is ignored. A path that is not in the document must give a 404, a method that the path does not have
 // a 405 that allows exactly the ones it has, both with the common error body. HEAD may go wherever GET may.
 func (d *Document) CheckAnswer(method, path string, resp *http.Response, body []byte) error {
 	path, _, _ = strings.Cut(path, "?")
@@ -70,7 +70,7 @@ func checkAllow(p path, resp *http.Response) error {
 	}
 	slices.Sort(allowed)
 	if want := slices.Sorted(slices.Values(p.methods)); !slices.Equal(allowed, want) {
-		return fmt.Errorf("Allow must be %s", strings.Join(want, ", "))
+		return fmt.Errorf("the header Allow must be %s", strings.Join(want, ", "))
 	}
 	return nil
 }
@@ -137,7 +137,7 @@ func (r *response) checkBody(method string, resp *http.Response, body []byte) er
 		}
 	}
 	if err := schema.Validate(v); err != nil {
-		return fmt.Errorf("the body is not as %s has it: %w", r.pointer, plain(err))
+		return fmt.Errorf("the body is not as documented: %w", plain(err))
 	}
 	return nil
 }

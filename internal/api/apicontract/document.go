@@ -23,13 +23,14 @@ type Document struct {
 
 	operations []Operation
 	paths      []path
-	noPath     *response // to a path that is not in the document
-	noMethod   *response // to a method that the path does not have
+	responses  map[string]*response // by pointer: most are shared
+	noPath     *response            // to a path that is not in the document
+	noMethod   *response            // to a method that the path does not have
 	demanded   map[string]bool
 }
 
 // documentURL stands for the document in references and messages.
-const documentURL = "urn:keysake:openapi"
+const documentURL = "https://openapi.invalid/openapi.yaml"
 
 // The names, in components.responses, of the answers that belong to no operation.
 const (
@@ -46,7 +47,7 @@ func Load(doc []byte) (*Document, error) {
 	if err := checkForm(t.root); err != nil {
 		return nil, err
 	}
-	d := &Document{tree: t, compiler: newCompiler(), demanded: map[string]bool{}}
+	d := &Document{tree: t, compiler: newCompiler(), responses: map[string]*response{}, demanded: map[string]bool{}}
 	if err := d.compiler.AddResource(documentURL, t.root); err != nil {
 		return nil, err
 	}

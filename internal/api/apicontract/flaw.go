@@ -12,30 +12,44 @@ type flaw struct {
 	value any
 }
 
-// samples has a value of each type.
-var samples = []struct {
+// A sample is a value of one type.
+type sample struct {
 	name, typ string
 	value     any
-}{
-	{"a string", "string", "text"}, {"a number", "integer", 7}, {"a fraction", "number", 1.5}, {"a boolean", "boolean", true},
-	{"a list", "array", []any{}}, {"an object", "object", map[string]any{}}, {"null", "null", nil},
+}
+
+// samples returns one of each type.
+func samples() []sample {
+	return []sample{
+		{"a string", "string", "text"},
+		{"a number", "integer", 7},
+		{"a fraction", "number", 1.5},
+		{"a boolean", "boolean", true},
+		{"a list", "array", []any{}},
+		{"an object", "object", map[string]any{}},
+		{"null", "null", nil},
+	}
 }
 
 // badStrings are tried against a pattern; those that it does not match make flaws.
-var badStrings = []string{
-	"", " ", "a b", "a\tb", "a\nb", " a", "a ", "a\n", "a\x00b", "\x00", "a\x1bb", "a\x7fb", "a\u0085b", "1a", "-a", ".a", "@", "a@", "@a",
-	"a@b@c", "a-b", "a.b", "a=b", "a/b", "a$b", "A", "é", "ａ", "Å@", "a\u00a0b",
+func badStrings() []string {
+	return []string{
+		"", " ", "a b", "a\tb", "a\nb", " a", "a ", "a\n", "a\x00b", "\x00", "a\x1bb", "a\x7fb", "a\u0085b", "1a", "-a", ".a", "@", "a@", "@a",
+		"a@b@c", "a-b", "a.b", "a=b", "a/b", "a$b", "A", "é", "ａ", "Å@", "a\u00a0b",
+	}
 }
 
 // badTimes are no moments of RFC 3339.
-var badTimes = []string{
-	"", "tomorrow", "2099-01-01", "2099-02-31T00:00:00Z", "2099-01-01T00:00:00", "2099-01-01 00:00:00Z", "2099-01-01T25:00:00Z",
-	"2099-01-01T00:00:00+0200", "4070908800",
+func badTimes() []string {
+	return []string{
+		"", "tomorrow", "2099-01-01", "2099-02-31T00:00:00Z", "2099-01-01T00:00:00", "2099-01-01 00:00:00Z", "2099-01-01T25:00:00Z",
+		"2099-01-01T00:00:00+0200", "4070908800",
+	}
 }
 
 // flaws returns values that break r, each in one way.
 func (r rule) flaws() (f []flaw) {
-	for _, s := range samples {
+	for _, s := range samples() {
 		if !r.takes(s.typ) {
 			f = append(f, flaw{"that is " + s.name, s.value})
 		}
@@ -60,13 +74,13 @@ func (r rule) badTexts() (f []flaw) {
 	if r.maxLength > 0 {
 		f = append(f, flaw{fmt.Sprintf("longer than %d", r.maxLength), strings.Repeat("a", r.maxLength+1)})
 	}
-	for _, s := range badStrings {
+	for _, s := range badStrings() {
 		if r.pattern != nil && len(s) >= r.minLength && !r.pattern.MatchString(s) {
 			f = append(f, flaw{fmt.Sprintf("that is %q, against the pattern", s), s})
 		}
 	}
 	if r.format == "date-time" {
-		for _, s := range badTimes {
+		for _, s := range badTimes() {
 			f = append(f, flaw{fmt.Sprintf("that is %q, which is no time", s), s})
 		}
 	}

@@ -3,7 +3,6 @@ package apicontract
 import (
 	_ "embed"
 	"fmt"
-	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
@@ -14,7 +13,7 @@ import (
 var oas31 []byte
 
 // strictURL is the schema that a document is checked with.
-const strictURL = "urn:keysake:openapi-3.1-strict"
+const strictURL = "https://openapi.invalid/strict-3.1"
 
 // strictForm fills in what oas31 leaves open: a schema is one of JSON Schema 2020-12, and has no keyword that JSON Schema does not
 // know, as a misspelt one would be.
@@ -32,7 +31,7 @@ func strictForm(oas31ID string) any {
 }
 
 // form returns the compiled schema of documents.
-var form = sync.OnceValues(func() (*jsonschema.Schema, error) {
+func form() (*jsonschema.Schema, error) {
 	t, err := parse(oas31)
 	if err != nil {
 		return nil, err
@@ -46,7 +45,7 @@ var form = sync.OnceValues(func() (*jsonschema.Schema, error) {
 		return nil, err
 	}
 	return c.Compile(strictURL)
-})
+}
 
 // checkForm says where a document is not OpenAPI 3.1.
 func checkForm(doc any) error {

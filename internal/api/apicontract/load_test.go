@@ -4,6 +4,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -12,29 +13,40 @@ import (
 )
 
 // source is the contract as it is served.
-func source(t testing.TB) string {
-	t.Helper()
+func source(tb testing.TB) string {
+	tb.Helper()
 	b, err := os.ReadFile("../openapi.yaml")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return string(b)
 }
 
-func contract(t testing.TB) *apicontract.Document {
-	t.Helper()
-	d, err := apicontract.Load([]byte(source(t)))
+// contract is loaded once, as it should be: that takes longer than most tests.
+func contract(tb testing.TB) *apicontract.Document {
+	tb.Helper()
+	d, err := loaded()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return d
 }
 
-func operation(t testing.TB, d *apicontract.Document, id string) apicontract.Operation {
-	t.Helper()
+var loaded = sync.OnceValues(load)
+
+func load() (*apicontract.Document, error) {
+	b, err := os.ReadFile("../openapi.yaml")
+	if err != nil {
+		return nil, err
+	}
+	return apicontract.Load(b)
+}
+
+func operation(tb testing.TB, d *apicontract.Document, id string) apicontract.Operation {
+	tb.Helper()
 	op, found := d.Operation(id)
 	if !found {
-		t.Fatalf("no operation %s", id)
+		tb.Fatalf("no operation %s", id)
 	}
 	return op
 }
@@ -94,7 +106,7 @@ func TestAFaultyDocumentIsRefused(t *testing.T) {
 		{"a response without a description", "          description: The user's secrets\n", "", "description"},
 		{"an example of a request against its schema", "value: {name: QUEUE_PASSWORD,", "value: {name: queue-password,", "nullProvider"},
 		{"an example of an answer against its schema", "masked_value: sk-pro••••789", "masked_value: sk-proj-789", "masked_value"},
-		{"an example of a header against its schema", "example: DENY", "", ""},
+		{"an example of a header against its schema", "      example: 12\n", "      example: soon\n", "Retry-After"},
 		{"an example of an error with another code", "                code: 409", "                code: 404", "AlreadyExists"},
 		{"a pattern that does not compile", "pattern: '^[a-z_]+_error$'", "pattern: '^[a-z_+_error$'", "pattern"},
 		{"an operationId twice", "operationId: getSecret\n", "operationId: getUser\n", "twice"},
@@ -107,14 +119,15 @@ func TestAFaultyDocumentIsRefused(t *testing.T) {
 		{"a status without quotes", "        '404': {$ref", "        404: {$ref", "quote it"},
 		{"a time without quotes", "created_at: '2026-04-15T12:00:00Z'", "created_at: 2026-04-15T12:00:00Z", "quote it"},
 		{"a key twice", "      summary: Health\n", "      summary: Health\n      summary: Health\n", "summary"},
-		{"an alias", "info:\n", "info: &a\n", ""},
+		{"an alias", "tags: [Secrets]", "tags: [&a Secrets, *a]", "aliases"},
+		{"an example of a parameter against its schema", "      example: 2489e9ad-", "      example: x2489e9ad-", "SecretId"},
 		{"no YAML", "openapi: 3.1.0", "openapi: [", ""},
 		{"another version", "openapi: 3.1.0", "openapi: 3.0.3", "openapi"},
 		{"no answer for unknown paths", "    NoSuchPath:\n", "    NowhereToBeFound:\n", "NoSuchPath"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if !strings.Contains(whole, c.old) {
-				t.Skip("the document has no such part")
+				t.Fatal("the document has no such part any more: change the test")
 			}
 			_, err := apicontract.Load([]byte(strings.Replace(whole, c.old, c.changed, 1)))
 			if err == nil {

@@ -3,6 +3,7 @@ package apicontract
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -18,29 +19,47 @@ func plain(err error) error {
 	if !ok {
 		return err
 	}
-	found := findings(invalid, nil)
-	if more := len(found) - maxFindings; more > 0 {
-		found = append(found[:maxFindings], fmt.Sprintf("and %d more", more))
+	found := findings(invalid)
+	// What has an error is not evaluated, and then not allowed either: that only repeats the error.
+	if real := slices.DeleteFunc(slices.Clone(found), func(f finding) bool { return f.text == notAllowed }); len(real) > 0 {
+		found = real
 	}
-	return errors.New(strings.Join(found, "; "))
+	var lines []string
+	for i, f := range found {
+		if i == maxFindings {
+			lines = append(lines, fmt.Sprintf("and %d more", len(found)-i))
+			break
+		}
+		lines = append(lines, f.at+": "+f.text)
+	}
+	return errors.New(strings.Join(lines, "; "))
 }
 
-// findings appends a line for each error that has no cause of its own.
-func findings(e *jsonschema.ValidationError, lines []string) []string {
+// A finding is one thing that is wrong at one place of a value.
+type finding struct{ at, text string }
+
+// notAllowed is found where a schema says false.
+const notAllowed = "is not allowed here"
+
+// findings returns the errors that have no cause of their own.
+func findings(e *jsonschema.ValidationError) (all []finding) {
 	for _, cause := range e.Causes {
-		lines = findings(cause, lines)
+		all = append(all, findings(cause)...)
 	}
 	if len(e.Causes) > 0 {
-		return lines
+		return all
 	}
-	at := "/" + strings.Join(e.InstanceLocation, "/")
+	f := finding{at: "at /" + strings.Join(e.InstanceLocation, "/")}
 	switch k := e.ErrorKind.(type) {
 	case *kind.Pattern: // the validator's own text quotes the value
-		return append(lines, fmt.Sprintf("at %s: does not match the pattern %s", at, k.Want))
+		f.text = "does not match the pattern " + k.Want
 	case *kind.Format:
-		return append(lines, fmt.Sprintf("at %s: is not a valid %s", at, k.Want))
+		f.text = "is not a valid " + k.Want
+	case *kind.FalseSchema:
+		f.text = notAllowed
 	default:
 		alone := &jsonschema.ValidationError{ErrorKind: e.ErrorKind}
-		return append(lines, "at "+at+": "+strings.TrimPrefix(alone.Error(), "at '': "))
+		f.text = strings.TrimPrefix(alone.Error(), "at '': ")
 	}
+	return []finding{f}
 }

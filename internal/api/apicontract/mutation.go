@@ -63,7 +63,7 @@ func misnamed(base map[string]any, name string, value any) []Mutation {
 
 // notAnObject has JSON of every other type, and an object that goes too deep.
 func notAnObject() (m []Mutation) {
-	for _, v := range samples {
+	for _, v := range samples() {
 		if v.typ != "object" {
 			m = append(m, invalid("a body that is "+v.name, encode(v.value), "body"))
 		}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -34,12 +33,6 @@ type Operation struct {
 type Example struct {
 	Name string
 	Body []byte // JSON
-}
-
-type parameter struct {
-	name    string
-	example string
-	schema  *jsonschema.Schema
 }
 
 // noScope is how the document writes that any valid API key will do.
@@ -96,19 +89,6 @@ func (d *Document) readBody(op *Operation, p place) (err error) {
 	}
 	op.shape, err = d.readShape(d.tree.child(media, "schema"))
 	return err
-}
-
-// URL returns the path with the parameters filled in, in order; the documented examples stand in for those that are not given.
-func (op Operation) URL(parameters ...string) string {
-	path := op.Path
-	for i, p := range op.parameters {
-		value := p.example
-		if i < len(parameters) {
-			value = parameters[i]
-		}
-		path = strings.ReplaceAll(path, "{"+p.name+"}", url.PathEscape(value))
-	}
-	return path
 }
 
 // CheckBody says what is wrong with a request body. A client's tests can hold it against what they send.

@@ -3,6 +3,7 @@ package apicontract
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -14,8 +15,10 @@ type path struct {
 	methods  []string // in the order of the document
 }
 
-// methods are the fields of a path that are operations.
-var methods = []string{"get", "put", "post", "delete", "options", "head", "patch", "trace"}
+// isMethod tells whether a field of a path is an operation.
+func isMethod(field string) bool {
+	return slices.Contains([]string{"get", "put", "post", "delete", "options", "head", "patch", "trace"}, field)
+}
 
 func (d *Document) readPath(template string, p place) (path, error) {
 	var errs []error
@@ -30,7 +33,7 @@ func (d *Document) readPath(template string, p place) (path, error) {
 	}
 	read := path{template: template, segments: strings.Split(template, "/")}
 	for _, method := range d.tree.keys(p) {
-		if !slices.Contains(methods, method) {
+		if !isMethod(method) {
 			continue
 		}
 		op, err := d.readOperation(method, template, d.tree.child(p, method), params)
@@ -49,8 +52,14 @@ func (d *Document) readParameter(p place) (param parameter, err error) {
 	if p.text("in") != "path" {
 		return param, fmt.Errorf("%s: only path parameters are known here yet", p.pointer)
 	}
-	param.schema, err = d.compile(d.tree.child(p, "schema"))
-	return param, err
+	if param.schema, err = d.compile(d.tree.child(p, "schema")); err != nil {
+		return param, err
+	}
+	if err := param.schema.Validate(param.example); err != nil {
+		return param, fmt.Errorf("%s: the example: %w", p.pointer, plain(err))
+	}
+	param.uuid = d.tree.child(p, "schema").text("format") == "uuid"
+	return param, nil
 }
 
 func parameterNames(template string) (names []string) {
@@ -64,8 +73,12 @@ func parameterNames(template string) (names []string) {
 
 func isParameter(segment string) bool { return strings.HasPrefix(segment, "{") }
 
-// find returns the path that a request's path belongs to. As OpenAPI has it, a fixed segment goes before a parameter.
+// find returns the path that a request's path belongs to. As OpenAPI has it, a fixed segment goes before a parameter. A path with
+// escapes that it does not need belongs to none.
 func (d *Document) find(requested string) (best path, found bool) {
+	if u, err := url.ParseRequestURI(requested); err != nil || u.RawPath != "" {
+		return path{}, false
+	}
 	segments := strings.Split(requested, "/")
 	for _, p := range d.paths {
 		if p.matches(segments) && (!found || p.before(best)) {

@@ -14,7 +14,6 @@ const (
 
 // A response is what the document says of one status.
 type response struct {
-	pointer string
 	content map[string]*jsonschema.Schema // by media type; empty for an answer without a body
 	headers []header
 }
@@ -30,7 +29,11 @@ func (d *Document) readResponse(p place) (*response, error) {
 	if p.value == nil {
 		return nil, fmt.Errorf("there is nothing at %s", p.pointer)
 	}
-	r := &response{pointer: p.pointer, content: map[string]*jsonschema.Schema{}}
+	if r, done := d.responses[p.pointer]; done {
+		return r, nil
+	}
+	r := &response{content: map[string]*jsonschema.Schema{}}
+	d.responses[p.pointer] = r
 	var errs []error
 	content := d.tree.child(p, "content")
 	for _, media := range d.tree.keys(content) {

@@ -29,19 +29,22 @@ type rule struct {
 	items     *rule
 }
 
-// The keywords that a schema of a request may have. One that is not here would silently go without mutations.
-var (
-	shapeKeywords = []string{"type", "description", "additionalProperties", "required", "properties"}
-	ruleKeywords  = []string{"type", "description", "examples", "writeOnly", "enum", "minLength", "maxLength", "pattern", "format",
-		"minItems", "maxItems", "items"}
-)
+// onlyKnown refuses a schema of a request with a keyword that would silently go without mutations.
+func (d *Document) onlyKnown(p place, known ...string) error {
+	for _, keyword := range d.tree.keys(p) {
+		if !slices.Contains(known, keyword) {
+			return fmt.Errorf("%s: no mutation is derived from %s yet", p.pointer, keyword)
+		}
+	}
+	return nil
+}
 
 func (d *Document) readShape(p place) (s shape, err error) {
 	object, _ := p.value.(map[string]any)
 	if object["type"] != "object" || object["additionalProperties"] != false {
 		return s, fmt.Errorf("%s: a request body must be an object with additionalProperties: false", p.pointer)
 	}
-	errs := []error{d.onlyKnown(p, shapeKeywords)}
+	errs := []error{d.onlyKnown(p, "type", "description", "additionalProperties", "required", "properties")}
 	properties := d.tree.child(p, "properties")
 	for _, name := range d.tree.keys(properties) {
 		r, err := d.readRule(d.tree.child(properties, name))
@@ -52,7 +55,9 @@ func (d *Document) readShape(p place) (s shape, err error) {
 }
 
 func (d *Document) readRule(p place) (r rule, err error) {
-	if err := d.onlyKnown(p, ruleKeywords); err != nil {
+	err = d.onlyKnown(p, "type", "description", "examples", "writeOnly", "enum", "minLength", "maxLength", "pattern", "format",
+		"minItems", "maxItems", "items")
+	if err != nil {
 		return r, err
 	}
 	object, _ := p.value.(map[string]any)
@@ -83,13 +88,4 @@ func (d *Document) readRule(p place) (r rule, err error) {
 		return r, err
 	}
 	return r, nil
-}
-
-func (d *Document) onlyKnown(p place, known []string) error {
-	for _, keyword := range d.tree.keys(p) {
-		if !slices.Contains(known, keyword) {
-			return fmt.Errorf("%s: no mutation is derived from %s yet", p.pointer, keyword)
-		}
-	}
-	return nil
 }

@@ -37,7 +37,7 @@ func parse(doc []byte) (tree, error) {
 
 // convert turns a node into what encoding/json would have made of it. YAML that JSON does not have is an error.
 func (t tree) convert(n *yaml.Node, pointer string) (any, error) {
-	switch n.Kind {
+	switch n.Kind { //nolint:exhaustive // what is not here is not JSON
 	case yaml.MappingNode:
 		return t.convertMapping(n, pointer)
 	case yaml.SequenceNode:

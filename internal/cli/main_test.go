@@ -1,0 +1,182 @@
+package cli_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/keysake/keysake/internal/apptest"
+	"github.com/keysake/keysake/internal/cli"
+	"github.com/keysake/keysake/wire"
+)
+
+// run runs the program in this process.
+func run(t *testing.T, env map[string]string, stdin io.Reader, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = cli.Main(t.Context(), args, lookup(env), stdin, &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+func lookup(env map[string]string) func(string) (string, bool) {
+	return func(name string) (string, bool) { v, ok := env[name]; return v, ok }
+}
+
+// at returns the variables of a login at a server that answers with h.
+func at(t *testing.T, h http.HandlerFunc) map[string]string {
+	t.Helper()
+	srv := httptest.NewServer(h)
+	t.Cleanup(srv.Close)
+	return map[string]string{"KEYSAKE_URL": srv.URL, "KEYSAKE_API_KEY": "test-key-of-nobody"}
+}
+
+// evil holds what terminals obey: it clears the screen, by ESC and by its one-character form, turns text around, and begins lines.
+const evil = "a\x1b[2J\u009b2J\u202eb\r\nkeysake: c\u2028\x7f\U000e0001z"
+
+func TestNothingOfTheServersReachesTheTerminalAsACommand(t *testing.T) {
+	list := wire.SecretList{Secrets: []wire.Secret{{ID: evil, Name: evil, Provider: new(evil), MaskedValue: evil}}, Total: 1}
+	env := at(t, func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(list) })
+	code, out, _ := run(t, env, nil, "secrets", "list")
+	assertHarmless(t, out, 2)
+	if code != 0 || !strings.Contains(out, `a\u001b[2J\u009b2J\u202eb\u000d\u000akeysake: c\u2028\u007f\udb40\udc01z`) {
+		t.Errorf("exit code %d and %q", code, out)
+	}
+
+	code, out, _ = run(t, env, nil, "secrets", "list", "--json")
+	assertHarmless(t, out, 12)
+	var got wire.SecretList
+	if err := json.Unmarshal([]byte(out), &got); err != nil || code != 0 {
+		t.Fatalf("exit code %d: %v", code, err)
+	}
+	if diff := cmp.Diff(list, got); diff != "" {
+		t.Errorf("JSON says something else than the server: %s", diff)
+	}
+}
+
+func TestARefusalIsOneHarmlessLine(t *testing.T) {
+	env := at(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		_ = json.NewEncoder(w).Encode(wire.Problem{
+			Code: 422, Type: "validation_error", Detail: evil,
+			Errors: []wire.FieldError{{Loc: []any{"body", evil, 1}, Msg: evil}, {Loc: []any{"body", "name"}, Msg: "m"}},
+		})
+	})
+	code, out, errs := run(t, env, nil, "presets")
+	assertHarmless(t, errs, 1)
+	if code != 1 || out != "" || !strings.HasSuffix(errs, "; name: m\n") {
+		t.Errorf("exit code %d, %q and %q", code, out, errs)
+	}
+}
+
+func assertHarmless(t *testing.T, text string, lines int) {
+	t.Helper()
+	if n := strings.Count(text, "\n"); n != lines {
+		t.Errorf("%d lines, want %d:\n%q", n, lines, text)
+	}
+	for _, r := range strings.ReplaceAll(text, "\n", "") {
+		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
+			t.Fatalf("%U reached the terminal", r)
+		}
+	}
+}
+
+func TestErrorsSayWhatToDo(t *testing.T) {
+	envelope := func(status int, detail string) string {
+		return fmt.Sprintf(`{"code":%d,"detail":"%s","type":"x"}`, status, detail)
+	}
+	for _, c := range []struct {
+		status int
+		body   string
+		code   int
+		want   string
+	}{
+		{400, envelope(400, "Bad"), 1, "Bad"},
+		{401, envelope(401, "Unknown key"), 4, `Unknown key: get an API key and run "keysake login"`},
+		{403, envelope(403, "Not yours"), 4, "Not yours"},
+		{426, envelope(426, "Too old"), 1, "Too old: install a newer keysake"},
+		{429, envelope(429, "Too many"), 1, "Too many: try again in 3s"},
+		{500, envelope(500, "Broken"), 1, "Broken: the server's log says more about request r-1"},
+		{502, "<html>", 1, "an answer that is not Keysake's: Bad Gateway: the server's log says more about request r-1"},
+		{307, "", 1, `the server redirects to "https://elsewhere.example.org/", which was not followed: use the right address`},
+		{200, "<html>", 1, "the answer is not one of Keysake's: check the server's address"},
+	} {
+		env := at(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Request-Id", "r-1")
+			w.Header().Set("Retry-After", "3")
+			w.Header().Set("Location", "https://elsewhere.example.org/")
+			w.WriteHeader(c.status)
+			_, _ = io.WriteString(w, c.body)
+		})
+		code, out, errs := run(t, env, nil, "secrets", "list")
+		if code != c.code || out != "" || errs != "keysake: "+c.want+"\n" {
+			t.Errorf("%d: exit code %d, %q and %q", c.status, code, out, errs)
+		}
+	}
+}
+
+// fullDisk is a standard output that takes nothing.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+
+func TestAKeyThatCouldNotBePrintedIsAnErrorThatNamesIt(t *testing.T) {
+	srv := apptest.Start(t)
+	env := map[string]string{"KEYSAKE_URL": srv.URL, "KEYSAKE_API_KEY": string(srv.Key.Reveal())}
+	var errs bytes.Buffer
+	code := cli.Main(t.Context(), []string{"api-keys", "create", "--name", "lost"}, lookup(env), nil, fullDisk{}, &errs)
+	keys, err := srv.Client(t).APIKeys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code != 1 || !strings.Contains(errs.String(), "could not be printed: revoke "+keys.APIKeys[0].ID) {
+		t.Errorf("exit code %d and %q", code, errs.String())
+	}
+	if strings.Contains(errs.String(), "ksk_") {
+		t.Error("standard error shows the key")
+	}
+}
+
+func TestAValueThatCannotBeReadIsNotStored(t *testing.T) {
+	env := at(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
+	broken := io.MultiReader(strings.NewReader("half a val"), brokenPipe{})
+	code, _, errs := run(t, env, broken, "secrets", "set", "NAME")
+	if code != 1 || !strings.Contains(errs, "read the value: broken pipe") || strings.Contains(errs, "half") {
+		t.Errorf("exit code %d and %q", code, errs)
+	}
+}
+
+type brokenPipe struct{}
+
+func (brokenPipe) Read([]byte) (int, error) { return 0, errors.New("broken pipe") }
+
+func TestHelpNeedsNoEnvironmentAndNoServer(t *testing.T) {
+	for _, args := range [][]string{{"presets", "--help"}, {"serve", "--help"}, {"help", "secrets", "set"}} {
+		code, out, errs := run(t, nil, nil, args...)
+		if code != 0 || errs != "" || !strings.Contains(out, "Examples:") {
+			t.Errorf("%v: exit code %d, %q and %q", args, code, out, errs)
+		}
+	}
+}
+
+func TestEveryCommandOfTheReferenceTeaches(t *testing.T) {
+	_, page, _ := run(t, nil, nil, "docs", "cli")
+	sections := strings.Split(page, "\n## ")[1:]
+	if len(sections) < 20 {
+		t.Fatalf("the reference has %d commands", len(sections))
+	}
+	for _, s := range sections {
+		name, rest, _ := strings.Cut(s, "\n")
+		if !strings.Contains(rest, "Examples:\n  keysake") || strings.HasPrefix(rest, "\n```text\n\n") {
+			t.Errorf("%s has no example or no text", name)
+		}
+	}
+}

@@ -1,0 +1,200 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/keysake/keysake/internal/apptest"
+	"github.com/keysake/keysake/internal/cli"
+	"github.com/keysake/keysake/plaintext"
+	"github.com/keysake/keysake/wire"
+)
+
+// A terminal is a pseudo-terminal with the program at its end.
+type terminal struct {
+	t      *testing.T
+	person *os.File // where somebody types and sees what the terminal shows
+	stdin  *os.File // the program's end
+	stdout bytes.Buffer
+	stderr apptest.Buffer
+	code   chan int
+}
+
+// typing runs the program on a new terminal.
+func typing(ctx context.Context, t *testing.T, env map[string]string, args ...string) *terminal {
+	t.Helper()
+	open := func(path string) *os.File {
+		f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOCTTY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = f.Close() })
+		return f
+	}
+	term := &terminal{t: t, person: open("/dev/ptmx"), code: make(chan int, 1)}
+	fd := int(term.person.Fd())
+	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	term.stdin = open(fmt.Sprintf("/dev/pts/%d", n))
+	go func() { term.code <- cli.Main(ctx, args, lookup(env), term.stdin, &term.stdout, &term.stderr) }()
+	return term
+}
+
+func (term *terminal) echoes() bool {
+	term.t.Helper()
+	state, err := unix.IoctlGetTermios(int(term.stdin.Fd()), unix.TCGETS)
+	if err != nil {
+		term.t.Fatal(err)
+	}
+	return state.Lflag&unix.ECHO != 0
+}
+
+// answer types a line when the program asks.
+func (term *terminal) answer(prompt, line string, hidden bool) {
+	term.t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		if strings.HasSuffix(term.stderr.String(), prompt) && term.echoes() != hidden {
+			break
+		}
+		if time.Now().After(deadline) {
+			term.t.Fatalf("the program does not ask %q but says %q", prompt, term.stderr.String())
+		}
+	}
+	if _, err := term.person.WriteString(line); err != nil {
+		term.t.Fatal(err)
+	}
+}
+
+func (term *terminal) exits(code int) {
+	term.t.Helper()
+	select {
+	case got := <-term.code:
+		if got != code {
+			term.t.Errorf("exit code %d, want %d: %q", got, code, term.stderr.String())
+		}
+	case <-time.After(patience):
+		term.t.Fatalf("the program does not end: %q", term.stderr.String())
+	}
+}
+
+// shown returns what the terminal showed of what was typed.
+func (term *terminal) shown() string {
+	term.t.Helper()
+	if err := unix.SetNonblock(int(term.person.Fd()), true); err != nil {
+		term.t.Fatal(err)
+	}
+	b := make([]byte, 4096)
+	n, err := unix.Read(int(term.person.Fd()), b)
+	if err != nil && err != unix.EAGAIN {
+		term.t.Fatal(err)
+	}
+	return string(b[:max(n, 0)])
+}
+
+const typed = "correct-horse-battery-staple-of-nobody-789"
+
+func loggedIn(t *testing.T) (*apptest.Server, map[string]string) {
+	t.Helper()
+	srv := apptest.Start(t)
+	return srv, map[string]string{"KEYSAKE_URL": srv.URL, "KEYSAKE_API_KEY": string(srv.Key.Reveal())}
+}
+
+func TestAValueThatIsTypedIsNotShown(t *testing.T) {
+	srv, env := loggedIn(t)
+	term := typing(t.Context(), t, env, "secrets", "set", "TYPED")
+	term.answer("Value (not shown): ", typed+"\n", true)
+	term.exits(0)
+	if shown := term.shown(); strings.ContainsAny(shown, typed) {
+		t.Errorf("the terminal showed %q", shown)
+	}
+	if !strings.Contains(term.stdout.String(), "correc••••789\n") || strings.Contains(term.stdout.String()+term.stderr.String(), "horse") {
+		t.Errorf("the program printed %q and %q", term.stdout.String(), term.stderr.String())
+	}
+	if !term.echoes() {
+		t.Error("the terminal does not show any more what is typed")
+	}
+	if list, err := srv.Client(t).ListSecrets(t.Context()); err != nil || list.Total != 1 {
+		t.Errorf("%v, %v", list, err)
+	}
+}
+
+func TestAnInterruptedPromptLeavesTheTerminalAsItWas(t *testing.T) {
+	srv, env := loggedIn(t)
+	ctx, interrupt := context.WithCancel(t.Context())
+	term := typing(ctx, t, env, "secrets", "set", "TYPED")
+	term.answer("Value (not shown): ", "correct-ho", true)
+	interrupt()
+	term.exits(1)
+	if !term.echoes() {
+		t.Error("the terminal does not show any more what is typed")
+	}
+	if !strings.HasSuffix(term.stderr.String(), "keysake: interrupted\n") {
+		t.Errorf("it says %q", term.stderr.String())
+	}
+	if list, err := srv.Client(t).ListSecrets(t.Context()); err != nil || list.Total != 0 {
+		t.Errorf("%v, %v", list, err)
+	}
+}
+
+func TestWhatATerminalCouldCutOffIsRefused(t *testing.T) {
+	_, env := loggedIn(t)
+	for line, want := range map[string]string{
+		strings.Repeat("a", 1001):       "can be cut off by the terminal",
+		"-----BEGIN SOMETHING OF NOBODY": "cannot be pasted at a prompt",
+	} {
+		term := typing(t.Context(), t, env, "secrets", "set", "TYPED")
+		term.answer("Value (not shown): ", line+"\n", true)
+		term.exits(1)
+		if !strings.Contains(term.stderr.String(), want) {
+			t.Errorf("it says %q", term.stderr.String())
+		}
+	}
+	term := typing(t.Context(), t, env, "secrets", "set", "TYPED")
+	term.answer("Value (not shown): ", "\x04", true)
+	term.exits(1)
+	if !strings.HasSuffix(term.stderr.String(), "keysake: no value was given\n") {
+		t.Errorf("it says %q", term.stderr.String())
+	}
+}
+
+func TestOnlyAYesDeletes(t *testing.T) {
+	srv, env := loggedIn(t)
+	c := srv.Client(t)
+	if _, err := c.CreateSecret(t.Context(), wire.CreateSecret{Name: "MINE", Value: plaintext.FromString(typed)}); err != nil {
+		t.Fatal(err)
+	}
+	const question = "Delete MINE (correc••••789) and all its values for good? [y/N] "
+	for _, line := range []string{"\n", "n\n", "yesterday\n", "\x04"} {
+		term := typing(t.Context(), t, env, "secrets", "delete", "MINE")
+		term.answer(question, line, false)
+		term.exits(1)
+		if !strings.HasSuffix(term.stderr.String(), "keysake: nothing was deleted\n") {
+			t.Errorf("%q: it says %q", line, term.stderr.String())
+		}
+	}
+	term := typing(t.Context(), t, env, "secrets", "delete", "MINE")
+	term.answer(question, "Yes\n", false)
+	term.exits(0)
+	if list, err := c.ListSecrets(t.Context()); err != nil || list.Total != 0 {
+		t.Errorf("%v, %v", list, err)
+	}
+	user, err := c.CreateUser(t.Context(), wire.CreateUser{Username: "mia"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	term = typing(t.Context(), t, env, "users", "delete", user.ID)
+	term.answer("Delete the user mia and destroy 0 secrets for good? [y/N] ", "y\n", false)
+	term.exits(0)
+}

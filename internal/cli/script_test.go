@@ -1,0 +1,173 @@
+package cli_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/keysake/keysake/internal/apptest"
+	"github.com/keysake/keysake/internal/cli"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"keysake": func() {
+		os.Exit(cli.Main(context.Background(), os.Args[1:], os.LookupEnv, os.Stdin, os.Stdout, os.Stderr))
+	}})
+}
+
+const scripts = "testdata/script"
+
+// The scripts run the program itself, one process for each command, against a server that they start. Beside testscript's own commands
+// they have:
+//
+//	start [NAME=VALUE…] ARGS…   runs keysake serve in the background; $URL is where it listens when the command returns
+//	stop                        sends it SIGTERM, wants exit code 0, and leaves what it printed in server.out and server.log
+//	exits CODE COMMAND…         runs a command that must end with this exit code
+//	mode MODE FILE              wants FILE to have these permissions
+//	repeat FILE HEAD C N TAIL   writes a file of HEAD, N times C, and TAIL: a value in a provider's format that is no key of anybody
+func TestScripts(t *testing.T) {
+	found, err := filepath.Glob(scripts + "/*.txtar")
+	if err != nil || len(found) < 10 {
+		t.Fatalf("%d scripts were found: %v", len(found), err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 scripts,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("KEYSAKE_CONFIG_DIR", filepath.Join(env.WorkDir, "login"))
+			env.Values[serverKey{}] = &background{env: env.Vars}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"start": start, "stop": stop, "exits": exits, "mode": mode, "repeat": repeat,
+		},
+	})
+}
+
+type serverKey struct{}
+
+// background is a script's server.
+type background struct {
+	env       []string // of the script, as it was set up
+	cmd       *exec.Cmd
+	out, logs *apptest.Buffer
+	ended     chan struct{}
+}
+
+var (
+	assignment = regexp.MustCompile(`^KEYSAKE_[A-Z_]+=`)
+	listening  = regexp.MustCompile(`(?m)^Keysake is listening on (\S+)$`)
+)
+
+const patience = 30 * time.Second
+
+func start(ts *testscript.TestScript, neg bool, args []string) {
+	b := ts.Value(serverKey{}).(*background)
+	if neg || b.cmd != nil {
+		ts.Fatalf("usage: start [NAME=VALUE…] ARGS…, once before stop")
+	}
+	env := b.env
+	for len(args) > 0 && assignment.MatchString(args[0]) {
+		env, args = append(env, args[0]), args[1:]
+	}
+	path, err := os.Executable()
+	ts.Check(err)
+	b.cmd = exec.Command(path, append([]string{"serve"}, args...)...)
+	b.cmd.Args[0] = "keysake" // by which the test's binary knows that it is the program
+	b.cmd.Dir, b.cmd.Env = ts.MkAbs("."), env
+	b.out, b.logs, b.ended = &apptest.Buffer{}, &apptest.Buffer{}, make(chan struct{})
+	b.cmd.Stdout, b.cmd.Stderr = b.out, b.logs
+	ts.Check(b.cmd.Start())
+	cmd, ended := b.cmd, b.ended
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait() // stop reads the exit code
+	}()
+	ts.Defer(func() {
+		_ = cmd.Process.Kill() // it has ended already where the script said stop
+		<-ended
+	})
+	for deadline := time.Now().Add(patience); ; time.Sleep(2 * time.Millisecond) {
+		if m := listening.FindStringSubmatch(b.out.String()); m != nil {
+			ts.Setenv("URL", m[1])
+			return
+		}
+		select {
+		case <-ended:
+			ts.Fatalf("the server ended: %v\n%s%s", cmd.ProcessState, b.out, b.logs)
+		default:
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("the server does not listen\n%s", b.logs)
+		}
+	}
+}
+
+func stop(ts *testscript.TestScript, neg bool, args []string) {
+	b := ts.Value(serverKey{}).(*background)
+	if neg || len(args) > 0 || b.cmd == nil {
+		ts.Fatalf("usage: stop, after start")
+	}
+	ts.Check(b.cmd.Process.Signal(syscall.SIGTERM))
+	select {
+	case <-b.ended:
+	case <-time.After(patience):
+		ts.Fatalf("the server does not stop\n%s", b.logs)
+	}
+	if code := b.cmd.ProcessState.ExitCode(); code != 0 {
+		ts.Fatalf("the server ended with exit code %d\n%s", code, b.logs)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("server.out"), []byte(b.out.String()), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs("server.log"), []byte(b.logs.String()), 0o600))
+	b.cmd = nil
+}
+
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND…")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	code := 0
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		code = exit.ExitCode()
+	case err != nil:
+		ts.Fatalf("%v", err)
+	}
+	if want, err := strconv.Atoi(args[0]); err != nil || code != want {
+		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
+}
+
+func mode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: mode MODE FILE")
+	}
+	info, err := os.Stat(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if got := fmt.Sprintf("%04o", info.Mode().Perm()); got != args[0] {
+		ts.Fatalf("%s has mode %s, want %s", args[1], got, args[0])
+	}
+}
+
+func repeat(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 5 {
+		ts.Fatalf("usage: repeat FILE HEAD C N TAIL")
+	}
+	n, err := strconv.Atoi(args[3])
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(args[1]+strings.Repeat(args[2], n)+args[4]), 0o600))
+}

@@ -1,0 +1,144 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/keysake/keysake/client"
+	"github.com/keysake/keysake/plaintext"
+)
+
+const (
+	urlVariable       = "KEYSAKE_URL"
+	apiKeyVariable    = "KEYSAKE_API_KEY" //nolint:gosec // the name of a variable
+	configDirVariable = "KEYSAKE_CONFIG_DIR"
+
+	defaultURL = "http://127.0.0.1:8420" // where "keysake serve" listens
+)
+
+// A login is a server and a key for it.
+type login struct {
+	URL    string          `json:"url"`
+	APIKey plaintext.Value `json:"api_key"`
+}
+
+func (l login) client() (*client.Client, error) {
+	return client.New(l.URL, l.APIKey, client.WithUserAgent("keysake/"+programVersion()))
+}
+
+// errNoLogin is why a command has no server to talk to.
+var errNoLogin = errors.New(`not logged in: run "keysake login", or set KEYSAKE_URL and KEYSAKE_API_KEY`)
+
+// connect returns a client for the server and key that this run is to use.
+func (a *app) connect() (*client.Client, error) {
+	l, err := a.currentLogin()
+	if err != nil {
+		return nil, err
+	}
+	return l.client()
+}
+
+// currentLogin takes each of URL and key from its variable, else from the stored login. A stored key never goes to a server that only
+// the variable names: whoever can set a variable could else have the key sent to them.
+func (a *app) currentLogin() (login, error) {
+	given := login{URL: a.variable(urlVariable), APIKey: plaintext.FromString(a.variable(apiKeyVariable))}
+	hasKey := given.APIKey.Len() > 0
+	if given.URL != "" && hasKey {
+		return given, nil
+	}
+	stored, err := a.storedLogin()
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && hasKey:
+		given.URL = defaultURL
+		return given, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return login{}, errNoLogin
+	case err != nil:
+		return login{}, err
+	case hasKey:
+		given.URL = stored.URL
+		return given, nil
+	case given.URL != "" && strings.TrimRight(given.URL, "/") != strings.TrimRight(stored.URL, "/"):
+		return login{}, fmt.Errorf("%w; the stored login is for another server than %s names", errNoLogin, urlVariable)
+	}
+	return stored, nil
+}
+
+func (a *app) variable(name string) string {
+	v, _ := a.env(name)
+	return v
+}
+
+// loginPath returns where the login is stored.
+func (a *app) loginPath() (string, error) {
+	dir := a.variable(configDirVariable)
+	if dir == "" {
+		base, err := os.UserConfigDir()
+		if err != nil {
+			return "", fmt.Errorf("no folder for the login: set %s: %w", configDirVariable, err)
+		}
+		dir = filepath.Join(base, "keysake")
+	}
+	return filepath.Join(dir, "login.json"), nil
+}
+
+// storedLogin reads the stored login. A file that others can read is refused, as their key may be by now. Its error is [fs.ErrNotExist] where
+// there is no login, and quotes nothing of the file.
+func (a *app) storedLogin() (login, error) {
+	path, err := a.loginPath()
+	if err != nil {
+		return login{}, err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return login{}, err
+	}
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		return login{}, fmt.Errorf("others can read %s: make it 0600, and think of revoking the API key in it", path)
+	}
+	b, err := os.ReadFile(path) //nolint:gosec // the user's own file
+	if err != nil {
+		return login{}, err
+	}
+	defer clear(b)
+	var l login
+	if json.Unmarshal(b, &l) != nil || l.URL == "" {
+		return login{}, fmt.Errorf(`%s is damaged: run "keysake login" again`, path)
+	}
+	return l, nil
+}
+
+// storeLogin puts l in place whole or not at all, and returns where.
+func (a *app) storeLogin(l login) (path string, err error) {
+	if path, err = a.loginPath(); err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return "", err
+	}
+	b, err := json.Marshal(map[string]string{"url": l.URL, "api_key": string(l.APIKey.Reveal())})
+	if err != nil {
+		return "", err
+	}
+	defer clear(b)
+	f, err := os.CreateTemp(filepath.Dir(path), "login-*.tmp") // made with 0600
+	if err != nil {
+		return "", err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	_, writeErr := f.Write(b)
+	if err := errors.Join(writeErr, f.Sync(), f.Close()); err != nil {
+		return "", err
+	}
+	return path, os.Rename(f.Name(), path)
+}

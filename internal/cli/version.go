@@ -1,0 +1,23 @@
+package cli
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/spf13/cobra"
+)
+
+func newVersion(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:     "version",
+		Short:   "Print the version",
+		Long:    "Prints the version of this program, and the Go version and platform that it was built for.",
+		Example: "  keysake version",
+		Args:    noArgs,
+		RunE:    func(*cobra.Command, []string) error { return a.print(versionLine() + "\n") },
+	}
+}
+
+func versionLine() string {
+	return fmt.Sprintf("keysake %s (%s, %s/%s)", programVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
