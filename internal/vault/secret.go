@@ -102,7 +102,7 @@ func (s *Service) create(ctx context.Context, who Actor, name, provider string, 
 
 // checkPreset fills in the preset's name where there is none, and holds the value against the rule for presets.
 func (s *Service) checkPreset(stored *StoredSecret, value plaintext.Value) error {
-	if stored.Provider == "" {
+	if stored.Provider == "" && stored.Name != "" {
 		return nil
 	}
 	preset, found := s.catalog.Preset(stored.Provider)
