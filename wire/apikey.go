@@ -3,6 +3,8 @@ package wire
 import (
 	"encoding/json"
 	"errors"
+	"regexp"
+	"strings"
 	"time"
 )
 
@@ -34,7 +36,8 @@ type CreateAPIKey struct {
 	ExpiresAt     *Timestamp `json:"expires_at"`
 }
 
-// Validate tells which fields break a rule. Which scopes there are, and what time it is, is the server's to know.
+// Validate tells which fields break a rule. Which scopes there are, and what time it is, is the server's to know; but what was before
+// 1970 is past, and Go's zero time must not pass for no expiry.
 func (in CreateAPIKey) Validate() []FieldError {
 	var bad []FieldError
 	if in.Name != nil && *in.Name != "" {
@@ -42,6 +45,9 @@ func (in CreateAPIKey) Validate() []FieldError {
 	}
 	if in.AllowedScopes != nil && len(*in.AllowedScopes) > MaxAPIKeyScopes {
 		bad = append(bad, bodyField("allowed_scopes", TypeListTooLong, "At most "+itoa(MaxAPIKeyScopes)+" scopes"))
+	}
+	if in.ExpiresAt != nil && in.ExpiresAt.Unix() <= 0 {
+		bad = append(bad, bodyField("expires_at", TypeValue, "Expiry must be in the future"))
 	}
 	return bad
 }
@@ -52,14 +58,18 @@ type Timestamp struct{ time.Time }
 // ErrNotTimestamp says that a JSON document had something other than an RFC 3339 time in the place of one.
 var ErrNotTimestamp = errors.New("wire: a time must be a JSON string in the form of RFC 3339")
 
+// timestampPattern keeps out what [time.Parse] takes besides: an hour of one digit, a comma, an offset of a day.
+var timestampPattern = regexp.MustCompile(`^.{10}T\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
+
 // UnmarshalJSON takes the time from a JSON string; anything else is [ErrNotTimestamp], which does not quote its input.
 func (t *Timestamp) UnmarshalJSON(b []byte) error {
 	var s *string
 	if err := json.Unmarshal(b, &s); err != nil || s == nil {
 		return ErrNotTimestamp
 	}
-	at, err := time.Parse(time.RFC3339, *s)
-	if err != nil || at.Year() > 9999 {
+	text := strings.ToUpper(*s) // RFC 3339, section 5.6: t and z may be small
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil || !timestampPattern.MatchString(text) || at.UTC().Year() > 9999 {
 		return ErrNotTimestamp
 	}
 	t.Time = at

@@ -20,6 +20,9 @@ import (
 // maxDepth is how deep a body may nest. The deepest that the contract has is 2.
 const maxDepth = 8
 
+// maxFaults is how many faults one answer names: a small body can have thousands.
+const maxFaults = 32
+
 // A validator is a body that knows its own rules.
 type validator interface{ Validate() []wire.FieldError }
 
@@ -95,16 +98,17 @@ func (d decoder[In]) decode(w http.ResponseWriter, r *http.Request) (in In, err 
 	errs := d.members(body, &in)
 	errs = append(errs, unlessNamed(errs, in.Validate())...)
 	if len(errs) > 0 {
-		return in, invalid(errs...)
+		return in, invalid(errs[:min(len(errs), maxFaults)]...)
 	}
 	return in, nil
 }
 
-// checkMediaType wants JSON, unencoded.
+// checkMediaType wants JSON, said once, and unencoded.
 func checkMediaType(h http.Header) error {
-	media, params, err := mime.ParseMediaType(h.Get("Content-Type"))
+	media, params, err := mime.ParseMediaType(strings.Join(h.Values("Content-Type"), ", "))
 	charset, given := params["charset"]
-	if err != nil || media != "application/json" || given && !strings.EqualFold(charset, "utf-8") || h.Get("Content-Encoding") != "" {
+	encoded := strings.Join(h.Values("Content-Encoding"), "") != ""
+	if err != nil || media != "application/json" || given && !strings.EqualFold(charset, "utf-8") || encoded {
 		return &problem{status: http.StatusUnsupportedMediaType, detail: "Send the body as Content-Type: application/json, in UTF-8, not encoded"}
 	}
 	return nil
@@ -156,19 +160,40 @@ func (d decoder[In]) members(body []byte, in *In) (errs []wire.FieldError) {
 		switch {
 		case !known:
 			errs = append(errs, wire.FieldError{Loc: locOf(name), Msg: "Extra inputs are not permitted", Type: wire.TypeExtra})
-		case value.Kind() == 'n' && !f.nullable:
-			errs = append(errs, wire.FieldError{Loc: []any{"body", name}, Msg: f.msg, Type: f.typ})
 		default:
-			// The decoder's error may quote the body: only its place is taken.
-			if err := json.Unmarshal(value, to.Field(f.index).Addr().Interface()); err != nil {
-				errs = append(errs, wire.FieldError{Loc: []any{"body", name}, Msg: f.msg, Type: f.typ})
-			}
+			errs = append(errs, f.take(name, value, to.Field(f.index))...)
 		}
 		seen[name] = true
 	}
 	for _, name := range d.order {
 		if d.fields[name].required && !seen[name] {
 			errs = append(errs, wire.FieldError{Loc: []any{"body", name}, Msg: "Field required", Type: wire.TypeMissing})
+		}
+	}
+	return errs
+}
+
+// take puts a member's value into its place, or says what is wrong with it.
+func (f field) take(name string, value jsontext.Value, to reflect.Value) []wire.FieldError {
+	if f.typ == wire.TypeList && value.Kind() == '[' {
+		if errs := badItems(name, value); len(errs) > 0 {
+			return errs
+		}
+	}
+	// The decoder's error may quote the body: only that there is one counts.
+	if value.Kind() == 'n' && !f.nullable || json.Unmarshal(value, to.Addr().Interface()) != nil {
+		return []wire.FieldError{{Loc: []any{"body", name}, Msg: f.msg, Type: f.typ}}
+	}
+	return nil
+}
+
+// badItems says which items of a list are no strings. Null would pass for an empty one.
+func badItems(name string, list jsontext.Value) (errs []wire.FieldError) {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(list))
+	_, _ = dec.ReadToken() // [
+	for i := 0; dec.PeekKind() != ']' && len(errs) < maxFaults; i++ {
+		if item, _ := dec.ReadValue(); item.Kind() != '"' {
+			errs = append(errs, wire.FieldError{Loc: []any{"body", name, i}, Msg: "Must be a string", Type: wire.TypeString})
 		}
 	}
 	return errs

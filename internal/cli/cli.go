@@ -21,7 +21,7 @@ import (
 
 // version is what a release is built with: -ldflags "-X github.com/keysake/keysake/internal/cli.version=1.2.3". Any other build goes by
 // the version that the Go tool recorded of the module.
-var version string //nolint:gochecknoglobals // the linker can set nothing else
+var version string
 
 func programVersion() string {
 	if version != "" {
@@ -45,7 +45,7 @@ func Main(ctx context.Context, args []string, env func(string) (string, bool), s
 	defer stop()
 	context.AfterFunc(ctx, stop)
 
-	a := &app{env: env, now: time.Now, stdin: stdin, stdout: stdout, stderr: stderr} //nolint:forbidigo // the clock is injected here
+	a := &app{env: env, now: time.Now, stdin: stdin, stdout: stdout, stderr: stderr}
 	root := newRoot(a)
 	var started bool
 	noteStart(root, &started)
@@ -106,8 +106,8 @@ func group(cmd *cobra.Command) {
 }
 
 func unknownCommand(cmd *cobra.Command, word string) error {
-	if close := cmd.SuggestionsFor(word); len(close) > 0 {
-		return fmt.Errorf("no such command: did you mean %q?", cmd.CommandPath()+" "+close[0])
+	if near := cmd.SuggestionsFor(word); len(near) > 0 {
+		return fmt.Errorf("no such command: did you mean %q?", cmd.CommandPath()+" "+near[0])
 	}
 	return fmt.Errorf("%q has no such command", cmd.CommandPath())
 }

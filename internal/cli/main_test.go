@@ -52,7 +52,7 @@ func TestNothingOfTheServersReachesTheTerminalAsACommand(t *testing.T) {
 	}
 
 	code, out, _ = run(t, env, nil, "secrets", "list", "--json")
-	assertHarmless(t, out, 12)
+	assertHarmless(t, out, 13)
 	var got wire.SecretList
 	if err := json.Unmarshal([]byte(out), &got); err != nil || code != 0 {
 		t.Fatalf("exit code %d: %v", code, err)

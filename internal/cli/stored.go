@@ -16,7 +16,7 @@ import (
 
 const (
 	urlVariable       = "KEYSAKE_URL"
-	apiKeyVariable    = "KEYSAKE_API_KEY" //nolint:gosec // the name of a variable
+	apiKeyVariable    = "KEYSAKE_API_KEY"
 	configDirVariable = "KEYSAKE_CONFIG_DIR"
 
 	defaultURL = "http://127.0.0.1:8420" // where "keysake serve" listens
@@ -88,12 +88,12 @@ func (a *app) loginPath() (string, error) {
 	return filepath.Join(dir, "login.json"), nil
 }
 
-// storedLogin reads the stored login. A file that others can read is refused, as their key may be by now. Its error is [fs.ErrNotExist] where
+// storedLogin reads the stored login. A file that others can read is refused: they may have the key by now. The error is [fs.ErrNotExist] where
 // there is no login, and quotes nothing of the file.
 func (a *app) storedLogin() (login, error) {
 	path, err := a.loginPath()
 	if err != nil {
-		return login{}, err
+		return login{}, fs.ErrNotExist // where there is no folder there is no login in it
 	}
 	info, err := os.Stat(path)
 	if err != nil {
@@ -102,7 +102,7 @@ func (a *app) storedLogin() (login, error) {
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
 		return login{}, fmt.Errorf("others can read %s: make it 0600, and think of revoking the API key in it", path)
 	}
-	b, err := os.ReadFile(path) //nolint:gosec // the user's own file
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return login{}, err
 	}

@@ -75,7 +75,7 @@ func readLimited(r io.Reader) (plaintext.Value, error) {
 
 // readHidden asks for a value on a terminal that does not show what is typed. When ctx ends, the terminal shows again what is typed.
 func (a *app) readHidden(ctx context.Context, tty *os.File, what string) (plaintext.Value, error) {
-	fd := int(tty.Fd()) //nolint:gosec // a file descriptor is a small number
+	fd := int(tty.Fd())
 	before, err := term.GetState(fd)
 	if err != nil {
 		return plaintext.Value{}, fmt.Errorf("ask for the value: %w", err)
@@ -91,8 +91,6 @@ func (a *app) readHidden(ctx context.Context, tty *os.File, what string) (plaint
 	switch {
 	case ctx.Err() != nil:
 		return plaintext.Value{}, errors.Join(ctx.Err(), term.Restore(fd, before))
-	case errors.Is(err, io.EOF):
-		return plaintext.Value{}, errors.New("no value was given")
 	case err != nil:
 		return plaintext.Value{}, fmt.Errorf("ask for the value: %w", err)
 	case bytes.HasPrefix(typed.Reveal(), []byte("-----BEGIN ")):
@@ -134,7 +132,7 @@ func (a *app) ask(prompt string) error {
 
 func terminal(r io.Reader) (*os.File, bool) {
 	f, ok := r.(*os.File)
-	return f, ok && term.IsTerminal(int(f.Fd())) //nolint:gosec // a file descriptor is a small number
+	return f, ok && term.IsTerminal(int(f.Fd()))
 }
 
 // await returns what read does, or the end of ctx if that is first: then what is read later counts for nothing.

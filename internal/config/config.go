@@ -44,8 +44,8 @@ type Config struct {
 
 // A MinClient is the oldest version of a client program that may call.
 type MinClient struct {
-	Name    string // product name in User-Agent, such as keysake
-	Version string // MAJOR[.MINOR[.PATCH]][-PRERELEASE]
+	Name    string // product name in User-Agent, such as keysake; case does not matter
+	Version string // such as 1.4, 2.0.0-rc.1 or 1.2.3b1
 }
 
 // complete fills in what follows from other settings.

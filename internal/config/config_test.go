@@ -57,14 +57,14 @@ func TestWithoutAnyWordTheDefaultsHold(t *testing.T) {
 
 func TestEverySettingIsTakenFromItsFlagAndFromItsVariable(t *testing.T) {
 	texts := map[string]string{
-		"listen": "0.0.0.0:443", "data": "/d", "dev": "true", "root-key": "file:/k", "min-client": "a=1,b=2.0-rc.1",
+		"listen": "0.0.0.0:443", "data": "/d", "dev": "true", "root-key": "file:/k", "min-client": "a=1.2.3b1,b=2.0-rc.1",
 		"rate-limit": "2.5", "rate-burst": "3", "auth-failure-limit": "4", "trusted-proxies": "10.1.2.3/8, 192.0.2.1,::1",
 		"tls-cert": "c.pem", "tls-key": "k.pem", "behind-tls-proxy": "true", "admin-listen": ":9", "max-secrets": "5",
 		"log-format": "json", "log-level": "debug", "shutdown-timeout": "1m",
 	}
 	want := config.Config{
 		Listen: "0.0.0.0:443", Data: "/d", Dev: true, RootKey: "file:/k",
-		MinClients: []config.MinClient{{Name: "a", Version: "1"}, {Name: "b", Version: "2.0-rc.1"}},
+		MinClients: []config.MinClient{{Name: "a", Version: "1.2.3b1"}, {Name: "b", Version: "2.0-rc.1"}},
 		RateLimit:  2.5, RateBurst: 3, AuthFailureLimit: 4,
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("::1/128")},
 		TLSCert:        "c.pem", TLSKey: "k.pem", BehindTLSProxy: true, AdminListen: ":9", MaxSecrets: 5,
@@ -165,7 +165,7 @@ func TestWhatCannotBeReadIsRefusedByName(t *testing.T) {
 			t.Errorf("%s=%s: %v", name, text, err)
 		}
 	}
-	for _, text := range []string{"keysake", "=1", "a b=1", "a=", "a=x", "a=1.2.3.4", "a=1,", "a=v1"} {
+	for _, text := range []string{"keysake", "=1", "a b=1", "a=", "a=x", "a=1.2.3.4.5.6.7", "a=1,", "a=v1", "a=1.", "a=1-", "a=1-1"} {
 		if _, err := load(t, nil, "--min-client="+text); err == nil {
 			t.Errorf("--min-client=%s was taken", text)
 		}
@@ -197,7 +197,7 @@ func TestWhatMakesNoSenseIsRefusedInOneLineThatNamesTheFlag(t *testing.T) {
 		{"--admin-listen=9", `--admin-listen "9" must be`},
 		{"--tls-cert=c", "--tls-cert needs --tls-key"},
 		{"--tls-key=k", "--tls-key needs --tls-cert"},
-		{"--min-client=a=1,a=2", "--min-client has a twice"},
+		{"--min-client=a=1,A=2", "--min-client has A twice"},
 		{"--trusted-proxies=0.0.0.0/0", "--trusted-proxies 0.0.0.0/0 would"},
 		{"--trusted-proxies=::/0", "--trusted-proxies ::/0 would"},
 		{"--rate-limit=-1", "--rate-limit must be"},

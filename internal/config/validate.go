@@ -13,9 +13,10 @@ import (
 
 const fileScheme = "file:"
 
-// versionPattern is what versions can be compared by. Package variables of compiled patterns are constants in all but type.
+// versionPattern has the versions that package api compares: up to six numbers, and perhaps a pre-release as semantic versioning or PEP 440
+// write it.
 var (
-	versionPattern = regexp.MustCompile(`^\d{1,9}(\.\d{1,9}){0,2}(-[0-9A-Za-z.-]+)?$`)
+	versionPattern = regexp.MustCompile(`^\d{1,9}(\.\d{1,9}){0,5}([-._]?[A-Za-z][0-9A-Za-z._-]*)?$`)
 	tokenPattern   = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$") // RFC 9110, section 5.6.2
 )
 
@@ -95,10 +96,11 @@ func (c Config) validTLS() error {
 func (c Config) validClients() error {
 	seen := map[string]bool{}
 	for _, m := range c.MinClients {
-		if seen[m.Name] {
+		name := strings.ToLower(m.Name) // as it is compared
+		if seen[name] {
 			return fmt.Errorf("--min-client has %s twice: keep one version", m.Name)
 		}
-		seen[m.Name] = true
+		seen[name] = true
 	}
 	for _, p := range c.TrustedProxies {
 		if p.Bits() == 0 {

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/google/uuid"
 )
@@ -69,7 +70,7 @@ var (
 
 // ReadKeyFile returns the root key in the file at path: exactly [KeySize] bytes, in a regular file that nobody but its owner can read.
 func ReadKeyFile(path string) (RootKey, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // opening a pipe must not wait for who writes to it
 	if err != nil {
 		return RootKey{}, fmt.Errorf("root key: %w", err)
 	}

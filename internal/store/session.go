@@ -22,6 +22,10 @@ type session struct {
 	conn    *sql.Conn
 	dialect dialect
 	stmts   map[query]*sql.Stmt
+
+	// lost is why the database may have ended the transaction by itself, as it does when the disk is full. Nothing runs after that until the
+	// next begin: it would be a transaction of its own, and stay.
+	lost error
 }
 
 var _ vault.Tx = (*session)(nil)
@@ -34,28 +38,60 @@ func newSession(ctx context.Context, db *sql.DB, d dialect) (*session, error) {
 	return &session{conn: conn, dialect: d, stmts: map[query]*sql.Stmt{}}, nil
 }
 
+// close gives the connection back to the pool. A statement that stayed open would keep the database open, too.
+func (s *session) close() error {
+	var errs []error
+	for _, stmt := range s.stmts {
+		errs = append(errs, stmt.Close())
+	}
+	return errors.Join(append(errs, s.conn.Close())...)
+}
+
 // view runs fn on a snapshot.
 func (s *session) view(ctx context.Context, fn func(vault.Reader) error) (err error) {
-	if err := s.run(ctx, s.dialect.beginRead); err != nil {
+	if err := s.begin(ctx, s.dialect.beginRead); err != nil {
 		return err
 	}
 	// Nothing was written, so there is nothing to keep; after a failed end the next begin says so.
 	defer func() {
-		if end := s.run(ctx, "ROLLBACK"); err == nil {
+		if end := s.rollback(ctx); err == nil {
 			err = end
 		}
 	}()
 	return fn(s)
 }
 
+func (s *session) begin(ctx context.Context, q query) error {
+	s.lost = nil
+	return s.run(ctx, q)
+}
+
+// rollback ends the transaction, whatever state it is in.
+func (s *session) rollback(ctx context.Context) error {
+	s.lost = nil
+	return s.run(ctx, "ROLLBACK")
+}
+
+// failed gives a driver's error its kind, and notes it if it may have ended the transaction.
+func (s *session) failed(err error) error {
+	err = s.dialect.classify(err)
+	if vault.KindOf(err) == vault.Unavailable {
+		s.lost = err
+	}
+	return err
+}
+
 // stmt returns the statement of a query, prepared at its first use.
 func (s *session) stmt(ctx context.Context, q query) (*sql.Stmt, error) {
+	if s.lost != nil {
+		return nil, s.lost
+	}
 	if stmt, found := s.stmts[q]; found {
 		return stmt, nil
 	}
 	stmt, err := s.conn.PrepareContext(ctx, string(q))
 	if err != nil {
-		return nil, s.dialect.classify(err)
+		return nil, s.failed(err)
 	}
 	s.stmts[q] = stmt
 	return stmt, nil
@@ -70,7 +106,7 @@ func (s *session) exec(ctx context.Context, q query, args ...any) (int64, error)
 	}
 	result, err := stmt.ExecContext(ctx, args...)
 	if err != nil {
-		return 0, s.dialect.classify(err)
+		return 0, s.failed(err)
 	}
 	return result.RowsAffected()
 }
@@ -99,7 +135,7 @@ func (s *session) each(ctx context.Context, q query, scan func(scanner) error, a
 	}
 	rows, err := stmt.QueryContext(ctx, args...)
 	if err != nil {
-		return s.dialect.classify(err)
+		return s.failed(err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
@@ -108,7 +144,7 @@ func (s *session) each(ctx context.Context, q query, scan func(scanner) error, a
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return s.dialect.classify(err)
+		return s.failed(err)
 	}
 	return nil
 }
@@ -125,7 +161,7 @@ func (s *session) row(ctx context.Context, q query, args, into []any) error {
 		return vault.ErrNotFound
 	}
 	if err != nil {
-		return s.dialect.classify(err)
+		return s.failed(err)
 	}
 	return nil
 }

@@ -27,6 +27,7 @@ var migrations embed.FS
 // OpenSQLite opens the database in the file at path, makes it if there is none, and brings its schema up to date. The file and
 // its journal are readable by their owner only. Two processes may have it open, but this package expects one.
 func OpenSQLite(ctx context.Context, path string) (*DB, error) {
+	path = filepath.Clean(path) // a second slash at its beginning would make the DSN name a host
 	if err := ensurePrivate(path); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
@@ -42,7 +43,7 @@ func OpenSQLite(ctx context.Context, path string) (*DB, error) {
 
 // ensurePrivate makes the file before SQLite does, because SQLite would let others read it; the journal gets the same mode.
 func ensurePrivate(path string) error {
-	f, err := os.OpenFile(filepath.Clean(path), os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if errors.Is(err, fs.ErrPermission) {
 		return nil // a read-only database can still be read: SQLite says what it cannot do
 	}

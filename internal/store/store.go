@@ -8,7 +8,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"sync/atomic"
+	"sync"
 
 	"github.com/keysake/keysake/internal/vault"
 )
@@ -19,7 +19,8 @@ type DB struct {
 	dialect dialect
 	readers chan *session
 	writer  *writer
-	closed  atomic.Bool
+	closed  chan struct{} // closed when Close begins
+	close   func() error
 }
 
 var _ vault.Store = (*DB)(nil)
@@ -33,7 +34,8 @@ type dialect struct {
 
 // open takes a writer's and some readers' connections from db, which belongs to the DB from now on.
 func open(ctx context.Context, db *sql.DB, d dialect, readers int) (*DB, error) {
-	store := &DB{db: db, dialect: d, readers: make(chan *session, readers)}
+	store := &DB{db: db, dialect: d, readers: make(chan *session, readers), closed: make(chan struct{})}
+	store.close = sync.OnceValue(store.end)
 	for range readers {
 		s, err := newSession(ctx, db, d)
 		if err != nil {
@@ -54,13 +56,17 @@ var errClosed = &vault.Error{Kind: vault.Unavailable, Detail: "The database is c
 
 // View implements [vault.Store].
 func (d *DB) View(ctx context.Context, fn func(vault.Reader) error) error {
-	if d.closed.Load() {
+	select {
+	case <-d.closed:
 		return errClosed
+	default:
 	}
 	select {
 	case s := <-d.readers:
 		defer func() { d.readers <- s }()
 		return s.view(ctx, fn)
+	case <-d.closed:
+		return errClosed
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -73,6 +79,9 @@ func (d *DB) Update(ctx context.Context, fn func(vault.Tx) error) error { return
 func (d *DB) Ping(ctx context.Context) error {
 	return d.View(ctx, func(r vault.Reader) error {
 		_, err := r.RootKey(ctx)
+		if errors.Is(err, vault.ErrNotFound) {
+			return nil // a database without rows can be read, too
+		}
 		return err
 	})
 }
@@ -83,13 +92,16 @@ func (d *DB) Stats() (updates, commits uint64) {
 }
 
 // Close waits for the transactions that were begun, and closes the database. What comes after it is [vault.Unavailable].
-func (d *DB) Close() error {
-	if d.closed.Swap(true) {
-		return nil
-	}
+func (d *DB) Close() error { return d.close() }
+
+// end does what Close says. The pool would leave a connection alone that somebody holds, so each is given back to it first: the last one to be
+// closed moves the journal's contents into the database, which is one file then.
+func (d *DB) end() error {
+	close(d.closed)
 	d.writer.stop()
+	errs := []error{d.writer.session.close()}
 	for range cap(d.readers) {
-		<-d.readers
+		errs = append(errs, (<-d.readers).close())
 	}
-	return d.db.Close()
+	return errors.Join(append(errs, d.db.Close())...)
 }

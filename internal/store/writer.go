@@ -127,14 +127,12 @@ func (w *writer) write(batch []*job) {
 	ran, err := w.runAll(ctx, batch)
 	if err == nil && ran > 0 {
 		err = w.session.run(ctx, "COMMIT")
+	}
+	if err == nil && ran > 0 {
 		w.commits.Add(1)
 		w.updates.Add(uint64(ran))
-	}
-	if err != nil || ran == 0 {
-		// The database may have ended the transaction by itself, as it does when the disk is full; this is to be sure that it has ended.
-		if end := w.session.run(ctx, "ROLLBACK"); err == nil {
-			err = end
-		}
+	} else if end := w.session.rollback(ctx); err == nil {
+		err = end // else it had perhaps ended already, and this was to be sure
 	}
 	for _, j := range batch {
 		if j.err == nil {
@@ -146,10 +144,13 @@ func (w *writer) write(batch []*job) {
 
 // runAll runs the jobs of a batch and returns how many succeeded. The error is the transaction's: all jobs have it then.
 func (w *writer) runAll(ctx context.Context, batch []*job) (ran int, err error) {
-	if err := w.session.run(ctx, w.session.dialect.beginWrite); err != nil {
+	if err := w.session.begin(ctx, w.session.dialect.beginWrite); err != nil {
 		return 0, err
 	}
 	for _, j := range batch {
+		if j.err = j.ctx.Err(); j.err != nil {
+			continue // its caller is gone, and may not have said so yet
+		}
 		if !j.state.CompareAndSwap(waiting, taken) {
 			continue // its caller is gone
 		}
@@ -157,10 +158,13 @@ func (w *writer) runAll(ctx context.Context, batch []*job) (ran int, err error) 
 			return ran, err
 		}
 		j.err = protect(j.fn, w.session)
+		if w.session.lost != nil {
+			return ran, w.session.lost
+		}
 		if j.err == nil {
 			ran++
-		} else if w.session.run(ctx, "ROLLBACK TO job") != nil {
-			return ran, j.err // the database has ended the whole transaction, and this is why
+		} else if err := w.session.run(ctx, "ROLLBACK TO job"); err != nil {
+			return ran, err
 		}
 		if err := w.session.run(ctx, "RELEASE job"); err != nil {
 			return ran, err

@@ -27,7 +27,9 @@ func newLastUsed() *lastUsed {
 func (u *lastUsed) note(key uuid.UUID, at time.Time) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.pending[key] = at
+	if at.After(u.pending[key]) { // a flush that failed puts back what may be older by now
+		u.pending[key] = at
+	}
 }
 
 // newest returns the later of the stored time and the one that waits to be stored.

@@ -118,6 +118,9 @@ func (s *Service) apply(ctx context.Context, entry audit.Entry, do func(*change)
 		}
 		ledger.Head = ledger.Head.Next(&c.entry)
 		if err := tx.AppendAudit(ctx, audit.Linked{Entry: c.entry, Hash: ledger.Head.Hash}); err != nil {
+			if KindOf(err) == Conflict { // the head says that there is no such entry yet
+				return tampered("audit chain of user "+entry.Owner.String(), err)
+			}
 			return err
 		}
 		return tx.SaveLedger(ctx, *ledger)

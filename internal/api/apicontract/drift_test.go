@@ -82,7 +82,7 @@ func TestADriftIsFound(t *testing.T) {
 
 func TestAHeaderThatIsThereTwiceIsFound(t *testing.T) {
 	d := contract(t)
-	resp := &http.Response{StatusCode: 204, Header: http.Header{
+	resp := &http.Response{StatusCode: http.StatusNoContent, Header: http.Header{
 		"X-Request-Id": {"r-1"}, "Cache-Control": {"no-store"}, "X-Content-Type-Options": {"nosniff"},
 	}}
 	if err := d.CheckAnswer("DELETE", one, resp, nil); err != nil {

@@ -1,0 +1,176 @@
+package api_test
+
+import (
+	"database/sql"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+)
+
+// belongings returns the ids of what a person has, by what they are.
+func (s *site) belongings(t *testing.T, of person) map[string]string {
+	t.Helper()
+	keyID, _ := s.ownKey(t, of.key, members{"name": "spare"})
+	return map[string]string{
+		"a secret": s.secret(t, of.key, "CUSTOM", "any-value"), "an API key": keyID, "the user": of.id,
+	}
+}
+
+// rows returns everything that the database has of a user, but for when API keys were last used.
+func (s *site) rows(t *testing.T, user string) (all []string) {
+	t.Helper()
+	db := s.database(t)
+	for table, owner := range map[string]string{
+		"users": "id", "owner_keys": "user_id", "api_keys": "user_id", "secrets": "user_id", "audit_entries": "owner_id",
+	} {
+		rows, err := db.QueryContext(t.Context(), "SELECT * FROM "+table+" WHERE "+owner+" = $1", user)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := scanAll(t, rows)
+		if len(found) == 0 {
+			t.Fatalf("%s has nothing of the user", table)
+		}
+		for _, row := range found {
+			all = append(all, table+" "+row)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+func scanAll(t *testing.T, rows *sql.Rows) (all []string) {
+	t.Helper()
+	columns, err := rows.Columns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rows.Next() {
+		values := make([]any, len(columns))
+		for i := range values {
+			values[i] = new(any)
+		}
+		if err := rows.Scan(values...); err != nil {
+			t.Fatal(err)
+		}
+		var line strings.Builder
+		for i, name := range columns {
+			if name != "last_used_at" {
+				fmt.Fprintf(&line, "%s=%v ", name, *values[i].(*any))
+			}
+		}
+		all = append(all, line.String())
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestAnothersIdIsAnsweredLikeOneThatNeverWasAndNothingHappensToIt(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	a, b := s.person(t), s.person(t)
+	owned := s.belongings(t, a)
+	before := s.rows(t, a.id)
+	tried := 0
+	for _, op := range operations(t) {
+		if len(op.Parameters) == 0 {
+			continue
+		}
+		tried++
+		want := 404
+		if op.Scope == "admin" {
+			want = 403 // b is no admin: whether there is such a user is not looked at
+		}
+		never := s.ask(t, op, target{person: b, ids: []string{uuid.NewString()}}, b.key).want(t, want)
+		for what, id := range owned {
+			for _, spelling := range []string{id, strings.ToUpper(id)} {
+				got := s.ask(t, op, target{person: b, ids: []string{spelling}}, b.key)
+				sameBut(t, op.ID+" of "+what, never, got)
+				if strings.Contains(strings.ToLower(string(got.body)), id) {
+					t.Errorf("%s of %s: the answer repeats the id", op.ID, what)
+				}
+			}
+		}
+	}
+	if tried < 5 {
+		t.Errorf("only %d operations take an id", tried)
+	}
+	if diff := cmp.Diff(before, s.rows(t, a.id)); diff != "" {
+		t.Errorf("something of a's changed:\n%s", diff)
+	}
+}
+
+// An admin manages users and nothing of what is theirs.
+func TestAnAdminReachesNothingOfAnothersLibrary(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	a, admin := s.person(t), s.person(t, allScopes...)
+	owned := s.belongings(t, a)
+	before := s.rows(t, a.id)
+	for _, op := range operations(t) {
+		if len(op.Parameters) == 0 {
+			continue
+		}
+		never := s.ask(t, op, target{person: admin, ids: []string{uuid.NewString()}}, admin.key).want(t, 404)
+		for what, id := range owned {
+			if op.Scope == "admin" && what == "the user" {
+				continue // that one is the admin's to manage
+			}
+			sameBut(t, op.ID+" of "+what, never, s.ask(t, op, target{person: admin, ids: []string{id}}, admin.key))
+		}
+	}
+	if diff := cmp.Diff(before, s.rows(t, a.id)); diff != "" {
+		t.Errorf("something of a's changed:\n%s", diff)
+	}
+}
+
+func TestAListHasNothingOfAnothers(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	a, b := s.person(t), s.person(t)
+	owned := s.belongings(t, a)
+	s.do(t, call{method: "POST", path: "/api/v1/user/secrets/preset", key: a.key, body: `{"provider": "openai", "value": "any-value"}`}).want(t, 201)
+	for _, op := range operations(t) {
+		if op.Method != http.MethodGet || len(op.Parameters) > 0 || op.Scope == "admin" || op.Public {
+			continue
+		}
+		got := s.do(t, call{method: "GET", path: op.Path, key: b.key}).want(t, 200)
+		for what, id := range owned {
+			if strings.Contains(string(got.body), id) {
+				t.Errorf("%s shows %s of another user", op.ID, what)
+			}
+		}
+		if strings.Contains(string(got.body), "CUSTOM") || strings.Contains(string(got.body), `"configured":true`) {
+			t.Errorf("%s shows what another user has", op.ID)
+		}
+	}
+}
+
+func TestADeletedUserLeavesNothingThatAnAnswerShows(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	a, admin := s.person(t), s.person(t, allScopes...)
+	owned := s.belongings(t, a)
+	s.do(t, call{method: "DELETE", path: "/api/v1/admin/users/" + a.id, key: admin.key}).want(t, 204)
+	for _, path := range []string{
+		"/api/v1/user/secrets/" + owned["a secret"], "/api/v1/user/api-keys/" + owned["an API key"], "/api/v1/admin/users/" + a.id,
+	} {
+		s.do(t, call{method: "DELETE", path: path, key: admin.key}).refused(t, 404)
+	}
+	if got := s.do(t, call{method: "GET", path: "/api/v1/admin/users", key: admin.key}).want(t, 200); strings.Contains(string(got.body), a.id) {
+		t.Error("the list of users has one that was deleted")
+	}
+	for _, table := range []string{"secrets", "api_keys", "owner_keys"} {
+		var n int
+		if err := s.database(t).QueryRowContext(t.Context(), "SELECT COUNT(*) FROM "+table+" WHERE user_id = $1", a.id).Scan(&n); err != nil || n > 0 {
+			t.Errorf("%s has %d rows of a user who was deleted: %v", table, n, err)
+		}
+	}
+}

@@ -1,0 +1,254 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http/httptest"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/keysake/keysake/plaintext"
+	"github.com/keysake/keysake/wire"
+)
+
+// fuzzCanary stands in a fuzzed body wherever the fuzzer has an @, which JSON has no other use for.
+const fuzzCanary = "4cAnAry7-4cAnAry7"
+
+// bodies are seeds: one of each kind of body that is good, and of each kind of mistake.
+var bodies = []string{
+	`{"provider":"openai","value":"v"}`, `{"name":"A","value":"v","provider":null}`, `{"value":"\u00e9\ud83d\udd11"}`,
+	`{"username":"ada","email_address":"ada@example.org"}`,
+	`{"name":"ci","allow_self_revoke":true,"allowed_scopes":["secrets:read"],"expires_at":"2099-01-01T00:00:00Z"}`,
+	`{}`, ``, `null`, `[]`, `7`, `"@"`, `@`, `{"@":1}`, `{"value":"@"}`, `{"value":"@","value":"@"}`, `{"value":"@","\u0076alue":"v"}`, `{"Value":"@"}`,
+	`{"value":["@"],"name":{"@":"@"}}`, `{"value":"@` + "\xff" + `"}`, `{"value":"\ud800@"}`, `{"value":"@"} @`, `{"value":"@`, `{"allowed_scopes":["@",7,null]}`,
+	`{"expires_at":"@"}`, `{"value":1e999}`, strings.Repeat("[", 100), strings.Repeat(`{"a":`, 20), "\ufeff{}", `{"name":"@\n"}`,
+}
+
+func FuzzDecode(f *testing.F) {
+	if len(bodies) == 0 {
+		f.Fatal("there are no seeds")
+	}
+	for _, body := range bodies {
+		f.Add([]byte(body))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		body = bytes.ReplaceAll(body, []byte("@"), []byte(fuzzCanary))
+		checkDecoder(t, body, func(in wire.CreateSecret) any {
+			return map[string]any{"name": in.Name, "value": open(in.Value), "provider": in.Provider}
+		})
+		checkDecoder(t, body, func(in wire.CreateFromPreset) any {
+			return map[string]any{"provider": in.Provider, "value": open(in.Value)}
+		})
+		checkDecoder(t, body, func(in wire.UpdateSecret) any { return map[string]any{"value": open(in.Value)} })
+		checkDecoder(t, body, func(in wire.CreateUser) any { return in })
+		checkDecoder(t, body, func(in wire.CreateAPIKey) any { return in })
+	})
+}
+
+func open(v plaintext.Value) string { return string(v.Reveal()) }
+
+// checkDecoder decodes a body. What is refused is refused in the envelope and not repeated; what is taken keeps its rules and means the
+// same when it is written again, in whole and to any reader of JSON.
+func checkDecoder[In validator](t *testing.T, body []byte, write func(In) any) {
+	t.Helper()
+	in, err := decodeAs[In](t, body)
+	if err != nil {
+		checkRefusal(t, err, newDecoder[In]().order)
+		return
+	}
+	if bad := in.Validate(); len(bad) > 0 {
+		t.Fatalf("%T was taken and breaks a rule: %v", in, bad)
+	}
+	written := marshal(t, write(in))
+	again, err := decodeAs[In](t, written)
+	if err != nil {
+		t.Fatalf("%T was taken, written and refused: %v", in, err)
+	}
+	if !bytes.Equal(written, marshal(t, write(again))) {
+		t.Fatalf("%T does not mean the same when it is written again", in)
+	}
+	checkOtherReader(t, body, written)
+}
+
+func decodeAs[In validator](t *testing.T, body []byte) (In, error) {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), "POST", "/", bytes.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	return newDecoder[In]().decode(httptest.NewRecorder(), r)
+}
+
+func marshal(t *testing.T, v any) []byte {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// checkRefusal looks at an answer to a bad body.
+func checkRefusal(t *testing.T, err error, fields []string) {
+	t.Helper()
+	p := problemOf(err)
+	if !slices.Contains([]int{400, 413, 422}, p.status) || len(p.errors) == 0 && p.status != 413 || len(p.errors) > maxFaults {
+		t.Fatalf("refused with a %d of %d faults", p.status, len(p.errors))
+	}
+	said := marshal(t, wire.Problem{Code: p.status, Detail: p.detail, Type: typeOf(p.status), Errors: p.errors})
+	for _, part := range []string{fuzzCanary, fuzzCanary[:9], fuzzCanary[9:]} {
+		if bytes.Contains(said, []byte(part)) || strings.Contains(err.Error(), part) {
+			t.Fatal("what was refused is repeated")
+		}
+	}
+	for _, e := range p.errors {
+		for _, step := range e.Loc[1:] {
+			if name, ok := step.(string); ok && !slices.Contains(fields, name) && !harmless.MatchString(name) {
+				t.Fatalf("a name of %d bytes is repeated", len(name))
+			}
+		}
+	}
+}
+
+// checkOtherReader reads a body that was taken with encoding/json, which is lenient and must find the same in it.
+func checkOtherReader(t *testing.T, body, written []byte) {
+	t.Helper()
+	var theirs, ours map[string]any
+	if err := json.Unmarshal(body, &theirs); err != nil {
+		t.Fatalf("what was taken is no JSON: %T", err)
+	}
+	if err := json.Unmarshal(written, &ours); err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range theirs {
+		if name == "expires_at" {
+			continue // a moment has many spellings
+		}
+		if got, found := ours[name]; !found || !bytes.Equal(marshal(t, got), marshal(t, value)) {
+			t.Fatalf("%s was taken as something else", name)
+		}
+	}
+}
+
+// agents are seeds: versions in the ways that people write them.
+var agents = []string{
+	"dreadnode-sdk/1.2.3", "dreadnode-sdk/v1.2.3-rc.1+build", "keysake/2.0", "keysake/2.0.0.post1", "a/1.0a1", "a/1.0b2", "a/1.0.dev3", "a/1-rc.2", "a/1-rc.10",
+	"a/1-rc01", "a/1.0.0.0.0.1", "a/1.2.3.4.5.6.7", "a/99999999999", "a", "a/", "/1", "", " a/1", "a/1 b/2", "a/1.", "a/.1", "a/1..2", "a/01.02", "a/1-", "a/1-é",
+}
+
+func FuzzUserAgent(f *testing.F) {
+	if len(agents) == 0 {
+		f.Fatal("there are no seeds")
+	}
+	for i, a := range agents {
+		f.Add(a, agents[(i+1)%len(agents)], agents[(i+2)%len(agents)])
+	}
+	f.Fuzz(func(t *testing.T, a, b, c string) {
+		var versions []version
+		for _, agent := range []string{a, b, c} {
+			name, text := firstProduct(agent)
+			if strings.Contains(name, " ") || strings.Contains(text, " ") || strings.Contains(name, "/") {
+				t.Fatal("the first product is more than one")
+			}
+			v, ok := parseVersion(text)
+			if ok != ValidVersion(text) {
+				t.Fatal("a version is valid and cannot be read, or the other way round")
+			}
+			if ok {
+				versions = append(versions, v)
+			}
+			checkMinimum(t, name, text, ok)
+		}
+		checkOrder(t, versions)
+	})
+}
+
+// checkMinimum holds a client against its own version: that is new enough, unless it cannot be read.
+func checkMinimum(t *testing.T, name, text string, readable bool) {
+	t.Helper()
+	h := map[string][]string{"User-Agent": {name + "/" + text}}
+	if least := (MinClient{Name: name, Version: text}); readable && tooOld([]MinClient{least}, h) != nil {
+		t.Fatal("a client is older than itself")
+	}
+	if p := tooOld([]MinClient{{Name: name, Version: "0-!"}}, h); (p == nil) != readable && name != "" {
+		t.Fatal("the least version that there is is not the least, or one that cannot be read is new enough")
+	}
+}
+
+// checkOrder looks that the versions have one order, whichever are compared.
+func checkOrder(t *testing.T, all []version) {
+	t.Helper()
+	for _, a := range all {
+		for _, b := range all {
+			if direction(a.compare(b)) != -direction(b.compare(a)) {
+				t.Fatalf("%v and %v: each comes before the other", a, b)
+			}
+			for _, c := range all {
+				if a.compare(b) <= 0 && b.compare(c) <= 0 && a.compare(c) > 0 {
+					t.Fatalf("%v, %v, %v go round in a circle", a, b, c)
+				}
+			}
+		}
+		if a.compare(a) != 0 {
+			t.Fatalf("%v is not itself", a)
+		}
+	}
+}
+
+func direction(n int) int { return max(-1, min(1, n)) }
+
+// hops are seeds: what stands in X-Forwarded-For, and what somebody might try.
+var hops = []string{
+	"", "192.0.2.1", "192.0.2.1, 10.0.0.1", "10.0.0.2, 10.0.0.1", "192.0.2.1:80", "[2001:db8::1]:80", "2001:db8::1", "::ffff:192.0.2.1", "fe80::1%eth0", "unknown",
+	"192.0.2.1,,10.0.0.1", " , ", "256.0.0.1", "10.0.0.1", "1.2.3.4, \"quoted\"",
+}
+
+func FuzzClientAddress(f *testing.F) {
+	if len(hops) == 0 {
+		f.Fatal("there are no seeds")
+	}
+	for _, h := range hops {
+		f.Add("192.0.2.7:4711", h)
+		f.Add("10.0.0.1:4711", h)
+		f.Add("[::1]:4711", h)
+		f.Add(h, h)
+	}
+	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+	f.Fuzz(func(t *testing.T, remote, forwarded string) {
+		r := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
+		r.RemoteAddr = remote
+		r.Header["X-Forwarded-For"] = []string{forwarded}
+		peer, got := hostAddress(remote), clientAddress(r, trusted)
+		if !isTrusted(peer, trusted) && got != peer {
+			t.Fatal("who is no trusted proxy chose an address")
+		}
+		if peer.IsValid() != got.IsValid() || got.Is4In6() || got.Zone() != "" {
+			t.Fatalf("%v is not a plain address", got)
+		}
+		if got != peer && !slices.ContainsFunc(strings.Split(forwarded, ","), func(hop string) bool { return hostAddress(strings.TrimSpace(hop)) == got }) {
+			t.Fatalf("%v is nobody's", got)
+		}
+		checkRightmost(t, got, trusted)
+		if net := network(got); got.IsValid() && (!net.Contains(got) || net.Bits() != map[bool]int{true: 32, false: 64}[got.Is4()]) {
+			t.Fatalf("%v counts as %v", got, net)
+		}
+	})
+}
+
+// checkRightmost looks that nothing which a client writes before the last address that no proxy of ours has, makes a difference.
+func checkRightmost(t *testing.T, got netip.Addr, trusted []netip.Prefix) {
+	t.Helper()
+	if isTrusted(got, trusted) || !got.IsValid() {
+		return
+	}
+	r := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
+	r.RemoteAddr = "10.0.0.1:1"
+	r.Header["X-Forwarded-For"] = []string{got.String()}
+	if clientAddress(r, trusted) != got {
+		t.Fatalf("%v is not taken from a trusted proxy", got)
+	}
+	r.Header["X-Forwarded-For"] = []string{"203.0.113.99, " + got.String()}
+	if clientAddress(r, trusted) != got {
+		t.Fatalf("what stands before %v counts", got)
+	}
+}

@@ -1,0 +1,250 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/keysake/keysake/internal/api"
+	"github.com/keysake/keysake/internal/apptest"
+	"github.com/keysake/keysake/internal/catalog"
+	"github.com/keysake/keysake/internal/identity"
+	"github.com/keysake/keysake/internal/seal"
+	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/vault"
+	"github.com/keysake/keysake/plaintext"
+)
+
+// serve puts an API that is put together here on a socket.
+func serve(t *testing.T, make func(log *slog.Logger) *api.API) *site {
+	t.Helper()
+	logs := &apptest.Buffer{}
+	srv := httptest.NewServer(make(slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+	t.Cleanup(srv.Close)
+	return newSite(t, &apptest.Server{URL: srv.URL, Logs: logs}, false)
+}
+
+// answering is a site whose one operation, a GET, does what it is told.
+func answering(t *testing.T, path string, do func(http.ResponseWriter) error) *site {
+	t.Helper()
+	return serve(t, func(log *slog.Logger) *api.API { return api.NewWith(api.Options{Log: log}, path, do) })
+}
+
+func TestAPanicIsA500ThatTellsNothingOfWhatWasPanickedWith(t *testing.T) {
+	canary := "canary-" + strings.Repeat("x9", 20)
+	for name, panics := range map[string]func(){
+		"a string":           func() { panic(canary) },
+		"an error":           func() { panic(errors.New(canary)) },
+		"a wrapped error":    func() { panic(fmt.Errorf("with %w", errors.New(canary))) },
+		"bytes":              func() { panic([]byte(canary)) },
+		"a struct":           func() { panic(struct{ value string }{canary}) },
+		"an error of status": func() { panic(&vault.Error{Kind: vault.NotFound, Detail: canary}) },
+		"nothing":            func() { panic(nil) },
+		"an index too far":   func() { _ = make([]string, 1)[len(canary)] },
+		"a wrong type":       func() { _ = any(canary).(int) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := answering(t, "/api/v1/user/secrets", func(http.ResponseWriter) error { panics(); return nil })
+			for range 2 { // the server lives on
+				got := s.do(t, call{method: "GET", path: "/api/v1/user/secrets"})
+				got.refused(t, 500)
+				logs := s.Logs.String()
+				if strings.Contains(string(got.body), canary) || strings.Contains(logs, canary) {
+					t.Error("the answer or the log has what was panicked with")
+				}
+				if !strings.Contains(logs, "statuses_fault_test.go") || !strings.Contains(logs, got.header.Get("X-Request-Id")) {
+					t.Error("the log does not say where it was, under the request's id")
+				}
+			}
+		})
+	}
+}
+
+func TestAPanicAfterTheAnswerAddsNothingToIt(t *testing.T) {
+	s := answering(t, "/api/v1/openapi.yaml", func(w http.ResponseWriter) error {
+		w.Header().Set("Content-Type", "application/yaml")
+		_, _ = io.WriteString(w, "openapi: 3.1.0")
+		panic("late")
+	})
+	if got := s.do(t, call{method: "GET", path: "/api/v1/openapi.yaml"}).want(t, 200); string(got.body) != "openapi: 3.1.0" {
+		t.Error("the answer has more than what was written before the panic")
+	}
+	if !strings.Contains(s.Logs.String(), `"panic"`) {
+		t.Error("the panic is not in the log")
+	}
+}
+
+func TestAHandlerThatHangsUpIsNotAnswered(t *testing.T) {
+	s := answering(t, "/api/v1/health", func(http.ResponseWriter) error { panic(http.ErrAbortHandler) })
+	if resp, err := s.http.Get(s.URL + "/api/v1/health"); err == nil {
+		t.Errorf("answered %d", resp.StatusCode)
+		resp.Body.Close()
+	}
+	if strings.Contains(s.Logs.String(), `"panic"`) {
+		t.Error("it is in the log as a panic")
+	}
+}
+
+func TestAnErrorBecomesTheStatusOfItsKind(t *testing.T) {
+	const canary = "canary-in-a-cause"
+	cause := errors.New(canary)
+	for _, c := range []struct {
+		name   string
+		err    error
+		status int
+		logged bool
+	}{
+		{"anything", cause, 500, true},
+		{"an internal error", &vault.Error{Detail: canary, Cause: cause}, 500, true},
+		{"no room on the disk", &vault.Error{Kind: vault.Unavailable, Detail: "The disk is full", Cause: cause}, 503, true},
+		{"no time left", fmt.Errorf("%s: %w", canary, context.DeadlineExceeded), 503, true},
+		{"a bad gateway", &vault.Error{Kind: vault.BadGateway, Detail: "The key service answered badly", Cause: cause}, 502, true},
+		{"a late gateway", &vault.Error{Kind: vault.GatewayTimeout, Detail: "The key service did not answer in time", Cause: cause}, 504, true},
+		{"something else than was asked for", &vault.Error{Kind: vault.Denied, Detail: "The quota is full", Cause: cause}, 403, false},
+		{"a wrapped kind", fmt.Errorf("%s: %w", canary, vault.ErrNotFound), 404, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := answering(t, "/api/v1/user/secrets/{secret_id}", func(http.ResponseWriter) error { return c.err })
+			got := s.do(t, call{method: "GET", path: "/api/v1/user/secrets/2489e9ad-2ee2-4e00-8ec9-32d5f69181c0"})
+			got.refused(t, c.status)
+			if bytes.Contains(got.body, []byte(canary)) {
+				t.Error("the answer has the cause")
+			}
+			if logged := strings.Contains(s.Logs.String(), canary); logged != c.logged {
+				t.Errorf("the cause is in the log: %v, want %v", logged, c.logged)
+			}
+		})
+	}
+}
+
+// A swap is something that somebody does to the database file.
+type swap struct {
+	name, query string
+	args        []any
+}
+
+func TestSealedDataThatWasMovedIsA500AndNeverAnotherValue(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	a, b := s.person(t), s.person(t)
+	one := s.secret(t, a.key, "ONE", "first--value-of-a-whose-mask-is-one")
+	two := s.secret(t, a.key, "TWO", "second-value-of-a-whose-mask-is-two")
+	foreign := s.secret(t, b.key, "ONE", "third--value-of-b-whose-mask-is-six")
+	var earlier []byte
+	if err := s.database(t).QueryRowContext(t.Context(), "SELECT sealed_mask FROM secrets WHERE id = $1", one).Scan(&earlier); err != nil {
+		t.Fatal(err)
+	}
+	s.do(t, call{method: "PUT", path: "/api/v1/user/secrets/" + one, key: a.key, body: `{"value": "fourth-value-of-a-whose-mask-is-fou"}`}).want(t, 200)
+	const from = " = (SELECT %s FROM secrets WHERE id = $1) WHERE id = $2"
+	column := func(set, get string) string { return "UPDATE secrets SET " + set + fmt.Sprintf(from, get) }
+	for i, swap := range []swap{
+		{"the mask of another secret", column("sealed_mask", "sealed_mask"), []any{two, one}},
+		{"the mask of another user's secret", column("sealed_mask", "sealed_mask"), []any{foreign, one}},
+		{"the mask of an earlier version", "UPDATE secrets SET sealed_mask = $1 WHERE id = $2", []any{earlier, one}},
+		{"the value in the place of the mask", column("sealed_mask", "sealed_value"), []any{one, one}},
+		{"another last byte", `UPDATE secrets SET sealed_mask = CAST(substr(sealed_mask, 1, length(sealed_mask) - 1) ||
+			CASE WHEN substr(sealed_mask, -1) = x'00' THEN x'01' ELSE x'00' END AS BLOB) WHERE id = $1`, []any{one}},
+		{"the mask cut off", "UPDATE secrets SET sealed_mask = substr(sealed_mask, 1, 20) WHERE id = $1", []any{one}},
+		{"no mask", "UPDATE secrets SET sealed_mask = x'' WHERE id = $1", []any{one}},
+		{"another version", "UPDATE secrets SET version = 1 WHERE id = $1", []any{one}},
+		{"another user", "UPDATE secrets SET user_id = $1, name = 'MOVED' WHERE id = $2", []any{b.id, one}},
+		{"another id", "UPDATE secrets SET id = $1 WHERE id = $2", []any{"2489e9ad-2ee2-4e00-8ec9-32d5f69181c0", one}},
+	} {
+		victim, path := a, "/api/v1/user/secrets/"+one
+		if swap.name == "another user" {
+			victim = b
+		}
+		if swap.name == "another id" {
+			path = "/api/v1/user/secrets/2489e9ad-2ee2-4e00-8ec9-32d5f69181c0"
+		}
+		undo := s.keep(t, one)
+		before := strings.Count(s.Logs.String(), "tampering=true")
+		s.exec(t, swap.query, swap.args...)
+		for n, asked := range []string{path, "/api/v1/user/secrets"} {
+			got := s.do(t, call{method: "GET", path: asked, key: victim.key})
+			if got.status != 500 || bytes.Contains(got.body, []byte("••••")) {
+				t.Errorf("%d, %s: %s answered %d, want 500", i, swap.name, asked, got.status)
+			}
+			if logged := strings.Count(s.Logs.String(), "tampering=true"); logged != before+n+1 {
+				t.Errorf("%s: it is in the log %d times, want %d", swap.name, logged-before, n+1)
+			}
+		}
+		undo()
+	}
+	s.do(t, call{method: "GET", path: "/api/v1/user/secrets", key: a.key}).want(t, 200)
+}
+
+// keep returns a function that puts a secret's row back as it is now.
+func (s *site) keep(t *testing.T, id string) (undo func()) {
+	t.Helper()
+	var row, user, name, version, mask any
+	err := s.database(t).QueryRowContext(t.Context(), "SELECT rowid, user_id, name, version, sealed_mask FROM secrets WHERE id = $1", id).
+		Scan(&row, &user, &name, &version, &mask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		s.exec(t, "UPDATE secrets SET id = $1, user_id = $2, name = $3, version = $4, sealed_mask = $5 WHERE rowid = $6", id, user, name, version, mask, row)
+	}
+}
+
+func TestADatabaseThatIsClosedIsA503(t *testing.T) {
+	dir := t.TempDir()
+	db, err := store.OpenSQLite(t.Context(), filepath.Join(dir, "keysake.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := seal.CreateKeyFile(filepath.Join(dir, "root.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	presets, err := catalog.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := vault.New(vault.Options{Store: db, RootKey: root, Catalog: presets, MaxSecrets: 9, Log: slog.New(slog.DiscardHandler)})
+	var key plaintext.Value
+	if key, err = v.Bootstrap(t.Context(), "dev", "test"); err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, func(log *slog.Logger) *api.API {
+		return api.New(api.Options{Vault: v, Identity: identity.New(v), Log: log})
+	})
+	s.do(t, call{method: "GET", path: "/api/v1/user", key: key}).want(t, 200)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.do(t, call{method: "GET", path: "/api/v1/user", key: key}).refused(t, 503)
+	s.do(t, call{method: "POST", path: "/api/v1/user/secrets", key: key, body: `{"name": "ONE", "value": "any-value"}`}).refused(t, 503)
+	s.do(t, call{method: "GET", path: "/api/v1/user"}).refused(t, 401)
+}
+
+func TestADatabaseThatCannotBeWrittenIsA503AndWorksAgainAfterwards(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	me := s.person(t)
+	id := s.secret(t, me.key, "ONE", "any-value")
+	lock, err := s.database(t).Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	if _, err := lock.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	create := call{method: "POST", path: "/api/v1/user/secrets", key: me.key, body: `{"name": "TWO", "value": "any-value"}`}
+	s.do(t, create).refused(t, 503) // after the time that SQLite waits for a lock
+	s.do(t, call{method: "GET", path: "/api/v1/user/secrets/" + id, key: me.key}).want(t, 200)
+	if _, err := lock.ExecContext(t.Context(), "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	s.do(t, create).want(t, 201)
+}

@@ -1,0 +1,23 @@
+//go:build unix
+
+package seal_test
+
+import (
+	"errors"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/keysake/keysake/internal/seal"
+)
+
+// Opening a pipe that nobody writes to would wait for ever.
+func TestAPipeIsNoKeyFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "root.key")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := seal.ReadKeyFile(path); !errors.Is(err, seal.ErrKeyFileType) {
+		t.Error(err)
+	}
+}

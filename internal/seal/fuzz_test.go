@@ -1,0 +1,82 @@
+package seal_test
+
+import (
+	"bytes"
+	"errors"
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/seal"
+)
+
+// blobSeeds has every blob of the vectors, and some things that are none.
+func blobSeeds(tb testing.TB) [][]byte {
+	tb.Helper()
+	seeds := [][]byte{{}, {1}, make([]byte, seal.Overhead), append([]byte{1}, make([]byte, seal.Overhead)...)}
+	vectors := readVectors(tb)
+	for _, name := range slices.Sorted(maps.Keys(vectors)) {
+		seeds = append(seeds, vectors[name].blob)
+	}
+	return seeds
+}
+
+func TestTheFuzzersHaveSeeds(t *testing.T) {
+	if n := len(blobSeeds(t)); n < 50 {
+		t.Errorf("FuzzOpen and FuzzKeyID have only %d seeds", n)
+	}
+}
+
+// FuzzOpen tries a blob as what each vector that opens is: nothing but a blob of the vectors may open. Some of those do in two places,
+// because they are the vectors of blobs that were moved.
+func FuzzOpen(f *testing.F) {
+	for _, blob := range blobSeeds(f) {
+		f.Add(blob)
+	}
+	vectors, sealed := readVectors(f), map[string]bool{}
+	for _, v := range vectors {
+		sealed[string(v.blob)] = true
+	}
+	f.Fuzz(func(t *testing.T, blob []byte) {
+		before := bytes.Clone(blob)
+		for name, v := range vectors {
+			if v.expect != opens {
+				continue
+			}
+			a := v.attempt
+			a.blob = blob
+			plain, err := a.open()
+			end := endOf(t, err)
+			if end == opens && !sealed[string(blob)] {
+				t.Errorf("a blob that nobody sealed opens as %s", name)
+			}
+			if end != opens && len(plain) > 0 {
+				t.Errorf("as %s it fails, and yet there is something in it", name)
+			}
+			if independent, independentEnd := a.read(); independentEnd != end || !bytes.Equal(independent, plain) {
+				t.Errorf("as %s it ends with %q, by the format with %q", name, end, independentEnd)
+			}
+		}
+		if !bytes.Equal(before, blob) {
+			t.Error("the blob was changed")
+		}
+	})
+}
+
+func FuzzKeyID(f *testing.F) {
+	for _, blob := range blobSeeds(f) {
+		f.Add(blob)
+	}
+	f.Fuzz(func(t *testing.T, blob []byte) {
+		id, err := seal.KeyID(blob)
+		isBlob := len(blob) >= 61 && blob[0] == 1
+		switch {
+		case isBlob && (err != nil || !bytes.Equal(id[:], blob[1:17])):
+			t.Errorf("of a blob: %s (%v)", id, err)
+		case !isBlob && (!errors.Is(err, seal.ErrFormat) || id != uuid.Nil):
+			t.Errorf("of what is no blob: %s (%v)", id, err)
+		}
+	})
+}

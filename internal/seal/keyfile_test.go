@@ -1,0 +1,202 @@
+package seal_test
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/keysake/keysake/internal/seal"
+)
+
+// keyFile writes a file of the given size and mode, and returns its path.
+func keyFile(t *testing.T, size int, mode fs.FileMode) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "root.key")
+	if err := os.WriteFile(path, random(size), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, mode); err != nil { // whatever the umask is
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestARootKeyIsReadFromAFileOfItsOwner(t *testing.T) {
+	for _, mode := range []fs.FileMode{0o600, 0o400, 0o700} {
+		if _, err := seal.ReadKeyFile(keyFile(t, 32, mode)); err != nil {
+			t.Errorf("%v: %v", mode, err)
+		}
+	}
+}
+
+func TestAKeyFileThatOthersMayUseIsRefused(t *testing.T) {
+	for _, mode := range []fs.FileMode{0o644, 0o640, 0o604, 0o660, 0o602, 0o610, 0o601, 0o777} {
+		if _, err := seal.ReadKeyFile(keyFile(t, 32, mode)); !errors.Is(err, seal.ErrKeyFileMode) {
+			t.Errorf("%v: %v", mode, err)
+		}
+	}
+}
+
+func TestAKeyFileOfAnotherSizeIsRefused(t *testing.T) {
+	for _, size := range []int{0, 1, 31, 33, 64, 1 << 20} {
+		if _, err := seal.ReadKeyFile(keyFile(t, size, 0o600)); !errors.Is(err, seal.ErrKeyFileSize) {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+	}
+}
+
+func TestAFolderIsNoKeyFile(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := seal.ReadKeyFile(dir); !errors.Is(err, seal.ErrKeyFileType) {
+		t.Error(err)
+	}
+	if _, err := seal.CreateKeyFile(dir); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("made over it: %v", err)
+	}
+}
+
+func TestAMissingKeyFileIsSaidToBeMissing(t *testing.T) {
+	for _, path := range []string{"absent.key", filepath.Join("absent", "root.key")} {
+		if _, err := seal.ReadKeyFile(filepath.Join(t.TempDir(), path)); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+func TestANewKeyFileHoldsTheKeyAndNothingElse(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "new", "folder", "root.key")
+	made, err := seal.CreateKeyFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Lstat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode() != 0o600 || info.Size() != seal.KeySize {
+		t.Errorf("it is %v with %d bytes", info.Mode(), info.Size())
+	}
+	if parent, err := os.Stat(filepath.Dir(path)); err != nil || parent.Mode().Perm() != 0o700 {
+		t.Errorf("its folder is %v (%v)", parent.Mode(), err)
+	}
+	read, err := seal.ReadKeyFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(read.Bits(), made.Bits()) || read.ID() != made.ID() {
+		t.Error("it reads as another key than was made")
+	}
+	if names, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*")); err != nil || len(names) != 1 {
+		t.Errorf("beside it lies something: %v (%v)", names, err)
+	}
+	if hidden, err := filepath.Glob(filepath.Join(filepath.Dir(path), ".*")); err != nil || len(hidden) != 0 {
+		t.Errorf("beside it lies something: %v (%v)", hidden, err)
+	}
+}
+
+func TestTwoNewKeysDiffer(t *testing.T) {
+	dir := t.TempDir()
+	a, errA := seal.CreateKeyFile(filepath.Join(dir, "a"))
+	b, errB := seal.CreateKeyFile(filepath.Join(dir, "b"))
+	if err := errors.Join(errA, errB); err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Equal(a.Bits(), b.Bits()) || a.ID() == b.ID() {
+		t.Error("they are the same")
+	}
+	if bytes.Equal(newOwnerKey(t).Bits(), newOwnerKey(t).Bits()) {
+		t.Error("two owner keys are the same")
+	}
+}
+
+func TestNoKeyFileIsEverWrittenOver(t *testing.T) {
+	dir := t.TempDir()
+	for name, put := range map[string]func(path string) error{
+		"a key":                   func(path string) error { return os.WriteFile(path, []byte("kept"), 0o600) },
+		"an empty file":           func(path string) error { return os.WriteFile(path, nil, 0o600) },
+		"a link to a file":        func(path string) error { return os.Symlink(keyFile(t, 32, 0o600), path) },
+		"a link that leads off":   func(path string) error { return os.Symlink(filepath.Join(dir, "nowhere"), path) },
+		"a file that nobody sees": func(path string) error { return os.WriteFile(path, []byte("kept"), 0o000) },
+	} {
+		path := filepath.Join(dir, name)
+		if err := put(path); err != nil {
+			t.Fatal(err)
+		}
+		before, err := os.Lstat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, _ := os.ReadFile(path) // of the link that leads off there is none
+		if _, err := seal.CreateKeyFile(path); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("%s: %v", name, err)
+		}
+		after, err := os.Lstat(path)
+		if err != nil || !os.SameFile(before, after) || after.Mode() != before.Mode() {
+			t.Errorf("%s: it was replaced (%v)", name, err)
+		}
+		if now, _ := os.ReadFile(path); !bytes.Equal(content, now) {
+			t.Errorf("%s: it holds something else now", name)
+		}
+	}
+	if hidden, err := filepath.Glob(filepath.Join(dir, ".*")); err != nil || len(hidden) != 0 {
+		t.Errorf("something is left behind: %v (%v)", hidden, err)
+	}
+}
+
+func TestOfManyWhoMakeAKeyFileAtOnceOneDoes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "root.key")
+	var made sync.Map // the bits → nothing
+	var makers, readers sync.WaitGroup
+	done := make(chan struct{})
+	readers.Go(func() { neverHalfAKey(t, path, done) })
+	for range 16 {
+		makers.Go(func() {
+			switch k, err := seal.CreateKeyFile(path); {
+			case err == nil:
+				made.Store(string(k.Bits()), nil)
+			case !errors.Is(err, fs.ErrExist):
+				t.Error(err)
+			}
+		})
+	}
+	makers.Wait()
+	close(done)
+	readers.Wait()
+	read, err := seal.ReadKeyFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	made.Range(func(bits, _ any) bool {
+		count++
+		if bits != string(read.Bits()) {
+			t.Error("the file has another key than its maker was given")
+		}
+		return true
+	})
+	if count != 1 {
+		t.Errorf("%d made it", count)
+	}
+}
+
+// neverHalfAKey reads the file until done: it is not there, or it is whole.
+func neverHalfAKey(t *testing.T, path string, done <-chan struct{}) {
+	for {
+		if _, err := seal.ReadKeyFile(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Error(err)
+			return
+		}
+		select {
+		case <-done:
+			return
+		default:
+		}
+	}
+}

@@ -1,0 +1,243 @@
+package server_test
+
+import (
+	"crypto/rand"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/keysake/keysake/internal/apptest"
+	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/seal"
+	"github.com/keysake/keysake/internal/server"
+	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/wire"
+)
+
+// production returns the settings of a server that was not made by --dev: an empty folder, and a root key beside it.
+func production(t *testing.T) config.Config {
+	t.Helper()
+	cfg := apptest.Config(t)
+	cfg.Dev = false
+	cfg.RootKey = "file:" + cfg.Data + ".root-key"
+	return cfg
+}
+
+func keyPath(cfg config.Config) string { return strings.TrimPrefix(cfg.RootKey, "file:") }
+
+// initialised is production with a first admin.
+func initialised(t *testing.T) (config.Config, server.FirstKey) {
+	t.Helper()
+	cfg := production(t)
+	first, err := server.Init(t.Context(), cfg, "ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg, first
+}
+
+func TestInitMakesAFolderThatServesItsFirstAdmin(t *testing.T) {
+	t.Parallel()
+	cfg, first := initialised(t)
+	s := apptest.StartWith(t, cfg)
+	me, err := s.ClientWith(t, first.Key).WhoAmI(t.Context())
+	if err != nil || me.Username != "ada" || !me.IsPlatformAdmin || first.Username != "ada" || first.Data != cfg.Data || first.RootKey != cfg.RootKey {
+		t.Errorf("the first admin is %+v: %v", me, err)
+	}
+	modes := map[string]os.FileMode{
+		cfg.Data: os.ModeDir | 0o700, filepath.Join(cfg.Data, "keysake.db"): 0o600, filepath.Join(cfg.Data, "keysake.db-wal"): 0o600,
+		filepath.Join(cfg.Data, "keysake.lock"): 0o600, keyPath(cfg): 0o600,
+	}
+	for path, mode := range modes {
+		if info, err := os.Stat(path); err != nil || info.Mode() != mode {
+			t.Errorf("%s: %v, want the mode %v", filepath.Base(path), err, mode)
+		}
+	}
+	if info, err := os.Stat(keyPath(cfg)); err != nil || info.Size() != 32 {
+		t.Errorf("the root key has not 32 bytes: %v", err)
+	}
+	if strings.Contains(s.Logs.String(), string(first.Key.Reveal())) {
+		t.Error("the log has the key")
+	}
+}
+
+func TestInitTwiceChangesNothing(t *testing.T) {
+	t.Parallel()
+	cfg, _ := initialised(t)
+	before := files(t, cfg.Data)
+	for _, username := range []string{"ada", "grace"} {
+		_, err := server.Init(t.Context(), cfg, username)
+		wantNoStart(t, err, "has an admin already")
+		unchanged(t, cfg.Data, before)
+	}
+}
+
+func TestInitFinishesAFolderWhoseMakingWasCutShort(t *testing.T) {
+	t.Parallel()
+	for name, begin := range map[string]func(t *testing.T, cfg config.Config){
+		"only the folder": func(t *testing.T, cfg config.Config) { must(t, os.MkdirAll(cfg.Data, 0o700)) },
+		"only the root key": func(t *testing.T, cfg config.Config) {
+			_, err := seal.CreateKeyFile(keyPath(cfg))
+			must(t, err)
+		},
+		"an empty database": func(t *testing.T, cfg config.Config) {
+			must(t, os.MkdirAll(cfg.Data, 0o700))
+			db, err := store.OpenSQLite(t.Context(), filepath.Join(cfg.Data, "keysake.db"))
+			must(t, err)
+			must(t, db.Close())
+			wantNoStart(t, server.Run(t.Context(), cfg, io.Discard, io.Discard), "is empty: finish it with: keysake init")
+		},
+		"a database of no bytes": func(t *testing.T, cfg config.Config) {
+			must(t, os.MkdirAll(cfg.Data, 0o700))
+			must(t, os.WriteFile(filepath.Join(cfg.Data, "keysake.db"), nil, 0o600))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := production(t)
+			begin(t, cfg)
+			first, err := server.Init(t.Context(), cfg, "ada")
+			must(t, err)
+			if _, err := apptest.StartWith(t, cfg).ClientWith(t, first.Key).Users(t.Context()); err != nil {
+				t.Errorf("the first admin cannot work: %v", err)
+			}
+		})
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAFolderWithoutAnAdminGetsANewOneFromInit(t *testing.T) {
+	t.Parallel()
+	cfg, first := initialised(t)
+	s := apptest.StartWith(t, cfg)
+	c := s.ClientWith(t, first.Key)
+	keys, err := c.APIKeys(t.Context())
+	must(t, err)
+	must(t, c.RevokeAPIKey(t.Context(), keys.APIKeys[0].ID))
+	s.Stop(t)
+	second, err := server.Init(t.Context(), cfg, "ada")
+	must(t, err)
+	again := apptest.StartWith(t, cfg)
+	users, err := again.ClientWith(t, second.Key).Users(t.Context())
+	if err != nil || users.Total != 1 {
+		t.Errorf("%d users, %v", users.Total, err)
+	}
+	if _, err := again.ClientWith(t, first.Key).WhoAmI(t.Context()); err == nil {
+		t.Error("the revoked key works again")
+	}
+}
+
+func TestWithoutADatabaseNothingStartsAndNothingIsMade(t *testing.T) {
+	t.Parallel()
+	cfg := production(t)
+	before := files(t, cfg.Data)
+	wantNoStart(t, server.Run(t.Context(), cfg, io.Discard, io.Discard), "has no database: make one with: keysake init")
+	unchanged(t, cfg.Data, before)
+	if _, err := os.Stat(cfg.Data); err == nil {
+		t.Error("the folder was made")
+	}
+}
+
+func TestAnotherRootKeyThanItsOwnOpensNoDatabase(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, says string
+		spoil      func(t *testing.T, path string)
+	}{
+		{"missing", "is missing", func(t *testing.T, path string) { must(t, os.Remove(path)) }},
+		{"another", "not the one that this database was made with", func(t *testing.T, path string) {
+			other := make([]byte, 32)
+			_, _ = rand.Read(other)
+			must(t, os.WriteFile(path, other, 0o600))
+		}},
+		{"cut off", "32 bytes", func(t *testing.T, path string) { must(t, os.Truncate(path, 31)) }},
+		{"empty", "32 bytes", func(t *testing.T, path string) { must(t, os.Truncate(path, 0)) }},
+		{"longer", "32 bytes", func(t *testing.T, path string) { must(t, os.Truncate(path, 33)) }},
+		{"open to others", "make it 0600", func(t *testing.T, path string) { must(t, os.Chmod(path, 0o640)) }},
+		{"a folder", "regular file", func(t *testing.T, path string) {
+			must(t, os.Remove(path))
+			must(t, os.Mkdir(path, 0o700))
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cfg, _ := initialised(t)
+			kept, err := os.ReadFile(keyPath(cfg))
+			must(t, err)
+			c.spoil(t, keyPath(cfg))
+			before := files(t, cfg.Data)
+			out := &apptest.Buffer{}
+			wantNoStart(t, server.Run(t.Context(), cfg, out, io.Discard), c.says)
+			_, err = server.Init(t.Context(), cfg, "grace")
+			wantNoStart(t, err, c.says)
+			dev := cfg
+			dev.Dev = true
+			wantNoStart(t, server.Run(t.Context(), dev, out, io.Discard), c.says)
+			unchanged(t, cfg.Data, before)
+			if out.String() != "" {
+				t.Error("it said that it listens")
+			}
+			must(t, os.RemoveAll(keyPath(cfg)))
+			must(t, os.WriteFile(keyPath(cfg), kept, 0o600))
+			apptest.StartWith(t, cfg) // put back, it opens again
+		})
+	}
+}
+
+func TestDevDoesNotOpenAFolderThatItDidNotMake(t *testing.T) {
+	t.Parallel()
+	cfg, _ := initialised(t)
+	before := files(t, cfg.Data)
+	cfg.Dev = true
+	wantNoStart(t, server.Run(t.Context(), cfg, io.Discard, io.Discard), "was not made by --dev")
+	unchanged(t, cfg.Data, before)
+}
+
+func TestTheDevKeyIsAloneInItsFile(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t)
+	path := filepath.Join(s.Data, "dev-api-key")
+	content, err := os.ReadFile(path)
+	must(t, err)
+	if !regexp.MustCompile(`^ksk_[0-9A-Za-z]{49}$`).Match(content) {
+		t.Errorf("%d bytes, which are not the key and nothing else", len(content))
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
+		t.Errorf("its mode is %v: %v", info.Mode(), err)
+	}
+	if strings.Contains(s.Logs.String(), string(content)) {
+		t.Error("the log has the key")
+	}
+}
+
+func TestADevKeyThatDoesNotWorkIsReplaced(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(t *testing.T, s *apptest.Server, path string){
+		"lost":    func(t *testing.T, _ *apptest.Server, path string) { must(t, os.Remove(path)) },
+		"cut off": func(t *testing.T, _ *apptest.Server, path string) { must(t, os.Truncate(path, 20)) },
+		"revoked": func(t *testing.T, s *apptest.Server, _ string) {
+			keys, err := s.Client(t).APIKeys(t.Context())
+			must(t, err)
+			must(t, s.Client(t).RevokeAPIKey(t.Context(), keys.APIKeys[0].ID))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := apptest.Start(t)
+			_, err := s.Client(t).CreateSecret(t.Context(), wire.CreateSecret{Name: "KEPT", Value: s.Key})
+			must(t, err)
+			spoil(t, s, filepath.Join(s.Data, "dev-api-key"))
+			s.Stop(t)
+			list, err := restart(t, s).Client(t).ListSecrets(t.Context())
+			if err != nil || list.Total != 1 {
+				t.Errorf("%d secrets, %v", list.Total, err)
+			}
+		})
+	}
+}

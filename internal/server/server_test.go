@@ -1,0 +1,307 @@
+package server_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/keysake/keysake/internal/apptest"
+	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/server"
+	"github.com/keysake/keysake/plaintext"
+	"github.com/keysake/keysake/wire"
+)
+
+// get asks without a key.
+func get(t *testing.T, method, url string) (status int, body string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(b)
+}
+
+// freeAddress is one that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return l.Addr().String()
+}
+
+// startWithAdmin runs a server whose metrics are at the address that is returned.
+func startWithAdmin(t *testing.T) (*apptest.Server, string) {
+	t.Helper()
+	admin := freeAddress(t)
+	return apptest.Start(t, func(c *config.Config) { c.AdminListen = admin }), "http://" + admin
+}
+
+func TestTheProbesAnswerOnBothAddresses(t *testing.T) {
+	t.Parallel()
+	s, admin := startWithAdmin(t)
+	for _, base := range []string{s.URL, admin} {
+		for path, want := range map[string]string{"/healthz": "ok\n", "/readyz": "ready\n"} {
+			if status, body := get(t, "GET", base+path); status != 200 || body != want {
+				t.Errorf("GET %s: %d", path, status)
+			}
+			if status, body := get(t, "HEAD", base+path); status != 200 || body != "" {
+				t.Errorf("HEAD %s: %d", path, status)
+			}
+		}
+	}
+	for _, path := range []string{"/healthz/", "/healthz/x", "/Healthz", "//healthz", "/readyz/.", "/metrics", "/", "/debug/pprof/"} {
+		if status, body := get(t, "GET", s.URL+path); status != 404 || !strings.Contains(body, `"not_found_error"`) {
+			t.Errorf("GET %s: %d, want a 404 in the envelope", path, status)
+		}
+	}
+	if status, body := get(t, "POST", s.URL+"/healthz"); status != 404 || !strings.Contains(body, `"not_found_error"`) {
+		t.Errorf("POST /healthz: %d, want a 404 in the envelope", status)
+	}
+	if status, _ := get(t, "GET", admin+"/api/v1/health"); status != 404 {
+		t.Errorf("the address of the metrics serves the API: %d", status)
+	}
+}
+
+// A held request is one that the server has begun to read and cannot finish before the rest of it comes.
+type held struct {
+	conn net.Conn
+	in   *bufio.Reader
+	rest string
+}
+
+// hold sends a request up to its body, of which the server asks for the rest.
+func hold(t *testing.T, s *apptest.Server, body string) held {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	_, err = fmt.Fprintf(conn, "POST /api/v1/user/secrets HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer %s\r\n"+
+		"Content-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", s.Key.Reveal(), len(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := bufio.NewReader(conn)
+	line, err := in.ReadString('\n')
+	if err != nil || !strings.HasPrefix(line, "HTTP/1.1 100 ") {
+		t.Fatalf("the server does not ask for the body: %q, %v", line, err)
+	}
+	if _, err := in.ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	return held{conn, in, body}
+}
+
+// finish sends the rest and returns the answer's status.
+func (h held) finish(t *testing.T) int {
+	t.Helper()
+	if _, err := io.WriteString(h.conn, h.rest); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(h.in, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode
+}
+
+func TestAStopLetsARequestFinishAndSaysSo(t *testing.T) {
+	t.Parallel()
+	s, admin := startWithAdmin(t)
+	h := hold(t, s, `{"name": "LAST", "value": "any-value"}`)
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		s.Stop(t)
+	}()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		if status, body := get(t, "GET", admin+"/readyz"); status == 503 && body == "stopping\n" {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("a server that stops says that it is ready")
+		}
+	}
+	if conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://")); err == nil {
+		_ = conn.Close()
+		t.Error("a server that stops takes new connections")
+	}
+	if status := h.finish(t); status != 201 {
+		t.Errorf("the request that ran was answered %d, want 201", status)
+	}
+	<-stopped
+	again := restart(t, s)
+	if list, err := again.Client(t).ListSecrets(t.Context()); err != nil || list.Total != 1 || list.Secrets[0].Name != "LAST" {
+		t.Errorf("what was answered is not there: %d secrets, %v", list.Total, err)
+	}
+}
+
+func TestARequestThatNeverFinishesIsCutOff(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t, func(c *config.Config) { c.ShutdownTimeout = 10 * time.Millisecond })
+	h := hold(t, s, `{"name": "NEVER", "value": "any-value"}`)
+	s.Stop(t)
+	if _, err := http.ReadResponse(h.in, nil); err == nil {
+		t.Error("it was answered")
+	}
+	if !strings.Contains(s.Logs.String(), "cut off") {
+		t.Error("the log does not say so")
+	}
+	if list, err := restart(t, s).Client(t).ListSecrets(t.Context()); err != nil || list.Total != 0 {
+		t.Errorf("%d secrets, %v", list.Total, err)
+	}
+}
+
+// restart runs a server on the folder of one that has stopped.
+func restart(t *testing.T, s *apptest.Server) *apptest.Server {
+	t.Helper()
+	return apptest.Start(t, func(c *config.Config) {
+		c.Data, c.RootKey = s.Data, "file:"+filepath.Join(s.Data, "root.key")
+	})
+}
+
+func TestARestartKeepsEverything(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t)
+	c := s.Client(t)
+	made, err := c.CreateFromPreset(t.Context(), wire.CreateFromPreset{Provider: "openai", Value: plaintext.FromString("example-value-of-nobody-" + t.Name())})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := s.NewUser(t, "ada", "secrets:read")
+	s.Stop(t)
+	again := restart(t, s)
+	if string(again.Key.Reveal()) != string(s.Key.Reveal()) {
+		t.Error("the user dev has another key")
+	}
+	got, err := again.Client(t).Secret(t.Context(), made.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(made, got); diff != "" {
+		t.Errorf("the secret has changed:\n%s", diff)
+	}
+	if _, err := again.ClientWith(t, other).ListSecrets(t.Context()); err != nil {
+		t.Errorf("another user's key: %v", err)
+	}
+	keys, err := again.Client(t).APIKeys(t.Context())
+	if err != nil || keys.Total != 1 || keys.APIKeys[0].LastUsedAt == nil {
+		t.Errorf("%d keys, %v: what was used last was not written down", keys.Total, err)
+	}
+}
+
+func TestASecondServerOnAFolderDoesNotStart(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t)
+	cfg := apptest.Config(t)
+	cfg.Data, cfg.RootKey = s.Data, "file:"+filepath.Join(s.Data, "root.key")
+	wantNoStart(t, server.Run(t.Context(), cfg, io.Discard, io.Discard), "another keysake is running")
+	if _, err := server.Init(t.Context(), cfg, "ada"); err == nil {
+		t.Error("init went into the folder of a server that runs")
+	} else {
+		wantNoStart(t, err, "another keysake is running")
+	}
+	if status, _ := get(t, "GET", s.URL+"/readyz"); status != 200 {
+		t.Errorf("the first server is not ready any more: %d", status)
+	}
+}
+
+// wantNoStart looks at the error of a server that must not start.
+func wantNoStart(t *testing.T, err error, says string) {
+	t.Helper()
+	if !errors.Is(err, server.ErrCannotStart) || !strings.Contains(err.Error(), says) {
+		t.Errorf("the error is %v, want one that says %q", err, says)
+	}
+}
+
+func TestAnAddressThatIsTakenIsNoStart(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, change := range []func(*config.Config){
+		func(c *config.Config) { c.Listen = l.Addr().String() },
+		func(c *config.Config) { c.AdminListen = l.Addr().String() },
+	} {
+		cfg := apptest.Config(t)
+		change(&cfg)
+		out := &apptest.Buffer{}
+		wantNoStart(t, server.Run(t.Context(), cfg, out, io.Discard), "address already in use")
+		if out.String() != "" {
+			t.Error("it said that it listens")
+		}
+		cfg.Listen, cfg.AdminListen = "127.0.0.1:0", ""
+		apptest.StartWith(t, cfg) // and the folder is free again
+	}
+}
+
+// files returns what is in and beside a folder: by name, the mode and the content.
+func files(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	err := filepath.WalkDir(filepath.Dir(dir), func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		all[path] = fmt.Sprintf("%v %x", info.Mode(), content)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// unchanged fails the test unless a folder is as it was.
+func unchanged(t *testing.T, dir string, before map[string]string) {
+	t.Helper()
+	after := files(t, dir)
+	for path := range before {
+		if after[path] != before[path] {
+			t.Errorf("%s was changed", filepath.Base(path))
+		}
+	}
+	for path := range maps.Keys(after) {
+		if _, found := before[path]; !found {
+			t.Errorf("%s was made", filepath.Base(path))
+		}
+	}
+}

@@ -1,0 +1,172 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keysake/keysake/internal/config"
+)
+
+// opened returns a server that does not listen yet, on a new folder.
+func opened(t *testing.T) *serving {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "data")
+	cfg := config.Config{
+		Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", Data: dir, Dev: true, RootKey: "file:" + filepath.Join(dir, "root.key"), MaxSecrets: 9,
+		LogFormat: "text", ShutdownTimeout: 5 * time.Second,
+	}
+	log := slog.New(slog.DiscardHandler)
+	d, err := openData(t.Context(), cfg, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := prepareDev(t.Context(), cfg, d); err != nil {
+		t.Fatal(err)
+	}
+	return newServing(cfg, d, log)
+}
+
+// run lets the server serve until the test ends.
+func run(t *testing.T, s *serving) {
+	t.Helper()
+	if err := s.listen(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- s.run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func probe(s *serving) (status int, body string) {
+	w := httptest.NewRecorder()
+	s.main.Handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+	return w.Code, w.Body.String()
+}
+
+func TestAServerWithoutItsDatabaseIsNotReady(t *testing.T) {
+	s := opened(t)
+	if status, _ := probe(s); status != 200 {
+		t.Fatalf("with it: %d", status)
+	}
+	if err := s.data.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if status, body := probe(s); status != 503 || body != "the database does not answer\n" {
+		t.Errorf("without it: %d, %s", status, body)
+	}
+	w := httptest.NewRecorder()
+	s.main.Handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/healthz", nil))
+	if w.Code != 200 {
+		t.Errorf("and it is not alive either: %d", w.Code)
+	}
+}
+
+func TestAServerThatStopsIsNotReady(t *testing.T) {
+	s := opened(t)
+	s.stopping.Store(true)
+	if status, body := probe(s); status != 503 || body != "stopping\n" {
+		t.Errorf("%d, %s", status, body)
+	}
+}
+
+func TestEveryPhaseOfAConnectionHasADeadline(t *testing.T) {
+	s := opened(t)
+	for name, srv := range map[string]*http.Server{"main": s.main, "admin": s.admin} {
+		for phase, limit := range map[string]time.Duration{
+			"headers": srv.ReadHeaderTimeout, "request": srv.ReadTimeout, "answer": srv.WriteTimeout, "idle": srv.IdleTimeout,
+		} {
+			if limit <= 0 || limit > 5*time.Minute {
+				t.Errorf("%s, %s: %v", name, phase, limit)
+			}
+		}
+		if srv.MaxHeaderBytes <= 0 || srv.MaxHeaderBytes > 64<<10 || srv.ErrorLog == nil || !srv.DisableGeneralOptionsHandler {
+			t.Errorf("%s: headers of %d bytes, log %v", name, srv.MaxHeaderBytes, srv.ErrorLog)
+		}
+	}
+}
+
+// A slow client sends something and waits. Whatever it waits for, the server hangs up in the end.
+func TestASlowClientIsHungUpOn(t *testing.T) {
+	s := opened(t)
+	s.main.ReadHeaderTimeout, s.main.ReadTimeout, s.main.IdleTimeout = 100*time.Millisecond, 300*time.Millisecond, 100*time.Millisecond
+	run(t, s)
+	const post = "POST /api/v1/user/secrets HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
+	for name, said := range map[string]string{
+		"that says nothing":                   "",
+		"that sends half a request line":      "GET /api",
+		"that sends half its headers":         "GET /api/v1/health HTTP/1.1\r\nHost:",
+		"that sends no body":                  post + "Content-Length: 40\r\n\r\n",
+		"that sends half a body":              post + "Content-Length: 40\r\n\r\n{\"name\":",
+		"that sends half a chunk":             post + "Transfer-Encoding: chunked\r\n\r\n20\r\n{\"name\":",
+		"that has its answer and stays":       "GET /api/v1/health HTTP/1.1\r\nHost: test\r\n\r\n",
+		"that begins another request, slowly": "GET /api/v1/health HTTP/1.1\r\nHost: test\r\n\r\nGET /api",
+	} {
+		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
+			conn, err := net.Dial("tcp", s.mainSocket.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if _, err := io.WriteString(conn, said); err != nil {
+				t.Fatal(err)
+			}
+			if err := conn.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			_, err = io.Copy(io.Discard, conn)
+			if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+				t.Error("the server still waits for it")
+			}
+		})
+	}
+	conn, err := net.Dial("tcp", s.mainSocket.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := fmt.Fprint(conn, "GET /api/v1/health HTTP/1.1\r\nHost: test\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || resp.StatusCode != 200 {
+		t.Fatalf("and nobody else is answered: %v", err)
+	}
+	resp.Body.Close()
+}
+
+func TestAServerThatNobodyIsToldOfDoesNotStart(t *testing.T) {
+	s := opened(t)
+	if err := s.data.close(); err != nil {
+		t.Fatal(err)
+	}
+	err := Run(t.Context(), s.cfg, brokenPipe{}, io.Discard)
+	if !errors.Is(err, ErrCannotStart) || !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+type brokenPipe struct{}
+
+func (brokenPipe) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }

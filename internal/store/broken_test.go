@@ -1,0 +1,235 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/vault"
+)
+
+// onWriter executes a statement on the writer's connection.
+func onWriter(t *testing.T, db *store.DB, q string) {
+	t.Helper()
+	if err := db.OnWriter(t.Context(), q); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// fill lets the database not grow by another page, as on a full disk.
+func fill(t *testing.T, db *store.DB) { t.Helper(); onWriter(t, db, "PRAGMA max_page_count = 1") }
+
+// free takes that back.
+func free(t *testing.T, db *store.DB) {
+	t.Helper()
+	onWriter(t, db, "PRAGMA max_page_count = 4294967294")
+}
+
+// insertBig stores a secret that needs new pages.
+func insertBig(user uuid.UUID) func(vault.Tx) error {
+	return func(tx vault.Tx) error {
+		at := newUser("").CreatedAt
+		return tx.InsertSecret(context.Background(), vault.StoredSecret{
+			ID: uuid.New(), User: user, Name: uuid.NewString(), Version: 1, CreatedAt: at, UpdatedAt: at,
+			SealedValue: make([]byte, 1<<20), SealedMask: []byte{1},
+		})
+	}
+}
+
+func wantUnavailable(t *testing.T, what string, err error) {
+	t.Helper()
+	if vault.KindOf(err) != vault.Unavailable {
+		t.Errorf("%s: got kind %d (%v), want unavailable", what, vault.KindOf(err), err)
+	}
+}
+
+func secrets(t *testing.T, db *store.DB, user uuid.UUID) (n int) {
+	t.Helper()
+	err := db.View(t.Context(), func(r vault.Reader) error {
+		found, err := r.Secrets(t.Context(), user)
+		n = len(found)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestAFullDiskMakesUpdatesUnavailableUntilThereIsRoom(t *testing.T) {
+	t.Parallel()
+	db := openNew(t)
+	ann := addUser(t, db, "ann")
+	for made := range 3 {
+		before, beforeCommits := db.Stats()
+		fill(t, db)
+		for range 5 {
+			wantUnavailable(t, "update", db.Update(t.Context(), insertBig(ann.ID)))
+		}
+		wantNames(t, db, "ann") // reads go on
+		if n := secrets(t, db, ann.ID); n != made {
+			t.Errorf("%d secrets, want %d", n, made)
+		}
+		if updates, commits := db.Stats(); updates != before || commits != beforeCommits {
+			t.Errorf("%d updates in %d commits were counted that failed", updates-before, commits-beforeCommits)
+		}
+		free(t, db)
+		if err := db.Update(t.Context(), insertBig(ann.ID)); err != nil {
+			t.Errorf("after there was room again: %v", err)
+		}
+	}
+}
+
+func TestAFullDiskFailsTheWholeBatchAndLeavesNothingOfIt(t *testing.T) {
+	t.Parallel()
+	db := openNew(t)
+	ann := addUser(t, db, "ann")
+	fill(t, db)
+	b := newBatch(t, db)
+	for i := range 10 {
+		b.add(t.Context(), insert(fmt.Sprintf("before-%d", i)))
+	}
+	b.add(t.Context(), insertBig(ann.ID))
+	for i := range 10 {
+		b.add(t.Context(), insert(fmt.Sprintf("after-%d", i)))
+	}
+	for i, err := range b.run() {
+		wantUnavailable(t, fmt.Sprintf("update %d", i), err)
+	}
+	wantNames(t, db, "ann")
+	free(t, db)
+	addUser(t, db, "bob")
+	wantNames(t, db, "ann", "bob")
+}
+
+// SQLite ends the whole transaction when the disk is full. What an update does after that would be a transaction of its own, and stay.
+func TestNothingStaysOfWhatAnUpdateDoesAfterTheDatabaseGaveUp(t *testing.T) {
+	t.Parallel()
+	for what, end := range map[string]func(error) error{
+		"and fails":     func(err error) error { return err },
+		"and shrugs":    func(error) error { return nil },
+		"and misleads":  func(error) error { return vault.ErrNotFound },
+		"and panics":    func(err error) error { panic(err) },
+		"and takes all": func(err error) error { return errors.Join(err, errOwn) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			db := openNew(t)
+			ann := addUser(t, db, "ann")
+			fill(t, db)
+			b := newBatch(t, db)
+			before := b.add(t.Context(), insert("before"))
+			guilty := b.add(t.Context(), func(tx vault.Tx) error {
+				err := insertBig(ann.ID)(tx)
+				wantUnavailable(t, "the next statement", insert("next")(tx))
+				wantUnavailable(t, "a deletion", tx.DeleteUser(context.Background(), ann.ID, ann.CreatedAt))
+				_, look := tx.User(context.Background(), ann.ID, ann.CreatedAt)
+				wantUnavailable(t, "a look", look)
+				return end(err)
+			})
+			after := b.add(t.Context(), insert("after"))
+			b.start()
+			wantUnavailable(t, "the neighbour before", <-before)
+			wantUnavailable(t, "the neighbour after", <-after)
+			if <-guilty == nil {
+				t.Error("the update that found the disk full was answered as a success")
+			}
+			wantNames(t, db, "ann")
+			free(t, db)
+			addUser(t, db, "bob")
+		})
+	}
+}
+
+func TestACommitThatFailsFailsEveryUpdateInIt(t *testing.T) {
+	t.Parallel()
+	db := openNew(t)
+	addUser(t, db, "ann")
+	before, commits := db.Stats()
+	b := newBatch(t, db)
+	b.add(t.Context(), insert("bob"))
+	b.add(t.Context(), func(tx vault.Tx) error {
+		ctx := context.Background()
+		return errors.Join(
+			store.InUpdate(ctx, tx, "PRAGMA defer_foreign_keys = ON"), // the next statement is refused by the commit only
+			tx.InsertAPIKey(ctx, vault.APIKey{ID: uuid.New(), User: uuid.New(), CreatedAt: newUser("").CreatedAt}),
+		)
+	})
+	b.add(t.Context(), insert("cem"))
+	for i, err := range b.run() {
+		if err == nil {
+			t.Errorf("update %d was answered as a success", i)
+		}
+	}
+	if updates, after := db.Stats(); updates != before+1 || after != commits+1 {
+		t.Errorf("%d updates in %d commits were counted, want the one that kept the writer busy", updates-before, after-commits)
+	}
+	wantNames(t, db, "ann")
+	addUser(t, db, "dan")
+	wantNames(t, db, "ann", "dan")
+}
+
+func TestADatabaseThatMayNotBeWrittenIsUnavailableToUpdatesOnly(t *testing.T) {
+	t.Parallel()
+	db := openNew(t)
+	addUser(t, db, "ann")
+	onWriter(t, db, "PRAGMA query_only = ON")
+	for range 3 {
+		wantUnavailable(t, "update", db.Update(t.Context(), insert("bob")))
+		wantNames(t, db, "ann")
+	}
+	onWriter(t, db, "PRAGMA query_only = OFF")
+	addUser(t, db, "bob")
+	wantNames(t, db, "ann", "bob")
+}
+
+func TestAReadOnlyFileCanBeReadAndNotWritten(t *testing.T) {
+	t.Parallel()
+	path := closedDatabase(t)
+	if err := os.Chmod(path, 0o400); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := os.OpenFile(path, os.O_RDWR, 0); err == nil {
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+		t.Skip("this user may write any file; test/crash has the same with a user who may not")
+	}
+	db := open(t, path)
+	wantNames(t, db, "ann")
+	wantUnavailable(t, "update", db.Update(t.Context(), insert("bob")))
+	if err := db.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestADatabaseThatAnotherProcessKeepsLockedIsUnavailable(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "keysake.db")
+	db := open(t, path)
+	addUser(t, db, "ann")
+	onWriter(t, db, "PRAGMA busy_timeout = 1") // else this test would wait for as long as a caller does
+	other := raw(t, path)
+	conn, err := other.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	execute := func(q string) {
+		if _, err := conn.ExecContext(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	execute("BEGIN IMMEDIATE")
+	wantUnavailable(t, "update", db.Update(t.Context(), insert("bob")))
+	wantNames(t, db, "ann")
+	execute("ROLLBACK")
+	addUser(t, db, "bob")
+	wantNames(t, db, "ann", "bob")
+}

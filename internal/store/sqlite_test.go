@@ -1,0 +1,248 @@
+package store_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/store/storetest"
+	"github.com/keysake/keysake/internal/vault"
+)
+
+func TestSQLiteIsAStore(t *testing.T) {
+	t.Parallel()
+	storetest.Exercise(t, func(t *testing.T) storetest.Store {
+		t.Helper()
+		return openNew(t)
+	})
+}
+
+// open opens the database at path until the test ends.
+func open(t *testing.T, path string) *store.DB {
+	t.Helper()
+	db, err := store.OpenSQLite(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closeDB(t, db) })
+	return db
+}
+
+func closeDB(t *testing.T, db *store.DB) {
+	t.Helper()
+	if err := db.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+}
+
+func openNew(t *testing.T) *store.DB {
+	t.Helper()
+	return open(t, filepath.Join(t.TempDir(), "keysake.db"))
+}
+
+func newUser(name string) vault.User {
+	return vault.User{ID: uuid.Must(uuid.NewV7()), Username: name, OwnerKey: uuid.Must(uuid.NewV7()), CreatedAt: time.UnixMicro(1_700_000_000_000_000).UTC()}
+}
+
+// addUser stores a new user.
+func addUser(t *testing.T, db *store.DB, name string) vault.User {
+	t.Helper()
+	u := newUser(name)
+	if err := db.Update(t.Context(), func(tx vault.Tx) error { return tx.InsertUser(t.Context(), u) }); err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// usernames returns the names of all users.
+func usernames(t *testing.T, db *store.DB) (names []string) {
+	t.Helper()
+	err := db.View(t.Context(), func(r vault.Reader) error {
+		users, err := r.Users(t.Context(), time.Unix(0, 0))
+		for _, u := range users {
+			names = append(names, u.Username)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+func wantNames(t *testing.T, db *store.DB, want ...string) {
+	t.Helper()
+	if diff := cmp.Diff(want, usernames(t, db)); diff != "" {
+		t.Errorf("users (-want +got):\n%s", diff)
+	}
+}
+
+func TestItsFilesAreForTheirOwnerOnly(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	addUser(t, open(t, filepath.Join(dir, "keysake.db")), "ann")
+	want := map[string]fs.FileMode{"keysake.db": 0o600, "keysake.db-shm": 0o600, "keysake.db-wal": 0o600}
+	if diff := cmp.Diff(want, modes(t, dir)); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
+
+func modes(t *testing.T, dir string) map[string]fs.FileMode {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]fs.FileMode{}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		found[e.Name()] = info.Mode()
+	}
+	return found
+}
+
+func TestAClosedDatabaseIsOneFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	db := open(t, filepath.Join(dir, "keysake.db"))
+	addUser(t, db, "ann")
+	closeDB(t, db)
+	if diff := cmp.Diff(map[string]fs.FileMode{"keysake.db": 0o600}, modes(t, dir)); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+	wantNames(t, open(t, filepath.Join(dir, "keysake.db")), "ann")
+}
+
+func TestEveryConnectionHasTheSettings(t *testing.T) {
+	t.Parallel()
+	want := map[string]string{
+		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000", "secure_delete": "1",
+		"cache_size": "-65536", "wal_autocheckpoint": "4000", "trusted_schema": "0",
+	}
+	conns := 0
+	err := openNew(t).EachConn(func(c *sql.Conn) error {
+		conns++
+		found := map[string]string{}
+		for name := range want {
+			var value string
+			if err := c.QueryRowContext(t.Context(), "PRAGMA "+name).Scan(&value); err != nil {
+				return err
+			}
+			found[name] = value
+		}
+		if diff := cmp.Diff(want, found); diff != "" {
+			t.Errorf("connection %d (-want +got):\n%s", conns, diff)
+		}
+		return nil
+	})
+	if err != nil || conns < 2 {
+		t.Errorf("%d connections, %v", conns, err)
+	}
+}
+
+func TestThePathMayHaveAnyCharacter(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		"a b.db", "100%.db", "a%20b.db", "a?b.db", "a?mode=memory", "a#b.db", "a&b=c;d.db", "a+b.db", "ключ🔑.db", "'quoted\".db", "a:b.db", ":memory:", "-",
+	} {
+		dir := filepath.Join(t.TempDir(), name)
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		db := open(t, "/"+dir+"/./"+name) // not in its shortest form either
+		addUser(t, db, "ann")
+		closeDB(t, db)
+		if diff := cmp.Diff(map[string]fs.FileMode{name: 0o600}, modes(t, dir)); diff != "" {
+			t.Errorf("files for %q (-want +got):\n%s", name, diff)
+		}
+		wantNames(t, open(t, filepath.Join(dir, name)), "ann")
+	}
+}
+
+func TestARelativePathIsRelativeToTheWorkingFolder(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, name := range []string{"keysake.db", "a:b.db", "./c d.db"} {
+		addUser(t, open(t, name), "ann")
+		if _, err := os.Stat(name); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestTwoProcessesMayHaveItOpen(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "keysake.db")
+	var all sync.WaitGroup
+	for i, db := range []*store.DB{open(t, path), open(t, path)} {
+		for caller := range 4 {
+			all.Go(func() {
+				for n := range 25 {
+					u := newUser(fmt.Sprintf("user-%d-%d-%d", i, caller, n))
+					if err := db.Update(context.Background(), func(tx vault.Tx) error { return tx.InsertUser(context.Background(), u) }); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+	}
+	all.Wait()
+	if n := len(usernames(t, open(t, path))); n != 200 {
+		t.Errorf("%d users, want 200", n)
+	}
+}
+
+// What is deleted must not lie in the file until something else happens to be written there.
+func TestWhatIsDeletedIsOverwritten(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "keysake.db")
+	db := open(t, path)
+	marker := func(what string) string { return what + "-" + uuid.NewString() }
+	u := newUser(marker("name"))
+	u.Email, u.FullName = marker("email"), marker("full-name")
+	n := vault.StoredSecret{
+		ID: uuid.Must(uuid.NewV7()), User: u.ID, Name: marker("secret"), Version: 1, CreatedAt: u.CreatedAt, UpdatedAt: u.CreatedAt,
+		SealedValue: bytes.Repeat([]byte(marker("value")), 500), SealedMask: []byte(marker("mask")),
+	}
+	next := n
+	next.Version, next.SealedValue, next.SealedMask = 2, []byte(marker("next-value")), []byte(marker("next-mask"))
+	for _, do := range []func(context.Context, vault.Tx) error{
+		func(ctx context.Context, tx vault.Tx) error { return tx.InsertUser(ctx, u) },
+		func(ctx context.Context, tx vault.Tx) error { return tx.InsertSecret(ctx, n) },
+		func(ctx context.Context, tx vault.Tx) error { return tx.UpdateSecret(ctx, next) },
+		func(ctx context.Context, tx vault.Tx) error { return tx.DeleteSecrets(ctx, u.ID) },
+		func(ctx context.Context, tx vault.Tx) error { return tx.DeleteUser(ctx, u.ID, u.CreatedAt) },
+	} {
+		if err := db.Update(t.Context(), func(tx vault.Tx) error { return do(t.Context(), tx) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	closeDB(t, db)
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, what := range []string{
+		u.Username, u.Email, u.FullName, n.Name, string(n.SealedValue[:32]), string(n.SealedMask), string(next.SealedValue), string(next.SealedMask),
+	} {
+		if bytes.Contains(content, []byte(what)) {
+			t.Errorf("the file still has %q", what)
+		}
+	}
+	if !bytes.Contains(content, []byte(u.ID.String())) {
+		t.Error("the file does not even have the user's id: the search finds nothing")
+	}
+}

@@ -1,0 +1,145 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/audit"
+	"github.com/keysake/keysake/internal/vault"
+)
+
+func auditBehaviours() []behaviour {
+	return []behaviour{
+		{"an entry is read back as it was appended", func(s subject) {
+			full := entryOf(newID(), 1)
+			bare := audit.Linked{Entry: audit.Entry{Owner: full.Owner, Seq: 2, At: moment(1), Action: "user.create", Outcome: audit.Refused}}
+			last := entryOf(full.Owner, most)
+			last.Version = most
+			for _, e := range []audit.Linked{full, bare, last} {
+				s.appendEntry(e)
+			}
+			s.wantSame("entries", s.entries(full.Owner), []audit.Linked{full, bare, last})
+		}},
+		{"an entry with odd characters is read back as it was appended", func(s subject) {
+			owner := newID()
+			var want []audit.Linked
+			for i, odd := range oddTexts() {
+				e := entryOf(owner, uint64(i)+1)
+				e.Name = odd
+				s.appendEntry(e)
+				want = append(want, e)
+			}
+			s.wantSame("entries", s.entries(owner), want)
+		}},
+		{"entries come by number, whatever order they were appended in", func(s subject) {
+			owner := newID()
+			for _, seq := range []uint64{100, 9, 1, 11, 10, 2, 99} {
+				s.appendEntry(entryOf(owner, seq))
+			}
+			var order []uint64
+			for _, e := range s.entries(owner) {
+				order = append(order, e.Seq)
+			}
+			s.wantSame("order", order, []uint64{1, 2, 9, 10, 11, 99, 100})
+		}},
+		{"a number in a chain is given once", func(s subject) {
+			e := entryOf(newID(), 1)
+			s.appendEntry(e)
+			s.refuses(vault.Conflict, "same number", func(ctx context.Context, tx vault.Tx) error {
+				return tx.AppendAudit(ctx, entryOf(e.Owner, 1))
+			})
+			s.wantSame("entries", s.entries(e.Owner), []audit.Linked{e})
+		}},
+		{"each owner's chain is its own", func(s subject) {
+			first, second := entryOf(newID(), 1), entryOf(newID(), 1)
+			s.appendEntry(first)
+			s.appendEntry(second)
+			s.wantSame("entries", s.entries(first.Owner), []audit.Linked{first})
+			s.wantSame("entries", s.entries(second.Owner), []audit.Linked{second})
+			s.wantSame("entries of nobody", len(s.entries(newID())), 0)
+		}},
+		{"an error ends the reading, and is what the reading returns", stopsReading},
+		{"a chain still verifies when it comes back", chainVerifies},
+		{"a chain outlives its user", func(s subject) {
+			ann := s.addUser("ann")
+			e := entryOf(ann.ID, 1)
+			s.appendEntry(e)
+			s.update(func(ctx context.Context, tx vault.Tx) error { return tx.DeleteUser(ctx, ann.ID, moment(0)) })
+			s.wantSame("entries", s.entries(ann.ID), []audit.Linked{e})
+		}},
+	}
+}
+
+func entryOf(owner uuid.UUID, seq uint64) audit.Linked {
+	return audit.Linked{Hash: random32(), Entry: audit.Entry{
+		Owner: owner, Seq: seq, At: moment(90), User: newID(), Key: newID(), Action: "secret.create", Outcome: audit.Done,
+		Target: newID(), Name: "OPENAI_API_KEY", Version: 1,
+	}}
+}
+
+func (s subject) appendEntry(e audit.Linked) {
+	s.Helper()
+	s.update(func(ctx context.Context, tx vault.Tx) error { return tx.AppendAudit(ctx, e) })
+}
+
+func (s subject) entries(owner uuid.UUID) []audit.Linked {
+	s.Helper()
+	return got(s, func(ctx context.Context, r vault.Reader) (all []audit.Linked, err error) {
+		err = r.AuditEntries(ctx, owner, func(e audit.Linked) error {
+			all = append(all, e)
+			return nil
+		})
+		return all, err
+	})
+}
+
+func stopsReading(s subject) {
+	owner := newID()
+	for seq := range uint64(5) {
+		s.appendEntry(entryOf(owner, seq+1))
+	}
+	errEnough := errors.New("enough")
+	calls := 0
+	err := s.View(s.Context(), func(r vault.Reader) error {
+		return r.AuditEntries(s.Context(), owner, func(audit.Linked) error {
+			if calls++; calls == 3 {
+				return errEnough
+			}
+			return nil
+		})
+	})
+	if !errors.Is(err, errEnough) || calls != 3 {
+		s.Errorf("got %v after %d entries, want the caller's error after 3", err, calls)
+	}
+	s.wantSame("how many a later reading finds", len(s.entries(owner)), 5)
+}
+
+func chainVerifies(s subject) {
+	owner := newID()
+	var head audit.Head
+	for _, name := range append(oddTexts(), "A", "B", "C") {
+		e := entryOf(owner, 0).Entry
+		e.Name = name
+		head = head.Next(&e)
+		s.appendEntry(audit.Linked{Entry: e, Hash: head.Hash})
+	}
+	read := s.entries(owner)
+	verify := func(entries []audit.Linked) error {
+		return audit.Verify(owner, func(yield func(audit.Linked, error) bool) {
+			for _, e := range entries {
+				if !yield(e, nil) {
+					return
+				}
+			}
+		}, head)
+	}
+	if err := verify(read); err != nil {
+		s.Error(err)
+	}
+	if verify(slices.Delete(slices.Clone(read), 2, 3)) == nil {
+		s.Error("a chain that lacks an entry verifies: the check above says nothing")
+	}
+}

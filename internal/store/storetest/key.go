@@ -1,0 +1,82 @@
+package storetest
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/vault"
+)
+
+func keyBehaviours() []behaviour {
+	return []behaviour{
+		{"a new database has no root key", func(s subject) {
+			missing(s, "root key", readRootKey)
+		}},
+		{"a root key is read back as it was stored", func(s subject) {
+			k := s.addRootKey()
+			s.wantSame("root key", got(s, readRootKey), k)
+		}},
+		{"a root key is not stored twice", func(s subject) {
+			k := s.addRootKey()
+			other := k
+			other.Check = blob(10)
+			s.refuses(vault.Conflict, "same id", func(ctx context.Context, tx vault.Tx) error { return tx.InsertRootKey(ctx, other) })
+			s.wantSame("root key", got(s, readRootKey), k)
+		}},
+		{"an owner key is read back as it was stored", func(s subject) {
+			k := s.addOwnerKey(s.addUser("ann").ID, s.addRootKey().ID)
+			s.wantSame("owner key", got(s, readOwnerKey(k.User, k.ID)), k)
+		}},
+		{"an owner key is found for its owner only", func(s subject) {
+			ann, bob := s.addUser("ann"), s.addUser("bob")
+			k := s.addOwnerKey(ann.ID, s.addRootKey().ID)
+			missing(s, "another user's key", readOwnerKey(bob.ID, k.ID))
+			missing(s, "nobody's key", readOwnerKey(uuid.Nil, k.ID))
+			missing(s, "an unknown key", readOwnerKey(ann.ID, newID()))
+		}},
+		{"an owner key needs its user and its root key", ownerKeyNeedsOthers},
+		{"destroying a user's owner keys spares the others'", func(s subject) {
+			root, ann, bob := s.addRootKey(), s.addUser("ann"), s.addUser("bob")
+			first, second, kept := s.addOwnerKey(ann.ID, root.ID), s.addOwnerKey(ann.ID, root.ID), s.addOwnerKey(bob.ID, root.ID)
+			s.update(func(ctx context.Context, tx vault.Tx) error { return tx.DeleteOwnerKeys(ctx, ann.ID) })
+			missing(s, "destroyed key", readOwnerKey(ann.ID, first.ID))
+			missing(s, "destroyed key", readOwnerKey(ann.ID, second.ID))
+			s.wantSame("the other user's key", got(s, readOwnerKey(bob.ID, kept.ID)), kept)
+		}},
+		{"destroying the owner keys of a user who has none is no error", func(s subject) {
+			s.update(func(ctx context.Context, tx vault.Tx) error { return tx.DeleteOwnerKeys(ctx, newID()) })
+		}},
+	}
+}
+
+func readRootKey(ctx context.Context, r vault.Reader) (vault.StoredRootKey, error) {
+	return r.RootKey(ctx)
+}
+
+func readOwnerKey(user, id uuid.UUID) func(context.Context, vault.Reader) (vault.StoredOwnerKey, error) {
+	return func(ctx context.Context, r vault.Reader) (vault.StoredOwnerKey, error) {
+		return r.OwnerKey(ctx, user, id)
+	}
+}
+
+func ownerKeyOf(user, root uuid.UUID) vault.StoredOwnerKey {
+	return vault.StoredOwnerKey{ID: newID(), User: user, RootKey: root, Wrapped: blob(300), CreatedAt: moment(5)}
+}
+
+func (s subject) addOwnerKey(user, root uuid.UUID) vault.StoredOwnerKey {
+	s.Helper()
+	k := ownerKeyOf(user, root)
+	s.update(func(ctx context.Context, tx vault.Tx) error { return tx.InsertOwnerKey(ctx, k) })
+	return k
+}
+
+func ownerKeyNeedsOthers(s subject) {
+	root, ann := s.addRootKey(), s.addUser("ann")
+	for what, k := range map[string]vault.StoredOwnerKey{
+		"no such user": ownerKeyOf(newID(), root.ID), "no such root key": ownerKeyOf(ann.ID, newID()),
+	} {
+		s.fails(what, func(ctx context.Context, tx vault.Tx) error { return tx.InsertOwnerKey(ctx, k) })
+		missing(s, what, readOwnerKey(k.User, k.ID))
+	}
+}

@@ -1,0 +1,136 @@
+// Package storetest has the conformance suite of stores: every promise of [vault.Store], checked on whatever database there is.
+//
+// A behaviour is a function with a sentence for a name, and gets an empty store of its own. What one database does in its own way (files,
+// pragmas, full disks) is tested beside its code.
+package storetest
+
+import (
+	"context"
+	"testing"
+
+	"github.com/keysake/keysake/internal/vault"
+)
+
+// A Store is a database that the suite can run on.
+type Store interface {
+	vault.Store
+	// Ping tells whether the database can be read.
+	Ping(ctx context.Context) error
+	// Stats returns how many updates were made durable, and in how many commits.
+	Stats() (updates, commits uint64)
+	// Close waits for the transactions that were begun. It may be called twice.
+	Close() error
+}
+
+// Exercise runs the suite. open returns a store with the schema and no rows; the suite closes it.
+func Exercise(t *testing.T, open func(t *testing.T) Store) {
+	t.Helper()
+	for _, part := range []struct {
+		name       string
+		behaviours []behaviour
+	}{
+		{"root and owner keys", keyBehaviours()},
+		{"users", userBehaviours()},
+		{"ledgers", ledgerBehaviours()},
+		{"API keys", apiKeyBehaviours()},
+		{"live and dead API keys", liveBehaviours()},
+		{"secrets", secretBehaviours()},
+		{"secrets of others", foreignBehaviours()},
+		{"audit entries", auditBehaviours()},
+		{"updates", updateBehaviours()},
+		{"callers who go away", contextBehaviours()},
+		{"views", viewBehaviours()},
+		{"the end", closeBehaviours()},
+		{"crowds", crowdBehaviours()},
+	} {
+		t.Run(part.name, func(t *testing.T) {
+			for _, b := range part.behaviours {
+				t.Run(b.sentence, func(t *testing.T) {
+					t.Parallel()
+					s := subject{T: t, Store: open(t)}
+					t.Cleanup(func() {
+						if err := s.Close(); err != nil {
+							t.Errorf("close: %v", err)
+						}
+					})
+					b.check(s)
+				})
+			}
+		})
+	}
+}
+
+// A behaviour is one promise.
+type behaviour struct {
+	sentence string
+	check    func(s subject)
+}
+
+// A subject is a store under test. The functions that its updates run must not end the test: they run on another goroutine.
+type subject struct {
+	*testing.T
+	Store
+}
+
+// update runs an update that must succeed.
+func (s subject) update(do func(ctx context.Context, tx vault.Tx) error) {
+	s.Helper()
+	if err := s.try(do); err != nil {
+		s.Fatalf("an update failed: %v", err)
+	}
+}
+
+// try runs an update.
+func (s subject) try(do func(ctx context.Context, tx vault.Tx) error) error {
+	ctx := s.Context()
+	return s.Update(ctx, func(tx vault.Tx) error { return do(ctx, tx) })
+}
+
+// refuses runs an update that must fail with the kind.
+func (s subject) refuses(kind vault.Kind, what string, do func(ctx context.Context, tx vault.Tx) error) {
+	s.Helper()
+	s.wantKind(kind, what, s.try(do))
+}
+
+func (s subject) wantKind(kind vault.Kind, what string, err error) {
+	s.Helper()
+	if err == nil || vault.KindOf(err) != kind {
+		s.Errorf("%s: got kind %d (%v), want kind %d", what, vault.KindOf(err), err, kind)
+	}
+}
+
+// fails runs an update that must fail, of whatever kind.
+func (s subject) fails(what string, do func(ctx context.Context, tx vault.Tx) error) {
+	s.Helper()
+	if s.try(do) == nil {
+		s.Errorf("%s: no error", what)
+	}
+}
+
+// got returns what a read finds in a view.
+func got[T any](s subject, read func(ctx context.Context, r vault.Reader) (T, error)) (found T) {
+	s.Helper()
+	ctx := s.Context()
+	err := s.View(ctx, func(r vault.Reader) (err error) {
+		found, err = read(ctx, r)
+		return err
+	})
+	if err != nil {
+		s.Fatalf("a view failed: %v", err)
+	}
+	return found
+}
+
+// missing checks that a read answers NotFound, in a view and in an update.
+func missing[T any](s subject, what string, read func(ctx context.Context, r vault.Reader) (T, error)) {
+	s.Helper()
+	ctx := s.Context()
+	s.wantKind(vault.NotFound, what+" in a view", s.View(ctx, func(r vault.Reader) error {
+		_, err := read(ctx, r)
+		return err
+	}))
+	s.refuses(vault.NotFound, what+" in an update", func(ctx context.Context, tx vault.Tx) error {
+		_, err := read(ctx, tx)
+		return err
+	})
+}

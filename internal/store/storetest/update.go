@@ -1,0 +1,219 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/vault"
+)
+
+// errOwn is what the updates here fail with.
+var errOwn = errors.New("the update's own error")
+
+func updateBehaviours() []behaviour {
+	return []behaviour{
+		{"an update sees what it has written", func(s subject) {
+			u := userNamed("ann")
+			s.update(func(ctx context.Context, tx vault.Tx) error {
+				if err := tx.InsertUser(ctx, u); err != nil {
+					return err
+				}
+				_, err := tx.User(ctx, u.ID, moment(0))
+				return err
+			})
+		}},
+		{"what an update wrote is seen by others once its caller is answered, and not before", func(s subject) {
+			u := userNamed("ann")
+			var before error
+			s.update(func(ctx context.Context, tx vault.Tx) error {
+				if err := tx.InsertUser(ctx, u); err != nil {
+					return err
+				}
+				before = s.View(ctx, func(r vault.Reader) error {
+					_, err := r.User(ctx, u.ID, moment(0))
+					return err
+				})
+				return nil
+			})
+			s.wantKind(vault.NotFound, "before the commit", before)
+			s.wantUser(u)
+		}},
+		{"an update that changes nothing succeeds", func(s subject) {
+			s.update(func(context.Context, vault.Tx) error { return nil })
+		}},
+		{"an update that fails leaves nothing, and its error is returned", failureLeavesNothing},
+		{"an update that panics leaves nothing, and what it panicked with is not repeated", panicLeavesNothing},
+		{"an update that fails takes no neighbour with it", neighboursStay},
+		{"updates that read and then write lose nothing of each other", countsUp},
+		{"the updates that are counted are those that were made durable", func(s subject) {
+			before, _ := s.Stats()
+			for range 3 {
+				s.update(insertUser(newID().String()))
+				s.fails("failing update", func(context.Context, vault.Tx) error { return errOwn })
+			}
+			after, commits := s.Stats()
+			if after-before != 3 || commits == 0 {
+				s.Errorf("%d updates in %d commits were counted, want 3 updates", after-before, commits)
+			}
+		}},
+	}
+}
+
+func insertUser(name string) func(context.Context, vault.Tx) error {
+	return func(ctx context.Context, tx vault.Tx) error { return tx.InsertUser(ctx, userNamed(name)) }
+}
+
+func failureLeavesNothing(s subject) {
+	ann, root := s.addUser("ann"), s.addRootKey()
+	n := s.addSecret(ann.ID, "KEPT")
+	made := userNamed("bob")
+	err := s.try(func(ctx context.Context, tx vault.Tx) error {
+		change := n
+		change.Version, change.SealedMask = 2, blob(20)
+		return errors.Join(
+			tx.InsertUser(ctx, made), tx.InsertOwnerKey(ctx, ownerKeyOf(made.ID, root.ID)), tx.InsertAPIKey(ctx, apiKeyOf(made.ID)),
+			tx.InsertSecret(ctx, secretOf(ann.ID, "NEW")), tx.UpdateSecret(ctx, change), tx.AppendAudit(ctx, entryOf(ann.ID, 1)),
+			tx.SaveLedger(ctx, ledgerOf(ann.ID, 1, 1)), tx.DeleteUser(ctx, ann.ID, moment(1)), errOwn,
+		)
+	})
+	if !errors.Is(err, errOwn) {
+		s.Errorf("got %v, want the update's own error", err)
+	}
+	s.wantUser(ann)
+	s.wantSecret(n)
+	s.wantSame("names", s.names(ann.ID), []string{"KEPT"})
+	s.wantSame("entries", len(s.entries(ann.ID)), 0)
+	missing(s, "the other user", readUser(made.ID))
+}
+
+func panicLeavesNothing(s subject) {
+	marker := "marker-" + newID().String()
+	for what, cause := range map[string]any{
+		"text": marker, "error": errors.New(marker), "bytes": []byte(marker), "struct": struct{ Hidden string }{marker}, "kind": vault.ErrNotFound,
+	} {
+		u := userNamed(what)
+		err := s.try(func(ctx context.Context, tx vault.Tx) error {
+			if err := tx.InsertUser(ctx, u); err != nil {
+				return err
+			}
+			panic(cause)
+		})
+		s.wantKind(vault.Internal, "panic with "+what, err)
+		if err != nil && strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), marker) {
+			s.Errorf("panic with %s: the error repeats it", what)
+		}
+		missing(s, "what it wrote", readUser(u.ID))
+	}
+	var none map[string]int
+	s.fails("panic of the runtime", func(context.Context, vault.Tx) error { none["a"]++; return nil })
+	s.wantUser(s.addUser("after"))
+}
+
+// neighboursStay lets updates of every kind wait behind one that is slow, so that a store that gathers them has them together.
+func neighboursStay(s subject) {
+	ann := s.addUser("ann")
+	taken := s.addSecret(ann.ID, "TAKEN")
+	endings := map[string]func(context.Context, vault.Tx, vault.StoredSecret) error{
+		"good":    func(context.Context, vault.Tx, vault.StoredSecret) error { return nil },
+		"failing": func(context.Context, vault.Tx, vault.StoredSecret) error { return errOwn },
+		"panic":   func(context.Context, vault.Tx, vault.StoredSecret) error { panic("on purpose") },
+		"conflict": func(ctx context.Context, tx vault.Tx, _ vault.StoredSecret) error {
+			return tx.InsertSecret(ctx, secretOf(ann.ID, "TAKEN"))
+		},
+	}
+	slow := s.slowUpdate()
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	want := map[uuid.UUID]bool{taken.ID: true}
+	for i := range 40 {
+		for name, end := range endings {
+			all.Go(func() {
+				n := secretOf(ann.ID, fmt.Sprintf("%s_%d", name, i))
+				err := s.try(func(ctx context.Context, tx vault.Tx) error {
+					if err := tx.InsertSecret(ctx, n); err != nil {
+						return err
+					}
+					return end(ctx, tx, n)
+				})
+				if (err == nil) != (name == "good") {
+					s.Errorf("%s update: %v", name, err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				if err == nil {
+					want[n.ID] = true
+				}
+			})
+		}
+	}
+	slow.end()
+	all.Wait()
+	s.wantSecrets(ann.ID, want)
+}
+
+// wantSecrets checks that a user has the secrets of these ids and no others.
+func (s subject) wantSecrets(user uuid.UUID, want map[uuid.UUID]bool) {
+	s.Helper()
+	found := map[uuid.UUID]bool{}
+	for _, n := range s.secrets(user) {
+		found[n.ID] = true
+	}
+	s.wantSame("ids", found, want)
+}
+
+// A slow update has begun, and goes on until end.
+type slow struct{ end func() }
+
+func (s subject) slowUpdate() slow {
+	s.Helper()
+	begun, release, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		ended <- s.try(func(context.Context, vault.Tx) error {
+			close(begun)
+			<-release
+			return nil
+		})
+	}()
+	<-begun
+	end := sync.OnceFunc(func() {
+		close(release)
+		if err := <-ended; err != nil {
+			s.Errorf("the slow update: %v", err)
+		}
+	})
+	s.Cleanup(end)
+	return slow{end}
+}
+
+func countsUp(s subject) {
+	const callers, each = 16, 20
+	ann := s.addUser("ann")
+	var all sync.WaitGroup
+	for range callers {
+		all.Go(func() {
+			for range each {
+				if err := s.try(func(ctx context.Context, tx vault.Tx) error {
+					l, err := tx.Ledger(ctx, ann.ID)
+					if err != nil {
+						return err
+					}
+					l.Secrets++
+					l.Head.Seq++
+					return tx.SaveLedger(ctx, l)
+				}); err != nil {
+					s.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	l := got(s, readLedger(ann.ID))
+	if l.Secrets != callers*each || l.Head.Seq != callers*each {
+		s.Errorf("count %d and number %d, want %d", l.Secrets, l.Head.Seq, callers*each)
+	}
+}

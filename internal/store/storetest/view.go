@@ -1,0 +1,120 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/keysake/keysake/internal/vault"
+)
+
+func viewBehaviours() []behaviour {
+	return []behaviour{
+		{"a view does not see what is committed while it goes on", viewIsSnapshot},
+		{"a view never sees half of an update", viewsSeeWholes},
+		{"a view's error is returned", func(s subject) {
+			if err := s.View(s.Context(), func(vault.Reader) error { return errOwn }); !errors.Is(err, errOwn) {
+				s.Errorf("got %v, want the view's own error", err)
+			}
+		}},
+		{"a view that panics or fails leaves the store usable", func(s subject) {
+			u := s.addUser("ann")
+			for range 100 {
+				func() {
+					defer func() { _ = recover() }()
+					_ = s.View(s.Context(), func(vault.Reader) error { panic("on purpose") })
+					s.Error("the panic was swallowed")
+				}()
+				_ = s.View(s.Context(), func(vault.Reader) error { return errOwn })
+			}
+			s.wantUser(u)
+		}},
+		{"a store without rows can be asked for a sign of life", func(s subject) {
+			if err := s.Ping(s.Context()); err != nil {
+				s.Error(err)
+			}
+			s.addRootKey()
+			if err := s.Ping(s.Context()); err != nil {
+				s.Error(err)
+			}
+		}},
+	}
+}
+
+func viewIsSnapshot(s subject) {
+	ann := s.addUser("ann")
+	first := s.addSecret(ann.ID, "A")
+	ctx := s.Context()
+	err := s.View(ctx, func(r vault.Reader) error {
+		if n, err := r.Secrets(ctx, ann.ID); err != nil || len(n) != 1 {
+			return fmt.Errorf("at first: %d secrets, %w", len(n), err)
+		}
+		change := first
+		change.Version = 2
+		if err := s.Update(ctx, func(tx vault.Tx) error {
+			return errors.Join(tx.InsertSecret(ctx, secretOf(ann.ID, "B")), tx.UpdateSecret(ctx, change), tx.SaveLedger(ctx, ledgerOf(ann.ID, 2, 2)))
+		}); err != nil {
+			return err
+		}
+		n, err := r.Secrets(ctx, ann.ID)
+		if err != nil {
+			return err
+		}
+		l, err := r.Ledger(ctx, ann.ID)
+		if err != nil {
+			return err
+		}
+		if len(n) != 1 || n[0].Version != 1 || l.Secrets != 0 {
+			return fmt.Errorf("the view changed while it went on: %d secrets, the first of version %d, count %d", len(n), n[0].Version, l.Secrets)
+		}
+		return nil
+	})
+	if err != nil {
+		s.Error(err)
+	}
+	s.wantSame("names that a later view sees", s.names(ann.ID), []string{"A", "B"})
+}
+
+// viewsSeeWholes compares what updates always change together.
+func viewsSeeWholes(s subject) {
+	const updates = 200
+	ann := s.addUser("ann")
+	done := make(chan struct{})
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for running := true; running; {
+				select {
+				case <-done:
+					running = false // and one more look, at the end
+				default:
+				}
+				s.wantNoError(s.View(s.Context(), func(r vault.Reader) error { return countAgrees(s.Context(), r, ann) }))
+			}
+		})
+	}
+	for i := range updates {
+		s.wantNoError(s.try(func(ctx context.Context, tx vault.Tx) error {
+			return errors.Join(
+				tx.InsertSecret(ctx, secretOf(ann.ID, fmt.Sprintf("S%d", i))),
+				tx.AppendAudit(ctx, entryOf(ann.ID, uint64(i)+1)),
+				tx.SaveLedger(ctx, ledgerOf(ann.ID, i+1, uint64(i)+1)),
+			)
+		}))
+	}
+	close(done)
+	all.Wait()
+}
+
+func countAgrees(ctx context.Context, r vault.Reader, u vault.User) error {
+	l, err := r.Ledger(ctx, u.ID)
+	if err != nil {
+		return err
+	}
+	n, err := r.Secrets(ctx, u.ID)
+	if err == nil && len(n) != l.Secrets {
+		err = fmt.Errorf("%d secrets where the ledger counts %d", len(n), l.Secrets)
+	}
+	return err
+}

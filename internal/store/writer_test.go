@@ -1,0 +1,243 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"testing"
+
+	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/vault"
+)
+
+var errOwn = errors.New("the update's own error")
+
+// A batch is a number of updates that the writer has together, in the order in which they were handed in.
+type batch struct {
+	t       *testing.T
+	db      *store.DB
+	release chan struct{}
+	first   chan error
+	answers []chan error
+}
+
+// newBatch keeps the writer busy until run.
+func newBatch(t *testing.T, db *store.DB) *batch {
+	t.Helper()
+	b := &batch{t: t, db: db, release: make(chan struct{}), first: make(chan error, 1)}
+	begun := make(chan struct{})
+	go func() {
+		b.first <- db.Update(context.Background(), func(vault.Tx) error {
+			close(begun)
+			<-b.release
+			return nil
+		})
+	}()
+	<-begun
+	return b
+}
+
+// add hands in an update and returns what its caller will be answered.
+func (b *batch) add(ctx context.Context, do func(tx vault.Tx) error) <-chan error {
+	b.t.Helper()
+	answer := make(chan error, 1)
+	go func() { answer <- b.db.Update(ctx, do) }()
+	b.answers = append(b.answers, answer)
+	for b.db.Waiting() < len(b.answers) {
+		runtime.Gosched()
+	}
+	return answer
+}
+
+// start lets the writer have the batch.
+func (b *batch) start() {
+	b.t.Helper()
+	close(b.release)
+	if err := <-b.first; err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// run lets the writer have the batch, and returns what the callers were answered.
+func (b *batch) run() (errs []error) {
+	b.t.Helper()
+	b.start()
+	for _, answer := range b.answers {
+		errs = append(errs, <-answer)
+	}
+	return errs
+}
+
+func insert(name string) func(vault.Tx) error {
+	return func(tx vault.Tx) error { return tx.InsertUser(context.Background(), newUser(name)) }
+}
+
+func TestUpdatesThatWaitShareACommit(t *testing.T) {
+	t.Parallel()
+	db := openNew(t)
+	b := newBatch(t, db)
+	for i := range store.MaxBatch {
+		b.add(t.Context(), insert(fmt.Sprintf("user-%03d", i)))
+	}
+	for _, err := range b.run() {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if updates, commits := db.Stats(); updates != store.MaxBatch+1 || commits != 2 {
+		t.Errorf("%d updates in %d commits, want %d in 2: the one that was waited for, and the rest", updates, commits, store.MaxBatch+1)
+	}
+	if n := len(usernames(t, db)); n != store.MaxBatch {
+		t.Errorf("%d users, want %d", n, store.MaxBatch)
+	}
+}
+
+func TestAFailingUpdateTakesNoNeighbourInItsBatchWithIt(t *testing.T) {
+	t.Parallel()
+	db := openNew(t)
+	b := newBatch(t, db)
+	then := func(name string, end error) func(vault.Tx) error {
+		return func(tx vault.Tx) error { return errors.Join(insert(name)(tx), end) }
+	}
+	b.add(t.Context(), insert("a"))
+	b.add(t.Context(), then("b", errOwn))
+	b.add(t.Context(), insert("c"))
+	b.add(t.Context(), func(tx vault.Tx) error { panic(insert("d")(tx)) })
+	b.add(t.Context(), insert("a"))
+	b.add(t.Context(), insert("b")) // the name that the failed one had for a moment
+	for i, err := range b.run() {
+		switch i {
+		case 1:
+			if !errors.Is(err, errOwn) {
+				t.Errorf("update %d: got %v, want its own error", i, err)
+			}
+		case 3:
+			if err == nil || vault.KindOf(err) != vault.Internal {
+				t.Errorf("update %d: got %v, want an internal error", i, err)
+			}
+		case 4:
+			if vault.KindOf(err) != vault.Conflict {
+				t.Errorf("update %d: got %v, want a conflict", i, err)
+			}
+		default:
+			if err != nil {
+				t.Errorf("update %d: %v", i, err)
+			}
+		}
+	}
+	wantNames(t, db, "a", "b", "c")
+}
+
+func TestNobodyIsAnsweredBeforeTheCommit(t *testing.T) {
+	t.Parallel()
+	db := openNew(t)
+	b := newBatch(t, db)
+	good := b.add(t.Context(), insert("a"))
+	bad := b.add(t.Context(), func(vault.Tx) error { return errOwn })
+	b.add(t.Context(), func(vault.Tx) error {
+		for range 1000 { // whoever was answered too early gets every chance to show it
+			runtime.Gosched()
+		}
+		if len(good) != 0 || len(bad) != 0 {
+			t.Error("somebody was answered while the batch was written")
+		}
+		return db.View(context.Background(), func(r vault.Reader) error {
+			if _, err := r.UserNamed(context.Background(), "a"); !errors.Is(err, vault.ErrNotFound) {
+				t.Errorf("a view in the middle of the batch got %v, want NotFound", err)
+			}
+			return nil
+		})
+	})
+	b.start()
+	if err := <-good; err != nil {
+		t.Error(err)
+	}
+	wantNames(t, db, "a")
+	if err := <-bad; !errors.Is(err, errOwn) {
+		t.Errorf("got %v, want its own error", err)
+	}
+}
+
+func TestAnUpdateThatIsGivenUpWhileItWaitsNeverRuns(t *testing.T) {
+	t.Parallel()
+	db := openNew(t)
+	b := newBatch(t, db)
+	ctx, cancel := context.WithCancel(t.Context())
+	given := b.add(ctx, func(vault.Tx) error { t.Error("it ran"); return nil })
+	kept := b.add(t.Context(), insert("a"))
+	cancel()
+	if err := <-given; !errors.Is(err, context.Canceled) { // answered although the writer is still busy
+		t.Errorf("got %v, want %v", err, context.Canceled)
+	}
+	b.start()
+	if err := <-kept; err != nil {
+		t.Error(err)
+	}
+	wantNames(t, db, "a")
+}
+
+func TestABatchThatNobodyWaitsForAnyMoreIsNoCommit(t *testing.T) {
+	t.Parallel()
+	db := openNew(t)
+	b := newBatch(t, db)
+	ctx, cancel := context.WithCancel(t.Context())
+	given := b.add(ctx, insert("a"))
+	cancel()
+	<-given
+	b.start()
+	addUser(t, db, "b")
+	if updates, commits := db.Stats(); updates != 2 || commits != 2 {
+		t.Errorf("%d updates in %d commits, want 2 in 2", updates, commits)
+	}
+	wantNames(t, db, "b")
+}
+
+func TestAViewIsGivenUpWhileItWaits(t *testing.T) {
+	t.Parallel()
+	db := openNew(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	release := make(chan struct{})
+	var all, busy sync.WaitGroup
+	for range store.Readers {
+		busy.Add(1)
+		all.Go(func() {
+			if err := db.View(context.Background(), func(vault.Reader) error { busy.Done(); <-release; return nil }); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	busy.Wait()
+	waiting := make(chan error)
+	go func() { waiting <- db.View(ctx, func(vault.Reader) error { t.Error("it ran"); return nil }) }()
+	cancel()
+	if err := <-waiting; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want %v", err, context.Canceled)
+	}
+	close(release)
+	all.Wait()
+}
+
+func TestUpdatesThatWaitAtTheEndAreStillMade(t *testing.T) {
+	t.Parallel()
+	path := closedDatabase(t)
+	db := open(t, path)
+	b := newBatch(t, db)
+	for i := range 20 {
+		b.add(t.Context(), insert(fmt.Sprintf("user-%d", i)))
+	}
+	closed := make(chan error)
+	go func() { closed <- db.Close() }()
+	for _, err := range b.run() {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+	if n := len(usernames(t, open(t, path))); n != 21 {
+		t.Errorf("%d users, want 21", n)
+	}
+}

@@ -1,0 +1,227 @@
+package vault_test
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/catalog"
+	"github.com/keysake/keysake/internal/policy"
+	"github.com/keysake/keysake/internal/vault"
+	"github.com/keysake/keysake/plaintext"
+)
+
+// newKey makes an API key for the caller.
+func (p *place) newKey(who vault.Actor, in vault.APIKeyRequest) (vault.APIKey, plaintext.Value) {
+	p.t.Helper()
+	key, token, err := p.CreateAPIKey(p.t.Context(), who, in)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return key, token
+}
+
+func TestANewAPIKeyIsWhatWasAskedFor(t *testing.T) {
+	p := start(t, 200)
+	ann := p.user("ann")
+	expiry := p.clock.last().Add(time.Hour + 1500*time.Nanosecond).In(time.FixedZone("east", 7200))
+	key, token := p.newKey(ann, vault.APIKeyRequest{
+		Name: "laptop", SelfRevoke: true, Scopes: []string{"secrets:write", "secrets:read", "secrets:write"}, ExpiresAt: expiry,
+	})
+	want := vault.APIKey{
+		ID: key.ID, User: ann.User, Hash: key.Hash, Masked: catalog.Mask(token), Name: "laptop",
+		Scopes: []policy.Scope{policy.SecretsWrite, policy.SecretsRead}, SelfRevoke: true,
+		CreatedAt: p.clock.last(), ExpiresAt: expiry.UTC().Truncate(time.Microsecond),
+	}
+	if diff := cmp.Diff(want, key); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	who := p.authenticated(token)
+	if diff := cmp.Diff(vault.Actor{User: ann.User, Key: key.ID, Scopes: want.Scopes, SelfRevoke: true}, who); diff != "" {
+		t.Errorf("its caller (-want +got):\n%s", diff)
+	}
+	listed, err := p.ListAPIKeys(t.Context(), ann)
+	if err != nil || len(listed) != 2 {
+		t.Fatalf("%d keys are listed (%v)", len(listed), err)
+	}
+	want.LastUsedAt = listed[0].LastUsedAt
+	if diff := cmp.Diff(want, listed[0]); diff != "" {
+		t.Errorf("as listed, newest first (-want +got):\n%s", diff)
+	}
+}
+
+func TestTheDatabaseHasTheHashOfATokenOnly(t *testing.T) {
+	p := start(t, 200)
+	key, token := p.newKey(p.admin, vault.APIKeyRequest{})
+	var hash []byte
+	var masked string
+	p.sqlRow("SELECT token_hash, masked FROM api_keys WHERE id = ?", []any{key.ID.String()}, &hash, &masked)
+	if len(hash) != 32 || !bytes.Equal(hash, key.Hash[:]) || bytes.Contains(token.Reveal(), hash) {
+		t.Error("what is stored is not the hash")
+	}
+	if len([]rune(masked)) != 13 {
+		t.Errorf("the mask has %d characters", len([]rune(masked)))
+	}
+}
+
+func TestNoKeyGivesAScopeThatItLacks(t *testing.T) {
+	p := start(t, 200)
+	for _, scope := range policy.AllScopes() {
+		but := slices.DeleteFunc(policy.AllScopes(), func(s policy.Scope) bool { return s == scope })
+		maker := with(p.admin, but...)
+		for action, grant := range map[policy.Action]func(in vault.APIKeyRequest) error{
+			policy.APIKeyCreate: func(in vault.APIKeyRequest) error {
+				_, token, err := p.CreateAPIKey(t.Context(), maker, in)
+				if err != nil && token.Len() > 0 {
+					t.Error("an error, and yet a token")
+				}
+				return err
+			},
+			policy.APIKeyGrant: func(in vault.APIKeyRequest) error {
+				_, _, err := p.GrantAPIKey(t.Context(), maker, p.admin.User, in)
+				return err
+			},
+		} {
+			for _, wanted := range [][]string{{string(scope)}, {string(but[0]), string(scope), string(but[1])}} {
+				got := p.newEntries(p.admin.User, func() {
+					assertKind(t, string(action)+" with "+string(scope), grant(vault.APIKeyRequest{Scopes: wanted}), vault.Denied)
+				})
+				p.assertEntries(got, refused(maker, action))
+			}
+		}
+	}
+	p.assertChain(p.admin.User)
+}
+
+func TestTheScopesOfANewKeyAreTheMakersButAdmin(t *testing.T) {
+	p := start(t, 200)
+	for _, row := range []struct {
+		held   []policy.Scope
+		wanted []string
+		given  []policy.Scope
+	}{
+		{policy.AllScopes(), nil, policy.UserScopes()},
+		{[]policy.Scope{policy.KeysWrite, policy.SecretsRead}, nil, []policy.Scope{policy.SecretsRead, policy.KeysWrite}},
+		{[]policy.Scope{policy.KeysWrite, policy.Admin}, nil, []policy.Scope{policy.KeysWrite}},
+		{policy.AllScopes(), []string{}, nil},
+		{policy.AllScopes(), []string{"admin"}, []policy.Scope{policy.Admin}},
+	} {
+		key, token := p.newKey(with(p.admin, row.held...), vault.APIKeyRequest{Scopes: row.wanted})
+		if !slices.Equal(key.Scopes, row.given) || !slices.Equal(p.authenticated(token).Scopes, row.given) {
+			t.Errorf("%v wanted by %v: got %v", row.wanted, row.held, key.Scopes)
+		}
+	}
+}
+
+func TestWhatIsNoScopeIsRefusedWithoutBeingRepeated(t *testing.T) {
+	p := start(t, 200)
+	for _, name := range []string{"canary", "", "Admin", "secrets:read ", "*", "secrets:read secrets:write"} {
+		_, _, err := p.CreateAPIKey(t.Context(), p.admin, vault.APIKeyRequest{Scopes: []string{"admin", name}})
+		assertKind(t, "a scope that is none", err, vault.Invalid)
+		assertField(t, err, "allowed_scopes", vault.OneOf, "canary")
+	}
+}
+
+func TestAnExpiryMustBeInTheFuture(t *testing.T) {
+	p := start(t, 200)
+	for _, at := range []time.Time{p.clock.last(), p.clock.last().Add(-time.Hour), time.Unix(0, 0), p.clock.last().Add(time.Second)} {
+		_, _, err := p.CreateAPIKey(t.Context(), p.admin, vault.APIKeyRequest{ExpiresAt: at})
+		assertKind(t, at.String(), err, vault.Invalid)
+		assertField(t, err, "expires_at", vault.GoodValue, at.String())
+	}
+}
+
+func TestOnlyALiveKeyAuthenticates(t *testing.T) {
+	p := start(t, 200)
+	ann := p.user("ann")
+	expiring, token := p.newKey(ann, vault.APIKeyRequest{ExpiresAt: p.clock.last().Add(time.Hour)})
+	p.authenticated(token)
+	p.clock.forward(2 * time.Hour)
+	p.assertDead("expired", token)
+
+	revoked, token := p.newKey(ann, vault.APIKeyRequest{})
+	p.authenticated(token)
+	if err := p.RevokeAPIKey(t.Context(), ann, revoked.ID); err != nil {
+		t.Fatal(err)
+	}
+	p.assertDead("revoked", token)
+	assertKind(t, "revoking it again", p.RevokeAPIKey(t.Context(), ann, revoked.ID), vault.NotFound)
+
+	p.assertDead("unknown", vault.NewToken())
+	for name, odd := range map[string]string{"empty": "", "no token": "secret", "prefix": "ksk_"} {
+		p.assertDead(name, plaintext.FromString(odd))
+	}
+	_, token = p.newKey(ann, vault.APIKeyRequest{})
+	if err := p.DeleteUser(t.Context(), p.admin, ann.User); err != nil {
+		t.Fatal(err)
+	}
+	p.assertDead("of a deleted user", token)
+	if expiring.Live(p.clock.last()) {
+		t.Error("the expired one says that it is live")
+	}
+}
+
+// assertDead checks that a token is nobody's, and that the answer does not tell why.
+func (p *place) assertDead(what string, token plaintext.Value) {
+	p.t.Helper()
+	who, err := p.Authenticate(p.t.Context(), token)
+	assertKind(p.t, what, err, vault.Unauthenticated)
+	if !cmp.Equal(who, vault.Actor{}) {
+		p.t.Errorf("%s: an error, and yet a caller", what)
+	}
+	if _, unknown := p.Authenticate(p.t.Context(), vault.NewToken()); err == nil || err.Error() != unknown.Error() {
+		p.t.Errorf("%s: the answer differs from that for an unknown one: %v", what, err)
+	}
+}
+
+func TestAKeyRevokesItselfOnlyWithLeave(t *testing.T) {
+	p := start(t, 200)
+	_, token := p.newKey(p.admin, vault.APIKeyRequest{Scopes: []string{"keys:write"}})
+	without := p.authenticated(token)
+	got := p.newEntries(p.admin.User, func() { assertKind(t, "without", p.RevokeSelf(t.Context(), without), vault.Denied) })
+	p.assertEntries(got, refused(without, policy.APIKeyRevokeOwn))
+	p.authenticated(token)
+
+	_, token = p.newKey(p.admin, vault.APIKeyRequest{Scopes: []string{}, SelfRevoke: true})
+	if err := p.RevokeSelf(t.Context(), p.authenticated(token)); err != nil {
+		t.Errorf("with leave, and without any scope: %v", err)
+	}
+	p.assertDead("revoked by itself", token)
+}
+
+func TestAUserHasAtMost200LiveKeysAndThe200NewestDeadOnesStay(t *testing.T) {
+	p := start(t, 200)
+	ann := p.user("ann") // the first key
+	var keys []vault.APIKey
+	for range 199 {
+		key, _ := p.newKey(ann, vault.APIKeyRequest{})
+		keys = append(keys, key)
+	}
+	got := p.newEntries(ann.User, func() {
+		_, _, err := p.CreateAPIKey(t.Context(), ann, vault.APIKeyRequest{})
+		assertKind(t, "the 201st", err, vault.Denied)
+	})
+	p.assertEntries(got, refused(ann, policy.APIKeyCreate))
+	p.assertChain(ann.User)
+
+	p.sql("UPDATE api_keys SET revoked_at = 1 WHERE user_id = ? AND id <> ?", ann.User.String(), ann.Key.String())
+	for range 2 { // 201 dead ones after the second
+		key, _ := p.newKey(ann, vault.APIKeyRequest{})
+		p.sql("UPDATE api_keys SET revoked_at = 1 WHERE id = ?", key.ID.String())
+	}
+	p.newKey(ann, vault.APIKeyRequest{})
+	listed, err := p.ListAPIKeys(t.Context(), ann)
+	if err != nil {
+		t.Fatal(err)
+	}
+	has := func(id uuid.UUID) bool {
+		return slices.ContainsFunc(listed, func(k vault.APIKey) bool { return k.ID == id })
+	}
+	if len(listed) != 202 || has(keys[0].ID) || !has(keys[1].ID) || !has(ann.Key) {
+		t.Errorf("%d are listed; of the dead ones the oldest: %v, the next: %v; the oldest live one: %v", len(listed), has(keys[0].ID), has(keys[1].ID), has(ann.Key))
+	}
+}

@@ -1,0 +1,75 @@
+package vault_test
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/audit"
+	"github.com/keysake/keysake/internal/policy"
+	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/vault"
+)
+
+func TestAnEmptyDatabaseHasNoRootKeyAndNobody(t *testing.T) {
+	p := start(t, 200)
+	var err error
+	if p.db, err = store.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "empty.db")); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.db.Close() })
+	p.restart()
+	if err := p.CheckRootKey(t.Context()); !errors.Is(err, vault.ErrNotFound) {
+		t.Errorf("root key: %v", err)
+	}
+	if found, err := p.HasAdmin(t.Context()); err != nil || found {
+		t.Errorf("admin: %v (%v)", found, err)
+	}
+	if found, err := p.HasUser(t.Context(), "admin"); err != nil || found {
+		t.Errorf("user: %v (%v)", found, err)
+	}
+}
+
+func TestTheOperatorsFirstStepsAreRecordedAsNobodys(t *testing.T) {
+	p := start(t, 200)
+	var operator vault.Actor
+	p.assertEntries(p.chain(p.admin.User),
+		done(p.admin.User, operator, policy.UserCreate, p.admin.User, "admin", 0),
+		done(p.admin.User, operator, policy.APIKeyGrant, p.admin.Key, "first", 0))
+	p.assertChain(p.admin.User)
+	if len(p.admin.Scopes) != len(policy.AllScopes()) {
+		t.Errorf("the first key has %v", p.admin.Scopes)
+	}
+}
+
+func TestABootstrapKeepsWhatIsThere(t *testing.T) {
+	p := start(t, 200)
+	mine := p.secret(p.admin, "MINE", fake("x"))
+	var before, after []byte
+	p.sqlRow("SELECT check_value FROM root_keys", nil, &before)
+	var again vault.Actor
+	got := p.newEntries(p.admin.User, func() {
+		token, err := p.Bootstrap(t.Context(), "admin", "second")
+		if err != nil {
+			t.Fatal(err)
+		}
+		again = p.authenticated(token)
+	})
+	p.sqlRow("SELECT check_value FROM root_keys", nil, &after)
+	if string(before) != string(after) {
+		t.Error("the check value was replaced")
+	}
+	if again.User != p.admin.User || again.Key == p.admin.Key {
+		t.Errorf("it made %+v", again)
+	}
+	p.assertEntries(got, audit.Entry{
+		Owner: p.admin.User, Action: string(policy.APIKeyGrant), Outcome: audit.Done, Target: again.Key, Name: "second",
+		User: uuid.Nil,
+	})
+	p.assertOpens(again, mine.ID, fake("x"))
+	if found, err := p.HasUser(t.Context(), "admin"); err != nil || !found {
+		t.Errorf("the user is gone (%v)", err)
+	}
+}

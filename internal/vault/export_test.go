@@ -1,0 +1,7 @@
+package vault
+
+// The token's functions, for their own tests.
+var (
+	NewToken  = newToken
+	HashToken = hashToken
+)

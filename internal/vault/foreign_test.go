@@ -1,0 +1,80 @@
+package vault_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/policy"
+	"github.com/keysake/keysake/internal/vault"
+)
+
+// An admin has no more to do with other users' libraries than anybody.
+func TestAnotherUsersIdIsNotFoundByAnyUseCase(t *testing.T) {
+	p := start(t, 200)
+	ann, ben := p.user("ann"), p.user("ben")
+	secret := p.secret(ann, "MINE", fake("ann's"))
+	key, token, err := p.CreateAPIKey(t.Context(), ann, vault.APIKeyRequest{Name: "ann's"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tries := p.useCases()
+	before := p.entries()
+	for _, stranger := range []vault.Actor{with(ben, policy.AllScopes()...), p.admin} {
+		for action, owned := range map[policy.Action]uuid.UUID{
+			policy.SecretRead: secret.ID, policy.SecretUpdate: secret.ID, policy.SecretDelete: secret.ID, policy.SecretOpen: secret.ID,
+			policy.APIKeyRevoke: key.ID,
+		} {
+			foreign := tries[action](stranger, owned)
+			assertKind(t, string(action), foreign, vault.NotFound)
+			// What is answered for it is what is answered for an id that never was, or that is of something else.
+			for _, nothing := range []uuid.UUID{uuid.Must(uuid.NewV7()), ann.User, ben.User, uuid.Nil} {
+				if absent := tries[action](stranger, nothing); absent == nil || absent.Error() != foreign.Error() {
+					t.Errorf("%s: an absent id is %v, a foreign one %v", action, absent, foreign)
+				}
+			}
+		}
+	}
+	if n := p.entries() - before; n != 0 {
+		t.Errorf("%d entries were recorded", n)
+	}
+	p.assertOpens(ann, secret.ID, fake("ann's"))
+	p.authenticated(token)
+}
+
+func TestNoListHasAnythingOfAnotherUser(t *testing.T) {
+	p := start(t, 200)
+	ann, ben := p.user("ann"), p.user("ben")
+	p.secret(ann, "OPENAI_API_KEY", fake("ann's"))
+	p.secret(ben, "BENS", fake("ben's"))
+	if diff := cmp.Diff([]string{"BENS"}, p.names(ben)); diff != "" {
+		t.Errorf("secrets:\n%s", diff)
+	}
+	keys, err := p.ListAPIKeys(t.Context(), ben)
+	if err != nil || len(keys) != 1 || keys[0].ID != ben.Key || keys[0].User != ben.User {
+		t.Errorf("API keys: %v (%v)", keys, err)
+	}
+	presets, err := p.Presets(t.Context(), ben)
+	if err != nil || slices.ContainsFunc(presets, func(preset vault.Preset) bool { return preset.Configured }) {
+		t.Errorf("presets: %v (%v)", presets, err)
+	}
+	self, err := p.Self(t.Context(), ben)
+	if err != nil || self.ID != ben.User || self.Username != "ben" || self.Secrets != 1 {
+		t.Errorf("who I am: %+v (%v)", self, err)
+	}
+}
+
+func TestAnUnknownUserIsNotFoundByTheAdmin(t *testing.T) {
+	p := start(t, 200)
+	gone := p.user("gone")
+	if err := p.DeleteUser(t.Context(), p.admin, gone.User); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []uuid.UUID{uuid.Must(uuid.NewV7()), uuid.Nil, gone.User, p.admin.Key} {
+		for _, action := range []policy.Action{policy.APIKeyGrant, policy.UserDelete} {
+			assertKind(t, string(action), p.useCases()[action](p.admin, id), vault.NotFound)
+		}
+	}
+}

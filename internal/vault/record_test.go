@@ -1,0 +1,271 @@
+package vault_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/audit"
+	"github.com/keysake/keysake/internal/policy"
+	"github.com/keysake/keysake/internal/vault"
+	"github.com/keysake/keysake/plaintext"
+)
+
+// done returns what an action that succeeded must have recorded.
+func done(owner uuid.UUID, who vault.Actor, action policy.Action, target uuid.UUID, name string, version uint64) audit.Entry {
+	return audit.Entry{
+		Owner: owner, User: who.User, Key: who.Key, Action: string(action), Outcome: audit.Done, Target: target, Name: name, Version: version,
+	}
+}
+
+func refused(who vault.Actor, action policy.Action) audit.Entry {
+	return audit.Entry{Owner: who.User, User: who.User, Key: who.Key, Action: string(action), Outcome: audit.Refused}
+}
+
+// everything is a test in which each use case that changes something succeeds once.
+type everything struct {
+	*place
+	ann  vault.Actor
+	seen []policy.Action
+}
+
+// once runs do, which must append exactly one entry: the one that it returns.
+func (e *everything) once(do func() (audit.Entry, error)) {
+	e.t.Helper()
+	total := e.entries()
+	want, err := do()
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	e.seen = append(e.seen, policy.Action(want.Action))
+	if n := e.entries() - total; n != 1 {
+		e.t.Errorf("%s left %d entries", want.Action, n)
+	}
+	chain := e.chain(want.Owner)
+	e.assertEntries(chain[len(chain)-1:], want)
+	if at := chain[len(chain)-1].At; at.After(e.clock.last()) || at.IsZero() {
+		e.t.Errorf("%s was recorded at %v", want.Action, at)
+	}
+}
+
+// entries counts those of all chains.
+func (p *place) entries() (n int) {
+	p.t.Helper()
+	p.sqlRow("SELECT COUNT(*) FROM audit_entries", nil, &n)
+	return n
+}
+
+func TestEverySuccessfulChangeLeavesOneEntryInTheRightChain(t *testing.T) {
+	p := start(t, 200)
+	e := &everything{place: p, ann: p.user("ann")}
+	e.ann.Scopes = policy.UserScopes()
+	e.secrets()
+	e.apiKeys()
+	e.users()
+	for action := range p.useCases() {
+		if slices.Contains(reads, action) == slices.Contains(e.seen, action) {
+			t.Errorf("%s is either no read and was not tried, or a read that left an entry", action)
+		}
+	}
+	p.assertChain(p.admin.User)
+}
+
+func (e *everything) secrets() {
+	ctx, ann := e.t.Context(), e.ann
+	var made, custom vault.Secret
+	e.once(func() (_ audit.Entry, err error) {
+		made, err = e.CreateFromPreset(ctx, ann, "openai", fake("first"))
+		return done(ann.User, ann, policy.SecretCreate, made.ID, "OPENAI_API_KEY", 1), err
+	})
+	e.once(func() (_ audit.Entry, err error) {
+		custom, err = e.CreateSecret(ctx, ann, "CUSTOM", "", fake("custom"))
+		return done(ann.User, ann, policy.SecretCreate, custom.ID, "CUSTOM", 1), err
+	})
+	e.once(func() (audit.Entry, error) {
+		_, err := e.UpdateSecret(ctx, ann, made.ID, fake("second"))
+		return done(ann.User, ann, policy.SecretUpdate, made.ID, "OPENAI_API_KEY", 2), err
+	})
+	e.once(func() (audit.Entry, error) {
+		_, err := e.OpenSecret(ctx, ann, made.ID)
+		return done(ann.User, ann, policy.SecretOpen, made.ID, "OPENAI_API_KEY", 2), err
+	})
+	e.once(func() (audit.Entry, error) {
+		return done(ann.User, ann, policy.SecretDelete, made.ID, "OPENAI_API_KEY", 2), e.DeleteSecret(ctx, ann, made.ID)
+	})
+}
+
+func (e *everything) apiKeys() {
+	ctx, ann := e.t.Context(), e.ann
+	var key vault.APIKey
+	var token plaintext.Value
+	e.once(func() (_ audit.Entry, err error) {
+		key, token, err = e.CreateAPIKey(ctx, ann, vault.APIKeyRequest{Name: "laptop", SelfRevoke: true})
+		return done(ann.User, ann, policy.APIKeyCreate, key.ID, "laptop", 0), err
+	})
+	e.once(func() (audit.Entry, error) {
+		self := e.authenticated(token)
+		return done(ann.User, self, policy.APIKeyRevokeOwn, key.ID, "laptop", 0), e.RevokeSelf(ctx, self)
+	})
+	e.once(func() (_ audit.Entry, err error) {
+		key, _, err = e.GrantAPIKey(ctx, e.admin, ann.User, vault.APIKeyRequest{Name: "from the admin"})
+		return done(ann.User, e.admin, policy.APIKeyGrant, key.ID, "from the admin", 0), err
+	})
+	e.once(func() (audit.Entry, error) {
+		return done(ann.User, ann, policy.APIKeyRevoke, key.ID, "from the admin", 0), e.RevokeAPIKey(ctx, ann, key.ID)
+	})
+	e.assertChain(ann.User)
+}
+
+func (e *everything) users() {
+	ctx := e.t.Context()
+	e.once(func() (audit.Entry, error) {
+		ben, err := e.CreateUser(ctx, e.admin, "ben", "ben@example.org")
+		return done(ben.ID, e.admin, policy.UserCreate, ben.ID, "ben", 0), err
+	})
+	e.once(func() (audit.Entry, error) {
+		return done(e.ann.User, e.admin, policy.UserDelete, e.ann.User, "ann", 0), e.DeleteUser(ctx, e.admin, e.ann.User)
+	})
+}
+
+func TestReadsLeaveNoEntry(t *testing.T) {
+	p := start(t, 200)
+	made := p.secret(p.admin, "MINE", fake("x"))
+	before := p.entries()
+	for _, action := range reads {
+		if err := p.useCases()[action](p.admin, made.ID); err != nil {
+			t.Errorf("%s: %v", action, err)
+		}
+	}
+	if n := p.entries() - before; n != 0 {
+		t.Errorf("they left %d", n)
+	}
+}
+
+func TestEveryRefusalForLackOfAScopeIsRecorded(t *testing.T) {
+	p := start(t, 200)
+	made := p.secret(p.admin, "MINE", fake("x"))
+	ann := p.user("ann", policy.AuditRead) // a scope that no use case needs yet
+	for action, try := range p.useCases() {
+		if action == policy.UserSelf {
+			continue // it needs none
+		}
+		for _, target := range []uuid.UUID{made.ID, ann.User, p.admin.User} {
+			total := p.entries()
+			got := p.newEntries(ann.User, func() { assertKind(t, string(action), try(ann, target), vault.Denied) })
+			p.assertEntries(got, refused(ann, action))
+			if n := p.entries() - total; n != 1 {
+				t.Errorf("%s: %d entries in all", action, n)
+			}
+		}
+	}
+	p.assertChain(ann.User)
+	p.assertOpens(p.admin, made.ID, fake("x"))
+}
+
+func TestAFullQuotaIsRefusedAndRecorded(t *testing.T) {
+	p := start(t, 2)
+	ann := p.user("ann")
+	first := p.secret(ann, "ONE", fake("1"))
+	p.secret(ann, "TWO", fake("2"))
+	got := p.newEntries(ann.User, func() {
+		_, err := p.CreateFromPreset(t.Context(), ann, "openai", fake("3"))
+		assertKind(t, "the third", err, vault.Denied)
+		_, err = p.CreateSecret(t.Context(), ann, "TWO", "", fake("3"))
+		assertKind(t, "one of a name that is taken", err, vault.Denied)
+	})
+	p.assertEntries(got, refused(ann, policy.SecretCreate), refused(ann, policy.SecretCreate))
+	p.assertChain(ann.User)
+	if _, err := p.UpdateSecret(t.Context(), ann, first.ID, fake("4")); err != nil {
+		t.Errorf("an update needs no room: %v", err)
+	}
+	if _, err := p.CreateSecret(t.Context(), p.admin, "ONE", "", fake("1")); err != nil {
+		t.Errorf("another user's quota is full as well: %v", err)
+	}
+	if err := p.DeleteSecret(t.Context(), ann, first.ID); err != nil {
+		t.Fatal(err)
+	}
+	p.secret(ann, "THREE", fake("3"))
+	p.assertChain(ann.User)
+}
+
+func TestWhatFailsWithoutBeingRefusedLeavesNoEntry(t *testing.T) {
+	p := start(t, 200)
+	p.secret(p.admin, "TINKER_API_KEY", fake("x"))
+	before := p.entries()
+	ctx, nobody := t.Context(), uuid.Must(uuid.NewV7())
+	tries := p.useCases()
+	assertKind(t, "a conflict", tries[policy.SecretCreate](p.admin, nobody), vault.Conflict)
+	for _, action := range []policy.Action{
+		policy.SecretRead, policy.SecretUpdate, policy.SecretDelete, policy.SecretOpen, policy.APIKeyRevoke, policy.APIKeyGrant, policy.UserDelete,
+	} {
+		assertKind(t, string(action), tries[action](p.admin, nobody), vault.NotFound)
+	}
+	_, _, err := p.CreateAPIKey(ctx, p.admin, vault.APIKeyRequest{Scopes: []string{"unheard-of"}})
+	assertKind(t, "an unknown scope", err, vault.Invalid)
+	_, err = p.CreateUser(ctx, p.admin, "admin", "")
+	assertKind(t, "a user's name that is taken", err, vault.Conflict)
+	assertKind(t, "deleting oneself", p.DeleteUser(ctx, p.admin, p.admin.User), vault.Conflict)
+	if n := p.entries() - before; n != 0 {
+		t.Errorf("%d entries", n)
+	}
+	p.assertChain(p.admin.User)
+}
+
+func TestNothingIsRefusedUnseen(t *testing.T) {
+	p := start(t, 200)
+	ann := p.user("ann", policy.AuditRead)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := p.ListSecrets(ended, ann); !errors.Is(err, context.Canceled) {
+		t.Errorf("a caller who is gone: %v", err)
+	}
+	if err := p.db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for action, try := range p.useCases() {
+		assertKind(t, string(action), try(ann, ann.User), vault.Unavailable)
+	}
+}
+
+func TestTheOperatorAtTheMachineIsNobodyToThePolicy(t *testing.T) {
+	p := start(t, 200)
+	before := p.entries()
+	for action, try := range p.useCases() {
+		err := try(vault.Actor{}, p.admin.User)
+		if action == policy.UserSelf {
+			assertKind(t, string(action), err, vault.NotFound)
+			continue
+		}
+		assertKind(t, string(action), err, vault.Unauthenticated)
+	}
+	if n := p.entries() - before; n != 0 {
+		t.Errorf("%d entries", n)
+	}
+}
+
+// Whoever writes to the database can set back the end of a chain. The next change must not pass for a conflict of names.
+func TestAnEndOfTheChainThatWasSetBackIsTampering(t *testing.T) {
+	p := start(t, 200)
+	p.secret(p.admin, "MINE", fake("x"))
+	p.sql("UPDATE users SET audit_seq = audit_seq - 1 WHERE id = ?", p.admin.User.String())
+	_, err := p.CreateSecret(t.Context(), p.admin, "OTHER", "", fake("y"))
+	assertTampered(t, "a create", err)
+	if err := p.RevokeAPIKey(t.Context(), p.admin, p.admin.Key); !errors.Is(err, vault.ErrTampered) {
+		t.Errorf("a revocation: %v", err)
+	}
+	if _, err := p.Bootstrap(t.Context(), "admin", "again"); !errors.Is(err, vault.ErrTampered) {
+		t.Errorf("a bootstrap: %v", err)
+	}
+}
+
+// assertTampered checks that the error is one that is logged as tampering and answered as a fault of the server.
+func assertTampered(t *testing.T, what string, err error) {
+	t.Helper()
+	assertKind(t, what, err, vault.Internal)
+	if !errors.Is(err, vault.ErrTampered) {
+		t.Errorf("%s: %v is not tampering", what, err)
+	}
+}

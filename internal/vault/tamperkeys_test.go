@@ -1,0 +1,143 @@
+package vault_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/seal"
+	"github.com/keysake/keysake/internal/vault"
+)
+
+// ownerKey returns the id of a user's owner key, and the wrapped key.
+func (p *place) ownerKey(user uuid.UUID) (id string, wrapped []byte) {
+	p.t.Helper()
+	p.sqlRow("SELECT id, wrapped FROM owner_keys WHERE user_id = ?", []any{user.String()}, &id, &wrapped)
+	return id, wrapped
+}
+
+func TestAnOwnerKeyThatWasTamperedWithOpensNothing(t *testing.T) {
+	anns, bens := []string{"mask ONE", "value ONE", "mask TWO", "value TWO"}, []string{"mask BENS", "value BENS"}
+	both := append(append([]string{}, anns...), bens...)
+	for name, row := range map[string]struct {
+		change func(s *scene, annsKey, bensKey string, anns, bens []byte)
+		broken []string
+	}{
+		"wrapped keys swapped between users": {
+			func(s *scene, annsKey, bensKey string, anns, bens []byte) {
+				s.sql("UPDATE owner_keys SET wrapped = ? WHERE id = ?", bens, annsKey)
+				s.sql("UPDATE owner_keys SET wrapped = ? WHERE id = ?", anns, bensKey)
+			}, both,
+		},
+		"owner keys swapped between users": {
+			func(s *scene, annsKey, bensKey string, _, _ []byte) {
+				s.sql("UPDATE owner_keys SET user_id = ? WHERE id = ?", s.ben.User.String(), annsKey)
+				s.sql("UPDATE owner_keys SET user_id = ? WHERE id = ?", s.ann.User.String(), bensKey)
+			}, both,
+		},
+		"ids of owner keys swapped": {
+			func(s *scene, annsKey, bensKey string, _, _ []byte) {
+				s.sql("UPDATE owner_keys SET id = 'x' WHERE id = ?", annsKey)
+				s.sql("UPDATE owner_keys SET id = ? WHERE id = ?", annsKey, bensKey)
+				s.sql("UPDATE owner_keys SET id = ? WHERE id = 'x'", bensKey)
+			}, both,
+		},
+		"a flipped bit": {
+			func(s *scene, annsKey, _ string, anns, _ []byte) {
+				anns[len(anns)/2] ^= 1
+				s.sql("UPDATE owner_keys SET wrapped = ? WHERE id = ?", anns, annsKey)
+			}, anns,
+		},
+		"a value in its place": {
+			func(s *scene, annsKey, _ string, _, _ []byte) {
+				s.sql("UPDATE owner_keys SET wrapped = (SELECT sealed_value FROM secrets LIMIT 1) WHERE id = ?", annsKey)
+			}, anns,
+		},
+		"the check value in its place": {
+			func(s *scene, annsKey, _ string, _, _ []byte) {
+				s.sql("UPDATE owner_keys SET wrapped = (SELECT check_value FROM root_keys) WHERE id = ?", annsKey)
+			}, anns,
+		},
+		"a missing one": {
+			func(s *scene, _, bensKey string, _, _ []byte) { s.sql("DELETE FROM owner_keys WHERE id = ?", bensKey) }, bens,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			annsKey, anns := s.ownerKey(s.ann.User)
+			bensKey, bens := s.ownerKey(s.ben.User)
+			row.change(s, annsKey, bensKey, anns, bens)
+			s.restart() // or the keys are open already
+			s.assertOnlyBroken(row.broken...)
+		})
+	}
+}
+
+func TestNothingIsSealedWithAnotherUsersOwnerKey(t *testing.T) {
+	s := newScene(t)
+	bensKey, _ := s.ownerKey(s.ben.User)
+	s.sql("UPDATE users SET owner_key_id = ? WHERE id = ?", bensKey, s.ann.User.String())
+	for range 2 {
+		_, err := s.CreateSecret(t.Context(), s.ann, "THREE", "", fake("three's"))
+		assertTampered(t, "a create", err)
+		_, err = s.UpdateSecret(t.Context(), s.ann, s.one.ID, fake("another"))
+		assertTampered(t, "an update", err)
+		s.assertOnlyBroken() // each blob says itself which key has sealed it
+		s.restart()
+	}
+	s.assertChain(s.ann.User)
+}
+
+func TestARootKeyIsCheckedAgainstTheDatabase(t *testing.T) {
+	s := newScene(t)
+	if err := s.CheckRootKey(t.Context()); err != nil {
+		t.Errorf("its own: %v", err)
+	}
+	other := s.service(s.otherRoot())
+	if err := other.CheckRootKey(t.Context()); !errors.Is(err, vault.ErrOtherRootKey) || !errors.Is(err, seal.ErrOtherKey) {
+		t.Errorf("another: %v", err)
+	}
+	s.sql("UPDATE root_keys SET check_value = (SELECT wrapped FROM owner_keys LIMIT 1)")
+	if err := s.CheckRootKey(t.Context()); !errors.Is(err, vault.ErrOtherRootKey) || !errors.Is(err, seal.ErrTampered) {
+		t.Errorf("its own, after the check value was tampered with: %v", err)
+	}
+	s.sql("DELETE FROM root_keys")
+	if err := s.CheckRootKey(t.Context()); !errors.Is(err, vault.ErrNotFound) {
+		t.Errorf("without one in the database: %v", err)
+	}
+}
+
+// otherRoot returns a root key that is not the database's.
+func (p *place) otherRoot() seal.RootKey {
+	p.t.Helper()
+	root, err := seal.CreateKeyFile(p.t.TempDir() + "/other.key")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return root
+}
+
+func TestWithAnotherRootKeyNothingOpensAndNothingIsMade(t *testing.T) {
+	s := newScene(t)
+	before := s.entries()
+	right := s.Service
+	s.Service = s.service(s.otherRoot())
+	for _, secret := range []vault.Secret{s.one, s.two} {
+		s.assertMask(s.ann, secret, true)
+		s.assertValue(s.ann, secret, true)
+	}
+	_, err := s.CreateSecret(t.Context(), s.ann, "THREE", "", fake("three's"))
+	assertTampered(t, "a create", err)
+	if _, err := s.CreateUser(t.Context(), s.admin, "cy", ""); err == nil {
+		t.Error("a user was made, whose owner key no root key of this database wraps")
+	}
+	if _, err := s.Bootstrap(t.Context(), "cy", "first"); err == nil {
+		t.Error("the operator could make one")
+	}
+	if n := s.entries() - before; n != 0 {
+		t.Errorf("%d entries were recorded", n)
+	}
+	s.Service = right
+	s.assertOnlyBroken()
+}

@@ -1,0 +1,101 @@
+package vault_test
+
+import (
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/policy"
+	"github.com/keysake/keysake/internal/vault"
+)
+
+// A useCase is one method of the service. It is done to the target where it is done to something that is there already.
+type useCase func(who vault.Actor, target uuid.UUID) error
+
+// useCases returns all that there are, by the action that each has in the policy.
+func (p *place) useCases() map[policy.Action]useCase {
+	ctx := p.t.Context()
+	return map[policy.Action]useCase{
+		policy.SecretList: func(who vault.Actor, _ uuid.UUID) error {
+			_, err := p.ListSecrets(ctx, who)
+			return err
+		},
+		policy.SecretRead: func(who vault.Actor, target uuid.UUID) error {
+			_, err := p.Secret(ctx, who, target)
+			return err
+		},
+		policy.SecretCreate: func(who vault.Actor, _ uuid.UUID) error {
+			_, err := p.CreateFromPreset(ctx, who, "tinker", fake("x"))
+			return err
+		},
+		policy.SecretUpdate: func(who vault.Actor, target uuid.UUID) error {
+			_, err := p.UpdateSecret(ctx, who, target, fake("y"))
+			return err
+		},
+		policy.SecretDelete: func(who vault.Actor, target uuid.UUID) error { return p.DeleteSecret(ctx, who, target) },
+		policy.SecretOpen: func(who vault.Actor, target uuid.UUID) error {
+			value, err := p.OpenSecret(ctx, who, target)
+			if err != nil && value.Len() > 0 {
+				p.t.Error("an error, and yet a value")
+			}
+			return err
+		},
+		policy.PresetList: func(who vault.Actor, _ uuid.UUID) error {
+			_, err := p.Presets(ctx, who)
+			return err
+		},
+		policy.APIKeyCreate: func(who vault.Actor, _ uuid.UUID) error {
+			_, _, err := p.CreateAPIKey(ctx, who, vault.APIKeyRequest{Name: "made"})
+			return err
+		},
+		policy.APIKeyGrant: func(who vault.Actor, target uuid.UUID) error {
+			_, _, err := p.GrantAPIKey(ctx, who, target, vault.APIKeyRequest{Name: "granted"})
+			return err
+		},
+		policy.APIKeyList: func(who vault.Actor, _ uuid.UUID) error {
+			_, err := p.ListAPIKeys(ctx, who)
+			return err
+		},
+		policy.APIKeyRevoke:    func(who vault.Actor, target uuid.UUID) error { return p.RevokeAPIKey(ctx, who, target) },
+		policy.APIKeyRevokeOwn: func(who vault.Actor, _ uuid.UUID) error { return p.RevokeSelf(ctx, who) },
+		policy.UserSelf: func(who vault.Actor, _ uuid.UUID) error {
+			_, err := p.Self(ctx, who)
+			return err
+		},
+		policy.UserList: func(who vault.Actor, _ uuid.UUID) error {
+			_, err := p.ListUsers(ctx, who)
+			return err
+		},
+		policy.UserCreate: func(who vault.Actor, _ uuid.UUID) error {
+			_, err := p.CreateUser(ctx, who, "made", "")
+			return err
+		},
+		policy.UserDelete: func(who vault.Actor, target uuid.UUID) error { return p.DeleteUser(ctx, who, target) },
+	}
+}
+
+// reads are the use cases that change nothing.
+var reads = []policy.Action{
+	policy.SecretList, policy.SecretRead, policy.PresetList, policy.APIKeyList, policy.UserSelf, policy.UserList,
+}
+
+func TestEveryActionOfThePolicyIsAUseCase(t *testing.T) {
+	text, err := os.ReadFile("../policy/policy.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var declared []policy.Action
+	for _, m := range regexp.MustCompile(`Action += "([^"]+)"|\t\w+ += "([a-z-]+\.[a-z-]+)"`).FindAllStringSubmatch(string(text), -1) {
+		declared = append(declared, policy.Action(m[1]+m[2]))
+	}
+	slices.Sort(declared)
+	p := start(t, 200)
+	if diff := cmp.Diff(declared, slices.Sorted(maps.Keys(p.useCases()))); diff != "" {
+		t.Errorf("actions (-declared +here):\n%s", diff)
+	}
+}

@@ -1,0 +1,213 @@
+package vault_test
+
+import (
+	"bytes"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/audit"
+	"github.com/keysake/keysake/internal/policy"
+	"github.com/keysake/keysake/internal/vault"
+)
+
+func TestANewUserHasAnEmptyLibrary(t *testing.T) {
+	p := start(t, 200)
+	made, err := p.CreateUser(t.Context(), p.admin, "ann", "ann@example.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := vault.User{ID: made.ID, Username: "ann", Email: "ann@example.org", OwnerKey: made.OwnerKey, CreatedAt: p.clock.last()}
+	if diff := cmp.Diff(want, made); diff != "" {
+		t.Errorf("made (-want +got):\n%s", diff)
+	}
+	if made.OwnerKey == uuid.Nil {
+		t.Error("there is no owner key")
+	}
+	self, err := p.Self(t.Context(), vault.Actor{User: made.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, self); diff != "" {
+		t.Errorf("by themselves (-want +got):\n%s", diff)
+	}
+	p.assertChain(made.ID)
+	_, err = p.CreateUser(t.Context(), p.admin, "ann", "")
+	assertKind(t, "the name again", err, vault.Conflict)
+}
+
+func TestUsersAreListedByName(t *testing.T) {
+	p := start(t, 200)
+	cy, ann := p.user("cy"), p.user("ann")
+	p.user("ben", policy.SecretsRead)
+	p.secret(cy, "MINE", fake("x"))
+	if err := p.DeleteUser(t.Context(), p.admin, ann.User); err != nil {
+		t.Fatal(err)
+	}
+	users, err := p.ListUsers(t.Context(), p.admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type row struct {
+		Name    string
+		Admin   bool
+		Secrets int
+	}
+	var got []row
+	for _, u := range users {
+		got = append(got, row{u.Username, u.Admin, u.Secrets})
+	}
+	if diff := cmp.Diff([]row{{"admin", true, 0}, {"ben", false, 0}, {"cy", false, 1}}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestAnAdminIsWhoOwnsALiveKeyWithThatScope(t *testing.T) {
+	p := start(t, 200)
+	ann := p.user("ann")
+	isAdmin := func() bool {
+		t.Helper()
+		self, err := p.Self(t.Context(), ann)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return self.Admin
+	}
+	if isAdmin() {
+		t.Error("without one she is")
+	}
+	_, _, err := p.GrantAPIKey(t.Context(), p.admin, ann.User, vault.APIKeyRequest{Scopes: []string{"admin"}, ExpiresAt: p.clock.last().Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !isAdmin() {
+		t.Error("with one she is not")
+	}
+	p.clock.forward(2 * time.Hour)
+	if isAdmin() {
+		t.Error("with an expired one she is")
+	}
+	if found, err := p.HasAdmin(t.Context()); err != nil || !found {
+		t.Errorf("there is no admin (%v)", err)
+	}
+	if err := p.RevokeAPIKey(t.Context(), p.admin, p.admin.Key); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := p.HasAdmin(t.Context()); err != nil || found {
+		t.Errorf("there is still one (%v)", err)
+	}
+}
+
+func TestDeletingAUserLeavesTheEndOfTheChainAndNothingElse(t *testing.T) {
+	p := start(t, 200)
+	ann, ben := p.user("ann"), p.user("ben")
+	mine := p.secret(ann, "MINE", fake("ann's"))
+	bens := p.secret(ben, "MINE", fake("ben's"))
+	_, token := p.newKey(ann, vault.APIKeyRequest{})
+	if err := p.DeleteUser(t.Context(), p.admin, ann.User); err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range []string{"secrets", "owner_keys", "api_keys"} {
+		var n int
+		p.sqlRow("SELECT COUNT(*) FROM "+table+" WHERE user_id = ?", []any{ann.User.String()}, &n)
+		if n != 0 {
+			t.Errorf("%s has %d rows of the user", table, n)
+		}
+	}
+	var left string
+	p.sqlRow("SELECT username || email_address || full_name || owner_key_id || secret_count FROM users WHERE id = ?", []any{ann.User.String()}, &left)
+	if left != "0" {
+		t.Errorf("of the user is left: %s", left)
+	}
+	p.assertDeletedChain(ann.User, "ann")
+	p.assertDead("the user's API key", token)
+	_, err := p.Self(t.Context(), ann)
+	assertKind(t, "who I am", err, vault.NotFound)
+	_, err = p.Secret(t.Context(), ann, mine.ID)
+	assertKind(t, "reading the secret", err, vault.NotFound)
+	_, err = p.CreateSecret(t.Context(), ann, "NEW", "", fake("x"))
+	assertKind(t, "making a secret", err, vault.Unauthenticated)
+	_, _, err = p.CreateAPIKey(t.Context(), ann, vault.APIKeyRequest{})
+	assertKind(t, "making an API key", err, vault.Unauthenticated)
+	p.assertOpens(ben, bens.ID, fake("ben's"))
+	again := p.user("ann")
+	if again.User == ann.User {
+		t.Error("the name was given with the old id")
+	}
+	if names := p.names(again); len(names) > 0 {
+		t.Errorf("the new user of the name has %v", names)
+	}
+	p.assertDeletedChain(ann.User, "ann")
+}
+
+// assertDeletedChain checks the chain of a user who is gone: it holds, and its last entry is the deletion.
+func (p *place) assertDeletedChain(user uuid.UUID, name string) {
+	p.t.Helper()
+	var head audit.Head
+	var hash []byte
+	p.sqlRow("SELECT audit_seq, audit_hash FROM users WHERE id = ?", []any{user.String()}, &head.Seq, &hash)
+	copy(head.Hash[:], hash)
+	chain := p.chain(user)
+	if err := audit.Verify(user, all(chain), head); err != nil {
+		p.t.Error(err)
+	}
+	p.assertEntries(chain[len(chain)-1:], done(user, p.admin, policy.UserDelete, user, name, 0))
+}
+
+func TestNobodyDeletesThemselves(t *testing.T) {
+	p := start(t, 200)
+	mine := p.secret(p.admin, "MINE", fake("x"))
+	assertKind(t, "oneself", p.DeleteUser(t.Context(), p.admin, p.admin.User), vault.Conflict)
+	p.assertOpens(p.admin, mine.ID, fake("x"))
+}
+
+// The rows of a backup are no use once the owner key is destroyed, not to a service that had the key open either.
+func TestTheSecretsOfADeletedUserDoNotOpenWhenTheirRowsArePutBack(t *testing.T) {
+	s := newScene(t)
+	s.sql("CREATE TABLE backup AS SELECT * FROM secrets WHERE user_id = ?", s.ann.User.String())
+	if err := s.DeleteUser(t.Context(), s.admin, s.ann.User); err != nil {
+		t.Fatal(err)
+	}
+	s.sql("INSERT INTO secrets SELECT * FROM backup")
+	for range 2 {
+		_, err := s.Secret(t.Context(), s.ann, s.one.ID)
+		assertTampered(t, "the mask", err)
+		value, err := s.OpenSecret(t.Context(), with(s.ann, policy.LeasesWrite), s.one.ID)
+		if err == nil || value.Len() > 0 {
+			t.Errorf("the value opens (%v)", err)
+		}
+		s.restart()
+	}
+}
+
+// Deleted is overwritten: the file does not keep what the tables have lost.
+func TestNothingSealedOfADeletedUserStaysInTheFile(t *testing.T) {
+	s := newScene(t)
+	_, wrapped := s.ownerKey(s.ann.User)
+	deleted := [][]byte{wrapped, s.blob("sealed_value", s.one.ID), s.blob("sealed_mask", s.one.ID), s.blob("sealed_value", s.two.ID), s.oldValue}
+	if err := s.DeleteUser(t.Context(), s.admin, s.ann.User); err != nil {
+		t.Fatal(err)
+	}
+	kept := s.blob("sealed_value", s.bens.ID)
+	if err := s.db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.ReadFile(s.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(file, kept) {
+		t.Error("the search does not find what must be there")
+	}
+	for i, blob := range deleted {
+		if bytes.Contains(file, blob[len(blob)-32:]) {
+			t.Errorf("blob %d is still in the file", i)
+		}
+	}
+	if _, err := os.Stat(s.file + "-wal"); err == nil {
+		t.Error("the journal is still there")
+	}
+}

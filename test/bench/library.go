@@ -1,0 +1,75 @@
+package main
+
+import (
+	"strconv"
+	"sync/atomic"
+)
+
+// value is what every secret is made of. It has the shape of a key and is none.
+const value = "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGH"
+
+// How many users have a list, and how long it is.
+const (
+	listUsers  = 16
+	listLength = 50
+)
+
+// A library is what the server was filled with, as requests that are ready to be sent.
+type library struct {
+	tokens  []string // of the users
+	presets []string // the providers of which no user has a secret yet
+	reads   [][]byte // one secret of each user
+	lists   [][]byte // listLength secrets of each of listUsers more
+	samples samples
+
+	creates, read, listed atomic.Int64
+}
+
+// samples are the bodies of answers, for the bare server to give.
+type samples struct{ Create, Read, List []byte }
+
+// jobs are the three kinds of work.
+func (l *library) jobs() []job {
+	return []job{
+		{"create", "201", l.create},
+		{"read", "200", func([]byte) []byte { return l.reads[l.read.Add(1)%int64(len(l.reads))] }},
+		{"list", "200", func([]byte) []byte { return l.lists[l.listed.Add(1)%int64(len(l.lists))] }},
+	}
+}
+
+// create writes a request that makes a secret, user after user: from a preset while the user has one left, and under a name of its own from then on,
+// which for the server is the same way.
+func (l *library) create(buf []byte) []byte {
+	n := int(l.creates.Add(1) - 1)
+	token, turn := l.tokens[n%len(l.tokens)], n/len(l.tokens)
+	if turn < len(l.presets) {
+		return appendRequest(buf, "POST", secretsPath+"/preset", token, `{"provider":"`+l.presets[turn]+`","value":"`+value+`"}`)
+	}
+	return appendRequest(buf, "POST", secretsPath, token, namedSecret(n))
+}
+
+func namedSecret(n int) string {
+	return `{"provider":"openai","name":"BENCH_` + strconv.Itoa(n) + `","value":"` + value + `"}`
+}
+
+const secretsPath = "/api/v1/user/secrets"
+
+// appendRequest writes a whole request.
+func appendRequest(buf []byte, method, path, token, body string) []byte {
+	buf = append(buf, method...)
+	buf = append(buf, ' ')
+	buf = append(buf, path...)
+	buf = append(buf, " HTTP/1.1\r\nHost: localhost\r\nUser-Agent: keysake-bench/1\r\nAuthorization: Bearer "...)
+	buf = append(buf, token...)
+	if body != "" {
+		buf = append(buf, "\r\nContent-Type: application/json\r\nContent-Length: "...)
+		buf = strconv.AppendInt(buf, int64(len(body)), 10)
+	}
+	buf = append(buf, "\r\n\r\n"...)
+	return append(buf, body...)
+}
+
+// size returns how many secrets there are, of readers and listers and the administrator.
+func (l *library) size() int {
+	return int(l.creates.Load()) + len(l.reads) + len(l.lists)*listLength + 1
+}

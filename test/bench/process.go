@@ -1,0 +1,135 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// A process is a server under load.
+type process struct {
+	cmd     *exec.Cmd
+	address string
+	data    string        // of Keysake
+	startup time.Duration // from its start to its first answer
+	errors  *bytes.Buffer // what it wrote to standard error; whole when it has ended
+}
+
+// build makes the binary that users get.
+func build(ctx context.Context, path string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, "github.com/keysake/keysake/cmd/keysake")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// startServer starts Keysake on a folder and waits for its first answer.
+func startServer(ctx context.Context, binary, data string) (*process, error) {
+	cmd := exec.CommandContext(ctx, binary, "serve", "--dev", "--rate-limit", "0", "--max-secrets", "10000000",
+		"--listen", "127.0.0.1:0", "--data", data)
+	cmd.Env = []string{} // no setting but these
+	return start(cmd, data, "Keysake is listening on http://")
+}
+
+// start runs a command that prints its address after prefix.
+func start(cmd *exec.Cmd, data, prefix string) (*process, error) {
+	p := &process{cmd: cmd, data: data, errors: &bytes.Buffer{}}
+	cmd.Stderr = p.errors
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	lines := bufio.NewReader(stdout)
+	line, err := lines.ReadString('\n')
+	address, found := strings.CutPrefix(strings.TrimSpace(line), prefix)
+	if err != nil || !found {
+		p.kill()
+		return nil, fmt.Errorf("%s did not start: %s", filepath.Base(cmd.Path), p.errors)
+	}
+	p.address = address
+	go io.Copy(io.Discard, lines) //nolint:errcheck // it ends with the process
+	err = p.ready()
+	p.startup = time.Since(began)
+	if err != nil {
+		p.kill()
+		return nil, err
+	}
+	return p, nil
+}
+
+// ready asks once: the socket is open when the address is printed.
+func (p *process) ready() error {
+	res, err := http.Get("http://" + p.address + "/readyz") //nolint:noctx // it ends with the process
+	if err != nil {
+		return err
+	}
+	return res.Body.Close()
+}
+
+// stop asks for a graceful end.
+func (p *process) stop() error {
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	if err := p.cmd.Wait(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", filepath.Base(p.cmd.Path), err, p.errors)
+	}
+	return nil
+}
+
+// kill ends a process that may have ended.
+func (p *process) kill() {
+	if p.cmd.ProcessState == nil && !errors.Is(p.cmd.Process.Kill(), os.ErrProcessDone) {
+		_ = p.cmd.Wait() // killed: what it says is not of interest
+	}
+}
+
+// memory returns the resident memory in bytes, 0 where the system does not tell.
+func (p *process) memory() int64 {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(status)) {
+		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "VmRSS:" {
+			kib, _ := strconv.ParseInt(fields[1], 10, 64)
+			return kib << 10
+		}
+	}
+	return 0
+}
+
+// clockTick is Linux's unit of processor time for programs.
+const clockTick = 10 * time.Millisecond
+
+// busy returns the processor time that the process used so far, 0 where the system does not tell.
+func (p *process) busy() time.Duration {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // the name before it may hold anything
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.ParseInt(fields[11], 10, 64)
+	system, _ := strconv.ParseInt(fields[12], 10, 64)
+	return time.Duration(user+system) * clockTick
+}

@@ -1,0 +1,72 @@
+package crash_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/keysake/keysake/plaintext"
+)
+
+// The size of the crowd that writes while the server is killed.
+const (
+	killUsers   = 6
+	killWorkers = 4 // for each user
+	killMost    = 2500
+)
+
+func TestEveryAnsweredChangeIsThereAfterTheServerIsKilled(t *testing.T) {
+	random := newRandom(t)
+	data := newData(t)
+	p := start(t, data)
+	libraries := make([]*library, killUsers)
+	for i := range libraries {
+		libraries[i] = newLibrary(p, fmt.Sprintf("user-%d", i))
+	}
+	workers := newWorkers(libraries, killWorkers, random)
+	answered := int64(0)
+	all := rounds(t, 6)
+	for round := range all {
+		settle(workers)
+		l := startLoad(t, p, workers)
+		l.reach(p, 1+random.Int64N(killMost))
+		time.Sleep(time.Duration(random.Int64N(int64(3 * time.Millisecond)))) // anywhere in the course of a commit
+		p.kill()
+		l.all.Wait()
+		answered += l.answered.Load()
+		if round%2 == 1 || round == all-1 { // at times nothing of ours has touched the folder before this looks at it
+			checkFolder(t, data, libraries)
+		}
+		p = start(t, data)
+		checkAPI(t, p, libraries)
+		if t.Failed() {
+			t.Fatalf("in round %d", round)
+		}
+	}
+	t.Logf("%d changes were answered in %d rounds", answered, all)
+	p.stop()
+	checkFolder(t, data, libraries)
+}
+
+// A start makes files, a schema, a root key, a user and an API key: whatever is cut short there, the next start finishes.
+func TestAServerThatIsKilledWhileItStartsStartsTheNextTime(t *testing.T) {
+	random := newRandom(t)
+	for range rounds(t, 12) {
+		data := newData(t)
+		for range 1 + random.IntN(3) {
+			p := launch(t, data, nil)
+			time.Sleep(time.Duration(random.Int64N(int64(60 * time.Millisecond))))
+			p.kill()
+		}
+		p := start(t, data)
+		l := newLibrary(p, "somebody")
+		if err := l.create(t.Context(), p.client(l.key), "TOKEN", plaintext.FromString(text(random, 40))); err != nil {
+			t.Error(err)
+		}
+		p.kill()
+		p = start(t, data)
+		checkAPI(t, p, []*library{l})
+		p.stop()
+		checkFolder(t, data, []*library{l})
+	}
+}
