@@ -1,7 +1,9 @@
 package server_test
 
 import (
+	"context"
 	"crypto/rand"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -77,27 +79,30 @@ func TestInitTwiceChangesNothing(t *testing.T) {
 
 func TestInitFinishesAFolderWhoseMakingWasCutShort(t *testing.T) {
 	t.Parallel()
-	for name, begin := range map[string]func(t *testing.T, cfg config.Config){
-		"only the folder": func(t *testing.T, cfg config.Config) { must(t, os.MkdirAll(cfg.Data, 0o700)) },
-		"only the root key": func(t *testing.T, cfg config.Config) {
+	for name, begin := range map[string]func(cfg config.Config) error{
+		"only the folder": func(config.Config) error { return nil },
+		"only the root key": func(cfg config.Config) error {
 			_, err := seal.CreateKeyFile(keyPath(cfg))
-			must(t, err)
+			return err
 		},
-		"an empty database": func(t *testing.T, cfg config.Config) {
-			must(t, os.MkdirAll(cfg.Data, 0o700))
-			db, err := store.OpenSQLite(t.Context(), filepath.Join(cfg.Data, "keysake.db"))
-			must(t, err)
-			must(t, db.Close())
-			wantNoStart(t, server.Run(t.Context(), cfg, io.Discard, io.Discard), "is empty: finish it with: keysake init")
+		"a database of no bytes": func(cfg config.Config) error {
+			return os.WriteFile(filepath.Join(cfg.Data, "keysake.db"), nil, 0o600)
 		},
-		"a database of no bytes": func(t *testing.T, cfg config.Config) {
-			must(t, os.MkdirAll(cfg.Data, 0o700))
-			must(t, os.WriteFile(filepath.Join(cfg.Data, "keysake.db"), nil, 0o600))
+		"an empty database": func(cfg config.Config) error {
+			db, err := store.OpenSQLite(context.Background(), filepath.Join(cfg.Data, "keysake.db"))
+			if err != nil {
+				return err
+			}
+			return db.Close()
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := production(t)
-			begin(t, cfg)
+			must(t, os.MkdirAll(cfg.Data, 0o700))
+			must(t, begin(cfg))
+			if name == "an empty database" {
+				wantNoStart(t, server.Run(t.Context(), cfg, io.Discard, io.Discard), "is empty: finish it with: keysake init")
+			}
 			first, err := server.Init(t.Context(), cfg, "ada")
 			must(t, err)
 			if _, err := apptest.StartWith(t, cfg).ClientWith(t, first.Key).Users(t.Context()); err != nil {
@@ -150,28 +155,25 @@ func TestAnotherRootKeyThanItsOwnOpensNoDatabase(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, says string
-		spoil      func(t *testing.T, path string)
+		spoil      func(path string) error
 	}{
-		{"missing", "is missing", func(t *testing.T, path string) { must(t, os.Remove(path)) }},
-		{"another", "not the one that this database was made with", func(t *testing.T, path string) {
+		{"missing", "is missing", os.Remove},
+		{"another", "not the one that this database was made with", func(path string) error {
 			other := make([]byte, 32)
 			_, _ = rand.Read(other)
-			must(t, os.WriteFile(path, other, 0o600))
+			return os.WriteFile(path, other, 0o600)
 		}},
-		{"cut off", "32 bytes", func(t *testing.T, path string) { must(t, os.Truncate(path, 31)) }},
-		{"empty", "32 bytes", func(t *testing.T, path string) { must(t, os.Truncate(path, 0)) }},
-		{"longer", "32 bytes", func(t *testing.T, path string) { must(t, os.Truncate(path, 33)) }},
-		{"open to others", "make it 0600", func(t *testing.T, path string) { must(t, os.Chmod(path, 0o640)) }},
-		{"a folder", "regular file", func(t *testing.T, path string) {
-			must(t, os.Remove(path))
-			must(t, os.Mkdir(path, 0o700))
-		}},
+		{"cut off", "32 bytes", func(path string) error { return os.Truncate(path, 31) }},
+		{"empty", "32 bytes", func(path string) error { return os.Truncate(path, 0) }},
+		{"longer", "32 bytes", func(path string) error { return os.Truncate(path, 33) }},
+		{"open to others", "make it 0600", func(path string) error { return os.Chmod(path, 0o640) }},
+		{"a folder", "regular file", func(path string) error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o700)) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg, _ := initialised(t)
 			kept, err := os.ReadFile(keyPath(cfg))
 			must(t, err)
-			c.spoil(t, keyPath(cfg))
+			must(t, c.spoil(keyPath(cfg)))
 			before := files(t, cfg.Data)
 			out := &apptest.Buffer{}
 			wantNoStart(t, server.Run(t.Context(), cfg, out, io.Discard), c.says)
@@ -219,20 +221,22 @@ func TestTheDevKeyIsAloneInItsFile(t *testing.T) {
 
 func TestADevKeyThatDoesNotWorkIsReplaced(t *testing.T) {
 	t.Parallel()
-	for name, spoil := range map[string]func(t *testing.T, s *apptest.Server, path string){
-		"lost":    func(t *testing.T, _ *apptest.Server, path string) { must(t, os.Remove(path)) },
-		"cut off": func(t *testing.T, _ *apptest.Server, path string) { must(t, os.Truncate(path, 20)) },
-		"revoked": func(t *testing.T, s *apptest.Server, _ string) {
-			keys, err := s.Client(t).APIKeys(t.Context())
-			must(t, err)
-			must(t, s.Client(t).RevokeAPIKey(t.Context(), keys.APIKeys[0].ID))
-		},
+	for name, spoil := range map[string]func(path string) error{
+		"lost":    os.Remove,
+		"cut off": func(path string) error { return os.Truncate(path, 20) },
+		"revoked": nil,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := apptest.Start(t)
 			_, err := s.Client(t).CreateSecret(t.Context(), wire.CreateSecret{Name: "KEPT", Value: s.Key})
 			must(t, err)
-			spoil(t, s, filepath.Join(s.Data, "dev-api-key"))
+			if spoil != nil {
+				must(t, spoil(filepath.Join(s.Data, "dev-api-key")))
+			} else {
+				keys, err := s.Client(t).APIKeys(t.Context())
+				must(t, err)
+				must(t, s.Client(t).RevokeAPIKey(t.Context(), keys.APIKeys[0].ID))
+			}
 			s.Stop(t)
 			list, err := restart(t, s).Client(t).ListSecrets(t.Context())
 			if err != nil || list.Total != 1 {

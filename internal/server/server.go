@@ -3,6 +3,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -115,6 +116,13 @@ func (s *serving) httpServer(h http.Handler) *http.Server {
 }
 
 func (s *serving) listen(ctx context.Context) (err error) {
+	if s.tls() {
+		pair, err := tls.LoadX509KeyPair(s.cfg.TLSCert, s.cfg.TLSKey)
+		if err != nil {
+			return fmt.Errorf("--tls-cert and --tls-key: %w", err)
+		}
+		s.main.TLSConfig = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	}
 	var lc net.ListenConfig
 	if s.mainSocket, err = lc.Listen(ctx, "tcp", s.cfg.Listen); err != nil {
 		return err
@@ -164,7 +172,7 @@ func (s *serving) run(ctx context.Context) error {
 
 func (s *serving) serveMain() error {
 	if s.tls() {
-		return s.main.ServeTLS(s.mainSocket, s.cfg.TLSCert, s.cfg.TLSKey)
+		return s.main.ServeTLS(s.mainSocket, "", "") // the certificate is in TLSConfig
 	}
 	return s.main.Serve(s.mainSocket)
 }

@@ -172,7 +172,7 @@ func TestARequestThatNeverFinishesIsCutOff(t *testing.T) {
 	s := apptest.Start(t, func(c *config.Config) { c.ShutdownTimeout = 10 * time.Millisecond })
 	h := hold(t, s, `{"name": "NEVER", "value": "any-value"}`)
 	s.Stop(t)
-	if _, err := http.ReadResponse(h.in, nil); err == nil {
+	if b, err := io.ReadAll(h.in); err == nil && len(b) > 0 {
 		t.Error("it was answered")
 	}
 	if !strings.Contains(s.Logs.String(), "cut off") {

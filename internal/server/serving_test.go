@@ -150,7 +150,7 @@ func TestASlowClientIsHungUpOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil || resp.StatusCode != 200 {
+	if err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatalf("and nobody else is answered: %v", err)
 	}
 	resp.Body.Close()

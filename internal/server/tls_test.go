@@ -92,7 +92,7 @@ func TestA426OverHTTP2HasNoHeadersOfAConnection(t *testing.T) {
 		c.MinClients = []config.MinClient{{Name: "dreadnode-sdk", Version: "2.1.0"}}
 	})
 	for version, transport := range transports {
-		req, err := http.NewRequestWithContext(t.Context(), "GET", s.URL+"/api/v1/user", nil)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/api/v1/user", nil)
 		must(t, err)
 		req.Header.Set("User-Agent", "dreadnode-sdk/2.0.0")
 		resp, err := transport.RoundTrip(req)
@@ -100,7 +100,7 @@ func TestA426OverHTTP2HasNoHeadersOfAConnection(t *testing.T) {
 		var problem wire.Problem
 		must(t, json.NewDecoder(resp.Body).Decode(&problem))
 		must(t, resp.Body.Close())
-		if resp.ProtoMajor != version || resp.StatusCode != 426 || problem.Code != 426 || problem.Type != "upgrade_required_error" {
+		if resp.ProtoMajor != version || resp.StatusCode != http.StatusUpgradeRequired || problem.Code != resp.StatusCode || problem.Type != "upgrade_required_error" {
 			t.Errorf("over HTTP/%d: answered %d as %+v", resp.ProtoMajor, resp.StatusCode, problem)
 		}
 		if !strings.Contains(problem.Detail, "dreadnode-sdk 2.1.0") {

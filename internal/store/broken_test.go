@@ -207,6 +207,29 @@ func TestAReadOnlyFileCanBeReadAndNotWritten(t *testing.T) {
 	if err := db.Ping(t.Context()); err != nil {
 		t.Error(err)
 	}
+	closeDB(t, db)
+	if err := os.Chmod(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again := open(t, path)
+	addUser(t, again, "bob")
+	wantNames(t, again, "ann", "bob")
+}
+
+func TestAJournalThatWasLeftReadOnlyIsMadeLikeItsDatabase(t *testing.T) {
+	t.Parallel()
+	path := closedDatabase(t)
+	for _, suffix := range []string{"-wal", "-shm"} {
+		if err := os.WriteFile(path+suffix, nil, 0o400); err != nil {
+			t.Fatal(err)
+		}
+	}
+	addUser(t, open(t, path), "bob")
+	for name, mode := range modes(t, filepath.Dir(path)) {
+		if mode != 0o600 {
+			t.Errorf("%s has the mode %v", name, mode)
+		}
+	}
 }
 
 func TestADatabaseThatAnotherProcessKeepsLockedIsUnavailable(t *testing.T) {

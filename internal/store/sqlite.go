@@ -41,7 +41,8 @@ func OpenSQLite(ctx context.Context, path string) (*DB, error) {
 	return open(ctx, db, dialect{beginRead: "BEGIN", beginWrite: "BEGIN IMMEDIATE", classify: classifySQLite}, sqliteReaders)
 }
 
-// ensurePrivate makes the file before SQLite does, because SQLite would let others read it; the journal gets the same mode.
+// ensurePrivate makes the file before SQLite does, because SQLite would let others read it; the journal gets the same mode. A journal that a server on
+// a read-only database has left is read-only, too: it must not keep the database so when it may be written again.
 func ensurePrivate(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if errors.Is(err, fs.ErrPermission) {
@@ -50,7 +51,17 @@ func ensurePrivate(path string) error {
 	if err != nil {
 		return err
 	}
-	return f.Close()
+	info, err := f.Stat()
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	for _, journal := range []string{path + "-wal", path + "-shm"} {
+		err := os.Chmod(journal, info.Mode().Perm())
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+			return err
+		}
+	}
+	return nil
 }
 
 // sqliteDSN has the settings of every connection: a PRAGMA that is executed reaches only one.

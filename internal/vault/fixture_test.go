@@ -65,9 +65,11 @@ func (c *clock) last() time.Time {
 	return c.at
 }
 
-// start makes a database with a root key and the user admin, whose API key has every scope.
+// start makes a database with a root key and the user admin, whose API key has every scope. The test goes on beside others, because most of its time it waits
+// for the disk.
 func start(t *testing.T, quota int) *place {
 	t.Helper()
+	t.Parallel()
 	dir := t.TempDir()
 	root, err := seal.CreateKeyFile(filepath.Join(dir, "root.key"))
 	if err != nil {
@@ -258,7 +260,7 @@ func (p *place) sqlRow(query string, args []any, into ...any) {
 
 func (p *place) connect() *sql.DB {
 	p.t.Helper()
-	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: p.file, RawQuery: "_pragma=busy_timeout(5000)"}).String())
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: p.file, RawQuery: "_pragma=busy_timeout(5000)&_pragma=synchronous(OFF)"}).String())
 	if err != nil {
 		p.t.Fatal(err)
 	}

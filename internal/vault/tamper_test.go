@@ -200,22 +200,29 @@ func TestARowThatWasGivenToAnotherUserOpensForNobody(t *testing.T) {
 
 func TestNoFlippedBitAndNoMissingByteOfSealedDataIsOverlooked(t *testing.T) {
 	s := newScene(t)
-	for column, kind := range map[string]string{"sealed_mask": "mask ONE", "sealed_value": "value ONE"} {
+	db := s.connect() // one for all the bits: opening one takes longer than using it
+	defer db.Close()
+	for _, column := range []string{"sealed_mask", "sealed_value"} {
 		blob := s.blob(column, s.one.ID)
+		var damaged [][]byte
 		for i := range blob {
-			changed := bytes.Clone(blob)
-			changed[i] ^= 1 << (i % 8)
-			s.put(column, s.one.ID, changed)
-			s.assertMask(s.ann, s.one, kind == "mask ONE")
-			s.assertValue(s.ann, s.one, kind == "value ONE")
+			flipped := bytes.Clone(blob)
+			flipped[i] ^= 1 << (i % 8)
+			damaged = append(damaged, flipped, blob[:i])
 		}
-		for _, size := range []int{1, 33, 60, 61, len(blob) - 1} {
-			s.put(column, s.one.ID, blob[:size])
-			s.assertOnlyBroken(kind)
+		for _, blob := range damaged {
+			if _, err := db.ExecContext(t.Context(), "UPDATE secrets SET "+column+" = ? WHERE id = ?", blob, s.one.ID.String()); err != nil {
+				t.Fatal(err)
+			}
+			if column == "sealed_mask" {
+				s.assertMask(s.ann, s.one, true)
+			} else {
+				s.assertValue(s.ann, s.one, true)
+			}
 		}
 		s.put(column, s.one.ID, blob)
-		s.assertOnlyBroken()
 	}
+	s.assertOnlyBroken()
 }
 
 func TestAnUpdateAndADeleteNeedNothingOfWhatWasTamperedWith(t *testing.T) {

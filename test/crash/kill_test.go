@@ -16,6 +16,7 @@ const (
 )
 
 func TestEveryAnsweredChangeIsThereAfterTheServerIsKilled(t *testing.T) {
+	t.Parallel()
 	random := newRandom(t)
 	data := newData(t)
 	p := start(t, data)
@@ -50,6 +51,7 @@ func TestEveryAnsweredChangeIsThereAfterTheServerIsKilled(t *testing.T) {
 
 // A start makes files, a schema, a root key, a user and an API key: whatever is cut short there, the next start finishes.
 func TestAServerThatIsKilledWhileItStartsStartsTheNextTime(t *testing.T) {
+	t.Parallel()
 	random := newRandom(t)
 	for range rounds(t, 12) {
 		data := newData(t)

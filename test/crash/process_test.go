@@ -20,7 +20,7 @@ import (
 )
 
 // patience is how long anything may take before a test gives up. Nothing here is expected to take a hundredth of it.
-const patience = time.Minute
+const patience = 5 * time.Minute
 
 // A process is a server that runs, or ran.
 type process struct {

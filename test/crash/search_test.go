@@ -142,6 +142,7 @@ func (n *needles) in(hay []byte) map[string]int {
 
 // A search that finds nothing proves something only if it would have found it.
 func TestTheSearchFindsWhatItLooksFor(t *testing.T) {
+	t.Parallel()
 	random := newRandom(t)
 	for alphabet, secret := range map[string]string{"ASCII": text(random, 48), "rare": rareText(random, 24)} {
 		n := newNeedles()

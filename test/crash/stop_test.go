@@ -64,12 +64,14 @@ func (h *held) answer(t *testing.T) int {
 }
 
 func TestGracefulStop(t *testing.T) {
+	t.Parallel()
 	random := newRandom(t)
 	data := newData(t)
-	p := start(t, data)
+	p := start(t, data, "--shutdown-timeout", patience.String())
 	l := newLibrary(p, "somebody")
 	workers := newWorkers([]*library{l, newLibrary(p, "else")}, 4, random)
 	work := startLoad(t, p, workers)
+	work.reach(p, 200)
 	var begun []*held
 	for i := range 20 {
 		value := plaintext.FromString(text(random, 40))
@@ -77,7 +79,6 @@ func TestGracefulStop(t *testing.T) {
 		l.set(name, state{values: []plaintext.Value{value}})
 		begun = append(begun, hold(t, p, l, name, value))
 	}
-	work.reach(p, 200)
 	p.terminate()
 	p.until("says that it stops", func() bool { return strings.Contains(p.logs.String(), "stopping") })
 	for _, h := range begun {
@@ -104,6 +105,7 @@ func TestGracefulStop(t *testing.T) {
 }
 
 func TestSecondServerRefusesToStart(t *testing.T) {
+	t.Parallel()
 	random := newRandom(t)
 	data := newData(t)
 	first := start(t, data)

@@ -80,6 +80,7 @@ func (c canary) seal(n *needles, what string) {
 }
 
 func TestNothingOfAValueIsOnDiskOrInLogs(t *testing.T) {
+	t.Parallel()
 	const good = 1000
 	random := newRandom(t)
 	data := newData(t)

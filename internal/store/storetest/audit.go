@@ -53,6 +53,11 @@ func auditBehaviours() []behaviour {
 			})
 			s.wantSame("entries", s.entries(e.Owner), []audit.Linked{e})
 		}},
+	}
+}
+
+func chainBehaviours() []behaviour {
+	return []behaviour{
 		{"each owner's chain is its own", func(s subject) {
 			first, second := entryOf(newID(), 1), entryOf(newID(), 1)
 			s.appendEntry(first)

@@ -51,6 +51,11 @@ func secretBehaviours() []behaviour {
 				s.wantSecret(n)
 			}
 		}},
+	}
+}
+
+func secretNames() []behaviour {
+	return []behaviour{
 		{"a name that is taken is a conflict for its user, and changes nothing", nameTaken},
 		{"names that differ in case or in their Unicode form are different", func(s subject) {
 			ann := s.addUser("ann")
@@ -79,6 +84,11 @@ func secretBehaviours() []behaviour {
 			s.wantSame("names", s.names(ann.ID), names)
 			s.wantSame("secrets of nobody", len(s.secrets(newID())), 0)
 		}},
+	}
+}
+
+func secretEnds() []behaviour {
+	return []behaviour{
 		{"an update stores the new version, and keeps name, provider and birth", updatesSecret},
 		{"deleting a secret frees its name", func(s subject) {
 			ann := s.addUser("ann")
