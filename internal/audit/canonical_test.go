@@ -80,8 +80,11 @@ func TestTheTimeZoneIsNoPartOfAnEntry(t *testing.T) {
 func TestTextsCannotRunIntoEachOther(t *testing.T) {
 	a := audit.Entry{Action: "ab", Outcome: "c", Name: "d"}
 	for _, b := range []audit.Entry{
-		{Action: "a", Outcome: "bc", Name: "d"}, {Action: "abc", Outcome: "", Name: "d"}, {Action: "ab", Outcome: "cd", Name: ""},
-		{Action: "", Outcome: "abc", Name: "d"}, {Action: "ab\x00\x00\x00\x01c", Outcome: "", Name: "d"},
+		{Action: "a", Outcome: "bc", Name: "d"},
+		{Action: "abc", Outcome: "", Name: "d"},
+		{Action: "ab", Outcome: "cd", Name: ""},
+		{Action: "", Outcome: "abc", Name: "d"},
+		{Action: "ab\x00\x00\x00\x01c", Outcome: "", Name: "d"},
 	} {
 		if bytes.Equal(a.Canonical(), b.Canonical()) {
 			t.Errorf("%q and %q have the same canonical bytes", []string{a.Action, string(a.Outcome), a.Name}, []string{b.Action, string(b.Outcome), b.Name})

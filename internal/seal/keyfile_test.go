@@ -188,6 +188,7 @@ func TestOfManyWhoMakeAKeyFileAtOnceOneDoes(t *testing.T) {
 
 // neverHalfAKey reads the file until done: it is not there, or it is whole.
 func neverHalfAKey(t *testing.T, path string, done <-chan struct{}) {
+	t.Helper()
 	for {
 		if _, err := seal.ReadKeyFile(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			t.Error(err)

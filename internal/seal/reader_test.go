@@ -130,7 +130,7 @@ func TestTheReadersOwnHKDFAgreesWithTheRFC(t *testing.T) {
 	}
 }
 
-func unhex(t testing.TB, s string) []byte {
+func unhex(t *testing.T, s string) []byte {
 	t.Helper()
 	b, err := hex.DecodeString(s)
 	if err != nil {

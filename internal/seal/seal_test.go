@@ -13,7 +13,7 @@ import (
 	"github.com/keysake/keysake/plaintext"
 )
 
-func newID(t testing.TB) uuid.UUID {
+func newID(t *testing.T) uuid.UUID {
 	t.Helper()
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -22,17 +22,17 @@ func newID(t testing.TB) uuid.UUID {
 	return id
 }
 
-func newOwnerKey(t testing.TB) seal.OwnerKey {
+func newOwnerKey(t *testing.T) seal.OwnerKey {
 	t.Helper()
 	return seal.NewOwnerKey(newID(t))
 }
 
-func newPlace(t testing.TB) seal.Place {
+func newPlace(t *testing.T) seal.Place {
 	t.Helper()
 	return seal.Place{Owner: newID(t), Subject: newID(t), Version: 7}
 }
 
-func newRootKey(t testing.TB) seal.RootKey {
+func newRootKey(t *testing.T) seal.RootKey {
 	t.Helper()
 	root, err := seal.RootKeyOf(random(32))
 	if err != nil {
@@ -47,7 +47,7 @@ func random(n int) []byte {
 	return b
 }
 
-func sealValue(t testing.TB, k seal.OwnerKey, at seal.Place, value []byte) []byte {
+func sealValue(t *testing.T, k seal.OwnerKey, at seal.Place, value []byte) []byte {
 	t.Helper()
 	blob, err := k.SealValue(at, plaintext.New(value))
 	if err != nil {
@@ -56,7 +56,7 @@ func sealValue(t testing.TB, k seal.OwnerKey, at seal.Place, value []byte) []byt
 	return blob
 }
 
-func sealMask(t testing.TB, k seal.OwnerKey, at seal.Place, mask string) []byte {
+func sealMask(t *testing.T, k seal.OwnerKey, at seal.Place, mask string) []byte {
 	t.Helper()
 	blob, err := k.SealMask(at, mask)
 	if err != nil {

@@ -200,7 +200,7 @@ func (a attempt) open() ([]byte, error) {
 	return nil, errors.New("an attempt that the package cannot make")
 }
 
-func endOf(t testing.TB, err error) string {
+func endOf(t *testing.T, err error) string {
 	t.Helper()
 	switch {
 	case err == nil:

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"io"
 	"math/big"
 	"net"
 	"net/http"
@@ -20,6 +21,7 @@ import (
 	"github.com/keysake/keysake/client"
 	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/server"
 	"github.com/keysake/keysake/plaintext"
 	"github.com/keysake/keysake/wire"
 )
@@ -129,6 +131,24 @@ func TestOldVersionsOfTLSAreNotSpoken(t *testing.T) {
 		}
 		if err == nil {
 			must(t, conn.Close())
+		}
+	}
+}
+
+func TestACertificateThatCannotBeReadIsNoStart(t *testing.T) {
+	t.Parallel()
+	certFile, keyFile, _ := certificate(t)
+	otherCert, _, _ := certificate(t)
+	for name, files := range map[string][2]string{
+		"no certificate": {certFile + ".not-there", keyFile}, "no key": {certFile, keyFile + ".not-there"}, "a key for a certificate": {keyFile, keyFile},
+		"another's certificate": {otherCert, keyFile},
+	} {
+		cfg := apptest.Config(t)
+		cfg.TLSCert, cfg.TLSKey = files[0], files[1]
+		out := &apptest.Buffer{}
+		wantNoStart(t, server.Run(t.Context(), cfg, out, io.Discard), "--tls-cert")
+		if out.String() != "" {
+			t.Errorf("%s: it said that it listens", name)
 		}
 	}
 }
