@@ -188,5 +188,9 @@ func (s *serving) stop(ctx context.Context) error {
 		s.log.WarnContext(ctx, "requests were cut off: they took longer than --shutdown-timeout")
 		err = s.main.Close()
 	}
-	return errors.Join(err, s.admin.Close(), s.data.vault.FlushLastUsed(context.WithoutCancel(ctx), true))
+	// It is a help for people and not a record: a full disk must not make of it a server that ended badly.
+	if flush := s.data.vault.FlushLastUsed(context.WithoutCancel(ctx), true); flush != nil {
+		s.log.WarnContext(ctx, "the last use of API keys could not be written", "cause", flush)
+	}
+	return errors.Join(err, s.admin.Close())
 }

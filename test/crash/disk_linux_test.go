@@ -157,7 +157,7 @@ func survives(t *testing.T, d disk) {
 	p := start(t, d.data)
 	libraries := []*library{newLibrary(p, "ann"), newLibrary(p, "bob")}
 	workers := newWorkers(libraries, 4, random)
-	for range 3 {
+	for range 2 {
 		work(t, p, workers, http.StatusOK)
 		d.fail(p)
 		untilRefused(t, p, workers[0])

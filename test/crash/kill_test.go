@@ -13,14 +13,14 @@ import (
 const (
 	killUsers   = 6
 	killWorkers = 4 // for each user
-	killMost    = 2500
+	killMost    = 2000
 )
 
 func TestEveryAnsweredChangeIsThereAfterTheServerIsKilled(t *testing.T) {
 	t.Parallel()
 	const most = 10 // in one folder: the checks take longer the more there is
 	random := newRandom(t)
-	all, answered := rounds(t, 6), int64(0)
+	all, answered := rounds(t, 4), int64(0)
 	for left := all; left > 0; left -= most {
 		answered += killAgainAndAgain(t, random, min(left, most))
 	}
@@ -63,7 +63,7 @@ func killAgainAndAgain(t *testing.T, random *rand.Rand, times int) (answered int
 func TestAServerThatIsKilledWhileItStartsStartsTheNextTime(t *testing.T) {
 	t.Parallel()
 	random := newRandom(t)
-	for range rounds(t, 12) {
+	for range rounds(t, 8) {
 		data := newData(t)
 		for range 1 + random.IntN(3) {
 			p := launch(t, data, nil)
