@@ -88,3 +88,23 @@ func (c *Client) DeleteSecret(ctx context.Context, id string) error {
 	}
 	return c.do(ctx, http.MethodDelete, path, nil, nil)
 }
+
+// SecretVersions returns the versions of a secret that are kept, newest first, which is the current one. It needs the scope secrets:read, and is refused
+// with 404 if the caller has no secret with this id.
+func (c *Client) SecretVersions(ctx context.Context, id string) (wire.VersionList, error) {
+	path, err := pathOf(secrets, id)
+	if err != nil {
+		return wire.VersionList{}, err
+	}
+	return answer[wire.VersionList](ctx, c, http.MethodGet, path+"/versions", nil)
+}
+
+// RollbackSecret gives a secret the value of an older version again, as its next version. It needs the scope secrets:write, and is refused with 404 if
+// the caller has no secret with this id, with 422 if that version is not kept.
+func (c *Client) RollbackSecret(ctx context.Context, id string, in wire.RollbackSecret) (wire.Secret, error) {
+	path, err := pathOf(secrets, id)
+	if err != nil {
+		return wire.Secret{}, err
+	}
+	return answer[wire.Secret](ctx, c, http.MethodPost, path+"/rollback", in)
+}

@@ -69,6 +69,8 @@ func typeError(t reflect.Type) (typ, msg string) {
 		return wire.TypeDatetime, "Must be a time in the form of RFC 3339"
 	case t.Kind() == reflect.Bool:
 		return wire.TypeBool, "Must be true or false"
+	case t.Kind() == reflect.Int64:
+		return wire.TypeInt, "Must be an integer, without a fraction or an exponent"
 	case t.Kind() == reflect.Slice:
 		return wire.TypeList, "Must be a list of strings"
 	default:

@@ -30,6 +30,8 @@ func routes(v *vault.Service) []route {
 		{method: http.MethodGet, path: "/api/v1/user/secrets/{secret_id}", handle: getSecret(v)},
 		{method: http.MethodPut, path: "/api/v1/user/secrets/{secret_id}", handle: updateSecret(v)},
 		{method: http.MethodDelete, path: "/api/v1/user/secrets/{secret_id}", handle: deleteSecret(v)},
+		{method: http.MethodGet, path: "/api/v1/user/secrets/{secret_id}/versions", handle: listVersions(v)},
+		{method: http.MethodPost, path: "/api/v1/user/secrets/{secret_id}/rollback", handle: rollbackSecret(v)},
 
 		{method: http.MethodGet, path: "/api/v1/user/api-keys", handle: listAPIKeys(v)},
 		{method: http.MethodPost, path: "/api/v1/user/api-keys", handle: createAPIKey(v)},

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/keysake/keysake/internal/api"
 	"github.com/keysake/keysake/internal/apptest"
@@ -210,7 +211,10 @@ func TestADatabaseThatIsClosedIsA503(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := vault.New(vault.Options{Store: db, RootKey: root, Catalog: presets, MaxSecrets: 9, Log: slog.New(slog.DiscardHandler)})
+	v := vault.New(vault.Options{Store: db, OpenRoot: func(context.Context, vault.StoredRootKey) (seal.RootKey, error) { return root, nil }, KeyTTL: time.Hour, Catalog: presets, MaxSecrets: 9, Log: slog.New(slog.DiscardHandler)})
+	if err := v.AddRootKey(t.Context(), root, "file:root.key", ""); err != nil {
+		t.Fatal(err)
+	}
 	var key plaintext.Value
 	if key, err = v.Bootstrap(t.Context(), "dev", "test"); err != nil {
 		t.Fatal(err)

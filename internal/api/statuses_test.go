@@ -49,7 +49,7 @@ func TestAPathThatIsNotInItsOneFormIsNoRoute(t *testing.T) {
 	me := s.person(t, allScopes...)
 	one := "/api/v1/user/secrets/" + s.secret(t, me.key, "ONE", "any-value")
 	s.do(t, call{method: "GET", path: one, key: me.key}).want(t, 200)
-	paths := append(slices.Clone(notPaths), one+"/", one+"/value", one+"/versions", one+"//", one+"%2f", strings.Replace(one, "/user/", "/user%2F", 1),
+	paths := append(slices.Clone(notPaths), one+"/", one+"/value", one+"/versions/", one+"/versions/1", one+"//", one+"%2f", strings.Replace(one, "/user/", "/user%2F", 1),
 		strings.Replace(one, "/secrets/", "/secrets/./", 1), strings.Replace(one, "-", "%2D", 1), strings.Replace(one, "-", "%2d", 1))
 	for _, path := range paths {
 		for _, method := range []string{"GET", "DELETE", "POST"} {

@@ -34,8 +34,8 @@ func Config(tb testing.TB) config.Config {
 	tb.Helper()
 	dir := filepath.Join(tb.TempDir(), "data")
 	return config.Config{
-		Listen: "127.0.0.1:0", Data: dir, Dev: true, RootKey: "file:" + filepath.Join(dir, "root.key"),
-		MaxSecrets: 200, LogFormat: "text", LogLevel: -4, ShutdownTimeout: 10 * time.Second,
+		Listen: "127.0.0.1:0", Data: dir, Dev: true,
+		MaxSecrets: 200, KeepVersions: 5, KeyCacheTTL: time.Hour, KeyServiceTimeout: 8 * time.Second, LogFormat: "text", LogLevel: -4, ShutdownTimeout: 10 * time.Second,
 	}
 }
 
@@ -55,7 +55,7 @@ func StartWith(tb testing.TB, cfg config.Config) *Server {
 	ctx, stop := context.WithCancel(context.Background())
 	s := &Server{Data: cfg.Data, Logs: &Buffer{}, stop: stop, done: make(chan error, 1)}
 	banner := &Buffer{}
-	go func() { s.done <- server.Run(ctx, cfg, banner, s.Logs) }()
+	go func() { s.done <- server.Run(ctx, cfg, nil, banner, s.Logs) }()
 	tb.Cleanup(func() { s.Stop(tb) })
 	deadline := time.Now().Add(30 * time.Second)
 	for s.URL == "" {

@@ -87,6 +87,8 @@ func newRoot(a *app) *cobra.Command {
 	root.AddCommand(
 		newServe(a), newInit(a), newLogin(a),
 		newPresets(a), newSecrets(a), newAPIKeys(a), newUsers(a),
+		newRootKey(a), newOwnerKey(a),
+		newBackup(a), newRestore(a), newDoctor(a),
 		newVersion(a), newDocs(a),
 	)
 	return root

@@ -30,7 +30,7 @@ const exitHelp = `Exit codes:
   0  done
   1  an error that no other code stands for
   2  the command was not understood
-  3  the server cannot start
+  3  the server cannot start, or the data folder or a root key of it cannot be opened
   4  authentication: no login, or the server does not accept or allow the API key (401, 403)`
 
 func exitCode(err error) int {

@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/server"
 )
 
@@ -24,15 +23,14 @@ func newInit(a *app) *cobra.Command {
   keysake init --data /var/lib/keysake/data --root-key file:/etc/keysake/root.key --username mia`,
 		Args: noArgs,
 	}
-	settings := config.New("data", "root-key")
-	settings.AddFlags(cmd.Flags())
+	settings := localSettings(cmd)
 	username := cmd.Flags().String("username", "admin", "the administrator's `NAME`")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := a.load(settings)
 		if err != nil {
 			return err
 		}
-		first, err := server.Init(cmd.Context(), cfg, *username)
+		first, err := server.Init(cmd.Context(), cfg, a.passphrase, *username)
 		if err != nil {
 			return err
 		}

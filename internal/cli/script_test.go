@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/internal/cli"
+	"github.com/keysake/keysake/internal/server"
 )
 
 func TestMain(m *testing.M) {
@@ -35,6 +37,7 @@ const scripts = "testdata/script"
 //	stop                        sends it SIGTERM, wants exit code 0, and leaves what it printed in server.out and server.log
 //	exits CODE COMMAND…         runs a command that must end with this exit code
 //	mode MODE FILE              wants FILE to have these permissions
+//	idof STATE NAME             sets $NAME to the id of the last root key of that state in what "root-key status --json" printed
 //	repeat FILE HEAD C N TAIL   writes a file of HEAD, N times C, and TAIL: a value in a provider's format that is no key of anybody
 func TestScripts(t *testing.T) {
 	found, err := filepath.Glob(scripts + "/*.txtar")
@@ -51,7 +54,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": start, "stop": stop, "exits": exits, "mode": mode, "repeat": repeat,
+			"start": start, "stop": stop, "exits": exits, "mode": mode, "repeat": repeat, "idof": idof,
 		},
 	})
 }
@@ -170,4 +173,20 @@ func repeat(ts *testscript.TestScript, neg bool, args []string) {
 	n, err := strconv.Atoi(args[3])
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(args[1]+strings.Repeat(args[2], n)+args[4]), 0o600))
+}
+
+func idof(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: idof STATE NAME")
+	}
+	var status struct {
+		RootKeys []server.RootKey `json:"root_keys"`
+	}
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &status))
+	ts.Setenv(args[1], "")
+	for _, k := range status.RootKeys {
+		if k.State == args[0] {
+			ts.Setenv(args[1], k.ID)
+		}
+	}
 }

@@ -16,14 +16,15 @@ import (
 func newSecrets(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "secrets",
-		Short: "Your secrets: list, show, set, update, delete",
+		Short: "Your secrets: list, show, set, update, roll back, delete",
 		Long: `Your secrets. Each has a name, which is the environment variable that it becomes, and a value, which is never shown:
 in its place stands the mask, such as sk-pro••••789.`,
 		Example: `  keysake secrets set --preset openai
   keysake secrets list`,
 	}
 	group(cmd)
-	cmd.AddCommand(newSecretsList(a), newSecretsShow(a), newSecretsSet(a), newSecretsUpdate(a), newSecretsDelete(a))
+	cmd.AddCommand(newSecretsList(a), newSecretsShow(a), newSecretsSet(a), newSecretsUpdate(a), newSecretsVersions(a), newSecretsRollback(a),
+		newSecretsDelete(a))
 	return cmd
 }
 

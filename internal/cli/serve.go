@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/rootkey"
 	"github.com/keysake/keysake/internal/server"
 )
 
@@ -37,7 +40,7 @@ func newServe(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return server.Run(cmd.Context(), cfg, a.stdout, a.stderr)
+		return server.Run(cmd.Context(), cfg, a.passphrase, a.stdout, a.stderr)
 	}
 	return cmd
 }
@@ -47,6 +50,11 @@ func (a *app) load(settings *config.Settings) (config.Config, error) {
 	cfg, err := settings.Load(a.env)
 	if err == nil {
 		err = cfg.Validate()
+	}
+	if err == nil && cfg.RootKey != "" {
+		if err = rootkey.Check(cfg.RootKey); err != nil {
+			err = fmt.Errorf("--root-key: %w", err)
+		}
 	}
 	if err != nil {
 		return config.Config{}, &usageError{err}

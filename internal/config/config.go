@@ -23,7 +23,12 @@ type Config struct {
 	Listen  string `flag:"listen" arg:"ADDRESS" default:"127.0.0.1:8420" help:"address and port to serve on; beyond this machine only with TLS"`
 	Data    string `flag:"data" arg:"DIR" help:"folder of the database; required (serve --dev: ./.keysake-dev)"`
 	Dev     bool   `flag:"dev" help:"development: create what is missing, and a user dev whose API key is in DIR/dev-api-key"`
-	RootKey string `flag:"root-key" arg:"URL" help:"the key that wraps all others, as file:PATH; if not given it is DIR.root-key, beside the data and not in it (serve --dev: DIR/root.key)"`
+	RootKey string `flag:"root-key" arg:"URL" help:"the key that wraps all others: file:PATH, passphrase:, awskms://, gcpkms://, azurekeyvault:// or hashivault://. The database remembers it; a new one gets file:DIR.root-key, beside the data and not in it (--dev: DIR/root.key)"`
+
+	RootPassphraseFile string        `flag:"root-passphrase-file" arg:"FILE" help:"file with the passphrase of a passphrase: root key; several, one a line, are tried in turn"`
+	RootPassphraseFD   int           `flag:"root-passphrase-fd" arg:"N" help:"file descriptor to read that passphrase from; without either it is asked for"`
+	KeyCacheTTL        time.Duration `flag:"key-cache-ttl" arg:"DURATION" default:"1h" help:"how long a key of a user stays open in memory: so long a key service may be away unnoticed"`
+	KeyServiceTimeout  time.Duration `flag:"key-service-timeout" arg:"DURATION" default:"8s" help:"how long a key service may take to answer, with two more tries"`
 
 	MinClients       []MinClient    `flag:"min-client" arg:"NAME=VERSION" help:"refuse clients of this name (the first product of User-Agent) that are older, with 426; repeatable"`
 	RateLimit        float64        `flag:"rate-limit" arg:"N" default:"100" help:"requests a second for each API key; 0 for no limit"`
@@ -37,6 +42,7 @@ type Config struct {
 	AdminListen    string `flag:"admin-listen" arg:"ADDRESS" help:"address and port of the metrics, which ask for no API key; off if not given"`
 
 	MaxSecrets      int           `flag:"max-secrets" arg:"N" default:"200" help:"secrets that a user may have"`
+	KeepVersions    int           `flag:"keep-versions" arg:"N" default:"5" help:"versions of a secret that are kept, the current one among them; 1 keeps none before it"`
 	LogFormat       string        `flag:"log-format" arg:"FORMAT" default:"text" help:"text or json"`
 	LogLevel        slog.Level    `flag:"log-level" arg:"LEVEL" default:"info" help:"debug, info, warn or error"`
 	ShutdownTimeout time.Duration `flag:"shutdown-timeout" arg:"DURATION" default:"15s" help:"time that requests get to finish when the server is told to stop"`
@@ -48,25 +54,17 @@ type MinClient struct {
 	Version string // such as 1.4, 2.0.0-rc.1 or 1.2.3b1
 }
 
-// complete fills in what follows from other settings.
-func (c *Config) complete() error {
-	if c.Data == "" && c.Dev {
-		c.Data = DevData
-	}
-	if c.RootKey != "" || c.Data == "" {
-		return nil
-	}
+// DefaultRootKey returns the URL of the root key that is made for a new database where none is named: beside the data folder and not in it, but for --dev.
+func (c Config) DefaultRootKey() (string, error) {
 	if c.Dev {
-		c.RootKey = fileScheme + filepath.Join(c.Data, "root.key")
-		return nil
+		return fileScheme + filepath.Join(c.Data, "root.key"), nil
 	}
 	// Only the whole path surely has a name to put the suffix on: "." has none, and its key would land inside the folder.
 	whole, err := filepath.Abs(c.Data)
 	if err != nil {
-		return fmt.Errorf("--data: %w", err)
+		return "", fmt.Errorf("--data: %w", err)
 	}
-	c.RootKey = fileScheme + whole + ".root-key"
-	return nil
+	return fileScheme + whole + ".root-key", nil
 }
 
 // Variable returns the name of the environment variable that does what the flag does.

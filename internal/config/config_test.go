@@ -43,8 +43,8 @@ var comparable = cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })
 
 func TestWithoutAnyWordTheDefaultsHold(t *testing.T) {
 	want := config.Config{
-		Listen: "127.0.0.1:8420", Data: "/srv/keysake", RootKey: "file:/srv/keysake.root-key", RateLimit: 100, RateBurst: 200,
-		AuthFailureLimit: 300, MaxSecrets: 200, LogFormat: "text", LogLevel: slog.LevelInfo, ShutdownTimeout: 15 * time.Second,
+		Listen: "127.0.0.1:8420", Data: "/srv/keysake", KeyCacheTTL: time.Hour, KeyServiceTimeout: 8 * time.Second, RateLimit: 100, RateBurst: 200,
+		AuthFailureLimit: 300, MaxSecrets: 200, KeepVersions: 5, LogFormat: "text", LogLevel: slog.LevelInfo, ShutdownTimeout: 15 * time.Second,
 	}
 	got := mustLoad(t, nil, "--data", "/srv/keysake")
 	if diff := cmp.Diff(want, got, comparable); diff != "" {
@@ -57,17 +57,18 @@ func TestWithoutAnyWordTheDefaultsHold(t *testing.T) {
 
 func TestEverySettingIsTakenFromItsFlagAndFromItsVariable(t *testing.T) {
 	texts := map[string]string{
-		"listen": "0.0.0.0:443", "data": "/d", "dev": "true", "root-key": "file:/k", "min-client": "a=1.2.3b1,b=2.0-rc.1",
+		"listen": "0.0.0.0:443", "data": "/d", "dev": "true", "root-key": "file:/k", "root-passphrase-file": "/p", "root-passphrase-fd": "0",
+		"key-cache-ttl": "2h", "key-service-timeout": "5s", "min-client": "a=1.2.3b1,b=2.0-rc.1",
 		"rate-limit": "2.5", "rate-burst": "3", "auth-failure-limit": "4", "trusted-proxies": "10.1.2.3/8, 192.0.2.1,::1",
-		"tls-cert": "c.pem", "tls-key": "k.pem", "behind-tls-proxy": "true", "admin-listen": ":9", "max-secrets": "5",
+		"tls-cert": "c.pem", "tls-key": "k.pem", "behind-tls-proxy": "true", "admin-listen": ":9", "max-secrets": "5", "keep-versions": "6",
 		"log-format": "json", "log-level": "debug", "shutdown-timeout": "1m",
 	}
 	want := config.Config{
-		Listen: "0.0.0.0:443", Data: "/d", Dev: true, RootKey: "file:/k",
+		Listen: "0.0.0.0:443", Data: "/d", Dev: true, RootKey: "file:/k", RootPassphraseFile: "/p", KeyCacheTTL: 2 * time.Hour, KeyServiceTimeout: 5 * time.Second,
 		MinClients: []config.MinClient{{Name: "a", Version: "1.2.3b1"}, {Name: "b", Version: "2.0-rc.1"}},
 		RateLimit:  2.5, RateBurst: 3, AuthFailureLimit: 4,
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("::1/128")},
-		TLSCert:        "c.pem", TLSKey: "k.pem", BehindTLSProxy: true, AdminListen: ":9", MaxSecrets: 5,
+		TLSCert:        "c.pem", TLSKey: "k.pem", BehindTLSProxy: true, AdminListen: ":9", MaxSecrets: 5, KeepVersions: 6,
 		LogFormat: "json", LogLevel: slog.LevelDebug, ShutdownTimeout: time.Minute,
 	}
 	env := map[string]string{}
@@ -140,21 +141,20 @@ func TestTheRootKeyIsBesideTheDataAndNotInIt(t *testing.T) {
 		".":       wd + ".root-key",
 		"d":       filepath.Join(wd, "d.root-key"),
 	} {
-		if c := mustLoad(t, nil, "--data", data); c.RootKey != "file:"+want {
-			t.Errorf("the key of %s is %s, want file:%s", data, c.RootKey, want)
+		if url, err := mustLoad(t, nil, "--data", data).DefaultRootKey(); err != nil || url != "file:"+want {
+			t.Errorf("the key of %s is %s, want file:%s (%v)", data, url, want, err)
 		}
 	}
-	if c := mustLoad(t, nil, "--dev"); c.Data != config.DevData || c.RootKey != "file:.keysake-dev/root.key" {
-		t.Errorf("--dev has %s and %s", c.Data, c.RootKey)
-	}
-	if c := mustLoad(t, nil, "--dev", "--data", "d"); c.RootKey != "file:d/root.key" {
-		t.Errorf("--dev --data d has %s", c.RootKey)
+	for want, args := range map[string][]string{"file:.keysake-dev/root.key": {"--dev"}, "file:d/root.key": {"--dev", "--data", "d"}} {
+		if url, err := mustLoad(t, nil, args...).DefaultRootKey(); err != nil || url != want {
+			t.Errorf("%v has %s (%v)", args, url, err)
+		}
 	}
 }
 
 func TestWhatCannotBeReadIsRefusedByName(t *testing.T) {
 	for flag, text := range map[string]string{
-		"dev": "perhaps", "rate-limit": "many", "rate-burst": "1.5", "auth-failure-limit": "x", "max-secrets": "x",
+		"dev": "perhaps", "rate-limit": "many", "rate-burst": "1.5", "auth-failure-limit": "x", "max-secrets": "x", "keep-versions": "x",
 		"log-level": "info+1", "shutdown-timeout": "15",
 	} {
 		if _, err := load(t, nil, "--"+flag+"="+text); err == nil || !strings.Contains(err.Error(), "--"+flag) {
@@ -184,8 +184,10 @@ func TestWhatMakesNoSenseIsRefusedInOneLineThatNamesTheFlag(t *testing.T) {
 	}{
 		{"--data=", "--data is missing"},
 		{"--data=/", "--data must not be the root"},
-		{"--root-key=k", "--root-key must be file:PATH"},
-		{"--root-key=file:", "--root-key must be file:PATH"},
+		{"--root-passphrase-fd=-1", "--root-passphrase-fd must be"},
+		{"--key-cache-ttl=9s", "--key-cache-ttl must be at least 10s"},
+		{"--key-service-timeout=0s", "--key-service-timeout must be"},
+		{"--key-service-timeout=10s", "--key-service-timeout must be"},
 		{"--listen=0.0.0.0:8420", "--listen 0.0.0.0:8420 would carry secrets in the clear"},
 		{"--listen=:8420", "--listen :8420 would"},
 		{"--listen=[::]:8420", "--listen [::]:8420 would"},
@@ -206,6 +208,8 @@ func TestWhatMakesNoSenseIsRefusedInOneLineThatNamesTheFlag(t *testing.T) {
 		{"--rate-burst=0", "--rate-burst must be"},
 		{"--auth-failure-limit=-1", "--auth-failure-limit must be"},
 		{"--max-secrets=0", "--max-secrets must be"},
+		{"--keep-versions=0", "--keep-versions must be"},
+		{"--keep-versions=101", "--keep-versions must be"},
 		{"--log-format=xml", "--log-format must be"},
 		{"--shutdown-timeout=0s", "--shutdown-timeout must be"},
 	} {
@@ -249,7 +253,7 @@ func TestTheReferenceHasEverySetting(t *testing.T) {
 			t.Errorf("--%s is not on the page", f.Name)
 		}
 	})
-	if n != 17 || strings.Count(page, "\n| `--") != n {
+	if n != 22 || strings.Count(page, "\n| `--") != n {
 		t.Errorf("%d flags, and a page of another number of lines", n)
 	}
 }

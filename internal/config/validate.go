@@ -9,9 +9,16 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 const fileScheme = "file:"
+
+// The bounds of what is said about key services.
+const (
+	minKeyCacheTTL       = 10 * time.Second // longer than any request waits between opening a key and using it
+	maxKeyServiceTimeout = 9 * time.Second
+)
 
 // versionPattern has the versions that package api compares: up to six numbers, and perhaps a pre-release as semantic versioning or PEP 440
 // write it.
@@ -36,14 +43,19 @@ func (c Config) Validate() error {
 }
 
 func (c Config) validStorage() error {
-	switch path, isFile := strings.CutPrefix(c.RootKey, fileScheme); {
+	switch {
 	case c.Data == "":
 		return errors.New("--data is missing: name the folder of the database (or use --dev to try Keysake out)")
 	case filepath.Dir(filepath.Clean(c.Data)) == filepath.Clean(c.Data) && filepath.IsAbs(c.Data):
 		return errors.New("--data must not be the root of the file system: name a folder of its own")
-	case !isFile || path == "":
-		// Not repeated: a root key's URL may one day hold what opens it.
-		return errors.New("--root-key must be file:PATH")
+	case c.RootPassphraseFile != "" && c.RootPassphraseFD != 0:
+		return errors.New("--root-passphrase-file and --root-passphrase-fd are two places for one passphrase: give one")
+	case c.RootPassphraseFD < 0:
+		return errors.New("--root-passphrase-fd must be the number of an open file descriptor, from 3")
+	case c.KeyCacheTTL < minKeyCacheTTL:
+		return errors.New("--key-cache-ttl must be at least 10s, such as 1h")
+	case c.KeyServiceTimeout <= 0 || c.KeyServiceTimeout > maxKeyServiceTimeout:
+		return errors.New("--key-service-timeout must be more than 0 and at most 9s, because a request may take 10s")
 	}
 	return nil
 }
@@ -111,7 +123,10 @@ func (c Config) validClients() error {
 }
 
 func (c Config) validLimits() error {
-	const most = 1e9
+	const (
+		most         = 1e9
+		mostVersions = 100
+	)
 	switch {
 	case !(c.RateLimit >= 0 && c.RateLimit <= most): // NaN is neither
 		return errors.New("--rate-limit must be between 0 (no limit) and 1000000000")
@@ -121,6 +136,8 @@ func (c Config) validLimits() error {
 		return errors.New("--auth-failure-limit must be 0 (no limit) or more")
 	case c.MaxSecrets < 1:
 		return errors.New("--max-secrets must be at least 1")
+	case c.KeepVersions < 1 || c.KeepVersions > mostVersions:
+		return fmt.Errorf("--keep-versions must be between 1, which keeps none before the current one, and %d", mostVersions)
 	}
 	return nil
 }

@@ -1,11 +1,13 @@
 package identity_test
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -38,7 +40,10 @@ func start(t *testing.T) (who *identity.Identity, v *vault.Service, first, secon
 	if err != nil {
 		t.Fatal(err)
 	}
-	v = vault.New(vault.Options{Store: db, RootKey: root, Catalog: known, MaxSecrets: 200, Log: slog.New(slog.DiscardHandler)})
+	v = vault.New(vault.Options{Store: db, OpenRoot: func(context.Context, vault.StoredRootKey) (seal.RootKey, error) { return root, nil }, KeyTTL: time.Hour, Catalog: known, MaxSecrets: 200, Log: slog.New(slog.DiscardHandler)})
+	if err := v.AddRootKey(t.Context(), root, "file:root.key", ""); err != nil {
+		t.Fatal(err)
+	}
 	var tokens [2]plaintext.Value
 	for i := range tokens {
 		if tokens[i], err = v.Bootstrap(t.Context(), "admin", "key"); err != nil {

@@ -11,7 +11,7 @@ type Scope string
 // The scopes of the contract.
 const (
 	SecretsRead  Scope = "secrets:read"  // metadata, never a value
-	SecretsWrite Scope = "secrets:write" // create, update, delete
+	SecretsWrite Scope = "secrets:write" // create, update, roll back, delete
 	LeasesWrite  Scope = "leases:write"  // use the values
 	KeysWrite    Scope = "keys:write"    // the user's API keys
 	AuditRead    Scope = "audit:read"    // the user's audit log
@@ -39,6 +39,8 @@ const (
 	SecretCreate    Action = "secret.create"
 	SecretUpdate    Action = "secret.update"
 	SecretDelete    Action = "secret.delete"
+	SecretVersions  Action = "secret.versions"
+	SecretRollback  Action = "secret.rollback"
 	SecretOpen      Action = "secret.open"
 	PresetList      Action = "preset.list"
 	APIKeyCreate    Action = "api-key.create"
@@ -50,6 +52,14 @@ const (
 	UserList        Action = "user.list"
 	UserCreate      Action = "user.create"
 	UserDelete      Action = "user.delete"
+
+	// These are the operator's, at the machine itself: no scope allows them.
+	RootKeyAdd     Action = "root-key.add"
+	RootKeyRewrap  Action = "root-key.rewrap"
+	RootKeyRetire  Action = "root-key.retire"
+	OwnerKeyRotate Action = "owner-key.rotate"
+	BackupCreate   Action = "backup.create"
+	BackupRestore  Action = "backup.restore"
 )
 
 // anyone stands for the actions that need no scope, only to be somebody.
@@ -58,9 +68,9 @@ const anyone Scope = ""
 // needed returns the scope that an action needs. An action that is not here has none that would do.
 func needed(a Action) (scope Scope, found bool) {
 	switch a {
-	case SecretList, SecretRead, PresetList:
+	case SecretList, SecretRead, SecretVersions, PresetList:
 		return SecretsRead, true
-	case SecretCreate, SecretUpdate, SecretDelete:
+	case SecretCreate, SecretUpdate, SecretRollback, SecretDelete:
 		return SecretsWrite, true
 	case SecretOpen:
 		return LeasesWrite, true
@@ -70,6 +80,7 @@ func needed(a Action) (scope Scope, found bool) {
 		return Admin, true
 	case UserSelf, APIKeyRevokeOwn:
 		return anyone, true
+	case RootKeyAdd, RootKeyRewrap, RootKeyRetire, OwnerKeyRotate, BackupCreate, BackupRestore:
 	}
 	return anyone, false
 }

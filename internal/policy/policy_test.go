@@ -22,6 +22,8 @@ var allowed = map[policy.Action][]policy.Scope{
 	policy.SecretCreate:    {policy.SecretsWrite},
 	policy.SecretUpdate:    {policy.SecretsWrite},
 	policy.SecretDelete:    {policy.SecretsWrite},
+	policy.SecretVersions:  {policy.SecretsRead},
+	policy.SecretRollback:  {policy.SecretsWrite},
 	policy.SecretOpen:      {policy.LeasesWrite},
 	policy.APIKeyCreate:    {policy.KeysWrite},
 	policy.APIKeyList:      {policy.KeysWrite},
@@ -32,6 +34,12 @@ var allowed = map[policy.Action][]policy.Scope{
 	policy.UserDelete:      {policy.Admin},
 	policy.UserSelf:        anyone,
 	policy.APIKeyRevokeOwn: anyone,
+	policy.RootKeyAdd:      nil, // the operator's, at the machine itself
+	policy.RootKeyRewrap:   nil,
+	policy.RootKeyRetire:   nil,
+	policy.OwnerKeyRotate:  nil,
+	policy.BackupCreate:    nil,
+	policy.BackupRestore:   nil,
 }
 
 var anyone = policy.AllScopes()

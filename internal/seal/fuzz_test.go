@@ -71,7 +71,7 @@ func FuzzKeyID(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, blob []byte) {
 		id, err := seal.KeyID(blob)
-		isBlob := len(blob) >= 61 && blob[0] == 1
+		isBlob := len(blob) >= 61 && blob[0] == 1 || len(blob) >= 17 && blob[0] == 2
 		switch {
 		case isBlob && (err != nil || !bytes.Equal(id[:], blob[1:17])):
 			t.Errorf("of a blob: %s (%v)", id, err)

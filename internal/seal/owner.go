@@ -1,6 +1,8 @@
 package seal
 
 import (
+	"crypto/subtle"
+
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/plaintext"
@@ -11,6 +13,19 @@ type OwnerKey struct{ key key }
 
 // NewOwnerKey returns a new random key. Its id is of version 7, so that ids sort by time.
 func NewOwnerKey(id uuid.UUID) OwnerKey { return OwnerKey{newKey(id, randomBytes(KeySize))} }
+
+// ownerKeyOf returns the owner key of bits that were unwrapped.
+func ownerKeyOf(id uuid.UUID, bits []byte) (OwnerKey, error) {
+	if len(bits) != KeySize {
+		return OwnerKey{}, ErrFormat
+	}
+	return OwnerKey{newKey(id, bits)}, nil
+}
+
+// Equal tells whether two keys are the same, in constant time.
+func (k OwnerKey) Equal(other OwnerKey) bool {
+	return k.ID() == other.ID() && subtle.ConstantTimeCompare(k.key.bits(), other.key.bits()) == 1
+}
 
 // ID returns the key's id, which every blob it makes carries.
 func (k OwnerKey) ID() uuid.UUID { return k.key.id }

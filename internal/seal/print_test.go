@@ -28,7 +28,7 @@ type holder struct {
 
 func TestNothingPrintsAKey(t *testing.T) {
 	root, owner := newRootKey(t), newOwnerKey(t)
-	bits := [][]byte{root.Bits(), owner.Bits()}
+	bits := [][]byte{seal.Bits(root), owner.Bits()}
 	forms := map[string]any{
 		"a root key": root, "an owner key": owner, "a pointer to a root key": &root, "a pointer to an owner key": &owner,
 		"a holder": holder{
@@ -90,7 +90,7 @@ func TestTheSearchForKeysWouldFindOne(t *testing.T) {
 }
 
 func TestReflectionFindsNoKeyBits(t *testing.T) {
-	for _, typ := range []reflect.Type{reflect.TypeFor[seal.RootKey](), reflect.TypeFor[seal.OwnerKey]()} {
+	for _, typ := range []reflect.Type{reflect.TypeFor[seal.LocalRootKey](), reflect.TypeFor[seal.OwnerKey]()} {
 		assertNoBytes(t, typ, typ.String())
 	}
 }
@@ -114,7 +114,7 @@ func TestErrorsAboutAKeyFileShowNothingOfIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = seal.CreateKeyFile(path)
-	assertNoKey(t, "the refusal to write over it", fmt.Sprint(err), root.Bits())
-	_, err = root.Unwrap(newID(t), newID(t), root.Bits())
-	assertNoKey(t, "the refusal to unwrap it", fmt.Sprint(err), root.Bits())
+	assertNoKey(t, "the refusal to write over it", fmt.Sprint(err), seal.Bits(root))
+	_, err = root.Unwrap(t.Context(), newID(t), newID(t), seal.Bits(root))
+	assertNoKey(t, "the refusal to unwrap it", fmt.Sprint(err), seal.Bits(root))
 }

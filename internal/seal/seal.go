@@ -89,7 +89,7 @@ func (k key) seal(purpose string, at Place, plain []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return aead.Seal(blob, nil, plain, associated(purpose, k.id, at)), nil //nolint:gosec // no nonce is given: the AEAD draws one at random
+	return aead.Seal(blob, nil, plain, associated(formatV1, purpose, k.id, at)), nil //nolint:gosec // no nonce is given: the AEAD draws one at random
 }
 
 // open returns what the blob seals: [ErrFormat], [ErrOtherKey] or [ErrTampered] if it is not a blob of this key, purpose and place.
@@ -98,6 +98,9 @@ func (k key) open(purpose string, at Place, blob []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if blob[0] != formatV1 {
+		return nil, ErrFormat
+	}
 	if id != k.id {
 		return nil, ErrOtherKey
 	}
@@ -105,7 +108,7 @@ func (k key) open(purpose string, at Place, blob []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	plain, err := aead.Open(nil, nil, blob[headerSize:], associated(purpose, k.id, at))
+	plain, err := aead.Open(nil, nil, blob[headerSize:], associated(formatV1, purpose, k.id, at))
 	if err != nil {
 		return nil, ErrTampered
 	}
@@ -129,10 +132,10 @@ func (k key) aead(purpose string, salt []byte) (cipher.AEAD, error) {
 	return aead, nil
 }
 
-// associated returns the associated data: every part has a fixed size but the purpose, whose length stands before it.
-func associated(purpose string, keyID uuid.UUID, at Place) []byte {
+// associated returns the associated data: the format, then every part has a fixed size but the purpose, whose length stands before it.
+func associated(format byte, purpose string, keyID uuid.UUID, at Place) []byte {
 	b := make([]byte, 0, 1+idSize+1+len(purpose)+2*idSize+8)
-	b = append(b, formatV1)
+	b = append(b, format)
 	b = append(b, keyID[:]...)
 	b = append(b, byte(len(purpose))) //nolint:gosec // the purposes are the four constants above
 	b = append(b, purpose...)
@@ -143,7 +146,7 @@ func associated(purpose string, keyID uuid.UUID, at Place) []byte {
 
 // KeyID returns the id of the key that a blob names, without opening it; [ErrFormat] if it is no blob of a known format.
 func KeyID(blob []byte) (uuid.UUID, error) {
-	if len(blob) < Overhead || blob[0] != formatV1 {
+	if len(blob) < 1+idSize || blob[0] == formatV1 && len(blob) < Overhead || blob[0] != formatV1 && blob[0] != formatV2 {
 		return uuid.Nil, ErrFormat
 	}
 	return uuid.UUID(blob[1 : 1+idSize]), nil

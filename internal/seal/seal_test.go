@@ -87,11 +87,11 @@ func TestAnOwnerKeyComesBackFromItsWrapping(t *testing.T) {
 	root, k, owner := newRootKey(t), newOwnerKey(t), newID(t)
 	at := newPlace(t)
 	blob := sealValue(t, k, at, []byte("x"))
-	wrapped, err := root.Wrap(owner, k)
+	wrapped, err := root.Wrap(t.Context(), owner, k)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := root.Unwrap(owner, k.ID(), wrapped)
+	again, err := root.Unwrap(t.Context(), owner, k.ID(), wrapped)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,14 +105,14 @@ func TestAnOwnerKeyComesBackFromItsWrapping(t *testing.T) {
 
 func TestACheckValueIsOpenedByItsRootKeyOnly(t *testing.T) {
 	root, other := newRootKey(t), newRootKey(t)
-	check, err := root.Check()
+	check, err := root.Check(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := root.OpenCheck(check); err != nil {
+	if err := root.OpenCheck(t.Context(), check); err != nil {
 		t.Errorf("its own: %v", err)
 	}
-	if err := other.OpenCheck(check); !errors.Is(err, seal.ErrOtherKey) {
+	if err := other.OpenCheck(t.Context(), check); !errors.Is(err, seal.ErrOtherKey) {
 		t.Errorf("another: %v", err)
 	}
 }
@@ -142,17 +142,17 @@ func TestABlobOpensInItsOwnPlaceOnly(t *testing.T) {
 
 func TestAWrappedKeyOpensForItsOwnerAndIdOnly(t *testing.T) {
 	root, k, owner := newRootKey(t), newOwnerKey(t), newID(t)
-	wrapped, err := root.Wrap(owner, k)
+	wrapped, err := root.Wrap(t.Context(), owner, k)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := root.Unwrap(newID(t), k.ID(), wrapped); !errors.Is(err, seal.ErrTampered) {
+	if _, err := root.Unwrap(t.Context(), newID(t), k.ID(), wrapped); !errors.Is(err, seal.ErrTampered) {
 		t.Errorf("for another owner: %v", err)
 	}
-	if _, err := root.Unwrap(owner, newID(t), wrapped); !errors.Is(err, seal.ErrTampered) {
+	if _, err := root.Unwrap(t.Context(), owner, newID(t), wrapped); !errors.Is(err, seal.ErrTampered) {
 		t.Errorf("under another id: %v", err)
 	}
-	if _, err := newRootKey(t).Unwrap(owner, k.ID(), wrapped); !errors.Is(err, seal.ErrOtherKey) {
+	if _, err := newRootKey(t).Unwrap(t.Context(), owner, k.ID(), wrapped); !errors.Is(err, seal.ErrOtherKey) {
 		t.Errorf("by another root key: %v", err)
 	}
 }
@@ -219,15 +219,15 @@ func TestTheKeyIdOfABlobIsReadWithoutAKey(t *testing.T) {
 
 func TestAnIndependentReaderOpensWhatIsSealedNow(t *testing.T) {
 	root, k, at := newRootKey(t), newOwnerKey(t), newPlace(t)
-	wrapped, err := root.Wrap(at.Owner, k)
+	wrapped, err := root.Wrap(t.Context(), at.Owner, k)
 	if err != nil {
 		t.Fatal(err)
 	}
-	check, err := root.Check()
+	check, err := root.Check(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	rootID := rootKeyID(root.Bits())
+	rootID := rootKeyID(seal.Bits(root))
 	value := random(1000)
 	for purpose, row := range map[string]struct {
 		attempt
@@ -239,8 +239,8 @@ func TestAnIndependentReaderOpensWhatIsSealedNow(t *testing.T) {
 		"mask": {attempt{
 			key: k.Bits(), keyID: k.ID(), owner: at.Owner, subject: at.Subject, version: at.Version, blob: sealMask(t, k, at, "m"),
 		}, []byte("m")},
-		"owner-key":      {attempt{key: root.Bits(), keyID: rootID, owner: at.Owner, subject: k.ID(), blob: wrapped}, k.Bits()},
-		"root-key-check": {attempt{key: root.Bits(), keyID: rootID, subject: rootID, blob: check}, nil},
+		"owner-key":      {attempt{key: seal.Bits(root), keyID: rootID, owner: at.Owner, subject: k.ID(), blob: wrapped}, k.Bits()},
+		"root-key-check": {attempt{key: seal.Bits(root), keyID: rootID, subject: rootID, blob: check}, nil},
 	} {
 		row.purpose = purpose
 		if plain, end := row.read(); end != opens || !bytes.Equal(plain, row.want) {

@@ -2,6 +2,7 @@ package seal_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"errors"
 	"flag"
@@ -189,9 +190,9 @@ func (a attempt) open() ([]byte, error) {
 	case root.ID() != a.keyID:
 		return nil, errors.New("the root key has another id")
 	case a.purpose == "root-key-check" && a.version == 0 && a.owner == uuid.Nil && a.subject == a.keyID:
-		return nil, root.OpenCheck(a.blob)
+		return nil, root.OpenCheck(context.Background(), a.blob)
 	case a.purpose == "owner-key" && a.version == 0:
-		k, err := root.Unwrap(a.owner, a.subject, a.blob)
+		k, err := root.Unwrap(context.Background(), a.owner, a.subject, a.blob)
 		if err != nil {
 			return nil, err
 		}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/plaintext"
 )
 
@@ -26,27 +27,41 @@ type FirstKey struct {
 // Init makes the database and the root key in a new data folder, and the first admin, whose API key it returns. What is there already is kept: a folder
 // whose making was cut short is finished, and one where nobody holds an admin's key any more gets a new one. Where somebody does, the error says so and
 // nothing is changed. Errors have [ErrCannotStart].
-func Init(ctx context.Context, cfg config.Config, username string) (FirstKey, error) {
-	d, err := openFolder(ctx, cfg, slog.New(slog.DiscardHandler), true)
+func Init(ctx context.Context, cfg config.Config, ask Passphrase, username string) (FirstKey, error) {
+	d, err := openFolder(ctx, cfg, slog.New(slog.DiscardHandler), ask, creating)
 	if err != nil {
 		return FirstKey{}, cannotStart(err)
 	}
-	key, err := firstAdmin(ctx, cfg, d, username)
+	first, err := firstAdmin(ctx, cfg, d, username)
 	if err = errors.Join(err, d.close()); err != nil {
 		return FirstKey{}, cannotStart(err)
 	}
-	return FirstKey{Username: username, Key: key, Data: cfg.Data, RootKey: cfg.RootKey}, nil
+	return first, nil
 }
 
-func firstAdmin(ctx context.Context, cfg config.Config, d *data, username string) (plaintext.Value, error) {
+func firstAdmin(ctx context.Context, cfg config.Config, d *data, username string) (FirstKey, error) {
+	if username == devUser {
+		return FirstKey{}, fmt.Errorf("the user %s is that of --dev: give the administrator another --username", devUser)
+	}
 	there, err := d.vault.HasAdmin(ctx)
 	if err != nil {
-		return plaintext.Value{}, err
+		return FirstKey{}, err
 	}
 	if there {
-		return plaintext.Value{}, fmt.Errorf("%s has an admin already: start it with: keysake serve --data %s", cfg.Data, cfg.Data)
+		return FirstKey{}, fmt.Errorf("%s has an admin already: start it with: keysake serve --data %s", cfg.Data, cfg.Data)
 	}
-	return d.vault.Bootstrap(ctx, username, "first admin")
+	first := FirstKey{Username: username, Data: cfg.Data}
+	keys, err := d.vault.ListRootKeys(ctx)
+	if err != nil {
+		return FirstKey{}, err
+	}
+	for _, k := range keys {
+		if k.State == vault.Primary {
+			first.RootKey = k.URL
+		}
+	}
+	first.Key, err = d.vault.Bootstrap(ctx, username, "first admin")
+	return first, err
 }
 
 // The development server's user, and the file with that user's API key.

@@ -34,7 +34,7 @@ func keyPath(cfg config.Config) string { return strings.TrimPrefix(cfg.RootKey, 
 func initialised(t *testing.T) (config.Config, server.FirstKey) {
 	t.Helper()
 	cfg := production(t)
-	first, err := server.Init(t.Context(), cfg, "ada")
+	first, err := server.Init(t.Context(), cfg, nil, "ada")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestInitTwiceChangesNothing(t *testing.T) {
 	cfg, _ := initialised(t)
 	before := files(t, cfg.Data)
 	for _, username := range []string{"ada", "grace"} {
-		_, err := server.Init(t.Context(), cfg, username)
+		_, err := server.Init(t.Context(), cfg, nil, username)
 		wantNoStart(t, err, "has an admin already")
 		unchanged(t, cfg.Data, before)
 	}
@@ -101,9 +101,9 @@ func TestInitFinishesAFolderWhoseMakingWasCutShort(t *testing.T) {
 			must(t, os.MkdirAll(cfg.Data, 0o700))
 			must(t, begin(cfg))
 			if name == "an empty database" {
-				wantNoStart(t, server.Run(t.Context(), cfg, io.Discard, io.Discard), "is empty: finish it with: keysake init")
+				wantNoStart(t, server.Run(t.Context(), cfg, nil, io.Discard, io.Discard), "is empty: finish it with: keysake init")
 			}
-			first, err := server.Init(t.Context(), cfg, "ada")
+			first, err := server.Init(t.Context(), cfg, nil, "ada")
 			must(t, err)
 			if _, err := apptest.StartWith(t, cfg).ClientWith(t, first.Key).Users(t.Context()); err != nil {
 				t.Errorf("the first admin cannot work: %v", err)
@@ -128,7 +128,7 @@ func TestAFolderWithoutAnAdminGetsANewOneFromInit(t *testing.T) {
 	must(t, err)
 	must(t, c.RevokeAPIKey(t.Context(), keys.APIKeys[0].ID))
 	s.Stop(t)
-	second, err := server.Init(t.Context(), cfg, "ada")
+	second, err := server.Init(t.Context(), cfg, nil, "ada")
 	must(t, err)
 	again := apptest.StartWith(t, cfg)
 	users, err := again.ClientWith(t, second.Key).Users(t.Context())
@@ -144,7 +144,7 @@ func TestWithoutADatabaseNothingStartsAndNothingIsMade(t *testing.T) {
 	t.Parallel()
 	cfg := production(t)
 	before := files(t, cfg.Data)
-	wantNoStart(t, server.Run(t.Context(), cfg, io.Discard, io.Discard), "has no database: make one with: keysake init")
+	wantNoStart(t, server.Run(t.Context(), cfg, nil, io.Discard, io.Discard), "has no database: make one with: keysake init")
 	unchanged(t, cfg.Data, before)
 	if _, err := os.Stat(cfg.Data); err == nil {
 		t.Error("the folder was made")
@@ -157,8 +157,8 @@ func TestAnotherRootKeyThanItsOwnOpensNoDatabase(t *testing.T) {
 		name, says string
 		spoil      func(path string) error
 	}{
-		{"missing", "is missing", os.Remove},
-		{"another", "not the one that this database was made with", func(path string) error {
+		{"missing", "no such file", os.Remove},
+		{"another", "is another root key", func(path string) error {
 			other := make([]byte, 32)
 			_, _ = rand.Read(other)
 			return os.WriteFile(path, other, 0o600)
@@ -176,12 +176,12 @@ func TestAnotherRootKeyThanItsOwnOpensNoDatabase(t *testing.T) {
 			must(t, c.spoil(keyPath(cfg)))
 			before := files(t, cfg.Data)
 			out := &apptest.Buffer{}
-			wantNoStart(t, server.Run(t.Context(), cfg, out, io.Discard), c.says)
-			_, err = server.Init(t.Context(), cfg, "grace")
+			wantNoStart(t, server.Run(t.Context(), cfg, nil, out, io.Discard), c.says)
+			_, err = server.Init(t.Context(), cfg, nil, "grace")
 			wantNoStart(t, err, c.says)
 			dev := cfg
 			dev.Dev = true
-			wantNoStart(t, server.Run(t.Context(), dev, out, io.Discard), c.says)
+			wantNoStart(t, server.Run(t.Context(), dev, nil, out, io.Discard), c.says)
 			unchanged(t, cfg.Data, before)
 			if out.String() != "" {
 				t.Error("it said that it listens")
@@ -198,7 +198,7 @@ func TestDevDoesNotOpenAFolderThatItDidNotMake(t *testing.T) {
 	cfg, _ := initialised(t)
 	before := files(t, cfg.Data)
 	cfg.Dev = true
-	wantNoStart(t, server.Run(t.Context(), cfg, io.Discard, io.Discard), "was not made by --dev")
+	wantNoStart(t, server.Run(t.Context(), cfg, nil, io.Discard, io.Discard), "was not made by --dev")
 	unchanged(t, cfg.Data, before)
 }
 

@@ -22,6 +22,8 @@ func (s *serving) readyz(w http.ResponseWriter, r *http.Request) {
 		plain(w, http.StatusServiceUnavailable, "stopping")
 	case s.data.store.Ping(ctx) != nil:
 		plain(w, http.StatusServiceUnavailable, "the database does not answer")
+	case s.data.vault.RootKeyAnswers(ctx) != nil:
+		plain(w, http.StatusServiceUnavailable, "the key service does not answer")
 	default:
 		plain(w, http.StatusOK, "ready")
 	}

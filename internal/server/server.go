@@ -37,10 +37,14 @@ func cannotStart(err error) error { return fmt.Errorf("%w: %w", ErrCannotStart, 
 
 // Run serves until ctx is done, then lets the requests that it has finish, writes down what waits, and returns nil. Before it begins to answer every
 // error has [ErrCannotStart] and nothing was changed that was there before. out is for people, logs for lines of log. The configuration must
-// have passed its Validate.
-func Run(ctx context.Context, cfg config.Config, out, logs io.Writer) (err error) {
+// have passed its Validate. ask may be nil.
+func Run(ctx context.Context, cfg config.Config, ask Passphrase, out, logs io.Writer) (err error) {
 	log := newLogger(cfg, logs)
-	data, err := openData(ctx, cfg, log)
+	how := alone
+	if cfg.Dev {
+		how = creating
+	}
+	data, err := openFolder(ctx, cfg, log, ask, how)
 	if err != nil {
 		return cannotStart(err)
 	}

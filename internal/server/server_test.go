@@ -226,8 +226,8 @@ func TestASecondServerOnAFolderDoesNotStart(t *testing.T) {
 	s := apptest.Start(t)
 	cfg := apptest.Config(t)
 	cfg.Data, cfg.RootKey = s.Data, "file:"+filepath.Join(s.Data, "root.key")
-	wantNoStart(t, server.Run(t.Context(), cfg, io.Discard, io.Discard), "another keysake is running")
-	if _, err := server.Init(t.Context(), cfg, "ada"); err == nil {
+	wantNoStart(t, server.Run(t.Context(), cfg, nil, io.Discard, io.Discard), "another keysake is running")
+	if _, err := server.Init(t.Context(), cfg, nil, "ada"); err == nil {
 		t.Error("init went into the folder of a server that runs")
 	} else {
 		wantNoStart(t, err, "another keysake is running")
@@ -259,7 +259,7 @@ func TestAnAddressThatIsTakenIsNoStart(t *testing.T) {
 		cfg := apptest.Config(t)
 		change(&cfg)
 		out := &apptest.Buffer{}
-		wantNoStart(t, server.Run(t.Context(), cfg, out, io.Discard), "address already in use")
+		wantNoStart(t, server.Run(t.Context(), cfg, nil, out, io.Discard), "address already in use")
 		if out.String() != "" {
 			t.Error("it said that it listens")
 		}

@@ -24,10 +24,10 @@ func opened(t *testing.T) *serving {
 	dir := filepath.Join(t.TempDir(), "data")
 	cfg := config.Config{
 		Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", Data: dir, Dev: true, RootKey: "file:" + filepath.Join(dir, "root.key"), MaxSecrets: 9,
-		LogFormat: "text", ShutdownTimeout: 5 * time.Second,
+		KeyCacheTTL: time.Hour, LogFormat: "text", ShutdownTimeout: 5 * time.Second,
 	}
 	log := slog.New(slog.DiscardHandler)
-	d, err := openData(t.Context(), cfg, log)
+	d, err := openFolder(t.Context(), cfg, log, nil, creating)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func TestAServerThatNobodyIsToldOfDoesNotStart(t *testing.T) {
 	if err := s.data.close(); err != nil {
 		t.Fatal(err)
 	}
-	err := Run(t.Context(), s.cfg, brokenPipe{}, io.Discard)
+	err := Run(t.Context(), s.cfg, nil, brokenPipe{}, io.Discard)
 	if !errors.Is(err, ErrCannotStart) || !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("the error is %v", err)
 	}

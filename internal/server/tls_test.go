@@ -146,7 +146,7 @@ func TestACertificateThatCannotBeReadIsNoStart(t *testing.T) {
 		cfg := apptest.Config(t)
 		cfg.TLSCert, cfg.TLSKey = files[0], files[1]
 		out := &apptest.Buffer{}
-		wantNoStart(t, server.Run(t.Context(), cfg, out, io.Discard), "--tls-cert")
+		wantNoStart(t, server.Run(t.Context(), cfg, nil, out, io.Discard), "--tls-cert")
 		if out.String() != "" {
 			t.Errorf("%s: it said that it listens", name)
 		}

@@ -47,9 +47,19 @@ func (s *session) UpdateSecret(ctx context.Context, n vault.StoredSecret) error 
 }
 
 func (s *session) DeleteSecret(ctx context.Context, user, id uuid.UUID) error {
-	return s.one(ctx, "DELETE FROM secrets WHERE id = $1 AND user_id = $2", idText(id), idText(user))
+	if err := s.run(ctx, "DELETE FROM secret_versions WHERE secret_id = $1 AND user_id = $2", idText(id), idText(user)); err != nil {
+		return err
+	}
+	err := s.one(ctx, "DELETE FROM secrets WHERE id = $1 AND user_id = $2", idText(id), idText(user))
+	if err == nil {
+		s.remains = destroyed
+	}
+	return err
 }
 
 func (s *session) DeleteSecrets(ctx context.Context, user uuid.UUID) error {
-	return s.run(ctx, "DELETE FROM secrets WHERE user_id = $1", idText(user))
+	if err := s.destroy(ctx, "DELETE FROM secret_versions WHERE user_id = $1", idText(user)); err != nil {
+		return err
+	}
+	return s.destroy(ctx, "DELETE FROM secrets WHERE user_id = $1", idText(user))
 }

@@ -22,6 +22,7 @@ type session struct {
 	conn    *sql.Conn
 	dialect dialect
 	stmts   map[query]*sql.Stmt
+	remains remains // what was left in the files since the last sweep
 
 	// lost is why the database may have ended the transaction by itself, as it does when the disk is full. Nothing runs after that until the
 	// next begin: it would be a transaction of its own, and stay.
@@ -108,7 +109,11 @@ func (s *session) exec(ctx context.Context, q query, args ...any) (int64, error)
 	if err != nil {
 		return 0, s.failed(err)
 	}
-	return result.RowsAffected()
+	n, err := result.RowsAffected()
+	if n > 0 && replaces(q) {
+		s.remains = max(s.remains, replaced)
+	}
+	return n, err
 }
 
 // run is exec for a statement whose count says nothing.

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite" // registers the driver "sqlite"
@@ -21,12 +23,22 @@ import (
 // sqliteReaders is how many reads go on at once. SQLite works in the process: more would only take turns on the cores.
 const sqliteReaders = 8
 
+// busyTimeout is how long a connection waits for another one's lock.
+const busyTimeout = 5 * time.Second
+
 //go:embed migrations/*.sql
 var migrations embed.FS
 
 // OpenSQLite opens the database in the file at path, makes it if there is none, and brings its schema up to date. The file and
-// its journal are readable by their owner only. Two processes may have it open, but this package expects one.
-func OpenSQLite(ctx context.Context, path string) (*DB, error) {
+// its journal are readable by their owner only. One process serves it; others use [OpenSQLiteBeside].
+func OpenSQLite(ctx context.Context, path string) (*DB, error) { return openSQLite(ctx, path, false) }
+
+// OpenSQLiteBeside opens a database that a server may be serving. It takes turns with that server to write, and leaves the schema as it is: an older one is an error.
+func OpenSQLiteBeside(ctx context.Context, path string) (*DB, error) {
+	return openSQLite(ctx, path, true)
+}
+
+func openSQLite(ctx context.Context, path string, guest bool) (*DB, error) {
 	path = filepath.Clean(path) // a second slash at its beginning would make the DSN name a host
 	if err := ensurePrivate(path); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
@@ -35,10 +47,14 @@ func OpenSQLite(ctx context.Context, path string) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	if err := migrate(ctx, db); err != nil {
+	if err := migrate(ctx, db, guest); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), db.Close())
 	}
-	return open(ctx, db, dialect{beginRead: "BEGIN", beginWrite: "BEGIN IMMEDIATE", classify: classifySQLite}, sqliteReaders)
+	turns := newTurnstile(path+".turn", guest)
+	return open(ctx, db, dialect{
+		beginRead: "BEGIN", beginWrite: "BEGIN IMMEDIATE", classify: classifySQLite,
+		turns: turns, journal: &journal{path: path + "-wal", turns: turns},
+	}, sqliteReaders)
 }
 
 // ensurePrivate makes the file before SQLite does, because SQLite would let others read it; the journal gets the same mode. A journal that a server on
@@ -67,19 +83,21 @@ func ensurePrivate(path string) error {
 // sqliteDSN has the settings of every connection: a PRAGMA that is executed reaches only one.
 func sqliteDSN(path string) string {
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: url.Values{"_pragma": {
-		"busy_timeout(5000)",
+		"busy_timeout(" + strconv.FormatInt(busyTimeout.Milliseconds(), 10) + ")",
 		"journal_mode(WAL)",
 		"synchronous(FULL)", // a commit that was answered survives a power cut
 		"foreign_keys(ON)",
-		"secure_delete(ON)",        // what is deleted is overwritten
-		"cache_size(-65536)",       // KiB, a connection at most
-		"wal_autocheckpoint(4000)", // pages
+		"secure_delete(ON)",     // what is deleted is overwritten; sweep.go does the rest
+		"temp_store(MEMORY)",    // no savepoint writes pages elsewhere
+		"cache_size(-65536)",    // KiB, a connection at most
+		"wal_autocheckpoint(0)", // the writer does it
 		"trusted_schema(OFF)",
 	}}.Encode()}).String()
 }
 
-// migrate brings the schema up to date. A schema that is newer than this program is an error.
-func migrate(ctx context.Context, db *sql.DB) error {
+// migrate brings the schema up to date. A schema that is newer than this program is an error, and for a guest an older one as well: a server of that
+// version may be running on it.
+func migrate(ctx context.Context, db *sql.DB, guest bool) error {
 	dir, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err
@@ -97,6 +115,9 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	}
 	if current == target {
 		return nil
+	}
+	if guest {
+		return fmt.Errorf("its schema is of version %d, this program's of %d: start the server of this version first", current, target)
 	}
 	_, err = provider.Up(ctx)
 	return err

@@ -92,7 +92,7 @@ func TestItsFilesAreForTheirOwnerOnly(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	addUser(t, open(t, filepath.Join(dir, "keysake.db")), "ann")
-	want := map[string]fs.FileMode{"keysake.db": 0o600, "keysake.db-shm": 0o600, "keysake.db-wal": 0o600}
+	want := map[string]fs.FileMode{"keysake.db": 0o600, "keysake.db-shm": 0o600, "keysake.db-wal": 0o600, "keysake.db.turn": 0o600}
 	if diff := cmp.Diff(want, modes(t, dir)); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
@@ -115,13 +115,13 @@ func modes(t *testing.T, dir string) map[string]fs.FileMode {
 	return found
 }
 
-func TestAClosedDatabaseIsOneFile(t *testing.T) {
+func TestAClosedDatabaseIsOneFileBesideItsTurnstile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	db := open(t, filepath.Join(dir, "keysake.db"))
 	addUser(t, db, "ann")
 	closeDB(t, db)
-	if diff := cmp.Diff(map[string]fs.FileMode{"keysake.db": 0o600}, modes(t, dir)); diff != "" {
+	if diff := cmp.Diff(map[string]fs.FileMode{"keysake.db": 0o600, "keysake.db.turn": 0o600}, modes(t, dir)); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
 	wantNames(t, open(t, filepath.Join(dir, "keysake.db")), "ann")
@@ -131,7 +131,7 @@ func TestEveryConnectionHasTheSettings(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{
 		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000", "secure_delete": "1",
-		"cache_size": "-65536", "wal_autocheckpoint": "4000", "trusted_schema": "0",
+		"cache_size": "-65536", "wal_autocheckpoint": "0", "trusted_schema": "0",
 	}
 	conns := 0
 	err := openNew(t).EachConn(func(c *sql.Conn) error {
@@ -166,7 +166,7 @@ func TestThePathMayHaveAnyCharacter(t *testing.T) {
 		db := open(t, "/"+dir+"/./"+name) // not in its shortest form either
 		addUser(t, db, "ann")
 		closeDB(t, db)
-		if diff := cmp.Diff(map[string]fs.FileMode{name: 0o600}, modes(t, dir)); diff != "" {
+		if diff := cmp.Diff(map[string]fs.FileMode{name: 0o600, name + ".turn": 0o600}, modes(t, dir)); diff != "" {
 			t.Errorf("files for %q (-want +got):\n%s", name, diff)
 		}
 		wantNames(t, open(t, filepath.Join(dir, name)), "ann")

@@ -30,6 +30,8 @@ type dialect struct {
 	beginRead  query
 	beginWrite query
 	classify   func(error) error // driver error → vault.Error
+	turns      *turnstile        // nil where the database itself lets writers take turns
+	journal    *journal          // nil where the database sees to its own
 }
 
 // open takes a writer's and some readers' connections from db, which belongs to the DB from now on.
@@ -78,7 +80,7 @@ func (d *DB) Update(ctx context.Context, fn func(vault.Tx) error) error { return
 // Ping tells whether the database can be read.
 func (d *DB) Ping(ctx context.Context) error {
 	return d.View(ctx, func(r vault.Reader) error {
-		_, err := r.RootKey(ctx)
+		_, err := r.PrimaryRootKey(ctx)
 		if errors.Is(err, vault.ErrNotFound) {
 			return nil // a database without rows can be read, too
 		}

@@ -42,7 +42,7 @@ func (s *session) UserNamed(ctx context.Context, username string) (id uuid.UUID,
 func (s *session) Ledger(ctx context.Context, user uuid.UUID) (found vault.Ledger, err error) {
 	found.User = user
 	var hash []byte
-	err = s.row(ctx, "SELECT secret_count, owner_key_id, audit_seq, audit_hash FROM users WHERE id = $1 AND deleted_at IS NULL",
+	err = s.row(ctx, "SELECT secret_count, owner_key_id, audit_seq, audit_hash FROM users WHERE id = $1 AND (deleted_at IS NULL OR id = '')",
 		[]any{idText(user)}, []any{&found.Secrets, &found.OwnerKey, &found.Head.Seq, &hash})
 	copy(found.Head.Hash[:], hash)
 	return found, err
@@ -53,6 +53,12 @@ func (s *session) InsertUser(ctx context.Context, u vault.User) error {
 	return s.run(ctx, `INSERT INTO users (id, username, email_address, full_name, owner_key_id, secret_count, audit_seq, audit_hash, created_at)
 		VALUES ($1, $2, $3, $4, $5, 0, 0, $6, $7)`,
 		idText(u.ID), u.Username, u.Email, u.FullName, idText(u.OwnerKey), none.Head.Hash[:], micros(u.CreatedAt))
+}
+
+func (s *session) EnsureInstance(ctx context.Context) error {
+	var none vault.Ledger
+	return s.run(ctx, `INSERT INTO users (id, username, email_address, full_name, owner_key_id, secret_count, audit_seq, audit_hash, created_at, deleted_at)
+		VALUES ('', '', '', '', '', 0, 0, $1, 0, 0) ON CONFLICT (id) DO NOTHING`, none.Head.Hash[:])
 }
 
 func (s *session) DeleteUser(ctx context.Context, user uuid.UUID, at time.Time) error {

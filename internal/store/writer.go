@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/keysake/keysake/internal/vault"
 )
@@ -15,12 +16,17 @@ import (
 // maxBatch bounds the updates of one commit, and so how long the first of them waits for the last.
 const maxBatch = 128
 
+// sweepAfter is how long after its commit a replaced value is gone from the files, and after how long a sweep that failed is tried again.
+const sweepAfter = time.Second
+
 // A writer is the one goroutine that writes. It gathers the updates that wait into one transaction, each in a savepoint of its own: many
 // callers share one sync of the disk, a failing update takes none of its neighbours with it, and nobody is answered before the commit.
 type writer struct {
 	session *session
 	jobs    chan *job
 	done    chan struct{} // closed when the goroutine has ended
+	sweep   *time.Timer   // of the next clean-up, while one is due
+	due     bool
 
 	mu      sync.RWMutex // held for reading while a job is handed in
 	stopped bool
@@ -46,7 +52,9 @@ const (
 )
 
 func startWriter(s *session) *writer {
-	w := &writer{session: s, jobs: make(chan *job, maxBatch), done: make(chan struct{})}
+	// What a process left that was killed is swept as soon as there is time.
+	w := &writer{session: s, jobs: make(chan *job, maxBatch), done: make(chan struct{}), sweep: time.NewTimer(sweepAfter), due: true}
+	s.remains = replaced
 	go w.loop()
 	return w
 }
@@ -98,10 +106,23 @@ func (w *writer) stop() {
 func (w *writer) loop() {
 	defer close(w.done)
 	batch := make([]*job, 0, maxBatch)
-	for first := range w.jobs {
-		batch = gather(append(batch[:0], first), w.jobs)
-		w.write(batch)
-		clear(batch)
+	for {
+		select {
+		case first, open := <-w.jobs:
+			if !open {
+				w.sweep.Stop()
+				w.cleanUp(context.Background())
+				return
+			}
+			batch = gather(append(batch[:0], first), w.jobs)
+			w.write(batch)
+			clear(batch)
+		case <-w.sweep.C:
+			w.due = false
+			if w.session.remains != none {
+				w.cleanUp(context.Background())
+			}
+		}
 	}
 }
 
@@ -124,7 +145,11 @@ func gather(batch []*job, jobs <-chan *job) []*job {
 // write runs a batch in one transaction and answers every job in it.
 func (w *writer) write(batch []*job) {
 	ctx := context.Background()
-	ran, err := w.runAll(ctx, batch)
+	leave, err := w.session.dialect.turns.enter()
+	ran := 0
+	if err == nil {
+		ran, err = w.runAll(ctx, batch)
+	}
 	if err == nil && ran > 0 {
 		err = w.session.run(ctx, "COMMIT")
 	}
@@ -134,12 +159,49 @@ func (w *writer) write(batch []*job) {
 	} else if end := w.session.rollback(ctx); err == nil {
 		err = end // else it had perhaps ended already, and this was to be sure
 	}
+	leave()
+	if err == nil {
+		w.tend(ctx)
+	}
 	for _, j := range batch {
 		if j.err == nil {
 			j.err = err
 		}
 		close(j.done)
 	}
+}
+
+// tend does for the files what a commit makes necessary.
+func (w *writer) tend(ctx context.Context) {
+	switch {
+	case w.session.dialect.journal == nil:
+	case w.session.remains == destroyed:
+		w.cleanUp(ctx)
+	default:
+		if w.session.remains == replaced && !w.due {
+			w.cleanUpSoon()
+		}
+		// The commit has succeeded whatever becomes of this, and the next one tries again.
+		_ = w.session.dialect.journal.empty(ctx, w.session)
+	}
+}
+
+func (w *writer) cleanUpSoon() {
+	w.due = true
+	w.sweep.Reset(sweepAfter)
+}
+
+// cleanUp leaves nothing in the files that was destroyed or replaced, or tries again later.
+func (w *writer) cleanUp(ctx context.Context) {
+	if w.session.dialect.journal == nil {
+		return
+	}
+	if swept, err := w.session.dialect.journal.sweep(ctx, w.session); err != nil || !swept {
+		w.session.remains = replaced
+		w.cleanUpSoon()
+		return
+	}
+	w.session.remains = none
 }
 
 // runAll runs the jobs of a batch and returns how many succeeded. The error is the transaction's: all jobs have it then.

@@ -7,50 +7,37 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/policy"
+	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/plaintext"
 )
 
-// Bootstrap makes the database's first contents, for the operator at the machine itself: the root key's check value where there is none yet, the user where there
-// is none of that name, and an API key of that user with every scope, whose token it returns. Each step is recorded as nobody's,
-// which is how the audit log shows the operator. It is in no API.
+// Bootstrap makes the database's first contents, for the operator at the machine itself: the user where there is none of that name, and an API key of
+// that user with every scope, whose token it returns. Each step is recorded as nobody's, which is how the audit log shows the operator.
+// It is in no API. The database must have a root key: [Service.AddRootKey] comes first.
 func (s *Service) Bootstrap(ctx context.Context, username, keyName string) (token plaintext.Value, err error) {
-	if err := s.ensureRootKey(ctx); err != nil {
-		return token, err
-	}
 	user, err := s.ensureUser(ctx, username)
 	if err != nil {
 		return token, err
 	}
-	var operator Actor
-	err = s.apply(ctx, s.entry(operator, policy.APIKeyGrant, user), func(c *change) error {
+	err = s.apply(ctx, s.entry(operator(), policy.APIKeyGrant, user), func(c *change) error {
 		token, err = s.addAPIKey(ctx, c, &APIKey{Name: keyName, Scopes: policy.AllScopes()})
 		return err
 	})
 	return token, err
 }
 
-func (s *Service) ensureRootKey(ctx context.Context) error {
-	check, err := s.keys.root.Check()
-	if err != nil {
-		return err
-	}
-	return s.store.Update(ctx, func(tx Tx) error {
-		_, err := tx.RootKey(ctx)
-		if !errors.Is(err, ErrNotFound) {
-			return err
-		}
-		return tx.InsertRootKey(ctx, StoredRootKey{ID: s.keys.root.ID(), Check: check, CreatedAt: s.now()})
-	})
-}
+// operator is who works at the machine itself.
+func operator() Actor { return Actor{} }
 
 func (s *Service) ensureUser(ctx context.Context, username string) (id uuid.UUID, err error) {
 	if id, err = newID(); err != nil {
 		return id, err
 	}
-	var operator Actor
-	err = s.apply(ctx, s.entry(operator, policy.UserCreate, id), func(c *change) error {
-		_, err := s.addUser(ctx, c, username, "")
-		return err
+	err = s.withNewKey(ctx, id, func(key StoredOwnerKey, _ seal.OwnerKey) error {
+		return s.apply(ctx, s.entry(operator(), policy.UserCreate, id), func(c *change) error {
+			_, err := s.addUser(ctx, c, key, username, "")
+			return err
+		})
 	})
 	if KindOf(err) != Conflict {
 		return id, err

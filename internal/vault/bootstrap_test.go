@@ -21,7 +21,7 @@ func TestAnEmptyDatabaseHasNoRootKeyAndNobody(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = p.db.Close() })
 	p.restart()
-	if err := p.CheckRootKey(t.Context()); !errors.Is(err, vault.ErrNotFound) {
+	if err := p.CheckRootKeys(t.Context()); !errors.Is(err, vault.ErrNotFound) {
 		t.Errorf("root key: %v", err)
 	}
 	if found, err := p.HasAdmin(t.Context()); err != nil || found {

@@ -85,6 +85,9 @@ func start(t *testing.T, quota int) *place {
 		}
 	})
 	p.Service = p.service(root)
+	if err := p.AddRootKey(t.Context(), root, "file:root.key", ""); err != nil {
+		t.Fatal(err)
+	}
 	token, err := p.Bootstrap(t.Context(), "admin", "first")
 	if err != nil {
 		t.Fatal(err)
@@ -101,7 +104,8 @@ func (p *place) service(root seal.RootKey) *vault.Service {
 		p.t.Fatal(err)
 	}
 	return vault.New(vault.Options{
-		Store: p.db, RootKey: root, Catalog: known, MaxSecrets: p.quota, Now: p.clock.now, Log: slog.New(slog.DiscardHandler),
+		Store: p.db, OpenRoot: func(context.Context, vault.StoredRootKey) (seal.RootKey, error) { return root, nil }, KeyTTL: time.Hour, KeepVersions: 5, Catalog: known, MaxSecrets: p.quota,
+		Now: p.clock.now, Log: slog.New(slog.DiscardHandler),
 	})
 }
 

@@ -93,7 +93,11 @@ func (e *everything) secrets() {
 		return done(ann.User, ann, policy.SecretOpen, made.ID, "OPENAI_API_KEY", 2), err
 	})
 	e.once(func() (audit.Entry, error) {
-		return done(ann.User, ann, policy.SecretDelete, made.ID, "OPENAI_API_KEY", 2), e.DeleteSecret(ctx, ann, made.ID)
+		_, err := e.RollbackSecret(ctx, ann, made.ID, 1)
+		return done(ann.User, ann, policy.SecretRollback, made.ID, "OPENAI_API_KEY", 3), err
+	})
+	e.once(func() (audit.Entry, error) {
+		return done(ann.User, ann, policy.SecretDelete, made.ID, "OPENAI_API_KEY", 3), e.DeleteSecret(ctx, ann, made.ID)
 	})
 }
 

@@ -56,8 +56,9 @@ type secretWriter interface {
 	InsertSecret(ctx context.Context, s StoredSecret) error
 	// UpdateSecret stores a new version: the number, the sealed value and mask, and the time.
 	UpdateSecret(ctx context.Context, s StoredSecret) error
+	// DeleteSecret destroys a user's secret with all its versions.
 	DeleteSecret(ctx context.Context, user, id uuid.UUID) error
-	// DeleteSecrets removes all secrets of a user.
+	// DeleteSecrets destroys all secrets of a user with all their versions.
 	DeleteSecrets(ctx context.Context, user uuid.UUID) error
 }
 
@@ -186,13 +187,9 @@ func (s *Service) Secret(ctx context.Context, who Actor, id uuid.UUID) (secret S
 
 // unmask opens the mask of a stored secret. Its error has [ErrTampered] if it is not the one that was sealed there.
 func (s *Service) unmask(ctx context.Context, r Reader, stored StoredSecret) (Secret, error) {
-	key, err := s.keys.sealedBy(ctx, r, stored.User, stored.SealedMask)
+	mask, err := s.openMask(ctx, r, stored.version())
 	if err != nil {
 		return Secret{}, err
-	}
-	mask, err := key.OpenMask(stored.place(), stored.SealedMask)
-	if err != nil {
-		return Secret{}, tampered("mask of secret "+stored.ID.String(), err)
 	}
 	return stored.shown(mask), nil
 }
@@ -208,12 +205,8 @@ func (s *Service) UpdateSecret(ctx context.Context, who Actor, id uuid.UUID, val
 		if err := s.checkPreset(&stored, value); err != nil {
 			return err
 		}
-		stored.Version++
-		stored.UpdatedAt = c.entry.At
-		if secret, err = s.seal(ctx, c, &stored, value); err != nil {
-			return err
-		}
-		return c.UpdateSecret(ctx, stored)
+		secret, err = s.next(ctx, c, stored, value)
+		return err
 	})
 	return secret, err
 }

@@ -22,9 +22,11 @@ type Store interface {
 // A Reader is what a use case may ask of a snapshot. Its parts are declared beside the code that uses them.
 type Reader interface {
 	rootKeyReader
+	ownerKeyReader
 	userReader
 	apiKeyReader
 	secretReader
+	versionReader
 	auditReader
 }
 
@@ -32,9 +34,11 @@ type Reader interface {
 type Tx interface {
 	Reader
 	rootKeyWriter
+	ownerKeyWriter
 	userWriter
 	apiKeyWriter
 	secretWriter
+	versionWriter
 	auditWriter
 }
 

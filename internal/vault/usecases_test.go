@@ -37,6 +37,14 @@ func (p *place) useCases() map[policy.Action]useCase {
 			_, err := p.UpdateSecret(ctx, who, target, fake("y"))
 			return err
 		},
+		policy.SecretVersions: func(who vault.Actor, target uuid.UUID) error {
+			_, err := p.ListVersions(ctx, who, target)
+			return err
+		},
+		policy.SecretRollback: func(who vault.Actor, target uuid.UUID) error {
+			_, err := p.RollbackSecret(ctx, who, target, 1)
+			return err
+		},
 		policy.SecretDelete: func(who vault.Actor, target uuid.UUID) error { return p.DeleteSecret(ctx, who, target) },
 		policy.SecretOpen: func(who vault.Actor, target uuid.UUID) error {
 			value, err := p.OpenSecret(ctx, who, target)
@@ -81,7 +89,12 @@ func (p *place) useCases() map[policy.Action]useCase {
 
 // reads are the use cases that change nothing.
 var reads = []policy.Action{
-	policy.SecretList, policy.SecretRead, policy.PresetList, policy.APIKeyList, policy.UserSelf, policy.UserList,
+	policy.SecretList, policy.SecretRead, policy.SecretVersions, policy.PresetList, policy.APIKeyList, policy.UserSelf, policy.UserList,
+}
+
+// operators are what is done at the machine itself, on nobody's behalf.
+var operators = []policy.Action{
+	policy.RootKeyAdd, policy.RootKeyRewrap, policy.RootKeyRetire, policy.OwnerKeyRotate, policy.BackupCreate, policy.BackupRestore,
 }
 
 func TestEveryActionOfThePolicyIsAUseCase(t *testing.T) {
@@ -93,6 +106,7 @@ func TestEveryActionOfThePolicyIsAUseCase(t *testing.T) {
 	for _, m := range regexp.MustCompile(`Action += "([^"]+)"|\t\w+ += "([a-z-]+\.[a-z-]+)"`).FindAllStringSubmatch(string(text), -1) {
 		declared = append(declared, policy.Action(m[1]+m[2]))
 	}
+	declared = slices.DeleteFunc(declared, func(a policy.Action) bool { return slices.Contains(operators, a) })
 	slices.Sort(declared)
 	p := start(t, 200)
 	if diff := cmp.Diff(declared, slices.Sorted(maps.Keys(p.useCases()))); diff != "" {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/policy"
+	"github.com/keysake/keysake/internal/seal"
 )
 
 // A User owns a library of secrets.
@@ -49,6 +50,8 @@ type userWriter interface {
 	// DeleteUser empties the row but for the end of the audit chain, and frees the name.
 	DeleteUser(ctx context.Context, user uuid.UUID, at time.Time) error
 	SaveLedger(ctx context.Context, l Ledger) error
+	// EnsureInstance makes the ledger of [Instance] if there is none.
+	EnsureInstance(ctx context.Context) error
 }
 
 // MaxSecrets returns a user's quota.
@@ -78,17 +81,21 @@ func (s *Service) CreateUser(ctx context.Context, who Actor, username, email str
 	if err != nil {
 		return User{}, err
 	}
-	err = s.update(ctx, who, policy.UserCreate, id, func(c *change) error {
-		user, err = s.addUser(ctx, c, username, email)
-		return err
+	if !policy.Allow(who.Scopes, policy.UserCreate) { // asked again by update; this spares a call of the key service
+		return User{}, s.update(ctx, who, policy.UserCreate, id, nil)
+	}
+	err = s.withNewKey(ctx, id, func(key StoredOwnerKey, _ seal.OwnerKey) error {
+		return s.update(ctx, who, policy.UserCreate, id, func(c *change) error {
+			user, err = s.addUser(ctx, c, key, username, email)
+			return err
+		})
 	})
 	return user, err
 }
 
-// addUser makes the user that c's entry names as the owner of the library.
-func (s *Service) addUser(ctx context.Context, c *change, username, email string) (User, error) {
-	key, err := s.keys.create(c.entry.Owner, c.entry.At)
-	if err != nil {
+// addUser makes the user whose owner key is given.
+func (s *Service) addUser(ctx context.Context, c *change, key StoredOwnerKey, username, email string) (User, error) {
+	if err := stillPrimary(ctx, c, key.RootKey); err != nil {
 		return User{}, err
 	}
 	user := User{ID: key.User, Username: username, Email: email, OwnerKey: key.ID, CreatedAt: c.entry.At}

@@ -15,7 +15,6 @@ import (
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/catalog"
 	"github.com/keysake/keysake/internal/policy"
-	"github.com/keysake/keysake/internal/seal"
 )
 
 // A Service has the use cases. It is safe for concurrent use.
@@ -25,28 +24,33 @@ type Service struct {
 	catalog    *catalog.Catalog
 	used       *lastUsed
 	maxSecrets int
+	keep       int // versions of a secret, the current one among them
 	now        func() time.Time
 	log        *slog.Logger
+	batch      int // of a rotation
 }
 
 // Options are what a [Service] needs. All but Now must be set.
 type Options struct {
 	Store      Store
-	RootKey    seal.RootKey
+	OpenRoot   OpenRootKey
+	KeyTTL     time.Duration // how long an owner key stays open in memory
 	Catalog    *catalog.Catalog
 	MaxSecrets int // a user's quota
-	Now        func() time.Time
-	Log        *slog.Logger
+	// KeepVersions is how many versions of a secret are kept, the current one among them; less than 1 is 1.
+	KeepVersions int
+	Now          func() time.Time
+	Log          *slog.Logger
 }
 
-// New returns a Service. It reads nothing: [Service.CheckRootKey] comes first.
+// New returns a Service. It reads nothing: [Service.CheckRootKeys] comes first.
 func New(o Options) *Service {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	return &Service{
-		store: o.Store, keys: newKeyring(o.RootKey), catalog: o.Catalog, used: newLastUsed(),
-		maxSecrets: o.MaxSecrets, now: o.Now, log: o.Log,
+		store: o.Store, keys: newKeyring(newRoots(o.OpenRoot, o.Now), o.KeyTTL), catalog: o.Catalog, used: newLastUsed(),
+		maxSecrets: o.MaxSecrets, keep: max(o.KeepVersions, 1), now: o.Now, log: o.Log, batch: rotateBatch,
 	}
 }
 
@@ -90,6 +94,12 @@ func (s *Service) update(ctx context.Context, who Actor, action policy.Action, o
 	if !policy.Allow(who.Scopes, action) {
 		return s.refuse(ctx, who, action, denied("The API key lacks the scope for this"))
 	}
+	switch Instance {
+	case who.User:
+		return unauthenticated()
+	case owner:
+		return ErrNotFound // its ledger is the operator's
+	}
 	err := s.apply(ctx, s.entry(who, action, owner), do)
 	if KindOf(err) == Denied {
 		return s.refuse(ctx, who, action, err)
@@ -102,34 +112,44 @@ func (s *Service) view(ctx context.Context, who Actor, action policy.Action, do 
 	if !policy.Allow(who.Scopes, action) {
 		return s.refuse(ctx, who, action, denied("The API key lacks the scope for this"))
 	}
-	return s.store.View(ctx, do)
+	return s.withKeys(ctx, func() error { return s.store.View(ctx, do) })
 }
 
 // apply makes the change and appends its entry, for update and for the operator.
 func (s *Service) apply(ctx context.Context, entry audit.Entry, do func(*change) error) error {
-	return s.store.Update(ctx, func(tx Tx) error {
-		c := &change{Tx: tx, entry: entry}
-		if err := do(c); err != nil {
-			return err
-		}
-		ledger, err := c.load(ctx)
-		if err != nil {
-			return err
-		}
-		ledger.Head = ledger.Head.Next(&c.entry)
-		if err := tx.AppendAudit(ctx, audit.Linked{Entry: c.entry, Hash: ledger.Head.Hash}); err != nil {
-			if KindOf(err) == Conflict { // the head says that there is no such entry yet
-				return tampered("audit chain of user "+entry.Owner.String(), err)
+	return s.withKeys(ctx, func() error {
+		return s.store.Update(ctx, func(tx Tx) error {
+			c := &change{Tx: tx, entry: entry}
+			if err := do(c); err != nil {
+				return err
 			}
-			return err
-		}
-		return tx.SaveLedger(ctx, *ledger)
+			return c.record(ctx)
+		})
 	})
+}
+
+// record appends the entry to the chain of the library's owner.
+func (c *change) record(ctx context.Context) error {
+	ledger, err := c.load(ctx)
+	if err != nil {
+		return err
+	}
+	ledger.Head = ledger.Head.Next(&c.entry)
+	if err := c.AppendAudit(ctx, audit.Linked{Entry: c.entry, Hash: ledger.Head.Hash}); err != nil {
+		if KindOf(err) == Conflict { // the head says that there is no such entry yet
+			return tampered("audit chain of user "+c.entry.Owner.String(), err)
+		}
+		return err
+	}
+	return c.SaveLedger(ctx, *ledger)
 }
 
 // refuse records that who was not let do action, and returns why. If that cannot be recorded, the answer is that instead: nothing
 // is refused unseen.
 func (s *Service) refuse(ctx context.Context, who Actor, action policy.Action, why error) error {
+	if who.User == Instance {
+		return unauthenticated() // nobody has no chain
+	}
 	entry := s.entry(who, action, who.User)
 	entry.Outcome = audit.Refused
 	if err := s.apply(ctx, entry, func(*change) error { return nil }); err != nil {
@@ -140,10 +160,13 @@ func (s *Service) refuse(ctx context.Context, who Actor, action policy.Action, w
 
 func (s *Service) entry(who Actor, action policy.Action, owner uuid.UUID) audit.Entry {
 	return audit.Entry{
-		Owner: owner, At: s.now().UTC().Truncate(time.Microsecond), User: who.User, Key: who.Key,
+		Owner: owner, At: s.time(), User: who.User, Key: who.Key,
 		Action: string(action), Outcome: audit.Done,
 	}
 }
+
+// time returns what the time is, as exact as it is kept.
+func (s *Service) time() time.Time { return s.now().UTC().Truncate(time.Microsecond) }
 
 // newID returns an id of version 7: new rows land on the page that is already in memory.
 func newID() (uuid.UUID, error) { return uuid.NewV7() }

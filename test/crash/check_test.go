@@ -77,7 +77,7 @@ func checkFolder(t *testing.T, data string, libraries []*library) {
 		t.Fatal(err)
 	}
 	service := openVault(t, data, db)
-	if err := service.CheckRootKey(t.Context()); err != nil {
+	if err := service.CheckRootKeys(t.Context()); err != nil {
 		t.Errorf("root key: %v", err)
 	}
 	checkUsers(t, db)
@@ -101,7 +101,7 @@ func openVault(t *testing.T, data string, db *store.DB) *vault.Service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return vault.New(vault.Options{Store: db, RootKey: root, Catalog: known, MaxSecrets: 1_000_000, Log: slog.New(slog.DiscardHandler)})
+	return vault.New(vault.Options{Store: db, OpenRoot: func(context.Context, vault.StoredRootKey) (seal.RootKey, error) { return root, nil }, KeyTTL: time.Hour, Catalog: known, MaxSecrets: 1_000_000, Log: slog.New(slog.DiscardHandler)})
 }
 
 // checkFile lets SQLite look for what is half written.

@@ -63,7 +63,7 @@ func mayNotWrite(t *testing.T, data string) func(*exec.Cmd) {
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	for _, path := range append([]string{"."}, "keysake.db", "keysake.lock", "root.key", "dev-api-key") {
+	for _, path := range append([]string{"."}, "keysake.db", "keysake.db.turn", "keysake.lock", "root.key", "dev-api-key") {
 		if err := os.Chown(filepath.Join(data, path), nobody, nobody); err != nil {
 			t.Fatal(err)
 		}

@@ -2,6 +2,7 @@ package apicontract
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -56,6 +57,11 @@ func (r rule) flaws() (f []flaw) {
 	}
 	if slices.Contains(r.types, "string") {
 		f = append(f, r.badTexts()...)
+	}
+	if slices.Contains(r.types, "integer") && r.minimum != nil {
+		for _, n := range []int{*r.minimum - 1, math.MinInt64} {
+			f = append(f, flaw{fmt.Sprintf("that is %d, less than %d", n, *r.minimum), n})
+		}
 	}
 	if slices.Contains(r.types, "array") {
 		f = append(f, r.badLists()...)

@@ -65,6 +65,7 @@ func TestTheContractHasTheseOperations(t *testing.T) {
 		"GET /user/secrets/presets secrets:read", "POST /user/secrets/preset secrets:write",
 		"GET /user/secrets/{secret_id} secrets:read", "PUT /user/secrets/{secret_id} secrets:write",
 		"DELETE /user/secrets/{secret_id} secrets:write",
+		"GET /user/secrets/{secret_id}/versions secrets:read", "POST /user/secrets/{secret_id}/rollback secrets:write",
 		"GET /user",
 		"GET /user/api-keys keys:write", "POST /user/api-keys keys:write",
 		"DELETE /user/api-keys/self", "DELETE /user/api-keys/{id} keys:write",

@@ -49,6 +49,10 @@ func TestTheMutationsReachEveryRule(t *testing.T) {
 			"allowed_scopes with an item that is null", `allowed_scopes with an item that is "no-such-choice", which is no choice`,
 			"expires_at that is a number", `expires_at that is "tomorrow", which is no time`,
 		},
+		"rollbackSecret": {
+			"version left out", "version that is a string", "version that is a fraction", "version that is null", "version that is 0, less than 1",
+			"version that is -9223372036854775808, less than 1",
+		},
 		"createUser": {`email_address that is "a@", against the pattern`, "email_address longer than 254", `username that is "A", against the pattern`},
 	} {
 		got := map[string]bool{}

@@ -26,6 +26,7 @@ type rule struct {
 	format    string
 	minItems  int
 	maxItems  int // 0 for no limit
+	minimum   *int
 	items     *rule
 }
 
@@ -56,7 +57,7 @@ func (d *Document) readShape(p place) (s shape, err error) {
 
 func (d *Document) readRule(p place) (r rule, err error) {
 	err = d.onlyKnown(p, "type", "description", "examples", "writeOnly", "enum", "minLength", "maxLength", "pattern", "format",
-		"minItems", "maxItems", "items")
+		"minItems", "maxItems", "items", "minimum")
 	if err != nil {
 		return r, err
 	}
@@ -77,6 +78,9 @@ func (d *Document) readRule(p place) (r rule, err error) {
 	r.maxLength, _ = object["maxLength"].(int)
 	r.minItems, _ = object["minItems"].(int)
 	r.maxItems, _ = object["maxItems"].(int)
+	if minimum, given := object["minimum"].(int); given {
+		r.minimum = &minimum
+	}
 	if text := p.text("pattern"); text != "" {
 		if r.pattern, err = regexp.Compile(text); err != nil {
 			return r, fmt.Errorf("%s: %w", p.pointer, err)

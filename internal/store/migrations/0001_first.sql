@@ -2,15 +2,21 @@
 
 -- +goose Up
 
--- The root keys that wrap owner keys: never the key, only its id and a check value that it alone opens.
+-- The root keys that wrap owner keys: never the key, only its id, where it is, and a check value that it alone opens.
 CREATE TABLE root_keys (
 	id          TEXT PRIMARY KEY,
+	url         TEXT NOT NULL,
+	params      TEXT NOT NULL, -- of a passphrase; empty for others
+	state       TEXT NOT NULL CHECK (state IN ('primary', 'replaced', 'retired')),
 	check_value BLOB NOT NULL,
-	created_at  INTEGER NOT NULL
+	created_at  INTEGER NOT NULL,
+	replaced_at INTEGER,
+	retired_at  INTEGER
 ) STRICT;
+CREATE UNIQUE INDEX root_keys_primary ON root_keys (state) WHERE state = 'primary';
 
 -- A user, and the ledger of the user's library: count of secrets, current owner key, end of the audit chain.
--- Of a deleted user only the id and the end of the chain stay.
+-- Of a deleted user only the id and the end of the chain stay. The row without an id is no user: it has the end of the chain of what touches no library.
 CREATE TABLE users (
 	id            TEXT PRIMARY KEY,
 	username      TEXT NOT NULL,
@@ -33,6 +39,7 @@ CREATE TABLE owner_keys (
 	created_at  INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX owner_keys_by_user ON owner_keys (user_id);
+CREATE INDEX owner_keys_by_root_key ON owner_keys (root_key_id, id);
 
 CREATE TABLE api_keys (
 	id           TEXT PRIMARY KEY,
@@ -49,7 +56,7 @@ CREATE TABLE api_keys (
 ) STRICT;
 CREATE INDEX api_keys_by_user ON api_keys (user_id, id);
 
--- A secret with its current version.
+-- A secret with its current version, which is the current one since updated_at.
 CREATE TABLE secrets (
 	id           TEXT PRIMARY KEY,
 	user_id      TEXT NOT NULL REFERENCES users (id),
@@ -62,6 +69,18 @@ CREATE TABLE secrets (
 	updated_at   INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX secrets_by_name ON secrets (user_id, name);
+
+-- The versions of a secret before the current one, the last few. The current one is in the secret's own row: a create writes to no second tree.
+CREATE TABLE secret_versions (
+	secret_id    TEXT NOT NULL REFERENCES secrets (id),
+	version      INTEGER NOT NULL,
+	user_id      TEXT NOT NULL REFERENCES users (id),
+	sealed_mask  BLOB NOT NULL,
+	sealed_value BLOB NOT NULL,
+	created_at   INTEGER NOT NULL, -- when it became the current one
+	PRIMARY KEY (secret_id, version)
+) STRICT;
+CREATE INDEX secret_versions_by_user ON secret_versions (user_id);
 
 -- The audit log: one chain of hashes a user. It outlives the user.
 CREATE TABLE audit_entries (

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 
 	"github.com/google/uuid"
 
@@ -51,7 +52,11 @@ func keyBehaviours() []behaviour {
 }
 
 func readRootKey(ctx context.Context, r vault.Reader) (vault.StoredRootKey, error) {
-	return r.RootKey(ctx)
+	keys, err := r.RootKeys(ctx)
+	if err != nil || len(keys) == 0 {
+		return vault.StoredRootKey{}, errors.Join(err, vault.ErrNotFound)
+	}
+	return keys[0], nil
 }
 
 func readOwnerKey(user, id uuid.UUID) func(context.Context, vault.Reader) (vault.StoredOwnerKey, error) {

@@ -62,7 +62,7 @@ func (s subject) addUser(name string) vault.User {
 }
 
 func rootKey() vault.StoredRootKey {
-	return vault.StoredRootKey{ID: newID(), Check: blob(300), CreatedAt: moment(1)}
+	return vault.StoredRootKey{State: vault.Primary, URL: "file:root.key", ID: newID(), Check: blob(300), CreatedAt: moment(1)}
 }
 
 // addRootKey stores a new root key.

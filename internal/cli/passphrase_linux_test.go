@@ -1,0 +1,38 @@
+package cli_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestANewPassphraseIsTypedTwice(t *testing.T) {
+	const word = "a-horse-of-nobody"
+	data := filepath.Join(t.TempDir(), "data")
+	term := typing(t.Context(), t, nil, "init", "--data", data, "--root-key", "passphrase:")
+	term.answer("New passphrase of the root key (not shown): ", word+"\n", true)
+	term.answer("The same again (not shown): ", word+"x\n", true)
+	term.exits(3)
+	if said := term.stderr.String(); !strings.HasSuffix(said, "keysake: cannot start: the two passphrases differ\n") || strings.Contains(said, "horse") {
+		t.Errorf("it says %q", said)
+	}
+	term = typing(t.Context(), t, nil, "init", "--data", data, "--root-key", "passphrase:")
+	term.answer("New passphrase of the root key (not shown): ", word+"\n", true)
+	term.answer("The same again (not shown): ", word+"\n", true)
+	term.exits(0)
+
+	term = typing(t.Context(), t, nil, "owner-key", "rotate", "--data", data, "--all")
+	term.answer("Passphrase of the root key (not shown): ", word+"x\n", true)
+	term.exits(3)
+	if said := term.stderr.String(); !strings.Contains(said, "the passphrase is wrong") || strings.Contains(said, "horse") {
+		t.Errorf("it says %q", said)
+	}
+	next := filepath.Join(t.TempDir(), "next")
+	term = typing(t.Context(), t, nil, "root-key", "rotate", "--data", data, "--to", "file:"+next)
+	term.answer("Passphrase of the root key (not shown): ", word+"\n", true)
+	term.exits(0)
+	code, _, errs := run(t, nil, nil, "owner-key", "rotate", "--data", data, "--all")
+	if code != 0 {
+		t.Errorf("exit code %d and %q", code, errs)
+	}
+}

@@ -1,0 +1,109 @@
+package seal
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+)
+
+// formatV2 is a blob of a key service: format, key id, and what the service made of it.
+const formatV2 = 2
+
+// What a key service can do wrong.
+var (
+	// ErrService: the service answered badly: it denies, does not know the key, or what it answers is not understood.
+	ErrService = errors.New("the key service answered badly")
+	// ErrServiceTimeout: the service did not answer in time.
+	ErrServiceTimeout = errors.New("the key service did not answer in time")
+)
+
+// A Service encrypts and decrypts with a key that it does not give away. Its errors are [ErrService] and [ErrServiceTimeout].
+type Service interface {
+	Encrypt(ctx context.Context, plain []byte) ([]byte, error)
+	Decrypt(ctx context.Context, sealed []byte) ([]byte, error)
+}
+
+// serviceRootKey is kept by a service. Such services have no associated data in common: the digest of it stands before what is sealed, and is compared
+// after opening.
+type serviceRootKey struct {
+	id      uuid.UUID
+	service Service
+}
+
+// NewServiceRootKey returns the root key of that id that the service keeps.
+func NewServiceRootKey(id uuid.UUID, s Service) RootKey { return serviceRootKey{id, s} }
+
+func (r serviceRootKey) ID() uuid.UUID { return r.id }
+
+func (r serviceRootKey) Remote() bool { return true }
+
+func (r serviceRootKey) seal(ctx context.Context, purpose string, at Place, plain []byte) ([]byte, error) {
+	bound := append(r.digest(purpose, at), plain...)
+	sealed, err := r.service.Encrypt(ctx, bound)
+	if err != nil {
+		return nil, err
+	}
+	if bytes.Contains(sealed, bound) {
+		return nil, fmt.Errorf("%w: it encrypts nothing", ErrService)
+	}
+	blob := append(make([]byte, 0, 1+idSize+len(sealed)), formatV2)
+	blob = append(blob, r.id[:]...)
+	return append(blob, sealed...), nil
+}
+
+// open returns what the blob seals, which is of that size.
+func (r serviceRootKey) open(ctx context.Context, purpose string, at Place, blob []byte, size int) ([]byte, error) {
+	id, err := KeyID(blob)
+	if err != nil {
+		return nil, err
+	}
+	if blob[0] != formatV2 {
+		return nil, ErrFormat
+	}
+	if id != r.id {
+		return nil, ErrOtherKey
+	}
+	opened, err := r.service.Decrypt(ctx, blob[1+idSize:])
+	if err != nil {
+		return nil, err
+	}
+	if len(opened) != sha256.Size+size {
+		return nil, fmt.Errorf("%w: it opens to something that was never sealed", ErrService)
+	}
+	if subtle.ConstantTimeCompare(opened[:sha256.Size], r.digest(purpose, at)) != 1 {
+		return nil, ErrTampered
+	}
+	return opened[sha256.Size:], nil
+}
+
+// digest is SHA-256 of the associated data.
+func (r serviceRootKey) digest(purpose string, at Place) []byte {
+	sum := sha256.Sum256(associated(formatV2, purpose, r.id, at))
+	return sum[:]
+}
+
+func (r serviceRootKey) Wrap(ctx context.Context, owner uuid.UUID, k OwnerKey) ([]byte, error) {
+	return r.seal(ctx, purposeOwnerKey, Place{Owner: owner, Subject: k.ID()}, k.key.bits())
+}
+
+func (r serviceRootKey) Unwrap(ctx context.Context, owner, id uuid.UUID, blob []byte) (OwnerKey, error) {
+	bits, err := r.open(ctx, purposeOwnerKey, Place{Owner: owner, Subject: id}, blob, KeySize)
+	if err != nil {
+		return OwnerKey{}, err
+	}
+	return ownerKeyOf(id, bits)
+}
+
+func (r serviceRootKey) Check(ctx context.Context) ([]byte, error) {
+	return r.seal(ctx, purposeCheck, Place{Subject: r.id}, nil)
+}
+
+func (r serviceRootKey) OpenCheck(ctx context.Context, blob []byte) error {
+	_, err := r.open(ctx, purposeCheck, Place{Subject: r.id}, blob, 0)
+	return err
+}

@@ -1,0 +1,153 @@
+package seal_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/seal"
+)
+
+// mirror is a key service whose encryption is known: it turns every bit around and puts a word before. It shows what a service is given to seal.
+type mirror struct{ given []byte }
+
+func (m *mirror) Encrypt(_ context.Context, plain []byte) ([]byte, error) {
+	m.given = bytes.Clone(plain)
+	return append([]byte("sealed:"), flip(plain)...), nil
+}
+
+func (m *mirror) Decrypt(_ context.Context, sealed []byte) ([]byte, error) {
+	plain, found := bytes.CutPrefix(sealed, []byte("sealed:"))
+	if !found {
+		return nil, seal.ErrService
+	}
+	return flip(plain), nil
+}
+
+func flip(b []byte) []byte {
+	out := make([]byte, len(b))
+	for i := range b {
+		out[i] = ^b[i]
+	}
+	return out
+}
+
+var (
+	serviceID = uuid.MustParse("00112233-4455-8677-8899-aabbccddeeff")
+	owner     = uuid.MustParse("01020304-0506-7708-890a-0b0c0d0e0f10")
+	ownerKey  = uuid.MustParse("11121314-1516-7718-991a-1b1c1d1e1f20")
+)
+
+// What a service is given is SHA-256 of the associated data, and then what is to be sealed. The digest is that of
+// 02 ‖ key id ‖ 0e ‖ "root-key-check" ‖ nil UUID ‖ key id ‖ 0 (8 bytes).
+func TestTheCheckValueOfAServiceHasTheFormatThatIsWrittenDown(t *testing.T) {
+	m := &mirror{}
+	blob, err := seal.NewServiceRootKey(serviceID, m).Check(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const digest = "817cf4b99cc23c7aef857374133c9afe895a541d7500ab5b54c31486c8d2e80e"
+	if got := hex.EncodeToString(m.given); got != digest {
+		t.Errorf("the service is given %s", got)
+	}
+	want := append([]byte{2}, serviceID[:]...)
+	want = append(append(want, "sealed:"...), flip(m.given)...)
+	if !bytes.Equal(blob, want) {
+		t.Errorf("the blob is %x", blob)
+	}
+}
+
+func TestABlobOfAServiceOpensInItsPlaceOnly(t *testing.T) {
+	m := &mirror{}
+	root := seal.NewServiceRootKey(serviceID, m)
+	key := seal.NewOwnerKey(ownerKey)
+	blob, err := root.Wrap(t.Context(), owner, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := root.Unwrap(t.Context(), owner, ownerKey, blob)
+	if err != nil || !again.Equal(key) {
+		t.Fatalf("it does not open: %v", err)
+	}
+	if id, err := seal.KeyID(blob); err != nil || id != serviceID {
+		t.Errorf("it names %s (%v)", id, err)
+	}
+	changed := bytes.Clone(blob)
+	changed[len(changed)-40] ^= 1 // in the digest: before the key's 32 bytes
+	other := seal.NewServiceRootKey(owner, m)
+	for name, c := range map[string]struct {
+		root      seal.RootKey
+		owner, id uuid.UUID
+		blob      []byte
+		want      error
+	}{
+		"another user":       {root, ownerKey, ownerKey, blob, seal.ErrTampered},
+		"another key's id":   {root, owner, owner, blob, seal.ErrTampered},
+		"a changed digest":   {root, owner, ownerKey, changed, seal.ErrTampered},
+		"another root key":   {other, owner, ownerKey, blob, seal.ErrOtherKey},
+		"too short":          {root, owner, ownerKey, blob[:len(blob)-1], seal.ErrService},
+		"cut in its header":  {root, owner, ownerKey, blob[:10], seal.ErrFormat},
+		"nothing":            {root, owner, ownerKey, nil, seal.ErrFormat},
+		"an unknown format":  {root, owner, ownerKey, append([]byte{3}, blob[1:]...), seal.ErrFormat},
+		"the service's word": {root, owner, ownerKey, append([]byte{2}, serviceID[:]...), seal.ErrService},
+	} {
+		if _, err := c.root.Unwrap(t.Context(), c.owner, c.id, c.blob); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+	if err := root.OpenCheck(t.Context(), blob); err == nil {
+		t.Error("an owner key passes for a check value")
+	}
+}
+
+func TestABlobOfAFileAndOneOfAServiceAreNotTakenForEachOther(t *testing.T) {
+	file, err := seal.NewRootKey(bytes.Repeat([]byte{7}, seal.KeySize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	service := seal.NewServiceRootKey(file.ID(), &mirror{})
+	local, err := file.Check(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := service.OpenCheck(t.Context(), local); !errors.Is(err, seal.ErrFormat) {
+		t.Errorf("the service opens the file's: %v", err)
+	}
+	remote, err := service.Check(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := file.OpenCheck(t.Context(), remote); !errors.Is(err, seal.ErrFormat) {
+		t.Errorf("the file opens the service's: %v", err)
+	}
+}
+
+type echo struct{}
+
+func (echo) Encrypt(_ context.Context, plain []byte) ([]byte, error)  { return plain, nil }
+func (echo) Decrypt(_ context.Context, sealed []byte) ([]byte, error) { return sealed, nil }
+
+func TestAServiceThatEncryptsNothingIsRefused(t *testing.T) {
+	if _, err := seal.NewServiceRootKey(serviceID, echo{}).Wrap(t.Context(), owner, seal.NewOwnerKey(ownerKey)); !errors.Is(err, seal.ErrService) {
+		t.Errorf("%v", err)
+	}
+}
+
+func FuzzOpeningABlobOfAService(f *testing.F) {
+	root := seal.NewServiceRootKey(serviceID, &mirror{})
+	blob, err := root.Wrap(f.Context(), owner, seal.NewOwnerKey(ownerKey))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(blob)
+	f.Add([]byte{2})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if _, err := root.Unwrap(t.Context(), owner, ownerKey, b); err == nil && !bytes.HasPrefix(b, blob[:len(blob)-seal.KeySize]) {
+			t.Error("something opens that was not sealed")
+		}
+	})
+}

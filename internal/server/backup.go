@@ -1,0 +1,138 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/keysake/keysake/internal/backup"
+	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/store"
+)
+
+// A BackupFile is what is to be told of a backup.
+type BackupFile struct {
+	File     string          `json:"file"`
+	Bytes    int64           `json:"bytes"`
+	SHA256   string          `json:"sha256"`
+	Manifest backup.Manifest `json:"manifest"`
+}
+
+// Backup writes all that the data folder has at one moment into a new file, beside a server that may be serving. The file has its name only when it is whole and on
+// the disk, and only its owner may read it. One that is there already is an error, or with replace is replaced. No root key is needed, and none is in it. The
+// audit log of the instance has an entry of it. Errors have [ErrCannotStart] where the folder does not open.
+func Backup(ctx context.Context, cfg config.Config, file string, replace bool) (made BackupFile, err error) {
+	if file, err = filepath.Abs(file); err != nil {
+		return made, err
+	}
+	if _, err := os.Lstat(file); err == nil && !replace {
+		return made, fmt.Errorf("%s is there already, and is kept: give another name, or --force to replace it", file)
+	}
+	d, err := openFolder(ctx, cfg, slog.New(slog.DiscardHandler), nil, looking)
+	if err != nil {
+		return made, cannotStart(err)
+	}
+	defer func() { err = errors.Join(err, d.close()) }()
+	made.File = file
+	err = writeWhole(file, replace, func(f *os.File) error {
+		if err := d.vault.RecordBackup(ctx, file); err != nil {
+			return fmt.Errorf("record the backup in the audit log: %w", err)
+		}
+		return made.write(ctx, d.store, f)
+	})
+	return made, err
+}
+
+func (b *BackupFile) write(ctx context.Context, db *store.DB, f *os.File) error {
+	schema, err := store.SchemaVersion()
+	if err != nil {
+		return err
+	}
+	err = db.Snapshot(ctx, func(src backup.Source) error {
+		var digest backup.Digest
+		b.Manifest, digest, err = backup.Write(ctx, f, src, schema, time.Now())
+		b.SHA256 = digest.String()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err == nil {
+		b.Bytes = info.Size()
+	}
+	return err
+}
+
+// writeWhole gives a file its name when write has written all of it and the disk has it; before, and after an error, nothing is under that name that was not there
+// before. Its mode is 0600.
+func writeWhole(path string, replace bool, write func(*os.File) error) (err error) {
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.part") // 0600 from the start
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if gone := os.Remove(tmp.Name()); !errors.Is(gone, fs.ErrNotExist) { // renamed, it is not there
+			err = errors.Join(err, gone)
+		}
+	}()
+	err = write(tmp)
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return err
+	}
+	if replace {
+		err = os.Rename(tmp.Name(), path)
+	} else if err = os.Link(tmp.Name(), path); errors.Is(err, fs.ErrExist) { // a rename would replace what came meanwhile
+		err = fmt.Errorf("%s has come meanwhile, and is kept", path)
+	}
+	if err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(path))
+}
+
+// syncFolder makes names in a folder durable.
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// openBackup opens a backup that is whole. The caller closes the file.
+func openBackup(ctx context.Context, file string) (*os.File, *backup.File, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	whole, err := checkBackup(ctx, f)
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("%s: %w", file, err), f.Close())
+	}
+	return f, whole, nil
+}
+
+func checkBackup(ctx context.Context, f *os.File) (*backup.File, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("it must be a regular file")
+	}
+	whole, err := backup.Open(ctx, f, info.Size())
+	if err != nil {
+		return nil, err
+	}
+	newest, err := store.SchemaVersion()
+	if err == nil && whole.Manifest().Schema > newest {
+		err = fmt.Errorf("it is of a database whose schema is of version %d, this program knows up to %d: use a newer keysake", whole.Manifest().Schema, newest)
+	}
+	return whole, err
+}

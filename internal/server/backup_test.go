@@ -1,0 +1,322 @@
+package server_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/keysake/keysake/client"
+	"github.com/keysake/keysake/internal/apptest"
+	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/doctor"
+	"github.com/keysake/keysake/internal/seal"
+	"github.com/keysake/keysake/internal/server"
+	"github.com/keysake/keysake/plaintext"
+	"github.com/keysake/keysake/wire"
+)
+
+// populate gives some users secrets with old versions, and deletes one user.
+func populate(tb testing.TB, srv *apptest.Server) {
+	tb.Helper()
+	ctx := tb.Context()
+	for u := range 3 {
+		c := srv.ClientWith(tb, srv.NewUser(tb, fmt.Sprint("user-", u)))
+		for s := range 4 {
+			made, err := c.CreateSecret(ctx, wire.CreateSecret{Name: fmt.Sprint("S", s), Value: plaintext.FromString(fmt.Sprintf("value %d of %d, first", s, u))})
+			if err != nil {
+				tb.Fatal(err)
+			}
+			if _, err := c.UpdateSecret(ctx, made.ID, wire.UpdateSecret{Value: plaintext.FromString(fmt.Sprintf("value %d of %d, second", s, u))}); err != nil {
+				tb.Fatal(err)
+			}
+		}
+	}
+	gone, err := srv.Client(tb).CreateUser(ctx, wire.CreateUser{Username: "gone"})
+	if err == nil {
+		err = srv.Client(tb).DeleteUser(ctx, gone.ID)
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// site is a server with data whose root key is not with it, and a backup of that.
+type site struct {
+	*apptest.Server
+
+	cfg    config.Config
+	key    string // the root key's file
+	backup string
+}
+
+func newSite(tb testing.TB) *site {
+	tb.Helper()
+	s := &site{cfg: apptest.Config(tb), key: filepath.Join(tb.TempDir(), "root.key"), backup: filepath.Join(tb.TempDir(), "backup")}
+	s.cfg.RootKey = "file:" + s.key
+	s.Server = apptest.StartWith(tb, s.cfg)
+	s.cfg.RootKey = ""
+	populate(tb, s.Server)
+	if _, err := server.Backup(tb.Context(), s.cfg, s.backup, false); err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+// elsewhere returns the settings of a data folder that is not there yet.
+func (s *site) elsewhere(tb testing.TB) config.Config {
+	tb.Helper()
+	cfg := s.cfg
+	cfg.Data = filepath.Join(tb.TempDir(), "restored")
+	return cfg
+}
+
+func TestARestoreOfABackupThatWasMadeUnderLoadIsCleanAndOpensEverything(t *testing.T) {
+	s := newSite(t)
+	ctx, stop := context.WithCancel(t.Context())
+	var load sync.WaitGroup
+	var lost sync.Map
+	for n := range 4 {
+		key := s.NewUser(t, fmt.Sprint("busy-", n))
+		load.Go(func() {
+			if err := keepCreating(ctx, s.ClientWith(t, key)); err != nil {
+				lost.Store(n, err)
+			}
+		})
+	}
+	for n := range 3 {
+		made, err := server.Backup(t.Context(), s.cfg, fmt.Sprint(s.backup, n), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n > 0 && made.Manifest.Rows.Secrets < 12 {
+			t.Errorf("%d secrets", made.Manifest.Rows.Secrets)
+		}
+	}
+	stop()
+	load.Wait()
+	lost.Range(func(_, err any) bool { t.Errorf("a request failed because of a backup: %v", err); return true })
+	for n := range 3 {
+		cfg := s.elsewhere(t)
+		if _, err := server.Restore(t.Context(), cfg, nil, fmt.Sprint(s.backup, n)); err != nil {
+			t.Fatal(err)
+		}
+		clean(t, cfg, server.Checkup{Sample: doctor.All, Backup: fmt.Sprint(s.backup, n)})
+		if n == 2 {
+			cfg.Dev = false
+			restored := apptest.StartWith(t, cfg)
+			list, err := s.ClientWith(t, s.Key).Users(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			there, err := restored.ClientWith(t, s.Key).Users(t.Context())
+			if err != nil || there.Total != list.Total {
+				t.Errorf("%d users of %d: %v", there.Total, list.Total, err)
+			}
+		}
+	}
+}
+
+func keepCreating(ctx context.Context, c *client.Client) error {
+	for n := 0; ctx.Err() == nil; n++ {
+		in := wire.CreateSecret{Name: fmt.Sprint("N", n%100), Value: plaintext.FromString(fmt.Sprintf("a value of some length, number %d", n))}
+		made, err := c.CreateSecret(context.WithoutCancel(ctx), in)
+		if err == nil && n >= 90 {
+			err = c.DeleteSecret(context.WithoutCancel(ctx), made.ID)
+			n--
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// examine returns the checks of a report by their names.
+func examine(tb testing.TB, cfg config.Config, what server.Checkup) map[string]doctor.Check {
+	tb.Helper()
+	report, err := server.Doctor(tb.Context(), cfg, nil, what)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	byName := map[string]doctor.Check{}
+	for _, c := range report.Checks {
+		byName[c.Name] = c
+		for _, text := range append(c.Details, c.Text, c.Do) {
+			if strings.Contains(text, "value 1 of") {
+				tb.Errorf("%s shows a value", c.Name)
+			}
+		}
+	}
+	return byName
+}
+
+// clean wants every check to be ok.
+func clean(tb testing.TB, cfg config.Config, what server.Checkup) {
+	tb.Helper()
+	checks := examine(tb, cfg, what)
+	for _, c := range checks {
+		if c.Status != doctor.OK {
+			tb.Errorf("%+v", c)
+		}
+	}
+	if want := 10; len(checks) < want {
+		tb.Errorf("%d checks: %v", len(checks), checks)
+	}
+}
+
+func TestABackupReplacesNothingUnlessItIsToldTo(t *testing.T) {
+	s := newSite(t)
+	info, err := os.Stat(s.backup)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatalf("%v: %v", info.Mode(), err)
+	}
+	before, err := os.ReadFile(s.backup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := server.Backup(t.Context(), s.cfg, s.backup, false); err == nil {
+		t.Error("a backup was replaced")
+	}
+	if after, err := os.ReadFile(s.backup); err != nil || string(after) != string(before) {
+		t.Errorf("the backup was changed: %v", err)
+	}
+	if _, err := server.Backup(t.Context(), s.cfg, s.backup, true); err != nil {
+		t.Error(err)
+	}
+	if after, err := os.ReadFile(s.backup); err != nil || string(after) == string(before) {
+		t.Errorf("the backup was not replaced: %v", err)
+	}
+	if _, err := server.Backup(t.Context(), s.elsewhere(t), s.backup+"2", false); !errors.Is(err, server.ErrCannotStart) {
+		t.Errorf("of no database: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := server.Backup(ctx, s.cfg, s.backup+"3", false); err == nil {
+		t.Error("a backup that was given up was made")
+	}
+	if names, err := filepath.Glob(filepath.Join(filepath.Dir(s.backup), "*")); err != nil || len(names) != 1 {
+		t.Errorf("there are %v: %v", names, err)
+	}
+	if names, err := filepath.Glob(filepath.Join(filepath.Dir(s.backup), ".*")); err != nil || len(names) > 0 {
+		t.Errorf("there are %v: %v", names, err)
+	}
+}
+
+func TestARestoreIsRefusedForEachReasonAndThenWritesNothing(t *testing.T) {
+	s := newSite(t)
+	whole, err := os.ReadFile(s.backup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := filepath.Join(t.TempDir(), "other.key")
+	if _, err := seal.CreateKeyFile(other); err != nil {
+		t.Fatal(err)
+	}
+	open := filepath.Join(t.TempDir(), "open.key")
+	copyFile(t, s.key, open, 0o644)
+	for what, c := range map[string]struct {
+		backup  string
+		rootKey string
+		want    string
+		start   bool // exit code 3
+	}{
+		"another root key":          {string(whole), "file:" + other, "none of the root keys", true},
+		"a root key others can see": {string(whole), "file:" + open, "none of the root keys", true},
+		"no such file":              {"", "", "no such file", false},
+		"a changed byte":            {strings.Replace(string(whole), `"version":2`, `"version":3`, 1), "", "digest", false},
+		"an end that is missing":    {string(whole[:len(whole)-200]), "", "cut short", false},
+		"a newer format":            {strings.Replace(string(whole), "keysake backup 1", "keysake backup 2", 1), "", "newer keysake", false},
+		"something else":            {"SQLite format 3\x00", "", "no backup", false},
+		"a newer schema":            {resigned(strings.Replace(string(whole), `"schema":1`, `"schema":99`, 1)), "", "newer keysake", false},
+		"an owner key that does not open": {
+			resigned(flipAfter(string(whole), `"wrapped":"`, 100)), "", "owner key", false,
+		},
+		"a root key's check value that does not open": {
+			resigned(flipAfter(string(whole), `"check_value":"`, 70)), "", "root key", true,
+		},
+	} {
+		file := filepath.Join(t.TempDir(), "backup")
+		if c.backup != "" {
+			if err := os.WriteFile(file, []byte(c.backup), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cfg := s.elsewhere(t)
+		cfg.RootKey = c.rootKey
+		_, err := server.Restore(t.Context(), cfg, nil, file)
+		if err == nil || !strings.Contains(err.Error(), c.want) || errors.Is(err, server.ErrCannotStart) != c.start {
+			t.Errorf("%s: %v", what, err)
+		}
+		if _, err := os.Stat(cfg.Data); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: something was written: %v", what, err)
+		}
+	}
+	if err := os.Remove(s.key); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := server.Restore(t.Context(), s.elsewhere(t), nil, s.backup); !errors.Is(err, server.ErrCannotStart) {
+		t.Errorf("without its root key: %v", err)
+	}
+}
+
+func TestARestoreNeedsAnEmptyFolderAndFinishesOneThatWasCutShort(t *testing.T) {
+	s := newSite(t)
+	cfg := s.elsewhere(t)
+	for _, name := range []string{"keysake.db", "notes.txt"} {
+		if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(cfg.Data, name)
+		if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := server.Restore(t.Context(), cfg, nil, s.backup); err == nil || !strings.Contains(err.Error(), "not empty") {
+			t.Errorf("over %s: %v", name, err)
+		}
+		if b, err := os.ReadFile(path); err != nil || string(b) != "mine" {
+			t.Errorf("%s was touched: %v", name, err)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	half := filepath.Join(cfg.Data, ".restoring")
+	if err := os.MkdirAll(half, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(half, "keysake.db"), []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	moved := filepath.Join(t.TempDir(), "moved.key")
+	if err := os.Rename(s.key, moved); err != nil {
+		t.Fatal(err)
+	}
+	cfg.RootKey = "file:" + moved
+	if _, err := server.Restore(t.Context(), cfg, nil, s.backup); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := filepath.Glob(filepath.Join(cfg.Data, ".*")); err != nil || len(names) > 0 {
+		t.Errorf("there are %v: %v", names, err)
+	}
+	cfg.RootKey = ""
+	clean(t, cfg, server.Checkup{Sample: doctor.All}) // the new place of the key is remembered
+}
+
+func copyFile(tb testing.TB, from, to string, mode os.FileMode) {
+	tb.Helper()
+	b, err := os.ReadFile(from)
+	if err == nil {
+		err = os.WriteFile(to, b, mode)
+	}
+	if err == nil {
+		err = os.Chmod(to, mode)
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+}

@@ -1,0 +1,249 @@
+package server_test
+
+import (
+	"crypto/sha256"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	_ "modernc.org/sqlite" // to change a database past Keysake
+
+	"github.com/keysake/keysake/internal/apptest"
+	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/doctor"
+	"github.com/keysake/keysake/internal/server"
+)
+
+// resigned gives a changed backup the digest of its contents.
+func resigned(backup string) string {
+	body, _, _ := strings.Cut(backup, "{\"sha256\"")
+	return fmt.Sprintf("%s{\"sha256\":\"%x\"}\n", body, sha256.Sum256([]byte(body)))
+}
+
+// flipAfter changes one character so many after the first mark.
+func flipAfter(text, mark string, n int) string {
+	i := strings.Index(text, mark) + len(mark) + n
+	c := "A"
+	if text[i] == 'A' {
+		c = "B"
+	}
+	return text[:i] + c + text[i+1:]
+}
+
+// change runs SQL on a stopped or running server's database, past Keysake.
+func change(tb testing.TB, cfg config.Config, statements ...string) {
+	tb.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(cfg.Data, "keysake.db")+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	for _, s := range statements {
+		result, err := db.ExecContext(tb.Context(), s)
+		if err != nil {
+			tb.Fatalf("%s: %v", s, err)
+		}
+		if n, err := result.RowsAffected(); err != nil || n != 1 {
+			tb.Fatalf("%s: changed %d rows: %v", s, n, err)
+		}
+	}
+}
+
+// flip is SQL that changes the last byte of a blob in the first row of a table.
+func flip(table, column string) string {
+	return fmt.Sprintf(`UPDATE %[1]s SET %[2]s = CAST(substr(%[2]s, 1, length(%[2]s) - 1) ||
+		CASE substr(%[2]s, -1) WHEN x'00' THEN x'01' ELSE x'00' END AS BLOB) WHERE rowid = (SELECT MIN(rowid) FROM %[1]s)`, table, column)
+}
+
+func TestADoctorFindsWhatIsWrong(t *testing.T) {
+	s := newSite(t)
+	s.Stop(t)
+	clean(t, s.cfg, server.Checkup{Sample: doctor.All, Backup: s.backup})
+	const someUser = "(SELECT id FROM users WHERE username = 'user-1')"
+	for what, c := range map[string]struct {
+		change func(t *testing.T, cfg config.Config)
+		check  string
+		status doctor.Status
+		tells  string
+	}{
+		"a flipped bit in a value":       {sqlChange(flip("secrets", "sealed_value")), "values", doctor.Failed, "version 2 of secret"},
+		"a flipped bit in a mask":        {sqlChange(flip("secrets", "sealed_mask")), "values", doctor.Failed, "version 2 of secret"},
+		"a flipped bit in an old value":  {sqlChange(flip("secret_versions", "sealed_value")), "values", doctor.Failed, "version 1 of secret"},
+		"a flipped bit in an owner key":  {sqlChange(flip("owner_keys", "wrapped")), "owner keys", doctor.Failed, "owner key"},
+		"a flipped bit in a check value": {sqlChange(flip("root_keys", "check_value")), "root keys", doctor.Failed, "does not open"},
+		"a value without its key":        {sqlChange("DELETE FROM owner_keys WHERE user_id = " + someUser), "values", doctor.Failed, "its owner key is not there"},
+		"a deleted audit entry":          {sqlChange("DELETE FROM audit_entries WHERE seq = 3 AND owner_id = " + someUser), "audit log", doctor.Failed, "entry 3"},
+		"a changed audit entry":          {sqlChange("UPDATE audit_entries SET name = 'X' WHERE seq = 4 AND owner_id = " + someUser), "audit log", doctor.Failed, "entry 4"},
+		"a missing end of an audit log":  {sqlChange("DELETE FROM audit_entries WHERE owner_id = " + someUser + " AND seq = (SELECT MAX(seq) FROM audit_entries WHERE owner_id = " + someUser + ")"), "audit log", doctor.Failed, "where its head says"},
+		"a changed log of the instance":  {sqlChange("UPDATE audit_entries SET name = 'X' WHERE seq = 2 AND owner_id = ''"), "audit log", doctor.Failed, "entry 2"},
+		"a wrong count":                  {sqlChange("UPDATE users SET secret_count = 9 WHERE username = 'user-1'"), "counts", doctor.Failed, "counts 9"},
+		"a log of nobody":                {sqlChange("UPDATE audit_entries SET owner_id = 'f0000000-0000-4000-8000-000000000000' WHERE seq = 10 AND owner_id = " + someUser), "counts", doctor.Failed, "who is not there"},
+		"a schema of tomorrow":           {sqlChange("UPDATE goose_db_version SET version_id = 99 WHERE version_id = 1"), "schema", doctor.Failed, "newer keysake"},
+		"a database that others read":    {modeOf("keysake.db", 0o644), "file modes", doctor.Warning, "keysake.db has mode 0644"},
+		"a folder that others read":      {modeOf(".", 0o755), "file modes", doctor.Warning, "has mode 0755"},
+		"a database that is none":        {damagedFirstPage, "schema", doctor.Failed, "cannot be read"},
+		"no database":                    {withoutDatabase, "database", doctor.Failed, "there is none"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			cfg := s.elsewhere(t)
+			if err := os.Mkdir(cfg.Data, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			copyFile(t, filepath.Join(s.cfg.Data, "keysake.db"), filepath.Join(cfg.Data, "keysake.db"), 0o600)
+			c.change(t, cfg)
+			got := examine(t, cfg, server.Checkup{Sample: doctor.All})[c.check]
+			if all := fmt.Sprint(got); got.Status != c.status || !strings.Contains(all, c.tells) || got.Do == "" {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
+func sqlChange(statement string) func(*testing.T, config.Config) {
+	return func(t *testing.T, cfg config.Config) { t.Helper(); change(t, cfg, statement) }
+}
+
+func modeOf(name string, mode os.FileMode) func(*testing.T, config.Config) {
+	return func(t *testing.T, cfg config.Config) {
+		t.Helper()
+		if err := os.Chmod(filepath.Join(cfg.Data, name), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// overwrite puts garbage over a page of the database.
+func overwrite(t *testing.T, cfg config.Config, page int64) {
+	t.Helper()
+	f, err := os.OpenFile(filepath.Join(cfg.Data, "keysake.db"), os.O_RDWR, 0)
+	if err == nil {
+		_, err = f.WriteAt([]byte(strings.Repeat("garbage ", 512)), page*4096)
+	}
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func damagedFirstPage(t *testing.T, cfg config.Config) { t.Helper(); overwrite(t, cfg, 0) }
+
+func withoutDatabase(t *testing.T, cfg config.Config) {
+	t.Helper()
+	remove(t, filepath.Join(cfg.Data, "keysake.db"))
+}
+
+func remove(t *testing.T, path string) {
+	t.Helper()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestADoctorEndsWhicheverPageIsDamaged(t *testing.T) {
+	s := newSite(t)
+	s.Stop(t)
+	info, err := os.Stat(filepath.Join(s.cfg.Data, "keysake.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for page := range info.Size() / 4096 {
+		cfg := s.elsewhere(t)
+		if err := os.Mkdir(cfg.Data, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		copyFile(t, filepath.Join(s.cfg.Data, "keysake.db"), filepath.Join(cfg.Data, "keysake.db"), 0o600)
+		overwrite(t, cfg, page)
+		failed := 0
+		for _, c := range examine(t, cfg, server.Checkup{Sample: doctor.All}) {
+			if c.Status == doctor.Failed {
+				failed++
+			}
+		}
+		if failed == 0 {
+			t.Errorf("damage in page %d was not found", page)
+		}
+	}
+}
+
+func TestADoctorLooksAtWhereTheRootKeyIs(t *testing.T) {
+	s := newSite(t)
+	s.Stop(t)
+	if err := os.Chmod(s.key, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	checks := examine(t, s.cfg, server.Checkup{})
+	for _, name := range []string{"custody", "root keys", "owner keys"} {
+		if checks[name].Status != doctor.Failed {
+			t.Errorf("a key that others may read: %+v", checks[name])
+		}
+	}
+	if err := os.Chmod(s.key, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]doctor.Status{
+		filepath.Join(s.cfg.Data, "root.key"): doctor.Failed,
+		s.cfg.Data + ".root-key":              doctor.Warning,
+	} {
+		cfg := s.cfg
+		cfg.RootKey = "file:" + name
+		copyFile(t, s.key, name, 0o600)
+		if c := examine(t, cfg, server.Checkup{})["custody"]; c.Status != want {
+			t.Errorf("%+v", c)
+		}
+		remove(t, name)
+	}
+	remove(t, s.key)
+	checks = examine(t, s.cfg, server.Checkup{Backup: s.backup})
+	for _, name := range []string{"root keys", "owner keys", "backup root keys", "backup owner keys"} {
+		if checks[name].Status != doctor.Failed {
+			t.Errorf("a missing key: %+v", checks[name])
+		}
+	}
+	if checks["audit log"].Status != doctor.OK {
+		t.Errorf("%+v", checks["audit log"])
+	}
+}
+
+func TestADoctorLooksIntoABackup(t *testing.T) {
+	s := newSite(t)
+	whole, err := os.ReadFile(s.backup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, c := range map[string]struct{ backup, check string }{
+		"a changed byte":             {strings.Replace(string(whole), `"version":2`, `"version":3`, 1), "backup"},
+		"a value that does not open": {resigned(flipAfter(string(whole), `"sealed_value":"`, 60)), "backup values"},
+		"an audit entry of another":  {resigned(strings.Replace(string(whole), `"action":"secret.create"`, `"action":"secret.delete"`, 1)), "backup audit log"},
+		"a count":                    {resigned(strings.Replace(string(whole), `"secret_count":4`, `"secret_count":5`, 1)), "backup counts"},
+	} {
+		file := filepath.Join(t.TempDir(), "backup")
+		if err := os.WriteFile(file, []byte(c.backup), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for name, got := range examine(t, s.cfg, server.Checkup{Sample: doctor.All, Backup: file}) {
+			if want := name == c.check; (got.Status == doctor.Failed) != want {
+				t.Errorf("%s: %+v", what, got)
+			}
+		}
+	}
+}
+
+func TestADoctorOpensASampleOfTheSizeThatIsAskedFor(t *testing.T) {
+	s := newSite(t)
+	for sample, want := range map[int]string{0: "0 of 24", 7: "7 of 24", 24: "all 24", 1000: "all 24", doctor.All: "all 24"} {
+		if c := examine(t, s.cfg, server.Checkup{Sample: sample})["values"]; !strings.HasPrefix(c.Text, want) {
+			t.Errorf("%d: %q", sample, c.Text)
+		}
+	}
+	dev := apptest.Start(t)
+	cfg := s.cfg
+	cfg.Data = dev.Data
+	if c := examine(t, cfg, server.Checkup{})["custody"]; c.Status != doctor.Failed {
+		t.Errorf("a development server: %+v", c)
+	}
+}

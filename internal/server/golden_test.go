@@ -1,0 +1,205 @@
+package server_test
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/keysake/keysake/internal/apptest"
+	"github.com/keysake/keysake/internal/backup"
+	"github.com/keysake/keysake/internal/catalog"
+	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/doctor"
+	"github.com/keysake/keysake/internal/policy"
+	"github.com/keysake/keysake/internal/seal"
+	"github.com/keysake/keysake/internal/server"
+	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/vault"
+	"github.com/keysake/keysake/plaintext"
+)
+
+// The golden files are a database and a backup of it as version 1 made them, with their root key and an API key, all of which are for nothing else. Every later
+// version must open them: what is in testdata/golden is never made anew once a release has it, a new format gets a folder beside it. Before the first
+// release a change of the schema makes them anew with
+//
+//	go test ./internal/server -run Golden -update
+var update = flag.Bool("update", false, "make the golden files anew")
+
+const (
+	goldenFolder = "testdata/golden/v1"
+	goldenURL    = "file:/keysake/golden/root.key" // where the files say that the root key is
+)
+
+// goldenValues are all values in the golden files by user and secret, oldest version first.
+var goldenValues = map[string]map[string][]string{
+	"mia": {
+		"OPENAI_API_KEY": {"golden-value-of-mia-for-openai"},
+		"DEPLOY_TOKEN":   {"golden-deploy-token-first", "golden-deploy-token-second", "golden-deploy-token-third"},
+	},
+	"noah": {"TÖKEN": {"golden value with spaces, and ünïcödé"}, "EMPTY_MASK": {"short"}},
+}
+
+func goldenRoot() []byte {
+	bits := make([]byte, seal.KeySize)
+	for i := range bits {
+		bits[i] = byte(i)
+	}
+	return bits
+}
+
+// goldenVault returns the vault of a golden database.
+func goldenVault(tb testing.TB, db *store.DB) *vault.Service {
+	tb.Helper()
+	known, err := catalog.Load()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	open := func(context.Context, vault.StoredRootKey) (seal.RootKey, error) { return seal.NewRootKey(goldenRoot()) }
+	return vault.New(vault.Options{
+		Store: db, OpenRoot: open, KeyTTL: time.Hour, Catalog: known, MaxSecrets: 100, KeepVersions: 5, Log: slog.New(slog.DiscardHandler),
+	})
+}
+
+func makeGolden(t *testing.T) {
+	t.Helper()
+	ctx := t.Context()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(os.RemoveAll(goldenFolder))
+	must(os.MkdirAll(goldenFolder, 0o755))
+	must(os.WriteFile(filepath.Join(goldenFolder, "root.key"), goldenRoot(), 0o600))
+	db, err := store.OpenSQLite(ctx, filepath.Join(goldenFolder, "keysake.db"))
+	must(err)
+	v := goldenVault(t, db)
+	root, err := seal.NewRootKey(goldenRoot())
+	must(err)
+	must(v.AddRootKey(ctx, root, goldenURL, ""))
+	for name, secrets := range goldenValues {
+		token, err := v.Bootstrap(ctx, name, "golden")
+		must(err)
+		if name == "mia" {
+			must(os.WriteFile(filepath.Join(goldenFolder, "api-key"), token.Reveal(), 0o600))
+		}
+		who, err := v.Authenticate(ctx, token)
+		must(err)
+		for secret, values := range secrets {
+			made, err := v.CreateSecret(ctx, who, secret, "", plaintext.FromString(values[0]))
+			must(err)
+			for _, next := range values[1:] {
+				_, err := v.UpdateSecret(ctx, who, made.ID, plaintext.FromString(next))
+				must(err)
+			}
+		}
+	}
+	must(v.RecordBackup(ctx, "/keysake/golden/backup"))
+	f, err := os.OpenFile(filepath.Join(goldenFolder, "backup"), os.O_CREATE|os.O_WRONLY, 0o600)
+	must(err)
+	schema, err := store.SchemaVersion()
+	must(err)
+	must(db.Snapshot(ctx, func(src backup.Source) error {
+		_, _, err := backup.Write(ctx, f, src, schema, time.Now())
+		return err
+	}))
+	must(f.Close())
+	must(db.Close())
+	for _, beside := range []string{"-wal", "-shm", ".turn"} { // the file alone is whole
+		must(os.RemoveAll(filepath.Join(goldenFolder, "keysake.db"+beside)))
+	}
+}
+
+func TestTheGoldenDatabaseAndTheGoldenBackupOpen(t *testing.T) {
+	if *update {
+		makeGolden(t)
+	}
+	keys := t.TempDir()
+	key := filepath.Join(keys, "root.key")
+	copyFile(t, filepath.Join(goldenFolder, "root.key"), key, 0o600)
+	cfg := apptest.Config(t)
+	cfg.Dev, cfg.RootKey = false, "file:"+key
+	if err := os.Mkdir(cfg.Data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	copyFile(t, filepath.Join(goldenFolder, "keysake.db"), filepath.Join(cfg.Data, "keysake.db"), 0o600)
+	assertGolden(t, cfg)
+
+	cfg.Data += "-restored"
+	if _, err := server.Restore(t.Context(), cfg, nil, filepath.Join(goldenFolder, "backup")); err != nil {
+		t.Fatal(err)
+	}
+	assertGolden(t, cfg)
+}
+
+// assertGolden wants a folder to have all golden values, and a server to serve it.
+func assertGolden(t *testing.T, cfg config.Config) {
+	t.Helper()
+	for _, c := range examine(t, cfg, server.Checkup{Sample: doctor.All}) {
+		if c.Status != doctor.OK && c.Name != "schema" {
+			t.Errorf("%+v", c)
+		}
+	}
+	token, err := os.ReadFile(filepath.Join(goldenFolder, "api-key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := apptest.StartWith(t, cfg)
+	list, err := srv.ClientWith(t, plaintext.New(token)).ListSecrets(t.Context())
+	if err != nil || list.Total != len(goldenValues["mia"]) {
+		t.Errorf("%d secrets: %v", list.Total, err)
+	}
+	srv.Stop(t)
+	db, err := store.OpenSQLite(t.Context(), filepath.Join(cfg.Data, "keysake.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	v := goldenVault(t, db)
+	users := map[string]vault.Actor{}
+	err = db.View(t.Context(), func(r vault.Reader) error {
+		for name := range goldenValues {
+			id, err := r.UserNamed(t.Context(), name)
+			if err != nil {
+				return err
+			}
+			users[name] = vault.Actor{User: id, Scopes: policy.AllScopes()}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, secrets := range goldenValues {
+		assertValues(t, v, users[name], secrets)
+	}
+}
+
+// assertValues wants every version of every secret to open to its value.
+func assertValues(t *testing.T, v *vault.Service, who vault.Actor, want map[string][]string) {
+	t.Helper()
+	secrets, err := v.ListSecrets(t.Context(), who)
+	if err != nil || len(secrets) != len(want) {
+		t.Fatalf("%d secrets: %v", len(secrets), err)
+	}
+	for _, s := range secrets {
+		values := want[s.Name]
+		for number := len(values); number > 0; number-- {
+			if number < len(values) {
+				if _, err := v.RollbackSecret(t.Context(), who, s.ID, uint64(number)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got, err := v.OpenSecret(t.Context(), who, s.ID)
+			if err != nil || !bytes.Equal(got.Reveal(), []byte(values[number-1])) {
+				t.Errorf("version %d of %s does not open to its value: %v", number, s.Name, err)
+			}
+		}
+	}
+}

@@ -1,0 +1,185 @@
+package server_test
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keysake/keysake/client"
+	"github.com/keysake/keysake/internal/apptest"
+	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/plaintext"
+	"github.com/keysake/keysake/wire"
+)
+
+// onTransit starts a server whose root key is kept by a stand-in of a key service.
+func onTransit(t *testing.T) (*apptest.Server, *apptest.Transit, config.Config) {
+	t.Helper()
+	transit := apptest.NewTransit(t)
+	cfg := apptest.Config(t)
+	cfg.RootKey, cfg.KeyServiceTimeout = apptest.TransitURL, 400*time.Millisecond
+	return apptest.StartWith(t, cfg), transit, cfg
+}
+
+func create(t *testing.T, c *client.Client, name string) error {
+	t.Helper()
+	_, err := c.CreateSecret(t.Context(), wire.CreateSecret{Name: name, Value: plaintext.FromString("correct-horse-battery-staple")})
+	return err
+}
+
+// fails checks that an error is a refusal with this status, in the contract's envelope.
+func fails(t *testing.T, err error, status int, kind string) {
+	t.Helper()
+	refused, ok := errors.AsType[*client.Error](err)
+	if !ok || refused.Status != status || refused.Type != kind {
+		t.Errorf("want %d %s, got %v", status, kind, err)
+	}
+}
+
+func ready(t *testing.T, srv *apptest.Server) int {
+	t.Helper()
+	res, err := http.Get(srv.URL + "/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := res.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode
+}
+
+func TestACreateCostsNoCallOfTheKeyService(t *testing.T) {
+	srv, transit, _ := onTransit(t)
+	c := srv.ClientWith(t, srv.NewUser(t, "mia"))
+	before := transit.Calls.Load()
+	for _, name := range []string{"A", "B", "C"} {
+		if err := create(t, c, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := transit.Calls.Load() - before; n != 0 {
+		t.Errorf("it was asked %d times", n)
+	}
+}
+
+func TestAKeyServiceThatIsAwayIsNotNoticedByWhoseKeyIsOpen(t *testing.T) {
+	srv, transit, _ := onTransit(t)
+	c := srv.Client(t)
+	if err := create(t, c, "BEFORE"); err != nil {
+		t.Fatal(err)
+	}
+	transit.Answer(apptest.Silence)
+	if err := create(t, c, "DURING"); err != nil {
+		t.Error(err)
+	}
+	if list, err := c.ListSecrets(t.Context()); err != nil || list.Total != 2 {
+		t.Errorf("%v, %v", list, err)
+	}
+	if code := ready(t, srv); code != http.StatusServiceUnavailable {
+		t.Errorf("ready: %d", code)
+	}
+	transit.Answer(nil)
+	for deadline := time.Now().Add(10 * time.Second); ready(t, srv) != http.StatusOK; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it is not ready again")
+		}
+	}
+}
+
+func TestWhatNeedsAKeyServiceThatFailsIs502Or504AndLeavesNothing(t *testing.T) {
+	srv, transit, cfg := onTransit(t)
+	mia := srv.NewUser(t, "mia")
+	if err := create(t, srv.ClientWith(t, mia), "KEPT"); err != nil {
+		t.Fatal(err)
+	}
+	srv.Stop(t)
+	cfg.Dev = false
+	srv = apptest.StartWith(t, cfg) // which has no owner key open
+	srv.Key = devKey(t, cfg)
+	admin, c := srv.Client(t), srv.ClientWith(t, mia)
+	for _, way := range []struct {
+		name   string
+		answer http.HandlerFunc
+		status int
+		kind   string
+	}{
+		{"an error", apptest.TransitError(http.StatusInternalServerError, "broken"), 502, "bad_gateway_error"},
+		{"a refusal", apptest.TransitError(http.StatusForbidden, "permission denied"), 502, "bad_gateway_error"},
+		{"no JSON", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }, 502, "bad_gateway_error"},
+		{"nonsense", func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte(`{"data":{"plaintext":"AAAA","ciphertext":"vault:v1:AAAA"}}`))
+		}, 502, "bad_gateway_error"},
+		{"silence", apptest.Silence, 504, "gateway_timeout_error"},
+	} {
+		transit.Answer(way.answer)
+		_, err := c.ListSecrets(t.Context())
+		fails(t, err, way.status, way.kind)
+		fails(t, create(t, c, "NEW"), way.status, way.kind)
+		_, err = admin.CreateUser(t.Context(), wire.CreateUser{Username: "max"})
+		fails(t, err, way.status, way.kind)
+	}
+	transit.Answer(nil)
+	users, err := admin.Users(t.Context())
+	if err != nil || users.Total != 2 {
+		t.Errorf("%v, %v", users, err)
+	}
+	if _, err := admin.CreateUser(t.Context(), wire.CreateUser{Username: "max"}); err != nil {
+		t.Error(err)
+	}
+	if list, err := c.ListSecrets(t.Context()); err != nil || list.Total != 1 {
+		t.Errorf("%v, %v", list, err)
+	}
+	if strings.Contains(srv.Logs.String(), "token-of-nobody") {
+		t.Error("the log has the service's token")
+	}
+}
+
+func TestASlowKeyServiceHoldsUpNobodyElse(t *testing.T) {
+	srv, transit, cfg := onTransit(t)
+	mia := srv.NewUser(t, "mia")
+	srv.Stop(t)
+	cfg.Dev, cfg.KeyServiceTimeout = false, 8*time.Second
+	srv = apptest.StartWith(t, cfg)
+	srv.Key = devKey(t, cfg)
+	if err := create(t, srv.Client(t), "OPEN"); err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan struct{}, 64)
+	release := make(chan struct{})
+	transit.Answer(func(w http.ResponseWriter, r *http.Request) {
+		asked <- struct{}{}
+		<-release
+		transit.Well(w, r)
+	})
+	done := make(chan error, 8)
+	for i := range cap(done) {
+		go func() { done <- create(t, srv.ClientWith(t, mia), "S"+string(rune('A'+i))) }()
+	}
+	<-asked
+	for _, name := range []string{"A", "B", "C"} {
+		if err := create(t, srv.Client(t), name); err != nil {
+			t.Error(err)
+		}
+	}
+	close(release)
+	for range cap(done) {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	if n := len(asked); n != 0 {
+		t.Errorf("eight requests for one key asked %d times", n+1)
+	}
+}
+
+func TestAServerDoesNotStartWithoutItsKeyService(t *testing.T) {
+	srv, transit, cfg := onTransit(t)
+	srv.Stop(t)
+	transit.Answer(apptest.TransitError(http.StatusForbidden, "permission denied"))
+	err := startError(t, cfg)
+	if err == nil || !strings.Contains(err.Error(), "does not open") || !strings.Contains(err.Error(), "status 403: permission denied") {
+		t.Errorf("%v", err)
+	}
+}

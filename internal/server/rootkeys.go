@@ -1,0 +1,46 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/vault"
+)
+
+// A RootKey is what may be seen of a root key.
+type RootKey struct {
+	ID        string    `json:"id"`
+	State     string    `json:"state"` // primary, replaced or retired
+	OwnerKeys int       `json:"owner_keys"`
+	Since     time.Time `json:"since"` // when it came to that state
+	CreatedAt time.Time `json:"created_at"`
+	URL       string    `json:"url"`
+}
+
+// RootKeys returns the root keys of a data folder, oldest first. It opens none of them: who has lost one sees here which.
+// Errors have [ErrCannotStart].
+func RootKeys(ctx context.Context, cfg config.Config) (found []RootKey, err error) {
+	d, err := openFolder(ctx, cfg, slog.New(slog.DiscardHandler), nil, looking)
+	if err != nil {
+		return nil, cannotStart(err)
+	}
+	keys, err := d.vault.ListRootKeys(ctx)
+	if err = errors.Join(err, d.close()); err != nil {
+		return nil, cannotStart(err)
+	}
+	for _, k := range keys {
+		shown := RootKey{ID: k.ID.String(), State: string(k.State), OwnerKeys: k.OwnerKeys, Since: k.CreatedAt, CreatedAt: k.CreatedAt, URL: k.URL}
+		switch k.State {
+		case vault.Replaced:
+			shown.Since = k.ReplacedAt
+		case vault.Retired:
+			shown.Since = k.RetiredAt
+		case vault.Primary:
+		}
+		found = append(found, shown)
+	}
+	return found, nil
+}

@@ -1,0 +1,189 @@
+package server_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/keysake/keysake/internal/apptest"
+	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/server"
+	"github.com/keysake/keysake/plaintext"
+	"github.com/keysake/keysake/wire"
+)
+
+func devKey(t *testing.T, cfg config.Config) plaintext.Value {
+	t.Helper()
+	key, err := os.ReadFile(filepath.Join(cfg.Data, "dev-api-key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plaintext.New(key)
+}
+
+// startError returns why a server does not start.
+func startError(t *testing.T, cfg config.Config) error {
+	t.Helper()
+	ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+	defer stop()
+	err := server.Run(ctx, cfg, nil, &apptest.Buffer{}, &apptest.Buffer{})
+	if !errors.Is(err, server.ErrCannotStart) {
+		t.Errorf("it started, or ended otherwise: %v", err)
+	}
+	return err
+}
+
+func silent(int, int) {}
+
+func rotateTo(t *testing.T, cfg config.Config, url string) int {
+	t.Helper()
+	cfg.RootKey = ""
+	n, err := server.RotateRootKey(t.Context(), cfg, nil, server.NewRootKey{URL: url}, silent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestNoRequestFailsWhileKeysAreRotated(t *testing.T) {
+	cfg := apptest.Config(t)
+	cfg.MaxSecrets = 1 << 20
+	srv := apptest.StartWith(t, cfg)
+	const users, rounds = 4, 2
+	var stop atomic.Bool
+	var made atomic.Int64
+	var all sync.WaitGroup
+	for u := range users {
+		c := srv.ClientWith(t, srv.NewUser(t, fmt.Sprint("user-", u)))
+		all.Go(func() {
+			for i := 0; !stop.Load(); i++ {
+				value := plaintext.FromString(fmt.Sprintf("correct-horse-battery-staple-%d", i))
+				s, err := c.CreateSecret(t.Context(), wire.CreateSecret{Name: fmt.Sprint("NAME_", i), Value: value})
+				if err != nil {
+					t.Error("create:", err)
+					return
+				}
+				if _, err := c.UpdateSecret(t.Context(), s.ID, wire.UpdateSecret{Value: value}); err != nil {
+					t.Error("update:", err)
+				}
+				if _, err := c.Secret(t.Context(), s.ID); err != nil {
+					t.Error("read:", err)
+				}
+				if i%5 == 4 { // so that the libraries stay small
+					if err := c.DeleteSecret(t.Context(), s.ID); err != nil {
+						t.Error("delete:", err)
+					}
+				}
+				made.Add(1)
+			}
+		})
+	}
+	all.Go(func() {
+		admin := srv.Client(t)
+		for i := 0; !stop.Load(); i++ {
+			time.Sleep(10 * time.Millisecond) // else most of the rotation would be of users that it has just made
+			if _, err := admin.CreateUser(t.Context(), wire.CreateUser{Username: fmt.Sprint("new-", i)}); err != nil {
+				t.Error("create user:", err)
+				return
+			}
+		}
+	})
+	for round := range rounds {
+		rotateTo(t, cfg, "file:"+filepath.Join(t.TempDir(), fmt.Sprint("root-", round)))
+		if _, err := server.RotateOwnerKeys(t.Context(), cfg, nil, "", silent); err != nil {
+			t.Error(err)
+		}
+	}
+	stop.Store(true)
+	all.Wait()
+	if made.Load() == 0 {
+		t.Error("there was no load")
+	}
+	keys, err := server.RootKeys(t.Context(), cfg)
+	if err != nil || len(keys) != rounds+1 || keys[rounds].State != "primary" {
+		t.Fatalf("%v, %v", keys, err)
+	}
+	for _, k := range keys[:rounds] {
+		if k.OwnerKeys != 0 {
+			t.Errorf("%s still wraps %d", k.ID, k.OwnerKeys)
+		}
+	}
+}
+
+func TestOnlyOneRotationRuns(t *testing.T) {
+	cfg := apptest.Config(t)
+	apptest.StartWith(t, cfg)
+	lock := flock.New(filepath.Join(cfg.Data, "keysake.rotate.lock"))
+	if locked, err := lock.TryLock(); err != nil || !locked {
+		t.Fatal(locked, err)
+	}
+	next := filepath.Join(t.TempDir(), "next")
+	_, err := server.RotateRootKey(t.Context(), cfg, nil, server.NewRootKey{URL: "file:" + next}, silent)
+	if !errors.Is(err, server.ErrRotating) {
+		t.Errorf("root-key rotate: %v", err)
+	}
+	if _, err := os.Stat(next); err == nil {
+		t.Error("a key file was made")
+	}
+	if _, err := server.RotateOwnerKeys(t.Context(), cfg, nil, "", silent); !errors.Is(err, server.ErrRotating) {
+		t.Errorf("owner-key rotate: %v", err)
+	}
+	if err := lock.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	rotateTo(t, cfg, "file:"+next)
+}
+
+func TestARotationOfAllOwnerKeysGoesOnWhereItWas(t *testing.T) {
+	cfg := apptest.Config(t)
+	srv := apptest.StartWith(t, cfg)
+	for i := range 5 {
+		srv.NewUser(t, fmt.Sprint("user-", i))
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	n, err := server.RotateOwnerKeys(ctx, cfg, nil, "", func(done, _ int) {
+		if done == 2 {
+			stop()
+		}
+	})
+	if !errors.Is(err, context.Canceled) || n < 2 {
+		t.Fatalf("%d, %v", n, err)
+	}
+	again, err := server.RotateOwnerKeys(t.Context(), cfg, nil, "", silent)
+	if err != nil || n+again != 6 {
+		t.Errorf("%d and then %d users of 6: %v", n, again, err)
+	}
+	if all, err := server.RotateOwnerKeys(t.Context(), cfg, nil, "", silent); err != nil || all != 6 {
+		t.Errorf("the next one is of %d users: %v", all, err)
+	}
+}
+
+func TestAKeyServiceCanBeRotatedToAndFrom(t *testing.T) {
+	srv, _, cfg := onTransit(t)
+	mia := srv.NewUser(t, "mia")
+	if err := create(t, srv.ClientWith(t, mia), "KEPT"); err != nil {
+		t.Fatal(err)
+	}
+	if n := rotateTo(t, cfg, "file:"+filepath.Join(t.TempDir(), "root")); n != 2 {
+		t.Errorf("%d owner keys", n)
+	}
+	srv.NewUser(t, "max")
+	if n := rotateTo(t, cfg, apptest.TransitURL); n != 3 {
+		t.Errorf("%d owner keys", n)
+	}
+	srv.NewUser(t, "leo")
+	srv.Stop(t)
+	cfg.Dev = false
+	srv = apptest.StartWith(t, cfg)
+	if list, err := srv.ClientWith(t, mia).ListSecrets(t.Context()); err != nil || list.Total != 1 {
+		t.Errorf("%v, %v", list, err)
+	}
+}

@@ -1,0 +1,287 @@
+package crash_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/keysake/keysake/client"
+	"github.com/keysake/keysake/internal/apptest"
+	"github.com/keysake/keysake/internal/catalog"
+	"github.com/keysake/keysake/internal/rootkey"
+	"github.com/keysake/keysake/internal/seal"
+	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/vault"
+	"github.com/keysake/keysake/plaintext"
+	"github.com/keysake/keysake/wire"
+)
+
+// rotationUsers is more than what a rotation changes in one transaction.
+const rotationUsers = 230
+
+// rotationBinary builds the program once.
+var rotationBinary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "keysake-crash-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "keysake")
+	out, err := exec.Command("go", "build", "-o", path, "github.com/keysake/keysake/cmd/keysake").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%w\n%s", err, out)
+	}
+	return path, nil
+})
+
+func rotationRounds(t *testing.T) int {
+	t.Helper()
+	if text := os.Getenv("KEYSAKE_CRASH_ROUNDS"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			t.Fatal("KEYSAKE_CRASH_ROUNDS:", err)
+		}
+		return n
+	}
+	return 6
+}
+
+// A rotationPlace is a folder on which a server runs under load while rotations are killed.
+type rotationPlace struct {
+	t      *testing.T
+	binary string
+	dir    string
+	data   string
+	cmd    *exec.Cmd
+	url    string
+
+	mu    sync.Mutex
+	keys  map[string]plaintext.Value            // of the users, by name
+	known map[string]map[string]plaintext.Value // the values that were answered, by user and name
+}
+
+func newRotationPlace(t *testing.T) *rotationPlace {
+	t.Helper()
+	binary, err := rotationBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	p := &rotationPlace{t: t, binary: binary, dir: dir, data: filepath.Join(dir, "data"), keys: map[string]plaintext.Value{}, known: map[string]map[string]plaintext.Value{}}
+	p.serve()
+	t.Cleanup(p.kill)
+	admin := p.client("dev")
+	for i := range rotationUsers {
+		name := fmt.Sprint("user-", i)
+		user, err := admin.CreateUser(t.Context(), wire.CreateUser{Username: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i >= 4 {
+			continue // these only have an owner key
+		}
+		key, err := admin.CreateAPIKeyFor(t.Context(), user.ID, wire.CreateAPIKey{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.keys[name], p.known[name] = plaintext.FromString(key.Key), map[string]plaintext.Value{}
+	}
+	return p
+}
+
+var rotationListening = regexp.MustCompile(`(?m)^Keysake is listening on (\S+)$`)
+
+func (p *rotationPlace) serve() {
+	p.t.Helper()
+	var out, logs apptest.Buffer
+	p.cmd = exec.Command(p.binary, "serve", "--dev", "--listen", "127.0.0.1:0", "--data", p.data, "--rate-limit", "0", "--max-secrets", "100000")
+	p.cmd.Stdout, p.cmd.Stderr = &out, &logs
+	if err := p.cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if m := rotationListening.FindStringSubmatch(out.String()); m != nil {
+			p.url = m[1]
+			break
+		}
+		if time.Now().After(deadline) {
+			p.kill()
+			p.t.Fatalf("the server does not listen\n%s", logs.String())
+		}
+	}
+	key, err := os.ReadFile(filepath.Join(p.data, "dev-api-key"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.keys["dev"] = plaintext.New(key)
+}
+
+// kill is kill -9.
+func (p *rotationPlace) kill() {
+	_ = p.cmd.Process.Kill() // it may have ended
+	_ = p.cmd.Wait()
+}
+
+func (p *rotationPlace) client(user string) *client.Client {
+	p.t.Helper()
+	c, err := client.New(p.url, p.keys[user])
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return c
+}
+
+// load creates and updates secrets until stop, and notes what was answered. Every answer must be a success.
+func (p *rotationPlace) load(ctx context.Context, round int, stop *atomic.Bool, all *sync.WaitGroup) {
+	for user := range p.known {
+		c := p.client(user)
+		all.Go(func() {
+			for i := 0; !stop.Load(); i++ {
+				name := fmt.Sprintf("R%d_%d", round, i)
+				value := plaintext.FromString(fmt.Sprintf("a value of nobody %s %s", user, name))
+				s, err := c.CreateSecret(ctx, wire.CreateSecret{Name: name, Value: value})
+				if err != nil {
+					p.t.Errorf("create during a rotation: %v", err)
+					return
+				}
+				p.mu.Lock()
+				p.known[user][name] = value
+				p.mu.Unlock()
+				if i%3 != 0 {
+					continue
+				}
+				next := plaintext.FromString(fmt.Sprintf("another value of nobody %s %s", user, name))
+				if _, err := c.UpdateSecret(ctx, s.ID, wire.UpdateSecret{Value: next}); err != nil {
+					p.t.Errorf("update during a rotation: %v", err)
+					return
+				}
+				p.mu.Lock()
+				p.known[user][name] = next
+				p.mu.Unlock()
+			}
+		})
+	}
+}
+
+// rotate runs a rotation and kills it after a time, unless it is 0.
+func (p *rotationPlace) rotate(after time.Duration, args ...string) {
+	p.t.Helper()
+	cmd := exec.Command(p.binary, append(args, "--data", p.data)...)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	if err := cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	if after > 0 {
+		timer := time.AfterFunc(after, func() { _ = cmd.Process.Kill() }) // it may have ended
+		defer timer.Stop()
+	}
+	err := cmd.Wait()
+	if exit, ok := errors.AsType[*exec.ExitError](err); err != nil && (!ok || exit.ExitCode() >= 0) { // -1: killed
+		p.t.Errorf("%v: %v\n%s", args, err, &errs)
+	}
+}
+
+func TestNothingIsLostWhenRotationsAreKilled(t *testing.T) {
+	p := newRotationPlace(t)
+	for round := range rotationRounds(t) {
+		var stop atomic.Bool
+		var all sync.WaitGroup
+		p.load(t.Context(), round, &stop, &all)
+		to := "file:" + filepath.Join(p.dir, fmt.Sprint("root-", round/2)) // the second of two goes on with the first
+		p.rotate(time.Duration(1+rand.IntN(150))*time.Millisecond, "root-key", "rotate", "--to", to)
+		p.rotate(time.Duration(1+rand.IntN(400))*time.Millisecond, "owner-key", "rotate", "--all")
+		stop.Store(true)
+		all.Wait()
+		if round%2 == 1 {
+			p.rotate(0, "root-key", "rotate", "--to", to)
+			p.rotate(0, "owner-key", "rotate", "--all")
+		}
+		if round%3 == 2 {
+			p.kill()
+			p.serve()
+		}
+		p.assertListed()
+	}
+	p.kill()
+	p.assertOpen()
+}
+
+// assertListed checks that a server shows everything that was answered.
+func (p *rotationPlace) assertListed() {
+	p.t.Helper()
+	for user, secrets := range p.known {
+		list, err := p.client(user).ListSecrets(p.t.Context())
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		if list.Total != len(secrets) {
+			p.t.Fatalf("%s has %d secrets, want %d", user, list.Total, len(secrets))
+		}
+	}
+}
+
+// assertOpen opens the folder without a server: every owner key opens, and every value is the one that was answered last.
+func (p *rotationPlace) assertOpen() {
+	p.t.Helper()
+	db, err := store.OpenSQLite(p.t.Context(), filepath.Join(p.data, "keysake.db"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer db.Close()
+	known, err := catalog.Load()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	opener := &rootkey.Opener{}
+	v := vault.New(vault.Options{
+		Store: db, Catalog: known, MaxSecrets: 100000, KeepVersions: 5, KeyTTL: time.Hour, Log: slog.New(slog.DiscardHandler),
+		OpenRoot: func(ctx context.Context, k vault.StoredRootKey) (seal.RootKey, error) {
+			return opener.Open(ctx, rootkey.Ref{ID: k.ID, URL: k.URL, Params: k.Params})
+		},
+	})
+	keys, err := v.ListRootKeys(p.t.Context())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	wrapped := 0
+	for _, k := range keys {
+		wrapped += k.OwnerKeys
+		if err := v.OpenOwnerKeys(p.t.Context(), k.ID); err != nil {
+			p.t.Error(err)
+		}
+	}
+	if wrapped != rotationUsers+1 {
+		p.t.Errorf("%d owner keys, want one for each of %d users", wrapped, rotationUsers+1)
+	}
+	opened := 0
+	for user, secrets := range p.known {
+		who, err := v.Authenticate(p.t.Context(), p.keys[user])
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		list, err := v.ListSecrets(p.t.Context(), who)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		for _, s := range list {
+			value, err := v.OpenSecret(p.t.Context(), who, s.ID)
+			if err != nil || !bytes.Equal(value.Reveal(), secrets[s.Name].Reveal()) {
+				p.t.Errorf("%s of %s does not open to what was answered: %v", s.Name, user, err)
+			}
+			opened++
+		}
+	}
+	p.t.Logf("%d values opened, %d root keys", opened, len(keys))
+}
