@@ -94,7 +94,7 @@ func measure(ctx context.Context, s settings, dir string) (*findings, error) {
 	}
 	defer server.kill()
 	found.firstStart, found.idle = server.startup, server.memory()
-	if err := measureLoad(ctx, s, dir, server, found); err != nil {
+	if err := measureLoad(ctx, s, dir, binary, server, found); err != nil {
 		return nil, err
 	}
 	found.loaded = server.memory()
@@ -111,7 +111,7 @@ func measure(ctx context.Context, s settings, dir string) (*findings, error) {
 }
 
 // measureLoad fills the server, starts the floors and measures all of them in turn, so that a slow minute of the machine meets each alike.
-func measureLoad(ctx context.Context, s settings, dir string, server *process, found *findings) error {
+func measureLoad(ctx context.Context, s settings, dir, binary string, server *process, found *findings) error {
 	lib, err := fill(ctx, server, s.users)
 	if err != nil {
 		return err
@@ -126,10 +126,15 @@ func measureLoad(ctx context.Context, s settings, dir string, server *process, f
 		return err
 	}
 	defer bare.close()
-	for range s.rounds {
+	for round := range s.rounds {
 		if err := measureRound(ctx, s, lib, server, floor, found); err != nil {
 			return err
 		}
+		one, err := measureRotation(ctx, s, binary, lib, server, round)
+		if err != nil {
+			return fmt.Errorf("create while the root key is rotated: %w", err)
+		}
+		found.add(rotating, rotatingClients, one)
 		for _, gathered := range []int{64, 1} {
 			one, err := bare.measure(ctx, gathered, s.time)
 			if err != nil {

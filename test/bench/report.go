@@ -110,6 +110,7 @@ func (f *findings) goals() []goal {
 	create64, create1 := f.median("create", 64), f.median("create", 1)
 	one := f.median("SQLite", 1).p50 + f.median("net/http create", 1).p50
 	list := f.median("list", 16).rate
+	create16, while := f.median("create", rotatingClients), f.median(rotating, rotatingClients)
 	return []goal{
 		atLeast("create, 64 clients / SQLite, 64 a commit", 0.7, create64.rate/f.median("SQLite", 64).rate),
 		below("create, 64 clients, p99", 15*time.Millisecond, create64.p99),
@@ -119,6 +120,10 @@ func (f *findings) goals() []goal {
 		},
 		atLeast("read, 16 clients / net/http", 0.55, f.median("read", 16).rate/f.median("net/http read", 16).rate),
 		{"list of 50, 16 clients", "≥ 10000/s", fmt.Sprintf("%.0f/s", list), list >= 10_000},
+		{
+			"create, 16 clients, p99 while the root key is rotated / p99", "< 3.00", fmt.Sprintf("%.2f", float64(while.p99)/float64(create16.p99)),
+			while.p99 < 3*create16.p99,
+		},
 		below("start to first answer, empty", 150*time.Millisecond, f.firstStart),
 		below(fmt.Sprintf("start to first answer, %d secrets", f.secrets), 150*time.Millisecond, f.laterStart),
 		belowMB("memory, idle", 30, f.idle),

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+// rotating is the name of what is measured here.
+const rotating = "create, rotating"
+
+// rotatingClients is how many clients create while the root key is rotated.
+const rotatingClients = 16
+
+// measureRotation drives creates while another process rotates the root key of the same data. A request that fails, or a rotation, fails the measurement.
+func measureRotation(ctx context.Context, s settings, binary string, lib *library, server *process, round int) (sample, error) {
+	to := filepath.Join(filepath.Dir(server.data), fmt.Sprintf("rotated-%d.key", round))
+	cmd := exec.CommandContext(ctx, binary, "root-key", "rotate", "--data", server.data, "--to", "file:"+to)
+	cmd.Env = []string{} // no setting but these
+	done := make(chan error, 1)
+	time.AfterFunc(s.time/5, func() { // when the part of the measurement that does not count is over
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			err = fmt.Errorf("root-key rotate: %w\n%s", err, out)
+		}
+		done <- err
+	})
+	one, err := drive(ctx, server, rotatingClients, s.time, lib.jobs()[0])
+	if rotated := <-done; err == nil {
+		err = rotated
+	}
+	return one, err
+}
