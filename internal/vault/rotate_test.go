@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,7 +35,7 @@ type rotating struct {
 	*vault.Service
 	t     failing
 	db    *store.DB
-	roots map[uuid.UUID]seal.RootKey // those that were not destroyed
+	roots sync.Map // by id, those that were not destroyed; a service opens them on a goroutine of its own
 	users map[uuid.UUID]map[uuid.UUID]plaintext.Value
 	ids   []uuid.UUID
 	n     int
@@ -54,8 +55,8 @@ func (r *rotating) restart() {
 	r.Service = vault.New(vault.Options{
 		Store: r.db, Catalog: known, MaxSecrets: 1000, KeepVersions: 3, KeyTTL: time.Hour, Log: slog.New(slog.DiscardHandler),
 		OpenRoot: func(_ context.Context, k vault.StoredRootKey) (seal.RootKey, error) {
-			if root, found := r.roots[k.ID]; found {
-				return root, nil
+			if root, found := r.roots.Load(k.ID); found {
+				return root.(seal.RootKey), nil
 			}
 			return nil, errors.New("it was destroyed")
 		},
@@ -67,7 +68,7 @@ func (r *rotating) newRoot() seal.RootKey {
 	r.n++
 	root, err := seal.NewRootKey(bytes.Repeat([]byte{byte(r.n)}, seal.KeySize))
 	r.must(err)
-	r.roots[root.ID()] = root
+	r.roots.Store(root.ID(), root)
 	return root
 }
 
@@ -128,7 +129,7 @@ func (r *rotating) retireSome() {
 			r.t.Fatalf("a %s root key that wraps %d: %v", k.State, k.OwnerKeys, err)
 		}
 		if err == nil {
-			delete(r.roots, k.ID) // and the operator destroys it
+			r.roots.Delete(k.ID) // and the operator destroys it
 		}
 	}
 }
@@ -186,7 +187,7 @@ func startRotating(t failing, dir string) *rotating {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rotating{t: t, db: db, roots: map[uuid.UUID]seal.RootKey{}, users: map[uuid.UUID]map[uuid.UUID]plaintext.Value{}}
+	r := &rotating{t: t, db: db, users: map[uuid.UUID]map[uuid.UUID]plaintext.Value{}}
 	r.restart()
 	return r
 }
