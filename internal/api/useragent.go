@@ -9,7 +9,7 @@ import (
 // A MinClient is the oldest version of a client program that is still answered.
 type MinClient struct {
 	Name    string // as in the User-Agent; case does not matter
-	Version string // as [ValidVersion] accepts
+	Version string // up to six numbers with dots between them, and perhaps a pre-release after: 1.4, 2.0.0-rc.1, 1.2.3b1
 }
 
 // tooOld is the answer to a client that is older than one of the minima, with the version it needs in Upgrade, as RFC 9110, section
@@ -49,13 +49,6 @@ type version struct {
 
 // maxParts bounds the numbers of a version: 2026.4.1.2 has four.
 const maxParts = 6
-
-// ValidVersion tells whether a minimum can be compared: up to six numbers with dots between them, and perhaps a pre-release after, as
-// in 1.4, 2.0.0-rc.1 and 1.2.3b1.
-func ValidVersion(s string) bool {
-	_, ok := parseVersion(s)
-	return ok
-}
 
 // parseVersion reads a version as semantic versioning and Python's PEP 440 write it. Build marks (+…) do not count; a post-release
 // (.post1) counts as its release, since nothing was taken away.

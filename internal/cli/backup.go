@@ -68,8 +68,7 @@ func newRestore(a *app) *cobra.Command {
   keysake doctor --data /var/lib/keysake/data --all`,
 		Args: one("the backup to read"),
 	}
-	settings := config.New("data", "root-key", "root-passphrase-file", "root-passphrase-fd", "key-service-timeout")
-	settings.AddFlags(cmd.Flags())
+	settings := localSettings(cmd)
 	asJSON := cmd.Flags().Bool("json", false, "print JSON: the backup, its digest and its manifest")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		cfg, err := a.load(settings)

@@ -1,4 +1,5 @@
-// Package cli has the commands of the keysake program: the server's, and those that talk to a server through package client.
+// Package cli has the commands of the keysake program: the server's, the operator's, which work on a data folder, and those that talk to a
+// server through package client.
 //
 // [Main] is the whole program, given everything that it may touch: arguments, environment, streams. Three promises hold in every
 // command. A value is never an argument and is never shown. An argument that was not understood is not repeated, because it may
@@ -61,8 +62,9 @@ func Main(ctx context.Context, args []string, env func(string) (string, bool), s
 const rootLong = `Keysake keeps the credentials that you hand to programs: an OpenAI key, a GitHub token, and so on.
 A value goes in once, is sealed at rest, and is shown as sk-pro••••789 from then on.
 
-"keysake serve" is the server. All other commands talk to one: to that of "keysake login", unless
-KEYSAKE_URL and KEYSAKE_API_KEY name another. Logins are kept in the user's configuration folder,
+"keysake serve" is the server. The operator's commands (init, root-key, owner-key, backup, restore, doctor)
+work on its data folder. All others talk to a server: to that of "keysake login", unless KEYSAKE_URL
+and KEYSAKE_API_KEY name another. Logins are kept in the user's configuration folder,
 or in the one that KEYSAKE_CONFIG_DIR names.`
 
 func newRoot(a *app) *cobra.Command {

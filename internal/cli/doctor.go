@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/doctor"
 	"github.com/keysake/keysake/internal/server"
 )
@@ -31,8 +30,7 @@ func newDoctor(a *app) *cobra.Command {
   keysake doctor --data /var/lib/keysake/data --backup /backup/keysake-2026-05-04 --all`,
 		Args: noArgs,
 	}
-	settings := config.New("data", "root-key", "root-passphrase-file", "root-passphrase-fd", "key-service-timeout")
-	settings.AddFlags(cmd.Flags())
+	settings := localSettings(cmd)
 	all := cmd.Flags().Bool("all", false, "open every value and every old version, not a sample")
 	sample := cmd.Flags().Int("sample", doctorSample, "how many values to open, chosen at random")
 	file := cmd.Flags().String("backup", "", "a backup to check as well, a `FILE`")

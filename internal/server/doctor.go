@@ -151,10 +151,11 @@ func (e *examiner) source(ctx context.Context, of string, src backup.Source) err
 func (e *examiner) rootKeys(ctx context.Context, name string, keys []backup.RootKey) map[uuid.UUID]seal.RootKey {
 	needed := e.roots.openNeeded(ctx, keys)
 	open, err := rootsByID(needed)
-	primary, old := 0, []string(nil)
+	primary, primaryURL, old := 0, "", []string(nil)
 	for _, o := range needed {
 		if o.State == "primary" {
 			primary++
+			primaryURL = o.URL
 		} else {
 			old = append(old, fmt.Sprintf("root key %s at %s still wraps %d owner keys", o.ID, o.URL, o.OwnerKeys))
 		}
@@ -167,7 +168,7 @@ func (e *examiner) rootKeys(ctx context.Context, name string, keys []backup.Root
 	case len(old) > 0:
 		e.add(doctor.Check{
 			Name: name, Status: doctor.Warning, Text: "all that are needed open; some were replaced and are needed still", Details: old,
-			Do: "finish the rotation: keysake root-key rotate",
+			Do: "finish the rotation: keysake root-key rotate --to " + primaryURL,
 		})
 	default:
 		e.ok(name, "the one that is needed opens: %s", needed[0].url)

@@ -100,23 +100,10 @@ func prepareDev(ctx context.Context, cfg config.Config, d *data) (devHint, error
 	if err != nil {
 		return hint, err
 	}
-	return hint, replaceFile(path, key.Reveal())
-}
-
-// replaceFile writes a file of mode 0600 that is there whole or not at all.
-func replaceFile(path string, content []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".dev-api-key-*") // 0600 from the start
-	if err != nil {
+	return hint, writeWhole(path, true, func(f *os.File) error {
+		_, err := f.Write(key.Reveal())
 		return err
-	}
-	_, err = tmp.Write(content)
-	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(tmp.Name()))
-	}
-	return nil
+	})
 }
 
 // announce tells a person where the server is, and a newcomer what to do next.

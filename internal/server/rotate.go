@@ -166,16 +166,20 @@ func rotating(ctx context.Context, cfg config.Config, roots *rootKeys, do func(*
 	return do(d, lock)
 }
 
+// resumable is how long a rotation of all owner keys that was cut short is gone on with. After that the keys which it made are old enough to be rotated again: who
+// starts one after a leak must not have it end where another one stopped months ago.
+const resumable = 24 * time.Hour
+
 // beganAt returns when the rotation of all owner keys began that is to go on, or begins one. The time stands in the lock's file as long as it is not at its end.
 func beganAt(lock *flock.Flock) (time.Time, error) {
 	text, err := os.ReadFile(lock.Path())
 	if err != nil {
 		return time.Time{}, err
 	}
-	if at, err := time.Parse(time.RFC3339Nano, string(text)); err == nil {
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	if at, err := time.Parse(time.RFC3339Nano, string(text)); err == nil && now.Sub(at) < resumable {
 		return at, nil // else there is none, or its note was cut short before anything was done
 	}
-	now := time.Now().UTC().Truncate(time.Microsecond)
 	return now, noteBegan(lock, now.Format(time.RFC3339Nano))
 }
 

@@ -23,7 +23,7 @@ func InspectSQLite(ctx context.Context, path string) (*DB, error) {
 
 func inspectDSN(path string) string {
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: url.Values{
-		"mode":    {"rw"}, // a journal that a killed server left must be played back
+		"mode":    {"ro"}, // a journal that a killed server left is read, and left to the next server to sweep and to play back
 		"_pragma": {"busy_timeout(5000)", "query_only(ON)", "trusted_schema(OFF)", "cell_size_check(ON)"},
 	}.Encode()}).String()
 }

@@ -9,25 +9,34 @@ import (
 	"github.com/keysake/keysake/internal/vault"
 )
 
+const rootKeyColumns = "id, url, params, state, check_value, created_at, replaced_at, retired_at"
+
+func scanRootKey(k *vault.StoredRootKey) []any {
+	return []any{&k.ID, &k.URL, &k.Params, &k.State, &k.Check, moment{&k.CreatedAt}, moment{&k.ReplacedAt}, moment{&k.RetiredAt}}
+}
+
 func (s *session) RootKeys(ctx context.Context) (found []vault.StoredRootKey, err error) {
-	err = s.each(ctx, `SELECT id, url, params, state, check_value, created_at, replaced_at, retired_at,
-		(SELECT COUNT(*) FROM owner_keys WHERE root_key_id = root_keys.id) FROM root_keys ORDER BY created_at, id`, func(row scanner) error {
-		var k vault.StoredRootKey
-		err := row.Scan(&k.ID, &k.URL, &k.Params, &k.State, &k.Check, moment{&k.CreatedAt}, moment{&k.ReplacedAt}, moment{&k.RetiredAt}, &k.OwnerKeys)
-		found = append(found, k)
-		return err
-	})
+	err = s.each(ctx, "SELECT "+rootKeyColumns+", (SELECT COUNT(*) FROM owner_keys WHERE root_key_id = root_keys.id) FROM root_keys ORDER BY created_at, id",
+		func(row scanner) error {
+			var k vault.StoredRootKey
+			err := row.Scan(append(scanRootKey(&k), &k.OwnerKeys)...)
+			found = append(found, k)
+			return err
+		})
 	return found, err
 }
 
-func (s *session) PrimaryRootKey(ctx context.Context) (id uuid.UUID, err error) {
-	err = s.row(ctx, "SELECT id FROM root_keys WHERE state = 'primary'", nil, []any{&id})
-	return id, err
+func (s *session) PrimaryRootKey(ctx context.Context) (found vault.StoredRootKey, err error) {
+	err = s.row(ctx, "SELECT "+rootKeyColumns+" FROM root_keys WHERE state = 'primary'", nil, scanRootKey(&found))
+	return found, err
+}
+
+func (s *session) MoveRootKey(ctx context.Context, id uuid.UUID, url string) error {
+	return s.one(ctx, "UPDATE root_keys SET url = $1 WHERE id = $2", url, idText(id))
 }
 
 func (s *session) InsertRootKey(ctx context.Context, k vault.StoredRootKey) error {
-	return s.run(ctx, `INSERT INTO root_keys (id, url, params, state, check_value, created_at, replaced_at, retired_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+	return s.run(ctx, "INSERT INTO root_keys ("+rootKeyColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
 		idText(k.ID), k.URL, k.Params, string(k.State), k.Check, micros(k.CreatedAt), micros(k.ReplacedAt), micros(k.RetiredAt))
 }
 

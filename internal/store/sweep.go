@@ -27,8 +27,8 @@ type remains int
 
 const (
 	none      remains = iota
-	replaced          // goes within a second or so
-	destroyed         // goes before the caller is answered
+	replaced          // goes within a second or so, while nobody reads for long
+	destroyed         // goes before the caller is answered, unless the last sweep failed: then as if it were replaced
 )
 
 // replaces tells whether a statement that changed a row leaves a sealed blob behind.
@@ -38,7 +38,8 @@ func replaces(q query) bool {
 	return (verb == "DELETE" || verb == "UPDATE") && (table == "secrets" || table == "secret_versions" || table == "owner_keys")
 }
 
-// destroy runs a statement that removes rows. When the caller is answered, nothing of them is in any file.
+// destroy runs a statement that removes rows. When the caller is answered, nothing of them is in any file, unless a snapshot that somebody reads keeps the
+// journal from being cut: then a sweep that is tried again takes them, once the snapshot has ended.
 func (s *session) destroy(ctx context.Context, q query, args ...any) error {
 	n, err := s.exec(ctx, q, args...)
 	if n > 0 {
@@ -56,7 +57,7 @@ type journal struct {
 
 const (
 	journalFrames = 4000                   // so many pages are in the journal when it is emptied into the database
-	sweepWait     = 500 * time.Millisecond // so long a sweep waits for those who read, and everybody who writes for it
+	sweepWait     = 500 * time.Millisecond // so long the first sweep after one that succeeded waits for those who read, and everybody who writes for it
 )
 
 // frames returns how many pages are in the journal.
@@ -90,8 +91,8 @@ func (j *journal) empty(ctx context.Context, s *session) error {
 	return err
 }
 
-// sweep leaves nothing in the files that was destroyed or replaced. A reader that goes on for long keeps it from that: then it is false.
-func (j *journal) sweep(ctx context.Context, s *session) (swept bool, err error) {
+// sweep leaves nothing in the files that was destroyed or replaced. A reader that goes on for longer than wait keeps it from that: then it is false.
+func (j *journal) sweep(ctx context.Context, s *session, wait time.Duration) (swept bool, err error) {
 	leave, err := j.turns.hold()
 	if err != nil {
 		return false, err
@@ -100,11 +101,14 @@ func (j *journal) sweep(ctx context.Context, s *session) (swept bool, err error)
 	if err := j.scrub(ctx, s); err != nil {
 		return false, err
 	}
-	if err := s.patience(ctx, sweepWait); err != nil {
+	if err := s.patience(ctx, wait); err != nil {
 		return false, err
 	}
-	_, busy, err := frames(ctx, s, "TRUNCATE")
+	n, busy, err := frames(ctx, s, "TRUNCATE")
 	j.tidy = 0
+	if busy {
+		j.tidy = max(n, 0) // it is unknown (-1) when somebody else was emptying the journal
+	}
 	return !busy, errors.Join(err, s.patience(ctx, busyTimeout))
 }
 

@@ -343,6 +343,57 @@ func TestALongReadDelaysOnlyTheSweep(t *testing.T) {
 	l.assertLive()
 }
 
+func TestOnlyTheFirstSweepWaitsForALongRead(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t, 10)
+	l.read = true
+	for range 30 {
+		l.create()
+	}
+	l.flush()
+	remove := func() {
+		k := l.live[0]
+		l.live, l.dead = l.live[1:], append(l.dead, k.blobs[0][0], k.blobs[0][1])
+		l.update(func(ctx context.Context, tx vault.Tx) error { return tx.DeleteSecret(ctx, l.user, k.ID) })
+	}
+	err := l.db.View(t.Context(), func(r vault.Reader) error {
+		if _, err := r.Secrets(t.Context(), l.user); err != nil { // the snapshot begins here
+			return err
+		}
+		l.create()
+		l.flush()
+		remove() // its sweep fails
+		before, patient := l.db.Sweeps()
+		for range 20 {
+			remove()
+		}
+		if tries, _ := l.db.Sweeps(); tries-before >= 20 {
+			t.Error("each deletion swept again, though a reader keeps that from succeeding")
+		}
+		tries, waited := l.db.Sweeps()
+		for deadline := time.Now().Add(20 * time.Second); tries < before+2 && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+			tries, waited = l.db.Sweeps()
+		}
+		if tries < before+2 || waited != patient {
+			t.Errorf("%d tries after the first, %d of them patient; want 2 or more, and none", tries-before, waited-patient)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.assertGone(l.dead)
+	_, patient := l.db.Sweeps()
+	remove()
+	if _, waited := l.db.Sweeps(); waited != patient+1 {
+		t.Error("a deletion after a sweep that succeeded was not swept with patience")
+	}
+	if found := l.remnants(l.dead); found != "" {
+		t.Errorf("a deleted secret is still there: %s", found)
+	}
+	l.assertLive()
+}
+
 func TestACommandBesideAServerSweepsToo(t *testing.T) {
 	t.Parallel()
 	l := newLibrary(t, 8)

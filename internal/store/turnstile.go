@@ -1,9 +1,9 @@
 package store
 
 import (
-	"fmt"
-
 	"github.com/gofrs/flock"
+
+	"github.com/keysake/keysake/internal/vault"
 )
 
 // A turnstile lets the commands beside a server get their turn to write. SQLite's own lock is tried again and again after pauses; a server that writes all
@@ -20,6 +20,16 @@ func newTurnstile(path string, guest bool) *turnstile {
 
 // enter waits for the turn. What it returns ends it.
 func (t *turnstile) enter() (leave func(), err error) {
+	leave, err = t.hold()
+	if err == nil && t != nil && !t.guest {
+		leave()
+		leave = func() {}
+	}
+	return leave, err
+}
+
+// hold is enter for what no guest may write beside, be it the server's: the turn lasts until it is left.
+func (t *turnstile) hold() (leave func(), err error) {
 	if t == nil {
 		return func() {}, nil
 	}
@@ -29,26 +39,7 @@ func (t *turnstile) enter() (leave func(), err error) {
 		err = t.file.RLock()
 	}
 	if err != nil {
-		return func() {}, fmt.Errorf("wait for the turn to write: %w", err)
+		return func() {}, &vault.Error{Kind: vault.Unavailable, Detail: "The database cannot be used now: try again later", Cause: err}
 	}
-	leave = func() { _ = t.file.Unlock() } // the kernel lets go of it at the latest when the process ends
-	if !t.guest {
-		leave()
-		leave = func() {}
-	}
-	return leave, nil
-}
-
-// hold is enter for what no guest may write beside, be it the server's: the turn lasts until it is left.
-func (t *turnstile) hold() (leave func(), err error) {
-	if t == nil {
-		return func() {}, nil
-	}
-	if t.guest {
-		return t.enter()
-	}
-	if err := t.file.RLock(); err != nil {
-		return func() {}, fmt.Errorf("wait for the turn to write: %w", err)
-	}
-	return func() { _ = t.file.Unlock() }, nil
+	return func() { _ = t.file.Unlock() }, nil // the kernel lets go of it at the latest when the process ends
 }

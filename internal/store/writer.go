@@ -16,8 +16,10 @@ import (
 // maxBatch bounds the updates of one commit, and so how long the first of them waits for the last.
 const maxBatch = 128
 
-// sweepAfter is how long after its commit a replaced value is gone from the files, and after how long a sweep that failed is tried again.
-const sweepAfter = time.Second
+const (
+	sweepAfter  = time.Second      // so long after its commit a replaced value is gone from the files, and a sweep that failed is first tried again
+	sweepAtMost = 30 * time.Second // a sweep that fails each time is tried again after twice the time, and after this one at the latest
+)
 
 // A writer is the one goroutine that writes. It gathers the updates that wait into one transaction, each in a savepoint of its own: many
 // callers share one sync of the disk, a failing update takes none of its neighbours with it, and nobody is answered before the commit.
@@ -27,12 +29,15 @@ type writer struct {
 	done    chan struct{} // closed when the goroutine has ended
 	sweep   *time.Timer   // of the next clean-up, while one is due
 	due     bool
+	again   time.Duration // after it, the last sweep is tried again; 0 when it succeeded
 
 	mu      sync.RWMutex // held for reading while a job is handed in
 	stopped bool
 
 	updates atomic.Uint64
 	commits atomic.Uint64
+	sweeps  atomic.Uint64
+	waits   atomic.Uint64 // sweeps that waited for those who read, if there were any
 }
 
 // A job is one update that waits.
@@ -175,34 +180,45 @@ func (w *writer) write(batch []*job) {
 func (w *writer) tend(ctx context.Context) {
 	switch {
 	case w.session.dialect.journal == nil:
-	case w.session.remains == destroyed:
+	case w.session.remains == destroyed && w.again == 0:
 		w.cleanUp(ctx)
 	default:
-		if w.session.remains == replaced && !w.due {
-			w.cleanUpSoon()
+		if w.session.remains != none && !w.due {
+			w.cleanUpSoon(sweepAfter)
 		}
 		// The commit has succeeded whatever becomes of this, and the next one tries again.
 		_ = w.session.dialect.journal.empty(ctx, w.session)
 	}
 }
 
-func (w *writer) cleanUpSoon() {
+func (w *writer) cleanUpSoon(after time.Duration) {
 	w.due = true
-	w.sweep.Reset(sweepAfter)
+	w.sweep.Reset(after)
 }
 
-// cleanUp leaves nothing in the files that was destroyed or replaced, or tries again later.
+// cleanUp leaves nothing in the files that was destroyed or replaced, or tries again later. While a snapshot keeps it from that, only the first try waits for
+// those who read; the others come ever less often, since each reads the whole journal.
 func (w *writer) cleanUp(ctx context.Context) {
 	if w.session.dialect.journal == nil {
 		return
 	}
-	if swept, err := w.session.dialect.journal.sweep(ctx, w.session); err != nil || !swept {
+	var wait time.Duration
+	w.sweeps.Add(1)
+	if w.again == 0 {
+		wait = sweepWait
+		w.waits.Add(1)
+	}
+	if swept, err := w.session.dialect.journal.sweep(ctx, w.session, wait); err != nil || !swept {
 		w.session.remains = replaced
-		w.cleanUpSoon()
+		w.again = min(max(2*w.again, sweepAfter), sweepAtMost)
+		w.cleanUpSoon(w.again)
 		return
 	}
-	w.session.remains = none
+	w.session.remains, w.again = none, 0
 }
+
+// Sweeps returns how often the files were swept since the start, or that was tried, and how many of the tries would wait for those who read.
+func (d *DB) Sweeps() (tries, patient uint64) { return d.writer.sweeps.Load(), d.writer.waits.Load() }
 
 // runAll runs the jobs of a batch and returns how many succeeded. The error is the transaction's: all jobs have it then.
 func (w *writer) runAll(ctx context.Context, batch []*job) (ran int, err error) {

@@ -179,15 +179,11 @@ func (s *Service) wrapped(ctx context.Context, user uuid.UUID) (StoredOwnerKey, 
 	if err != nil {
 		return StoredOwnerKey{}, seal.OwnerKey{}, err
 	}
-	var primary uuid.UUID
-	err = s.store.View(ctx, func(r Reader) error {
-		primary, err = r.PrimaryRootKey(ctx)
-		return err
-	})
+	primary, err := s.primary(ctx)
 	if err != nil {
 		return StoredOwnerKey{}, seal.OwnerKey{}, err
 	}
-	root, err := s.rootKey(ctx, primary)
+	root, err := s.rootKey(ctx, primary.ID)
 	if err != nil {
 		return StoredOwnerKey{}, seal.OwnerKey{}, err
 	}
@@ -219,7 +215,7 @@ func wrap(ctx context.Context, root seal.RootKey, key seal.OwnerKey, stored *Sto
 // stillPrimary makes sure that the root key by which something was wrapped outside the transaction is the primary inside it.
 func stillPrimary(ctx context.Context, tx Tx, rootKey uuid.UUID) error {
 	primary, err := tx.PrimaryRootKey(ctx)
-	if err == nil && primary != rootKey {
+	if err == nil && primary.ID != rootKey {
 		return errPrimaryChanged
 	}
 	return err

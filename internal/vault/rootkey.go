@@ -37,15 +37,17 @@ type StoredRootKey struct {
 type rootKeyReader interface {
 	// RootKeys returns all root keys, oldest first.
 	RootKeys(ctx context.Context) ([]StoredRootKey, error)
-	// PrimaryRootKey returns the id of the primary, NotFound where the database has none yet.
-	PrimaryRootKey(ctx context.Context) (uuid.UUID, error)
+	// PrimaryRootKey returns the primary, NotFound where the database has none yet. It does not count OwnerKeys.
+	PrimaryRootKey(ctx context.Context) (StoredRootKey, error)
 	// OwnerKeysUnder returns owner keys that a root key wraps, in the order of their ids, from after that id.
 	OwnerKeysUnder(ctx context.Context, rootKey, after uuid.UUID, limit int) ([]StoredOwnerKey, error)
 }
 
 type rootKeyWriter interface {
 	InsertRootKey(ctx context.Context, k StoredRootKey) error
-	// SetRootKeyState changes the state, and notes the time for it.
+	// MoveRootKey notes where a root key is now.
+	MoveRootKey(ctx context.Context, id uuid.UUID, url string) error
+	// SetRootKeyState changes the state, and notes when a key was replaced or retired.
 	SetRootKeyState(ctx context.Context, id uuid.UUID, state RootKeyState, at time.Time) error
 	// RewrapOwnerKey stores the owner key as another root key wraps it, unless was is not the one any more that does.
 	RewrapOwnerKey(ctx context.Context, k StoredOwnerKey, was uuid.UUID) error
@@ -87,7 +89,10 @@ func (s *Service) CheckRootKeys(ctx context.Context) error {
 		if k.State != Primary && k.OwnerKeys == 0 {
 			continue
 		}
-		if _, err := s.keys.roots.find(ctx, k); err != nil {
+		if _, open := s.keys.roots.get(k.ID); open {
+			continue
+		}
+		if _, err := s.keys.roots.openNow(ctx, k); err != nil {
 			return err
 		}
 	}
@@ -96,13 +101,19 @@ func (s *Service) CheckRootKeys(ctx context.Context) error {
 
 // RootKeyAnswers tells whether the primary root key answers. It may be asked by anybody and often: a service is asked no more than once a second.
 func (s *Service) RootKeyAnswers(ctx context.Context) error {
-	keys, err := s.ListRootKeys(ctx)
-	for _, k := range keys {
-		if k.State == Primary {
-			return s.keys.roots.probe(ctx, k)
-		}
+	primary, err := s.primary(ctx)
+	if err != nil {
+		return err
 	}
-	return err
+	return s.keys.roots.probe(ctx, primary)
+}
+
+func (s *Service) primary(ctx context.Context) (k StoredRootKey, err error) {
+	err = s.store.View(ctx, func(r Reader) error {
+		k, err = r.PrimaryRootKey(ctx)
+		return err
+	})
+	return k, err
 }
 
 // rootKeyError gives a root key that does not open its kind.

@@ -81,18 +81,23 @@ func (r *roots) find(ctx context.Context, stored StoredRootKey) (seal.RootKey, e
 		return nil, err
 	}
 	return together(ctx, &r.flights, stored.ID.String(), func(ctx context.Context) (seal.RootKey, error) {
-		root, err := r.openRoot(ctx, stored)
-		if err == nil {
-			err = root.OpenCheck(ctx, stored.Check)
-		}
-		if err != nil {
-			err = rootKeyError(&RootKeyError{ID: stored.ID, URL: stored.URL, Cause: err})
-			r.note(r.closed, stored.ID, err)
-			return nil, err
-		}
-		r.add(root)
-		return root, nil
+		return r.openNow(ctx, stored)
 	})
+}
+
+// openNow is find for a caller whom nobody joins, and who may take their time: a person who types a passphrase.
+func (r *roots) openNow(ctx context.Context, stored StoredRootKey) (seal.RootKey, error) {
+	root, err := r.openRoot(ctx, stored)
+	if err == nil {
+		err = root.OpenCheck(ctx, stored.Check)
+	}
+	if err != nil {
+		err = rootKeyError(&RootKeyError{ID: stored.ID, URL: stored.URL, Cause: err})
+		r.note(r.closed, stored.ID, err)
+		return nil, err
+	}
+	r.add(root)
+	return root, nil
 }
 
 // probe asks a root key for its check value, where that means to ask a service.

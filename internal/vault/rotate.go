@@ -61,15 +61,20 @@ func (c *change) makePrimary(ctx context.Context, next StoredRootKey) error {
 	for _, k := range keys {
 		known = known || k.ID == next.ID
 		switch {
-		case k.State == Primary && k.ID == next.ID:
+		case k.State == Primary && k.ID == next.ID && k.URL == next.URL:
 			return errUnchanged
+		case k.State == Primary && k.ID == next.ID:
+			return c.MoveRootKey(ctx, next.ID, next.URL)
 		case k.State == Primary:
 			if err := c.SetRootKeyState(ctx, k.ID, Replaced, c.entry.At); err != nil {
 				return err
 			}
 		}
 	}
-	if known { // back to one that was replaced
+	if known { // back to one that was replaced, wherever it is now
+		if err := c.MoveRootKey(ctx, next.ID, next.URL); err != nil {
+			return err
+		}
 		return c.SetRootKeyState(ctx, next.ID, Primary, c.entry.At)
 	}
 	return c.InsertRootKey(ctx, next)

@@ -276,3 +276,31 @@ func (r *rotating) assertActions(owner uuid.UUID, want ...policy.Action) {
 		r.t.Fatalf("recorded: %v", got)
 	}
 }
+
+func TestARootKeyThatIsTheOneAlreadyMayHaveMoved(t *testing.T) {
+	p := start(t, 200)
+	if err := p.AddRootKey(t.Context(), p.root, "file:elsewhere.key", ""); err != nil {
+		t.Fatal(err)
+	}
+	other := p.otherRoot()
+	for _, step := range []struct {
+		root seal.RootKey
+		url  string
+	}{{other, "file:other.key"}, {p.root, "file:back.key"}} {
+		if err := p.AddRootKey(t.Context(), step.root, step.url, ""); err != nil {
+			t.Fatal(err)
+		}
+		keys, err := p.ListRootKeys(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range keys {
+			if k.State == vault.Primary && (k.ID != step.root.ID() || k.URL != step.url) {
+				t.Errorf("the primary is %s at %s, not %s at %s", k.ID, k.URL, step.root.ID(), step.url)
+			}
+			if k.State == vault.Replaced && k.ID == p.root.ID() && k.URL != "file:elsewhere.key" {
+				t.Errorf("the replaced one is remembered at %s", k.URL)
+			}
+		}
+	}
+}

@@ -25,7 +25,7 @@ type Secret struct {
 	UpdatedAt time.Time
 }
 
-// A StoredSecret is a secret as it is kept. The store gives SealedValue only to [secretReader.SealedValue].
+// A StoredSecret is a secret as it is kept. SealedValue is there only where its reader says so.
 type StoredSecret struct {
 	ID          uuid.UUID
 	User        uuid.UUID

@@ -30,7 +30,7 @@ type Service struct {
 	batch      int // of a rotation
 }
 
-// Options are what a [Service] needs. All but Now must be set.
+// Options are what a [Service] needs. All but Now must be set, but for a use case that needs less.
 type Options struct {
 	Store      Store
 	OpenRoot   OpenRootKey
