@@ -39,6 +39,8 @@ type CreateUser struct {
 }
 
 var (
+	// idPattern is a UUID, with or without its hyphens.
+	idPattern       = regexp.MustCompile(`^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$`)
 	usernamePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 	// emailPattern keeps out what is surely no address. Whether mail arrives there, only mail can tell.
 	emailPattern = regexp.MustCompile(`^[^@\s]+@[^@\s]+$`)
@@ -55,6 +57,8 @@ func (in CreateUser) Validate() []FieldError {
 	case !usernamePattern.MatchString(in.Username):
 		bad = append(bad, bodyField("username", TypePattern,
 			"Username must have lower-case letters, digits, dots, underscores and hyphens only, and begin with a letter or digit"))
+	case idPattern.MatchString(in.Username):
+		bad = append(bad, bodyField("username", TypeValue, "Username must not have the form of an id: it could be taken for another user's"))
 	}
 	if in.EmailAddress == nil || *in.EmailAddress == "" {
 		return bad

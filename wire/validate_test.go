@@ -114,14 +114,17 @@ func TestAllFaultsAreToldAtOnce(t *testing.T) {
 func TestAUsernameIsOfAFewCharactersAndAnEmailAddressLooksLikeOne(t *testing.T) {
 	for username, want := range map[string][]string{
 		"a": nil, "ada": nil, "ada.l-o_v": nil, "0": nil, strings.Repeat("a", 64): nil,
-		"":                      {"bodyusername string_too_short"},
-		strings.Repeat("a", 65): {"bodyusername string_too_long"},
-		"Ada":                   {"bodyusername string_pattern_mismatch"},
-		".ada":                  {"bodyusername string_pattern_mismatch"},
-		"-ada":                  {"bodyusername string_pattern_mismatch"},
-		"a b":                   {"bodyusername string_pattern_mismatch"},
-		"ada\n":                 {"bodyusername string_pattern_mismatch"},
-		"adä":                   {"bodyusername string_pattern_mismatch"},
+		"":                                     {"bodyusername string_too_short"},
+		strings.Repeat("a", 65):                {"bodyusername string_too_long"},
+		"Ada":                                  {"bodyusername string_pattern_mismatch"},
+		".ada":                                 {"bodyusername string_pattern_mismatch"},
+		"-ada":                                 {"bodyusername string_pattern_mismatch"},
+		"a b":                                  {"bodyusername string_pattern_mismatch"},
+		"ada\n":                                {"bodyusername string_pattern_mismatch"},
+		"adä":                                  {"bodyusername string_pattern_mismatch"},
+		"01a20765-c4ff-7d38-ae4e-f7a9f0b47e56": {"bodyusername value_error"},
+		"01a20765c4ff7d38ae4ef7a9f0b47e56":     {"bodyusername value_error"},
+		"01a20765-c4ff-7d38-ae4e-f7a9f0b47e5":  nil,
 	} {
 		expect(t, fmt.Sprintf("%q", username), wire.CreateUser{Username: username}, want...)
 	}

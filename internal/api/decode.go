@@ -83,14 +83,14 @@ func (d decoder[In]) decode(w http.ResponseWriter, r *http.Request) (in In, err 
 	if err := checkMediaType(r.Header); err != nil {
 		return in, err
 	}
+	if r.ContentLength > wire.MaxBodyBytes {
+		return in, tooLarge() // without waiting for it
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, wire.MaxBodyBytes))
 	defer clear(body)
 	if err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return in, &problem{
-				status: http.StatusRequestEntityTooLarge,
-				detail: "The body must have at most " + strconv.Itoa(wire.MaxBodyBytes) + " bytes",
-			}
+			return in, tooLarge()
 		}
 		return in, &problem{status: http.StatusBadRequest, detail: "The body did not arrive whole"}
 	}
@@ -103,6 +103,13 @@ func (d decoder[In]) decode(w http.ResponseWriter, r *http.Request) (in In, err 
 		return in, invalid(errs[:min(len(errs), maxFaults)]...)
 	}
 	return in, nil
+}
+
+func tooLarge() *problem {
+	return &problem{
+		status: http.StatusRequestEntityTooLarge,
+		detail: "The body must have at most " + strconv.Itoa(wire.MaxBodyBytes) + " bytes",
+	}
 }
 
 // checkMediaType wants JSON, said once, and unencoded.

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/keysake/keysake/internal/server"
+	"github.com/keysake/keysake/wire"
 )
 
 const initLong = `Creates a database, its root key and the first user, an administrator, whose API key is printed this once, alone on standard
@@ -29,6 +30,9 @@ func newInit(a *app) *cobra.Command {
 		cfg, err := a.load(settings)
 		if err != nil {
 			return err
+		}
+		if bad := (wire.CreateUser{Username: *username}).Validate(); len(bad) > 0 {
+			return usagef("--username: %s", bad[0].Msg)
 		}
 		first, err := server.Init(cmd.Context(), cfg, a.passphrase, *username)
 		if err != nil {

@@ -65,7 +65,7 @@ func CreateKeyFile(path string) (RootKey, error) {
 }
 
 // writeNew writes a temporary file and links it into place, so that the name never stands for half a key, nor replaces another.
-func writeNew(path string, bits []byte) (err error) {
+func writeNew(path string, bits []byte) error {
 	if _, err := os.Lstat(path); err == nil {
 		return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
 	}
@@ -73,12 +73,12 @@ func writeNew(path string, bits []byte) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.Remove(tmp.Name())) }()
 	_, err = tmp.Write(bits)
-	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
-		return err
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err == nil {
+		err = os.Link(tmp.Name(), path)
 	}
-	if err := os.Link(tmp.Name(), path); err != nil {
+	// At once: until then the key has a second name, which a kill would leave.
+	if err = errors.Join(err, os.Remove(tmp.Name())); err != nil {
 		return err
 	}
 	return syncDir(filepath.Dir(path))

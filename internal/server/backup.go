@@ -38,6 +38,9 @@ func Backup(ctx context.Context, cfg config.Config, file string, replace bool) (
 		return made, cannotStart(err)
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
+	if keys, err := d.vault.ListRootKeys(ctx); err != nil || len(keys) == 0 {
+		return made, errors.Join(err, fmt.Errorf("there is nothing to back up in %s yet: it has no root key", cfg.Data))
+	}
 	made.File = file
 	err = writeWhole(file, replace, func(f *os.File) error {
 		if err := d.vault.RecordBackup(ctx, file); err != nil {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/keysake/keysake/internal/config"
@@ -43,11 +44,11 @@ func firstAdmin(ctx context.Context, cfg config.Config, d *data, username string
 	if username == devUser {
 		return FirstKey{}, fmt.Errorf("the user %s is that of --dev: give the administrator another --username", devUser)
 	}
-	there, err := d.vault.HasAdmin(ctx)
+	admins, err := d.vault.Admins(ctx)
 	if err != nil {
 		return FirstKey{}, err
 	}
-	if there {
+	if len(admins) > 0 {
 		return FirstKey{}, fmt.Errorf("%s has an admin already: start it with: keysake serve --data %s", cfg.Data, cfg.Data)
 	}
 	first := FirstKey{Username: username, Data: cfg.Data}
@@ -80,21 +81,20 @@ func prepareDev(ctx context.Context, cfg config.Config, d *data) (devHint, error
 		return devHint{}, err
 	}
 	hint := devHint{keyFile: path}
-	there, err := d.vault.HasUser(ctx, devUser)
+	admins, err := d.vault.Admins(ctx)
 	if err != nil {
 		return hint, err
 	}
-	if there {
-		stored, err := os.ReadFile(path)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return hint, err
-		}
-		if _, err := d.vault.Authenticate(ctx, plaintext.Own(stored)); err == nil {
-			return hint, nil
-		}
-	} else if admin, err := d.vault.HasAdmin(ctx); err != nil || admin {
-		return hint, errors.Join(err, fmt.Errorf("%s was not made by --dev: it would get an admin whose key lies beside the data. "+
-			"Leave --dev out, or give another --data", cfg.Data))
+	if len(admins) > 0 && !slices.Contains(admins, devUser) {
+		return hint, fmt.Errorf("%s was not made by --dev: it would get an admin whose key lies beside the data. "+
+			"Leave --dev out, or give another --data", cfg.Data)
+	}
+	stored, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return hint, err
+	}
+	if _, err := d.vault.Authenticate(ctx, plaintext.Own(stored)); err == nil {
+		return hint, nil
 	}
 	key, err := d.vault.Bootstrap(ctx, devUser, "development")
 	if err != nil {

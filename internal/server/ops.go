@@ -23,7 +23,7 @@ func (s *serving) readyz(w http.ResponseWriter, r *http.Request) {
 	case s.data.store.Ping(ctx) != nil:
 		plain(w, http.StatusServiceUnavailable, "the database does not answer")
 	case s.data.vault.RootKeyAnswers(ctx) != nil:
-		plain(w, http.StatusServiceUnavailable, "the key service does not answer")
+		plain(w, http.StatusServiceUnavailable, "the root key does not answer")
 	default:
 		plain(w, http.StatusOK, "ready")
 	}

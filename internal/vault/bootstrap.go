@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"errors"
 
 	"github.com/google/uuid"
 
@@ -49,26 +48,16 @@ func (s *Service) ensureUser(ctx context.Context, username string) (id uuid.UUID
 	return id, err
 }
 
-// HasUser tells whether there is a user of that name. It is for the operator at the machine itself.
-func (s *Service) HasUser(ctx context.Context, username string) (bool, error) {
-	err := s.store.View(ctx, func(r Reader) error {
-		_, err := r.UserNamed(ctx, username)
-		return err
-	})
-	if errors.Is(err, ErrNotFound) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-// HasAdmin tells whether anybody holds a live API key with the scope admin. It is for the operator at the machine itself.
-func (s *Service) HasAdmin(ctx context.Context) (found bool, err error) {
+// Admins returns the names of the users who hold a live API key with the scope admin. It is for the operator at the machine itself.
+func (s *Service) Admins(ctx context.Context) (names []string, err error) {
 	err = s.store.View(ctx, func(r Reader) error {
 		users, err := r.Users(ctx, s.now())
 		for _, u := range users {
-			found = found || u.Admin
+			if u.Admin {
+				names = append(names, u.Username)
+			}
 		}
 		return err
 	})
-	return found, err
+	return names, err
 }

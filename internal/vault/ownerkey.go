@@ -131,13 +131,11 @@ func (s *Service) RotateOwnerKeys(ctx context.Context, before time.Time, progres
 // FindUser returns the id of the user of that name or id, NotFound where there is none. It is for the operator at the machine itself.
 func (s *Service) FindUser(ctx context.Context, nameOrID string) (id uuid.UUID, err error) {
 	err = s.store.View(ctx, func(r Reader) error {
-		if id, err = r.UserNamed(ctx, nameOrID); KindOf(err) != NotFound {
+		if id, err = uuid.Parse(nameOrID); err != nil { // no user's name is an id
+			id, err = r.UserNamed(ctx, nameOrID)
 			return err
 		}
-		if id, err = uuid.Parse(nameOrID); err != nil || id == Instance {
-			return ErrNotFound
-		}
-		_, err = r.User(ctx, id, s.now())
+		_, err = r.User(ctx, id, s.now()) // the instance is no user
 		return err
 	})
 	return id, err
