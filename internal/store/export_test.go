@@ -45,3 +45,6 @@ func InUpdate(ctx context.Context, tx vault.Tx, q string) error {
 
 // Waiting returns how many updates wait behind the one that runs.
 func (d *DB) Waiting() int { return len(d.writer.jobs) }
+
+// Sweeps returns how often the files were swept since the start, or that was tried, and how many of the tries would wait long for those who read.
+func (d *DB) Sweeps() (tries, patient uint64) { return d.writer.sweeps.Load(), d.writer.waits.Load() }

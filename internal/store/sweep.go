@@ -57,6 +57,7 @@ type journal struct {
 
 const (
 	journalFrames = 4000                   // so many pages are in the journal when it is emptied into the database
+	sweepGlance   = 50 * time.Millisecond  // so long the next ones wait: enough for reads that are short, which would starve a sweep that never waits
 	sweepWait     = 500 * time.Millisecond // so long the first sweep after one that succeeded waits for those who read, and everybody who writes for it
 )
 

@@ -37,7 +37,7 @@ type writer struct {
 	updates atomic.Uint64
 	commits atomic.Uint64
 	sweeps  atomic.Uint64
-	waits   atomic.Uint64 // sweeps that waited for those who read, if there were any
+	waits   atomic.Uint64 // sweeps that would wait long for those who read
 }
 
 // A job is one update that waits.
@@ -196,13 +196,13 @@ func (w *writer) cleanUpSoon(after time.Duration) {
 	w.sweep.Reset(after)
 }
 
-// cleanUp leaves nothing in the files that was destroyed or replaced, or tries again later. While a snapshot keeps it from that, only the first try waits for
+// cleanUp leaves nothing in the files that was destroyed or replaced, or tries again later. While a snapshot keeps it from that, only the first try waits long for
 // those who read; the others come ever less often, since each reads the whole journal.
 func (w *writer) cleanUp(ctx context.Context) {
 	if w.session.dialect.journal == nil {
 		return
 	}
-	var wait time.Duration
+	wait := sweepGlance
 	w.sweeps.Add(1)
 	if w.again == 0 {
 		wait = sweepWait
@@ -216,9 +216,6 @@ func (w *writer) cleanUp(ctx context.Context) {
 	}
 	w.session.remains, w.again = none, 0
 }
-
-// Sweeps returns how often the files were swept since the start, or that was tried, and how many of the tries would wait for those who read.
-func (d *DB) Sweeps() (tries, patient uint64) { return d.writer.sweeps.Load(), d.writer.waits.Load() }
 
 // runAll runs the jobs of a batch and returns how many succeeded. The error is the transaction's: all jobs have it then.
 func (w *writer) runAll(ctx context.Context, batch []*job) (ran int, err error) {
