@@ -6,7 +6,7 @@ import (
 )
 
 // value is what every secret is made of. It has the shape of a key and is none.
-const value = "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGH"
+const value = "the-value-of-a-benchmark-which-is-no-key-of-anybody"
 
 // How many users have a list, and how long it is.
 const (
