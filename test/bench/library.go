@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// value is what every secret is made of. It has the shape of a key and is none.
+// value is what every secret is made of.
 const value = "the-value-of-a-benchmark-which-is-no-key-of-anybody"
 
 // How many users have a list, and how long it is.
