@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/keysake/keysake/internal/seal"
+	"github.com/keysake/keysake/plaintext"
 )
 
 // maxOwnerKeys bounds the owner keys that are kept open in memory, about 200 bytes each.
@@ -168,6 +169,32 @@ func (k *keyring) sealedBy(ctx context.Context, r Reader, user uuid.UUID, blob [
 		return seal.OwnerKey{}, tampered("sealed data of user "+user.String(), err)
 	}
 	return k.get(ctx, r, user, id)
+}
+
+// openValue opens a sealed value. Its error has [ErrTampered] if it is not the one that was sealed for that place.
+func (k *keyring) openValue(ctx context.Context, r Reader, at seal.Place, blob []byte) (plaintext.Value, error) {
+	key, err := k.sealedBy(ctx, r, at.Owner, blob)
+	if err != nil {
+		return plaintext.Value{}, err
+	}
+	value, err := key.OpenValue(at, blob)
+	if err != nil {
+		return plaintext.Value{}, tampered("value of secret "+at.Subject.String(), err)
+	}
+	return value, nil
+}
+
+// openMask opens a sealed mask, with the errors of openValue.
+func (k *keyring) openMask(ctx context.Context, r Reader, at seal.Place, blob []byte) (string, error) {
+	key, err := k.sealedBy(ctx, r, at.Owner, blob)
+	if err != nil {
+		return "", err
+	}
+	mask, err := key.OpenMask(at, blob)
+	if err != nil {
+		return "", tampered("mask of secret "+at.Subject.String(), err)
+	}
+	return mask, nil
 }
 
 // forget drops a destroyed key.

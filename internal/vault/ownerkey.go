@@ -71,20 +71,13 @@ func (s *Service) reseal(ctx context.Context, c *change, user uuid.UUID, key sea
 
 // resealOne opens a value and its mask with the key that made each, and seals them for the same place with another.
 func (s *Service) resealOne(ctx context.Context, r Reader, at seal.Place, key seal.OwnerKey, value, mask *[]byte) error {
-	was, err := s.keys.sealedBy(ctx, r, at.Owner, *value)
+	opened, err := s.keys.openValue(ctx, r, at, *value)
 	if err != nil {
 		return err
 	}
-	opened, err := was.OpenValue(at, *value)
+	shown, err := s.keys.openMask(ctx, r, at, *mask)
 	if err != nil {
-		return tampered("value of secret "+at.Subject.String(), err)
-	}
-	if was, err = s.keys.sealedBy(ctx, r, at.Owner, *mask); err != nil {
 		return err
-	}
-	shown, err := was.OpenMask(at, *mask)
-	if err != nil {
-		return tampered("mask of secret "+at.Subject.String(), err)
 	}
 	if *value, err = key.SealValue(at, opened); err != nil {
 		return err

@@ -93,7 +93,7 @@ func (s *Service) ListVersions(ctx context.Context, who Actor, id uuid.UUID) (ve
 		}
 		versions = make([]Version, 0, 1+len(old))
 		for _, v := range append([]StoredVersion{stored.version()}, old...) {
-			mask, err := s.openMask(ctx, r, v)
+			mask, err := s.keys.openMask(ctx, r, v.place(), v.SealedMask)
 			if err != nil {
 				return err
 			}
@@ -107,19 +107,6 @@ func (s *Service) ListVersions(ctx context.Context, who Actor, id uuid.UUID) (ve
 // version returns the current version, without its value.
 func (s StoredSecret) version() StoredVersion {
 	return StoredVersion{Secret: s.ID, User: s.User, Number: s.Version, SealedMask: s.SealedMask, CreatedAt: s.UpdatedAt}
-}
-
-// openMask opens the mask of a version. Its error has [ErrTampered] if it is not the one that was sealed there.
-func (s *Service) openMask(ctx context.Context, r Reader, v StoredVersion) (string, error) {
-	key, err := s.keys.sealedBy(ctx, r, v.User, v.SealedMask)
-	if err != nil {
-		return "", err
-	}
-	mask, err := key.OpenMask(v.place(), v.SealedMask)
-	if err != nil {
-		return "", tampered("mask of secret "+v.Secret.String(), err)
-	}
-	return mask, nil
 }
 
 // RollbackSecret gives one of the caller's secrets the value of an older version again, as its next version: no number is used twice. The current version
@@ -156,13 +143,5 @@ func (s *Service) openVersion(ctx context.Context, r Reader, user, id uuid.UUID,
 	if err != nil {
 		return plaintext.Value{}, err
 	}
-	key, err := s.keys.sealedBy(ctx, r, user, old.SealedValue)
-	if err != nil {
-		return plaintext.Value{}, err
-	}
-	value, err := key.OpenValue(old.place(), old.SealedValue)
-	if err != nil {
-		return plaintext.Value{}, tampered("value of an old version of secret "+id.String(), err)
-	}
-	return value, nil
+	return s.keys.openValue(ctx, r, old.place(), old.SealedValue)
 }
