@@ -23,6 +23,7 @@ type job struct {
 
 // A sample is one measurement.
 type sample struct {
+	requests int     // those that are not counted, too
 	rate     float64 // a second
 	p50, p99 time.Duration
 	cpu      time.Duration // processor time of the server for one request, 0 where it is not known
@@ -64,7 +65,7 @@ func drive(ctx context.Context, p *process, clients int, length time.Duration, j
 		requests += l.requests
 	}
 	s := summarise(took, length-length/10)
-	s.cpu = busy / time.Duration(max(1, requests))
+	s.requests, s.cpu = requests, busy/time.Duration(max(1, requests))
 	return s, nil
 }
 
@@ -107,10 +108,10 @@ func (l *link) loop(ctx context.Context, began time.Time, length time.Duration, 
 			return err
 		}
 		now := time.Now()
+		l.requests++
 		if now.Sub(began) > length {
 			return nil
 		}
-		l.requests++
 		if now.Sub(began) > length/10 {
 			l.took = append(l.took, now.Sub(last))
 		}

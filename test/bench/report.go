@@ -42,6 +42,18 @@ func (f *findings) add(name string, clients int, s sample) {
 	r.rounds = append(r.rounds, s)
 }
 
+// requests returns how many requests of a kind were made.
+func (f *findings) requests(name string) (n int) {
+	for _, r := range f.rows {
+		for _, s := range r.rounds {
+			if r.name == name {
+				n += s.requests
+			}
+		}
+	}
+	return n
+}
+
 // median returns the median of each figure over the rounds.
 func (f *findings) median(name string, clients int) sample {
 	rounds := f.row(name, clients).rounds

@@ -15,7 +15,7 @@ const rotating = "create, rotating"
 const rotatingClients = 16
 
 // measureRotation drives creates while another process rotates the root key of the same data. A request that fails, or a rotation, fails the measurement.
-func measureRotation(ctx context.Context, s settings, binary string, lib *library, server *process, round int) (sample, error) {
+func measureRotation(ctx context.Context, s settings, binary string, server *process, create job, round int) (sample, error) {
 	to := filepath.Join(filepath.Dir(server.data), fmt.Sprintf("rotated-%d.key", round))
 	cmd := exec.CommandContext(ctx, binary, "root-key", "rotate", "--data", server.data, "--to", "file:"+to)
 	cmd.Env = []string{} // no setting but these
@@ -27,7 +27,7 @@ func measureRotation(ctx context.Context, s settings, binary string, lib *librar
 		}
 		done <- err
 	})
-	one, err := drive(ctx, server, rotatingClients, s.time, lib.jobs()[0])
+	one, err := drive(ctx, server, rotatingClients, s.time, create)
 	if rotated := <-done; err == nil {
 		err = rotated
 	}
