@@ -1,4 +1,5 @@
-// Package keysake_test holds the shape of the code: who imports whom, how large a file may be, and that generated pages are current.
+// Package keysake_test holds the shape of the code: who imports whom, how large a file may be, and
+// that generated pages are current.
 package keysake_test
 
 import (
@@ -20,8 +21,9 @@ import (
 
 const module = "github.com/keysake/keysake"
 
-// layers lists what each package may import of this module. A package that is not listed may import nothing of ours; a new edge is a reviewed
-// line here. Tests may import apptest and whatever they test.
+// layers lists what each package may import of this module. A package that is not listed may import
+// nothing of ours; a new edge is a reviewed line here. Tests may import apptest and whatever they
+// test.
 var layers = map[string]string{
 	"plaintext":                "",
 	"wire":                     "plaintext",
@@ -55,19 +57,32 @@ func TestImportsRunOneWay(t *testing.T) {
 		pkg = strings.TrimPrefix(pkg, module+"/")
 		allowed := strings.Fields(layers[pkg])
 		for imported := range strings.FieldsSeq(imports) {
-			if ours, found := strings.CutPrefix(imported, module+"/"); found && !slices.Contains(allowed, ours) {
+			if ours, found := strings.CutPrefix(
+				imported,
+				module+"/",
+			); found &&
+				!slices.Contains(allowed, ours) {
 				t.Errorf("%s must not import %s", pkg, ours)
 			}
 		}
 		seen++
 	}
 	if seen < len(layers) {
-		t.Errorf("go list names %d packages, the table %d: take out the ones that are gone", seen, len(layers))
+		t.Errorf(
+			"go list names %d packages, the table %d: take out the ones that are gone",
+			seen,
+			len(layers),
+		)
 	}
 }
 
 func TestWhatOthersImportNeedsTheStandardLibraryOnly(t *testing.T) {
-	for dep := range strings.Lines(goList(t, `{{if not .Standard}}{{.ImportPath}}{{end}}`, "-deps", "./client", "./wire", "./plaintext")) {
+	for dep := range strings.Lines(
+		goList(
+			t, `{{if not .Standard}}{{.ImportPath}}{{end}}`, "-deps", "./client", "./wire",
+			"./plaintext",
+		),
+	) {
 		if dep = strings.TrimSpace(dep); dep != "" && !strings.HasPrefix(dep, module+"/") {
 			t.Errorf("client, wire and plaintext must not need %s", dep)
 		}
@@ -77,7 +92,10 @@ func TestWhatOthersImportNeedsTheStandardLibraryOnly(t *testing.T) {
 func goList(t *testing.T, format string, args ...string) string {
 	t.Helper()
 	var stderr bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-f", format}, args...)...)
+	cmd := exec.CommandContext(
+		t.Context(),
+		"go",
+		append([]string{"list", "-f", format}, args...)...)
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
@@ -115,7 +133,20 @@ func TestFilesStaySmall(t *testing.T) {
 func TestNoPackageIsNamedAfterNothing(t *testing.T) {
 	for path := range goFiles(t) {
 		dir := filepath.Base(filepath.Dir(path))
-		if slices.Contains([]string{"util", "utils", "common", "helper", "helpers", "manager", "base", "impl", "misc"}, dir) {
+		if slices.Contains(
+			[]string{
+				"util",
+				"utils",
+				"common",
+				"helper",
+				"helpers",
+				"manager",
+				"base",
+				"impl",
+				"misc",
+			},
+			dir,
+		) {
 			t.Errorf("%s: the folder's name says nothing of what it holds", path)
 		}
 	}
@@ -125,7 +156,12 @@ func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
 	documented := map[string]bool{}
 	for path := range goFiles(t) {
 		dir := filepath.Dir(path)
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments|parser.PackageClauseOnly)
+		file, err := parser.ParseFile(
+			token.NewFileSet(),
+			path,
+			nil,
+			parser.ParseComments|parser.PackageClauseOnly,
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -146,7 +182,8 @@ func goFiles(t *testing.T) map[string]int {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && (d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") && path != "."):
+		case d.IsDir() &&
+			(d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") && path != "."):
 			return filepath.SkipDir
 		case d.IsDir() || !strings.HasSuffix(path, ".go"):
 			return nil
@@ -162,14 +199,23 @@ func goFiles(t *testing.T) map[string]int {
 }
 
 func TestGeneratedPagesAreCurrent(t *testing.T) {
-	for page, command := range map[string]string{"docs/settings.md": "settings", "docs/cli.md": "cli"} {
+	for page, command := range map[string]string{
+		"docs/settings.md": "settings", "docs/cli.md": "cli",
+	} {
 		want, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var stdout, stderr bytes.Buffer
 		noEnv := func(string) (string, bool) { return "", false }
-		if code := cli.Main(t.Context(), []string{"docs", command}, noEnv, strings.NewReader(""), &stdout, &stderr); code != 0 {
+		if code := cli.Main(
+			t.Context(),
+			[]string{"docs", command},
+			noEnv,
+			strings.NewReader(""),
+			&stdout,
+			&stderr,
+		); code != 0 {
 			t.Fatalf("keysake docs %s: exit code %d\n%s", command, code, &stderr)
 		}
 		if diff := cmp.Diff(string(want), stdout.String()); diff != "" {

@@ -1,8 +1,10 @@
-// Package client speaks Keysake's HTTP API for Go programs. The command line uses it, and so may you.
+// Package client speaks Keysake's HTTP API for Go programs. The command line uses it, and so may
+// you.
 //
-// Every method is one request, and every refusal by the server is an [*Error]. The package promises about the credential it
-// carries: it goes to the server that [New] was given and to no other, never in the clear over a network, and into no error.
-// It imports the wire types, the plaintext leaf and the standard library only.
+// Every method is one request, and every refusal by the server is an [*Error]. The package promises
+// about the credential it carries: it goes to the server that [New] was given and to no other,
+// never in the clear over a network, and into no error. It imports the wire types, the plaintext
+// leaf and the standard library only.
 package client
 
 import (
@@ -25,7 +27,8 @@ import (
 
 // What a request may cost.
 const (
-	timeout        = 30 * time.Second // the whole exchange; a shorter deadline is the context's to set
+	// the whole exchange; a shorter deadline is the context's to set
+	timeout        = 30 * time.Second
 	connectTimeout = 10 * time.Second
 	maxAnswerBytes = 16 << 20
 )
@@ -43,15 +46,16 @@ type Client struct {
 // An Option changes how a [Client] works.
 type Option func(*Client)
 
-// WithUserAgent sets the User-Agent header in place of keysake/VERSION. Servers compare its first product with the oldest version that
-// they accept.
+// WithUserAgent sets the User-Agent header in place of keysake/VERSION. Servers compare its first
+// product with the oldest version that they accept.
 func WithUserAgent(agent string) Option { return func(c *Client) { c.agent = agent } }
 
-// WithTransport sets what carries the requests, for a private certificate authority or a test. It must not follow redirects.
+// WithTransport sets what carries the requests, for a private certificate authority or a test. It
+// must not follow redirects.
 func WithTransport(t http.RoundTripper) Option { return func(c *Client) { c.http.Transport = t } }
 
-// New returns a client for the server at baseURL, such as https://keysake.example.org, which presents apiKey. The zero apiKey sends none;
-// that is enough for [Client.Health].
+// New returns a client for the server at baseURL, such as https://keysake.example.org, which
+// presents apiKey. The zero apiKey sends none; that is enough for [Client.Health].
 //
 // It refuses an http URL whose host is not this machine, because the key would travel in the clear.
 func New(baseURL string, apiKey plaintext.Value, opts ...Option) (*Client, error) {
@@ -61,14 +65,20 @@ func New(baseURL string, apiKey plaintext.Value, opts ...Option) (*Client, error
 	}
 	for _, b := range apiKey.Reveal() {
 		if b <= ' ' || b > '~' {
-			return nil, errors.New("client: an API key has visible ASCII characters only: check what was pasted")
+			return nil, errors.New(
+				"client: an API key has visible ASCII characters only: check what was pasted",
+			)
 		}
 	}
 	c := &Client{base: base, key: apiKey, agent: "keysake/" + Version(), http: &http.Client{
 		Timeout:   timeout,
 		Transport: newTransport(),
 		// A redirect could name another host; the answer itself is made an error.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		CheckRedirect: func(
+			*http.Request, []*http.Request,
+		) error {
+			return http.ErrUseLastResponse
+		},
 	}}
 	for _, opt := range opts {
 		opt(c)
@@ -93,13 +103,18 @@ func apiBase(address string) (string, error) {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
-		return "", errors.New("client: the server's address must be a URL like https://keysake.example.org")
+		return "", errors.New(
+			"client: the server's address must be a URL like https://keysake.example.org",
+		)
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		return "", errors.New("client: the server's address must have no user, query or fragment")
 	case strings.HasSuffix(strings.TrimRight(u.Path, "/"), "/api/v1"):
 		return "", errors.New("client: the server's address is needed without /api/v1")
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		return "", fmt.Errorf("client: http://%s would carry the API key in the clear: use https", u.Host)
+		return "", fmt.Errorf(
+			"client: http://%s would carry the API key in the clear: use https",
+			u.Host,
+		)
 	}
 	return strings.TrimRight(u.String(), "/") + "/api/v1", nil
 }
@@ -112,8 +127,8 @@ func isLoopback(host string) bool {
 	return err == nil && ip.Unmap().IsLoopback()
 }
 
-// Version returns the version of this module that the running program was built with, without the leading v, or 0.0.0-devel where the
-// build does not say.
+// Version returns the version of this module that the running program was built with, without the
+// leading v, or 0.0.0-devel where the build does not say.
 func Version() string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, m := range append(info.Deps, &info.Main) {
@@ -125,7 +140,8 @@ func Version() string {
 	return "0.0.0-devel"
 }
 
-// do sends one request: in as its JSON body where it is not nil, the answer into out where that is not nil.
+// do sends one request: in as its JSON body where it is not nil, the answer into out where that is
+// not nil.
 func (c *Client) do(ctx context.Context, method, path string, in, out any) error {
 	var body io.Reader = http.NoBody
 	if in != nil {
@@ -169,7 +185,8 @@ func unwrapMarshal(err error) error {
 	return err
 }
 
-// read takes the answer into out, or makes it an [*Error]. What is no JSON is not quoted: an answer may hold a new API key.
+// read takes the answer into out, or makes it an [*Error]. What is no JSON is not quoted: an answer
+// may hold a new API key.
 func read(res *http.Response, out any) error {
 	defer res.Body.Close() //nolint:errcheck // nothing was written, so closing has nothing to tell
 	b, err := io.ReadAll(io.LimitReader(res.Body, maxAnswerBytes+1))

@@ -19,7 +19,8 @@ import (
 	"github.com/keysake/keysake/wire"
 )
 
-// hidden stands for a secret value, and shownKey for an API key; neither is a credential of anybody.
+// hidden stands for a secret value, and shownKey for an API key; neither is a credential of
+// anybody.
 const (
 	hidden   = "correct-horse-battery-staple"
 	shownKey = "test-key-of-nobody"
@@ -39,7 +40,11 @@ func at(t *testing.T, h http.HandlerFunc) *client.Client {
 
 func TestEachMethodIsItsOperation(t *testing.T) {
 	const id = "2489e9ad-2ee2-4e00-8ec9-32d5f69181c0"
-	value, provider, name, scopes := plaintext.FromString(hidden), "openai", "ci", []string{"secrets:read"}
+	value, provider, name, scopes := plaintext.FromString(
+		hidden,
+	), "openai", "ci", []string{
+		"secrets:read",
+	}
 	until := wire.Timestamp{Time: time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC)}
 	for _, op := range []struct {
 		call func(context.Context, *client.Client) error
@@ -59,13 +64,21 @@ func TestEachMethodIsItsOperation(t *testing.T) {
 		},
 		{
 			func(ctx context.Context, c *client.Client) error {
-				return second(c.CreateSecret(ctx, wire.CreateSecret{Name: "A", Value: value, Provider: &provider}))
+				return second(
+					c.CreateSecret(
+						ctx, wire.CreateSecret{Name: "A", Value: value, Provider: &provider},
+					),
+				)
 			},
 			`POST /api/v1/user/secrets {"name":"A","value":"` + hidden + `","provider":"openai"}`,
 		},
 		{
 			func(ctx context.Context, c *client.Client) error {
-				return second(c.CreateFromPreset(ctx, wire.CreateFromPreset{Provider: provider, Value: value}))
+				return second(
+					c.CreateFromPreset(
+						ctx, wire.CreateFromPreset{Provider: provider, Value: value},
+					),
+				)
 			},
 			`POST /api/v1/user/secrets/preset {"provider":"openai","value":"` + hidden + `"}`,
 		},
@@ -80,7 +93,12 @@ func TestEachMethodIsItsOperation(t *testing.T) {
 		{func(ctx context.Context, c *client.Client) error { return c.RevokeSelf(ctx) }, "DELETE /api/v1/user/api-keys/self"},
 		{
 			func(ctx context.Context, c *client.Client) error {
-				return second(c.CreateAPIKey(ctx, wire.CreateAPIKey{Name: &name, AllowedScopes: &scopes, ExpiresAt: &until}))
+				return second(
+					c.CreateAPIKey(
+						ctx,
+						wire.CreateAPIKey{Name: &name, AllowedScopes: &scopes, ExpiresAt: &until},
+					),
+				)
 			},
 			`POST /api/v1/user/api-keys {"name":"ci","allow_self_revoke":null,"allowed_scopes":["secrets:read"],"expires_at":"2027-01-02T03:04:05Z"}`,
 		},
@@ -88,7 +106,8 @@ func TestEachMethodIsItsOperation(t *testing.T) {
 			func(ctx context.Context, c *client.Client) error {
 				return second(c.CreateAPIKeyFor(ctx, id, wire.CreateAPIKey{}))
 			},
-			"POST /api/v1/admin/users/" + id + `/api-keys {"name":null,"allow_self_revoke":null,"allowed_scopes":null,"expires_at":null}`,
+			"POST /api/v1/admin/users/" + id +
+				`/api-keys {"name":null,"allow_self_revoke":null,"allowed_scopes":null,"expires_at":null}`,
 		},
 		{func(ctx context.Context, c *client.Client) error { return second(c.Users(ctx)) }, "GET /api/v1/admin/users"},
 		{func(ctx context.Context, c *client.Client) error { return c.DeleteUser(ctx, id) }, "DELETE /api/v1/admin/users/" + id},
@@ -127,12 +146,22 @@ func TestEachMethodIsItsOperation(t *testing.T) {
 func second[T any](_ T, err error) error { return err }
 
 func TestAKeyNeverTravelsInTheClear(t *testing.T) {
-	for _, address := range []string{"http://keysake.example.org", "http://192.0.2.1:8420", "http://localhost.example.org", "http://[2001:db8::1]"} {
-		if _, err := client.New(address, plaintext.FromString(shownKey)); err == nil || !strings.Contains(err.Error(), "https") {
+	for _, address := range []string{
+		"http://keysake.example.org", "http://192.0.2.1:8420", "http://localhost.example.org",
+		"http://[2001:db8::1]",
+	} {
+		if _, err := client.New(
+			address,
+			plaintext.FromString(shownKey),
+		); err == nil ||
+			!strings.Contains(err.Error(), "https") {
 			t.Errorf("%s was not refused with advice: %v", address, err)
 		}
 	}
-	for _, address := range []string{"http://localhost:8420", "http://127.0.0.1", "http://127.9.9.9/", "http://[::1]:1", "https://keysake.example.org/below"} {
+	for _, address := range []string{
+		"http://localhost:8420", "http://127.0.0.1", "http://127.9.9.9/", "http://[::1]:1",
+		"https://keysake.example.org/below",
+	} {
 		if _, err := client.New(address, plaintext.FromString(shownKey)); err != nil {
 			t.Errorf("%s was refused: %v", address, err)
 		}
@@ -141,8 +170,10 @@ func TestAKeyNeverTravelsInTheClear(t *testing.T) {
 
 func TestAnAddressThatIsNoServersIsRefusedWithoutRepeatingIt(t *testing.T) {
 	for _, address := range []string{
-		"", "keysake.example.org", "ftp://localhost", "https://", "https://me:" + hidden + "@localhost", "https://me:" + hidden + "@[",
-		"https://localhost?a=" + hidden, "https://localhost/#a", "https://localhost/api/v1", "https://localhost/api/v1/",
+		"", "keysake.example.org", "ftp://localhost", "https://",
+		"https://me:" + hidden + "@localhost", "https://me:" + hidden + "@[",
+		"https://localhost?a=" + hidden, "https://localhost/#a", "https://localhost/api/v1",
+		"https://localhost/api/v1/",
 	} {
 		_, err := client.New(address, plaintext.Value{})
 		if err == nil {
@@ -165,10 +196,19 @@ func TestAKeyThatIsNoHeaderIsRefusedWithoutRepeatingIt(t *testing.T) {
 }
 
 func TestARedirectIsAnErrorAndTheKeyStaysHere(t *testing.T) {
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") }))
+	elsewhere := httptest.NewServer(
+		http.HandlerFunc(
+			func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") },
+		),
+	)
 	defer elsewhere.Close()
 	for _, status := range []int{301, 302, 303, 307, 308} {
-		c := at(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, status) })
+		c := at(
+			t,
+			func(w http.ResponseWriter, r *http.Request) {
+				http.Redirect(w, r, elsewhere.URL, status)
+			},
+		)
 		_, err := c.WhoAmI(t.Context())
 		refused, ok := errors.AsType[*client.Error](err)
 		if !ok || refused.Status != status || !strings.Contains(err.Error(), elsewhere.URL) {
@@ -182,9 +222,12 @@ func TestARefusalHasAllThatTheServerSaid(t *testing.T) {
 		w.Header().Set("X-Request-Id", "r-1")
 		w.Header().Set("Retry-After", "7")
 		w.WriteHeader(http.StatusUnprocessableEntity)
-		_, _ = io.WriteString(w, `{"code":422,"detail":"Validation error","type":"validation_error","errors":[
+		_, _ = io.WriteString(
+			w,
+			`{"code":422,"detail":"Validation error","type":"validation_error","errors":[
 			{"loc":["body","value"],"msg":"Value must not be empty","type":"string_too_short"},
-			{"loc":["body","allowed_scopes",0],"msg":"No such scope","type":"enum"}]}`)
+			{"loc":["body","allowed_scopes",0],"msg":"No such scope","type":"enum"}]}`,
+		)
 	})
 	_, err := c.Presets(t.Context())
 	got, ok := errors.AsType[*client.Error](err)
@@ -192,10 +235,18 @@ func TestARefusalHasAllThatTheServerSaid(t *testing.T) {
 		t.Fatalf("%T is not an *Error", err)
 	}
 	want := &client.Error{
-		Status: 422, Type: "validation_error", Detail: "Validation error", RequestID: "r-1", RetryAfter: 7 * time.Second,
+		Status:     422,
+		Type:       "validation_error",
+		Detail:     "Validation error",
+		RequestID:  "r-1",
+		RetryAfter: 7 * time.Second,
 		Fields: []wire.FieldError{
 			{Loc: []any{"body", "value"}, Msg: "Value must not be empty", Type: wire.TypeTooShort},
-			{Loc: []any{"body", "allowed_scopes", float64(0)}, Msg: "No such scope", Type: wire.TypeEnum},
+			{
+				Loc:  []any{"body", "allowed_scopes", float64(0)},
+				Msg:  "No such scope",
+				Type: wire.TypeEnum,
+			},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -209,7 +260,10 @@ func TestARefusalHasAllThatTheServerSaid(t *testing.T) {
 
 func TestAnAnswerThatIsNotKeysakesIsNotQuoted(t *testing.T) {
 	for _, status := range []int{200, 502} {
-		for _, body := range []string{"<html>" + hidden, `{"detail":"` + hidden + `"`, `["` + hidden + `"]`, `{"name":"` + hidden + `","created_at":"` + hidden + `"}`} {
+		for _, body := range []string{
+			"<html>" + hidden, `{"detail":"` + hidden + `"`, `["` + hidden + `"]`,
+			`{"name":"` + hidden + `","created_at":"` + hidden + `"}`,
+		} {
 			c := at(t, func(w http.ResponseWriter, _ *http.Request) {
 				w.WriteHeader(status)
 				_, _ = io.WriteString(w, body)
@@ -232,14 +286,20 @@ func TestAnAnswerWithoutEndIsGivenUp(t *testing.T) {
 			}
 		}
 	})
-	if _, err := c.ListSecrets(t.Context()); err == nil || !strings.Contains(err.Error(), "more than") {
+	if _, err := c.ListSecrets(
+		t.Context(),
+	); err == nil ||
+		!strings.Contains(err.Error(), "more than") {
 		t.Errorf("an endless answer: %v", err)
 	}
 }
 
 func TestAValueThatJSONWouldChangeIsNotSent(t *testing.T) {
 	c := at(t, func(http.ResponseWriter, *http.Request) { t.Error("it was sent") })
-	_, err := c.CreateSecret(t.Context(), wire.CreateSecret{Name: "A", Value: plaintext.FromString(hidden + "\xff")})
+	_, err := c.CreateSecret(
+		t.Context(),
+		wire.CreateSecret{Name: "A", Value: plaintext.FromString(hidden + "\xff")},
+	)
 	if !errors.Is(err, client.ErrNotUTF8) {
 		t.Errorf("got %v", err)
 	}
@@ -255,7 +315,11 @@ func TestAValueArrivesUnchanged(t *testing.T) {
 		}
 		_, _ = io.WriteString(w, "{}")
 	})
-	if _, err := c.UpdateSecret(t.Context(), "1", wire.UpdateSecret{Value: plaintext.FromString(value)}); err != nil {
+	if _, err := c.UpdateSecret(
+		t.Context(),
+		"1",
+		wire.UpdateSecret{Value: plaintext.FromString(value)},
+	); err != nil {
 		t.Error(err)
 	}
 }
@@ -285,7 +349,12 @@ func TestWithoutAKeyNoneIsSent(t *testing.T) {
 		_, _ = io.WriteString(w, `{"status":"ok"}`)
 	}))
 	defer srv.Close()
-	c, err := client.New(srv.URL+"/", plaintext.Value{}, client.WithUserAgent("other/2"), client.WithTransport(srv.Client().Transport))
+	c, err := client.New(
+		srv.URL+"/",
+		plaintext.Value{},
+		client.WithUserAgent("other/2"),
+		client.WithTransport(srv.Client().Transport),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,10 +11,13 @@ import (
 	"github.com/keysake/keysake/wire"
 )
 
-// An Error is the server's refusal of a request. Its texts are the server's: escape control characters before a terminal shows them.
+// An Error is the server's refusal of a request. Its texts are the server's: escape control
+// characters before a terminal shows them.
 type Error struct {
-	Status     int               // HTTP status
-	Type       string            // stable, for programs, such as not_found_error; empty if the answer was not Keysake's, but a proxy's
+	Status int // HTTP status
+	// stable, for programs, such as not_found_error; empty if the answer was not Keysake's, but a
+	// proxy's
+	Type       string
 	Detail     string            // for people
 	Fields     []wire.FieldError // which parts of the request are at fault; never what they held
 	RequestID  string            // finds the request in the server's log
@@ -34,7 +37,8 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Location returns the place of a field error as people write it: body.value, or body.allowed_scopes.0.
+// Location returns the place of a field error as people write it: body.value, or
+// body.allowed_scopes.0.
 func Location(f wire.FieldError) string {
 	parts := make([]string, len(f.Loc))
 	for i, p := range f.Loc {
@@ -54,7 +58,10 @@ func problem(res *http.Response, body []byte) *Error {
 	case json.Unmarshal(body, &p) == nil && p.Type != "":
 		e.Type, e.Detail, e.Fields = p.Type, p.Detail, p.Errors
 	case res.StatusCode >= 300 && res.StatusCode <= 399:
-		e.Detail = fmt.Sprintf("the server redirects to %q, which was not followed: use the right address", res.Header.Get("Location"))
+		e.Detail = fmt.Sprintf(
+			"the server redirects to %q, which was not followed: use the right address",
+			res.Header.Get("Location"),
+		)
 	default:
 		e.Detail = "an answer that is not Keysake's: " + http.StatusText(res.StatusCode)
 	}

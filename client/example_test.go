@@ -102,7 +102,12 @@ func ExampleClient_WhoAmI() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Printf("%s has %d of %d secrets\n", me.Username, me.Limits.Secrets.Used, me.Limits.Secrets.Max)
+	fmt.Printf(
+		"%s has %d of %d secrets\n",
+		me.Username,
+		me.Limits.Secrets.Used,
+		me.Limits.Secrets.Max,
+	)
 	// Output: mia has 1 of 200 secrets
 }
 
@@ -110,12 +115,21 @@ func ExampleClient_CreateAPIKey() {
 	c, stop := example()
 	defer stop()
 	name, scopes := "ci", []string{"secrets:read"}
-	made, err := c.CreateAPIKey(context.Background(), wire.CreateAPIKey{Name: &name, AllowedScopes: &scopes})
+	made, err := c.CreateAPIKey(
+		context.Background(),
+		wire.CreateAPIKey{Name: &name, AllowedScopes: &scopes},
+	)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(made.Name, "may", made.AllowedScopes, "and the key is shown this once:", made.Key != "")
+	fmt.Println(
+		made.Name,
+		"may",
+		made.AllowedScopes,
+		"and the key is shown this once:",
+		made.Key != "",
+	)
 	// Output: ci may [secrets:read] and the key is shown this once: true
 }
 

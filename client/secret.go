@@ -14,7 +14,8 @@ import (
 // ErrNotUTF8 says that a value cannot be put into JSON without changing it.
 var ErrNotUTF8 = errors.New("client: the value is not valid UTF-8")
 
-// opened is a value on its way into a request's body: the only type of this package that shows what it holds, and to encoding/json only.
+// opened is a value on its way into a request's body: the only type of this package that shows what
+// it holds, and to encoding/json only.
 type opened struct{ plaintext.Value }
 
 // MarshalJSON writes the value itself, or fails with [ErrNotUTF8].
@@ -33,13 +34,14 @@ func (c *Client) ListSecrets(ctx context.Context) (wire.SecretList, error) {
 	return answer[wire.SecretList](ctx, c, http.MethodGet, secrets, nil)
 }
 
-// Presets returns the providers from which a secret can be created. It needs the scope secrets:read.
+// Presets returns the providers from which a secret can be created. It needs the scope
+// secrets:read.
 func (c *Client) Presets(ctx context.Context) (wire.PresetList, error) {
 	return answer[wire.PresetList](ctx, c, http.MethodGet, secrets+"/presets", nil)
 }
 
-// CreateSecret creates a secret under a name of the caller's choice. It needs the scope secrets:write, and is refused with 409
-// where the name is taken.
+// CreateSecret creates a secret under a name of the caller's choice. It needs the scope
+// secrets:write, and is refused with 409 where the name is taken.
 func (c *Client) CreateSecret(ctx context.Context, in wire.CreateSecret) (wire.Secret, error) {
 	body := struct {
 		Name     string  `json:"name"`
@@ -49,9 +51,12 @@ func (c *Client) CreateSecret(ctx context.Context, in wire.CreateSecret) (wire.S
 	return answer[wire.Secret](ctx, c, http.MethodPost, secrets, body)
 }
 
-// CreateFromPreset creates a secret whose name follows from the provider. It needs the scope secrets:write, and is refused
-// with 409 where the name is taken.
-func (c *Client) CreateFromPreset(ctx context.Context, in wire.CreateFromPreset) (wire.Secret, error) {
+// CreateFromPreset creates a secret whose name follows from the provider. It needs the scope
+// secrets:write, and is refused with 409 where the name is taken.
+func (c *Client) CreateFromPreset(
+	ctx context.Context,
+	in wire.CreateFromPreset,
+) (wire.Secret, error) {
 	body := struct {
 		Provider string `json:"provider"`
 		Value    opened `json:"value"`
@@ -59,7 +64,8 @@ func (c *Client) CreateFromPreset(ctx context.Context, in wire.CreateFromPreset)
 	return answer[wire.Secret](ctx, c, http.MethodPost, secrets+"/preset", body)
 }
 
-// Secret returns one secret. It needs the scope secrets:read, and is refused with 404 if the caller has none with this id.
+// Secret returns one secret. It needs the scope secrets:read, and is refused with 404 if the caller
+// has none with this id.
 func (c *Client) Secret(ctx context.Context, id string) (wire.Secret, error) {
 	path, err := pathOf(secrets, id)
 	if err != nil {
@@ -68,8 +74,13 @@ func (c *Client) Secret(ctx context.Context, id string) (wire.Secret, error) {
 	return answer[wire.Secret](ctx, c, http.MethodGet, path, nil)
 }
 
-// UpdateSecret gives a secret its next value. It needs the scope secrets:write, and is refused with 404 if the caller has none with this id.
-func (c *Client) UpdateSecret(ctx context.Context, id string, in wire.UpdateSecret) (wire.Secret, error) {
+// UpdateSecret gives a secret its next value. It needs the scope secrets:write, and is refused with
+// 404 if the caller has none with this id.
+func (c *Client) UpdateSecret(
+	ctx context.Context,
+	id string,
+	in wire.UpdateSecret,
+) (wire.Secret, error) {
 	path, err := pathOf(secrets, id)
 	if err != nil {
 		return wire.Secret{}, err
@@ -80,7 +91,8 @@ func (c *Client) UpdateSecret(ctx context.Context, id string, in wire.UpdateSecr
 	return answer[wire.Secret](ctx, c, http.MethodPut, path, body)
 }
 
-// DeleteSecret deletes a secret with all its values. It needs the scope secrets:write, and is refused with 404 if the caller has none with this id.
+// DeleteSecret deletes a secret with all its values. It needs the scope secrets:write, and is
+// refused with 404 if the caller has none with this id.
 func (c *Client) DeleteSecret(ctx context.Context, id string) error {
 	path, err := pathOf(secrets, id)
 	if err != nil {
@@ -89,8 +101,9 @@ func (c *Client) DeleteSecret(ctx context.Context, id string) error {
 	return c.do(ctx, http.MethodDelete, path, nil, nil)
 }
 
-// SecretVersions returns the versions of a secret that are kept, newest first, which is the current one. It needs the scope secrets:read, and is refused
-// with 404 if the caller has no secret with this id.
+// SecretVersions returns the versions of a secret that are kept, newest first, which is the current
+// one. It needs the scope secrets:read, and is refused with 404 if the caller has no secret with
+// this id.
 func (c *Client) SecretVersions(ctx context.Context, id string) (wire.VersionList, error) {
 	path, err := pathOf(secrets, id)
 	if err != nil {
@@ -99,9 +112,14 @@ func (c *Client) SecretVersions(ctx context.Context, id string) (wire.VersionLis
 	return answer[wire.VersionList](ctx, c, http.MethodGet, path+"/versions", nil)
 }
 
-// RollbackSecret gives a secret the value of an older version again, as its next version. It needs the scope secrets:write, and is refused with 404 if
-// the caller has no secret with this id, with 422 if that version is not kept.
-func (c *Client) RollbackSecret(ctx context.Context, id string, in wire.RollbackSecret) (wire.Secret, error) {
+// RollbackSecret gives a secret the value of an older version again, as its next version. It needs
+// the scope secrets:write, and is refused with 404 if the caller has no secret with this id, with
+// 422 if that version is not kept.
+func (c *Client) RollbackSecret(
+	ctx context.Context,
+	id string,
+	in wire.RollbackSecret,
+) (wire.Secret, error) {
 	path, err := pathOf(secrets, id)
 	if err != nil {
 		return wire.Secret{}, err

@@ -19,8 +19,8 @@ func (c *Client) WhoAmI(ctx context.Context) (wire.User, error) {
 	return answer[wire.User](ctx, c, http.MethodGet, "/user", nil)
 }
 
-// CreateUser makes an account without any API key; [Client.CreateAPIKeyFor] makes its first. It needs the scope admin, and is refused with
-// 409 where the user name is taken.
+// CreateUser makes an account without any API key; [Client.CreateAPIKeyFor] makes its first. It
+// needs the scope admin, and is refused with 409 where the user name is taken.
 func (c *Client) CreateUser(ctx context.Context, in wire.CreateUser) (wire.User, error) {
 	return answer[wire.User](ctx, c, http.MethodPost, users, in)
 }
@@ -30,8 +30,8 @@ func (c *Client) Users(ctx context.Context) (wire.UserList, error) {
 	return answer[wire.UserList](ctx, c, http.MethodGet, users, nil)
 }
 
-// DeleteUser deletes an account and destroys every value it owns, for good. It needs the scope admin, and is refused with 404 if there is
-// no such user.
+// DeleteUser deletes an account and destroys every value it owns, for good. It needs the scope
+// admin, and is refused with 404 if there is no such user.
 func (c *Client) DeleteUser(ctx context.Context, id string) error {
 	path, err := pathOf(users, id)
 	if err != nil {

@@ -1,8 +1,9 @@
 // Package plaintext has the one type that holds a secret value in the clear.
 //
-// A [Value] cannot be printed: fmt, log/slog, encoding/json and encoding.TextMarshaler users all get [Redacted],
-// also when the Value sits in an unexported field of something else that is printed, where fmt calls no methods. That is why
-// it is a closure and not a byte slice: reflection can walk a slice, and cannot look into a function.
+// A [Value] cannot be printed: fmt, log/slog, encoding/json and encoding.TextMarshaler users all
+// get [Redacted], also when the Value sits in an unexported field of something else that is
+// printed, where fmt calls no methods. That is why it is a closure and not a byte slice: reflection
+// can walk a slice, and cannot look into a function.
 //
 // The package is a leaf that every layer may import; it imports only the standard library.
 package plaintext
@@ -18,7 +19,8 @@ import (
 // Redacted stands wherever a Value was printed.
 const Redacted = "[redacted]"
 
-// ErrNotString says that a JSON document had something other than a string in the place of a Value. It never quotes its input.
+// ErrNotString says that a JSON document had something other than a string in the place of a Value.
+// It never quotes its input.
 var ErrNotString = errors.New("plaintext: a value must be a JSON string")
 
 // A Value is a secret value in the clear. The zero Value is empty.
@@ -30,14 +32,16 @@ type Value struct {
 // New returns a Value that holds a copy of b.
 func New(b []byte) Value { return Own(append([]byte(nil), b...)) }
 
-// Own returns a Value that holds b itself, which from now on belongs to the Value: the caller must not use it again.
+// Own returns a Value that holds b itself, which from now on belongs to the Value: the caller must
+// not use it again.
 func Own(b []byte) Value { return Value{open: func() []byte { return b }} }
 
 // FromString returns a Value that holds s.
 func FromString(s string) Value { return Own([]byte(s)) }
 
-// Reveal returns the bytes themselves. The caller must not change them, and must not let them reach an answer, a log, an
-// error, a file or an argument list. Every call is a place to review: there are few on purpose.
+// Reveal returns the bytes themselves. The caller must not change them, and must not let them reach
+// an answer, a log, an error, a file or an argument list. Every call is a place to review: there
+// are few on purpose.
 func (v Value) Reveal() []byte {
 	if v.open == nil {
 		return nil
@@ -63,8 +67,8 @@ func (v Value) MarshalJSON() ([]byte, error) { return json.Marshal(Redacted) }
 // MarshalText implements [encoding.TextMarshaler]: the answer is [Redacted].
 func (v Value) MarshalText() ([]byte, error) { return []byte(Redacted), nil }
 
-// UnmarshalJSON takes the value from a JSON string. The caller's decoder has checked the syntax and the UTF-8 before.
-// Anything but a string is [ErrNotString].
+// UnmarshalJSON takes the value from a JSON string. The caller's decoder has checked the syntax and
+// the UTF-8 before. Anything but a string is [ErrNotString].
 func (v *Value) UnmarshalJSON(b []byte) error {
 	var s *string
 	if err := json.Unmarshal(b, &s); err != nil || s == nil {

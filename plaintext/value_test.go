@@ -29,11 +29,19 @@ func TestNothingPrintsAValue(t *testing.T) {
 		"pointer": &v,
 		"slice":   []plaintext.Value{v},
 		"map":     map[string]plaintext.Value{"k": v},
-		"holder":  holder{Shown: v, hidden: v, slice: []plaintext.Value{v}, byName: map[string]plaintext.Value{"k": v}, ptr: &v},
-		"error":   fmt.Errorf("failed with %v", v),
+		"holder": holder{
+			Shown:  v,
+			hidden: v,
+			slice:  []plaintext.Value{v},
+			byName: map[string]plaintext.Value{"k": v},
+			ptr:    &v,
+		},
+		"error": fmt.Errorf("failed with %v", v),
 	}
 	for name, form := range forms {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%p", "%T"} {
+		for _, verb := range []string{
+			"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%p", "%T",
+		} {
 			assertHidden(t, name+" "+verb, fmt.Sprintf(verb, form))
 		}
 		if b, err := json.Marshal(form); err == nil {
@@ -49,7 +57,9 @@ func TestNothingPrintsAValue(t *testing.T) {
 
 func assertHidden(t *testing.T, where, printed string) {
 	t.Helper()
-	for _, form := range []string{hidden, fmt.Sprintf("%x", hidden), fmt.Sprintf("%d", []byte(hidden))} {
+	for _, form := range []string{
+		hidden, fmt.Sprintf("%x", hidden), fmt.Sprintf("%d", []byte(hidden)),
+	} {
 		if strings.Contains(printed, form) {
 			t.Errorf("%s shows the value", where)
 		}
@@ -67,10 +77,16 @@ func TestAValueIsACopyOfWhatItWasMadeFrom(t *testing.T) {
 
 func TestAValueIsReadFromAJSONStringOnly(t *testing.T) {
 	var v plaintext.Value
-	if err := json.Unmarshal([]byte(`"a\u00e9\n"`), &v); err != nil || string(v.Reveal()) != "aé\n" {
+	if err := json.Unmarshal(
+		[]byte(`"a\u00e9\n"`),
+		&v,
+	); err != nil ||
+		string(v.Reveal()) != "aé\n" {
 		t.Fatalf("a JSON string was not taken: %v", err)
 	}
-	for _, in := range []string{`null`, `1`, `true`, `["` + hidden + `"]`, `{"a":"` + hidden + `"}`} {
+	for _, in := range []string{
+		`null`, `1`, `true`, `["` + hidden + `"]`, `{"a":"` + hidden + `"}`,
+	} {
 		var v plaintext.Value
 		err := v.UnmarshalJSON([]byte(in))
 		if err == nil {

@@ -31,20 +31,29 @@ type APIKeyList struct {
 type CreateAPIKey struct {
 	Name            *string `json:"name"`
 	AllowSelfRevoke *bool   `json:"allow_self_revoke"`
-	// AllowedScopes: null means every scope that the maker's key has, except admin, which must be asked for by name.
+	// AllowedScopes: null means every scope that the maker's key has, except admin, which must be
+	// asked for by name.
 	AllowedScopes *[]string  `json:"allowed_scopes"`
 	ExpiresAt     *Timestamp `json:"expires_at"`
 }
 
-// Validate tells which fields break a rule. Which scopes there are, and what time it is, is the server's to know; but what was before
-// 1970 is past, and Go's zero time must not pass for no expiry.
+// Validate tells which fields break a rule. Which scopes there are, and what time it is, is the
+// server's to know; but what was before 1970 is past, and Go's zero time must not pass for no
+// expiry.
 func (in CreateAPIKey) Validate() []FieldError {
 	var bad []FieldError
 	if in.Name != nil && *in.Name != "" {
 		bad = append(bad, text("name", *in.Name, MaxAPIKeyName)...)
 	}
 	if in.AllowedScopes != nil && len(*in.AllowedScopes) > MaxAPIKeyScopes {
-		bad = append(bad, bodyField("allowed_scopes", TypeListTooLong, "At most "+itoa(MaxAPIKeyScopes)+" scopes"))
+		bad = append(
+			bad,
+			bodyField(
+				"allowed_scopes",
+				TypeListTooLong,
+				"At most "+itoa(MaxAPIKeyScopes)+" scopes",
+			),
+		)
 	}
 	if in.ExpiresAt != nil && in.ExpiresAt.Unix() <= 0 {
 		bad = append(bad, bodyField("expires_at", TypeValue, "Expiry must be in the future"))
@@ -55,13 +64,18 @@ func (in CreateAPIKey) Validate() []FieldError {
 // A Timestamp is a moment in a request: RFC 3339 with any offset.
 type Timestamp struct{ time.Time }
 
-// ErrNotTimestamp says that a JSON document had something other than an RFC 3339 time in the place of one.
+// ErrNotTimestamp says that a JSON document had something other than an RFC 3339 time in the place
+// of one.
 var ErrNotTimestamp = errors.New("wire: a time must be a JSON string in the form of RFC 3339")
 
-// timestampPattern keeps out what [time.Parse] takes besides: an hour of one digit, a comma, an offset of a day.
-var timestampPattern = regexp.MustCompile(`^.{10}T\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
+// timestampPattern keeps out what [time.Parse] takes besides: an hour of one digit, a comma, an
+// offset of a day.
+var timestampPattern = regexp.MustCompile(
+	`^.{10}T\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`,
+)
 
-// UnmarshalJSON takes the time from a JSON string; anything else is [ErrNotTimestamp], which does not quote its input.
+// UnmarshalJSON takes the time from a JSON string; anything else is [ErrNotTimestamp], which does
+// not quote its input.
 func (t *Timestamp) UnmarshalJSON(b []byte) error {
 	var s *string
 	if err := json.Unmarshal(b, &s); err != nil || s == nil {

@@ -7,10 +7,11 @@ import (
 
 // A Problem is the body of every answer that is an error.
 type Problem struct {
-	Code   int          `json:"code"`             // the HTTP status again
-	Detail string       `json:"detail"`           // for people
-	Type   string       `json:"type"`             // for programs; stable
-	Errors []FieldError `json:"errors,omitempty"` // where fields are at fault; never an empty or a null array
+	Code   int    `json:"code"`   // the HTTP status again
+	Detail string `json:"detail"` // for people
+	Type   string `json:"type"`   // for programs; stable
+	// where fields are at fault; never an empty or a null array
+	Errors []FieldError `json:"errors,omitempty"`
 }
 
 // A FieldError says which part of a request breaks which rule. It never repeats what was sent.
@@ -47,6 +48,6 @@ func bodyField(name, typ, msg string) FieldError {
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// isControl is true for what a terminal or a log reader could obey: control and format characters, among them the ones that
-// turn the direction of text.
+// isControl is true for what a terminal or a log reader could obey: control and format characters,
+// among them the ones that turn the direction of text.
 func isControl(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }

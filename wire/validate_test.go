@@ -21,7 +21,12 @@ func faults(in interface{ Validate() []wire.FieldError }) []string {
 	return all
 }
 
-func expect(t *testing.T, what string, in interface{ Validate() []wire.FieldError }, want ...string) {
+func expect(
+	t *testing.T,
+	what string,
+	in interface{ Validate() []wire.FieldError },
+	want ...string,
+) {
 	t.Helper()
 	if diff := cmp.Diff(append([]string{}, want...), faults(in)); diff != "" {
 		t.Errorf("%s:\n%s", what, diff)
@@ -34,12 +39,18 @@ func named(name string) wire.CreateSecret {
 
 func TestANameThatTakesOverAProcessIsRefusedInAnyCase(t *testing.T) {
 	for _, name := range []string{
-		"PATH", "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "LD_", "DYLD_INSERT_LIBRARIES", "DYLD_LIBRARY_PATH", "BASH_ENV", "ENV", "IFS", "NODE_OPTIONS",
+		"PATH", "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "LD_", "DYLD_INSERT_LIBRARIES",
+		"DYLD_LIBRARY_PATH", "BASH_ENV", "ENV", "IFS", "NODE_OPTIONS",
 		"PYTHONPATH", "PYTHONSTARTUP", "PERL5OPT", "RUBYOPT", "GIT_SSH_COMMAND", // the contract's
-		"BASH_FUNC_ls", "GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_0", "GIT_CONFIG", "PERL5LIB", "RUBYLIB", "PYTHONHOME", "JAVA_TOOL_OPTIONS", "GCONV_PATH",
-		"SHELL", "EDITOR", "PAGER", "PROMPT_COMMAND", "HOME", "OPENSSL_CONF", "GLIBC_TUNABLES", "GIT_SSH", "DOTNET_STARTUP_HOOKS", // its "…"
+		"BASH_FUNC_ls", "GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_0", "GIT_CONFIG", "PERL5LIB", "RUBYLIB",
+		"PYTHONHOME", "JAVA_TOOL_OPTIONS", "GCONV_PATH",
+		// its "…"
+		"SHELL", "EDITOR", "PAGER", "PROMPT_COMMAND", "HOME", "OPENSSL_CONF", "GLIBC_TUNABLES",
+		"GIT_SSH", "DOTNET_STARTUP_HOOKS",
 	} {
-		for _, spelling := range []string{name, strings.ToLower(name), name[:1] + strings.ToLower(name[1:])} {
+		for _, spelling := range []string{
+			name, strings.ToLower(name), name[:1] + strings.ToLower(name[1:]),
+		} {
 			expect(t, spelling, named(spelling), "bodyname value_error")
 		}
 	}
@@ -47,8 +58,10 @@ func TestANameThatTakesOverAProcessIsRefusedInAnyCase(t *testing.T) {
 
 func TestANameThatOnlyLooksReservedIsFine(t *testing.T) {
 	for _, name := range []string{
-		"MY_PATH", "PATH_TO_KEY", "PATHS", "_PATH", "LD", "LDAP_PASSWORD", "LDA", "DYLD", "ENVIRONMENT", "ENV_KEY", "MY_ENV", "BASH_ENV_KEY",
-		"NODE_AUTH_TOKEN", "PYTHON_KEYRING", "GIT_TOKEN", "GITHUB_TOKEN", "RUBYGEMS_API_KEY", "A", "_", "a", "z9", "OPENAI_API_KEY",
+		"MY_PATH", "PATH_TO_KEY", "PATHS", "_PATH", "LD", "LDAP_PASSWORD", "LDA", "DYLD",
+		"ENVIRONMENT", "ENV_KEY", "MY_ENV", "BASH_ENV_KEY",
+		"NODE_AUTH_TOKEN", "PYTHON_KEYRING", "GIT_TOKEN", "GITHUB_TOKEN", "RUBYGEMS_API_KEY", "A",
+		"_", "a", "z9", "OPENAI_API_KEY",
 		strings.Repeat("A", 128), "_" + strings.Repeat("9", 127),
 	} {
 		expect(t, name, named(name))
@@ -91,8 +104,9 @@ func TestAValueHasOneTo65536BytesOfUTF8WithoutNUL(t *testing.T) {
 		"NUL alone":                    {"\x00", []string{"bodyvalue value_error"}},
 		"broken UTF-8":                 {"a\xffb", []string{"bodyvalue value_error"}},
 		"half a surrogate":             {"\xed\xa0\x80", []string{"bodyvalue value_error"}},
-		"white space":                  {" \t\r\n", nil}, // a rule for presets, which the server knows
-		"control characters":           {"\x01\x1b[0m", nil},
+		// a rule for presets, which the server knows
+		"white space":        {" \t\r\n", nil},
+		"control characters": {"\x01\x1b[0m", nil},
 	} {
 		value := plaintext.FromString(c.value)
 		expect(t, what, wire.UpdateSecret{Value: value}, c.want...)
@@ -103,12 +117,31 @@ func TestAValueHasOneTo65536BytesOfUTF8WithoutNUL(t *testing.T) {
 
 func TestAllFaultsAreToldAtOnce(t *testing.T) {
 	empty := ""
-	expect(t, "a secret", wire.CreateSecret{Provider: &empty}, "bodyname string_too_short", "bodyvalue string_too_short", "bodyprovider string_too_short")
+	expect(
+		t,
+		"a secret",
+		wire.CreateSecret{Provider: &empty},
+		"bodyname string_too_short",
+		"bodyvalue string_too_short",
+		"bodyprovider string_too_short",
+	)
 	email := "@"
-	expect(t, "a user", wire.CreateUser{EmailAddress: &email}, "bodyusername string_too_short", "bodyemail_address string_pattern_mismatch")
+	expect(
+		t,
+		"a user",
+		wire.CreateUser{EmailAddress: &email},
+		"bodyusername string_too_short",
+		"bodyemail_address string_pattern_mismatch",
+	)
 	name, scopes := "\x00", make([]string, 17)
-	expect(t, "a key", wire.CreateAPIKey{Name: &name, AllowedScopes: &scopes, ExpiresAt: &wire.Timestamp{}},
-		"bodyname string_pattern_mismatch", "bodyallowed_scopes too_long", "bodyexpires_at value_error")
+	expect(
+		t,
+		"a key",
+		wire.CreateAPIKey{Name: &name, AllowedScopes: &scopes, ExpiresAt: &wire.Timestamp{}},
+		"bodyname string_pattern_mismatch",
+		"bodyallowed_scopes too_long",
+		"bodyexpires_at value_error",
+	)
 }
 
 func TestAUsernameIsOfAFewCharactersAndAnEmailAddressLooksLikeOne(t *testing.T) {
@@ -129,7 +162,8 @@ func TestAUsernameIsOfAFewCharactersAndAnEmailAddressLooksLikeOne(t *testing.T) 
 		expect(t, fmt.Sprintf("%q", username), wire.CreateUser{Username: username}, want...)
 	}
 	for email, want := range map[string][]string{
-		"": nil, "ada@example.org": nil, "ü@example.org": nil, "a@b": nil, strings.Repeat("a", 252) + "@b": nil,
+		"": nil, "ada@example.org": nil, "ü@example.org": nil, "a@b": nil,
+		strings.Repeat("a", 252) + "@b": nil,
 		strings.Repeat("a", 253) + "@b": {"bodyemail_address string_too_long"},
 		"ada":                           {"bodyemail_address string_pattern_mismatch"},
 		"ada@":                          {"bodyemail_address string_pattern_mismatch"},
@@ -140,7 +174,11 @@ func TestAUsernameIsOfAFewCharactersAndAnEmailAddressLooksLikeOne(t *testing.T) 
 		"a\x1b@b":                       {"bodyemail_address string_pattern_mismatch"},
 		"a\u202e@b":                     {"bodyemail_address string_pattern_mismatch"},
 	} {
-		expect(t, fmt.Sprintf("%q", email), wire.CreateUser{Username: "ada", EmailAddress: &email}, want...)
+		expect(
+			t,
+			fmt.Sprintf("%q", email),
+			wire.CreateUser{Username: "ada", EmailAddress: &email},
+			want...)
 	}
 }
 
@@ -161,11 +199,12 @@ func TestTheNameOfAnAPIKeyIsTextThatNoTerminalObeys(t *testing.T) {
 
 func TestAnExpiryThatIsPastForEveryClockIsRefused(t *testing.T) {
 	for text, want := range map[string][]string{
-		"2099-01-01T00:00:00Z":                nil,
-		"9999-12-31T23:59:59Z":                nil,
-		"1970-01-01T00:00:01Z":                nil, // past, as the server's clock will tell
-		"1970-01-01T00:00:00Z":                {"bodyexpires_at value_error"},
-		"0001-01-01T00:00:00Z":                {"bodyexpires_at value_error"}, // what a Go program writes for no time at all
+		"2099-01-01T00:00:00Z": nil,
+		"9999-12-31T23:59:59Z": nil,
+		"1970-01-01T00:00:01Z": nil, // past, as the server's clock will tell
+		"1970-01-01T00:00:00Z": {"bodyexpires_at value_error"},
+		// what a Go program writes for no time at all
+		"0001-01-01T00:00:00Z":                {"bodyexpires_at value_error"},
 		"0001-01-01T01:00:00+01:00":           {"bodyexpires_at value_error"},
 		"0001-01-01T00:00:00.000000001Z":      {"bodyexpires_at value_error"},
 		"0000-01-01T00:00:00Z":                {"bodyexpires_at value_error"},

@@ -8,7 +8,8 @@ type Version struct {
 	Current     bool   `json:"current"` // the one that the secret has now
 }
 
-// VersionList is the answer to GET /user/secrets/{secret_id}/versions, newest first, which is the current one.
+// VersionList is the answer to GET /user/secrets/{secret_id}/versions, newest first, which is the
+// current one.
 type VersionList struct {
 	Versions []Version `json:"versions"`
 	Total    int       `json:"total"`
@@ -19,7 +20,8 @@ type RollbackSecret struct {
 	Version int64 `json:"version" required:"true"`
 }
 
-// Validate tells which fields break a rule of the contract. Which versions are kept is the server's to know.
+// Validate tells which fields break a rule of the contract. Which versions are kept is the server's
+// to know.
 func (in RollbackSecret) Validate() []FieldError {
 	if in.Version < 1 {
 		return []FieldError{bodyField("version", TypeTooSmall, "Version must be at least 1")}

@@ -1,8 +1,10 @@
-// Package wire has the JSON bodies of Keysake's HTTP API, version 1, field for field as openapi.yaml has them.
+// Package wire has the JSON bodies of Keysake's HTTP API, version 1, field for field as
+// openapi.yaml has them.
 //
-// The server decodes into these types and the client encodes from them. A request type tells by Validate which of its fields break
-// a rule that needs no database to see; rules that do (a taken name, a full quota) are the server's. The package imports the
-// standard library and the plaintext leaf, so that a client needs nothing else.
+// The server decodes into these types and the client encodes from them. A request type tells by
+// Validate which of its fields break a rule that needs no database to see; rules that do (a taken
+// name, a full quota) are the server's. The package imports the standard library and the plaintext
+// leaf, so that a client needs nothing else.
 package wire
 
 import (
@@ -10,7 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of the contract. Lengths of names and texts are in characters, of values and bodies in bytes.
+// Limits of the contract. Lengths of names and texts are in characters, of values and bodies in
+// bytes.
 const (
 	MaxBodyBytes    = 256 << 10
 	MaxValueBytes   = 64 << 10
@@ -30,7 +33,8 @@ const timeLayout = `"2006-01-02T15:04:05.999999Z"`
 // At returns t as a wire time, truncated to microseconds, which is what the database keeps.
 func At(t time.Time) Time { return Time{t.UTC().Truncate(time.Microsecond)} }
 
-// AtOrNull is At for a moment that may not have come: the zero time is nil, which JSON shows as null.
+// AtOrNull is At for a moment that may not have come: the zero time is nil, which JSON shows as
+// null.
 func AtOrNull(t time.Time) *Time {
 	if t.IsZero() {
 		return nil
@@ -44,13 +48,16 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	return t.UTC().AppendFormat(make([]byte, 0, len(timeLayout)), timeLayout), nil
 }
 
-// text tells whether s, a field that people read, has between 1 and max characters and none that a terminal would obey.
+// text tells whether s, a field that people read, has between 1 and max characters and none that a
+// terminal would obey.
 func text(name, s string, max int) []FieldError {
 	switch n := utf8.RuneCountInString(s); {
 	case n == 0:
 		return []FieldError{bodyField(name, TypeTooShort, "Must not be empty")}
 	case n > max:
-		return []FieldError{bodyField(name, TypeTooLong, "Must have at most "+itoa(max)+" characters")}
+		return []FieldError{
+			bodyField(name, TypeTooLong, "Must have at most "+itoa(max)+" characters"),
+		}
 	}
 	for _, r := range s {
 		if isControl(r) {

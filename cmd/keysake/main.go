@@ -9,5 +9,7 @@ import (
 )
 
 func main() {
-	os.Exit(cli.Main(context.Background(), os.Args[1:], os.LookupEnv, os.Stdin, os.Stdout, os.Stderr)) //nolint:forbidigo // here the environment is handed over
+	os.Exit(
+		cli.Main(context.Background(), os.Args[1:], os.LookupEnv, os.Stdin, os.Stdout, os.Stderr),
+	) //nolint:forbidigo // here the environment is handed over
 }

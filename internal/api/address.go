@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// clientAddress returns who is at the other end: the address of the connection or, where that is a trusted proxy, the last one in
-// X-Forwarded-For that is none. What a client itself writes into that header stands before it and does not count.
+// clientAddress returns who is at the other end: the address of the connection or, where that is a
+// trusted proxy, the last one in X-Forwarded-For that is none. What a client itself writes into
+// that header stands before it and does not count.
 func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	addr := hostAddress(r.RemoteAddr)
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")

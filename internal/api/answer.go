@@ -48,14 +48,16 @@ func callOf(w http.ResponseWriter) *call {
 // Unwrap is for [http.ResponseController].
 func (c *call) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
-// requestID returns an id that ties an answer to its lines in the log. A client's own is not taken: it would be a way into the log.
+// requestID returns an id that ties an answer to its lines in the log. A client's own is not taken:
+// it would be a way into the log.
 func requestID() string {
 	var b [12]byte
 	_, _ = rand.Read(b[:])
 	return hex.EncodeToString(b[:])
 }
 
-// panicked answers 500 if nothing was answered yet. What was panicked with could hold a value and is not looked at, unless the runtime made it.
+// panicked answers 500 if nothing was answered yet. What was panicked with could hold a value and
+// is not looked at, unless the runtime made it.
 func (a *API) panicked(c *call, r *http.Request, cause any) {
 	if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(cause)
@@ -64,13 +66,23 @@ func (a *API) panicked(c *call, r *http.Request, cause any) {
 	if err, ok := cause.(runtime.Error); ok {
 		what = err.Error()
 	}
-	a.Log.ErrorContext(r.Context(), "panic", "request_id", c.id, "what", what, "stack", string(debug.Stack()))
+	a.Log.ErrorContext(
+		r.Context(),
+		"panic",
+		"request_id",
+		c.id,
+		"what",
+		what,
+		"stack",
+		string(debug.Stack()),
+	)
 	if c.status == 0 {
 		a.fail(c, r, &vault.Error{Kind: vault.Internal, Detail: "panic"})
 	}
 }
 
-// finish logs and counts the answer. The path and the query are not logged: somebody pastes a key into every place there is.
+// finish logs and counts the answer. The path and the query are not logged: somebody pastes a key
+// into every place there is.
 func (a *API) finish(c *call, r *http.Request, took time.Duration) {
 	level := slog.LevelDebug
 	if c.status >= http.StatusBadRequest {
@@ -86,17 +98,36 @@ func (a *API) finish(c *call, r *http.Request, took time.Duration) {
 	if !a.Log.Enabled(r.Context(), level) {
 		return
 	}
-	a.Log.LogAttrs(r.Context(), level, "request",
-		slog.String("request_id", c.id), slog.String("method", method), slog.String("route", c.pattern), slog.Int("status", c.status),
-		slog.Duration("took", took), slog.String("client", c.client.String()),
-		slog.String("user", c.who.User.String()), slog.String("api_key", c.who.Key.String()))
+	a.Log.LogAttrs(
+		r.Context(),
+		level,
+		"request",
+		slog.String(
+			"request_id",
+			c.id,
+		),
+		slog.String("method", method),
+		slog.String("route", c.pattern),
+		slog.Int("status", c.status),
+		slog.Duration("took", took),
+		slog.String("client", c.client.String()),
+		slog.String("user", c.who.User.String()),
+		slog.String("api_key", c.who.Key.String()),
+	)
 }
 
 // isMethod: any other word in the place of the method is not repeated in logs and metrics.
 func isMethod(s string) bool {
 	switch s {
-	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
-		http.MethodOptions, http.MethodConnect, http.MethodTrace:
+	case http.MethodGet,
+		http.MethodHead,
+		http.MethodPost,
+		http.MethodPut,
+		http.MethodPatch,
+		http.MethodDelete,
+		http.MethodOptions,
+		http.MethodConnect,
+		http.MethodTrace:
 		return true
 	}
 	return false

@@ -1,5 +1,6 @@
-// Package api is the HTTP JSON API: the surface as a table, strict decoding, one call of the domain for each operation, and one writer of
-// errors. openapi.yaml, beside it, is the contract, and the tests hold the two against each other.
+// Package api is the HTTP JSON API: the surface as a table, strict decoding, one call of the domain
+// for each operation, and one writer of errors. openapi.yaml, beside it, is the contract, and the
+// tests hold the two against each other.
 package api
 
 import (
@@ -52,10 +53,15 @@ func newAPI(o Options, routes []route) *API {
 		o.Now = time.Now
 	}
 	a := &API{
-		Options:  o,
-		perKey:   newLimiter[uuid.UUID]("key", o.Limits.PerKey, o.Limits.Burst, o.Now),
-		failures: newLimiter[netip.Prefix]("failures", float64(o.Limits.Failures)/60, o.Limits.Failures, o.Now),
-		mux:      http.NewServeMux(),
+		Options: o,
+		perKey:  newLimiter[uuid.UUID]("key", o.Limits.PerKey, o.Limits.Burst, o.Now),
+		failures: newLimiter[netip.Prefix](
+			"failures",
+			float64(o.Limits.Failures)/60,
+			o.Limits.Failures,
+			o.Now,
+		),
+		mux: http.NewServeMux(),
 	}
 	byPath := map[string]map[string]route{}
 	for _, rt := range routes {
@@ -64,9 +70,15 @@ func newAPI(o Options, routes []route) *API {
 		}
 		byPath[rt.path][rt.method] = rt
 	}
-	a.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { a.fail(callOf(w), r, noRoute()) })
+	a.mux.HandleFunc(
+		"/",
+		func(w http.ResponseWriter, r *http.Request) { a.fail(callOf(w), r, noRoute()) },
+	)
 	for pattern, methods := range byPath {
-		a.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { a.dispatch(w, r, pattern, methods) })
+		a.mux.HandleFunc(
+			pattern,
+			func(w http.ResponseWriter, r *http.Request) { a.dispatch(w, r, pattern, methods) },
+		)
 	}
 	return a
 }
@@ -82,7 +94,12 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 	defer cancel()
-	c := &call{ResponseWriter: w, id: id, pattern: "unmatched", client: clientAddress(r, a.TrustedProxies)}
+	c := &call{
+		ResponseWriter: w,
+		id:             id,
+		pattern:        "unmatched",
+		client:         clientAddress(r, a.TrustedProxies),
+	}
 	r = r.WithContext(ctx)
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -90,7 +107,8 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		a.finish(c, r, a.Now().Sub(began))
 	}()
-	// A path that is not in its one canonical form is no route: nothing is cleaned, decoded or redirected.
+	// A path that is not in its one canonical form is no route: nothing is cleaned, decoded or
+	// redirected.
 	if r.URL.RawPath != "" || !path.IsAbs(r.URL.Path) || path.Clean(r.URL.Path) != r.URL.Path {
 		a.fail(c, r, noRoute())
 		return
@@ -101,7 +119,12 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func noRoute() *problem { return &problem{status: http.StatusNotFound, detail: "No such route"} }
 
 // dispatch finds the method of a path and runs its operation.
-func (a *API) dispatch(w http.ResponseWriter, r *http.Request, pattern string, methods map[string]route) {
+func (a *API) dispatch(
+	w http.ResponseWriter,
+	r *http.Request,
+	pattern string,
+	methods map[string]route,
+) {
 	c := callOf(w)
 	c.pattern = pattern
 	method := r.Method
@@ -133,7 +156,8 @@ func notAllowed(methods map[string]route) *problem {
 	}
 }
 
-// operate checks the client's version, who is calling and how often, in this order, and runs the operation.
+// operate checks the client's version, who is calling and how often, in this order, and runs the
+// operation.
 func (a *API) operate(c *call, r *http.Request, rt route) error {
 	if rt.public {
 		return rt.handle(c, r, vault.Actor{})
@@ -143,7 +167,8 @@ func (a *API) operate(c *call, r *http.Request, rt route) error {
 	}
 	who, err := a.Identity.Caller(r.Context(), r.Header)
 	if vault.KindOf(err) == vault.Unauthenticated {
-		// A right key is let in even from an address whose failures are too many: nobody can lock out their neighbours.
+		// A right key is let in even from an address whose failures are too many: nobody can lock
+		// out their neighbours.
 		if p := a.failures.take(network(c.client), c.Header()); p != nil {
 			return p
 		}

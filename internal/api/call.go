@@ -14,7 +14,10 @@ import (
 type handler func(w http.ResponseWriter, r *http.Request, who vault.Actor) error
 
 // take answers an operation with a body: decode, call, encode.
-func take[In validator, Out any](status int, do func(ctx context.Context, who vault.Actor, r *http.Request, in In) (Out, error)) handler {
+func take[In validator, Out any](
+	status int,
+	do func(ctx context.Context, who vault.Actor, r *http.Request, in In) (Out, error),
+) handler {
 	d := newDecoder[In]()
 	return func(w http.ResponseWriter, r *http.Request, who vault.Actor) error {
 		in, err := d.decode(w, r)
@@ -34,7 +37,9 @@ func take[In validator, Out any](status int, do func(ctx context.Context, who va
 }
 
 // give answers an operation without a body.
-func give[Out any](do func(ctx context.Context, who vault.Actor, r *http.Request) (Out, error)) handler {
+func give[Out any](
+	do func(ctx context.Context, who vault.Actor, r *http.Request) (Out, error),
+) handler {
 	return func(w http.ResponseWriter, r *http.Request, who vault.Actor) error {
 		out, err := do(r.Context(), who, r)
 		if err != nil {
@@ -59,12 +64,15 @@ func end(do func(ctx context.Context, who vault.Actor, r *http.Request) error) h
 // located is an answer that has an address of its own.
 type located interface{ location() string }
 
-// pathID returns the id in the path. Only the usual form of 36 characters is one: the same id has one spelling but for case.
+// pathID returns the id in the path. Only the usual form of 36 characters is one: the same id has
+// one spelling but for case.
 func pathID(r *http.Request, name string) (uuid.UUID, error) {
 	text := r.PathValue(name)
 	id, err := uuid.Parse(text)
 	if err != nil || len(text) != 36 {
-		return uuid.Nil, invalid(wire.FieldError{Loc: []any{"path", name}, Msg: "Must be a UUID", Type: wire.TypeUUID})
+		return uuid.Nil, invalid(
+			wire.FieldError{Loc: []any{"path", name}, Msg: "Must be a UUID", Type: wire.TypeUUID},
+		)
 	}
 	return id, nil
 }

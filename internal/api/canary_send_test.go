@@ -21,16 +21,30 @@ func (s *site) goodValues(t *testing.T, birds *aviary) {
 	t.Helper()
 	me := s.person(t, allScopes...)
 	preset := members{"provider": "openai", "value": birds.rich("as the value of a preset")}
-	made := s.do(t, call{method: "POST", path: presetPath, key: me.key, body: encode(t, preset)}).want(t, 201)
+	made := s.do(t, call{method: "POST", path: presetPath, key: me.key, body: encode(t, preset)}).
+		want(t, 201)
 	preset["value"] = birds.rich("as a value whose name is taken")
-	s.do(t, call{method: "POST", path: presetPath, key: me.key, body: encode(t, preset)}).refused(t, 409)
+	s.do(t, call{method: "POST", path: presetPath, key: me.key, body: encode(t, preset)}).
+		refused(t, 409)
 	for range 3 {
 		update := members{"value": birds.rich("as a new value")}
-		s.do(t, call{method: "PUT", path: made.header.Get("Location"), key: me.key, body: encode(t, update)}).want(t, 200)
+		s.do(
+			t,
+			call{
+				method: "PUT",
+				path:   made.header.Get("Location"),
+				key:    me.key,
+				body:   encode(t, update),
+			},
+		).
+			want(t, 200)
 	}
 	custom := s.secret(t, me.key, "CUSTOM", birds.rich("as a custom value")+" \n\t")
 	long := s.secret(t, me.key, "LONG", strings.Repeat(birds.letOut("as a long value"), 1000))
-	for _, path := range []string{customPath, customPath + "/presets", customPath + "/" + custom, customPath + "/" + long, keysPath, usersPath} {
+	for _, path := range []string{
+		customPath, customPath + "/presets", customPath + "/" + custom, customPath + "/" + long,
+		keysPath, usersPath,
+	} {
 		s.do(t, call{method: "GET", path: path, key: me.key}).want(t, 200)
 	}
 	s.do(t, call{method: "DELETE", path: customPath + "/" + custom, key: me.key}).want(t, 204)
@@ -38,7 +52,8 @@ func (s *site) goodValues(t *testing.T, birds *aviary) {
 	s.do(t, call{method: "DELETE", path: usersPath + "/" + me.id, key: s.Key}).want(t, 204)
 }
 
-// badBodies sends canaries in the body of an operation, in ways that are refused, by callers who may and callers who may not.
+// badBodies sends canaries in the body of an operation, in ways that are refused, by callers who
+// may and callers who may not.
 func (s *site) badBodies(t *testing.T, birds *aviary, op apicontract.Operation, at target) {
 	t.Helper()
 	if !op.HasBody {
@@ -55,11 +70,21 @@ func (s *site) badBodies(t *testing.T, birds *aviary, op apicontract.Operation, 
 		}
 	}
 	for how, header := range map[string]http.Header{
-		"in a body of another type": {"Content-Type": {"text/plain"}}, "in a body that is packed": {"Content-Encoding": {"gzip"}},
+		"in a body of another type":  {"Content-Type": {"text/plain"}},
+		"in a body that is packed":   {"Content-Encoding": {"gzip"}},
 		"in a body of an old client": {"User-Agent": {"dreadnode-sdk/1.0"}},
 	} {
 		body := encode(t, members{"value": birds.rich(how), "name": birds.rich(how)})
-		s.do(t, call{method: op.Method, path: op.URL(at.ids...), key: at.key, body: body, header: header})
+		s.do(
+			t,
+			call{
+				method: op.Method,
+				path:   op.URL(at.ids...),
+				key:    at.key,
+				body:   body,
+				header: header,
+			},
+		)
 	}
 }
 
@@ -77,8 +102,16 @@ func badBodies(t *testing.T, birds *aviary, op apicontract.Operation) map[string
 	}
 	for name := range base {
 		for how, value := range map[string]func(string) any{
-			"as ": func(c string) any { return c + "\n" }, "in a list for ": func(c string) any { return []any{c, 7} },
-			"in an object for ": func(c string) any { return members{c: c} }, "beside NUL in ": func(c string) any { return c + "\x00" },
+			"as ": func(c string) any {
+				return c + "\n"
+			}, "in a list for ": func(c string) any {
+				return []any{c, 7}
+			},
+			"in an object for ": func(c string) any {
+				return members{c: c}
+			}, "beside NUL in ": func(c string) any {
+				return c + "\x00"
+			},
 			"much too often in ": func(c string) any { return strings.Repeat(c, 1500) },
 		} {
 			add(how+name, func(c string) string {
@@ -94,11 +127,26 @@ func badBodies(t *testing.T, birds *aviary, op apicontract.Operation) map[string
 	open := good[:len(good)-1]
 	quoted := func(c string) string { return encode(t, c) }
 	add("as a field's name", func(c string) string { return open + "," + quoted(c) + ":1}" })
-	add("as a field's name, twice", func(c string) string { return open + "," + quoted(c) + ":1," + quoted(c) + ":1}" })
-	add("in an unknown field", func(c string) string { return open + `,"valeu":` + quoted(c) + "}" })
-	add("in a field of another case", func(c string) string { return open + `,"Value":` + quoted(c) + "}" })
-	add("in broken UTF-8", func(c string) string { return open + `,"name":"` + c[:30] + "\xff" + `"}` })
-	add("in a broken escape", func(c string) string { return open + `,"name":"` + c[:30] + `\ud800"}` })
+	add(
+		"as a field's name, twice",
+		func(c string) string { return open + "," + quoted(c) + ":1," + quoted(c) + ":1}" },
+	)
+	add(
+		"in an unknown field",
+		func(c string) string { return open + `,"valeu":` + quoted(c) + "}" },
+	)
+	add(
+		"in a field of another case",
+		func(c string) string { return open + `,"Value":` + quoted(c) + "}" },
+	)
+	add(
+		"in broken UTF-8",
+		func(c string) string { return open + `,"name":"` + c[:30] + "\xff" + `"}` },
+	)
+	add(
+		"in a broken escape",
+		func(c string) string { return open + `,"name":"` + c[:30] + `\ud800"}` },
+	)
 	add("in a body that is cut off", func(c string) string { return open + `,"name":"` + c[:30] })
 	add("after the body", func(c string) string { return good + c })
 	add("before the body", func(c string) string { return c + good })
@@ -108,7 +156,10 @@ func badBodies(t *testing.T, birds *aviary, op apicontract.Operation) map[string
 	add("in a body that is too deep", func(c string) string {
 		return open + `,"a":` + strings.Repeat("[", 50) + quoted(c) + strings.Repeat("]", 50) + "}"
 	})
-	add("in a body that is too large", func(c string) string { return open + `,"value":` + quoted(strings.Repeat(c, 6000)) + "}" })
+	add(
+		"in a body that is too large",
+		func(c string) string { return open + `,"value":` + quoted(strings.Repeat(c, 6000)) + "}" },
+	)
 	return all
 }
 
@@ -134,15 +185,28 @@ func (s *site) badPlaces(t *testing.T, birds *aviary, op apicontract.Operation, 
 		})
 	}
 	for _, h := range []string{
-		"X-Request-Id", "User-Agent", "X-Api-Key", "Cookie", "Referer", "Origin", "Accept", "Accept-Language", "X-Forwarded-For", "X-Forwarded-Host",
-		"Forwarded", "Traceparent", "Tracestate", "X-Correlation-Id", "Proxy-Authorization", "If-None-Match", "Content-Type", "Content-Encoding",
+		"X-Request-Id", "User-Agent", "X-Api-Key", "Cookie", "Referer", "Origin", "Accept",
+		"Accept-Language", "X-Forwarded-For", "X-Forwarded-Host",
+		"Forwarded", "Traceparent", "Tracestate", "X-Correlation-Id", "Proxy-Authorization",
+		"If-None-Match", "Content-Type", "Content-Encoding",
 	} {
 		ask("as "+h, func(c *call, canary string) { c.header[h] = []string{canary} })
 	}
 	ask("as the key", func(c *call, canary string) { c.key = plaintext.FromString(canary) })
-	ask("as a password", func(c *call, canary string) { c.header["Authorization"] = []string{"Basic " + canary} })
-	ask("as a scheme", func(c *call, canary string) { c.header["Authorization"] = []string{canary} })
-	ask("as an old client's version", func(c *call, canary string) { c.header["User-Agent"] = []string{"dreadnode-sdk/" + canary} })
+	ask(
+		"as a password",
+		func(c *call, canary string) { c.header["Authorization"] = []string{"Basic " + canary} },
+	)
+	ask(
+		"as a scheme",
+		func(c *call, canary string) { c.header["Authorization"] = []string{canary} },
+	)
+	ask(
+		"as an old client's version",
+		func(c *call, canary string) {
+			c.header["User-Agent"] = []string{"dreadnode-sdk/" + canary}
+		},
+	)
 	ask("as an unknown method", func(c *call, canary string) { c.method = canary })
 	ask("beside a key", func(c *call, canary string) { c.header["X-Api-Key"] = []string{canary} })
 }
@@ -150,9 +214,20 @@ func (s *site) badPlaces(t *testing.T, birds *aviary, op apicontract.Operation, 
 // badPaths sends canaries to where nothing is.
 func (s *site) badPaths(t *testing.T, birds *aviary) {
 	t.Helper()
-	for _, path := range []string{"/%s", "/api/v1/%s", "/api/v1/user/secrets/x/%s", "/api/v1//%s", "/api/v1/%%2f%s", "/api/v1/../%s", "/api/v1/user/secrets?%s", "/api/v1/health/%s"} {
+	for _, path := range []string{
+		"/%s", "/api/v1/%s", "/api/v1/user/secrets/x/%s", "/api/v1//%s", "/api/v1/%%2f%s",
+		"/api/v1/../%s", "/api/v1/user/secrets?%s", "/api/v1/health/%s",
+	} {
 		for _, method := range []string{"GET", "POST", "DELETE"} {
-			s.do(t, call{method: method, path: fmt.Sprintf(path, birds.letOut("in "+path)), key: s.Key, body: "{}"})
+			s.do(
+				t,
+				call{
+					method: method,
+					path:   fmt.Sprintf(path, birds.letOut("in "+path)),
+					key:    s.Key,
+					body:   "{}",
+				},
+			)
 		}
 	}
 }
@@ -161,16 +236,22 @@ func (s *site) badPaths(t *testing.T, birds *aviary) {
 func (s *site) brokenRequests(t *testing.T, birds *aviary) {
 	t.Helper()
 	for _, format := range []string{
-		"%s\r\n\r\n", "GET /%s\r\n\r\n", "GET / HTTP/9.%s\r\n\r\n", "GET / HTTP/1.1\r\n%s\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n%s : b\r\n\r\n",
-		"GET / HTTP/1.1\r\nHost: %s\x01\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: %s\r\n\r\n", "GET /%%zz%s HTTP/1.1\r\nHost: a\r\n\r\n",
-		"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: %s\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nExpect: %s\r\n\r\n", "PRI * HTTP/2.0\r\n\r\n%s\r\n\r\n",
-		"GET / HTTP/1.1\r\nHost: a\r\nX-Api-Key: %s" + strings.Repeat("x", 64<<10) + "\r\n\r\n", "CONNECT %s:443 HTTP/1.1\r\nHost: a\r\n\r\n", "\x16\x03\x01%s",
+		"%s\r\n\r\n", "GET /%s\r\n\r\n", "GET / HTTP/9.%s\r\n\r\n", "GET / HTTP/1.1\r\n%s\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: a\r\n%s : b\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: %s\x01\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: %s\r\n\r\n",
+		"GET /%%zz%s HTTP/1.1\r\nHost: a\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: %s\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: a\r\nExpect: %s\r\n\r\n", "PRI * HTTP/2.0\r\n\r\n%s\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: a\r\nX-Api-Key: %s" + strings.Repeat("x", 64<<10) + "\r\n\r\n",
+		"CONNECT %s:443 HTTP/1.1\r\nHost: a\r\n\r\n", "\x16\x03\x01%s",
 	} {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, _ = fmt.Fprintf(conn, format, birds.letOut("in a broken request")) // the server may hang up before it has read all
+		// the server may hang up before it has read all
+		_, _ = fmt.Fprintf(conn, format, birds.letOut("in a broken request"))
 		_ = conn.(*net.TCPConn).CloseWrite()
 		said, _ := io.ReadAll(conn)
 		birds.caught = append(birds.caught, answer{body: said})

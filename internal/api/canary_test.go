@@ -20,8 +20,8 @@ import (
 	"github.com/keysake/keysake/wire"
 )
 
-// An aviary makes canaries, values that are nobody's, and remembers where each was let out. All have the same mark in them, twice, so that one search
-// finds them all, the halves of one too.
+// An aviary makes canaries, values that are nobody's, and remembers where each was let out. All
+// have the same mark in them, twice, so that one search finds them all, the halves of one too.
 type aviary struct {
 	mark   string
 	places []string // by number
@@ -29,7 +29,9 @@ type aviary struct {
 	caught []answer
 }
 
-func newAviary() *aviary { return &aviary{mark: "cnry" + rand.Text()[:14], tokens: map[string]int{}} }
+func newAviary() *aviary {
+	return &aviary{mark: "cnry" + rand.Text()[:14], tokens: map[string]int{}}
+}
 
 // letOut returns a canary for a place.
 func (a *aviary) letOut(place string) string {
@@ -55,12 +57,24 @@ func (a *aviary) see(got answer) {
 // forms are the ways in which text can be written down.
 func forms(text string) map[string]string {
 	all := map[string]string{
-		"as it is": text, "in hex": hex.EncodeToString([]byte(text)), "in capital hex": strings.ToUpper(hex.EncodeToString([]byte(text))),
-		"in a URL": url.QueryEscape(text), "as numbers": strings.Trim(fmt.Sprintf("%d", []byte(text)), "[]"), "in capitals": strings.ToUpper(text),
-		"in small letters": strings.ToLower(text), "quoted": strings.Trim(fmt.Sprintf("%+q", text), `"`), "backwards": backwards(text),
+		"as it is":       text,
+		"in hex":         hex.EncodeToString([]byte(text)),
+		"in capital hex": strings.ToUpper(hex.EncodeToString([]byte(text))),
+		"in a URL": url.QueryEscape(
+			text,
+		),
+		"as numbers":  strings.Trim(fmt.Sprintf("%d", []byte(text)), "[]"),
+		"in capitals": strings.ToUpper(text),
+		"in small letters": strings.ToLower(
+			text,
+		),
+		"quoted":    strings.Trim(fmt.Sprintf("%+q", text), `"`),
+		"backwards": backwards(text),
 	}
 	for shift := range 3 { // where it stands in what was encoded decides its letters
-		for name, e := range map[string]*base64.Encoding{"base64": base64.RawStdEncoding, "URL's base64": base64.RawURLEncoding} {
+		for name, e := range map[string]*base64.Encoding{
+			"base64": base64.RawStdEncoding, "URL's base64": base64.RawURLEncoding,
+		} {
 			all[fmt.Sprintf("in %s at %d", name, shift)] = e.EncodeToString([]byte(strings.Repeat(" ", shift) + text + " "))[4 : 4*len(text)/3-2]
 		}
 	}
@@ -83,7 +97,8 @@ type needle struct {
 // window is how many bytes of a needle tell that it could be one.
 const window = 8
 
-// needles are what is searched for, by their first bytes: one pass over the text looks for all of them.
+// needles are what is searched for, by their first bytes: one pass over the text looks for all of
+// them.
 type needles map[string][]needle
 
 // needles returns all there are once everything was let out.
@@ -108,7 +123,12 @@ func (a *aviary) search(all needles, text []byte, own string) (found []string) {
 			if !bytes.HasPrefix(text[i:], n.text) || n.token != "" && n.token == own {
 				continue
 			}
-			if what := n.what + " " + n.form + ", " + a.whose(text[i:]); !slices.Contains(found, what) {
+			if what := n.what + " " + n.form + ", " + a.whose(
+				text[i:],
+			); !slices.Contains(
+				found,
+				what,
+			) {
 				found = append(found, what)
 			}
 		}
@@ -119,7 +139,12 @@ func (a *aviary) search(all needles, text []byte, own string) (found []string) {
 // whose tells a canary's place, if its number is there to read.
 func (a *aviary) whose(text []byte) string {
 	var n int
-	if _, err := fmt.Sscanf(string(text[min(len(a.mark), len(text)):]), "%04d", &n); err != nil || n >= len(a.places) {
+	if _, err := fmt.Sscanf(
+		string(text[min(len(a.mark), len(text)):]),
+		"%04d",
+		&n,
+	); err != nil ||
+		n >= len(a.places) {
 		return "of an unknown place"
 	}
 	return a.places[n]
@@ -146,7 +171,11 @@ func TestNothingOfWhatIsSentComesBackOrIsWrittenDown(t *testing.T) {
 			s.badPaths(t, birds)
 			s.brokenRequests(t, birds)
 			if len(birds.places) < 500 || len(birds.tokens) < 5 {
-				t.Fatalf("%d canaries and %d API keys: too few to tell", len(birds.places), len(birds.tokens))
+				t.Fatalf(
+					"%d canaries and %d API keys: too few to tell",
+					len(birds.places),
+					len(birds.tokens),
+				)
 			}
 			s.searchAll(t, birds, admin)
 		})
@@ -165,7 +194,8 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// searchAll looks wherever something could be: every answer, the log, the metrics, and the files, while the server runs and when it has stopped.
+// searchAll looks wherever something could be: every answer, the log, the metrics, and the files,
+// while the server runs and when it has stopped.
 func (s *site) searchAll(t *testing.T, birds *aviary, admin string) {
 	t.Helper()
 	query := birds.letOut("in the query of the metrics")
@@ -236,16 +266,27 @@ func TestTheSearchForCanariesFindsThemInEveryForm(t *testing.T) {
 	needles := birds.needles()
 	for _, hidden := range []string{canary, token} {
 		for form, text := range map[string]string{
-			"as it is": hidden, "its first half": hidden[:len(hidden)/2], "its second half": hidden[len(hidden)/2:], "quoted": fmt.Sprintf("%q", hidden),
-			"JSON": encode(t, members{"a": hidden}), "JSON in JSON": encode(t, encode(t, hidden)), "hex": hex.EncodeToString([]byte("a" + hidden)),
-			"spaced bytes": fmt.Sprintf("%d", []byte(hidden)), "a query": url.Values{"a": {hidden}}.Encode(), "a path": url.PathEscape(hidden),
-			"base64": base64.StdEncoding.EncodeToString([]byte(hidden)), "base64 with more": base64.StdEncoding.EncodeToString([]byte(`{"a":"` + hidden + `"}`)),
-			"base64 of basic": base64.URLEncoding.EncodeToString([]byte("me:" + hidden)), "base64, shifted": base64.RawStdEncoding.EncodeToString([]byte("ab" + hidden)),
+			"as it is": hidden, "its first half": hidden[:len(hidden)/2],
+			"its second half": hidden[len(hidden)/2:], "quoted": fmt.Sprintf("%q", hidden),
+			"JSON": encode(t, members{"a": hidden}), "JSON in JSON": encode(t, encode(t, hidden)),
+			"hex":          hex.EncodeToString([]byte("a" + hidden)),
+			"spaced bytes": fmt.Sprintf("%d", []byte(hidden)),
+			"a query":      url.Values{"a": {hidden}}.Encode(), "a path": url.PathEscape(hidden),
+			"base64":           base64.StdEncoding.EncodeToString([]byte(hidden)),
+			"base64 with more": base64.StdEncoding.EncodeToString([]byte(`{"a":"` + hidden + `"}`)),
+			"base64 of basic":  base64.URLEncoding.EncodeToString([]byte("me:" + hidden)),
+			"base64, shifted":  base64.RawStdEncoding.EncodeToString([]byte("ab" + hidden)),
 		} {
 			if hidden == token && strings.HasPrefix(form, "its ") {
 				continue // a token has no mark in its halves
 			}
-			if found := birds.search(needles, []byte("before "+text+" after"), ""); len(found) == 0 {
+			if found := birds.search(
+				needles,
+				[]byte("before "+text+" after"),
+				"",
+			); len(
+				found,
+			) == 0 {
 				t.Errorf("%s is not found", form)
 			}
 		}
@@ -253,7 +294,13 @@ func TestTheSearchForCanariesFindsThemInEveryForm(t *testing.T) {
 	if found := birds.search(needles, []byte(token), token); len(found) > 0 {
 		t.Errorf("a token is found where it may be: %v", found)
 	}
-	if found := birds.search(needles, []byte(canary[:6]+"••••"+canary[len(canary)-3:]), ""); len(found) > 0 {
+	if found := birds.search(
+		needles,
+		[]byte(canary[:6]+"••••"+canary[len(canary)-3:]),
+		"",
+	); len(
+		found,
+	) > 0 {
 		t.Errorf("a mask is taken for a canary: %v", found)
 	}
 }

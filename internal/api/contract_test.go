@@ -17,11 +17,19 @@ import (
 func TestTheRoutesAreTheOperationsOfTheContract(t *testing.T) {
 	var documented []api.Route
 	for _, op := range operations(t) {
-		documented = append(documented, api.Route{Method: op.Method, Path: op.Path, Public: op.Public})
+		documented = append(
+			documented,
+			api.Route{Method: op.Method, Path: op.Path, Public: op.Public},
+		)
 	}
 	served := api.Routes()
 	for _, list := range [][]api.Route{documented, served} {
-		slices.SortFunc(list, func(a, b api.Route) int { return strings.Compare(a.Path+" "+a.Method, b.Path+" "+b.Method) })
+		slices.SortFunc(
+			list,
+			func(a, b api.Route) int {
+				return strings.Compare(a.Path+" "+a.Method, b.Path+" "+b.Method)
+			},
+		)
 	}
 	if diff := cmp.Diff(documented, served); diff != "" {
 		t.Errorf("documented (-) and served (+) differ:\n%s", diff)
@@ -77,9 +85,24 @@ func TestEveryDocumentedExampleSucceeds(t *testing.T) {
 	for _, op := range operations(t) {
 		for _, example := range op.Examples {
 			at := s.target(t, op)
-			got := s.do(t, call{method: op.Method, path: op.URL(at.ids...), key: at.key, body: string(example.Body)})
+			got := s.do(
+				t,
+				call{
+					method: op.Method,
+					path:   op.URL(at.ids...),
+					key:    at.key,
+					body:   string(example.Body),
+				},
+			)
 			if got.status != op.Success {
-				t.Errorf("%s, example %s: answered %d, want %d: %v", op.ID, example.Name, got.status, op.Success, got.faults(t))
+				t.Errorf(
+					"%s, example %s: answered %d, want %d: %v",
+					op.ID,
+					example.Name,
+					got.status,
+					op.Success,
+					got.faults(t),
+				)
 			}
 		}
 		if op.HasBody != (len(op.Examples) > 0) {
@@ -112,9 +135,20 @@ func TestEveryMutationOfAnExampleIsRefused(t *testing.T) {
 		at := s.target(t, op)
 		before := s.library(t, at.key)
 		for _, m := range op.Mutations() {
-			got := s.do(t, call{method: op.Method, path: op.URL(at.ids...), key: at.key, body: string(m.Body)})
+			got := s.do(
+				t,
+				call{method: op.Method, path: op.URL(at.ids...), key: at.key, body: string(m.Body)},
+			)
 			if got.status != m.Want || !anyBegins(into[wire.Problem](t, got).Errors, m.Loc) {
-				t.Errorf("%s, %s: answered %d for %q, want %d at %v", op.ID, m.Name, got.status, got.faults(t), m.Want, m.Loc)
+				t.Errorf(
+					"%s, %s: answered %d for %q, want %d at %v",
+					op.ID,
+					m.Name,
+					got.status,
+					got.faults(t),
+					m.Want,
+					m.Loc,
+				)
 			}
 		}
 		if diff := cmp.Diff(before, s.library(t, at.key)); diff != "" {
@@ -134,10 +168,15 @@ func anyBegins(faults []wire.FieldError, place []any) bool {
 func (s *site) library(t *testing.T, key plaintext.Value) map[string]string {
 	t.Helper()
 	seen := map[string]string{}
-	for _, path := range []string{"/api/v1/user/secrets", "/api/v1/user/secrets/presets", "/api/v1/user"} {
+	for _, path := range []string{
+		"/api/v1/user/secrets", "/api/v1/user/secrets/presets", "/api/v1/user",
+	} {
 		seen[path] = string(s.do(t, call{method: "GET", path: path, key: key}).want(t, 200).body)
 	}
-	keys := into[wire.APIKeyList](t, s.do(t, call{method: "GET", path: "/api/v1/user/api-keys", key: key}).want(t, 200))
+	keys := into[wire.APIKeyList](
+		t,
+		s.do(t, call{method: "GET", path: "/api/v1/user/api-keys", key: key}).want(t, 200),
+	)
 	for _, k := range keys.APIKeys {
 		k.LastUsedAt = nil
 		seen["/api/v1/user/api-keys"] += encode(t, k)
@@ -156,8 +195,18 @@ func TestAnIdThatIsNoUUIDIsRefusedAndTheBodyIsFine(t *testing.T) {
 				c.body = string(op.Examples[0].Body)
 			}
 			got := s.do(t, c)
-			if want := []string{"path." + op.Parameters[0] + " uuid_parsing"}; got.status != 422 || !slices.Equal(got.faults(t), want) {
-				t.Errorf("%s at %s: answered %d for %q, want 422 for %q", op.ID, url, got.status, got.faults(t), want)
+			if want := []string{
+				"path." + op.Parameters[0] + " uuid_parsing",
+			}; got.status != 422 ||
+				!slices.Equal(got.faults(t), want) {
+				t.Errorf(
+					"%s at %s: answered %d for %q, want 422 for %q",
+					op.ID,
+					url,
+					got.status,
+					got.faults(t),
+					want,
+				)
 			}
 		}
 	}
@@ -171,17 +220,31 @@ func TestAnOperationNeedsItsScopeAndNoOther(t *testing.T) {
 			continue
 		}
 		at := s.target(t, op)
-		others := slices.DeleteFunc(slices.Clone(allScopes), func(scope string) bool { return scope == op.Scope })
+		others := slices.DeleteFunc(
+			slices.Clone(allScopes),
+			func(scope string) bool { return scope == op.Scope },
+		)
 		if len(others) != len(allScopes)-1 {
 			t.Fatalf("%s needs the scope %s, which is none", op.ID, op.Scope)
 		}
 		lacking := s.keyFor(t, at.id, members{"allowed_scopes": others})
 		if got := s.ask(t, op, at, lacking); got.status != 403 || len(got.faults(t)) > 0 {
-			t.Errorf("%s with every scope but %s: answered %d, want 403", op.ID, op.Scope, got.status)
+			t.Errorf(
+				"%s with every scope but %s: answered %d, want 403",
+				op.ID,
+				op.Scope,
+				got.status,
+			)
 		}
 		only := s.keyFor(t, at.id, members{"allowed_scopes": []string{op.Scope}})
 		if got := s.ask(t, op, at, only); got.status != op.Success {
-			t.Errorf("%s with the scope %s alone: answered %d, want %d", op.ID, op.Scope, got.status, op.Success)
+			t.Errorf(
+				"%s with the scope %s alone: answered %d, want %d",
+				op.ID,
+				op.Scope,
+				got.status,
+				op.Success,
+			)
 		}
 	}
 }
@@ -198,7 +261,12 @@ func TestAnOperationWithoutAScopeNeedsAKeyAllTheSame(t *testing.T) {
 		at := s.target(t, op)
 		bare := s.keyFor(t, at.id, members{"allowed_scopes": []string{}, "allow_self_revoke": true})
 		if got := s.ask(t, op, at, bare); got.status != op.Success {
-			t.Errorf("%s with a key without scopes: answered %d, want %d", op.ID, got.status, op.Success)
+			t.Errorf(
+				"%s with a key without scopes: answered %d, want %d",
+				op.ID,
+				got.status,
+				op.Success,
+			)
 		}
 	}
 	if diff := cmp.Diff([]string{"getUser", "revokeCallingAPIKey"}, seen); diff != "" {
@@ -240,7 +308,8 @@ func TestAMethodThatAPathDoesNotHaveIsRefusedOnEveryPath(t *testing.T) {
 		at := s.target(t, op)
 		head := s.do(t, call{method: "HEAD", path: op.URL(at.ids...), key: at.key})
 		get := s.ask(t, op, at, at.key)
-		if head.status != get.status || head.header.Get("Content-Type") != get.header.Get("Content-Type") {
+		if head.status != get.status ||
+			head.header.Get("Content-Type") != get.header.Get("Content-Type") {
 			t.Errorf("HEAD of %s: answered %d, and GET %d", op.ID, head.status, get.status)
 		}
 	}

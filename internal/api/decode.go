@@ -26,8 +26,9 @@ const maxFaults = 32
 // A validator is a body that knows its own rules.
 type validator interface{ Validate() []wire.FieldError }
 
-// A decoder turns bodies into an In, strictly: unknown, repeated and wrong-case fields, wrong types, a missing required field,
-// trailing data and deep nesting are refused. All the fields at fault are named at once. Nothing of the body is in an error.
+// A decoder turns bodies into an In, strictly: unknown, repeated and wrong-case fields, wrong
+// types, a missing required field, trailing data and deep nesting are refused. All the fields at
+// fault are named at once. Nothing of the body is in an error.
 type decoder[In validator] struct {
 	fields map[string]field // by JSON name
 	order  []string         // the names as the type has them
@@ -117,8 +118,12 @@ func checkMediaType(h http.Header) error {
 	media, params, err := mime.ParseMediaType(strings.Join(h.Values("Content-Type"), ", "))
 	charset, given := params["charset"]
 	encoded := strings.Join(h.Values("Content-Encoding"), "") != ""
-	if err != nil || media != "application/json" || given && !strings.EqualFold(charset, "utf-8") || encoded {
-		return &problem{status: http.StatusUnsupportedMediaType, detail: "Send the body as Content-Type: application/json, in UTF-8, not encoded"}
+	if err != nil || media != "application/json" || given && !strings.EqualFold(charset, "utf-8") ||
+		encoded {
+		return &problem{
+			status: http.StatusUnsupportedMediaType,
+			detail: "Send the body as Content-Type: application/json, in UTF-8, not encoded",
+		}
 	}
 	return nil
 }
@@ -130,11 +135,23 @@ func scan(body []byte) error {
 		token, err := dec.ReadToken()
 		switch {
 		case errors.Is(err, jsontext.ErrDuplicateName):
-			return invalid(wire.FieldError{Loc: []any{"body"}, Msg: "A field is there twice", Type: wire.TypeValue})
+			return invalid(
+				wire.FieldError{
+					Loc:  []any{"body"},
+					Msg:  "A field is there twice",
+					Type: wire.TypeValue,
+				},
+			)
 		case err != nil:
 			return notJSON()
 		case dec.StackDepth() > maxDepth:
-			return invalid(wire.FieldError{Loc: []any{"body"}, Msg: "The body nests too deep", Type: wire.TypeValue})
+			return invalid(
+				wire.FieldError{
+					Loc:  []any{"body"},
+					Msg:  "The body nests too deep",
+					Type: wire.TypeValue,
+				},
+			)
 		case dec.StackDepth() > 0:
 			continue
 		}
@@ -142,7 +159,13 @@ func scan(body []byte) error {
 			return notJSON()
 		}
 		if token.Kind() != '}' {
-			return invalid(wire.FieldError{Loc: []any{"body"}, Msg: "The body must be a JSON object", Type: wire.TypeObject})
+			return invalid(
+				wire.FieldError{
+					Loc:  []any{"body"},
+					Msg:  "The body must be a JSON object",
+					Type: wire.TypeObject,
+				},
+			)
 		}
 		return nil
 	}
@@ -150,8 +173,15 @@ func scan(body []byte) error {
 
 func notJSON() *problem {
 	return &problem{
-		status: http.StatusBadRequest, detail: "The body is not valid JSON",
-		errors: []wire.FieldError{{Loc: []any{"body"}, Msg: "Must be one JSON object in UTF-8, with nothing after it", Type: wire.TypeJSON}},
+		status: http.StatusBadRequest,
+		detail: "The body is not valid JSON",
+		errors: []wire.FieldError{
+			{
+				Loc:  []any{"body"},
+				Msg:  "Must be one JSON object in UTF-8, with nothing after it",
+				Type: wire.TypeJSON,
+			},
+		},
 	}
 }
 
@@ -168,7 +198,14 @@ func (d decoder[In]) members(body []byte, in *In) (errs []wire.FieldError) {
 		f, known := d.fields[name]
 		switch {
 		case !known:
-			errs = append(errs, wire.FieldError{Loc: locOf(name), Msg: "Extra inputs are not permitted", Type: wire.TypeExtra})
+			errs = append(
+				errs,
+				wire.FieldError{
+					Loc:  locOf(name),
+					Msg:  "Extra inputs are not permitted",
+					Type: wire.TypeExtra,
+				},
+			)
 		default:
 			errs = append(errs, f.take(name, value, to.Field(f.index))...)
 		}
@@ -176,7 +213,14 @@ func (d decoder[In]) members(body []byte, in *In) (errs []wire.FieldError) {
 	}
 	for _, name := range d.order {
 		if d.fields[name].required && !seen[name] {
-			errs = append(errs, wire.FieldError{Loc: []any{"body", name}, Msg: "Field required", Type: wire.TypeMissing})
+			errs = append(
+				errs,
+				wire.FieldError{
+					Loc:  []any{"body", name},
+					Msg:  "Field required",
+					Type: wire.TypeMissing,
+				},
+			)
 		}
 	}
 	return errs
@@ -202,13 +246,21 @@ func badItems(name string, list jsontext.Value) (errs []wire.FieldError) {
 	_, _ = dec.ReadToken() // [
 	for i := 0; dec.PeekKind() != ']' && len(errs) < maxFaults; i++ {
 		if item, _ := dec.ReadValue(); item.Kind() != '"' {
-			errs = append(errs, wire.FieldError{Loc: []any{"body", name, i}, Msg: "Must be a string", Type: wire.TypeString})
+			errs = append(
+				errs,
+				wire.FieldError{
+					Loc:  []any{"body", name, i},
+					Msg:  "Must be a string",
+					Type: wire.TypeString,
+				},
+			)
 		}
 	}
 	return errs
 }
 
-// harmless names may be repeated in an answer. Anything else could be a value in the place of a name.
+// harmless names may be repeated in an answer. Anything else could be a value in the place of a
+// name.
 var harmless = regexp.MustCompile(`^[A-Za-z_]{1,24}$`)
 
 func locOf(name string) []any {

@@ -34,7 +34,14 @@ func (s *site) refuseAll(t *testing.T, path string, key plaintext.Value, all []b
 	for _, b := range all {
 		got := s.do(t, call{method: "POST", path: path, key: key, body: b.body})
 		if faults := got.faults(t); got.status != b.status || !slices.Equal(faults, b.faults) {
-			t.Errorf("%s: answered %d for %q, want %d for %q", b.name, got.status, faults, b.status, b.faults)
+			t.Errorf(
+				"%s: answered %d for %q, want %d for %q",
+				b.name,
+				got.status,
+				faults,
+				b.status,
+				b.faults,
+			)
 		}
 	}
 }
@@ -46,11 +53,17 @@ func TestWhatIsNotJSONIsA400(t *testing.T) {
 	in := func(value string) string { return `{"provider":"openai","value":` + value + `}` }
 	var all []bad
 	for name, body := range map[string]string{
-		"nothing": "", "white space": " \t\r\n", "cut off": whole[:20], "two objects": whole + whole, "a letter after it": whole + "x",
-		"a bracket after it": whole + "]", "a comma after it": whole + ",", "NUL after it": whole + "\x00", "NUL before it": "\x00" + whole,
-		"a byte order mark": "\ufeff" + whole, "UTF-16": "{\x00\"\x00a\x00\"\x00:\x001\x00}\x00", "a form": "provider=openai&value=any-value", "XML": "<a/>",
-		"a comment": "/**/" + whole, "a comma too many": `{"provider":"openai","value":"any-value",}`, "single quotes": `{'provider':'openai'}`,
-		"no quotes": `{provider:"openai"}`, "a number for a name": `{1:"openai"}`, "no colon": `{"provider" "openai"}`, "no comma": `{"provider":"openai" "value":"v"}`,
+		"nothing": "", "white space": " \t\r\n", "cut off": whole[:20],
+		"two objects": whole + whole, "a letter after it": whole + "x",
+		"a bracket after it": whole + "]", "a comma after it": whole + ",",
+		"NUL after it": whole + "\x00", "NUL before it": "\x00" + whole,
+		"a byte order mark": "\ufeff" + whole, "UTF-16": "{\x00\"\x00a\x00\"\x00:\x001\x00}\x00",
+		"a form": "provider=openai&value=any-value", "XML": "<a/>",
+		"a comment":        "/**/" + whole,
+		"a comma too many": `{"provider":"openai","value":"any-value",}`,
+		"single quotes":    `{'provider':'openai'}`,
+		"no quotes":        `{provider:"openai"}`, "a number for a name": `{1:"openai"}`,
+		"no colon": `{"provider" "openai"}`, "no comma": `{"provider":"openai" "value":"v"}`,
 		"broken UTF-8":               in("\"a\xffb\""),
 		"UTF-8 cut off":              in("\"a\xe2\x82\""),
 		"overlong UTF-8":             in("\"a\xc0\xafb\""),
@@ -87,7 +100,10 @@ func TestAnotherValueThanAnObjectIsA422(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	var all []bad
-	for _, body := range []string{"null", "[]", `[{"provider":"openai","value":"v"}]`, `"text"`, "7", "-0", "1e999999", "true", "false", " null\n"} {
+	for _, body := range []string{
+		"null", "[]", `[{"provider":"openai","value":"v"}]`, `"text"`, "7", "-0", "1e999999",
+		"true", "false", " null\n",
+	} {
 		all = append(all, bad{body, body, 422, []string{"body model_attributes_type"}})
 	}
 	for _, path := range []string{presetPath, keysPath} {
@@ -101,35 +117,109 @@ func TestNamesAreTakenAsTheyAreAndOnce(t *testing.T) {
 	const openai, value = `"provider":"openai"`, `"value":"any-value"`
 	twice := []string{"body value_error"}
 	s.refuseAll(t, presetPath, s.Key, []bad{
-		{"unknown", "{" + openai + "," + value + `,"extra":1}`, 422, []string{"body.extra extra_forbidden"}},
-		{"misspelt", "{" + openai + `,"valeu":"v"}`, 422, []string{"body.valeu extra_forbidden", "body.value missing"}},
+		{
+			"unknown",
+			"{" + openai + "," + value + `,"extra":1}`,
+			422,
+			[]string{"body.extra extra_forbidden"},
+		},
+		{
+			"misspelt",
+			"{" + openai + `,"valeu":"v"}`,
+			422,
+			[]string{"body.valeu extra_forbidden", "body.value missing"},
+		},
 		{"empty", "{" + openai + "," + value + `,"":1}`, 422, []string{"body extra_forbidden"}},
-		{"with a space", "{" + openai + "," + value + `," value":"v"}`, 422, []string{"body extra_forbidden"}},
-		{"with a dot", "{" + openai + "," + value + `,"value.x":"v"}`, 422, []string{"body extra_forbidden"}},
-		{"in capitals", "{" + openai + `,"VALUE":"v"}`, 422, []string{"body.VALUE extra_forbidden", "body.value missing"}},
-		{"with a capital", `{"Provider":"openai",` + value + "}", 422, []string{"body.Provider extra_forbidden", "body.provider missing"}},
-		{"both spellings", "{" + openai + "," + value + `,"Value":"v"}`, 422, []string{"body.Value extra_forbidden"}},
-		{"of the Go type", `{"Provider":"openai","Value":"v"}`, 422, []string{
-			"body.Provider extra_forbidden", "body.Value extra_forbidden", "body.provider missing", "body.value missing",
-		}},
-		{"with a letter that folds", `{"provider":"openai","va\u017fue":"v","value":"v"}`, 422, []string{"body extra_forbidden"}},
-		{"of another body", "{" + openai + "," + value + `,"name":"A"}`, 422, []string{"body.name extra_forbidden"}},
+		{
+			"with a space",
+			"{" + openai + "," + value + `," value":"v"}`,
+			422,
+			[]string{"body extra_forbidden"},
+		},
+		{
+			"with a dot",
+			"{" + openai + "," + value + `,"value.x":"v"}`,
+			422,
+			[]string{"body extra_forbidden"},
+		},
+		{
+			"in capitals",
+			"{" + openai + `,"VALUE":"v"}`,
+			422,
+			[]string{"body.VALUE extra_forbidden", "body.value missing"},
+		},
+		{
+			"with a capital",
+			`{"Provider":"openai",` + value + "}",
+			422,
+			[]string{"body.Provider extra_forbidden", "body.provider missing"},
+		},
+		{
+			"both spellings",
+			"{" + openai + "," + value + `,"Value":"v"}`,
+			422,
+			[]string{"body.Value extra_forbidden"},
+		},
+		{
+			"of the Go type",
+			`{"Provider":"openai","Value":"v"}`,
+			422,
+			[]string{
+				"body.Provider extra_forbidden",
+				"body.Value extra_forbidden",
+				"body.provider missing",
+				"body.value missing",
+			},
+		},
+		{
+			"with a letter that folds",
+			`{"provider":"openai","va\u017fue":"v","value":"v"}`,
+			422,
+			[]string{"body extra_forbidden"},
+		},
+		{
+			"of another body",
+			"{" + openai + "," + value + `,"name":"A"}`,
+			422,
+			[]string{"body.name extra_forbidden"},
+		},
 		{"twice", "{" + openai + "," + value + "," + openai + "}", 422, twice},
 		{"twice, with another value", "{" + openai + "," + value + `,"value":"other"}`, 422, twice},
-		{"twice, in another spelling", "{" + openai + "," + value + `,"\u0076alue":"other"}`, 422, twice},
+		{
+			"twice, in another spelling",
+			"{" + openai + "," + value + `,"\u0076alue":"other"}`,
+			422,
+			twice,
+		},
 		{"twice, null first", "{" + openai + `,"value":null,` + value + "}", 422, twice},
 		{"twice, and unknown", "{" + openai + "," + value + `,"a":1,"a":1}`, 422, twice},
 		{"twice, further in", "{" + openai + "," + value + `,"a":{"b":1,"b":1}}`, 422, twice},
 	})
-	s.do(t, call{method: "POST", path: presetPath, key: s.Key, body: `{"\u0076alue":"any-value","prov\u0069der":"open\u0061i"}`}).want(t, 201)
+	s.do(
+		t,
+		call{
+			method: "POST",
+			path:   presetPath,
+			key:    s.Key,
+			body:   `{"\u0076alue":"any-value","prov\u0069der":"open\u0061i"}`,
+		},
+	).
+		want(t, 201)
 }
 
 func TestEveryMemberHasItsType(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	wrong := map[string]string{
-		"null": "null", "a number": "7", "a huge number": strings.Repeat("9", 400), "a huge exponent": "1e999999999", "true": "true", "a list": `["text"]`,
-		"an empty list": "[]", "an object": `{"a":"text"}`, "a string": `"text"`,
+		"null":            "null",
+		"a number":        "7",
+		"a huge number":   strings.Repeat("9", 400),
+		"a huge exponent": "1e999999999",
+		"true":            "true",
+		"a list":          `["text"]`,
+		"an empty list":   "[]",
+		"an object":       `{"a":"text"}`,
+		"a string":        `"text"`,
 	}
 	for _, m := range []struct {
 		path, around, member, typ string
@@ -150,7 +240,15 @@ func TestEveryMemberHasItsType(t *testing.T) {
 		var all []bad
 		for name, value := range wrong {
 			if !slices.Contains(m.takes, name) {
-				all = append(all, bad{m.path + " " + m.member + " of " + name, fmt.Sprintf(m.around, value), 422, []string{"body." + m.member + " " + m.typ}})
+				all = append(
+					all,
+					bad{
+						m.path + " " + m.member + " of " + name,
+						fmt.Sprintf(m.around, value),
+						422,
+						[]string{"body." + m.member + " " + m.typ},
+					},
+				)
 			}
 		}
 		s.refuseAll(t, m.path, s.Key, all)
@@ -161,16 +259,41 @@ func TestAnItemOfAListIsAtFaultByItsPlace(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	s.refuseAll(t, keysPath, s.Key, []bad{
-		{"a number", `{"allowed_scopes":["secrets:read",7]}`, 422, []string{"body.allowed_scopes.1 string_type"}},
+		{
+			"a number",
+			`{"allowed_scopes":["secrets:read",7]}`,
+			422,
+			[]string{"body.allowed_scopes.1 string_type"},
+		},
 		{"null", `{"allowed_scopes":[null]}`, 422, []string{"body.allowed_scopes.0 string_type"}},
-		{"a list and an object", `{"allowed_scopes":[["secrets:read"],"secrets:read",{"a":1}]}`, 422, []string{
-			"body.allowed_scopes.0 string_type", "body.allowed_scopes.2 string_type",
-		}},
-		{"no scope", `{"allowed_scopes":["secrets:read","secrets:reed"]}`, 422, []string{"body.allowed_scopes enum"}},
+		{
+			"a list and an object",
+			`{"allowed_scopes":[["secrets:read"],"secrets:read",{"a":1}]}`,
+			422,
+			[]string{
+				"body.allowed_scopes.0 string_type", "body.allowed_scopes.2 string_type",
+			},
+		},
+		{
+			"no scope",
+			`{"allowed_scopes":["secrets:read","secrets:reed"]}`,
+			422,
+			[]string{"body.allowed_scopes enum"},
+		},
 		{"another case", `{"allowed_scopes":["Admin"]}`, 422, []string{"body.allowed_scopes enum"}},
 		{"an empty scope", `{"allowed_scopes":[""]}`, 422, []string{"body.allowed_scopes enum"}},
-		{"two in one", `{"allowed_scopes":["secrets:read secrets:write"]}`, 422, []string{"body.allowed_scopes enum"}},
-		{"too many", `{"allowed_scopes":[` + strings.Repeat(`"admin",`, 16) + `"admin"]}`, 422, []string{"body.allowed_scopes too_long"}},
+		{
+			"two in one",
+			`{"allowed_scopes":["secrets:read secrets:write"]}`,
+			422,
+			[]string{"body.allowed_scopes enum"},
+		},
+		{
+			"too many",
+			`{"allowed_scopes":[` + strings.Repeat(`"admin",`, 16) + `"admin"]}`,
+			422,
+			[]string{"body.allowed_scopes too_long"},
+		},
 	})
 }
 
@@ -179,16 +302,43 @@ func TestSeveralFaultsAreToldAtOnce(t *testing.T) {
 	s := start(t)
 	s.refuseAll(t, customPath, s.Key, []bad{
 		{"nothing", `{}`, 422, []string{"body.name missing", "body.value missing"}},
-		{"everything", `{"provider":7,"name":"1A","Value":"v","extra":null}`, 422, []string{
-			"body.provider string_type", "body.Value extra_forbidden", "body.extra extra_forbidden", "body.value missing", "body.name string_pattern_mismatch",
-		}},
-		{"rules", `{"name":"PATH","value":"","provider":""}`, 422, []string{
-			"body.name value_error", "body.value string_too_short", "body.provider string_too_short",
-		}},
+		{
+			"everything",
+			`{"provider":7,"name":"1A","Value":"v","extra":null}`,
+			422,
+			[]string{
+				"body.provider string_type",
+				"body.Value extra_forbidden",
+				"body.extra extra_forbidden",
+				"body.value missing",
+				"body.name string_pattern_mismatch",
+			},
+		},
+		{
+			"rules",
+			`{"name":"PATH","value":"","provider":""}`,
+			422,
+			[]string{
+				"body.name value_error",
+				"body.value string_too_short",
+				"body.provider string_too_short",
+			},
+		},
 	})
-	s.refuseAll(t, presetPath, s.Key, []bad{{"nothing", `{}`, 422, []string{"body.provider missing", "body.value missing"}}})
-	s.refuseAll(t, usersPath, s.Key, []bad{{"nothing", `{}`, 422, []string{"body.username missing"}}})
-	s.do(t, call{method: "PUT", path: customPath + "/" + uuid.NewString(), key: s.Key, body: `{}`}).refused(t, 422, "body.value missing")
+	s.refuseAll(
+		t,
+		presetPath,
+		s.Key,
+		[]bad{{"nothing", `{}`, 422, []string{"body.provider missing", "body.value missing"}}},
+	)
+	s.refuseAll(
+		t,
+		usersPath,
+		s.Key,
+		[]bad{{"nothing", `{}`, 422, []string{"body.username missing"}}},
+	)
+	s.do(t, call{method: "PUT", path: customPath + "/" + uuid.NewString(), key: s.Key, body: `{}`}).
+		refused(t, 422, "body.value missing")
 }
 
 func TestAnAnswerIsBoundedHoweverManyFaultsThereAre(t *testing.T) {
@@ -196,7 +346,10 @@ func TestAnAnswerIsBoundedHoweverManyFaultsThereAre(t *testing.T) {
 	s := start(t)
 	var names []string
 	for i := range 8000 {
-		names = append(names, `"`+strings.Repeat("a", 1+i%20)+string(rune('a'+i/20%26))+string(rune('a'+i/520))+`":0`)
+		names = append(
+			names,
+			`"`+strings.Repeat("a", 1+i%20)+string(rune('a'+i/20%26))+string(rune('a'+i/520))+`":0`,
+		)
 	}
 	for _, c := range []call{
 		{path: presetPath, body: "{" + strings.Join(names, ",") + "}"},
@@ -234,8 +387,10 @@ func TestANameThatCouldBeAValueIsNotRepeated(t *testing.T) {
 	s := start(t)
 	digits := strings.Repeat("4", 3)
 	for _, name := range []string{
-		"sk-" + strings.Repeat("aB3", 13), strings.Repeat("abcde", 8), "key" + digits, "correct horse", "a@example.org", strings.Repeat("x", 25), "pässwort", "p-w",
-		strings.Repeat("a", 1000), "a\x00b", "a\"b", "\u2022\u2022", "body", // the last is only a word
+		"sk-" + strings.Repeat("aB3", 13), strings.Repeat("abcde", 8), "key" + digits,
+		"correct horse", "a@example.org", strings.Repeat("x", 25), "pässwort", "p-w",
+		// the last is only a word
+		strings.Repeat("a", 1000), "a\x00b", "a\"b", "\u2022\u2022", "body",
 	} {
 		body := encode(t, members{"provider": "openai", "value": "any-value", name: "any-value"})
 		got := s.do(t, call{method: "POST", path: presetPath, key: s.Key, body: body}).want(t, 422)
@@ -243,7 +398,8 @@ func TestANameThatCouldBeAValueIsNotRepeated(t *testing.T) {
 		if name == "body" {
 			want = []string{"body.body extra_forbidden"}
 		}
-		if !slices.Equal(got.faults(t), want) || name != "body" && bytes.Contains(got.body, []byte(name)) {
+		if !slices.Equal(got.faults(t), want) ||
+			name != "body" && bytes.Contains(got.body, []byte(name)) {
 			t.Errorf("a name of %d bytes is repeated", len(name))
 		}
 	}
@@ -253,11 +409,25 @@ func TestAnEmptyMessageOnTheWireIsNoBody(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	for _, chunked := range []bool{false, true} {
-		got := s.do(t, call{method: "POST", path: keysPath, key: s.Key, chunked: chunked, header: http.Header{"Content-Type": {"application/json"}}})
+		got := s.do(
+			t,
+			call{
+				method:  "POST",
+				path:    keysPath,
+				key:     s.Key,
+				chunked: chunked,
+				header:  http.Header{"Content-Type": {"application/json"}},
+			},
+		)
 		got.refused(t, 400, "body json_invalid")
 	}
-	s.do(t, call{method: "POST", path: keysPath, key: s.Key, header: http.Header{"Content-Type": nil}}).refused(t, 415)
-	made := s.do(t, call{method: "POST", path: keysPath, key: s.Key, body: "\n{\t}\r\n "}).want(t, 201)
+	s.do(
+		t,
+		call{method: "POST", path: keysPath, key: s.Key, header: http.Header{"Content-Type": nil}},
+	).
+		refused(t, 415)
+	made := s.do(t, call{method: "POST", path: keysPath, key: s.Key, body: "\n{\t}\r\n "}).
+		want(t, 201)
 	if k := into[wire.APIKey](t, made); k.Name != "" || k.ExpiresAt != nil {
 		t.Error("an empty object is not an API key with the defaults")
 	}

@@ -22,7 +22,17 @@ func Routes() (all []Route) {
 
 // NewWith returns an API that has one open operation, GET at path, and nothing else.
 func NewWith(o Options, path string, answer func(http.ResponseWriter) error) *API {
-	return newAPI(o, []route{{method: http.MethodGet, path: path, public: true, handle: func(w http.ResponseWriter, _ *http.Request, _ vault.Actor) error {
-		return answer(w)
-	}}})
+	return newAPI(
+		o,
+		[]route{
+			{
+				method: http.MethodGet,
+				path:   path,
+				public: true,
+				handle: func(w http.ResponseWriter, _ *http.Request, _ vault.Actor) error {
+					return answer(w)
+				},
+			},
+		},
+	)
 }

@@ -17,7 +17,14 @@ func (s *site) belongings(t *testing.T, of person) map[string]string {
 	t.Helper()
 	keyID, _ := s.ownKey(t, of.key, members{"name": "spare"})
 	return map[string]string{
-		"a secret": s.secret(t, of.key, "CUSTOM", "any-value"), "an API key": keyID, "the user": of.id,
+		"a secret": s.secret(
+			t,
+			of.key,
+			"CUSTOM",
+			"any-value",
+		),
+		"an API key": keyID,
+		"the user":   of.id,
 	}
 }
 
@@ -26,9 +33,14 @@ func (s *site) rows(t *testing.T, user string) (all []string) {
 	t.Helper()
 	db := s.database(t)
 	for table, owner := range map[string]string{
-		"users": "id", "owner_keys": "user_id", "api_keys": "user_id", "secrets": "user_id", "audit_entries": "owner_id",
+		"users": "id", "owner_keys": "user_id", "api_keys": "user_id", "secrets": "user_id",
+		"audit_entries": "owner_id",
 	} {
-		rows, err := db.QueryContext(t.Context(), "SELECT * FROM "+table+" WHERE "+owner+" = $1", user)
+		rows, err := db.QueryContext(
+			t.Context(),
+			"SELECT * FROM "+table+" WHERE "+owner+" = $1",
+			user,
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,7 +100,8 @@ func TestAnothersIdIsAnsweredLikeOneThatNeverWasAndNothingHappensToIt(t *testing
 		if op.Scope == "admin" {
 			want = 403 // b is no admin: whether there is such a user is not looked at
 		}
-		never := s.ask(t, op, target{person: b, ids: []string{uuid.NewString()}}, b.key).want(t, want)
+		never := s.ask(t, op, target{person: b, ids: []string{uuid.NewString()}}, b.key).
+			want(t, want)
 		for what, id := range owned {
 			for _, spelling := range []string{id, strings.ToUpper(id)} {
 				got := s.ask(t, op, target{person: b, ids: []string{spelling}}, b.key)
@@ -118,12 +131,18 @@ func TestAnAdminReachesNothingOfAnothersLibrary(t *testing.T) {
 		if len(op.Parameters) == 0 {
 			continue
 		}
-		never := s.ask(t, op, target{person: admin, ids: []string{uuid.NewString()}}, admin.key).want(t, 404)
+		never := s.ask(t, op, target{person: admin, ids: []string{uuid.NewString()}}, admin.key).
+			want(t, 404)
 		for what, id := range owned {
 			if op.Scope == "admin" && what == "the user" {
 				continue // that one is the admin's to manage
 			}
-			sameBut(t, op.ID+" of "+what, never, s.ask(t, op, target{person: admin, ids: []string{id}}, admin.key))
+			sameBut(
+				t,
+				op.ID+" of "+what,
+				never,
+				s.ask(t, op, target{person: admin, ids: []string{id}}, admin.key),
+			)
 		}
 	}
 	if diff := cmp.Diff(before, s.rows(t, a.id)); diff != "" {
@@ -136,9 +155,19 @@ func TestAListHasNothingOfAnothers(t *testing.T) {
 	s := start(t)
 	a, b := s.person(t), s.person(t)
 	owned := s.belongings(t, a)
-	s.do(t, call{method: "POST", path: "/api/v1/user/secrets/preset", key: a.key, body: `{"provider": "openai", "value": "any-value"}`}).want(t, 201)
+	s.do(
+		t,
+		call{
+			method: "POST",
+			path:   "/api/v1/user/secrets/preset",
+			key:    a.key,
+			body:   `{"provider": "openai", "value": "any-value"}`,
+		},
+	).
+		want(t, 201)
 	for _, op := range operations(t) {
-		if op.Method != http.MethodGet || len(op.Parameters) > 0 || op.Scope == "admin" || op.Public {
+		if op.Method != http.MethodGet || len(op.Parameters) > 0 || op.Scope == "admin" ||
+			op.Public {
 			continue
 		}
 		got := s.do(t, call{method: "GET", path: op.Path, key: b.key}).want(t, 200)
@@ -147,7 +176,8 @@ func TestAListHasNothingOfAnothers(t *testing.T) {
 				t.Errorf("%s shows %s of another user", op.ID, what)
 			}
 		}
-		if strings.Contains(string(got.body), "CUSTOM") || strings.Contains(string(got.body), `"configured":true`) {
+		if strings.Contains(string(got.body), "CUSTOM") ||
+			strings.Contains(string(got.body), `"configured":true`) {
 			t.Errorf("%s shows what another user has", op.ID)
 		}
 	}
@@ -158,18 +188,27 @@ func TestADeletedUserLeavesNothingThatAnAnswerShows(t *testing.T) {
 	s := start(t)
 	a, admin := s.person(t), s.person(t, allScopes...)
 	owned := s.belongings(t, a)
-	s.do(t, call{method: "DELETE", path: "/api/v1/admin/users/" + a.id, key: admin.key}).want(t, 204)
+	s.do(t, call{method: "DELETE", path: "/api/v1/admin/users/" + a.id, key: admin.key}).
+		want(t, 204)
 	for _, path := range []string{
-		"/api/v1/user/secrets/" + owned["a secret"], "/api/v1/user/api-keys/" + owned["an API key"], "/api/v1/admin/users/" + a.id,
+		"/api/v1/user/secrets/" + owned["a secret"], "/api/v1/user/api-keys/" + owned["an API key"],
+		"/api/v1/admin/users/" + a.id,
 	} {
 		s.do(t, call{method: "DELETE", path: path, key: admin.key}).refused(t, 404)
 	}
-	if got := s.do(t, call{method: "GET", path: "/api/v1/admin/users", key: admin.key}).want(t, 200); strings.Contains(string(got.body), a.id) {
+	if got := s.do(t, call{method: "GET", path: "/api/v1/admin/users", key: admin.key}).
+		want(t, 200); strings.Contains(
+		string(got.body),
+		a.id,
+	) {
 		t.Error("the list of users has one that was deleted")
 	}
 	for _, table := range []string{"secrets", "api_keys", "owner_keys"} {
 		var n int
-		if err := s.database(t).QueryRowContext(t.Context(), "SELECT COUNT(*) FROM "+table+" WHERE user_id = $1", a.id).Scan(&n); err != nil || n > 0 {
+		if err := s.database(t).
+			QueryRowContext(t.Context(), "SELECT COUNT(*) FROM "+table+" WHERE user_id = $1", a.id).
+			Scan(&n); err != nil ||
+			n > 0 {
 			t.Errorf("%s has %d rows of a user who was deleted: %v", table, n, err)
 		}
 	}

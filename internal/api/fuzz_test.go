@@ -18,12 +18,35 @@ const fuzzCanary = "4cAnAry7-4cAnAry7"
 
 // bodies are seeds: one of each kind of body that is good, and of each kind of mistake.
 var bodies = []string{
-	`{"provider":"openai","value":"v"}`, `{"name":"A","value":"v","provider":null}`, `{"value":"\u00e9\ud83d\udd11"}`,
+	`{"provider":"openai","value":"v"}`,
+	`{"name":"A","value":"v","provider":null}`,
+	`{"value":"\u00e9\ud83d\udd11"}`,
 	`{"username":"ada","email_address":"ada@example.org"}`,
 	`{"name":"ci","allow_self_revoke":true,"allowed_scopes":["secrets:read"],"expires_at":"2099-01-01T00:00:00Z"}`,
-	`{}`, ``, `null`, `[]`, `7`, `"@"`, `@`, `{"@":1}`, `{"value":"@"}`, `{"value":"@","value":"@"}`, `{"value":"@","\u0076alue":"v"}`, `{"Value":"@"}`,
-	`{"value":["@"],"name":{"@":"@"}}`, `{"value":"@` + "\xff" + `"}`, `{"value":"\ud800@"}`, `{"value":"@"} @`, `{"value":"@`, `{"allowed_scopes":["@",7,null]}`,
-	`{"expires_at":"@"}`, `{"value":1e999}`, strings.Repeat("[", 100), strings.Repeat(`{"a":`, 20), "\ufeff{}", `{"name":"@\n"}`,
+	`{}`,
+	``,
+	`null`,
+	`[]`,
+	`7`,
+	`"@"`,
+	`@`,
+	`{"@":1}`,
+	`{"value":"@"}`,
+	`{"value":"@","value":"@"}`,
+	`{"value":"@","\u0076alue":"v"}`,
+	`{"Value":"@"}`,
+	`{"value":["@"],"name":{"@":"@"}}`,
+	`{"value":"@` + "\xff" + `"}`,
+	`{"value":"\ud800@"}`,
+	`{"value":"@"} @`,
+	`{"value":"@`,
+	`{"allowed_scopes":["@",7,null]}`,
+	`{"expires_at":"@"}`,
+	`{"value":1e999}`,
+	strings.Repeat("[", 100),
+	strings.Repeat(`{"a":`, 20),
+	"\ufeff{}",
+	`{"name":"@\n"}`,
 }
 
 func FuzzDecode(f *testing.F) {
@@ -41,7 +64,11 @@ func FuzzDecode(f *testing.F) {
 		checkDecoder(t, body, func(in wire.CreateFromPreset) any {
 			return map[string]any{"provider": in.Provider, "value": open(in.Value)}
 		})
-		checkDecoder(t, body, func(in wire.UpdateSecret) any { return map[string]any{"value": open(in.Value)} })
+		checkDecoder(
+			t,
+			body,
+			func(in wire.UpdateSecret) any { return map[string]any{"value": open(in.Value)} },
+		)
 		checkDecoder(t, body, func(in wire.CreateUser) any { return in })
 		checkDecoder(t, body, func(in wire.CreateAPIKey) any { return in })
 	})
@@ -49,8 +76,9 @@ func FuzzDecode(f *testing.F) {
 
 func open(v plaintext.Value) string { return string(v.Reveal()) }
 
-// checkDecoder decodes a body. What is refused is refused in the envelope and not repeated; what is taken keeps its rules and means the
-// same when it is written again, in whole and to any reader of JSON.
+// checkDecoder decodes a body. What is refused is refused in the envelope and not repeated; what is
+// taken keeps its rules and means the same when it is written again, in whole and to any reader of
+// JSON.
 func checkDecoder[In validator](t *testing.T, body []byte, write func(In) any) {
 	t.Helper()
 	in, err := decodeAs[In](t, body)
@@ -92,10 +120,14 @@ func marshal(t *testing.T, v any) []byte {
 func checkRefusal(t *testing.T, err error, fields []string) {
 	t.Helper()
 	p := problemOf(err)
-	if !slices.Contains([]int{400, 413, 422}, p.status) || len(p.errors) == 0 && p.status != 413 || len(p.errors) > maxFaults {
+	if !slices.Contains([]int{400, 413, 422}, p.status) || len(p.errors) == 0 && p.status != 413 ||
+		len(p.errors) > maxFaults {
 		t.Fatalf("refused with a %d of %d faults", p.status, len(p.errors))
 	}
-	said := marshal(t, wire.Problem{Code: p.status, Detail: p.detail, Type: typeOf(p.status), Errors: p.errors})
+	said := marshal(
+		t,
+		wire.Problem{Code: p.status, Detail: p.detail, Type: typeOf(p.status), Errors: p.errors},
+	)
 	for _, part := range []string{fuzzCanary, fuzzCanary[:9], fuzzCanary[9:]} {
 		if bytes.Contains(said, []byte(part)) || strings.Contains(err.Error(), part) {
 			t.Fatal("what was refused is repeated")
@@ -103,14 +135,16 @@ func checkRefusal(t *testing.T, err error, fields []string) {
 	}
 	for _, e := range p.errors {
 		for _, step := range e.Loc[1:] {
-			if name, ok := step.(string); ok && !slices.Contains(fields, name) && !harmless.MatchString(name) {
+			if name, ok := step.(string); ok && !slices.Contains(fields, name) &&
+				!harmless.MatchString(name) {
 				t.Fatalf("a name of %d bytes is repeated", len(name))
 			}
 		}
 	}
 }
 
-// checkOtherReader reads a body that was taken with encoding/json, which is lenient and must find the same in it.
+// checkOtherReader reads a body that was taken with encoding/json, which is lenient and must find
+// the same in it.
 func checkOtherReader(t *testing.T, body, written []byte) {
 	t.Helper()
 	var theirs, ours map[string]any
@@ -132,8 +166,31 @@ func checkOtherReader(t *testing.T, body, written []byte) {
 
 // agents are seeds: versions in the ways that people write them.
 var agents = []string{
-	"dreadnode-sdk/1.2.3", "dreadnode-sdk/v1.2.3-rc.1+build", "keysake/2.0", "keysake/2.0.0.post1", "a/1.0a1", "a/1.0b2", "a/1.0.dev3", "a/1-rc.2", "a/1-rc.10",
-	"a/1-rc01", "a/1.0.0.0.0.1", "a/1.2.3.4.5.6.7", "a/99999999999", "a", "a/", "/1", "", " a/1", "a/1 b/2", "a/1.", "a/.1", "a/1..2", "a/01.02", "a/1-", "a/1-é",
+	"dreadnode-sdk/1.2.3",
+	"dreadnode-sdk/v1.2.3-rc.1+build",
+	"keysake/2.0",
+	"keysake/2.0.0.post1",
+	"a/1.0a1",
+	"a/1.0b2",
+	"a/1.0.dev3",
+	"a/1-rc.2",
+	"a/1-rc.10",
+	"a/1-rc01",
+	"a/1.0.0.0.0.1",
+	"a/1.2.3.4.5.6.7",
+	"a/99999999999",
+	"a",
+	"a/",
+	"/1",
+	"",
+	" a/1",
+	"a/1 b/2",
+	"a/1.",
+	"a/.1",
+	"a/1..2",
+	"a/01.02",
+	"a/1-",
+	"a/1-é",
 }
 
 func FuzzUserAgent(f *testing.F) {
@@ -147,7 +204,8 @@ func FuzzUserAgent(f *testing.F) {
 		var versions []version
 		for _, agent := range []string{a, b, c} {
 			name, text := firstProduct(agent)
-			if strings.Contains(name, " ") || strings.Contains(text, " ") || strings.Contains(name, "/") {
+			if strings.Contains(name, " ") || strings.Contains(text, " ") ||
+				strings.Contains(name, "/") {
 				t.Fatal("the first product is more than one")
 			}
 			v, ok := parseVersion(text)
@@ -160,15 +218,23 @@ func FuzzUserAgent(f *testing.F) {
 	})
 }
 
-// checkMinimum holds a client against its own version: that is new enough, unless it cannot be read.
+// checkMinimum holds a client against its own version: that is new enough, unless it cannot be
+// read.
 func checkMinimum(t *testing.T, name, text string, readable bool) {
 	t.Helper()
 	h := map[string][]string{"User-Agent": {name + "/" + text}}
-	if least := (MinClient{Name: name, Version: text}); readable && tooOld([]MinClient{least}, h) != nil {
+	if least := (MinClient{Name: name, Version: text}); readable &&
+		tooOld([]MinClient{least}, h) != nil {
 		t.Fatal("a client is older than itself")
 	}
-	if p := tooOld([]MinClient{{Name: name, Version: "0-!"}}, h); (p == nil) != readable && name != "" {
-		t.Fatal("the least version that there is is not the least, or one that cannot be read is new enough")
+	if p := tooOld(
+		[]MinClient{{Name: name, Version: "0-!"}},
+		h,
+	); (p == nil) != readable &&
+		name != "" {
+		t.Fatal(
+			"the least version that there is is not the least, or one that cannot be read is new enough",
+		)
 	}
 }
 
@@ -196,8 +262,21 @@ func direction(n int) int { return max(-1, min(1, n)) }
 
 // hops are seeds: what stands in X-Forwarded-For, and what somebody might try.
 var hops = []string{
-	"", "192.0.2.1", "192.0.2.1, 10.0.0.1", "10.0.0.2, 10.0.0.1", "192.0.2.1:80", "[2001:db8::1]:80", "2001:db8::1", "::ffff:192.0.2.1", "fe80::1%eth0", "unknown",
-	"192.0.2.1,,10.0.0.1", " , ", "256.0.0.1", "10.0.0.1", "1.2.3.4, \"quoted\"",
+	"",
+	"192.0.2.1",
+	"192.0.2.1, 10.0.0.1",
+	"10.0.0.2, 10.0.0.1",
+	"192.0.2.1:80",
+	"[2001:db8::1]:80",
+	"2001:db8::1",
+	"::ffff:192.0.2.1",
+	"fe80::1%eth0",
+	"unknown",
+	"192.0.2.1,,10.0.0.1",
+	" , ",
+	"256.0.0.1",
+	"10.0.0.1",
+	"1.2.3.4, \"quoted\"",
 }
 
 func FuzzClientAddress(f *testing.F) {
@@ -222,17 +301,25 @@ func FuzzClientAddress(f *testing.F) {
 		if peer.IsValid() != got.IsValid() || got.Is4In6() || got.Zone() != "" {
 			t.Fatalf("%v is not a plain address", got)
 		}
-		if got != peer && !slices.ContainsFunc(strings.Split(forwarded, ","), func(hop string) bool { return hostAddress(strings.TrimSpace(hop)) == got }) {
+		if got != peer &&
+			!slices.ContainsFunc(
+				strings.Split(forwarded, ","),
+				func(hop string) bool { return hostAddress(strings.TrimSpace(hop)) == got },
+			) {
 			t.Fatalf("%v is nobody's", got)
 		}
 		checkRightmost(t, got, trusted)
-		if net := network(got); got.IsValid() && (!net.Contains(got) || net.Bits() != map[bool]int{true: 32, false: 64}[got.Is4()]) {
+		if net := network(
+			got,
+		); got.IsValid() &&
+			(!net.Contains(got) || net.Bits() != map[bool]int{true: 32, false: 64}[got.Is4()]) {
 			t.Fatalf("%v counts as %v", got, net)
 		}
 	})
 }
 
-// checkRightmost looks that nothing which a client writes before the last address that no proxy of ours has, makes a difference.
+// checkRightmost looks that nothing which a client writes before the last address that no proxy of
+// ours has, makes a difference.
 func checkRightmost(t *testing.T, got netip.Addr, trusted []netip.Prefix) {
 	t.Helper()
 	if isTrusted(got, trusted) || !got.IsValid() {

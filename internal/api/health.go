@@ -8,7 +8,8 @@ import (
 	"github.com/keysake/keysake/wire"
 )
 
-// Contract is openapi.yaml: the API, exactly. The server serves it and the tests hold the code against it.
+// Contract is openapi.yaml: the API, exactly. The server serves it and the tests hold the code
+// against it.
 //
 //go:embed openapi.yaml
 var Contract []byte

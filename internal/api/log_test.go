@@ -55,8 +55,17 @@ func TestEveryAnswerHasALineInTheLogUnderItsOwnId(t *testing.T) {
 		if user == "00000000-0000-0000-0000-000000000000" {
 			user = ""
 		}
-		if l["route"] != c.route || l["method"] != c.word || l["status"] != c.status || user != c.user {
-			t.Errorf("%s %s is logged as %v %v, %v by %v", c.method, c.path, l["method"], l["route"], l["status"], l["user"])
+		if l["route"] != c.route || l["method"] != c.word || l["status"] != c.status ||
+			user != c.user {
+			t.Errorf(
+				"%s %s is logged as %v %v, %v by %v",
+				c.method,
+				c.path,
+				l["method"],
+				l["route"],
+				l["status"],
+				l["user"],
+			)
 		}
 		id := got.header.Get("X-Request-Id")
 		if ids[id] {

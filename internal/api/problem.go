@@ -12,7 +12,8 @@ import (
 	"github.com/keysake/keysake/wire"
 )
 
-// A problem is an error answer. What only HTTP knows (400, 405, 413, 415, 426, 429) is made here; the rest comes from the vault's kinds.
+// A problem is an error answer. What only HTTP knows (400, 405, 413, 415, 426, 429) is made here;
+// the rest comes from the vault's kinds.
 type problem struct {
 	status int
 	detail string
@@ -83,21 +84,33 @@ func status(k vault.Kind) int {
 	return http.StatusInternalServerError
 }
 
-// problemOf turns any error into an answer. The text of an error that nobody classified is for the log, never for the caller.
+// problemOf turns any error into an answer. The text of an error that nobody classified is for the
+// log, never for the caller.
 func problemOf(err error) *problem {
 	if p, ok := errors.AsType[*problem](err); ok {
 		return p
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return &problem{status: http.StatusServiceUnavailable, detail: "The server could not answer in time: try again later", cause: err}
+		return &problem{
+			status: http.StatusServiceUnavailable,
+			detail: "The server could not answer in time: try again later",
+			cause:  err,
+		}
 	}
 	known, ok := errors.AsType[*vault.Error](err)
 	if !ok || known.Kind == vault.Internal {
-		return &problem{status: http.StatusInternalServerError, detail: "Internal server error", cause: err}
+		return &problem{
+			status: http.StatusInternalServerError,
+			detail: "Internal server error",
+			cause:  err,
+		}
 	}
 	p := &problem{status: status(known.Kind), detail: known.Detail, cause: err}
 	for _, f := range known.Fields {
-		p.errors = append(p.errors, wire.FieldError{Loc: []any{"body", f.Name}, Msg: f.Msg, Type: ruleType(f.Rule)})
+		p.errors = append(
+			p.errors,
+			wire.FieldError{Loc: []any{"body", f.Name}, Msg: f.Msg, Type: ruleType(f.Rule)},
+		)
 	}
 	return p
 }
@@ -113,10 +126,15 @@ func ruleType(r vault.Rule) string {
 
 // invalid is the answer to fields that break a rule.
 func invalid(errs ...wire.FieldError) *problem {
-	return &problem{status: http.StatusUnprocessableEntity, detail: "Validation error", errors: errs}
+	return &problem{
+		status: http.StatusUnprocessableEntity,
+		detail: "Validation error",
+		errors: errs,
+	}
 }
 
-// writeProblem is the only writer of errors. It logs the cause of what is the server's fault, and nothing that a client sent.
+// writeProblem is the only writer of errors. It logs the cause of what is the server's fault, and
+// nothing that a client sent.
 func writeProblem(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
 	p := problemOf(err)
 	for name, values := range p.header {
@@ -129,14 +147,25 @@ func writeProblem(w http.ResponseWriter, r *http.Request, log *slog.Logger, err 
 	if p.status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
-	if p.status >= http.StatusInternalServerError && !errors.Is(r.Context().Err(), context.Canceled) {
-		log.ErrorContext(r.Context(), "request failed", "status", p.status, "tampering", errors.Is(err, vault.ErrTampered), "cause", err)
+	if p.status >= http.StatusInternalServerError &&
+		!errors.Is(r.Context().Err(), context.Canceled) {
+		log.ErrorContext(
+			r.Context(),
+			"request failed",
+			"status",
+			p.status,
+			"tampering",
+			errors.Is(err, vault.ErrTampered),
+			"cause",
+			err,
+		)
 	}
 	body := wire.Problem{Code: p.status, Detail: p.detail, Type: typeOf(p.status), Errors: p.errors}
 	writeJSON(w, p.status, body)
 }
 
-// writeJSON writes an answer with a body. An error of the write is the connection's: there is nobody left to tell.
+// writeJSON writes an answer with a body. An error of the write is the connection's: there is
+// nobody left to tell.
 func writeJSON(w http.ResponseWriter, status int, body any) {
 	b, err := json.Marshal(body)
 	if err != nil {

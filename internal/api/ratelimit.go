@@ -10,8 +10,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// maxBuckets bounds the memory of one kind of limit, about 150 bytes a bucket. The one that was used least recently goes first, and
-// comes back full.
+// maxBuckets bounds the memory of one kind of limit, about 150 bytes a bucket. The one that was
+// used least recently goes first, and comes back full.
 const maxBuckets = 20_000
 
 // Limits says how often may be called. Zero turns a limit off.
@@ -32,7 +32,12 @@ type limiter[K comparable] struct {
 }
 
 // newLimiter returns a limiter, nil for a rate of zero. The name is for people who read headers.
-func newLimiter[K comparable](name string, perSecond float64, burst int, now func() time.Time) *limiter[K] {
+func newLimiter[K comparable](
+	name string,
+	perSecond float64,
+	burst int,
+	now func() time.Time,
+) *limiter[K] {
 	if perSecond <= 0 {
 		return nil
 	}
@@ -47,8 +52,9 @@ func newLimiter[K comparable](name string, perSecond float64, burst int, now fun
 	}
 }
 
-// take takes a token from k's bucket and says in h what is left there, in the fields of draft-ietf-httpapi-ratelimit-headers-10. Without a token
-// left it returns the answer for that, with Retry-After in seconds.
+// take takes a token from k's bucket and says in h what is left there, in the fields of
+// draft-ietf-httpapi-ratelimit-headers-10. Without a token left it returns the answer for that,
+// with Retry-After in seconds.
 func (l *limiter[K]) take(k K, h http.Header) *problem {
 	if l == nil {
 		return nil
@@ -68,12 +74,21 @@ func (l *limiter[K]) take(k K, h http.Header) *problem {
 		wait = max(1, int(math.Ceil((1-left)/float64(l.rate))))
 	}
 	h["Ratelimit-Policy"] = []string{l.policy}
-	h["Ratelimit"] = []string{strconv.Quote(l.name) + ";r=" + strconv.Itoa(max(0, int(left))) + ";t=" + strconv.Itoa(wait)}
+	h["Ratelimit"] = []string{
+		strconv.Quote(
+			l.name,
+		) + ";r=" + strconv.Itoa(
+			max(0, int(left)),
+		) + ";t=" + strconv.Itoa(
+			wait,
+		),
+	}
 	if allowed {
 		return nil
 	}
 	return &problem{
-		status: http.StatusTooManyRequests, detail: "Too many requests: try again in " + strconv.Itoa(wait) + " s",
+		status: http.StatusTooManyRequests,
+		detail: "Too many requests: try again in " + strconv.Itoa(wait) + " s",
 		header: http.Header{"Retry-After": {strconv.Itoa(wait)}},
 	}
 }

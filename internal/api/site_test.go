@@ -19,9 +19,12 @@ import (
 	"github.com/keysake/keysake/wire"
 )
 
-// contract is openapi.yaml; contractWithLimits demands the headers too that are there while the limits on the rate are.
+// contract is openapi.yaml; contractWithLimits demands the headers too that are there while the
+// limits on the rate are.
 var (
-	contract           = sync.OnceValues(func() (*apicontract.Document, error) { return apicontract.Load(api.Contract) })
+	contract = sync.OnceValues(
+		func() (*apicontract.Document, error) { return apicontract.Load(api.Contract) },
+	)
 	contractWithLimits = sync.OnceValues(func() (*apicontract.Document, error) {
 		doc, err := apicontract.Load(api.Contract)
 		if err == nil {
@@ -73,8 +76,12 @@ func newSite(t *testing.T, srv *apptest.Server, limited bool) *site {
 	transport := &http.Transport{DisableCompression: true}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &site{Server: srv, doc: doc, http: &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: transport,
+		CheckRedirect: func(
+			*http.Request, []*http.Request,
+		) error {
+			return http.ErrUseLastResponse
+		},
 	}}
 }
 
@@ -83,8 +90,9 @@ type call struct {
 	method, path string
 	key          plaintext.Value // none if empty
 	body         string
-	chunked      bool        // the body's length is not told beforehand
-	header       http.Header // wins over what follows from the rest; a name without values sends none
+	chunked      bool // the body's length is not told beforehand
+	// wins over what follows from the rest; a name without values sends none
+	header http.Header
 }
 
 // An answer has passed the contract.
@@ -94,10 +102,16 @@ type answer struct {
 	body   []byte
 }
 
-// do is the one way in which this suite asks: every answer, good or bad, is held against openapi.yaml.
+// do is the one way in which this suite asks: every answer, good or bad, is held against
+// openapi.yaml.
 func (s *site) do(t *testing.T, c call) answer {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), c.method, s.URL+c.path, strings.NewReader(c.body))
+	req, err := http.NewRequestWithContext(
+		t.Context(),
+		c.method,
+		s.URL+c.path,
+		strings.NewReader(c.body),
+	)
 	if err != nil {
 		t.Fatalf("%s: not a request", c.method)
 	}
@@ -120,7 +134,8 @@ func (s *site) do(t *testing.T, c call) answer {
 	return s.check(t, c.method, c.path, resp)
 }
 
-// check takes in an answer and holds it against the contract, and against what it asks of all answers.
+// check takes in an answer and holds it against the contract, and against what it asks of all
+// answers.
 func (s *site) check(t *testing.T, method, path string, resp *http.Response) answer {
 	t.Helper()
 	body, err := io.ReadAll(resp.Body)
@@ -163,7 +178,8 @@ func (a answer) refused(t *testing.T, status int, faults ...string) {
 	}
 }
 
-// faults returns the field errors of a problem, each as its place and its type, such as "body.value missing".
+// faults returns the field errors of a problem, each as its place and its type, such as "body.value
+// missing".
 func (a answer) faults(t *testing.T) (faults []string) {
 	t.Helper()
 	if a.status < http.StatusBadRequest {
@@ -189,7 +205,14 @@ func into[T any](t *testing.T, a answer) (v T) {
 }
 
 // allScopes are those of the contract.
-var allScopes = []string{"secrets:read", "secrets:write", "leases:write", "keys:write", "audit:read", "admin"}
+var allScopes = []string{
+	"secrets:read",
+	"secrets:write",
+	"leases:write",
+	"keys:write",
+	"audit:read",
+	"admin",
+}
 
 // serial makes names that no other has.
 var serial atomic.Int64
@@ -208,7 +231,16 @@ type person struct {
 // person makes a user with an API key of these scopes: all but admin if none is named.
 func (s *site) person(t *testing.T, scopes ...string) person {
 	t.Helper()
-	made := s.do(t, call{method: "POST", path: "/api/v1/admin/users", key: s.Key, body: `{"username": "` + unique("user-") + `"}`}).want(t, 201)
+	made := s.do(
+		t,
+		call{
+			method: "POST",
+			path:   "/api/v1/admin/users",
+			key:    s.Key,
+			body:   `{"username": "` + unique("user-") + `"}`,
+		},
+	).
+		want(t, 201)
 	p := person{id: into[wire.User](t, made).ID}
 	p.key = s.keyFor(t, p.id, members{"allowed_scopes": scopes})
 	return p
@@ -217,21 +249,40 @@ func (s *site) person(t *testing.T, scopes ...string) person {
 // keyFor makes an API key for a user, as the admin.
 func (s *site) keyFor(t *testing.T, user string, in members) plaintext.Value {
 	t.Helper()
-	made := s.do(t, call{method: "POST", path: "/api/v1/admin/users/" + user + "/api-keys", key: s.Key, body: encode(t, in)}).want(t, 201)
+	made := s.do(
+		t,
+		call{
+			method: "POST",
+			path:   "/api/v1/admin/users/" + user + "/api-keys",
+			key:    s.Key,
+			body:   encode(t, in),
+		},
+	).
+		want(t, 201)
 	return plaintext.FromString(into[wire.APIKey](t, made).Key)
 }
 
 // ownKey makes an API key and returns its id and itself.
 func (s *site) ownKey(t *testing.T, by plaintext.Value, in members) (string, plaintext.Value) {
 	t.Helper()
-	k := into[wire.APIKey](t, s.do(t, call{method: "POST", path: "/api/v1/user/api-keys", key: by, body: encode(t, in)}).want(t, 201))
+	k := into[wire.APIKey](
+		t,
+		s.do(t, call{method: "POST", path: "/api/v1/user/api-keys", key: by, body: encode(t, in)}).
+			want(t, 201),
+	)
 	return k.ID, plaintext.FromString(k.Key)
 }
 
 // secret makes a secret and returns its id.
 func (s *site) secret(t *testing.T, by plaintext.Value, name, value string) string {
 	t.Helper()
-	made := s.do(t, call{method: "POST", path: "/api/v1/user/secrets", key: by, body: encode(t, members{"name": name, "value": value})}).want(t, 201)
+	made := s.do(
+		t,
+		call{method: "POST", path: "/api/v1/user/secrets", key: by, body: encode(
+			t, members{"name": name, "value": value},
+		)},
+	).
+		want(t, 201)
 	return into[wire.Secret](t, made).ID
 }
 

@@ -28,7 +28,9 @@ import (
 func serve(t *testing.T, make func(log *slog.Logger) *api.API) *site {
 	t.Helper()
 	logs := &apptest.Buffer{}
-	srv := httptest.NewServer(make(slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+	srv := httptest.NewServer(
+		make(slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug}))),
+	)
 	t.Cleanup(srv.Close)
 	return newSite(t, &apptest.Server{URL: srv.URL, Logs: logs}, false)
 }
@@ -36,7 +38,10 @@ func serve(t *testing.T, make func(log *slog.Logger) *api.API) *site {
 // answering is a site whose one operation, a GET, does what it is told.
 func answering(t *testing.T, path string, do func(http.ResponseWriter) error) *site {
 	t.Helper()
-	return serve(t, func(log *slog.Logger) *api.API { return api.NewWith(api.Options{Log: log}, path, do) })
+	return serve(
+		t,
+		func(log *slog.Logger) *api.API { return api.NewWith(api.Options{Log: log}, path, do) },
+	)
 }
 
 func TestAPanicIsA500ThatTellsNothingOfWhatWasPanickedWith(t *testing.T) {
@@ -53,7 +58,11 @@ func TestAPanicIsA500ThatTellsNothingOfWhatWasPanickedWith(t *testing.T) {
 		"a wrong type":       func() { _ = any(canary).(int) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := answering(t, "/api/v1/user/secrets", func(http.ResponseWriter) error { panics(); return nil })
+			s := answering(
+				t,
+				"/api/v1/user/secrets",
+				func(http.ResponseWriter) error { panics(); return nil },
+			)
 			for range 2 { // the server lives on
 				got := s.do(t, call{method: "GET", path: "/api/v1/user/secrets"})
 				got.refused(t, 500)
@@ -61,7 +70,8 @@ func TestAPanicIsA500ThatTellsNothingOfWhatWasPanickedWith(t *testing.T) {
 				if strings.Contains(string(got.body), canary) || strings.Contains(logs, canary) {
 					t.Error("the answer or the log has what was panicked with")
 				}
-				if !strings.Contains(logs, "statuses_fault_test.go") || !strings.Contains(logs, got.header.Get("X-Request-Id")) {
+				if !strings.Contains(logs, "statuses_fault_test.go") ||
+					!strings.Contains(logs, got.header.Get("X-Request-Id")) {
 					t.Error("the log does not say where it was, under the request's id")
 				}
 			}
@@ -75,7 +85,10 @@ func TestAPanicAfterTheAnswerAddsNothingToIt(t *testing.T) {
 		_, _ = io.WriteString(w, "openapi: 3.1.0")
 		panic("late")
 	})
-	if got := s.do(t, call{method: "GET", path: "/api/v1/openapi.yaml"}).want(t, 200); string(got.body) != "openapi: 3.1.0" {
+	if got := s.do(t, call{method: "GET", path: "/api/v1/openapi.yaml"}).
+		want(t, 200); string(
+		got.body,
+	) != "openapi: 3.1.0" {
 		t.Error("the answer has more than what was written before the panic")
 	}
 	if !strings.Contains(s.Logs.String(), `"panic"`) {
@@ -84,7 +97,11 @@ func TestAPanicAfterTheAnswerAddsNothingToIt(t *testing.T) {
 }
 
 func TestAHandlerThatHangsUpIsNotAnswered(t *testing.T) {
-	s := answering(t, "/api/v1/health", func(http.ResponseWriter) error { panic(http.ErrAbortHandler) })
+	s := answering(
+		t,
+		"/api/v1/health",
+		func(http.ResponseWriter) error { panic(http.ErrAbortHandler) },
+	)
 	if resp, err := s.http.Get(s.URL + "/api/v1/health"); err == nil {
 		t.Errorf("answered %d", resp.StatusCode)
 		resp.Body.Close()
@@ -113,8 +130,18 @@ func TestAnErrorBecomesTheStatusOfItsKind(t *testing.T) {
 		{"a wrapped kind", fmt.Errorf("%s: %w", canary, vault.ErrNotFound), 404, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := answering(t, "/api/v1/user/secrets/{secret_id}", func(http.ResponseWriter) error { return c.err })
-			got := s.do(t, call{method: "GET", path: "/api/v1/user/secrets/2489e9ad-2ee2-4e00-8ec9-32d5f69181c0"})
+			s := answering(
+				t,
+				"/api/v1/user/secrets/{secret_id}",
+				func(http.ResponseWriter) error { return c.err },
+			)
+			got := s.do(
+				t,
+				call{
+					method: "GET",
+					path:   "/api/v1/user/secrets/2489e9ad-2ee2-4e00-8ec9-32d5f69181c0",
+				},
+			)
 			got.refused(t, c.status)
 			if bytes.Contains(got.body, []byte(canary)) {
 				t.Error("the answer has the cause")
@@ -140,17 +167,32 @@ func TestSealedDataThatWasMovedIsA500AndNeverAnotherValue(t *testing.T) {
 	two := s.secret(t, a.key, "TWO", "second-value-of-a-whose-mask-is-two")
 	foreign := s.secret(t, b.key, "ONE", "third--value-of-b-whose-mask-is-six")
 	var earlier []byte
-	if err := s.database(t).QueryRowContext(t.Context(), "SELECT sealed_mask FROM secrets WHERE id = $1", one).Scan(&earlier); err != nil {
+	if err := s.database(t).
+		QueryRowContext(t.Context(), "SELECT sealed_mask FROM secrets WHERE id = $1", one).
+		Scan(&earlier); err != nil {
 		t.Fatal(err)
 	}
-	s.do(t, call{method: "PUT", path: "/api/v1/user/secrets/" + one, key: a.key, body: `{"value": "fourth-value-of-a-whose-mask-is-fou"}`}).want(t, 200)
+	s.do(
+		t,
+		call{
+			method: "PUT",
+			path:   "/api/v1/user/secrets/" + one,
+			key:    a.key,
+			body:   `{"value": "fourth-value-of-a-whose-mask-is-fou"}`,
+		},
+	).
+		want(t, 200)
 	const from = " = (SELECT %s FROM secrets WHERE id = $1) WHERE id = $2"
 	column := func(set, get string) string { return "UPDATE secrets SET " + set + fmt.Sprintf(from, get) }
 	for i, swap := range []swap{
 		{"the mask of another secret", column("sealed_mask", "sealed_mask"), []any{two, one}},
-		{"the mask of another user's secret", column("sealed_mask", "sealed_mask"), []any{foreign, one}},
+		{"the mask of another user's secret", column(
+			"sealed_mask", "sealed_mask",
+		), []any{foreign, one}},
 		{"the mask of an earlier version", "UPDATE secrets SET sealed_mask = $1 WHERE id = $2", []any{earlier, one}},
-		{"the value in the place of the mask", column("sealed_mask", "sealed_value"), []any{one, one}},
+		{"the value in the place of the mask", column(
+			"sealed_mask", "sealed_value",
+		), []any{one, one}},
 		{"another last byte", `UPDATE secrets SET sealed_mask = CAST(substr(sealed_mask, 1, length(sealed_mask) - 1) ||
 			CASE WHEN substr(sealed_mask, -1) = x'00' THEN x'01' ELSE x'00' END AS BLOB) WHERE id = $1`, []any{one}},
 		{"the mask cut off", "UPDATE secrets SET sealed_mask = substr(sealed_mask, 1, 20) WHERE id = $1", []any{one}},
@@ -187,13 +229,26 @@ func TestSealedDataThatWasMovedIsA500AndNeverAnotherValue(t *testing.T) {
 func (s *site) keep(t *testing.T, id string) (undo func()) {
 	t.Helper()
 	var row, user, name, version, mask any
-	err := s.database(t).QueryRowContext(t.Context(), "SELECT rowid, user_id, name, version, sealed_mask FROM secrets WHERE id = $1", id).
+	err := s.database(t).
+		QueryRowContext(
+			t.Context(),
+			"SELECT rowid, user_id, name, version, sealed_mask FROM secrets WHERE id = $1", id,
+		).
 		Scan(&row, &user, &name, &version, &mask)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return func() {
-		s.exec(t, "UPDATE secrets SET id = $1, user_id = $2, name = $3, version = $4, sealed_mask = $5 WHERE rowid = $6", id, user, name, version, mask, row)
+		s.exec(
+			t,
+			"UPDATE secrets SET id = $1, user_id = $2, name = $3, version = $4, sealed_mask = $5 WHERE rowid = $6",
+			id,
+			user,
+			name,
+			version,
+			mask,
+			row,
+		)
 	}
 }
 
@@ -211,7 +266,16 @@ func TestADatabaseThatIsClosedIsA503(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := vault.New(vault.Options{Store: db, OpenRoot: func(context.Context, vault.StoredRootKey) (seal.RootKey, error) { return root, nil }, KeyTTL: time.Hour, Catalog: presets, MaxSecrets: 9, Log: slog.New(slog.DiscardHandler)})
+	v := vault.New(
+		vault.Options{
+			Store:      db,
+			OpenRoot:   func(context.Context, vault.StoredRootKey) (seal.RootKey, error) { return root, nil },
+			KeyTTL:     time.Hour,
+			Catalog:    presets,
+			MaxSecrets: 9,
+			Log:        slog.New(slog.DiscardHandler),
+		},
+	)
 	if err := v.AddRootKey(t.Context(), root, "file:root.key", ""); err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +291,16 @@ func TestADatabaseThatIsClosedIsA503(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.do(t, call{method: "GET", path: "/api/v1/user", key: key}).refused(t, 503)
-	s.do(t, call{method: "POST", path: "/api/v1/user/secrets", key: key, body: `{"name": "ONE", "value": "any-value"}`}).refused(t, 503)
+	s.do(
+		t,
+		call{
+			method: "POST",
+			path:   "/api/v1/user/secrets",
+			key:    key,
+			body:   `{"name": "ONE", "value": "any-value"}`,
+		},
+	).
+		refused(t, 503)
 	s.do(t, call{method: "GET", path: "/api/v1/user"}).refused(t, 401)
 }
 
@@ -244,7 +317,12 @@ func TestADatabaseThatCannotBeWrittenIsA503AndWorksAgainAfterwards(t *testing.T)
 	if _, err := lock.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
 		t.Fatal(err)
 	}
-	create := call{method: "POST", path: "/api/v1/user/secrets", key: me.key, body: `{"name": "TWO", "value": "any-value"}`}
+	create := call{
+		method: "POST",
+		path:   "/api/v1/user/secrets",
+		key:    me.key,
+		body:   `{"name": "TWO", "value": "any-value"}`,
+	}
 	s.do(t, create).refused(t, 503) // after the time that SQLite waits for a lock
 	s.do(t, call{method: "GET", path: "/api/v1/user/secrets/" + id, key: me.key}).want(t, 200)
 	if _, err := lock.ExecContext(t.Context(), "ROLLBACK"); err != nil {

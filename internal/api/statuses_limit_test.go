@@ -13,7 +13,10 @@ import (
 func TestA426NamesTheVersionToGet(t *testing.T) {
 	t.Parallel()
 	s := start(t, func(c *config.Config) {
-		c.MinClients = []config.MinClient{{Name: "dreadnode-sdk", Version: "2.1.0"}, {Name: "Keysake", Version: "1.0.0-rc.2"}}
+		c.MinClients = []config.MinClient{
+			{Name: "dreadnode-sdk", Version: "2.1.0"},
+			{Name: "Keysake", Version: "1.0.0-rc.2"},
+		}
 	})
 	for agent, upgrade := range map[string]string{
 		"dreadnode-sdk/2.1.0":                    "",
@@ -48,7 +51,15 @@ func TestA426NamesTheVersionToGet(t *testing.T) {
 		"keysake/1.0.0-rc.1":                     "Keysake/1.0.0-rc.2",
 		"keysake/0.0.0-devel":                    "Keysake/1.0.0-rc.2",
 	} {
-		got := s.do(t, call{method: "GET", path: "/api/v1/user", key: s.Key, header: http.Header{"User-Agent": {agent}}})
+		got := s.do(
+			t,
+			call{
+				method: "GET",
+				path:   "/api/v1/user",
+				key:    s.Key,
+				header: http.Header{"User-Agent": {agent}},
+			},
+		)
 		want := 200
 		if upgrade != "" {
 			want = 426
@@ -57,21 +68,36 @@ func TestA426NamesTheVersionToGet(t *testing.T) {
 			}
 		}
 		if got.status != want || got.header.Get("Upgrade") != upgrade {
-			t.Errorf("%s: answered %d with Upgrade %q, want %d with %q", agent, got.status, got.header.Get("Upgrade"), want, upgrade)
+			t.Errorf(
+				"%s: answered %d with Upgrade %q, want %d with %q",
+				agent,
+				got.status,
+				got.header.Get("Upgrade"),
+				want,
+				upgrade,
+			)
 		}
 	}
 }
 
 func TestAnOldClientIsToldBeforeItsKeyIsLookedAt(t *testing.T) {
 	t.Parallel()
-	s := start(t, func(c *config.Config) { c.MinClients = []config.MinClient{{Name: "dreadnode-sdk", Version: "2.1.0"}} })
+	s := start(
+		t,
+		func(c *config.Config) {
+			c.MinClients = []config.MinClient{{Name: "dreadnode-sdk", Version: "2.1.0"}}
+		},
+	)
 	old := http.Header{"User-Agent": {"dreadnode-sdk/1.0.0"}}
 	for _, op := range operations(t) {
 		want := 426
 		if op.Public {
 			want = op.Success
 		}
-		if got := s.do(t, call{method: op.Method, path: op.URL(), body: "no JSON", header: old}); got.status != want {
+		if got := s.do(
+			t,
+			call{method: op.Method, path: op.URL(), body: "no JSON", header: old},
+		); got.status != want {
 			t.Errorf("%s: answered %d, want %d", op.ID, got.status, want)
 		}
 	}
@@ -131,12 +157,20 @@ func TestAKeyThatAsksTooOftenIsA429AndNobodyElseIs(t *testing.T) {
 			t.Errorf("to wait for %d s, and a request is free again after 1000", wait)
 		}
 	}
-	create := call{method: "POST", path: "/api/v1/user/secrets", key: me.key, body: `{"name": "ONE", "value": "any-value"}`}
+	create := call{
+		method: "POST",
+		path:   "/api/v1/user/secrets",
+		key:    me.key,
+		body:   `{"name": "ONE", "value": "any-value"}`,
+	}
 	s.do(t, create).refused(t, 429)
 	got := s.do(t, call{method: "GET", path: "/api/v1/user", key: s.Key}).want(t, 200)
 	got.limits(t, policy, "1")
 	s.do(t, call{method: "GET", path: "/api/v1/health", key: me.key}).want(t, 200)
-	if n := into[quotaUsed](t, s.do(t, call{method: "GET", path: "/api/v1/admin/users", key: s.Key}).want(t, 200)); n.used() > 0 {
+	if n := into[quotaUsed](
+		t,
+		s.do(t, call{method: "GET", path: "/api/v1/admin/users", key: s.Key}).want(t, 200),
+	); n.used() > 0 {
 		t.Error("a request that was refused did its work")
 	}
 }
@@ -157,7 +191,11 @@ func (q quotaUsed) used() (n int) {
 
 // from is a request with a wrong key that claims to come from an address.
 func from(address string) call {
-	return call{method: "GET", path: "/api/v1/user", header: http.Header{"X-Api-Key": {"no-key"}, "X-Forwarded-For": {address}}}
+	return call{
+		method: "GET",
+		path:   "/api/v1/user",
+		header: http.Header{"X-Api-Key": {"no-key"}, "X-Forwarded-For": {address}},
+	}
 }
 
 func TestAnAddressThatFailsTooOftenIsA429ButARightKeyIsLetIn(t *testing.T) {
@@ -165,7 +203,8 @@ func TestAnAddressThatFailsTooOftenIsA429ButARightKeyIsLetIn(t *testing.T) {
 	s := start(t, func(c *config.Config) { c.AuthFailureLimit = 3 })
 	const policy = `"failures";q=3;w=60`
 	for i, left := range []string{"2", "1", "0"} {
-		s.do(t, from("192.0.2."+strconv.Itoa(i))).want(t, 401).limits(t, policy, left) // no proxy is trusted: one address
+		// no proxy is trusted: one address
+		s.do(t, from("192.0.2."+strconv.Itoa(i))).want(t, 401).limits(t, policy, left)
 	}
 	for range 2 {
 		got := s.do(t, from("192.0.2.9"))
@@ -184,13 +223,19 @@ func TestBehindATrustedProxyEachClientFailsOnItsOwn(t *testing.T) {
 	t.Parallel()
 	s := start(t, func(c *config.Config) {
 		c.AuthFailureLimit = 1
-		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8")}
+		c.TrustedProxies = []netip.Prefix{
+			netip.MustParsePrefix("127.0.0.0/8"),
+			netip.MustParsePrefix("10.0.0.0/8"),
+		}
 	})
-	for _, address := range []string{"192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8:0:1::1", ""} {
+	for _, address := range []string{
+		"192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8:0:1::1", "",
+	} {
 		s.do(t, from(address)).want(t, 401)
 	}
 	for _, same := range []string{
-		"192.0.2.1", "198.51.100.7, 192.0.2.1", "no-address, 192.0.2.1", "192.0.2.1, 10.1.2.3", "192.0.2.1:4711", "::ffff:192.0.2.1",
+		"192.0.2.1", "198.51.100.7, 192.0.2.1", "no-address, 192.0.2.1", "192.0.2.1, 10.1.2.3",
+		"192.0.2.1:4711", "::ffff:192.0.2.1",
 		"2001:db8::ffff", "127.0.0.1", "no-address",
 	} {
 		if got := s.do(t, from(same)); got.status != 429 {

@@ -9,7 +9,8 @@ import (
 	"github.com/keysake/keysake/internal/config"
 )
 
-// sameBut fails the test unless two answers are the same but for what names the request and the time.
+// sameBut fails the test unless two answers are the same but for what names the request and the
+// time.
 func sameBut(t *testing.T, what string, a, b answer) {
 	t.Helper()
 	if a.status != b.status || string(a.body) != string(b.body) {
@@ -17,7 +18,8 @@ func sameBut(t *testing.T, what string, a, b answer) {
 	}
 	for _, pair := range [][2]answer{{a, b}, {b, a}} {
 		for name, values := range pair[0].header {
-			if name != "X-Request-Id" && name != "Date" && name != "Ratelimit" && !slices.Equal(values, pair[1].header[name]) {
+			if name != "X-Request-Id" && name != "Date" && name != "Ratelimit" &&
+				!slices.Equal(values, pair[1].header[name]) {
 				t.Errorf("%s: the answers differ in %s", what, name)
 			}
 		}
@@ -28,19 +30,64 @@ func TestA400SaysThatTheBodyIsNotJSON(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	me := s.person(t)
-	got := s.do(t, call{method: "POST", path: "/api/v1/user/secrets/preset", key: me.key, body: `{"provider": "openai"`})
+	got := s.do(
+		t,
+		call{
+			method: "POST",
+			path:   "/api/v1/user/secrets/preset",
+			key:    me.key,
+			body:   `{"provider": "openai"`,
+		},
+	)
 	got.refused(t, 400, "body json_invalid")
 }
 
 // notPaths are no paths of the API, however much some of them look like one.
 var notPaths = []string{
-	"/", "/api", "/api/", "/api/v1", "/api/v1/", "/api/v2/health", "/metrics", "/favicon.ico",
-	"/api/v1/health/", "/api/v1/health.", "/api/v1/health;a=b", "/api/v1/healthz", "/API/v1/health", "/api/v1/Health", "/api/V1/health",
-	"//api/v1/health", "/api//v1/health", "/api/v1//health", "/./api/v1/health", "/api/v1/./health", "/api/v1/user/../health", "/../api/v1/health",
-	"/api/v1/..;/v1/health", "/api%2fv1/health", "/api/v1%2Fhealth", "/api/v1/%2e%2e/v1/health", "/api/v1/%68ealth", "/api/v1/health%00", "/api/v1/health%20",
-	"/api/v1/health%2f", "/api/v1/%2fhealth", "/api/v1\\health", "/api/v1/health%0a", "/api/v1/health%3Fa",
-	"/api/v1/secrets", "/api/v1/user/", "/api/v1/user/secrets/", "/api/v1/user/secrets/presets/", "/api/v1/user/Secrets", "/api/v1/user/secrets//",
-	"/api/v1/user/api-keys/", "/api/v1/user/api_keys", "/api/v1/admin", "/api/v1/admin/users/",
+	"/",
+	"/api",
+	"/api/",
+	"/api/v1",
+	"/api/v1/",
+	"/api/v2/health",
+	"/metrics",
+	"/favicon.ico",
+	"/api/v1/health/",
+	"/api/v1/health.",
+	"/api/v1/health;a=b",
+	"/api/v1/healthz",
+	"/API/v1/health",
+	"/api/v1/Health",
+	"/api/V1/health",
+	"//api/v1/health",
+	"/api//v1/health",
+	"/api/v1//health",
+	"/./api/v1/health",
+	"/api/v1/./health",
+	"/api/v1/user/../health",
+	"/../api/v1/health",
+	"/api/v1/..;/v1/health",
+	"/api%2fv1/health",
+	"/api/v1%2Fhealth",
+	"/api/v1/%2e%2e/v1/health",
+	"/api/v1/%68ealth",
+	"/api/v1/health%00",
+	"/api/v1/health%20",
+	"/api/v1/health%2f",
+	"/api/v1/%2fhealth",
+	"/api/v1\\health",
+	"/api/v1/health%0a",
+	"/api/v1/health%3Fa",
+	"/api/v1/secrets",
+	"/api/v1/user/",
+	"/api/v1/user/secrets/",
+	"/api/v1/user/secrets/presets/",
+	"/api/v1/user/Secrets",
+	"/api/v1/user/secrets//",
+	"/api/v1/user/api-keys/",
+	"/api/v1/user/api_keys",
+	"/api/v1/admin",
+	"/api/v1/admin/users/",
 }
 
 func TestAPathThatIsNotInItsOneFormIsNoRoute(t *testing.T) {
@@ -49,11 +96,31 @@ func TestAPathThatIsNotInItsOneFormIsNoRoute(t *testing.T) {
 	me := s.person(t, allScopes...)
 	one := "/api/v1/user/secrets/" + s.secret(t, me.key, "ONE", "any-value")
 	s.do(t, call{method: "GET", path: one, key: me.key}).want(t, 200)
-	paths := append(slices.Clone(notPaths), one+"/", one+"/value", one+"/versions/", one+"/versions/1", one+"//", one+"%2f", strings.Replace(one, "/user/", "/user%2F", 1),
-		strings.Replace(one, "/secrets/", "/secrets/./", 1), strings.Replace(one, "-", "%2D", 1), strings.Replace(one, "-", "%2d", 1))
+	paths := append(
+		slices.Clone(notPaths),
+		one+"/",
+		one+"/value",
+		one+"/versions/",
+		one+"/versions/1",
+		one+"//",
+		one+"%2f",
+		strings.Replace(one, "/user/", "/user%2F", 1),
+		strings.Replace(
+			one,
+			"/secrets/",
+			"/secrets/./",
+			1,
+		),
+		strings.Replace(one, "-", "%2D", 1),
+		strings.Replace(one, "-", "%2d", 1),
+	)
 	for _, path := range paths {
 		for _, method := range []string{"GET", "DELETE", "POST"} {
-			if got := s.do(t, call{method: method, path: path, key: me.key, body: `{}`}); got.status != 404 || len(got.faults(t)) > 0 {
+			if got := s.do(
+				t,
+				call{method: method, path: path, key: me.key, body: `{}`},
+			); got.status != 404 ||
+				len(got.faults(t)) > 0 {
 				t.Errorf("%s %s: answered %d, want 404", method, path, got.status)
 			}
 		}
@@ -66,8 +133,12 @@ func TestAnIdHasOneSpellingButForCase(t *testing.T) {
 	s := start(t)
 	me := s.person(t)
 	id := s.secret(t, me.key, "ONE", "any-value")
-	upper := s.do(t, call{method: "GET", path: "/api/v1/user/secrets/" + strings.ToUpper(id), key: me.key}).want(t, 200)
-	lower := s.do(t, call{method: "GET", path: "/api/v1/user/secrets/" + id, key: me.key}).want(t, 200)
+	upper := s.do(
+		t, call{method: "GET", path: "/api/v1/user/secrets/" + strings.ToUpper(id), key: me.key},
+	).
+		want(t, 200)
+	lower := s.do(t, call{method: "GET", path: "/api/v1/user/secrets/" + id, key: me.key}).
+		want(t, 200)
 	sameBut(t, "an id in capitals", upper, lower)
 }
 
@@ -75,9 +146,16 @@ func TestAQueryChangesNothing(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	me := s.person(t)
-	for _, path := range []string{"/api/v1/health", "/api/v1/user", "/api/v1/user/secrets", "/api/v1/user/secrets/presets"} {
+	for _, path := range []string{
+		"/api/v1/health", "/api/v1/user", "/api/v1/user/secrets", "/api/v1/user/secrets/presets",
+	} {
 		plain := s.do(t, call{method: "GET", path: path, key: me.key}).want(t, 200)
-		sameBut(t, path, plain, s.do(t, call{method: "GET", path: path + "?limit=1&show=value&%zz", key: me.key}))
+		sameBut(
+			t,
+			path,
+			plain,
+			s.do(t, call{method: "GET", path: path + "?limit=1&show=value&%zz", key: me.key}),
+		)
 	}
 }
 
@@ -87,7 +165,8 @@ func TestA404ForAnIdThatNeverWas(t *testing.T) {
 	me := s.person(t, allScopes...)
 	for _, op := range operations(t) {
 		if len(op.Parameters) > 0 {
-			s.ask(t, op, target{person: me}, me.key).refused(t, 404) // the contract's example is nobody's
+			// the contract's example is nobody's
+			s.ask(t, op, target{person: me}, me.key).refused(t, 404)
 		}
 	}
 }
@@ -98,7 +177,8 @@ func TestWhatIsDeletedIsA404(t *testing.T) {
 	me := s.person(t, allScopes...)
 	keyID, _ := s.ownKey(t, me.key, members{})
 	for _, path := range []string{
-		"/api/v1/user/secrets/" + s.secret(t, me.key, "ONE", "any-value"), "/api/v1/user/api-keys/" + keyID,
+		"/api/v1/user/secrets/" + s.secret(t, me.key, "ONE", "any-value"),
+		"/api/v1/user/api-keys/" + keyID,
 		"/api/v1/admin/users/" + s.person(t).id,
 	} {
 		s.do(t, call{method: "DELETE", path: path, key: me.key}).want(t, 204)
@@ -118,7 +198,10 @@ func TestA405AllowsWhatThePathHasAndNothingForOtherOrigins(t *testing.T) {
 	} {
 		for _, key := range []call{{}, {key: s.Key}} {
 			preflight := call{method: "OPTIONS", path: path, key: key.key, header: http.Header{
-				"Origin": {"https://elsewhere.example.org"}, "Access-Control-Request-Method": {"POST"},
+				"Origin": {
+					"https://elsewhere.example.org",
+				},
+				"Access-Control-Request-Method":  {"POST"},
 				"Access-Control-Request-Headers": {"authorization"},
 			}}
 			got := s.do(t, preflight)
@@ -129,19 +212,44 @@ func TestA405AllowsWhatThePathHasAndNothingForOtherOrigins(t *testing.T) {
 		}
 	}
 	s.do(t, call{method: "HEAD", path: "/api/v1/user/secrets/preset", key: s.Key}).want(t, 405)
-	s.do(t, call{method: "GET", path: "/api/v1/health", header: http.Header{"Origin": {"https://elsewhere.example.org"}}}).want(t, 200)
+	s.do(
+		t,
+		call{
+			method: "GET",
+			path:   "/api/v1/health",
+			header: http.Header{"Origin": {"https://elsewhere.example.org"}},
+		},
+	).
+		want(t, 200)
 }
 
 func TestA409ForWhatIsThereAlready(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	me := s.person(t, allScopes...)
-	preset := call{method: "POST", path: "/api/v1/user/secrets/preset", key: me.key, body: `{"provider": "openai", "value": "any-value"}`}
-	custom := call{method: "POST", path: "/api/v1/user/secrets", key: me.key, body: `{"name": "OPENAI_API_KEY", "value": "any-value"}`}
-	user := call{method: "POST", path: "/api/v1/admin/users", key: me.key, body: `{"username": "` + unique("taken-") + `"}`}
+	preset := call{
+		method: "POST",
+		path:   "/api/v1/user/secrets/preset",
+		key:    me.key,
+		body:   `{"provider": "openai", "value": "any-value"}`,
+	}
+	custom := call{
+		method: "POST",
+		path:   "/api/v1/user/secrets",
+		key:    me.key,
+		body:   `{"name": "OPENAI_API_KEY", "value": "any-value"}`,
+	}
+	user := call{
+		method: "POST",
+		path:   "/api/v1/admin/users",
+		key:    me.key,
+		body:   `{"username": "` + unique("taken-") + `"}`,
+	}
 	s.do(t, preset).want(t, 201)
 	s.do(t, user).want(t, 201)
-	for _, c := range []call{preset, custom, user, {method: "DELETE", path: "/api/v1/admin/users/" + me.id, key: me.key}} {
+	for _, c := range []call{
+		preset, custom, user, {method: "DELETE", path: "/api/v1/admin/users/" + me.id, key: me.key},
+	} {
 		s.do(t, c).refused(t, 409)
 	}
 	other := s.person(t)
@@ -159,7 +267,12 @@ func TestA413BeginsAtOneByteTooMany(t *testing.T) {
 	for _, chunked := range []bool{false, true} {
 		me := s.person(t)
 		body := `{"provider": "openai", "value": "any-value"}`
-		c := call{method: "POST", path: "/api/v1/user/secrets/preset", key: me.key, chunked: chunked}
+		c := call{
+			method:  "POST",
+			path:    "/api/v1/user/secrets/preset",
+			key:     me.key,
+			chunked: chunked,
+		}
 		c.body = body + strings.Repeat(" ", most+1-len(body))
 		s.do(t, c).refused(t, 413)
 		c.body = strings.Repeat("x", most+1) // whatever it is, it is too much before it is wrong
@@ -174,16 +287,26 @@ func TestA415ForEverythingButJSONInUTF8(t *testing.T) {
 	s := start(t)
 	ask := func(header http.Header) answer {
 		return s.do(t, call{
-			method: "POST", path: "/api/v1/user/secrets/preset", key: s.person(t).key, header: header,
-			body: `{"provider": "openai", "value": "any-value"}`,
+			method: "POST",
+			path:   "/api/v1/user/secrets/preset",
+			key:    s.person(t).key,
+			header: header,
+			body:   `{"provider": "openai", "value": "any-value"}`,
 		})
 	}
 	for _, media := range []string{
-		"", "text/plain", "application/json; charset=latin1", "application/json; charset=utf-16", "application/json; charset=", "application/jsonp",
-		"application/problem+json", "application/x-www-form-urlencoded", "multipart/form-data", "text/json", "application/json, text/plain",
-		"application/json; charset=utf-8; charset=latin1", "json", "*/*", "application/json|text/plain", "text/plain|application/json", // | for two headers
+		"", "text/plain", "application/json; charset=latin1", "application/json; charset=utf-16",
+		"application/json; charset=", "application/jsonp",
+		"application/problem+json", "application/x-www-form-urlencoded", "multipart/form-data",
+		"text/json", "application/json, text/plain",
+		// | for two headers
+		"application/json; charset=utf-8; charset=latin1", "json", "*/*",
+		"application/json|text/plain", "text/plain|application/json",
 	} {
-		if got := ask(http.Header{"Content-Type": strings.Split(media, "|")}); got.status != 415 || len(got.faults(t)) > 0 {
+		if got := ask(
+			http.Header{"Content-Type": strings.Split(media, "|")},
+		); got.status != 415 ||
+			len(got.faults(t)) > 0 {
 			t.Errorf("Content-Type %q: answered %d, want 415", media, got.status)
 		}
 	}
@@ -195,7 +318,8 @@ func TestA415ForEverythingButJSONInUTF8(t *testing.T) {
 		}
 	}
 	for _, media := range []string{
-		"application/json", "Application/JSON", "application/json; charset=utf-8", `application/json;charset="UTF-8"`, "application/json ; charset=Utf-8",
+		"application/json", "Application/JSON", "application/json; charset=utf-8",
+		`application/json;charset="UTF-8"`, "application/json ; charset=Utf-8",
 	} {
 		if got := ask(http.Header{"Content-Type": {media}}); got.status != 201 {
 			t.Errorf("Content-Type %s: answered %d, want 201", media, got.status)
@@ -209,9 +333,23 @@ func TestAQuotaThatIsFullIsA403UntilSomethingIsDeleted(t *testing.T) {
 	me := s.person(t)
 	s.secret(t, me.key, "ONE", "any-value")
 	two := s.secret(t, me.key, "TWO", "any-value")
-	preset := call{method: "POST", path: "/api/v1/user/secrets/preset", key: me.key, body: `{"provider": "openai", "value": "any-value"}`}
+	preset := call{
+		method: "POST",
+		path:   "/api/v1/user/secrets/preset",
+		key:    me.key,
+		body:   `{"provider": "openai", "value": "any-value"}`,
+	}
 	s.do(t, preset).refused(t, 403)
-	s.do(t, call{method: "PUT", path: "/api/v1/user/secrets/" + two, key: me.key, body: `{"value": "another"}`}).want(t, 200)
+	s.do(
+		t,
+		call{
+			method: "PUT",
+			path:   "/api/v1/user/secrets/" + two,
+			key:    me.key,
+			body:   `{"value": "another"}`,
+		},
+	).
+		want(t, 200)
 	s.secret(t, s.person(t).key, "THREE", "any-value") // another user's quota is their own
 	s.do(t, call{method: "DELETE", path: "/api/v1/user/secrets/" + two, key: me.key}).want(t, 204)
 	s.do(t, preset).want(t, 201)

@@ -17,7 +17,10 @@ import (
 // database opens the server's database beside the server.
 func (s *site) database(t *testing.T) *sql.DB {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(s.Data, "keysake.db")+"?_pragma=busy_timeout(5000)")
+	db, err := sql.Open(
+		"sqlite",
+		"file:"+filepath.Join(s.Data, "keysake.db")+"?_pragma=busy_timeout(5000)",
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +67,8 @@ func TestAKeyThatDoesNotWorkIsA401ThatDoesNotTellWhy(t *testing.T) {
 	me := s.person(t)
 	revokedID, revoked := s.ownKey(t, me.key, members{})
 	s.do(t, call{method: "GET", path: "/api/v1/user", key: revoked}).want(t, 200)
-	s.do(t, call{method: "DELETE", path: "/api/v1/user/api-keys/" + revokedID, key: me.key}).want(t, 204)
+	s.do(t, call{method: "DELETE", path: "/api/v1/user/api-keys/" + revokedID, key: me.key}).
+		want(t, 204)
 	expiredID, expired := s.ownKey(t, me.key, members{"expires_at": "2099-01-01T00:00:00Z"})
 	s.do(t, call{method: "GET", path: "/api/v1/user", key: expired}).want(t, 200)
 	s.exec(t, "UPDATE api_keys SET expires_at = 1 WHERE id = $1", expiredID)
@@ -76,12 +80,17 @@ func TestAKeyThatDoesNotWorkIsA401ThatDoesNotTellWhy(t *testing.T) {
 	want.refused(t, 401)
 	working := text(me.key)
 	for name, token := range map[string]string{
-		"revoked": text(revoked), "expired": text(expired), "of a deleted user": text(gone.key), "of another server": text(elsewhere),
-		"with a wrong checksum": flipped(working), "cut off": working[:len(working)-1], "with more after it": working + "0",
-		"in capitals": strings.ToUpper(working), "twice": working + " " + working, "without its prefix": strings.TrimPrefix(working, "ksk_"),
-		"in quotes": `"` + working + `"`, "of zeros": "ksk_" + strings.Repeat("0", 49),
+		"revoked": text(revoked), "expired": text(expired), "of a deleted user": text(gone.key),
+		"of another server":     text(elsewhere),
+		"with a wrong checksum": flipped(working), "cut off": working[:len(working)-1],
+		"with more after it": working + "0",
+		"in capitals":        strings.ToUpper(working), "twice": working + " " + working,
+		"without its prefix": strings.TrimPrefix(working, "ksk_"),
+		"in quotes":          `"` + working + `"`, "of zeros": "ksk_" + strings.Repeat("0", 49),
 	} {
-		for header, value := range map[string]string{"Authorization": "Bearer " + token, "X-Api-Key": token} {
+		for header, value := range map[string]string{
+			"Authorization": "Bearer " + token, "X-Api-Key": token,
+		} {
 			got := s.as(t, http.Header{header: {value}})
 			sameBut(t, "a key "+name+" in "+header, want, got)
 		}
@@ -113,11 +122,16 @@ func TestOneKeyAndOneOnlyIsAskedFor(t *testing.T) {
 		"a cookie":                       {"Cookie": {"token=" + one}},
 		"the proxy's header":             {"Proxy-Authorization": {"Bearer " + one}},
 	} {
-		if got := s.as(t, headers); got.status != 401 || got.header.Get("WWW-Authenticate") != "Bearer" {
+		if got := s.as(
+			t,
+			headers,
+		); got.status != 401 ||
+			got.header.Get("WWW-Authenticate") != "Bearer" {
 			t.Errorf("%s: answered %d, want 401", name, got.status)
 		}
 	}
-	s.do(t, call{method: "GET", path: "/api/v1/user?api_key=" + one + "&access_token=" + one}).want(t, 401)
+	s.do(t, call{method: "GET", path: "/api/v1/user?api_key=" + one + "&access_token=" + one}).
+		want(t, 401)
 }
 
 func TestEitherHeaderWillDoAndBothWithTheSameKey(t *testing.T) {
@@ -144,7 +158,15 @@ func TestEitherHeaderWillDoAndBothWithTheSameKey(t *testing.T) {
 // makeKey asks for an API key with these scopes.
 func (s *site) makeKey(t *testing.T, by plaintext.Value, path string, scopes any) answer {
 	t.Helper()
-	return s.do(t, call{method: "POST", path: path, key: by, body: encode(t, members{"allowed_scopes": scopes})})
+	return s.do(
+		t,
+		call{
+			method: "POST",
+			path:   path,
+			key:    by,
+			body:   encode(t, members{"allowed_scopes": scopes}),
+		},
+	)
 }
 
 func TestAKeyIsNeverGivenAScopeThatItsMakerLacks(t *testing.T) {
@@ -164,9 +186,14 @@ func TestAKeyIsNeverGivenAScopeThatItsMakerLacks(t *testing.T) {
 		}
 	}
 	grantor := s.person(t, "admin") // may give keys to others, and cannot read secrets
-	s.makeKey(t, grantor.key, "/api/v1/admin/users/"+me.id+"/api-keys", []string{"secrets:read"}).refused(t, 403)
-	s.makeKey(t, grantor.key, "/api/v1/admin/users/"+grantor.id+"/api-keys", []string{"secrets:read"}).refused(t, 403)
-	s.makeKey(t, grantor.key, "/api/v1/admin/users/"+me.id+"/api-keys", []string{"admin"}).want(t, 201)
+	s.makeKey(t, grantor.key, "/api/v1/admin/users/"+me.id+"/api-keys", []string{"secrets:read"}).
+		refused(t, 403)
+	s.makeKey(
+		t, grantor.key, "/api/v1/admin/users/"+grantor.id+"/api-keys", []string{"secrets:read"},
+	).
+		refused(t, 403)
+	s.makeKey(t, grantor.key, "/api/v1/admin/users/"+me.id+"/api-keys", []string{"admin"}).
+		want(t, 201)
 }
 
 func TestAKeyGetsWhatItsMakerHasButNeverAdminUnasked(t *testing.T) {

@@ -10,8 +10,12 @@ import (
 
 func userBody(u vault.User, maxSecrets int) wire.User {
 	return wire.User{
-		ID: u.ID.String(), EmailAddress: u.Email, Username: u.Username, FullName: u.FullName, IsPlatformAdmin: u.Admin,
-		Limits: wire.Limits{Secrets: wire.Quota{Used: u.Secrets, Max: maxSecrets}},
+		ID:              u.ID.String(),
+		EmailAddress:    u.Email,
+		Username:        u.Username,
+		FullName:        u.FullName,
+		IsPlatformAdmin: u.Admin,
+		Limits:          wire.Limits{Secrets: wire.Quota{Used: u.Secrets, Max: maxSecrets}},
 	}
 }
 
@@ -23,10 +27,13 @@ func whoAmI(v *vault.Service) handler {
 }
 
 func createUser(v *vault.Service) handler {
-	return take(http.StatusCreated, func(ctx context.Context, who vault.Actor, _ *http.Request, in wire.CreateUser) (wire.User, error) {
-		u, err := v.CreateUser(ctx, who, in.Username, orZero(in.EmailAddress))
-		return userBody(u, v.MaxSecrets()), err
-	})
+	return take(
+		http.StatusCreated,
+		func(ctx context.Context, who vault.Actor, _ *http.Request, in wire.CreateUser) (wire.User, error) {
+			u, err := v.CreateUser(ctx, who, in.Username, orZero(in.EmailAddress))
+			return userBody(u, v.MaxSecrets()), err
+		},
+	)
 }
 
 func listUsers(v *vault.Service) handler {

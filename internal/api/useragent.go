@@ -8,12 +8,15 @@ import (
 
 // A MinClient is the oldest version of a client program that is still answered.
 type MinClient struct {
-	Name    string // as in the User-Agent; case does not matter
-	Version string // up to six numbers with dots between them, and perhaps a pre-release after: 1.4, 2.0.0-rc.1, 1.2.3b1
+	Name string // as in the User-Agent; case does not matter
+	// up to six numbers with dots between them, and perhaps a pre-release after: 1.4, 2.0.0-rc.1,
+	// 1.2.3b1
+	Version string
 }
 
-// tooOld is the answer to a client that is older than one of the minima, with the version it needs in Upgrade, as RFC 9110, section
-// 15.5.22, demands. A program that is named here and tells no version that can be read is too old.
+// tooOld is the answer to a client that is older than one of the minima, with the version it needs
+// in Upgrade, as RFC 9110, section 15.5.22, demands. A program that is named here and tells no
+// version that can be read is too old.
 func tooOld(minima []MinClient, h http.Header) *problem {
 	name, version := firstProduct(h.Get("User-Agent"))
 	for _, least := range minima {
@@ -27,14 +30,20 @@ func tooOld(minima []MinClient, h http.Header) *problem {
 			}
 		}
 		return &problem{
-			status: http.StatusUpgradeRequired, detail: "This client is too old: " + least.Name + " " + least.Version + " or newer is needed",
-			header: http.Header{"Upgrade": {least.Name + "/" + least.Version}, "Connection": {"Upgrade"}},
+			status: http.StatusUpgradeRequired,
+			detail: "This client is too old: " + least.Name + " " + least.Version +
+				" or newer is needed",
+			header: http.Header{
+				"Upgrade":    {least.Name + "/" + least.Version},
+				"Connection": {"Upgrade"},
+			},
 		}
 	}
 	return nil
 }
 
-// firstProduct returns the first product token of a User-Agent (RFC 9110, section 10.1.5) and its version, which may be empty.
+// firstProduct returns the first product token of a User-Agent (RFC 9110, section 10.1.5) and its
+// version, which may be empty.
 func firstProduct(userAgent string) (name, version string) {
 	token, _, _ := strings.Cut(strings.TrimLeft(userAgent, " \t"), " ")
 	name, version, _ = strings.Cut(token, "/")
@@ -50,8 +59,8 @@ type version struct {
 // maxParts bounds the numbers of a version: 2026.4.1.2 has four.
 const maxParts = 6
 
-// parseVersion reads a version as semantic versioning and Python's PEP 440 write it. Build marks (+…) do not count; a post-release
-// (.post1) counts as its release, since nothing was taken away.
+// parseVersion reads a version as semantic versioning and Python's PEP 440 write it. Build marks
+// (+…) do not count; a post-release (.post1) counts as its release, since nothing was taken away.
 func parseVersion(s string) (v version, ok bool) {
 	s, _, _ = strings.Cut(strings.TrimPrefix(s, "v"), "+")
 	end := 0
@@ -78,7 +87,8 @@ func parseVersion(s string) (v version, ok bool) {
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-// compare is negative if v comes before w. Of two pre-releases of the same numbers, the parts of letters and of digits decide, in turn.
+// compare is negative if v comes before w. Of two pre-releases of the same numbers, the parts of
+// letters and of digits decide, in turn.
 func (v version) compare(w version) int {
 	for i := range v.numbers {
 		if v.numbers[i] != w.numbers[i] {
@@ -96,7 +106,8 @@ func (v version) compare(w version) int {
 	return comparePre(v.pre, w.pre)
 }
 
-// comparePre compares runs of digits as numbers and everything else as text: rc.2 comes before rc.10.
+// comparePre compares runs of digits as numbers and everything else as text: rc.2 comes before
+// rc.10.
 func comparePre(a, b string) int {
 	for a != "" && b != "" {
 		x, y := digits(a), digits(b)

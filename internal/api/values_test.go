@@ -33,12 +33,19 @@ func TestTheMaskIsOfCharactersNotOfBytesOrEscapes(t *testing.T) {
 		{`"` + strings.Repeat("x", 65536) + `"`, "xxxxxx••••xxx"},
 		{`"-----BEGIN KEY-----\n` + strings.Repeat("x", 30) + `\n-----END KEY-----\n"`, "-----B••••--\n"},
 	} {
-		made := s.do(t, call{method: "POST", path: customPath, key: me.key, body: fmt.Sprintf(`{"name":"N%d","value":%s}`, i, c.sent)}).want(t, 201)
+		made := s.do(
+			t,
+			call{method: "POST", path: customPath, key: me.key, body: fmt.Sprintf(
+				`{"name":"N%d","value":%s}`, i, c.sent,
+			)},
+		).
+			want(t, 201)
 		secret := into[wire.Secret](t, made)
 		if secret.MaskedValue != c.mask {
 			t.Errorf("%d: the mask is %q, want %q", i, secret.MaskedValue, c.mask)
 		}
-		read := s.do(t, call{method: "GET", path: made.header.Get("Location"), key: me.key}).want(t, 200)
+		read := s.do(t, call{method: "GET", path: made.header.Get("Location"), key: me.key}).
+			want(t, 200)
 		if string(read.body) != string(made.body) {
 			t.Errorf("%d: what is read is not what was answered when it was made", i)
 		}
@@ -50,31 +57,73 @@ func TestAValueThatCannotBeKeptAsItIsIsRefused(t *testing.T) {
 	s := start(t)
 	me := s.person(t)
 	custom := func(value string) call {
-		return call{method: "POST", path: customPath, key: me.key, body: encode(t, members{"name": "ONE", "value": value})}
+		return call{
+			method: "POST",
+			path:   customPath,
+			key:    me.key,
+			body:   encode(t, members{"name": "ONE", "value": value}),
+		}
 	}
 	preset := func(value string) call {
-		return call{method: "POST", path: presetPath, key: me.key, body: encode(t, members{"provider": "openai", "value": value})}
+		return call{
+			method: "POST",
+			path:   presetPath,
+			key:    me.key,
+			body:   encode(t, members{"provider": "openai", "value": value}),
+		}
 	}
 	for value, fault := range map[string]string{
 		"": "string_too_short", "\x00": "value_error", "a\x00b": "value_error",
-		strings.Repeat("x", 65537): "string_too_long", strings.Repeat("é", 32769): "string_too_long",
+		strings.Repeat("x", 65537): "string_too_long",
+		strings.Repeat("é", 32769): "string_too_long",
 	} {
 		s.do(t, custom(value)).refused(t, 422, "body.value "+fault)
 		s.do(t, preset(value)).refused(t, 422, "body.value "+fault)
 	}
 	pastes := []string{
-		" x", "x ", "x y", "x\n", "\tx", "x\r\n", "\x1b[31mx", "x\x7f", "x\u0085", "x\u00a0", "x\u2028", "\ufeffx", "x\u200b", "x\u202ey", "x\u00ady", "\u3000",
+		" x",
+		"x ",
+		"x y",
+		"x\n",
+		"\tx",
+		"x\r\n",
+		"\x1b[31mx",
+		"x\x7f",
+		"x\u0085",
+		"x\u00a0",
+		"x\u2028",
+		"\ufeffx",
+		"x\u200b",
+		"x\u202ey",
+		"x\u00ady",
+		"\u3000",
 	}
 	for i, paste := range pastes {
-		if got := s.do(t, preset(paste)); got.status != 422 || got.faults(t)[0] != "body.value value_error" {
+		if got := s.do(
+			t,
+			preset(paste),
+		); got.status != 422 ||
+			got.faults(t)[0] != "body.value value_error" {
 			t.Errorf("paste %d as the value of a preset: answered %d, want 422", i, got.status)
 		}
-		id := s.secret(t, me.key, fmt.Sprintf("CUSTOM_%d", i), paste) // a custom value may have anything
-		s.do(t, call{method: "PUT", path: customPath + "/" + id, key: me.key, body: encode(t, members{"value": paste})}).want(t, 200)
+		// a custom value may have anything
+		id := s.secret(t, me.key, fmt.Sprintf("CUSTOM_%d", i), paste)
+		s.do(
+			t,
+			call{method: "PUT", path: customPath + "/" + id, key: me.key, body: encode(
+				t, members{"value": paste},
+			)},
+		).
+			want(t, 200)
 	}
 	made := s.do(t, preset("any-value")).want(t, 201)
 	for _, paste := range pastes {
-		update := call{method: "PUT", path: made.header.Get("Location"), key: me.key, body: encode(t, members{"value": paste})}
+		update := call{
+			method: "PUT",
+			path:   made.header.Get("Location"),
+			key:    me.key,
+			body:   encode(t, members{"value": paste}),
+		}
 		s.do(t, update).refused(t, 422, "body.value value_error")
 	}
 }
@@ -83,7 +132,10 @@ func TestOnlyAProviderOfTheCatalogIsOne(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	me := s.person(t)
-	for _, provider := range []string{"OpenAI", "openai ", "open", "no-such-provider", "../openai", "openai\x00", strings.Repeat("a", 1000)} {
+	for _, provider := range []string{
+		"OpenAI", "openai ", "open", "no-such-provider", "../openai", "openai\x00",
+		strings.Repeat("a", 1000),
+	} {
 		for path, body := range map[string]members{
 			presetPath: {"provider": provider, "value": "any-value"},
 			customPath: {"provider": provider, "value": "any-value", "name": "ONE"},
@@ -92,19 +144,40 @@ func TestOnlyAProviderOfTheCatalogIsOne(t *testing.T) {
 			got.refused(t, 422, "body.provider enum")
 		}
 	}
-	presets := into[wire.PresetList](t, s.do(t, call{method: "GET", path: customPath + "/presets", key: me.key}).want(t, 200)).Presets
-	for i, want := range []string{"openai OPENAI_API_KEY", "anthropic ANTHROPIC_API_KEY", "github GITHUB_TOKEN", "tinker TINKER_API_KEY"} {
-		if got := presets[i].Provider + " " + presets[i].EnvVarName; got != want || presets[i].Configured {
+	presets := into[wire.PresetList](
+		t,
+		s.do(t, call{method: "GET", path: customPath + "/presets", key: me.key}).want(t, 200),
+	).Presets
+	for i, want := range []string{
+		"openai OPENAI_API_KEY", "anthropic ANTHROPIC_API_KEY", "github GITHUB_TOKEN",
+		"tinker TINKER_API_KEY",
+	} {
+		if got := presets[i].Provider + " " + presets[i].EnvVarName; got != want ||
+			presets[i].Configured {
 			t.Errorf("the preset at %d is %s, want %s", i, got, want)
 		}
 	}
 	for _, p := range presets {
-		made := s.do(t, call{method: "POST", path: presetPath, key: me.key, body: encode(t, members{"provider": p.Provider, "value": value("sk-pro", "789")})})
-		if secret := into[wire.Secret](t, made.want(t, 201)); secret.Name != p.EnvVarName || *secret.Provider != p.Provider {
+		made := s.do(
+			t,
+			call{
+				method: "POST",
+				path:   presetPath,
+				key:    me.key,
+				body:   encode(t, members{"provider": p.Provider, "value": value("sk-pro", "789")}),
+			},
+		)
+		if secret := into[wire.Secret](
+			t,
+			made.want(t, 201),
+		); secret.Name != p.EnvVarName ||
+			*secret.Provider != p.Provider {
 			t.Errorf("the preset %s makes %s", p.Provider, secret.Name)
 		}
 	}
-	for _, p := range into[wire.PresetList](t, s.do(t, call{method: "GET", path: customPath + "/presets", key: me.key}).want(t, 200)).Presets {
+	for _, p := range into[wire.PresetList](
+		t, s.do(t, call{method: "GET", path: customPath + "/presets", key: me.key}).want(t, 200),
+	).Presets {
 		if !p.Configured {
 			t.Errorf("%s was created and is not configured", p.Provider)
 		}
@@ -116,7 +189,15 @@ func TestAnExpiryIsATimeToCome(t *testing.T) {
 	s := start(t)
 	me := s.person(t)
 	ask := func(expiry any) answer {
-		return s.do(t, call{method: "POST", path: keysPath, key: me.key, body: encode(t, members{"expires_at": expiry})})
+		return s.do(
+			t,
+			call{
+				method: "POST",
+				path:   keysPath,
+				key:    me.key,
+				body:   encode(t, members{"expires_at": expiry}),
+			},
+		)
 	}
 	for sent, shown := range map[string]string{
 		"2099-01-01T00:00:00Z":           "2099-01-01T00:00:00Z",
@@ -133,15 +214,22 @@ func TestAnExpiryIsATimeToCome(t *testing.T) {
 		}
 	}
 	for _, past := range []string{
-		time.Now().Add(-time.Second).Format(time.RFC3339Nano), "2020-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z",
+		time.Now().Add(-time.Second).Format(time.RFC3339Nano), "2020-01-01T00:00:00Z",
+		"1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z",
 		"0001-01-01T01:00:00+01:00", "0000-01-01T00:00:00Z",
 	} {
 		ask(past).refused(t, 422, "body.expires_at value_error")
 	}
-	for _, text := range []any{"", "tomorrow", "2099-01-01", "2099-01-01T00:00:00", "2099-01-01T25:00:00Z", "9999-12-31T23:59:59-00:01", 4070908800} {
+	for _, text := range []any{
+		"", "tomorrow", "2099-01-01", "2099-01-01T00:00:00", "2099-01-01T25:00:00Z",
+		"9999-12-31T23:59:59-00:01", 4070908800,
+	} {
 		ask(text).refused(t, 422, "body.expires_at datetime_parsing")
 	}
-	list := into[wire.APIKeyList](t, s.do(t, call{method: "GET", path: keysPath, key: me.key}).want(t, 200))
+	list := into[wire.APIKeyList](
+		t,
+		s.do(t, call{method: "GET", path: keysPath, key: me.key}).want(t, 200),
+	)
 	if list.Total != 8 {
 		t.Errorf("there are %d keys, want 8: what was refused made some", list.Total)
 	}
@@ -161,7 +249,13 @@ func TestABodyThatBreaksOffIsA400(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nX-API-Key: %s\r\n%s", presetPath, text(s.Key), body)
+			_, err = fmt.Fprintf(
+				conn,
+				"POST %s HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nX-API-Key: %s\r\n%s",
+				presetPath,
+				text(s.Key),
+				body,
+			)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -31,7 +31,11 @@ func withVersions(t *testing.T, c *client.Client) string {
 		t.Fatal(err)
 	}
 	for _, l := range []string{"b", "c"} {
-		if _, err := c.UpdateSecret(t.Context(), made.ID, wire.UpdateSecret{Value: longValue(l)}); err != nil {
+		if _, err := c.UpdateSecret(
+			t.Context(),
+			made.ID,
+			wire.UpdateSecret{Value: longValue(l)},
+		); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -93,7 +97,9 @@ func TestARollbackIsRefusedByFieldAndLikeAnUnknownIdForOthers(t *testing.T) {
 	id := withVersions(t, c)
 	_, err := c.RollbackSecret(t.Context(), id, wire.RollbackSecret{Version: 9})
 	refused, ok := errors.AsType[*client.Error](err)
-	if !ok || refused.Status != 422 || len(refused.Fields) != 1 || client.Location(refused.Fields[0]) != "body.version" || refused.Fields[0].Type != "enum" {
+	if !ok || refused.Status != 422 || len(refused.Fields) != 1 ||
+		client.Location(refused.Fields[0]) != "body.version" ||
+		refused.Fields[0].Type != "enum" {
 		t.Errorf("a version that never was: %v", err)
 	}
 	other := s.ClientWith(t, s.NewUser(t, "mia"))
@@ -143,7 +149,12 @@ func TestAnswersAboutVersionsAreThoseOfTheContract(t *testing.T) {
 		{"POST", "/api/v1/user/secrets/7/rollback", `{"version":1}`, 422, []string{"uuid_parsing"}},
 		{"PUT", base + "/versions", "", 405, nil},
 	} {
-		req, err := http.NewRequestWithContext(t.Context(), try.method, s.URL+try.path, strings.NewReader(try.body))
+		req, err := http.NewRequestWithContext(
+			t.Context(),
+			try.method,
+			s.URL+try.path,
+			strings.NewReader(try.body),
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -170,7 +181,16 @@ func TestAnswersAboutVersionsAreThoseOfTheContract(t *testing.T) {
 			types = append(types, f.Type)
 		}
 		if res.StatusCode != try.want || !slices.Equal(types, try.types) {
-			t.Errorf("%s %s %s: %d %q, want %d %q", try.method, try.path, try.body, res.StatusCode, types, try.want, try.types)
+			t.Errorf(
+				"%s %s %s: %d %q, want %d %q",
+				try.method,
+				try.path,
+				try.body,
+				res.StatusCode,
+				types,
+				try.want,
+				try.types,
+			)
 		}
 		if err := doc.CheckAnswer(try.method, try.path, res, body); err != nil {
 			t.Error(err)
@@ -178,7 +198,8 @@ func TestAnswersAboutVersionsAreThoseOfTheContract(t *testing.T) {
 	}
 }
 
-// Of what is deleted nothing is in the files when the answer comes. That it is so in every case, the tests of the store show.
+// Of what is deleted nothing is in the files when the answer comes. That it is so in every case,
+// the tests of the store show.
 func TestWhatIsDeletedIsGoneFromTheFilesWithTheAnswer(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t)
@@ -205,8 +226,11 @@ func sealedOf(t *testing.T, file, id string) (blobs [][]byte) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	rows, err := db.QueryContext(t.Context(),
-		"SELECT sealed_value FROM secrets WHERE id = $1 UNION ALL SELECT sealed_value FROM secret_versions WHERE secret_id = $1", id)
+	rows, err := db.QueryContext(
+		t.Context(),
+		"SELECT sealed_value FROM secrets WHERE id = $1 UNION ALL SELECT sealed_value FROM secret_versions WHERE secret_id = $1",
+		id,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

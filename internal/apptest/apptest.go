@@ -29,17 +29,27 @@ type Server struct {
 	done chan error
 }
 
-// Config returns the settings of a development server on an empty temporary folder, without limits on the rate.
+// Config returns the settings of a development server on an empty temporary folder, without limits
+// on the rate.
 func Config(tb testing.TB) config.Config {
 	tb.Helper()
 	dir := filepath.Join(tb.TempDir(), "data")
 	return config.Config{
-		Listen: "127.0.0.1:0", Data: dir, Dev: true,
-		MaxSecrets: 200, KeepVersions: 5, KeyCacheTTL: time.Hour, KeyServiceTimeout: 8 * time.Second, LogFormat: "text", LogLevel: -4, ShutdownTimeout: 10 * time.Second,
+		Listen:            "127.0.0.1:0",
+		Data:              dir,
+		Dev:               true,
+		MaxSecrets:        200,
+		KeepVersions:      5,
+		KeyCacheTTL:       time.Hour,
+		KeyServiceTimeout: 8 * time.Second,
+		LogFormat:         "text",
+		LogLevel:          -4,
+		ShutdownTimeout:   10 * time.Second,
 	}
 }
 
-// Start runs a server until the test ends. The settings are those of [Config], as the functions change them.
+// Start runs a server until the test ends. The settings are those of [Config], as the functions
+// change them.
 func Start(tb testing.TB, change ...func(*config.Config)) *Server {
 	tb.Helper()
 	cfg := Config(tb)
@@ -116,7 +126,8 @@ func (s *Server) ClientWith(tb testing.TB, key plaintext.Value) *client.Client {
 	return c
 }
 
-// NewUser makes a user and an API key with the given scopes, all of a user's if there are none, and returns the key.
+// NewUser makes a user and an API key with the given scopes, all of a user's if there are none, and
+// returns the key.
 func (s *Server) NewUser(tb testing.TB, name string, scopes ...string) plaintext.Value {
 	tb.Helper()
 	admin := s.Client(tb)

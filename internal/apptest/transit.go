@@ -15,7 +15,8 @@ import (
 	"testing"
 )
 
-// A Transit stands in for the transit engine of Vault or OpenBao, on loopback: it encrypts and decrypts with one key. Its URL as a root key's is hashivault://keysake.
+// A Transit stands in for the transit engine of Vault or OpenBao, on loopback: it encrypts and
+// decrypts with one key. Its URL as a root key's is hashivault://keysake.
 type Transit struct {
 	Calls atomic.Int64 // of both kinds
 
@@ -81,7 +82,9 @@ func (s *Transit) Well(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/v1/transit/encrypt/keysake":
 		plain, _ := base64.StdEncoding.DecodeString(in.Plaintext)
-		out["ciphertext"] = "vault:v1:" + base64.StdEncoding.EncodeToString(s.aead.Seal(nil, nil, plain, nil))
+		out["ciphertext"] = "vault:v1:" + base64.StdEncoding.EncodeToString(
+			s.aead.Seal(nil, nil, plain, nil),
+		)
 	case "/v1/transit/decrypt/keysake":
 		sealed, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(in.Ciphertext, "vault:v1:"))
 		plain, err := s.aead.Open(nil, nil, sealed, nil)

@@ -1,9 +1,10 @@
 // Package audit has the entries of the audit log and the chain of hashes that holds them together.
 //
-// Each user's library has one chain. An entry's hash covers the hash before it, so that no entry can be changed, removed or moved
-// without every later hash being wrong; the head (the last number and hash) stands apart from the entries, so that a missing
-// end is seen too. Whoever can write the whole database can write a whole new chain: only a copy of a head kept elsewhere shows that.
-// The package is pure.
+// Each user's library has one chain. An entry's hash covers the hash before it, so that no entry
+// can be changed, removed or moved without every later hash being wrong; the head (the last number
+// and hash) stands apart from the entries, so that a missing end is seen too. Whoever can write the
+// whole database can write a whole new chain: only a copy of a head kept elsewhere shows that. The
+// package is pure.
 package audit
 
 import (
@@ -30,7 +31,8 @@ type Hash [sha256.Size]byte
 
 // An Entry says what was done, by whom, and with which secret. It never has anything of a value.
 type Entry struct {
-	Owner   uuid.UUID // whose chain: the user whose library it touches; of a refusal, the user who asked
+	// whose chain: the user whose library it touches; of a refusal, the user who asked
+	Owner   uuid.UUID
 	Seq     uint64    // from 1, without a gap
 	At      time.Time // truncated to microseconds
 	User    uuid.UUID // who did it; nil for the operator at the machine itself
@@ -51,8 +53,9 @@ type Head struct {
 // canonicalTag begins the canonical bytes. A change of the form below needs a new tag.
 const canonicalTag = "keysake audit entry v1\n"
 
-// Canonical returns the bytes that the hash covers: the tag, then the fields in the order of [Entry], ids as 16 bytes, numbers and
-// Unix microseconds as 8 bytes in big-endian order, texts with their length before them in 4.
+// Canonical returns the bytes that the hash covers: the tag, then the fields in the order of
+// [Entry], ids as 16 bytes, numbers and Unix microseconds as 8 bytes in big-endian order, texts
+// with their length before them in 4.
 func (e Entry) Canonical() []byte {
 	b := make([]byte, 0, 256)
 	b = append(b, canonicalTag...)
@@ -69,7 +72,10 @@ func (e Entry) Canonical() []byte {
 }
 
 func appendText(b []byte, s string) []byte {
-	b = binary.BigEndian.AppendUint32(b, uint32(len(s))) //nolint:gosec // names and actions are short
+	b = binary.BigEndian.AppendUint32(
+		b,
+		uint32(len(s)),
+	) //nolint:gosec // names and actions are short
 	return append(b, s...)
 }
 
@@ -101,8 +107,8 @@ func (e *BreakError) Error() string {
 	return fmt.Sprintf("audit: the chain of %s breaks at entry %d: %s", e.Owner, e.Seq, e.Reason)
 }
 
-// Verify checks that the entries, in order, are the chain of owner that ends in head. The error is a [*BreakError], or the first
-// that the sequence itself gives.
+// Verify checks that the entries, in order, are the chain of owner that ends in head. The error is
+// a [*BreakError], or the first that the sequence itself gives.
 func Verify(owner uuid.UUID, entries iter.Seq2[Linked, error], head Head) error {
 	var at Head
 	for e, err := range entries {
@@ -123,7 +129,11 @@ func Verify(owner uuid.UUID, entries iter.Seq2[Linked, error], head Head) error 
 		at = next
 	}
 	if at != head {
-		return &BreakError{Owner: owner, Seq: at.Seq + 1, Reason: "the chain does not end where its head says"}
+		return &BreakError{
+			Owner:  owner,
+			Seq:    at.Seq + 1,
+			Reason: "the chain does not end where its head says",
+		}
 	}
 	return nil
 }

@@ -46,11 +46,36 @@ func readGolden(t *testing.T) (read []golden) {
 func TestCanonicalBytesAndHashesAreTheOnesOfTheFile(t *testing.T) {
 	entries := []audit.Entry{
 		{
-			Owner: fakeID(1), At: time.UnixMicro(-1), Action: "user.create", Outcome: audit.Done, Target: fakeID(1), Name: "å-user",
+			Owner: fakeID(
+				1,
+			),
+			At:      time.UnixMicro(-1),
+			Action:  "user.create",
+			Outcome: audit.Done,
+			Target:  fakeID(1),
+			Name:    "å-user",
 		},
 		{
-			Owner: fakeID(1), At: time.Date(2026, 4, 15, 14, 0, 0, 123_456_000, time.FixedZone("two hours east", 7200)), User: fakeID(1), Key: fakeID(2),
-			Action: "secret.update", Outcome: audit.Refused, Target: fakeID(3), Name: "OPENAI_API_KEY", Version: math.MaxUint64,
+			Owner: fakeID(
+				1,
+			),
+			At: time.Date(
+				2026,
+				4,
+				15,
+				14,
+				0,
+				0,
+				123_456_000,
+				time.FixedZone("two hours east", 7200),
+			),
+			User:    fakeID(1),
+			Key:     fakeID(2),
+			Action:  "secret.update",
+			Outcome: audit.Refused,
+			Target:  fakeID(3),
+			Name:    "OPENAI_API_KEY",
+			Version: math.MaxUint64,
 		},
 	}
 	want := readGolden(t)
@@ -87,7 +112,11 @@ func TestTextsCannotRunIntoEachOther(t *testing.T) {
 		{Action: "ab\x00\x00\x00\x01c", Outcome: "", Name: "d"},
 	} {
 		if bytes.Equal(a.Canonical(), b.Canonical()) {
-			t.Errorf("%q and %q have the same canonical bytes", []string{a.Action, string(a.Outcome), a.Name}, []string{b.Action, string(b.Outcome), b.Name})
+			t.Errorf(
+				"%q and %q have the same canonical bytes",
+				[]string{a.Action, string(a.Outcome), a.Name},
+				[]string{b.Action, string(b.Outcome), b.Name},
+			)
 		}
 	}
 }

@@ -46,8 +46,16 @@ func fiveEntries() *chain {
 	c := &chain{owner: fakeID(1)}
 	for i := range 5 {
 		c.add(audit.Entry{
-			At: time.UnixMicro(1_776_254_400_000_000 + int64(i)), User: fakeID(1), Key: fakeID(2), Action: "secret.update",
-			Outcome: audit.Done, Target: fakeID(byte(0x10 + i)), Name: "SOME_NAME", Version: uint64(i + 1),
+			At: time.UnixMicro(
+				1_776_254_400_000_000 + int64(i),
+			),
+			User:    fakeID(1),
+			Key:     fakeID(2),
+			Action:  "secret.update",
+			Outcome: audit.Done,
+			Target:  fakeID(byte(0x10 + i)),
+			Name:    "SOME_NAME",
+			Version: uint64(i + 1),
 		})
 	}
 	return c
@@ -64,7 +72,8 @@ func assertBreak(t *testing.T, err error, owner uuid.UUID, seq uint64) {
 	if broken.Owner != owner || broken.Seq != seq || broken.Reason == "" {
 		t.Errorf("got %v, want a break at entry %d", broken, seq)
 	}
-	if text := broken.Error(); !strings.Contains(text, owner.String()) || !strings.Contains(text, broken.Reason) {
+	if text := broken.Error(); !strings.Contains(text, owner.String()) ||
+		!strings.Contains(text, broken.Reason) {
 		t.Errorf("the message lacks the owner or the reason: %s", text)
 	}
 }
@@ -130,7 +139,8 @@ func TestAnEntryThatWasChangedWithItsHashBreaksTheChainAtTheNext(t *testing.T) {
 		}
 		c.entries[i].Name = "OTHER_NAME"
 		c.entries[i].Hash = before.Next(&c.entries[i].Entry).Hash
-		assertBreak(t, c.verify(), c.owner, uint64(i+2)) // after the last one it is the head that does not agree
+		// after the last one it is the head that does not agree
+		assertBreak(t, c.verify(), c.owner, uint64(i+2))
 	}
 }
 
@@ -177,7 +187,9 @@ func TestAnInsertedEntryBreaksTheChain(t *testing.T) {
 		if i > 0 {
 			before = audit.Head{Seq: uint64(i), Hash: c.entries[i-1].Hash}
 		}
-		forged := audit.Linked{Entry: audit.Entry{Owner: c.owner, Action: "secret.read", Outcome: audit.Done}}
+		forged := audit.Linked{
+			Entry: audit.Entry{Owner: c.owner, Action: "secret.read", Outcome: audit.Done},
+		}
 		forged.Hash = before.Next(&forged.Entry).Hash
 		c.entries = slices.Insert(c.entries, i, forged)
 		assertBreak(t, c.verify(), c.owner, uint64(i+2))

@@ -16,10 +16,20 @@ import (
 func drawEntry(t *rapid.T) audit.Entry {
 	id := func(label string) uuid.UUID { return fakeID(rapid.ByteRange(0, 3).Draw(t, label)) }
 	return audit.Entry{
-		Owner: id("owner"), Seq: rapid.Uint64Range(0, 2).Draw(t, "seq"), At: time.UnixMicro(rapid.Int64Range(-1, 1).Draw(t, "at")).UTC(),
-		User: id("user"), Key: id("key"), Action: rapid.StringN(0, 3, -1).Draw(t, "action"),
+		Owner: id(
+			"owner",
+		),
+		Seq:     rapid.Uint64Range(0, 2).Draw(t, "seq"),
+		At:      time.UnixMicro(rapid.Int64Range(-1, 1).Draw(t, "at")).UTC(),
+		User:    id("user"),
+		Key:     id("key"),
+		Action:  rapid.StringN(0, 3, -1).Draw(t, "action"),
 		Outcome: rapid.SampledFrom([]audit.Outcome{audit.Done, audit.Refused}).Draw(t, "outcome"),
-		Target:  id("target"), Name: rapid.StringN(0, 3, -1).Draw(t, "name"), Version: rapid.Uint64Range(0, 2).Draw(t, "version"),
+		Target: id(
+			"target",
+		),
+		Name:    rapid.StringN(0, 3, -1).Draw(t, "name"),
+		Version: rapid.Uint64Range(0, 2).Draw(t, "version"),
 	}
 }
 
@@ -31,11 +41,15 @@ func drawChain(t *rapid.T) *chain {
 	return c
 }
 
-// damage draws one change of the stored entries and makes it. It returns the number of the entry at which the chain has to break.
+// damage draws one change of the stored entries and makes it. It returns the number of the entry at
+// which the chain has to break.
 func damage(t *rapid.T, c *chain) uint64 {
 	at := func(label string) int { return rapid.IntRange(0, len(c.entries)-1).Draw(t, label) }
 	i := at("at")
-	switch rapid.SampledFrom([]string{"field", "hash", "delete", "swap", "insert", "truncate", "head"}).Draw(t, "damage") {
+	switch rapid.SampledFrom(
+		[]string{"field", "hash", "delete", "swap", "insert", "truncate", "head"},
+	).
+		Draw(t, "damage") {
 	case "field":
 		field := rapid.SampledFrom(sortedFlips()).Draw(t, "field")
 		flips[field](&c.entries[i].Entry)

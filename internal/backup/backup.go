@@ -1,8 +1,10 @@
-// Package backup has the format of backups: writing one from a [Source] of rows, and reading one back as such a source.
+// Package backup has the format of backups: writing one from a [Source] of rows, and reading one
+// back as such a source.
 //
-// format.md, beside this file, says every byte. The format knows no database: what one kind wrote, another can load. It has what the
-// database has, sealed as it is there, and never a root key. Its digest finds damage; who may write the file can also make a new
-// digest, and is kept out by the file's mode and place. The package is pure: it reads and writes what it is given.
+// format.md, beside this file, says every byte. The format knows no database: what one kind wrote,
+// another can load. It has what the database has, sealed as it is there, and never a root key. Its
+// digest finds damage; who may write the file can also make a new digest, and is kept out by the
+// file's mode and place. The package is pure: it reads and writes what it is given.
 package backup
 
 import (
@@ -35,14 +37,17 @@ var (
 	ErrNotBackup = errors.New("this is no backup of Keysake")
 	ErrNewer     = errors.New("the backup is of a newer format: use a newer keysake")
 	ErrCutShort  = errors.New("the backup is cut short, or its last line was changed")
-	ErrDigest    = errors.New("the backup was changed or damaged: its contents do not have its digest")
+	ErrDigest    = errors.New(
+		"the backup was changed or damaged: its contents do not have its digest",
+	)
 	// ErrContents: the digest is right, and what it covers is not what the format says.
 	ErrContents = errors.New("the backup does not hold what its format says")
 )
 
-// A Source has the rows of one moment. Every sequence can be asked for more than once, and at the same time as others; it ends after the
-// first error. Its order is that of the ids as bytes: users by id, audit entries by owner and number, versions by user, secret and
-// number, and the others by user and id.
+// A Source has the rows of one moment. Every sequence can be asked for more than once, and at the
+// same time as others; it ends after the first error. Its order is that of the ids as bytes: users
+// by id, audit entries by owner and number, versions by user, secret and number, and the others by
+// user and id.
 type Source interface {
 	// RootKeys returns all root keys, oldest first.
 	RootKeys(ctx context.Context) ([]RootKey, error)

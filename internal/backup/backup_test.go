@@ -32,8 +32,11 @@ func TestWhatWasWrittenIsRead(t *testing.T) {
 		t.Error(diff)
 	}
 	m := f.Manifest()
-	if m.Format != backup.Format || m.Schema != 1 || !m.CreatedAt.Equal(time.Unix(1_700_000_000, 0)) || m.Rows.AuditEntries != 2 ||
-		m.Heads.Chains != 2 || m.Heads.Instance != (backup.Head{Seq: 1, Hash: backup.Digest{1}}) {
+	if m.Format != backup.Format || m.Schema != 1 ||
+		!m.CreatedAt.Equal(time.Unix(1_700_000_000, 0)) ||
+		m.Rows.AuditEntries != 2 ||
+		m.Heads.Chains != 2 ||
+		m.Heads.Instance != (backup.Head{Seq: 1, Hash: backup.Digest{1}}) {
 		t.Errorf("the manifest is %+v", m)
 	}
 	if again := write(t, f); !bytes.Equal(b, again) {
@@ -43,7 +46,9 @@ func TestWhatWasWrittenIsRead(t *testing.T) {
 
 func TestTheSampleSetsEveryMember(t *testing.T) {
 	s := sample()
-	for _, v := range []any{s.roots[0], s.users[1], s.keys[0], s.apiKeys[0], s.secrets[0], s.versions[0], s.entries[1]} {
+	for _, v := range []any{
+		s.roots[0], s.users[1], s.keys[0], s.apiKeys[0], s.secrets[0], s.versions[0], s.entries[1],
+	} {
 		value := reflect.ValueOf(v)
 		for i := range value.NumField() {
 			if value.Field(i).IsZero() {
@@ -66,7 +71,13 @@ func TestAnyRowsComeBack(t *testing.T) {
 	})
 }
 
-var refusals = []error{backup.ErrNotBackup, backup.ErrNewer, backup.ErrCutShort, backup.ErrDigest, backup.ErrContents}
+var refusals = []error{
+	backup.ErrNotBackup,
+	backup.ErrNewer,
+	backup.ErrCutShort,
+	backup.ErrDigest,
+	backup.ErrContents,
+}
 
 func assertRefused(tb testing.TB, what string, err error) {
 	tb.Helper()
@@ -150,7 +161,8 @@ func TestTheFormatIsRefusedByItsNumber(t *testing.T) {
 	}
 }
 
-// sign gives a body the trailer that belongs to it, as somebody could who makes a backup of his own.
+// sign gives a body the trailer that belongs to it, as somebody could who makes a backup of his
+// own.
 func sign(body string) []byte {
 	return fmt.Appendf(nil, "%s{\"sha256\":\"%x\"}\n", body, sha256.Sum256([]byte(body)))
 }
@@ -168,25 +180,47 @@ func TestWhatTheManifestDoesNotSayIsRefusedThoughTheDigestIsRight(t *testing.T) 
 		return strings.Join(append(append([]string(nil), lines[:i]...), lines[i+1:]...), "")
 	}
 	for what, changed := range map[string]string{
-		"a row less":               without(3),
-		"the last row less":        without(len(lines) - 2),
-		"no manifest":              without(1),
-		"only the magic line":      lines[0],
-		"a row more":               body + lines[len(lines)-2],
-		"rows in another order":    strings.Join(append(append([]string(nil), lines[:2]...), append([]string{lines[3], lines[2]}, lines[4:]...)...), ""),
-		"a row twice":              strings.Replace(strings.Replace(body, lines[2], lines[3], 1), lines[3], lines[3], 1),
-		"a negative count":         strings.Replace(body, `"api_keys":1`, `"api_keys":-1`, 1),
-		"a count beyond all":       strings.Replace(body, `"audit_entries":2`, `"audit_entries":9223372036854775807`, 1),
-		"a member nobody knows":    strings.Replace(body, `"username":"mia"`, `"username":"mia","extra":1`, 1),
-		"a member twice":           strings.Replace(body, `"username":"mia"`, `"username":"mia","username":"eve"`, 1),
-		"a member in capitals":     strings.Replace(body, `"username":"mia"`, `"Username":"mia"`, 1),
-		"another table":            strings.Replace(body, `{"table":"api_keys"`, `{"table":"owner_keys"`, 1),
-		"a short hash":             strings.Replace(body, `"audit_hash":"02`, `"audit_hash":"`, 1),
-		"another end of a chain":   strings.Replace(body, `"audit_hash":"02`, `"audit_hash":"03`, 1),
-		"bytes that are no text":   strings.Replace(body, `"mia"`, "\"m\xff\"", 1),
-		"another format inside":    strings.Replace(body, `{"format":1`, `{"format":2`, 1),
-		"no schema":                strings.Replace(body, `"schema":1`, `"schema":0`, 1),
-		"a line longer than any":   strings.Replace(body, `"mia"`, `"`+strings.Repeat("m", 2<<20)+`"`, 1),
+		"a row less":          without(3),
+		"the last row less":   without(len(lines) - 2),
+		"no manifest":         without(1),
+		"only the magic line": lines[0],
+		"a row more":          body + lines[len(lines)-2],
+		"rows in another order": strings.Join(
+			append(
+				append([]string(nil), lines[:2]...),
+				append([]string{lines[3], lines[2]}, lines[4:]...)...,
+			),
+			"",
+		),
+		"a row twice": strings.Replace(
+			strings.Replace(body, lines[2], lines[3], 1), lines[3], lines[3], 1,
+		),
+		"a negative count": strings.Replace(body, `"api_keys":1`, `"api_keys":-1`, 1),
+		"a count beyond all": strings.Replace(
+			body, `"audit_entries":2`, `"audit_entries":9223372036854775807`, 1,
+		),
+		"a member nobody knows": strings.Replace(
+			body, `"username":"mia"`, `"username":"mia","extra":1`, 1,
+		),
+		"a member twice": strings.Replace(
+			body, `"username":"mia"`, `"username":"mia","username":"eve"`, 1,
+		),
+		"a member in capitals": strings.Replace(
+			body, `"username":"mia"`, `"Username":"mia"`, 1,
+		),
+		"another table": strings.Replace(
+			body, `{"table":"api_keys"`, `{"table":"owner_keys"`, 1,
+		),
+		"a short hash": strings.Replace(body, `"audit_hash":"02`, `"audit_hash":"`, 1),
+		"another end of a chain": strings.Replace(
+			body, `"audit_hash":"02`, `"audit_hash":"03`, 1,
+		),
+		"bytes that are no text": strings.Replace(body, `"mia"`, "\"m\xff\"", 1),
+		"another format inside":  strings.Replace(body, `{"format":1`, `{"format":2`, 1),
+		"no schema":              strings.Replace(body, `"schema":1`, `"schema":0`, 1),
+		"a line longer than any": strings.Replace(
+			body, `"mia"`, `"`+strings.Repeat("m", 2<<20)+`"`, 1,
+		),
 		"a line that has no end":   strings.TrimSuffix(body, "\n"),
 		"an empty line":            strings.Replace(body, "\n", "\n\n", 1),
 		"a time that is no number": strings.Replace(body, `"created_at":3`, `"created_at":"3"`, 1),
@@ -198,7 +232,8 @@ func TestWhatTheManifestDoesNotSayIsRefusedThoughTheDigestIsRight(t *testing.T) 
 		if !errors.Is(err, backup.ErrContents) && !errors.Is(err, backup.ErrCutShort) {
 			t.Errorf("%s: %v", what, err)
 		}
-		if err != nil && (strings.Contains(err.Error(), "mia") || strings.Contains(err.Error(), "eve")) {
+		if err != nil &&
+			(strings.Contains(err.Error(), "mia") || strings.Contains(err.Error(), "eve")) {
 			t.Errorf("%s: the message shows a row: %v", what, err)
 		}
 	}
@@ -206,10 +241,14 @@ func TestWhatTheManifestDoesNotSayIsRefusedThoughTheDigestIsRight(t *testing.T) 
 
 func TestWhatCannotBeWrittenIsAnError(t *testing.T) {
 	for what, change := range map[string]func(*rows){
-		"text that is not UTF-8":    func(r *rows) { r.users[1].Username = "canary\xff" },
-		"a row that is too long":    func(r *rows) { r.secrets[0].SealedValue = make([]byte, 1<<20) },
-		"rows that are not ordered": func(r *rows) { r.users[0], r.users[1] = r.users[1], r.users[0] },
-		"a row twice":               func(r *rows) { r.keys = append(r.keys, r.keys[0]) },
+		"text that is not UTF-8": func(r *rows) { r.users[1].Username = "canary\xff" },
+		"a row that is too long": func(r *rows) {
+			r.secrets[0].SealedValue = make([]byte, 1<<20)
+		},
+		"rows that are not ordered": func(r *rows) {
+			r.users[0], r.users[1] = r.users[1], r.users[0]
+		},
+		"a row twice": func(r *rows) { r.keys = append(r.keys, r.keys[0]) },
 	} {
 		src := sample()
 		change(src)
@@ -223,7 +262,16 @@ func TestWhatCannotBeWrittenIsAnError(t *testing.T) {
 		t.Error("a source that counts one row too many was written")
 	}
 	full := errors.New("no space left on device")
-	if _, _, err := backup.Write(t.Context(), failing{full}, sample(), 1, time.Now()); !errors.Is(err, full) {
+	if _, _, err := backup.Write(
+		t.Context(),
+		failing{full},
+		sample(),
+		1,
+		time.Now(),
+	); !errors.Is(
+		err,
+		full,
+	) {
 		t.Errorf("a full disk: %v", err)
 	}
 }

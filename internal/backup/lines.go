@@ -19,11 +19,16 @@ type lines struct {
 
 func newLines(ctx context.Context, r *io.SectionReader, from start) *lines {
 	rest := io.NewSectionReader(r, from.offset, r.Size()-from.offset)
-	return &lines{ctx: ctx, in: bufio.NewReaderSize(rest, 64<<10), offset: from.offset, number: from.line}
+	return &lines{
+		ctx:    ctx,
+		in:     bufio.NewReaderSize(rest, 64<<10),
+		offset: from.offset,
+		number: from.line,
+	}
 }
 
-// next returns the next line without its end, valid until the next call; [io.EOF] after the last. A line without an end and one that is too long are
-// [ErrContents].
+// next returns the next line without its end, valid until the next call; [io.EOF] after the last. A
+// line without an end and one that is too long are [ErrContents].
 func (l *lines) next() ([]byte, error) {
 	if err := l.ctx.Err(); err != nil {
 		return nil, err

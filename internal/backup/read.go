@@ -13,7 +13,8 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// A File is a backup that was found to be whole. It is a [Source] that reads from the file, which must not change.
+// A File is a backup that was found to be whole. It is a [Source] that reads from the file, which
+// must not change.
 type File struct {
 	manifest Manifest
 	digest   Digest
@@ -30,8 +31,9 @@ type start struct {
 	rows   int64
 }
 
-// Open reads all of a backup of that size in bytes, and returns it if it is whole: its digest is right, and what it holds is what its format
-// and its manifest say. The errors are [ErrNotBackup], [ErrNewer], [ErrCutShort], [ErrDigest] and [ErrContents], or the reader's. Memory is bounded
+// Open reads all of a backup of that size in bytes, and returns it if it is whole: its digest is
+// right, and what it holds is what its format and its manifest say. The errors are [ErrNotBackup],
+// [ErrNewer], [ErrCutShort], [ErrDigest] and [ErrContents], or the reader's. Memory is bounded
 // whatever is read.
 func Open(ctx context.Context, r io.ReaderAt, size int64) (*File, error) {
 	if err := checkFormat(r); err != nil {
@@ -143,7 +145,14 @@ func (f *File) readManifest(in *lines) error {
 		return contents(in.number, "it is no manifest")
 	}
 	rows := m.Rows
-	counts := min(rows.Users, rows.OwnerKeys, rows.APIKeys, rows.Secrets, rows.Versions, rows.AuditEntries)
+	counts := min(
+		rows.Users,
+		rows.OwnerKeys,
+		rows.APIKeys,
+		rows.Secrets,
+		rows.Versions,
+		rows.AuditEntries,
+	)
 	if m.Format != Format || m.Schema < 1 || counts < 0 || len(m.RootKeys) > maxRootKeys {
 		return contents(in.number, "the manifest has a number that cannot be")
 	}
@@ -154,13 +163,21 @@ func (f *File) readManifest(in *lines) error {
 func (f *File) checkHeads(ctx context.Context) error {
 	heads, err := headsOf(f.Users(ctx))
 	if err == nil && heads != f.manifest.Heads {
-		err = fmt.Errorf("%w: the ends of the audit chains are not those of the manifest", ErrContents)
+		err = fmt.Errorf(
+			"%w: the ends of the audit chains are not those of the manifest",
+			ErrContents,
+		)
 	}
 	return err
 }
 
 // scan notes where a table begins, and reads it.
-func (f *File) scan(in *lines, table string, n int64, read func(*lines, string, int64) error) error {
+func (f *File) scan(
+	in *lines,
+	table string,
+	n int64,
+	read func(*lines, string, int64) error,
+) error {
 	if in.failed != nil {
 		return in.failed
 	}
@@ -212,7 +229,8 @@ func rowOf[T row](in *lines, table string) (T, error) {
 	if err != nil {
 		return l.Row, notEOF(err, in.number)
 	}
-	if json.Unmarshal(text, &l, json.RejectUnknownMembers(true)) != nil || l.Table != table { // json's error may quote the row
+	// json's error may quote the row
+	if json.Unmarshal(text, &l, json.RejectUnknownMembers(true)) != nil || l.Table != table {
 		return l.Row, contents(in.number, "it is no row of "+table)
 	}
 	return l.Row, nil

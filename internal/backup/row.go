@@ -7,7 +7,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// The rows. Ids are UUIDs, of which the nil one stands for none; times are microseconds since 1970 in UTC, absent where there is none.
+// The rows. Ids are UUIDs, of which the nil one stands for none; times are microseconds since 1970
+// in UTC, absent where there is none.
 
 // A RootKey is what is known of a root key: never the key.
 type RootKey struct {
@@ -25,7 +26,8 @@ type RootKey struct {
 // Needed tells whether anything is lost without the key.
 func (k RootKey) Needed() bool { return k.State == "primary" || k.OwnerKeys > 0 }
 
-// A User is a user, deleted ones too, with the ledger. The nil id is that of the instance: the end of the chain of what touches no library.
+// A User is a user, deleted ones too, with the ledger. The nil id is that of the instance: the end
+// of the chain of what touches no library.
 type User struct {
 	ID        uuid.UUID `json:"id"`
 	Username  string    `json:"username"`

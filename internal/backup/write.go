@@ -29,9 +29,16 @@ type line[T row] struct {
 	Row   T      `json:"row"`
 }
 
-// Write writes a backup of src to w, of a database with that schema, at that time. It returns the manifest and the digest. Memory is bounded
-// whatever src has. A row that the format cannot hold, or one more or less than src counts, is an error; then what was written is no backup.
-func Write(ctx context.Context, w io.Writer, src Source, schema int64, now time.Time) (m Manifest, d Digest, err error) {
+// Write writes a backup of src to w, of a database with that schema, at that time. It returns the
+// manifest and the digest. Memory is bounded whatever src has. A row that the format cannot hold,
+// or one more or less than src counts, is an error; then what was written is no backup.
+func Write(
+	ctx context.Context,
+	w io.Writer,
+	src Source,
+	schema int64,
+	now time.Time,
+) (m Manifest, d Digest, err error) {
 	m = Manifest{Format: Format, Schema: schema, CreatedAt: now.UTC().Truncate(time.Microsecond)}
 	if m.RootKeys, err = src.RootKeys(ctx); err != nil {
 		return m, d, err
@@ -80,7 +87,8 @@ func (w *writer) line(v any) {
 	}
 	b, err := json.Marshal(v)
 	if err != nil {
-		w.err = fmt.Errorf("backup: a row cannot be written: is its text UTF-8? (%T)", v) // json's error may quote the row
+		// json's error may quote the row
+		w.err = fmt.Errorf("backup: a row cannot be written: is its text UTF-8? (%T)", v)
 		return
 	}
 	if len(b) >= maxLine {

@@ -1,9 +1,11 @@
-// Package catalog knows the providers: which environment variable a provider's key becomes, how its keys look, how to ask whether
-// one works, how to put one on a request. It computes the mask that stands for a value, too.
+// Package catalog knows the providers: which environment variable a provider's key becomes, how its
+// keys look, how to ask whether one works, how to put one on a request. It computes the mask that
+// stands for a value, too.
 //
-// The facts are data: one YAML file per provider in providers/, which go generate checks and turns into the embedded catalog.json.
-// Everything here is pure. Nothing is asked of the network, nothing is logged, and no error, hint or result of this package has
-// any part of a value in it; the one exception is [Mask], whose purpose that is. The package imports the standard library and the
+// The facts are data: one YAML file per provider in providers/, which go generate checks and turns
+// into the embedded catalog.json. Everything here is pure. Nothing is asked of the network, nothing
+// is logged, and no error, hint or result of this package has any part of a value in it; the one
+// exception is [Mask], whose purpose that is. The package imports the standard library and the
 // plaintext leaf only.
 package catalog
 
@@ -22,7 +24,8 @@ import (
 //go:embed catalog.json
 var embedded []byte
 
-// A Catalog has the presets and recognises their keys. It never changes, so that any number of goroutines may use one.
+// A Catalog has the presets and recognises their keys. It never changes, so that any number of
+// goroutines may use one.
 type Catalog struct {
 	providers []provider
 	envNames  map[string]struct{} // every variable that an entry names for a field or a format
@@ -43,15 +46,17 @@ type provider struct {
 	formats []format
 }
 
-// Load returns the catalog that this program was built with. An error means that the build is broken: go generate and the tests
-// refuse such a catalog before.
+// Load returns the catalog that this program was built with. An error means that the build is
+// broken: go generate and the tests refuse such a catalog before.
 func Load() (*Catalog, error) { return Parse(embedded) }
 
-// Parse reads a catalog in the form of catalog.json, an array of [Entry], whose order is the order of the presets.
+// Parse reads a catalog in the form of catalog.json, an array of [Entry], whose order is the order
+// of the presets.
 //
-// It refuses unknown fields and every entry that breaks a rule of the schema: a format that its own example does not match
-// first or that matches another provider's, a check that would send a key to a host where the entry does not attach one, a fact
-// without a source that does not say so, and so on. The error tells of all faults, each by entry and field.
+// It refuses unknown fields and every entry that breaks a rule of the schema: a format that its own
+// example does not match first or that matches another provider's, a check that would send a key to
+// a host where the entry does not attach one, a fact without a source that does not say so, and so
+// on. The error tells of all faults, each by entry and field.
 func Parse(data []byte) (*Catalog, error) {
 	entries, err := decode(data)
 	if err != nil {
@@ -88,8 +93,8 @@ func decode(data []byte) ([]Entry, error) {
 	return entries, nil
 }
 
-// compile makes the parts of an entry that are used at run time. A fault that keeps a format from being compiled is reported, and
-// the format left out.
+// compile makes the parts of an entry that are used at run time. A fault that keeps a format from
+// being compiled is reported, and the format left out.
 func compile(at place, e Entry) provider {
 	p := provider{preset: Preset{ID: e.ID, Name: e.Name, Docs: e.Docs, CreateKey: e.CreateKey}}
 	for _, f := range e.Fields {
@@ -97,7 +102,11 @@ func compile(at place, e Entry) provider {
 			p.preset.EnvVarName = f.Env
 		}
 		for _, described := range f.Formats {
-			if compiled, ok := compileFormat(at.in("fields[%s].formats[%s]", f.ID, described.ID), f, described); ok {
+			if compiled, ok := compileFormat(
+				at.in("fields[%s].formats[%s]", f.ID, described.ID),
+				f,
+				described,
+			); ok {
 				p.formats = append(p.formats, compiled)
 			}
 		}
@@ -122,8 +131,8 @@ func (c *Catalog) addEnvNames(e Entry) {
 	delete(c.envNames, "")
 }
 
-// Presets returns all presets. The contract fixes the order of the first four: openai, anthropic, github, tinker. The slice is the
-// caller's own.
+// Presets returns all presets. The contract fixes the order of the first four: openai, anthropic,
+// github, tinker. The slice is the caller's own.
 func (c *Catalog) Presets() []Preset {
 	presets := make([]Preset, len(c.providers))
 	for i, p := range c.providers {

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// A place is where a check looks: an entry, and a path in it as the YAML has it. Faults gather; nothing stops at the first.
+// A place is where a check looks: an entry, and a path in it as the YAML has it. Faults gather;
+// nothing stops at the first.
 type place struct {
 	entry  string
 	path   string
@@ -26,7 +27,10 @@ func (at place) in(format string, args ...any) place {
 }
 
 func (at place) fault(format string, args ...any) {
-	*at.faults = append(*at.faults, fmt.Errorf("%s: %s: %s", at.entry, at.path, fmt.Sprintf(format, args...)))
+	*at.faults = append(
+		*at.faults,
+		fmt.Errorf("%s: %s: %s", at.entry, at.path, fmt.Sprintf(format, args...)),
+	)
 }
 
 func (at place) require(ok bool, format string, args ...any) {
@@ -57,10 +61,12 @@ func (at place) headerNames(names ...string) {
 	}
 }
 
-// secureURL requires an https URL with nothing in it that could carry a credential or change where it goes.
+// secureURL requires an https URL with nothing in it that could carry a credential or change where
+// it goes.
 func (at place) secureURL(raw string) *url.URL {
 	u, err := url.Parse(raw)
-	if err != nil || u.Scheme != "https" || u.Host == "" || u.Host != u.Hostname() || u.User != nil {
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.Host != u.Hostname() ||
+		u.User != nil {
 		at.fault("must be an https URL with a host and neither user nor port")
 		return nil
 	}
@@ -82,7 +88,8 @@ func distinctIDs(at place, ids ...string) {
 	}
 }
 
-// checkEntry holds an entry against the schema. What needs the formats compiled, or other entries, is in checkTogether.
+// checkEntry holds an entry against the schema. What needs the formats compiled, or other entries,
+// is in checkTogether.
 func checkEntry(at place, e Entry) {
 	at.in("schema").require(e.Schema == 1, "must be 1")
 	at.in("id").id(e.ID)

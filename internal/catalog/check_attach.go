@@ -8,9 +8,12 @@ import (
 	"time"
 )
 
-// hostPattern is a host name with two labels at least, of which the last begins with a letter, so that it is no address. After "*."
-// it keeps out "*.com"; whether anybody can register a name under a longer suffix is for the reviewer to see.
-var hostPattern = regexp.MustCompile(`^(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z](?:[a-z0-9-]*[a-z0-9])?$`)
+// hostPattern is a host name with two labels at least, of which the last begins with a letter, so
+// that it is no address. After "*." it keeps out "*.com"; whether anybody can register a name under
+// a longer suffix is for the reviewer to see.
+var hostPattern = regexp.MustCompile(
+	`^(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z](?:[a-z0-9-]*[a-z0-9])?$`,
+)
 
 func checkAuth(at place, e Entry) {
 	for _, name := range slices.Sorted(maps.Keys(e.Auth)) {
@@ -24,14 +27,19 @@ func checkAuth(at place, e Entry) {
 			here.in("name").notEmpty(r.Name)
 		}
 		templates := []string{r.Value}
-		here.in("value").require((r.Value == "") == (r.In == "basic"), "must be there for all but basic")
+		here.in("value").
+			require((r.Value == "") == (r.In == "basic"), "must be there for all but basic")
 		if r.In == "basic" {
 			templates = []string{r.Username, r.Password}
 		}
 		uses := false
 		for _, t := range templates {
 			here.template(t, e.inputs()...)
-			uses = uses || slices.ContainsFunc(e.Fields, func(f Field) bool { return f.Secret && strings.Contains(t, "{"+f.ID+"}") })
+			uses = uses ||
+				slices.ContainsFunc(
+					e.Fields,
+					func(f Field) bool { return f.Secret && strings.Contains(t, "{"+f.ID+"}") },
+				)
 		}
 		here.require(uses, "must put a secret field on the request")
 	}
@@ -44,12 +52,16 @@ func checkRecipeExists(at place, e Entry, name string) {
 
 var placeholderPattern = regexp.MustCompile(`\{([^{}]*)\}`)
 
-// template requires that every {name} in text is known there, and that there are no other braces and no line breaks.
+// template requires that every {name} in text is known there, and that there are no other braces
+// and no line breaks.
 func (at place) template(text string, known ...string) {
 	for _, m := range placeholderPattern.FindAllStringSubmatch(text, -1) {
 		at.require(slices.Contains(known, m[1]), "{%s} stands for nothing here", m[1])
 	}
-	at.require(!strings.ContainsAny(placeholderPattern.ReplaceAllString(text, ""), "{}\r\n"), "has a brace or a line break too many")
+	at.require(
+		!strings.ContainsAny(placeholderPattern.ReplaceAllString(text, ""), "{}\r\n"),
+		"has a brace or a line break too many",
+	)
 }
 
 func checkAttach(at place, e Entry) {
@@ -58,7 +70,11 @@ func checkAttach(at place, e Entry) {
 		here.in("hosts").require(len(a.Hosts) > 0, "must have one")
 		for _, h := range a.Hosts {
 			here.in("hosts").template(h, e.paramIDs()...)
-			here.in("hosts").require(hostPattern.MatchString(e.sampleHost(h)), "%q must be a host name, or one after %q", h, "*.")
+			here.in("hosts").
+				require(
+					hostPattern.MatchString(e.sampleHost(h)),
+					"%q must be a host name, or one after %q", h, "*.",
+				)
 		}
 		for _, p := range a.Paths {
 			here.in("paths").require(strings.HasPrefix(p, "/"), "%q must begin with a slash", p)
@@ -79,12 +95,17 @@ func checkAttach(at place, e Entry) {
 			checkMint(here.in("mints[%s]", m.Path), e, m)
 		}
 		for j, earlier := range e.Attach[:i] {
-			here.require(!earlier.hides(a), "is never reached: attach[%d] takes the same requests first", j)
+			here.require(
+				!earlier.hides(a),
+				"is never reached: attach[%d] takes the same requests first",
+				j,
+			)
 		}
 	}
 }
 
-// checkStrip requires that whatever a client sent where the credential goes is removed, for every recipe that may be used.
+// checkStrip requires that whatever a client sent where the credential goes is removed, for every
+// recipe that may be used.
 func checkStrip(at place, e Entry, a Attach) {
 	at.headerNames(a.Strip.Headers...)
 	recipes := []string{a.Auth}
@@ -103,7 +124,10 @@ func checkStrip(at place, e Entry, a Attach) {
 		default:
 			continue
 		}
-		stripped := slices.ContainsFunc(a.Strip.Headers, func(h string) bool { return strings.EqualFold(h, header) })
+		stripped := slices.ContainsFunc(
+			a.Strip.Headers,
+			func(h string) bool { return strings.EqualFold(h, header) },
+		)
 		at.require(stripped, "must have %q, which the recipe %q sets", header, name)
 	}
 }
@@ -117,11 +141,18 @@ func checkMint(at place, e Entry, m Mint) {
 
 // hides is true where the earlier rule takes every request for one of the hosts and paths of a.
 func (earlier Attach) hides(a Attach) bool {
-	if !slices.ContainsFunc(a.Hosts, func(h string) bool { return slices.Contains(earlier.Hosts, h) }) {
+	if !slices.ContainsFunc(
+		a.Hosts,
+		func(h string) bool { return slices.Contains(earlier.Hosts, h) },
+	) {
 		return false
 	}
 	under := func(path string) bool {
-		return len(earlier.Paths) == 0 || slices.ContainsFunc(earlier.Paths, func(p string) bool { return strings.HasPrefix(path, p) })
+		return len(earlier.Paths) == 0 ||
+			slices.ContainsFunc(
+				earlier.Paths,
+				func(p string) bool { return strings.HasPrefix(path, p) },
+			)
 	}
 	if len(a.Paths) == 0 {
 		return under("/")

@@ -9,7 +9,10 @@ func checkFields(at place, e Entry) {
 		here := at.in("fields[%s]", f.ID)
 		here.in("id").id(f.ID)
 		here.in("label").notEmpty(f.Label)
-		here.in("max_length").require(f.MaxLength >= 0 && f.MaxLength <= maxExample, "must be from 0 to %d", maxExample)
+		here.in("max_length").
+			require(
+				f.MaxLength >= 0 && f.MaxLength <= maxExample, "must be from 0 to %d", maxExample,
+			)
 		if f.Secret && f.Required {
 			values++
 			here.in("env").envNames(f.Env)
@@ -22,7 +25,12 @@ func checkFields(at place, e Entry) {
 			formatIDs = append(formatIDs, format.ID)
 		}
 	}
-	at.in("fields").require(values == 1, "exactly one must be secret and required, since a preset takes one value; here are %d", values)
+	at.in("fields").
+		require(
+			values == 1,
+			"exactly one must be secret and required, since a preset takes one value; here are %d",
+			values,
+		)
 	distinctIDs(at.in("fields"), e.inputs()...)
 	distinctIDs(at.in("fields[].formats"), formatIDs...)
 }
@@ -31,7 +39,17 @@ func checkFormat(at place, e Entry, f Format) {
 	at.in("id").id(f.ID)
 	oneOf(at.in("checksum"), f.Checksum, "", checksumGitHub)
 	for _, t := range f.Traits {
-		oneOf(at.in("traits"), t, TraitAdmin, TraitRefresh, TraitShortLived, TraitPublishable, TraitOAuth, TraitLegacy, TraitNeverVerify)
+		oneOf(
+			at.in("traits"),
+			t,
+			TraitAdmin,
+			TraitRefresh,
+			TraitShortLived,
+			TraitPublishable,
+			TraitOAuth,
+			TraitLegacy,
+			TraitNeverVerify,
+		)
 	}
 	if f.Env != "" {
 		at.in("env").envNames(f.Env)
@@ -52,14 +70,19 @@ func checkParams(at place, e Entry) {
 		if p.Env != "" {
 			here.in("env").envNames(p.Env)
 		}
-		here.in("pattern").require((p.Pattern == "") != (len(p.Enum) == 0), "exactly one of pattern and enum must be there")
+		here.in("pattern").
+			require(
+				(p.Pattern == "") != (len(p.Enum) == 0),
+				"exactly one of pattern and enum must be there",
+			)
 		pattern, _, err := compileWhole(p.Pattern)
 		if err != nil {
 			here.in("pattern").fault("%v", err)
 			continue
 		}
 		if p.Default != "" {
-			allowed := slices.Contains(p.Enum, p.Default) || (p.Pattern != "" && pattern.MatchString(p.Default))
+			allowed := slices.Contains(p.Enum, p.Default) ||
+				(p.Pattern != "" && pattern.MatchString(p.Default))
 			here.in("default").require(allowed, "is not a value that the parameter may have")
 		}
 	}

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// checkSources requires that every section of an entry has a source, or that the entry says that it has none.
+// checkSources requires that every section of an entry has a source, or that the entry says that it
+// has none.
 func checkSources(at place, e Entry) {
 	hasFormats := slices.ContainsFunc(e.Fields, func(f Field) bool { return len(f.Formats) > 0 })
 	for _, s := range []struct {
@@ -22,12 +23,19 @@ func checkSources(at place, e Entry) {
 		here := at.in("sources.%s", s.section)
 		here.require(!slices.Contains(s.sources, ""), "has an empty source")
 		if s.present && len(s.sources) == 0 {
-			here.require(e.admits(s.section), "has no source; name one, or say so in unverified, as %q", s.section+": …")
+			here.require(
+				e.admits(s.section),
+				"has no source; name one, or say so in unverified, as %q",
+				s.section+": …",
+			)
 		}
 	}
 }
 
 // admits is true where the entry lists the whole section as unverified.
 func (e Entry) admits(section string) bool {
-	return slices.ContainsFunc(e.Unverified, func(u string) bool { return u == section || strings.HasPrefix(u, section+":") })
+	return slices.ContainsFunc(
+		e.Unverified,
+		func(u string) bool { return u == section || strings.HasPrefix(u, section+":") },
+	)
 }

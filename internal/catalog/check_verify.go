@@ -20,7 +20,8 @@ func checkVerify(at place, e Entry) {
 			if f != anyFormat {
 				here.in("formats").formats(e, f)
 			}
-			here.in("formats").require(!e.neverVerify(f), "%q has the trait %s", f, TraitNeverVerify)
+			here.in("formats").
+				require(!e.neverVerify(f), "%q has the trait %s", f, TraitNeverVerify)
 		}
 		checkRequest(here.in("request"), e, c.Request, "GET", "POST")
 		here.in("request.auth").require(c.Request.Auth != "", "must be there")
@@ -47,7 +48,10 @@ func (at place) formats(e Entry, ids ...string) {
 }
 
 func (e Entry) neverVerify(id string) bool {
-	return slices.ContainsFunc(e.formats(), func(f Format) bool { return f.ID == id && slices.Contains(f.Traits, TraitNeverVerify) })
+	return slices.ContainsFunc(
+		e.formats(),
+		func(f Format) bool { return f.ID == id && slices.Contains(f.Traits, TraitNeverVerify) },
+	)
 }
 
 func checkRequest(at place, e Entry, r Request, methods ...string) {
@@ -95,7 +99,10 @@ func (e Entry) attachesTo(host string) bool {
 
 func checkRule(at place, r Rule) {
 	w := r.When
-	at.in("when").require(len(w.Status)+len(w.Header)+len(w.JSON) > 0 || w.Body != "", "must have a condition")
+	at.in("when").
+		require(
+			len(w.Status)+len(w.Header)+len(w.JSON) > 0 || w.Body != "", "must have a condition",
+		)
 	at.in("when.status").statuses(w.Status)
 	at.in("when.header").headerNames(slices.Sorted(maps.Keys(w.Header))...)
 	for _, p := range slices.Sorted(maps.Keys(w.JSON)) {
@@ -104,8 +111,16 @@ func checkRule(at place, r Rule) {
 	}
 	_, err := regexp.Compile(w.Body)
 	at.in("when.body").require(err == nil, "is no regular expression")
-	oneOf(at.in("then"), r.Then,
-		OutcomeValid, OutcomeValidLimited, OutcomeBlocked, OutcomeInvalid, OutcomeRateLimited, OutcomeIndeterminate)
+	oneOf(
+		at.in("then"),
+		r.Then,
+		OutcomeValid,
+		OutcomeValidLimited,
+		OutcomeBlocked,
+		OutcomeInvalid,
+		OutcomeRateLimited,
+		OutcomeIndeterminate,
+	)
 }
 
 func (at place) statuses(codes []int) {
@@ -117,7 +132,11 @@ func (at place) statuses(codes []int) {
 // pointer requires a JSON pointer, RFC 6901, to a part of a document.
 func (at place) pointer(p string) {
 	escapes := strings.NewReplacer("~0", "", "~1", "").Replace(p)
-	at.require(strings.HasPrefix(p, "/") && !strings.Contains(escapes, "~"), "%q is no JSON pointer", p)
+	at.require(
+		strings.HasPrefix(p, "/") && !strings.Contains(escapes, "~"),
+		"%q is no JSON pointer",
+		p,
+	)
 }
 
 func checkExtract(at place, x Extract) {
@@ -136,7 +155,11 @@ func checkExtract(at place, x Extract) {
 		at.in("json").pointer(x.JSON)
 	}
 	oneOf(at.in("type"), x.Type, "", "string", "csv", "time", "count")
-	at.in("layouts").require((x.Type == "time") == (len(x.Layouts) > 0), "must be there for a time, and for nothing else")
+	at.in("layouts").
+		require(
+			(x.Type == "time") == (len(x.Layouts) > 0),
+			"must be there for a time, and for nothing else",
+		)
 }
 
 func checkRevoke(at place, e Entry) {

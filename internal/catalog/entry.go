@@ -20,8 +20,9 @@ type Entry struct {
 	Verify []Check           `json:"verify,omitempty"`
 	Revoke *Revoke           `json:"revoke,omitempty"`
 
-	Sources    Sources  `json:"sources,omitzero"`
-	Unverified []string `json:"unverified,omitempty"` // what no source was found for; "attach: …" stands for a whole section
+	Sources Sources `json:"sources,omitzero"`
+	// what no source was found for; "attach: …" stands for a whole section
+	Unverified []string `json:"unverified,omitempty"`
 }
 
 // Sources says, for each section of an entry, where its facts come from.
@@ -33,7 +34,8 @@ type Sources struct {
 	Revoke  []string `json:"revoke,omitempty"`
 }
 
-// A Param is a value that is no secret and that hosts depend on: a region, a site. Exactly one of Pattern and Enum limits it.
+// A Param is a value that is no secret and that hosts depend on: a region, a site. Exactly one of
+// Pattern and Enum limits it.
 type Param struct {
 	ID      string   `json:"id"`
 	Label   string   `json:"label"`
@@ -43,13 +45,17 @@ type Param struct {
 	Enum    []string `json:"enum,omitempty"`
 }
 
-// A Client says how programs of this provider are pointed at a broker, and what else they need to be told.
+// A Client says how programs of this provider are pointed at a broker, and what else they need to
+// be told.
 type Client struct {
-	BaseURL     []BaseURL `json:"base_url,omitempty"`
-	UnsetEnv    []string  `json:"unset_env,omitempty"`   // variables to clear, lest the program find two credentials
-	Modes       []string  `json:"modes,omitempty"`       // proxy_mitm, inject_env: what works where a base URL does not
-	Placeholder string    `json:"placeholder,omitempty"` // stands in for the key, in its shape, with {lease} in it
-	Notes       []string  `json:"notes,omitempty"`
+	BaseURL []BaseURL `json:"base_url,omitempty"`
+	// variables to clear, lest the program find two credentials
+	UnsetEnv []string `json:"unset_env,omitempty"`
+	// proxy_mitm, inject_env: what works where a base URL does not
+	Modes []string `json:"modes,omitempty"`
+	// stands in for the key, in its shape, with {lease} in it
+	Placeholder string   `json:"placeholder,omitempty"`
+	Notes       []string `json:"notes,omitempty"`
 }
 
 // A BaseURL is a variable from which programs read where the provider is.

@@ -14,7 +14,8 @@ var macroPattern = regexp.MustCompile(`\{([a1])\*([1-9][0-9]{0,4})\}`)
 // maxExample is the length of the longest value that Keysake takes.
 const maxExample = 64 << 10
 
-// expand replaces the macros of an example. The text is the same every time, and no credential of anybody.
+// expand replaces the macros of an example. The text is the same every time, and no credential of
+// anybody.
 func expand(example string) (string, error) {
 	if rest := macroPattern.ReplaceAllString(example, ""); strings.ContainsAny(rest, "{}") {
 		return "", fmt.Errorf("%q has braces that are no macro such as {a*93} or {1*40}", example)

@@ -14,15 +14,32 @@ import (
 
 func maskSeeds() []string {
 	return []string{
-		"", "short", strings.Repeat("x", 24), strings.Repeat("x", 25), strings.Repeat("é", 25), strings.Repeat("\xff", 30),
-		bullets + strings.Repeat("x", 30), "\x1b[31m" + strings.Repeat("x", 30) + "\u202e\u200b\n",
+		"",
+		"short",
+		strings.Repeat("x", 24),
+		strings.Repeat("x", 25),
+		strings.Repeat("é", 25),
+		strings.Repeat("\xff", 30),
+		bullets + strings.Repeat("x", 30),
+		"\x1b[31m" + strings.Repeat("x", 30) + "\u202e\u200b\n",
 	}
 }
 
 // recogniseSeeds has every example of the catalog, as it is and as it is pasted.
 func recogniseSeeds(tb testing.TB) []string {
 	tb.Helper()
-	seeds := []string{"", "=", "export X=", "Bearer ", "\"", "\n", "ghp_", "sk-", "eyJ..", "tml-\xff"}
+	seeds := []string{
+		"",
+		"=",
+		"export X=",
+		"Bearer ",
+		"\"",
+		"\n",
+		"ghp_",
+		"sk-",
+		"eyJ..",
+		"tml-\xff",
+	}
 	for _, e := range entries(tb) {
 		for _, f := range e.Fields {
 			for _, described := range f.Formats {
@@ -42,7 +59,16 @@ func loadSeeds(tb testing.TB) []string {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	seeds := []string{"", "[]", "{}", "null", "[{}]", `[{"id":"x"}]`, `[{"fields":[{"formats":[{"regex":"("}]}]}]`, string(text)}
+	seeds := []string{
+		"",
+		"[]",
+		"{}",
+		"null",
+		"[{}]",
+		`[{"id":"x"}]`,
+		`[{"fields":[{"formats":[{"regex":"("}]}]}]`,
+		string(text),
+	}
 	for _, e := range entries(tb) {
 		one, err := json.Marshal([]catalog.Entry{e})
 		if err != nil {
@@ -115,7 +141,11 @@ func FuzzLoad(f *testing.F) {
 			return
 		}
 		presets := c.Presets()
-		if len(presets) == 0 || slices.ContainsFunc(presets, func(p catalog.Preset) bool { return p.ID == "" || p.EnvVarName == "" }) {
+		if len(presets) == 0 ||
+			slices.ContainsFunc(
+				presets,
+				func(p catalog.Preset) bool { return p.ID == "" || p.EnvVarName == "" },
+			) {
 			t.Errorf("presets that cannot be used were taken: %+v", presets)
 		}
 		for _, p := range presets {

@@ -1,7 +1,7 @@
 package catalog
 
-// Hints returns what is worth telling the user, one line each, the most useful first; none where the value looks as it should. No
-// line has any part of the value in it, and none is an error.
+// Hints returns what is worth telling the user, one line each, the most useful first; none where
+// the value looks as it should. No line has any part of the value in it, and none is an error.
 func (r Recognition) Hints() []string {
 	var hints []string
 	for _, p := range r.Paste {
@@ -9,7 +9,10 @@ func (r Recognition) Hints() []string {
 	}
 	switch {
 	case r.WrongPreset() && r.Chosen.ID == "":
-		hints = append(hints, "This looks like a key from "+r.Matched.Name+", for which there is a preset.")
+		hints = append(
+			hints,
+			"This looks like a key from "+r.Matched.Name+", for which there is a preset.",
+		)
 	case r.WrongPreset():
 		hints = append(hints, "This looks like a key from "+r.Matched.Name+
 			". Save it under "+r.Matched.Name+", or keep it under "+r.Chosen.Name+".")
@@ -20,7 +23,10 @@ func (r Recognition) Hints() []string {
 	case r.CutOff:
 		hints = append(hints, "This may be cut off: the end of the key is missing or was changed.")
 	case r.Matched.ID == "" && r.Chosen.ID != "":
-		hints = append(hints, "This has no form that we know of a key from "+r.Chosen.Name+". That can be right: forms change.")
+		hints = append(
+			hints,
+			"This has no form that we know of a key from "+r.Chosen.Name+". That can be right: forms change.",
+		)
 	}
 	return hints
 }
@@ -34,7 +40,10 @@ func (r Recognition) ownHints() []string {
 		}
 	}
 	if r.EnvVarName != r.Chosen.EnvVarName {
-		hints = append(hints, "Programs read this kind of key from "+r.EnvVarName+", not from "+r.Chosen.EnvVarName+".")
+		hints = append(
+			hints,
+			"Programs read this kind of key from "+r.EnvVarName+", not from "+r.Chosen.EnvVarName+".",
+		)
 	}
 	return hints
 }

@@ -22,19 +22,26 @@ func TestHintsSayWhatTheUserShouldKnow(t *testing.T) {
 		{"openai", example(t, "openai", "project"), nil},
 		{"github", whole, nil},
 		{"", plaintext.FromString("anything"), nil},
-		{"openai", example(t, "openai", "admin"), []string{"admin key", "from OPENAI_ADMIN_KEY, not from OPENAI_API_KEY"}},
+		{"openai", example(
+			t, "openai", "admin",
+		), []string{"admin key", "from OPENAI_ADMIN_KEY, not from OPENAI_API_KEY"}},
 		{"anthropic", example(t, "anthropic", "oauth_refresh"), []string{"refresh token"}},
-		{"anthropic", example(t, "anthropic", "oauth_access"), []string{"from ANTHROPIC_AUTH_TOKEN, not"}},
+		{"anthropic", example(
+			t, "anthropic", "oauth_access",
+		), []string{"from ANTHROPIC_AUTH_TOKEN, not"}},
 		{"github", example(t, "github", "app_installation"), []string{"short-lived"}},
 		{"github", example(t, "github", "legacy_hex"), nil},
 		{"github", example(t, "github", "pat_classic"), []string{"cut off"}},
 		{"github", plaintext.FromString("ghp_short"), []string{"cut off"}},
 		{"openai", whole, []string{"from GitHub. Save it under GitHub, or keep it under OpenAI."}},
 		{"openai", example(t, "anthropic", "admin"), []string{"from Anthropic"}},
-		{"", example(t, "anthropic", "admin"), []string{"from Anthropic, for which there is a preset"}},
+		{"", example(
+			t, "anthropic", "admin",
+		), []string{"from Anthropic, for which there is a preset"}},
 		{"openai", plaintext.FromString("anything"), []string{"no form that we know"}},
 		{"openai", plaintext.FromString("export X='Bearer any' \n"), []string{
-			"line break", "white space", "assignment", "quotation mark", "Bearer", "no form that we know",
+			"line break", "white space", "assignment", "quotation mark", "Bearer",
+			"no form that we know",
 		}},
 	} {
 		got := c.Recognise(row.preset, row.value).Hints()
@@ -58,13 +65,19 @@ func TestEveryTraitThatSurprisesHasAHint(t *testing.T) {
 		catalog.TraitOAuth, catalog.TraitLegacy, catalog.TraitNeverVerify,
 	} {
 		r := catalog.Recognition{
-			Chosen: preset, Matched: preset, EnvVarName: preset.EnvVarName, Traits: []catalog.Trait{trait},
+			Chosen:     preset,
+			Matched:    preset,
+			EnvVarName: preset.EnvVarName,
+			Traits:     []catalog.Trait{trait},
 		}
 		if len(r.Hints()) == 0 {
 			silent = append(silent, trait)
 		}
 	}
-	if d := cmp.Diff([]catalog.Trait{catalog.TraitOAuth, catalog.TraitLegacy, catalog.TraitNeverVerify}, silent); d != "" {
+	if d := cmp.Diff(
+		[]catalog.Trait{catalog.TraitOAuth, catalog.TraitLegacy, catalog.TraitNeverVerify},
+		silent,
+	); d != "" {
 		t.Error(d)
 	}
 }

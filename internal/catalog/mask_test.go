@@ -42,7 +42,8 @@ func TestAMaskOfAShortValueShowsNothing(t *testing.T) {
 
 func TestAMaskOfWhatIsNoTextShowsNothing(t *testing.T) {
 	for _, value := range []string{
-		strings.Repeat("\xff", 100), strings.Repeat("x", 100) + "\xff", "\xc3" + strings.Repeat("x", 100),
+		strings.Repeat("\xff", 100), strings.Repeat("x", 100) + "\xff",
+		"\xc3" + strings.Repeat("x", 100),
 		strings.Repeat("x", 50) + "\xed\xa0\x80" + strings.Repeat("x", 50),
 	} {
 		if got := mask(value); got != bullets {
@@ -75,7 +76,8 @@ func TestAMaskTellsNothingOfWhatItHides(t *testing.T) {
 	})
 }
 
-// maskPromise holds a mask against the contract, without the code that made it; it returns what is wrong.
+// maskPromise holds a mask against the contract, without the code that made it; it returns what is
+// wrong.
 func maskPromise(value, masked string) string {
 	if masked == bullets {
 		if utf8.ValidString(value) && utf8.RuneCountInString(value) >= 25 {

@@ -20,7 +20,8 @@ const (
 // exportPattern is the left side of an assignment as a shell's profile has it.
 var exportPattern = regexp.MustCompile(`^export[ \t]+[A-Za-z_][A-Za-z0-9_]*$`)
 
-// unwrap returns the key in b without what was pasted along, and what that was. The key is a part of b, and may be empty.
+// unwrap returns the key in b without what was pasted along, and what that was. The key is a part
+// of b, and may be empty.
 func (c *Catalog) unwrap(b []byte) ([]byte, []Paste) {
 	var found []Paste
 	if bytes.ContainsAny(b, "\r\n") {
@@ -36,14 +37,17 @@ func (c *Catalog) unwrap(b []byte) ([]byte, []Paste) {
 	if bare := bytes.Trim(key, "\"'`“”‘’"); len(bare) < len(key) {
 		found, key = append(found, PasteQuotes), bytes.TrimSpace(bare)
 	}
-	if scheme := []byte("bearer "); len(key) >= len(scheme) && bytes.EqualFold(key[:len(scheme)], scheme) {
+	if scheme := []byte(
+		"bearer ",
+	); len(key) >= len(scheme) &&
+		bytes.EqualFold(key[:len(scheme)], scheme) {
 		found, key = append(found, PasteBearer), bytes.TrimSpace(key[len(scheme):])
 	}
 	return key, found
 }
 
-// isVariable tells whether left is the left side of an assignment. Without "export" it must be a variable of the catalog, for any other
-// value may have an equals sign in it.
+// isVariable tells whether left is the left side of an assignment. Without "export" it must be a
+// variable of the catalog, for any other value may have an equals sign in it.
 func (c *Catalog) isVariable(left []byte) bool {
 	_, known := c.envNames[string(left)]
 	return known || exportPattern.Match(left)

@@ -57,7 +57,9 @@ func TestEveryExampleIsRecognisedUnderItsOwnPreset(t *testing.T) {
 			for _, described := range f.Formats {
 				for _, text := range described.Examples {
 					r := c.Recognise(e.ID, plaintext.FromString(expand(t, text)))
-					if r.Chosen.ID != e.ID || r.Matched.ID != e.ID || r.Format != described.ID || r.WrongPreset() || r.Paste != nil {
+					if r.Chosen.ID != e.ID || r.Matched.ID != e.ID || r.Format != described.ID ||
+						r.WrongPreset() ||
+						r.Paste != nil {
 						t.Errorf("%s %s: got %+v", e.ID, text, r)
 					}
 				}
@@ -76,7 +78,8 @@ func TestADistinctiveKeyUnderAnotherPresetIsPointedOut(t *testing.T) {
 						continue
 					}
 					r := c.Recognise(p.ID, plaintext.FromString(expand(t, described.Examples[0])))
-					if r.WrongPreset() != described.Distinct || (described.Distinct && r.Matched.ID != e.ID) {
+					if r.WrongPreset() != described.Distinct ||
+						(described.Distinct && r.Matched.ID != e.ID) {
 						t.Errorf("%s %s under %s: got %+v", e.ID, described.ID, p.ID, r)
 					}
 				}
@@ -93,21 +96,27 @@ func TestAKindOfKeyIsRecognisedWithWhatIsSpecialAboutIt(t *testing.T) {
 	}{
 		{"openai", "openai", "project", seen{Provider: "openai", Format: "project", Env: "OPENAI_API_KEY"}},
 		{"openai", "openai", "admin", seen{
-			Provider: "openai", Format: "admin", Env: "OPENAI_ADMIN_KEY", Traits: []catalog.Trait{catalog.TraitAdmin},
+			Provider: "openai", Format: "admin", Env: "OPENAI_ADMIN_KEY",
+			Traits: []catalog.Trait{catalog.TraitAdmin},
 		}},
 		{"anthropic", "anthropic", "oauth_access", seen{
-			Provider: "anthropic", Format: "oauth_access", Env: "ANTHROPIC_AUTH_TOKEN", Traits: []catalog.Trait{catalog.TraitOAuth},
+			Provider: "anthropic", Format: "oauth_access", Env: "ANTHROPIC_AUTH_TOKEN",
+			Traits: []catalog.Trait{catalog.TraitOAuth},
 		}},
 		{"anthropic", "openai", "project", seen{Provider: "openai", Format: "project", Env: "OPENAI_API_KEY", Wrong: true}},
 		{"tinker", "tinker", "jwt", seen{
-			Provider: "tinker", Format: "jwt", Env: "TINKER_API_KEY", Traits: []catalog.Trait{catalog.TraitShortLived},
+			Provider: "tinker", Format: "jwt", Env: "TINKER_API_KEY",
+			Traits: []catalog.Trait{catalog.TraitShortLived},
 		}},
 		{"openai", "tinker", "jwt", seen{}},
 		{"openai", "github", "legacy_hex", seen{}},
 		{"", "anthropic", "api_key", seen{Provider: "anthropic", Format: "api_key", Env: "ANTHROPIC_API_KEY", Wrong: true}},
 		{"acme", "github", "pat_fine_grained", seen{Provider: "github", Format: "pat_fine_grained", Env: "GITHUB_TOKEN", Wrong: true}},
 	} {
-		if d := cmp.Diff(row.want, short(c.Recognise(row.preset, example(t, row.provider, row.format)))); d != "" {
+		if d := cmp.Diff(
+			row.want,
+			short(c.Recognise(row.preset, example(t, row.provider, row.format))),
+		); d != "" {
 			t.Errorf("%s %s under %q:\n%s", row.provider, row.format, row.preset, d)
 		}
 	}
@@ -116,7 +125,10 @@ func TestAKindOfKeyIsRecognisedWithWhatIsSpecialAboutIt(t *testing.T) {
 func TestADistinctiveMatchElsewhereBeatsAVagueMatchHere(t *testing.T) {
 	all := entries(t)
 	formats := &all[0].Fields[0].Formats
-	*formats = append(*formats, catalog.Format{ID: "anything", Regex: `[!-~]+`, Examples: []string{"{a*32}"}})
+	*formats = append(
+		*formats,
+		catalog.Format{ID: "anything", Regex: `[!-~]+`, Examples: []string{"{a*32}"}},
+	)
 	c, err := parse(t, all)
 	if err != nil {
 		t.Fatal(err)
@@ -168,7 +180,9 @@ func TestWhatWasPastedAlongIsPointedOutAndLeftAway(t *testing.T) {
 }
 
 func TestAnEqualsSignAloneIsNoAssignment(t *testing.T) {
-	for _, value := range []string{"key=value", "c2VjcmV0==", "=", "export =x", "exported=x", "PATH=x"} {
+	for _, value := range []string{
+		"key=value", "c2VjcmV0==", "=", "export =x", "exported=x", "PATH=x",
+	} {
 		if r := load(t).Recognise("", plaintext.FromString(value)); r.Paste != nil {
 			t.Errorf("%q: got %v", value, r.Paste)
 		}
@@ -194,7 +208,10 @@ func TestAValueLongerThanAnyKeyMatchesNothing(t *testing.T) {
 		{"github", "ghs_1_a.b." + strings.Repeat("c", 1014), true},
 		{"github", "ghs_1_a.b." + strings.Repeat("c", 1015), false},
 	} {
-		if r := c.Recognise(row.preset, plaintext.FromString(row.value)); (r.Matched.ID != "") != row.found {
+		if r := c.Recognise(
+			row.preset,
+			plaintext.FromString(row.value),
+		); (r.Matched.ID != "") != row.found {
 			t.Errorf("%s, %d bytes: got %+v", row.preset, len(row.value), r)
 		}
 	}
@@ -206,8 +223,14 @@ func TestNoRecognitionHoldsAnyPartOfTheValue(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		// Digits make it certain that no word of a hint is a part of the value by chance.
 		secret := rapid.StringMatching(`(?:[0-9][A-Za-z]){4,40}`).Draw(t, "secret")
-		before := rapid.SampledFrom([]string{"", "sk-proj-", "sk-ant-oat01-", "ghp_", "tml-", "export A=\"Bearer ", "\n"}).Draw(t, "before")
-		r := c.Recognise(rapid.SampledFrom(presets).Draw(t, "preset"), plaintext.FromString(before+secret))
+		before := rapid.SampledFrom(
+			[]string{"", "sk-proj-", "sk-ant-oat01-", "ghp_", "tml-", "export A=\"Bearer ", "\n"},
+		).
+			Draw(t, "before")
+		r := c.Recognise(
+			rapid.SampledFrom(presets).Draw(t, "preset"),
+			plaintext.FromString(before+secret),
+		)
 		told := fmt.Sprintf("%+v %q", r, r.Hints())
 		for i := range len(secret) - 3 {
 			if strings.Contains(told, secret[i:i+4]) {

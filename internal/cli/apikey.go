@@ -49,7 +49,18 @@ func newAPIKeysList(a *app) *cobra.Command {
 		rows := table{{"NAME", "KEY", "ACTIVE", "SCOPES", "LAST USED", "EXPIRES", "ID"}}
 		for _, k := range list.APIKeys {
 			scopes := strings.Join(k.AllowedScopes, ",")
-			rows = append(rows, []string{or(k.Name), k.MaskedKey, yesNo(k.Active), scopes, moment(k.LastUsedAt), moment(k.ExpiresAt), k.ID})
+			rows = append(
+				rows,
+				[]string{
+					or(k.Name),
+					k.MaskedKey,
+					yesNo(k.Active),
+					scopes,
+					moment(k.LastUsedAt),
+					moment(k.ExpiresAt),
+					k.ID,
+				},
+			)
 		}
 		return a.printTable(rows)
 	}
@@ -72,9 +83,20 @@ for another user by --user.`,
 	}
 	cmd.Flags().StringVar(&in.name, "name", "", "the `NAME` of the key in lists")
 	cmd.Flags().StringSliceVar(&in.scopes, "scope", nil, "a `SCOPE` that it has; repeatable")
-	cmd.Flags().StringVar(&in.expiresIn, "expires-in", "", "the `TIME` after which it stops to work, such as 12h or 90d")
-	cmd.Flags().StringVar(&in.expiresAt, "expires-at", "", "the `TIME` at which it stops to work, such as 2027-01-01 or 2027-01-01T08:00:00Z")
-	cmd.Flags().BoolVar(&in.selfRevoke, "allow-self-revoke", false, "allow whoever has the key to revoke it")
+	cmd.Flags().
+		StringVar(
+			&in.expiresIn, "expires-in", "",
+			"the `TIME` after which it stops to work, such as 12h or 90d",
+		)
+	cmd.Flags().
+		StringVar(
+			&in.expiresAt, "expires-at", "",
+			"the `TIME` at which it stops to work, such as 2027-01-01 or 2027-01-01T08:00:00Z",
+		)
+	cmd.Flags().
+		BoolVar(
+			&in.selfRevoke, "allow-self-revoke", false, "allow whoever has the key to revoke it",
+		)
 	cmd.Flags().StringVar(&in.user, "user", "", "make it for the user `NAME|ID`")
 	cmd.MarkFlagsMutuallyExclusive("expires-in", "expires-at")
 	asJSON := jsonFlag(cmd)
@@ -94,16 +116,29 @@ for another user by --user.`,
 		if *asJSON {
 			return a.printJSON(made)
 		}
-		a.note("Created %s with %s. The key is shown this once:", made.ID, strings.Join(made.AllowedScopes, ", "))
+		a.note(
+			"Created %s with %s. The key is shown this once:",
+			made.ID,
+			strings.Join(made.AllowedScopes, ", "),
+		)
 		if err := a.print(clean(made.Key) + "\n"); err != nil {
-			return fmt.Errorf("the key was made, but could not be printed: revoke %s: %w", made.ID, err)
+			return fmt.Errorf(
+				"the key was made, but could not be printed: revoke %s: %w",
+				made.ID,
+				err,
+			)
 		}
 		return nil
 	}
 	return cmd
 }
 
-func createAPIKey(ctx context.Context, c *client.Client, user string, body wire.CreateAPIKey) (wire.APIKey, error) {
+func createAPIKey(
+	ctx context.Context,
+	c *client.Client,
+	user string,
+	body wire.CreateAPIKey,
+) (wire.APIKey, error) {
 	if user == "" {
 		return c.CreateAPIKey(ctx, body)
 	}

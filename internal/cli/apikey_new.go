@@ -38,7 +38,9 @@ func (in *newAPIKey) body(now time.Time) (wire.CreateAPIKey, error) {
 	case in.expiresAt != "":
 		at, ok := parseMoment(in.expiresAt)
 		if !ok {
-			return body, usagef("--expires-at must be a date or a time, such as 2027-01-01 or 2027-01-01T08:00:00Z")
+			return body, usagef(
+				"--expires-at must be a date or a time, such as 2027-01-01 or 2027-01-01T08:00:00Z",
+			)
 		}
 		body.ExpiresAt = &wire.Timestamp{Time: at}
 	}

@@ -28,10 +28,13 @@ func one(what string) cobra.PositionalArgs {
 	}
 }
 
-var errValueArgument = errors.New("a value is never an argument, where other programs can read it: " +
-	"give it at the prompt, on standard input, or with --from-file; if it was a real one, replace it at its provider")
+var errValueArgument = errors.New(
+	"a value is never an argument, where other programs can read it: " +
+		"give it at the prompt, on standard input, or with --from-file; if it was a real one, replace it at its provider",
+)
 
-// thenNoValue refuses more than max arguments, for a command that takes a value, as what it surely is: the value in the wrong place.
+// thenNoValue refuses more than max arguments, for a command that takes a value, as what it surely
+// is: the value in the wrong place.
 func thenNoValue(max int) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) > max {

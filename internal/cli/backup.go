@@ -49,8 +49,19 @@ func newBackup(a *app) *cobra.Command {
 // summary tells people what a backup holds.
 func summary(b server.BackupFile) string {
 	rows := b.Manifest.Rows
-	return fmt.Sprintf("%s: %d users, %d secrets, %d old versions, %d audit entries, %d bytes, of %s\nsha256 %s\n",
-		clean(b.File), rows.Users, rows.Secrets, rows.Versions, rows.AuditEntries, b.Bytes, b.Manifest.CreatedAt.Format(time.RFC3339), b.SHA256)
+	return fmt.Sprintf(
+		"%s: %d users, %d secrets, %d old versions, %d audit entries, %d bytes, of %s\nsha256 %s\n",
+		clean(
+			b.File,
+		),
+		rows.Users,
+		rows.Secrets,
+		rows.Versions,
+		rows.AuditEntries,
+		b.Bytes,
+		b.Manifest.CreatedAt.Format(time.RFC3339),
+		b.SHA256,
+	)
 }
 
 const restoreLong = `Makes a data folder from a backup. The folder must be empty, or not be there; nothing is restored over anything. Before it writes anything it reads
@@ -85,7 +96,11 @@ func newRestore(a *app) *cobra.Command {
 		if err := a.print(summary(done.BackupFile)); err != nil {
 			return err
 		}
-		a.note("Restored into %s. Check it with: keysake doctor --all --data %s", done.Data, done.Data)
+		a.note(
+			"Restored into %s. Check it with: keysake doctor --all --data %s",
+			done.Data,
+			done.Data,
+		)
 		return nil
 	}
 	return cmd

@@ -1,9 +1,10 @@
-// Package cli has the commands of the keysake program: the server's, the operator's, which work on a data folder, and those that talk to a
-// server through package client.
+// Package cli has the commands of the keysake program: the server's, the operator's, which work on
+// a data folder, and those that talk to a server through package client.
 //
-// [Main] is the whole program, given everything that it may touch: arguments, environment, streams. Three promises hold in every
-// command. A value is never an argument and is never shown. An argument that was not understood is not repeated, because it may
-// be a value that was put in the wrong place. What the server says is made harmless before a terminal gets it.
+// [Main] is the whole program, given everything that it may touch: arguments, environment, streams.
+// Three promises hold in every command. A value is never an argument and is never shown. An
+// argument that was not understood is not repeated, because it may be a value that was put in the
+// wrong place. What the server says is made harmless before a terminal gets it.
 package cli
 
 import (
@@ -20,8 +21,9 @@ import (
 	"github.com/keysake/keysake/client"
 )
 
-// version is what a release is built with: -ldflags "-X github.com/keysake/keysake/internal/cli.version=1.2.3". Any other build goes by
-// the version that the Go tool recorded of the module.
+// version is what a release is built with: -ldflags "-X
+// github.com/keysake/keysake/internal/cli.version=1.2.3". Any other build goes by the version that
+// the Go tool recorded of the module.
 var version string
 
 func programVersion() string {
@@ -39,9 +41,16 @@ type app struct {
 	stdout, stderr io.Writer // what was asked for, and everything else
 }
 
-// Main runs the program with these arguments, without its own name, and returns its exit code. An interrupt or a SIGTERM ends
-// ctx, and so stops a server in good order; a second one ends the program at once.
-func Main(ctx context.Context, args []string, env func(string) (string, bool), stdin io.Reader, stdout, stderr io.Writer) int {
+// Main runs the program with these arguments, without its own name, and returns its exit code. An
+// interrupt or a SIGTERM ends ctx, and so stops a server in good order; a second one ends the
+// program at once.
+func Main(
+	ctx context.Context,
+	args []string,
+	env func(string) (string, bool),
+	stdin io.Reader,
+	stdout, stderr io.Writer,
+) int {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
@@ -96,7 +105,8 @@ func newRoot(a *app) *cobra.Command {
 	return root
 }
 
-// group makes cmd a command that only has others below it: alone it prints its help, and it refuses words that are none of them.
+// group makes cmd a command that only has others below it: alone it prints its help, and it refuses
+// words that are none of them.
 func group(cmd *cobra.Command) {
 	cmd.DisableFlagsInUseLine = true
 	cmd.SuggestionsMinimumDistance = 2
@@ -116,7 +126,8 @@ func unknownCommand(cmd *cobra.Command, word string) error {
 	return fmt.Errorf("%q has no such command", cmd.CommandPath())
 }
 
-// noteStart sets started once a command below cmd begins to work: every error before is one of usage.
+// noteStart sets started once a command below cmd begins to work: every error before is one of
+// usage.
 func noteStart(cmd *cobra.Command, started *bool) {
 	if run := cmd.RunE; run != nil {
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {

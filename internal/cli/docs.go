@@ -9,7 +9,8 @@ import (
 	"github.com/keysake/keysake/internal/config"
 )
 
-// newDocs is for who builds Keysake: it prints the pages of docs/ that are made from the program itself.
+// newDocs is for who builds Keysake: it prints the pages of docs/ that are made from the program
+// itself.
 func newDocs(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:    "docs",
@@ -33,7 +34,11 @@ func newDocs(a *app) *cobra.Command {
 			Long:    "Prints the reference of all commands, which is their help.",
 			Example: "  keysake docs cli > docs/cli.md",
 			Args:    noArgs,
-			RunE:    func(cmd *cobra.Command, _ []string) error { return a.print(reference(cmd.Root())) },
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				return a.print(
+					reference(cmd.Root()),
+				)
+			},
 		},
 	)
 	return cmd
@@ -42,7 +47,9 @@ func newDocs(a *app) *cobra.Command {
 // reference returns the page of all commands below root.
 func reference(root *cobra.Command) string {
 	var b strings.Builder
-	b.WriteString("# Commands\n\nThis page is printed by `keysake docs cli`; `--help` says the same.\n")
+	b.WriteString(
+		"# Commands\n\nThis page is printed by `keysake docs cli`; `--help` says the same.\n",
+	)
 	describe(&b, root)
 	return b.String()
 }

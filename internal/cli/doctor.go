@@ -46,7 +46,12 @@ func newDoctor(a *app) *cobra.Command {
 		if *all {
 			*sample = doctor.All
 		}
-		report, err := server.Doctor(cmd.Context(), cfg, a.passphrase, server.Checkup{Sample: *sample, Backup: *file})
+		report, err := server.Doctor(
+			cmd.Context(),
+			cfg,
+			a.passphrase,
+			server.Checkup{Sample: *sample, Backup: *file},
+		)
 		if err != nil {
 			return err
 		}
@@ -71,7 +76,14 @@ func (a *app) printReport(report doctor.Report, asJSON bool) error {
 	}
 	var text strings.Builder
 	for _, c := range report.Checks {
-		fmt.Fprintf(&text, "%-8s %-*s  %s\n", c.Status, width, c.Name, clean(strings.ReplaceAll(c.Text, "\n", "; ")))
+		fmt.Fprintf(
+			&text,
+			"%-8s %-*s  %s\n",
+			c.Status,
+			width,
+			c.Name,
+			clean(strings.ReplaceAll(c.Text, "\n", "; ")),
+		)
 		for _, detail := range c.Details {
 			fmt.Fprintf(&text, "         %-*s  - %s\n", width, "", clean(detail))
 		}

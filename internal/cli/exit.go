@@ -17,7 +17,8 @@ import (
 	"github.com/keysake/keysake/internal/server"
 )
 
-// The exit codes are part of the program's interface; exitHelp is their documentation, and exitCode the only place that chooses one.
+// The exit codes are part of the program's interface; exitHelp is their documentation, and exitCode
+// the only place that chooses one.
 const (
 	exitOK             = 0
 	exitError          = 1
@@ -44,7 +45,8 @@ func exitCode(err error) int {
 		return exitCannotStart
 	}
 	refused, ok := errors.AsType[*client.Error](err)
-	if errors.Is(err, errNoLogin) || (ok && (refused.Status == http.StatusUnauthorized || refused.Status == http.StatusForbidden)) {
+	if errors.Is(err, errNoLogin) ||
+		(ok && (refused.Status == http.StatusUnauthorized || refused.Status == http.StatusForbidden)) {
 		return exitAuthentication
 	}
 	return exitError
@@ -57,15 +59,16 @@ func (e *usageError) Unwrap() error { return e.error }
 
 func usagef(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
 
-// usageOf makes err, which cobra found in the arguments of cmd, one of usage that says where there is help.
+// usageOf makes err, which cobra found in the arguments of cmd, one of usage that says where there
+// is help.
 func usageOf(cmd *cobra.Command, err error) error {
 	return usagef("%w; see \"%s --help\"", err, cmd.CommandPath())
 }
 
 var flagPattern = regexp.MustCompile(`^[a-z][a-z-]{0,31}$`)
 
-// flagError words what is wrong with a flag without repeating what may be a value in the wrong place. A word before the flag that is no
-// command is the first thing to mend.
+// flagError words what is wrong with a flag without repeating what may be a value in the wrong
+// place. A word before the flag that is no command is the first thing to mend.
 func flagError(cmd *cobra.Command, err error) error {
 	if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 {
 		return unknownCommand(cmd, words[0])
@@ -81,7 +84,8 @@ func flagError(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("--%s needs an argument", missing.GetFlag().Name)
 	}
 	unknown, ok := errors.AsType[*pflag.NotExistError](err)
-	if ok && unknown.GetSpecifiedShortnames() == "" && flagPattern.MatchString(unknown.GetSpecifiedName()) {
+	if ok && unknown.GetSpecifiedShortnames() == "" &&
+		flagPattern.MatchString(unknown.GetSpecifiedName()) {
 		return fmt.Errorf("there is no flag --%s", unknown.GetSpecifiedName())
 	}
 	return errors.New("there is no such flag")
@@ -93,7 +97,8 @@ func (a *app) report(err error) {
 		return
 	}
 	if refused, ok := errors.AsType[*client.Error](err); ok {
-		a.note("keysake: %s", explainRefusal(refused)) // a line break in it is the server's, and begins no line here
+		// a line break in it is the server's, and begins no line here
+		a.note("keysake: %s", explainRefusal(refused))
 		return
 	}
 	for line := range strings.SplitSeq(explain(err), "\n") {
@@ -108,7 +113,11 @@ func explain(err error) string {
 	}
 	if lost, ok := errors.AsType[*url.Error](err); ok {
 		server, _, _ := strings.Cut(lost.URL, "/api/v1")
-		return fmt.Sprintf("cannot reach the server at %s: %v: is it running, and is that its address?", server, lost.Err)
+		return fmt.Sprintf(
+			"cannot reach the server at %s: %v: is it running, and is that its address?",
+			server,
+			lost.Err,
+		)
 	}
 	return strings.TrimPrefix(err.Error(), "client: ")
 }

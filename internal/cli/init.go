@@ -38,10 +38,18 @@ func newInit(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		a.note("Created the database in %s, and its root key %s: keep a copy of that key elsewhere.", first.Data, first.RootKey)
+		a.note(
+			"Created the database in %s, and its root key %s: keep a copy of that key elsewhere.",
+			first.Data,
+			first.RootKey,
+		)
 		a.note("The API key of %s, shown this once:", first.Username)
 		if err := a.print(string(first.Key.Reveal()) + "\n"); err != nil {
-			return fmt.Errorf("the API key could not be printed and is lost: delete %s and begin again: %w", first.Data, err)
+			return fmt.Errorf(
+				"the API key could not be printed and is lost: delete %s and begin again: %w",
+				first.Data,
+				err,
+			)
 		}
 		return nil
 	}

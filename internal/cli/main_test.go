@@ -20,7 +20,12 @@ import (
 )
 
 // run runs the program in this process.
-func run(t *testing.T, env map[string]string, stdin io.Reader, args ...string) (code int, stdout, stderr string) {
+func run(
+	t *testing.T,
+	env map[string]string,
+	stdin io.Reader,
+	args ...string,
+) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	code = cli.Main(t.Context(), args, lookup(env), stdin, &out, &errs)
@@ -39,15 +44,26 @@ func at(t *testing.T, h http.HandlerFunc) map[string]string {
 	return map[string]string{"KEYSAKE_URL": srv.URL, "KEYSAKE_API_KEY": "test-key-of-nobody"}
 }
 
-// evil holds what terminals obey: it clears the screen, by ESC and by its one-character form, turns text around, and begins lines.
+// evil holds what terminals obey: it clears the screen, by ESC and by its one-character form, turns
+// text around, and begins lines.
 const evil = "a\x1b[2J\u009b2J\u202eb\r\nkeysake: c\u2028\x7f\U000e0001z"
 
 func TestNothingOfTheServersReachesTheTerminalAsACommand(t *testing.T) {
-	list := wire.SecretList{Secrets: []wire.Secret{{ID: evil, Name: evil, Provider: new(evil), MaskedValue: evil}}, Total: 1}
-	env := at(t, func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(list) })
+	list := wire.SecretList{
+		Secrets: []wire.Secret{{ID: evil, Name: evil, Provider: new(evil), MaskedValue: evil}},
+		Total:   1,
+	}
+	env := at(
+		t,
+		func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(list) },
+	)
 	code, out, _ := run(t, env, nil, "secrets", "list")
 	assertHarmless(t, out, 2)
-	if code != 0 || !strings.Contains(out, `a\u001b[2J\u009b2J\u202eb\u000d\u000akeysake: c\u2028\u007f\udb40\udc01z`) {
+	if code != 0 ||
+		!strings.Contains(
+			out,
+			`a\u001b[2J\u009b2J\u202eb\u000d\u000akeysake: c\u2028\u007f\udb40\udc01z`,
+		) {
 		t.Errorf("exit code %d and %q", code, out)
 	}
 
@@ -66,8 +82,13 @@ func TestARefusalIsOneHarmlessLine(t *testing.T) {
 	env := at(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusUnprocessableEntity)
 		_ = json.NewEncoder(w).Encode(wire.Problem{
-			Code: 422, Type: "validation_error", Detail: evil,
-			Errors: []wire.FieldError{{Loc: []any{"body", evil, 1}, Msg: evil}, {Loc: []any{"body", "name"}, Msg: "m"}},
+			Code:   422,
+			Type:   "validation_error",
+			Detail: evil,
+			Errors: []wire.FieldError{
+				{Loc: []any{"body", evil, 1}, Msg: evil},
+				{Loc: []any{"body", "name"}, Msg: "m"},
+			},
 		})
 	})
 	code, out, errs := run(t, env, nil, "presets")
@@ -132,12 +153,20 @@ func TestAKeyThatCouldNotBePrintedIsAnErrorThatNamesIt(t *testing.T) {
 	srv := apptest.Start(t)
 	env := map[string]string{"KEYSAKE_URL": srv.URL, "KEYSAKE_API_KEY": string(srv.Key.Reveal())}
 	var errs bytes.Buffer
-	code := cli.Main(t.Context(), []string{"api-keys", "create", "--name", "lost"}, lookup(env), nil, fullDisk{}, &errs)
+	code := cli.Main(
+		t.Context(),
+		[]string{"api-keys", "create", "--name", "lost"},
+		lookup(env),
+		nil,
+		fullDisk{},
+		&errs,
+	)
 	keys, err := srv.Client(t).APIKeys(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if code != 1 || !strings.Contains(errs.String(), "could not be printed: revoke "+keys.APIKeys[0].ID) {
+	if code != 1 ||
+		!strings.Contains(errs.String(), "could not be printed: revoke "+keys.APIKeys[0].ID) {
 		t.Errorf("exit code %d and %q", code, errs.String())
 	}
 	if strings.Contains(errs.String(), "ksk_") {
@@ -149,7 +178,8 @@ func TestAValueThatCannotBeReadIsNotStored(t *testing.T) {
 	env := at(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
 	broken := io.MultiReader(strings.NewReader("half a val"), brokenPipe{})
 	code, _, errs := run(t, env, broken, "secrets", "set", "NAME")
-	if code != 1 || !strings.Contains(errs, "read the value: broken pipe") || strings.Contains(errs, "half") {
+	if code != 1 || !strings.Contains(errs, "read the value: broken pipe") ||
+		strings.Contains(errs, "half") {
 		t.Errorf("exit code %d and %q", code, errs)
 	}
 }
@@ -175,7 +205,8 @@ func TestEveryCommandOfTheReferenceTeaches(t *testing.T) {
 	}
 	for _, s := range sections {
 		name, rest, _ := strings.Cut(s, "\n")
-		if !strings.Contains(rest, "Examples:\n  keysake") || strings.HasPrefix(rest, "\n```text\n\n") {
+		if !strings.Contains(rest, "Examples:\n  keysake") ||
+			strings.HasPrefix(rest, "\n```text\n\n") {
 			t.Errorf("%s has no example or no text", name)
 		}
 	}

@@ -15,7 +15,8 @@ import (
 	"github.com/keysake/keysake/wire"
 )
 
-// print writes what was asked for. A failure is an error: half a list, or a new key that nobody saw, is no success.
+// print writes what was asked for. A failure is an error: half a list, or a new key that nobody
+// saw, is no success.
 func (a *app) print(text string) error {
 	_, err := io.WriteString(a.stdout, text)
 	return err
@@ -36,7 +37,8 @@ func (a *app) printJSON(v any) error {
 	if err := enc.Encode(v); err != nil {
 		return err
 	}
-	// In JSON such characters stand in strings only, where an escape means the same; the encoder leaves some as they are.
+	// In JSON such characters stand in strings only, where an escape means the same; the encoder
+	// leaves some as they are.
 	lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
 	for i := range lines {
 		lines[i] = clean(lines[i])
@@ -68,7 +70,8 @@ func (a *app) printTable(rows table) error {
 	return a.print(aligned.String())
 }
 
-// clean makes s harmless for a terminal: what could move the cursor, turn the text or begin another line is shown as \u001b.
+// clean makes s harmless for a terminal: what could move the cursor, turn the text or begin another
+// line is shown as \u001b.
 func clean(s string) string {
 	var b strings.Builder
 	for _, r := range s {

@@ -18,7 +18,8 @@ const (
 	barWidth  = 30
 )
 
-// progress shows how far something is that takes time: a bar on a terminal, plain lines elsewhere, lines of JSON where they are asked for.
+// progress shows how far something is that takes time: a bar on a terminal, plain lines elsewhere,
+// lines of JSON where they are asked for.
 type progress struct {
 	a        *app
 	what     string // what is counted
@@ -85,14 +86,27 @@ func (p *progress) show() {
 		_ = json.NewEncoder(p.out).Encode(p.last)
 		return
 	}
-	text := fmt.Sprintf("%d/%d %s, %.0f a second, %s left", p.last.Done, p.last.Total, p.what, p.last.PerSecond, left(p.last.SecondsEnd))
+	text := fmt.Sprintf(
+		"%d/%d %s, %.0f a second, %s left",
+		p.last.Done,
+		p.last.Total,
+		p.what,
+		p.last.PerSecond,
+		left(p.last.SecondsEnd),
+	)
 	if !p.bar {
 		_, _ = fmt.Fprintln(p.out, text)
 		return
 	}
 	full := barWidth * p.last.Done / max(1, p.last.Total)
 	p.barShown = true
-	_, _ = fmt.Fprintf(p.out, "\r[%s%s] %s\x1b[K", strings.Repeat("#", full), strings.Repeat("-", barWidth-full), text)
+	_, _ = fmt.Fprintf(
+		p.out,
+		"\r[%s%s] %s\x1b[K",
+		strings.Repeat("#", full),
+		strings.Repeat("-", barWidth-full),
+		text,
+	)
 }
 
 // end leaves the terminal at the beginning of a line.
@@ -103,5 +117,6 @@ func (p *progress) end() {
 }
 
 func left(seconds float64) string {
-	return (time.Duration(seconds*float64(time.Second)) + time.Second/2).Truncate(time.Second).String()
+	return (time.Duration(seconds*float64(time.Second)) + time.Second/2).Truncate(time.Second).
+		String()
 }

@@ -104,7 +104,10 @@ const typed = "correct-horse-battery-staple-of-nobody-789"
 func loggedIn(t *testing.T) (*apptest.Server, map[string]string) {
 	t.Helper()
 	srv := apptest.Start(t)
-	return srv, map[string]string{"KEYSAKE_URL": srv.URL, "KEYSAKE_API_KEY": string(srv.Key.Reveal())}
+	return srv, map[string]string{
+		"KEYSAKE_URL":     srv.URL,
+		"KEYSAKE_API_KEY": string(srv.Key.Reveal()),
+	}
 }
 
 func TestAValueThatIsTypedIsNotShown(t *testing.T) {
@@ -115,7 +118,8 @@ func TestAValueThatIsTypedIsNotShown(t *testing.T) {
 	if n := term.showed(); n != 0 {
 		t.Errorf("the terminal showed %d bytes", n)
 	}
-	if !strings.Contains(term.stdout.String(), "correc••••789\n") || strings.Contains(term.stdout.String()+term.stderr.String(), "horse") {
+	if !strings.Contains(term.stdout.String(), "correc••••789\n") ||
+		strings.Contains(term.stdout.String()+term.stderr.String(), "horse") {
 		t.Errorf("the program printed %q and %q", term.stdout.String(), term.stderr.String())
 	}
 	if !term.echoes() {
@@ -162,7 +166,10 @@ func TestWhatATerminalCouldCutOffIsRefused(t *testing.T) {
 func TestOnlyAYesDeletes(t *testing.T) {
 	srv, env := loggedIn(t)
 	c := srv.Client(t)
-	if _, err := c.CreateSecret(t.Context(), wire.CreateSecret{Name: "MINE", Value: plaintext.FromString(typed)}); err != nil {
+	if _, err := c.CreateSecret(
+		t.Context(),
+		wire.CreateSecret{Name: "MINE", Value: plaintext.FromString(typed)},
+	); err != nil {
 		t.Fatal(err)
 	}
 	const question = "Delete MINE (correc••••789) and all its values for good? [y/N] "

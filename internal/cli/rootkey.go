@@ -31,7 +31,13 @@ keys with it; no value is touched. ` + localHelp,
 
 // localSettings are what a command takes that works on a data folder and needs its root keys.
 func localSettings(cmd *cobra.Command) *config.Settings {
-	settings := config.New("data", "root-key", "root-passphrase-file", "root-passphrase-fd", "key-service-timeout")
+	settings := config.New(
+		"data",
+		"root-key",
+		"root-passphrase-file",
+		"root-passphrase-fd",
+		"key-service-timeout",
+	)
 	settings.AddFlags(cmd.Flags())
 	return settings
 }
@@ -60,8 +66,16 @@ func newRootKeyRotate(a *app) *cobra.Command {
 	settings := localSettings(cmd)
 	var to server.NewRootKey
 	cmd.Flags().StringVar(&to.URL, "to", "", "the new root key's `URL`; required")
-	cmd.Flags().StringVar(&to.PassphraseFile, "to-passphrase-file", "", "`FILE` with the new passphrase, for --to passphrase:")
-	cmd.Flags().IntVar(&to.PassphraseFD, "to-passphrase-fd", 0, "file descriptor `N` to read the new passphrase from")
+	cmd.Flags().
+		StringVar(
+			&to.PassphraseFile, "to-passphrase-file", "",
+			"`FILE` with the new passphrase, for --to passphrase:",
+		)
+	cmd.Flags().
+		IntVar(
+			&to.PassphraseFD, "to-passphrase-fd", 0,
+			"file descriptor `N` to read the new passphrase from",
+		)
 	asJSON := cmd.Flags().Bool("json", false, "print a line of JSON for each step")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := a.load(settings)
@@ -78,7 +92,11 @@ func newRootKeyRotate(a *app) *cobra.Command {
 		if err != nil {
 			return goOn(err, shown)
 		}
-		a.note("Rotated: %s is the root key, and %d owner keys were wrapped with it now. Keep a copy of it elsewhere, and the old one as long as backups need it.", to.URL, n)
+		a.note(
+			"Rotated: %s is the root key, and %d owner keys were wrapped with it now. Keep a copy of it elsewhere, and the old one as long as backups need it.",
+			to.URL,
+			n,
+		)
 		return nil
 	}
 	return cmd
@@ -95,17 +113,25 @@ func checkNewRootKey(to server.NewRootKey) error {
 		return usagef("--to-passphrase-file and --to-passphrase-fd are for --to passphrase:")
 	}
 	if to.PassphraseFile != "" && to.PassphraseFD != 0 || to.PassphraseFD < 0 {
-		return usagef("--to-passphrase-file and --to-passphrase-fd are two places for one passphrase: give one; a descriptor is a number from 3")
+		return usagef(
+			"--to-passphrase-file and --to-passphrase-fd are two places for one passphrase: give one; a descriptor is a number from 3",
+		)
 	}
 	return nil
 }
 
 // goOn says how to go on after a rotation that was cut short.
 func goOn(err error, shown *progress) error {
-	if errors.Is(err, server.ErrCannotStart) || errors.Is(err, server.ErrRotating) || shown.last.Total == 0 {
+	if errors.Is(err, server.ErrCannotStart) || errors.Is(err, server.ErrRotating) ||
+		shown.last.Total == 0 {
 		return err
 	}
-	return fmt.Errorf("%w: nothing is lost; the same command goes on after %d of %d", err, shown.last.Done, shown.last.Total)
+	return fmt.Errorf(
+		"%w: nothing is lost; the same command goes on after %d of %d",
+		err,
+		shown.last.Done,
+		shown.last.Total,
+	)
 }
 
 func newRootKeyStatus(a *app) *cobra.Command {
@@ -136,7 +162,16 @@ root key is opened for this. ` + localHelp,
 		}
 		rows := table{{"ID", "STATE", "OWNER KEYS", "SINCE", "URL"}}
 		for _, k := range keys {
-			rows = append(rows, []string{k.ID, k.State, strconv.Itoa(k.OwnerKeys), k.Since.UTC().Format("2006-01-02 15:04:05Z"), k.URL})
+			rows = append(
+				rows,
+				[]string{
+					k.ID,
+					k.State,
+					strconv.Itoa(k.OwnerKeys),
+					k.Since.UTC().Format("2006-01-02 15:04:05Z"),
+					k.URL,
+				},
+			)
 		}
 		return a.printTable(rows)
 	}

@@ -24,14 +24,23 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"keysake": func() {
-		os.Exit(cli.Main(context.Background(), os.Args[1:], os.LookupEnv, os.Stdin, os.Stdout, os.Stderr))
+		os.Exit(
+			cli.Main(
+				context.Background(),
+				os.Args[1:],
+				os.LookupEnv,
+				os.Stdin,
+				os.Stdout,
+				os.Stderr,
+			),
+		)
 	}})
 }
 
 const scripts = "testdata/script"
 
-// The scripts run the program itself, one process for each command, against a server that they start. Beside testscript's own commands
-// they have:
+// The scripts run the program itself, one process for each command, against a server that they
+// start. Beside testscript's own commands they have:
 //
 //	start [NAME=VALUE…] ARGS…   runs keysake serve in the background; $URL is where it listens when the command returns
 //	stop                        sends it SIGTERM, wants exit code 0, and leaves what it printed in server.out and server.log
@@ -54,7 +63,12 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": start, "stop": stop, "exits": exits, "mode": mode, "repeat": repeat, "idof": idof,
+			"start":  start,
+			"stop":   stop,
+			"exits":  exits,
+			"mode":   mode,
+			"repeat": repeat,
+			"idof":   idof,
 		},
 	})
 }
@@ -172,7 +186,9 @@ func repeat(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	n, err := strconv.Atoi(args[3])
 	ts.Check(err)
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(args[1]+strings.Repeat(args[2], n)+args[4]), 0o600))
+	ts.Check(
+		os.WriteFile(ts.MkAbs(args[0]), []byte(args[1]+strings.Repeat(args[2], n)+args[4]), 0o600),
+	)
 }
 
 func idof(ts *testscript.TestScript, neg bool, args []string) {

@@ -23,8 +23,15 @@ in its place stands the mask, such as sk-pro••••789.`,
   keysake secrets list`,
 	}
 	group(cmd)
-	cmd.AddCommand(newSecretsList(a), newSecretsShow(a), newSecretsSet(a), newSecretsUpdate(a), newSecretsVersions(a), newSecretsRollback(a),
-		newSecretsDelete(a))
+	cmd.AddCommand(
+		newSecretsList(a),
+		newSecretsShow(a),
+		newSecretsSet(a),
+		newSecretsUpdate(a),
+		newSecretsVersions(a),
+		newSecretsRollback(a),
+		newSecretsDelete(a),
+	)
 	return cmd
 }
 
@@ -56,7 +63,10 @@ func newSecretsList(a *app) *cobra.Command {
 		}
 		rows := table{{"NAME", "PROVIDER", "VALUE", "UPDATED", "ID"}}
 		for _, s := range list.Secrets {
-			rows = append(rows, []string{s.Name, or(providerOf(s)), s.MaskedValue, moment(&s.UpdatedAt), s.ID})
+			rows = append(
+				rows,
+				[]string{s.Name, or(providerOf(s)), s.MaskedValue, moment(&s.UpdatedAt), s.ID},
+			)
 		}
 		return a.printTable(rows)
 	}
@@ -116,7 +126,12 @@ nobody can be asked, and --yes is needed. It needs the scope secrets:write, and 
 	return cmd
 }
 
-func (a *app) secretToDelete(ctx context.Context, c *client.Client, ref string, yes bool) (id string, err error) {
+func (a *app) secretToDelete(
+	ctx context.Context,
+	c *client.Client,
+	ref string,
+	yes bool,
+) (id string, err error) {
 	if yes {
 		return secretID(ctx, c, ref)
 	}
@@ -127,12 +142,16 @@ func (a *app) secretToDelete(ctx context.Context, c *client.Client, ref string, 
 	if err != nil {
 		return "", err
 	}
-	return s.ID, a.confirm(ctx, fmt.Sprintf("Delete %s (%s) and all its values for good?", s.Name, s.MaskedValue))
+	return s.ID, a.confirm(
+		ctx,
+		fmt.Sprintf("Delete %s (%s) and all its values for good?", s.Name, s.MaskedValue),
+	)
 }
 
 var uuidPattern = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 
-// secretID returns the id of the secret that a NAME or an ID stands for. No name has a hyphen, so that nothing is both.
+// secretID returns the id of the secret that a NAME or an ID stands for. No name has a hyphen, so
+// that nothing is both.
 func secretID(ctx context.Context, c *client.Client, ref string) (string, error) {
 	if uuidPattern.MatchString(ref) {
 		return ref, nil
@@ -145,7 +164,10 @@ func secretID(ctx context.Context, c *client.Client, ref string) (string, error)
 func findSecret(ctx context.Context, c *client.Client, ref string) (wire.Secret, error) {
 	if uuidPattern.MatchString(ref) {
 		s, err := c.Secret(ctx, ref)
-		if refused, ok := errors.AsType[*client.Error](err); ok && refused.Status == http.StatusNotFound {
+		if refused, ok := errors.AsType[*client.Error](
+			err,
+		); ok &&
+			refused.Status == http.StatusNotFound {
 			return s, errNoSuchSecret
 		}
 		return s, err
@@ -162,7 +184,9 @@ func findSecret(ctx context.Context, c *client.Client, ref string) (wire.Secret,
 	return wire.Secret{}, errNoSuchSecret
 }
 
-var errNoSuchSecret = errors.New(`you have no such secret: "keysake secrets list" shows those you have`)
+var errNoSuchSecret = errors.New(
+	`you have no such secret: "keysake secrets list" shows those you have`,
+)
 
 func (a *app) printSecret(s wire.Secret, asJSON bool) error {
 	if asJSON {

@@ -37,8 +37,15 @@ A value that looks like another provider's key, or like one that lost its end, i
   keysake secrets set DEPLOY_KEY --from-file ~/.ssh/deploy`,
 		Args: thenNoValue(1),
 	}
-	cmd.Flags().StringVar(&in.preset, "preset", "", "create the secret of this `PROVIDER`, under the provider's own name")
-	cmd.Flags().StringVar(&in.provider, "provider", "", "say that the secret NAME is a key of this `PROVIDER`")
+	cmd.Flags().
+		StringVar(
+			&in.preset, "preset", "",
+			"create the secret of this `PROVIDER`, under the provider's own name",
+		)
+	cmd.Flags().
+		StringVar(
+			&in.provider, "provider", "", "say that the secret NAME is a key of this `PROVIDER`",
+		)
 	cmd.MarkFlagsMutuallyExclusive("preset", "provider")
 	in.from, in.asJSON = valueFlags(cmd), jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -53,9 +60,13 @@ A value that looks like another provider's key, or like one that lost its end, i
 func (a *app) setSecret(ctx context.Context, in *newSecret) error {
 	switch {
 	case in.name == "" && in.preset == "":
-		return usagef(`give the secret's NAME, or a provider by --preset; see "keysake secrets set --help"`)
+		return usagef(
+			`give the secret's NAME, or a provider by --preset; see "keysake secrets set --help"`,
+		)
 	case in.name != "" && in.preset != "":
-		return usagef("with --preset the name follows from the provider: leave NAME out, or use --provider in place of --preset")
+		return usagef(
+			"with --preset the name follows from the provider: leave NAME out, or use --provider in place of --preset",
+		)
 	}
 	known, err := catalog.Load()
 	if err != nil {
@@ -74,8 +85,13 @@ func (a *app) setSecret(ctx context.Context, in *newSecret) error {
 	}
 	a.hint(known, in.preset+in.provider, value)
 	made, err := in.create(ctx, c, value)
-	if refused, ok := errors.AsType[*client.Error](err); ok && refused.Status == http.StatusConflict {
-		return errors.New(`you have a secret of that name: give it a new value with "keysake secrets update"`)
+	if refused, ok := errors.AsType[*client.Error](
+		err,
+	); ok &&
+		refused.Status == http.StatusConflict {
+		return errors.New(
+			`you have a secret of that name: give it a new value with "keysake secrets update"`,
+		)
 	}
 	if err != nil {
 		return err
@@ -84,7 +100,11 @@ func (a *app) setSecret(ctx context.Context, in *newSecret) error {
 	return a.printSecret(made, *in.asJSON)
 }
 
-func (in *newSecret) create(ctx context.Context, c *client.Client, value plaintext.Value) (wire.Secret, error) {
+func (in *newSecret) create(
+	ctx context.Context,
+	c *client.Client,
+	value plaintext.Value,
+) (wire.Secret, error) {
 	if in.preset != "" {
 		return c.CreateFromPreset(ctx, wire.CreateFromPreset{Provider: in.preset, Value: value})
 	}
@@ -95,8 +115,8 @@ func (in *newSecret) create(ctx context.Context, c *client.Client, value plainte
 	return c.CreateSecret(ctx, body)
 }
 
-// hint tells what a value looks like, if it does not look like what it is said to be. Of a value that nobody says anything of, only
-// that it looks like a provider's key is worth telling.
+// hint tells what a value looks like, if it does not look like what it is said to be. Of a value
+// that nobody says anything of, only that it looks like a provider's key is worth telling.
 func (a *app) hint(known *catalog.Catalog, provider string, value plaintext.Value) {
 	r := known.Recognise(provider, value)
 	if value.Len() == 0 || (r.Chosen.ID == "" && r.Matched.ID == "") {

@@ -37,7 +37,15 @@ the last few, and destroys what is older. It needs the scope secrets:read.`,
 		}
 		rows := table{{"VERSION", "VALUE", "CREATED", "CURRENT"}}
 		for _, v := range list.Versions {
-			rows = append(rows, []string{strconv.FormatInt(v.Number, 10), v.MaskedValue, moment(&v.CreatedAt), yesNo(v.Current)})
+			rows = append(
+				rows,
+				[]string{
+					strconv.FormatInt(v.Number, 10),
+					v.MaskedValue,
+					moment(&v.CreatedAt),
+					yesNo(v.Current),
+				},
+			)
 		}
 		return a.printTable(rows)
 	}
@@ -55,11 +63,14 @@ secrets:write, and secrets:read to find a NAME.`,
   keysake secrets rollback OPENAI_API_KEY --version 2`,
 		Args: one("the secret's NAME or ID"),
 	}
-	version := cmd.Flags().Int64("version", 0, "the `NUMBER` of the version whose value is wanted; required")
+	version := cmd.Flags().
+		Int64("version", 0, "the `NUMBER` of the version whose value is wanted; required")
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if *version < 1 {
-			return usagef("--version is needed, a number from 1: \"keysake secrets versions NAME\" lists those there are")
+			return usagef(
+				"--version is needed, a number from 1: \"keysake secrets versions NAME\" lists those there are",
+			)
 		}
 		c, err := a.connect()
 		if err != nil {

@@ -33,7 +33,9 @@ func (l login) client() (*client.Client, error) {
 }
 
 // errNoLogin is why a command has no server to talk to.
-var errNoLogin = errors.New(`not logged in: run "keysake login", or set KEYSAKE_URL and KEYSAKE_API_KEY`)
+var errNoLogin = errors.New(
+	`not logged in: run "keysake login", or set KEYSAKE_URL and KEYSAKE_API_KEY`,
+)
 
 // connect returns a client for the server and key that this run is to use.
 func (a *app) connect() (*client.Client, error) {
@@ -44,10 +46,14 @@ func (a *app) connect() (*client.Client, error) {
 	return l.client()
 }
 
-// currentLogin takes each of URL and key from its variable, else from the stored login. A stored key never goes to a server that only
-// the variable names: whoever can set a variable could else have the key sent to them.
+// currentLogin takes each of URL and key from its variable, else from the stored login. A stored
+// key never goes to a server that only the variable names: whoever can set a variable could else
+// have the key sent to them.
 func (a *app) currentLogin() (login, error) {
-	given := login{URL: a.variable(urlVariable), APIKey: plaintext.FromString(a.variable(apiKeyVariable))}
+	given := login{
+		URL:    a.variable(urlVariable),
+		APIKey: plaintext.FromString(a.variable(apiKeyVariable)),
+	}
 	hasKey := given.APIKey.Len() > 0
 	if given.URL != "" && hasKey {
 		return given, nil
@@ -65,7 +71,11 @@ func (a *app) currentLogin() (login, error) {
 		given.URL = stored.URL
 		return given, nil
 	case given.URL != "" && strings.TrimRight(given.URL, "/") != strings.TrimRight(stored.URL, "/"):
-		return login{}, fmt.Errorf("%w; the stored login is for another server than %s names", errNoLogin, urlVariable)
+		return login{}, fmt.Errorf(
+			"%w; the stored login is for another server than %s names",
+			errNoLogin,
+			urlVariable,
+		)
 	}
 	return stored, nil
 }
@@ -88,8 +98,8 @@ func (a *app) loginPath() (string, error) {
 	return filepath.Join(dir, "login.json"), nil
 }
 
-// storedLogin reads the stored login. A file that others can read is refused: they may have the key by now. The error is [fs.ErrNotExist] where
-// there is no login, and quotes nothing of the file.
+// storedLogin reads the stored login. A file that others can read is refused: they may have the key
+// by now. The error is [fs.ErrNotExist] where there is no login, and quotes nothing of the file.
 func (a *app) storedLogin() (login, error) {
 	path, err := a.loginPath()
 	if err != nil {
@@ -100,7 +110,10 @@ func (a *app) storedLogin() (login, error) {
 		return login{}, err
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		return login{}, fmt.Errorf("others can read %s: make it 0600, and think of revoking the API key in it", path)
+		return login{}, fmt.Errorf(
+			"others can read %s: make it 0600, and think of revoking the API key in it",
+			path,
+		)
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {

@@ -48,7 +48,16 @@ func newUsersList(a *app) *cobra.Command {
 		}
 		rows := table{{"USERNAME", "EMAIL", "ADMIN", "SECRETS", "ID"}}
 		for _, u := range list.Users {
-			rows = append(rows, []string{u.Username, or(u.EmailAddress), yesNo(u.IsPlatformAdmin), quota(u.Limits.Secrets), u.ID})
+			rows = append(
+				rows,
+				[]string{
+					u.Username,
+					or(u.EmailAddress),
+					yesNo(u.IsPlatformAdmin),
+					quota(u.Limits.Secrets),
+					u.ID,
+				},
+			)
 		}
 		return a.printTable(rows)
 	}
@@ -79,7 +88,10 @@ It needs the scope admin.`,
 			in.EmailAddress = email
 		}
 		u, err := c.CreateUser(cmd.Context(), in)
-		if refused, ok := errors.AsType[*client.Error](err); ok && refused.Status == http.StatusConflict {
+		if refused, ok := errors.AsType[*client.Error](
+			err,
+		); ok &&
+			refused.Status == http.StatusConflict {
 			return errors.New("there is a user of that name: choose another")
 		}
 		if err != nil {
@@ -129,7 +141,11 @@ is given; where standard input is no terminal, nobody can be asked, and --yes is
 			return err
 		}
 		if !*yes {
-			question := fmt.Sprintf("Delete the user %s and destroy %d secrets for good?", u.Username, u.Limits.Secrets.Used)
+			question := fmt.Sprintf(
+				"Delete the user %s and destroy %d secrets for good?",
+				u.Username,
+				u.Limits.Secrets.Used,
+			)
 			if err := a.confirm(cmd.Context(), question); err != nil {
 				return err
 			}
@@ -143,8 +159,8 @@ is given; where standard input is no terminal, nobody can be asked, and --yes is
 	return cmd
 }
 
-// findUser returns the user that a NAME or an ID stands for. A name may have the form of an id; then an id that is somebody else's is
-// refused rather than guessed at.
+// findUser returns the user that a NAME or an ID stands for. A name may have the form of an id;
+// then an id that is somebody else's is refused rather than guessed at.
 func findUser(ctx context.Context, c *client.Client, ref string) (wire.User, error) {
 	list, err := c.Users(ctx)
 	if err != nil {
@@ -162,5 +178,7 @@ func findUser(ctx context.Context, c *client.Client, ref string) (wire.User, err
 	case 1:
 		return found[0], nil
 	}
-	return wire.User{}, errors.New("this is one user's id and another's name: delete the latter by its id, or give both other names")
+	return wire.User{}, errors.New(
+		"this is one user's id and another's name: delete the latter by its id, or give both other names",
+	)
 }

@@ -30,17 +30,30 @@ func valueFlags(cmd *cobra.Command) *valueSource {
 	return src
 }
 
-// maxTyped is the longest line that every system's terminal hands over whole; of a longer one the rest is lost without a word.
+// maxTyped is the longest line that every system's terminal hands over whole; of a longer one the
+// rest is lost without a word.
 const maxTyped = 1000
 
 var (
-	errTyped     = fmt.Errorf("a value of more than %d bytes can be cut off by the terminal: use standard input or --from-file", maxTyped)
-	errManyLines = errors.New("a key of several lines cannot be pasted at a prompt, which takes one: use standard input or --from-file")
-	errTooLong   = fmt.Errorf("the value has more than %d bytes, which is the most that Keysake takes", wire.MaxValueBytes)
+	errTyped = fmt.Errorf(
+		"a value of more than %d bytes can be cut off by the terminal: use standard input or --from-file",
+		maxTyped,
+	)
+	errManyLines = errors.New(
+		"a key of several lines cannot be pasted at a prompt, which takes one: use standard input or --from-file",
+	)
+	errTooLong = fmt.Errorf(
+		"the value has more than %d bytes, which is the most that Keysake takes",
+		wire.MaxValueBytes,
+	)
 )
 
 // readValue takes a value from its source. what names it in the prompt.
-func (a *app) readValue(ctx context.Context, src *valueSource, what string) (plaintext.Value, error) {
+func (a *app) readValue(
+	ctx context.Context,
+	src *valueSource,
+	what string,
+) (plaintext.Value, error) {
 	if src.file != "" && src.file != "-" {
 		f, err := os.Open(src.file)
 		if err != nil {
@@ -73,7 +86,8 @@ func readLimited(r io.Reader) (plaintext.Value, error) {
 	return plaintext.New(b), nil
 }
 
-// readHidden asks for a value on a terminal that does not show what is typed. When ctx ends, the terminal shows again what is typed.
+// readHidden asks for a value on a terminal that does not show what is typed. When ctx ends, the
+// terminal shows again what is typed.
 func (a *app) readHidden(ctx context.Context, tty *os.File, what string) (plaintext.Value, error) {
 	fd := int(tty.Fd())
 	before, err := term.GetState(fd)
@@ -114,7 +128,10 @@ func (a *app) confirm(ctx context.Context, question string) error {
 	if err := a.ask(question + " [y/N] "); err != nil {
 		return err
 	}
-	line, err := await(ctx, func() (string, error) { return bufio.NewReader(a.stdin).ReadString('\n') })
+	line, err := await(
+		ctx,
+		func() (string, error) { return bufio.NewReader(a.stdin).ReadString('\n') },
+	)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
@@ -135,7 +152,8 @@ func terminal(r io.Reader) (*os.File, bool) {
 	return f, ok && term.IsTerminal(int(f.Fd()))
 }
 
-// await returns what read does, or the end of ctx if that is first: then what is read later counts for nothing.
+// await returns what read does, or the end of ctx if that is first: then what is read later counts
+// for nothing.
 func await[T any](ctx context.Context, read func() (T, error)) (T, error) {
 	type result struct {
 		value T

@@ -19,5 +19,11 @@ func newVersion(a *app) *cobra.Command {
 }
 
 func versionLine() string {
-	return fmt.Sprintf("keysake %s (%s, %s/%s)", programVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return fmt.Sprintf(
+		"keysake %s (%s, %s/%s)",
+		programVersion(),
+		runtime.Version(),
+		runtime.GOOS,
+		runtime.GOARCH,
+	)
 }

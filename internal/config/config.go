@@ -1,7 +1,9 @@
-// Package config holds what `keysake serve` can be told: one struct whose tags give each setting its flag, its variable, its default
-// and its line in the reference page, so that none of them can say something else.
+// Package config holds what `keysake serve` can be told: one struct whose tags give each setting
+// its flag, its variable, its default and its line in the reference page, so that none of them can
+// say something else.
 //
-// Together with the command line it is the only package that reads the environment, and it does so through a function that it is given.
+// Together with the command line it is the only package that reads the environment, and it does so
+// through a function that it is given.
 package config
 
 import (
@@ -16,9 +18,10 @@ import (
 // DevData is the data folder of --dev where none is given.
 const DevData = "./.keysake-dev"
 
-// A Config is what a server runs with. [Settings.Load] fills it; [Config.Validate] tells whether it makes sense. The tags are: flag, its name
-// without dashes, from which that of the variable follows; arg, what stands for its argument in help texts; default, as it would be
-// typed; and help.
+// A Config is what a server runs with. [Settings.Load] fills it; [Config.Validate] tells whether it
+// makes sense. The tags are: flag, its name without dashes, from which that of the variable
+// follows; arg, what stands for its argument in help texts; default, as it would be typed; and
+// help.
 type Config struct {
 	Listen  string `flag:"listen" arg:"ADDRESS" default:"127.0.0.1:8420" help:"address and port to serve on; beyond this machine only with TLS"`
 	Data    string `flag:"data" arg:"DIR" help:"folder of the database; required (serve --dev: ./.keysake-dev)"`
@@ -54,12 +57,14 @@ type MinClient struct {
 	Version string // such as 1.4, 2.0.0-rc.1 or 1.2.3b1
 }
 
-// DefaultRootKey returns the URL of the root key that is made for a new database where none is named: beside the data folder and not in it, but for --dev.
+// DefaultRootKey returns the URL of the root key that is made for a new database where none is
+// named: beside the data folder and not in it, but for --dev.
 func (c Config) DefaultRootKey() (string, error) {
 	if c.Dev {
 		return fileScheme + filepath.Join(c.Data, "root.key"), nil
 	}
-	// Only the whole path surely has a name to put the suffix on: "." has none, and its key would land inside the folder.
+	// Only the whole path surely has a name to put the suffix on: "." has none, and its key would
+	// land inside the folder.
 	whole, err := filepath.Abs(c.Data)
 	if err != nil {
 		return "", fmt.Errorf("--data: %w", err)

@@ -43,8 +43,18 @@ var comparable = cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })
 
 func TestWithoutAnyWordTheDefaultsHold(t *testing.T) {
 	want := config.Config{
-		Listen: "127.0.0.1:8420", Data: "/srv/keysake", KeyCacheTTL: time.Hour, KeyServiceTimeout: 8 * time.Second, RateLimit: 100, RateBurst: 200,
-		AuthFailureLimit: 300, MaxSecrets: 200, KeepVersions: 5, LogFormat: "text", LogLevel: slog.LevelInfo, ShutdownTimeout: 15 * time.Second,
+		Listen:            "127.0.0.1:8420",
+		Data:              "/srv/keysake",
+		KeyCacheTTL:       time.Hour,
+		KeyServiceTimeout: 8 * time.Second,
+		RateLimit:         100,
+		RateBurst:         200,
+		AuthFailureLimit:  300,
+		MaxSecrets:        200,
+		KeepVersions:      5,
+		LogFormat:         "text",
+		LogLevel:          slog.LevelInfo,
+		ShutdownTimeout:   15 * time.Second,
 	}
 	got := mustLoad(t, nil, "--data", "/srv/keysake")
 	if diff := cmp.Diff(want, got, comparable); diff != "" {
@@ -57,19 +67,58 @@ func TestWithoutAnyWordTheDefaultsHold(t *testing.T) {
 
 func TestEverySettingIsTakenFromItsFlagAndFromItsVariable(t *testing.T) {
 	texts := map[string]string{
-		"listen": "0.0.0.0:443", "data": "/d", "dev": "true", "root-key": "file:/k", "root-passphrase-file": "/p", "root-passphrase-fd": "0",
-		"key-cache-ttl": "2h", "key-service-timeout": "5s", "min-client": "a=1.2.3b1,b=2.0-rc.1",
-		"rate-limit": "2.5", "rate-burst": "3", "auth-failure-limit": "4", "trusted-proxies": "10.1.2.3/8, 192.0.2.1,::1",
-		"tls-cert": "c.pem", "tls-key": "k.pem", "behind-tls-proxy": "true", "admin-listen": ":9", "max-secrets": "5", "keep-versions": "6",
-		"log-format": "json", "log-level": "debug", "shutdown-timeout": "1m",
+		"listen":               "0.0.0.0:443",
+		"data":                 "/d",
+		"dev":                  "true",
+		"root-key":             "file:/k",
+		"root-passphrase-file": "/p",
+		"root-passphrase-fd":   "0",
+		"key-cache-ttl":        "2h",
+		"key-service-timeout":  "5s",
+		"min-client":           "a=1.2.3b1,b=2.0-rc.1",
+		"rate-limit":           "2.5",
+		"rate-burst":           "3",
+		"auth-failure-limit":   "4",
+		"trusted-proxies":      "10.1.2.3/8, 192.0.2.1,::1",
+		"tls-cert":             "c.pem",
+		"tls-key":              "k.pem",
+		"behind-tls-proxy":     "true",
+		"admin-listen":         ":9",
+		"max-secrets":          "5",
+		"keep-versions":        "6",
+		"log-format":           "json",
+		"log-level":            "debug",
+		"shutdown-timeout":     "1m",
 	}
 	want := config.Config{
-		Listen: "0.0.0.0:443", Data: "/d", Dev: true, RootKey: "file:/k", RootPassphraseFile: "/p", KeyCacheTTL: 2 * time.Hour, KeyServiceTimeout: 5 * time.Second,
-		MinClients: []config.MinClient{{Name: "a", Version: "1.2.3b1"}, {Name: "b", Version: "2.0-rc.1"}},
-		RateLimit:  2.5, RateBurst: 3, AuthFailureLimit: 4,
-		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("::1/128")},
-		TLSCert:        "c.pem", TLSKey: "k.pem", BehindTLSProxy: true, AdminListen: ":9", MaxSecrets: 5, KeepVersions: 6,
-		LogFormat: "json", LogLevel: slog.LevelDebug, ShutdownTimeout: time.Minute,
+		Listen:             "0.0.0.0:443",
+		Data:               "/d",
+		Dev:                true,
+		RootKey:            "file:/k",
+		RootPassphraseFile: "/p",
+		KeyCacheTTL:        2 * time.Hour,
+		KeyServiceTimeout:  5 * time.Second,
+		MinClients: []config.MinClient{
+			{Name: "a", Version: "1.2.3b1"},
+			{Name: "b", Version: "2.0-rc.1"},
+		},
+		RateLimit:        2.5,
+		RateBurst:        3,
+		AuthFailureLimit: 4,
+		TrustedProxies: []netip.Prefix{
+			netip.MustParsePrefix("10.0.0.0/8"),
+			netip.MustParsePrefix("192.0.2.1/32"),
+			netip.MustParsePrefix("::1/128"),
+		},
+		TLSCert:         "c.pem",
+		TLSKey:          "k.pem",
+		BehindTLSProxy:  true,
+		AdminListen:     ":9",
+		MaxSecrets:      5,
+		KeepVersions:    6,
+		LogFormat:       "json",
+		LogLevel:        slog.LevelDebug,
+		ShutdownTimeout: time.Minute,
 	}
 	env := map[string]string{}
 	var args []string
@@ -89,7 +138,11 @@ func TestEverySettingIsTakenFromItsFlagAndFromItsVariable(t *testing.T) {
 }
 
 func TestAFlagWinsOverItsVariableAndAVariableOverTheDefault(t *testing.T) {
-	env := map[string]string{"KEYSAKE_MAX_SECRETS": "7", "KEYSAKE_MIN_CLIENT": "a=1,b=2", "KEYSAKE_RATE_BURST": ""}
+	env := map[string]string{
+		"KEYSAKE_MAX_SECRETS": "7",
+		"KEYSAKE_MIN_CLIENT":  "a=1,b=2",
+		"KEYSAKE_RATE_BURST":  "",
+	}
 	if c := mustLoad(t, env); c.MaxSecrets != 7 || len(c.MinClients) != 2 {
 		t.Errorf("the variables did not win over the defaults: %+v", c)
 	}
@@ -141,11 +194,19 @@ func TestTheRootKeyIsBesideTheDataAndNotInIt(t *testing.T) {
 		".":       wd + ".root-key",
 		"d":       filepath.Join(wd, "d.root-key"),
 	} {
-		if url, err := mustLoad(t, nil, "--data", data).DefaultRootKey(); err != nil || url != "file:"+want {
+		if url, err := mustLoad(
+			t,
+			nil,
+			"--data",
+			data,
+		).DefaultRootKey(); err != nil ||
+			url != "file:"+want {
 			t.Errorf("the key of %s is %s, want file:%s (%v)", data, url, want, err)
 		}
 	}
-	for want, args := range map[string][]string{"file:.keysake-dev/root.key": {"--dev"}, "file:d/root.key": {"--dev", "--data", "d"}} {
+	for want, args := range map[string][]string{
+		"file:.keysake-dev/root.key": {"--dev"}, "file:d/root.key": {"--dev", "--data", "d"},
+	} {
 		if url, err := mustLoad(t, nil, args...).DefaultRootKey(); err != nil || url != want {
 			t.Errorf("%v has %s (%v)", args, url, err)
 		}
@@ -154,18 +215,31 @@ func TestTheRootKeyIsBesideTheDataAndNotInIt(t *testing.T) {
 
 func TestWhatCannotBeReadIsRefusedByName(t *testing.T) {
 	for flag, text := range map[string]string{
-		"dev": "perhaps", "rate-limit": "many", "rate-burst": "1.5", "auth-failure-limit": "x", "max-secrets": "x", "keep-versions": "x",
+		"dev": "perhaps", "rate-limit": "many", "rate-burst": "1.5", "auth-failure-limit": "x",
+		"max-secrets": "x", "keep-versions": "x",
 		"log-level": "info+1", "shutdown-timeout": "15",
 	} {
-		if _, err := load(t, nil, "--"+flag+"="+text); err == nil || !strings.Contains(err.Error(), "--"+flag) {
+		if _, err := load(
+			t,
+			nil,
+			"--"+flag+"="+text,
+		); err == nil ||
+			!strings.Contains(err.Error(), "--"+flag) {
 			t.Errorf("--%s=%s: %v", flag, text, err)
 		}
 		name := config.Variable(flag)
-		if _, err := load(t, map[string]string{name: text}); err == nil || !strings.Contains(err.Error(), name+": must be") {
+		if _, err := load(
+			t,
+			map[string]string{name: text},
+		); err == nil ||
+			!strings.Contains(err.Error(), name+": must be") {
 			t.Errorf("%s=%s: %v", name, text, err)
 		}
 	}
-	for _, text := range []string{"keysake", "=1", "a b=1", "a=", "a=x", "a=1.2.3.4.5.6.7", "a=1,", "a=v1", "a=1.", "a=1-", "a=1-1"} {
+	for _, text := range []string{
+		"keysake", "=1", "a b=1", "a=", "a=x", "a=1.2.3.4.5.6.7", "a=1,", "a=v1", "a=1.", "a=1-",
+		"a=1-1",
+	} {
 		if _, err := load(t, nil, "--min-client="+text); err == nil {
 			t.Errorf("--min-client=%s was taken", text)
 		}
@@ -214,7 +288,8 @@ func TestWhatMakesNoSenseIsRefusedInOneLineThatNamesTheFlag(t *testing.T) {
 		{"--shutdown-timeout=0s", "--shutdown-timeout must be"},
 	} {
 		err := mustLoad(t, nil, "--data=/d", c.args).Validate()
-		if err == nil || !strings.HasPrefix(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+		if err == nil || !strings.HasPrefix(err.Error(), c.want) ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", c.args, err)
 		}
 	}
@@ -249,7 +324,9 @@ func TestTheReferenceHasEverySetting(t *testing.T) {
 	n := 0
 	fs.VisitAll(func(f *pflag.Flag) {
 		n++
-		if !strings.Contains(page, "`--"+f.Name) || !strings.Contains(page, "`"+config.Variable(f.Name)+"`") || f.Usage == "" {
+		if !strings.Contains(page, "`--"+f.Name) ||
+			!strings.Contains(page, "`"+config.Variable(f.Name)+"`") ||
+			f.Usage == "" {
 			t.Errorf("--%s is not on the page", f.Name)
 		}
 	})

@@ -8,7 +8,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Settings are the part of a [Config] that one command takes: each from its flag, else from its variable, else from its default.
+// Settings are the part of a [Config] that one command takes: each from its flag, else from its
+// variable, else from its default.
 type Settings struct {
 	cfg    Config
 	fields []*field
@@ -53,8 +54,8 @@ func (s *Settings) AddFlags(fs *pflag.FlagSet) {
 	}
 }
 
-// Load returns the settings once the flags are parsed. An empty variable counts as none. What it returns is yet to be
-// validated; the errors are about single settings that cannot be read.
+// Load returns the settings once the flags are parsed. An empty variable counts as none. What it
+// returns is yet to be validated; the errors are about single settings that cannot be read.
 func (s *Settings) Load(lookup func(string) (string, bool)) (Config, error) {
 	for _, f := range s.fields {
 		if f.given {

@@ -16,12 +16,13 @@ const fileScheme = "file:"
 
 // The bounds of what is said about key services.
 const (
-	minKeyCacheTTL       = 10 * time.Second // longer than any request waits between opening a key and using it
+	// longer than any request waits between opening a key and using it
+	minKeyCacheTTL       = 10 * time.Second
 	maxKeyServiceTimeout = 9 * time.Second
 )
 
-// versionPattern has the versions that package api compares: up to six numbers, and perhaps a pre-release as semantic versioning or PEP 440
-// write it.
+// versionPattern has the versions that package api compares: up to six numbers, and perhaps a
+// pre-release as semantic versioning or PEP 440 write it.
 var (
 	versionPattern = regexp.MustCompile(`^\d{1,9}(\.\d{1,9}){0,5}([-._]?[A-Za-z][0-9A-Za-z._-]*)?$`)
 	tokenPattern   = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$") // RFC 9110, section 5.6.2
@@ -29,8 +30,8 @@ var (
 
 func isToken(s string) bool { return tokenPattern.MatchString(s) }
 
-// Validate tells everything that is wrong, each in one line that says what to do. What needs the disk or the network to know is not
-// asked here.
+// Validate tells everything that is wrong, each in one line that says what to do. What needs the
+// disk or the network to know is not asked here.
 func (c Config) Validate() error {
 	return errors.Join(
 		c.validStorage(),
@@ -45,17 +46,27 @@ func (c Config) Validate() error {
 func (c Config) validStorage() error {
 	switch {
 	case c.Data == "":
-		return errors.New("--data is missing: name the folder of the database (or use --dev to try Keysake out)")
+		return errors.New(
+			"--data is missing: name the folder of the database (or use --dev to try Keysake out)",
+		)
 	case filepath.Dir(filepath.Clean(c.Data)) == filepath.Clean(c.Data) && filepath.IsAbs(c.Data):
-		return errors.New("--data must not be the root of the file system: name a folder of its own")
+		return errors.New(
+			"--data must not be the root of the file system: name a folder of its own",
+		)
 	case c.RootPassphraseFile != "" && c.RootPassphraseFD != 0:
-		return errors.New("--root-passphrase-file and --root-passphrase-fd are two places for one passphrase: give one")
+		return errors.New(
+			"--root-passphrase-file and --root-passphrase-fd are two places for one passphrase: give one",
+		)
 	case c.RootPassphraseFD < 0:
-		return errors.New("--root-passphrase-fd must be the number of an open file descriptor, from 3")
+		return errors.New(
+			"--root-passphrase-fd must be the number of an open file descriptor, from 3",
+		)
 	case c.KeyCacheTTL < minKeyCacheTTL:
 		return errors.New("--key-cache-ttl must be at least 10s, such as 1h")
 	case c.KeyServiceTimeout <= 0 || c.KeyServiceTimeout > maxKeyServiceTimeout:
-		return errors.New("--key-service-timeout must be more than 0 and at most 9s, because a request may take 10s")
+		return errors.New(
+			"--key-service-timeout must be more than 0 and at most 9s, because a request may take 10s",
+		)
 	}
 	return nil
 }
@@ -71,13 +82,17 @@ func (c Config) validListen() error {
 		}
 	}
 	if !isLoopback(host) && c.TLSCert == "" && !c.BehindTLSProxy {
-		return fmt.Errorf("--listen %s would carry secrets in the clear beyond this machine: give --tls-cert and --tls-key, "+
-			"or --behind-tls-proxy if a proxy in front does the TLS", c.Listen)
+		return fmt.Errorf(
+			"--listen %s would carry secrets in the clear beyond this machine: give --tls-cert and --tls-key, "+
+				"or --behind-tls-proxy if a proxy in front does the TLS",
+			c.Listen,
+		)
 	}
 	return nil
 }
 
-// hostOf checks an address to listen on and returns its host, empty for every address of this machine.
+// hostOf checks an address to listen on and returns its host, empty for every address of this
+// machine.
 func hostOf(address string) (string, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err == nil {
@@ -89,7 +104,8 @@ func hostOf(address string) (string, error) {
 	return host, nil
 }
 
-// isLoopback takes no name but localhost for this machine: what others resolve to is not known before, nor for long.
+// isLoopback takes no name but localhost for this machine: what others resolve to is not known
+// before, nor for long.
 func isLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || (err == nil && ip.Unmap().IsLoopback())
@@ -116,7 +132,10 @@ func (c Config) validClients() error {
 	}
 	for _, p := range c.TrustedProxies {
 		if p.Bits() == 0 {
-			return fmt.Errorf("--trusted-proxies %s would let every client choose its own address: name the proxies' network", p)
+			return fmt.Errorf(
+				"--trusted-proxies %s would let every client choose its own address: name the proxies' network",
+				p,
+			)
 		}
 	}
 	return nil
@@ -137,7 +156,10 @@ func (c Config) validLimits() error {
 	case c.MaxSecrets < 1:
 		return errors.New("--max-secrets must be at least 1")
 	case c.KeepVersions < 1 || c.KeepVersions > mostVersions:
-		return fmt.Errorf("--keep-versions must be between 1, which keeps none before the current one, and %d", mostVersions)
+		return fmt.Errorf(
+			"--keep-versions must be between 1, which keeps none before the current one, and %d",
+			mostVersions,
+		)
 	}
 	return nil
 }

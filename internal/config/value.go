@@ -15,8 +15,8 @@ type value struct {
 	target any // a pointer to the struct's field
 }
 
-// set parses text. A list grows by every call; within one, commas separate its members. The errors say what would be right, and the
-// caller, which knows the name, what is at fault.
+// set parses text. A list grows by every call; within one, commas separate its members. The errors
+// say what would be right, and the caller, which knows the name, what is at fault.
 func (v value) set(text string) error {
 	var err error
 	switch p := v.target.(type) {
@@ -92,7 +92,10 @@ func parsePrefix(text string) (netip.Prefix, error) {
 	}
 	ip, err := netip.ParseAddr(text)
 	if err != nil || ip.Zone() != "" {
-		return netip.Prefix{}, fmt.Errorf("%q must be an address or a network, such as 10.0.0.7 or 10.0.0.0/8", text)
+		return netip.Prefix{}, fmt.Errorf(
+			"%q must be an address or a network, such as 10.0.0.7 or 10.0.0.0/8",
+			text,
+		)
 	}
 	ip = ip.Unmap()
 	return netip.PrefixFrom(ip, ip.BitLen()), nil

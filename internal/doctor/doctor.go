@@ -1,6 +1,8 @@
-// Package doctor answers "could we recover?": of a [backup.Source], which is a database or a backup, it opens what is sealed and verifies what is chained.
+// Package doctor answers "could we recover?": of a [backup.Source], which is a database or a
+// backup, it opens what is sealed and verifies what is chained.
 //
-// What it opens it shows nobody. It reads each row once, in order, and holds one user's keys at a time. It reads only what it is given.
+// What it opens it shows nobody. It reads each row once, in order, and holds one user's keys at a
+// time. It reads only what it is given.
 package doctor
 
 import (
@@ -19,11 +21,12 @@ const (
 
 // A Check is one question and its answer.
 type Check struct {
-	Name    string   `json:"check"`
-	Status  Status   `json:"status"`
-	Text    string   `json:"text"`
-	Details []string `json:"details,omitempty"` // the first of what was found, never anything of a value
-	Do      string   `json:"do,omitempty"`      // what to do about it
+	Name   string `json:"check"`
+	Status Status `json:"status"`
+	Text   string `json:"text"`
+	// the first of what was found, never anything of a value
+	Details []string `json:"details,omitempty"`
+	Do      string   `json:"do,omitempty"` // what to do about it
 }
 
 // A Report is all checks, in the order in which they were made.
@@ -61,5 +64,11 @@ func (f *findings) check(name, well, ill, do string) Check {
 	if f.wrong == 0 {
 		return Check{Name: name, Status: OK, Text: well}
 	}
-	return Check{Name: name, Status: Failed, Text: fmt.Sprintf("%d %s", f.wrong, ill), Details: f.details, Do: do}
+	return Check{
+		Name:    name,
+		Status:  Failed,
+		Text:    fmt.Sprintf("%d %s", f.wrong, ill),
+		Details: f.details,
+		Do:      do,
+	}
 }

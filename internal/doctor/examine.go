@@ -18,29 +18,61 @@ import (
 // All is the sample that leaves nothing out.
 const All = -1
 
-// Examine opens every owner key of src with the root keys that are given, and a random sample of so many versions (value and mask; [All] for all of them), and
-// verifies every audit chain and every count. An error is one of reading src; what is wrong with its rows is in the checks.
-func Examine(ctx context.Context, src backup.Source, roots map[uuid.UUID]seal.RootKey, sample int) ([]Check, error) {
+// Examine opens every owner key of src with the root keys that are given, and a random sample of so
+// many versions (value and mask; [All] for all of them), and verifies every audit chain and every
+// count. An error is one of reading src; what is wrong with its rows is in the checks.
+func Examine(
+	ctx context.Context,
+	src backup.Source,
+	roots map[uuid.UUID]seal.RootKey,
+	sample int,
+) ([]Check, error) {
 	rows, err := src.Count(ctx)
 	if err != nil {
 		return nil, err
 	}
-	e := &examination{src: src, roots: roots, versions: rows.Secrets + rows.Versions, pick: newPicker(sample, rows.Secrets+rows.Versions)}
+	e := &examination{
+		src:      src,
+		roots:    roots,
+		versions: rows.Secrets + rows.Versions,
+		pick:     newPicker(sample, rows.Secrets+rows.Versions),
+	}
 	if err := e.run(ctx); err != nil {
 		return nil, err
 	}
 	values := fmt.Sprintf("all %d versions open, value and mask", e.opened)
 	if e.opened < e.versions {
-		values = fmt.Sprintf("%d of %d versions were opened, value and mask, a random sample", e.opened, e.versions)
+		values = fmt.Sprintf(
+			"%d of %d versions were opened, value and mask, a random sample",
+			e.opened,
+			e.versions,
+		)
 	}
 	const restore = "restore a backup from before it was changed, beside this one, and compare"
 	return []Check{
-		e.keys.check("owner keys", fmt.Sprintf("all %d open", rows.OwnerKeys), "do not open", "put their root key back; or "+restore),
+		e.keys.check(
+			"owner keys",
+			fmt.Sprintf("all %d open", rows.OwnerKeys),
+			"do not open",
+			"put their root key back; or "+restore,
+		),
 		e.values.check("values", values, "do not open", restore),
-		e.chains.check("audit log", fmt.Sprintf("%d chains with %d entries verify to their ends", rows.Users, rows.AuditEntries),
-			"chains do not verify", "somebody or something changed the database past Keysake: find out who; "+restore),
-		e.counts.check("counts", fmt.Sprintf("%d libraries have the rows that they say", e.libraries),
-			"rows or counts do not fit", restore),
+		e.chains.check(
+			"audit log",
+			fmt.Sprintf(
+				"%d chains with %d entries verify to their ends",
+				rows.Users,
+				rows.AuditEntries,
+			),
+			"chains do not verify",
+			"somebody or something changed the database past Keysake: find out who; "+restore,
+		),
+		e.counts.check(
+			"counts",
+			fmt.Sprintf("%d libraries have the rows that they say", e.libraries),
+			"rows or counts do not fit",
+			restore,
+		),
 	}, nil
 }
 
@@ -76,11 +108,36 @@ type streams struct {
 
 func (e *examination) run(ctx context.Context) error {
 	s := streams{
-		keys:     newStream(e.unwrapped(ctx), "owner key", &e.counts, func(k ownerKey) uuid.UUID { return k.User }),
-		apiKeys:  newStream(e.src.APIKeys(ctx), "API key", &e.counts, func(k backup.APIKey) uuid.UUID { return k.User }),
-		secrets:  newStream(e.src.Secrets(ctx), "secret", &e.counts, func(s backup.Secret) uuid.UUID { return s.User }),
-		versions: newStream(e.src.Versions(ctx), "version", &e.counts, func(v backup.Version) uuid.UUID { return v.User }),
-		entries:  newStream(e.src.AuditEntries(ctx), "audit entry", &e.counts, func(a backup.AuditEntry) uuid.UUID { return a.Owner }),
+		keys: newStream(
+			e.unwrapped(ctx),
+			"owner key",
+			&e.counts,
+			func(k ownerKey) uuid.UUID { return k.User },
+		),
+		apiKeys: newStream(
+			e.src.APIKeys(ctx),
+			"API key",
+			&e.counts,
+			func(k backup.APIKey) uuid.UUID { return k.User },
+		),
+		secrets: newStream(
+			e.src.Secrets(ctx),
+			"secret",
+			&e.counts,
+			func(s backup.Secret) uuid.UUID { return s.User },
+		),
+		versions: newStream(
+			e.src.Versions(ctx),
+			"version",
+			&e.counts,
+			func(v backup.Version) uuid.UUID { return v.User },
+		),
+		entries: newStream(
+			e.src.AuditEntries(ctx),
+			"audit entry",
+			&e.counts,
+			func(a backup.AuditEntry) uuid.UUID { return a.Owner },
+		),
 	}
 	defer s.keys.stop()
 	defer s.apiKeys.stop()
@@ -95,7 +152,13 @@ func (e *examination) run(ctx context.Context) error {
 			return err
 		}
 	}
-	return errors.Join(s.keys.end(), s.apiKeys.end(), s.secrets.end(), s.versions.end(), s.entries.end())
+	return errors.Join(
+		s.keys.end(),
+		s.apiKeys.end(),
+		s.secrets.end(),
+		s.versions.end(),
+		s.entries.end(),
+	)
 }
 
 // library examines what one user has.
@@ -135,7 +198,12 @@ func (e *examination) secrets(user backup.User, keys map[uuid.UUID]seal.OwnerKey
 			return err
 		}
 		current[row.ID] = row.Version
-		e.open(keys, seal.Place{Owner: user.ID, Subject: row.ID, Version: row.Version}, row.SealedMask, row.SealedValue)
+		e.open(
+			keys,
+			seal.Place{Owner: user.ID, Subject: row.ID, Version: row.Version},
+			row.SealedMask,
+			row.SealedValue,
+		)
 	}
 	if n := int64(len(current)); n != user.Secrets {
 		e.counts.add("user %s has %d secrets, and counts %d", user.ID, n, user.Secrets)
@@ -145,9 +213,18 @@ func (e *examination) secrets(user backup.User, keys map[uuid.UUID]seal.OwnerKey
 			return err
 		}
 		if now, found := current[row.Secret]; !found || row.Version >= now {
-			e.counts.add("version %d of secret %s is not older than a secret of its user", row.Version, row.Secret)
+			e.counts.add(
+				"version %d of secret %s is not older than a secret of its user",
+				row.Version,
+				row.Secret,
+			)
 		}
-		e.open(keys, seal.Place{Owner: user.ID, Subject: row.Secret, Version: row.Version}, row.SealedMask, row.SealedValue)
+		e.open(
+			keys,
+			seal.Place{Owner: user.ID, Subject: row.Secret, Version: row.Version},
+			row.SealedMask,
+			row.SealedValue,
+		)
 	}
 	return nil
 }
@@ -158,12 +235,26 @@ func (e *examination) open(keys map[uuid.UUID]seal.OwnerKey, at seal.Place, mask
 		return
 	}
 	e.opened++
-	err := openWith(keys, value, func(k seal.OwnerKey) error { _, err := k.OpenValue(at, value); return err })
+	err := openWith(
+		keys,
+		value,
+		func(k seal.OwnerKey) error { _, err := k.OpenValue(at, value); return err },
+	)
 	if err == nil {
-		err = openWith(keys, mask, func(k seal.OwnerKey) error { _, err := k.OpenMask(at, mask); return err })
+		err = openWith(
+			keys,
+			mask,
+			func(k seal.OwnerKey) error { _, err := k.OpenMask(at, mask); return err },
+		)
 	}
 	if err != nil {
-		e.values.add("version %d of secret %s of user %s: %v", at.Version, at.Subject, at.Owner, err)
+		e.values.add(
+			"version %d of secret %s of user %s: %v",
+			at.Version,
+			at.Subject,
+			at.Owner,
+			err,
+		)
 	}
 }
 
@@ -183,7 +274,11 @@ func openWith(keys map[uuid.UUID]seal.OwnerKey, blob []byte, open func(seal.Owne
 
 // chain verifies one audit chain.
 func (e *examination) chain(user backup.User, entries *stream[backup.AuditEntry]) error {
-	err := audit.Verify(user.ID, linked(entries.of(user.ID)), audit.Head{Seq: user.AuditSeq, Hash: audit.Hash(user.AuditHash)})
+	err := audit.Verify(
+		user.ID,
+		linked(entries.of(user.ID)),
+		audit.Head{Seq: user.AuditSeq, Hash: audit.Hash(user.AuditHash)},
+	)
 	if broken, ok := errors.AsType[*audit.BreakError](err); ok {
 		e.chains.add("%v", broken)
 		err = nil
@@ -198,8 +293,18 @@ func linked(entries iter.Seq2[backup.AuditEntry, error]) iter.Seq2[audit.Linked,
 	return func(yield func(audit.Linked, error) bool) {
 		for e, err := range entries {
 			l := audit.Linked{Hash: audit.Hash(e.Hash), Entry: audit.Entry{
-				Owner: e.Owner, Seq: e.Seq, At: time.UnixMicro(e.At).UTC(), User: e.User, Key: e.APIKey, Action: e.Action,
-				Outcome: audit.Outcome(e.Outcome), Target: e.Target, Name: e.Name, Version: e.Version,
+				Owner:  e.Owner,
+				Seq:    e.Seq,
+				At:     time.UnixMicro(e.At).UTC(),
+				User:   e.User,
+				Key:    e.APIKey,
+				Action: e.Action,
+				Outcome: audit.Outcome(
+					e.Outcome,
+				),
+				Target:  e.Target,
+				Name:    e.Name,
+				Version: e.Version,
 			}}
 			if !yield(l, err) {
 				return
@@ -208,7 +313,8 @@ func linked(entries iter.Seq2[backup.AuditEntry, error]) iter.Seq2[audit.Linked,
 	}
 }
 
-// A picker picks so many of so many, each as likely as any other (Knuth, The Art of Computer Programming, volume 2, 3.4.2, algorithm S).
+// A picker picks so many of so many, each as likely as any other (Knuth, The Art of Computer
+// Programming, volume 2, 3.4.2, algorithm S).
 type picker struct{ want, left int64 }
 
 func newPicker(sample int, of int64) picker {
@@ -222,7 +328,9 @@ func (p *picker) next() bool {
 	if p.left <= 0 {
 		return false
 	}
-	picked := rand.Int64N(p.left) < p.want //nolint:gosec // which of them are looked at need not be secret
+	picked := rand.Int64N(
+		p.left,
+	) < p.want //nolint:gosec // which of them are looked at need not be secret
 	p.left--
 	if picked {
 		p.want--

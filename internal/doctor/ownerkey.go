@@ -11,7 +11,8 @@ import (
 	"github.com/keysake/keysake/internal/seal"
 )
 
-// unwrapBatch is how many owner keys are opened together, atOnce how many at the same time where a service elsewhere does it.
+// unwrapBatch is how many owner keys are opened together, atOnce how many at the same time where a
+// service elsewhere does it.
 const (
 	unwrapBatch = 64
 	atOnce      = 8

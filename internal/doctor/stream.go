@@ -7,7 +7,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// A stream gives the rows of one user after another, from a sequence in the order of the users. What belongs to no user it counts as a finding.
+// A stream gives the rows of one user after another, from a sequence in the order of the users.
+// What belongs to no user it counts as a finding.
 type stream[T any] struct {
 	next  func() (T, error, bool)
 	stop  func()
@@ -20,7 +21,12 @@ type stream[T any] struct {
 	have bool
 }
 
-func newStream[T any](rows iter.Seq2[T, error], what string, lost *findings, owner func(T) uuid.UUID) *stream[T] {
+func newStream[T any](
+	rows iter.Seq2[T, error],
+	what string,
+	lost *findings,
+	owner func(T) uuid.UUID,
+) *stream[T] {
 	next, stop := iter.Pull2(rows)
 	s := &stream[T]{next: next, stop: stop, what: what, owner: owner, lost: lost}
 	s.advance()

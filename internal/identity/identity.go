@@ -17,7 +17,8 @@ type Identity struct{ vault *vault.Service }
 // New returns an Identity that asks v who owns a token.
 func New(v *vault.Service) *Identity { return &Identity{v} }
 
-// Caller returns who presents the request's API key, or an [vault.Unauthenticated] error that does not tell what is wrong with it.
+// Caller returns who presents the request's API key, or an [vault.Unauthenticated] error that does
+// not tell what is wrong with it.
 func (i *Identity) Caller(ctx context.Context, h http.Header) (vault.Actor, error) {
 	token, ok := credential(h)
 	if !ok {
@@ -31,13 +32,14 @@ var errNoCredential = &vault.Error{
 	Detail: "Present one API key, as Authorization: Bearer or as X-API-Key",
 }
 
-// credential returns the one token of a request. Both headers mean the same; where two tokens are given they must be equal, because it is
-// nobody's to guess which one was meant.
+// credential returns the one token of a request. Both headers mean the same; where two tokens are
+// given they must be equal, because it is nobody's to guess which one was meant.
 func credential(h http.Header) (plaintext.Value, bool) {
 	var tokens []string
 	for _, value := range h.Values("Authorization") {
 		scheme, token, found := strings.Cut(value, " ")
-		if !found || !strings.EqualFold(scheme, "Bearer") { // RFC 9110, section 11.1: case does not matter
+		// RFC 9110, section 11.1: case does not matter
+		if !found || !strings.EqualFold(scheme, "Bearer") {
 			return plaintext.Value{}, false
 		}
 		tokens = append(tokens, strings.TrimLeft(token, " "))

@@ -40,7 +40,16 @@ func start(t *testing.T) (who *identity.Identity, v *vault.Service, first, secon
 	if err != nil {
 		t.Fatal(err)
 	}
-	v = vault.New(vault.Options{Store: db, OpenRoot: func(context.Context, vault.StoredRootKey) (seal.RootKey, error) { return root, nil }, KeyTTL: time.Hour, Catalog: known, MaxSecrets: 200, Log: slog.New(slog.DiscardHandler)})
+	v = vault.New(
+		vault.Options{
+			Store:      db,
+			OpenRoot:   func(context.Context, vault.StoredRootKey) (seal.RootKey, error) { return root, nil },
+			KeyTTL:     time.Hour,
+			Catalog:    known,
+			MaxSecrets: 200,
+			Log:        slog.New(slog.DiscardHandler),
+		},
+	)
 	if err := v.AddRootKey(t.Context(), root, "file:root.key", ""); err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +62,8 @@ func start(t *testing.T) (who *identity.Identity, v *vault.Service, first, secon
 	return identity.New(v), v, string(tokens[0].Reveal()), string(tokens[1].Reveal())
 }
 
-// headers makes a header of names and values in turn, as a server that read them from a request has it.
+// headers makes a header of names and values in turn, as a server that read them from a request has
+// it.
 func headers(pairs ...string) http.Header {
 	h := http.Header{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -68,19 +78,30 @@ func TestOneTokenIsItsCallerInEitherHeader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if other, err := v.Authenticate(t.Context(), plaintext.FromString(second)); err != nil || other.Key == want.Key {
+	if other, err := v.Authenticate(
+		t.Context(),
+		plaintext.FromString(second),
+	); err != nil ||
+		other.Key == want.Key {
 		t.Fatalf("the two tokens are of one key (%v)", err)
 	}
 	for name, h := range map[string]http.Header{
-		"Authorization":               headers("Authorization", "Bearer "+first),
-		"a bearer in small letters":   headers("Authorization", "bearer "+first),
-		"a bearer in capitals":        headers("Authorization", "BEARER "+first),
-		"several spaces":              headers("Authorization", "Bearer   "+first),
-		"X-API-Key":                   headers("X-API-Key", first),
-		"both, with the same":         headers("Authorization", "Bearer "+first, "X-API-Key", first),
-		"twice the same, in one":      headers("Authorization", "Bearer "+first, "Authorization", "Bearer "+first),
-		"twice the same, in another":  headers("X-API-Key", first, "X-API-Key", first),
-		"what other headers there be": headers("X-API-Key", first, "Cookie", "key="+second, "Proxy-Authorization", "Bearer "+second, "X-Api-Key-2", second),
+		"Authorization":             headers("Authorization", "Bearer "+first),
+		"a bearer in small letters": headers("Authorization", "bearer "+first),
+		"a bearer in capitals":      headers("Authorization", "BEARER "+first),
+		"several spaces":            headers("Authorization", "Bearer   "+first),
+		"X-API-Key":                 headers("X-API-Key", first),
+		"both, with the same": headers(
+			"Authorization", "Bearer "+first, "X-API-Key", first,
+		),
+		"twice the same, in one": headers(
+			"Authorization", "Bearer "+first, "Authorization", "Bearer "+first,
+		),
+		"twice the same, in another": headers("X-API-Key", first, "X-API-Key", first),
+		"what other headers there be": headers(
+			"X-API-Key", first, "Cookie", "key="+second, "Proxy-Authorization", "Bearer "+second,
+			"X-Api-Key-2", second,
+		),
 	} {
 		got, err := who.Caller(t.Context(), h)
 		if err != nil {
@@ -95,31 +116,47 @@ func TestOneTokenIsItsCallerInEitherHeader(t *testing.T) {
 func TestAnythingElseIsNobody(t *testing.T) {
 	who, _, first, second := start(t)
 	for name, h := range map[string]http.Header{
-		"nothing":                         {},
-		"two tokens":                      headers("Authorization", "Bearer "+first, "X-API-Key", second),
-		"two tokens, the other way round": headers("Authorization", "Bearer "+second, "X-API-Key", first),
-		"two tokens in Authorization":     headers("Authorization", "Bearer "+first, "Authorization", "Bearer "+second),
-		"two tokens in X-API-Key":         headers("X-API-Key", first, "X-API-Key", second),
-		"two tokens in one line":          headers("Authorization", "Bearer "+first+", Bearer "+second),
-		"a token and an empty one":        headers("Authorization", "Bearer "+first, "X-API-Key", ""),
-		"the same, and then another":      headers("X-API-Key", first, "X-API-Key", first, "X-API-Key", second),
-		"a token and another scheme":      headers("Authorization", "Basic YTpi", "X-API-Key", first),
-		"a token that is only a part":     headers("Authorization", "Bearer "+first, "X-API-Key", first[:len(first)-1]),
-		"another scheme":                  headers("Authorization", "Basic "+first),
-		"no scheme":                       headers("Authorization", first),
-		"a scheme that only begins so":    headers("Authorization", "Bearerx "+first),
-		"a scheme without a space":        headers("Authorization", "Bearer"+first),
-		"a tab for a space":               headers("Authorization", "Bearer\t"+first),
-		"a space before the scheme":       headers("Authorization", " Bearer "+first),
-		"an empty Authorization":          headers("Authorization", ""),
-		"a bearer of nothing":             headers("Authorization", "Bearer"),
-		"a bearer of spaces":              headers("Authorization", "Bearer   "),
-		"an empty X-API-Key":              headers("X-API-Key", ""),
-		"a scheme in X-API-Key":           headers("X-API-Key", "Bearer "+first),
-		"a space after it":                headers("X-API-Key", first+" "),
-		"no token":                        headers("X-API-Key", "ksk_canary"),
-		"another capital":                 headers("X-API-Key", "K"+first[1:]),
-		"a cookie":                        headers("Cookie", "X-API-Key="+first),
+		"nothing": {},
+		"two tokens": headers(
+			"Authorization", "Bearer "+first, "X-API-Key", second,
+		),
+		"two tokens, the other way round": headers(
+			"Authorization", "Bearer "+second, "X-API-Key", first,
+		),
+		"two tokens in Authorization": headers(
+			"Authorization", "Bearer "+first, "Authorization", "Bearer "+second,
+		),
+		"two tokens in X-API-Key": headers("X-API-Key", first, "X-API-Key", second),
+		"two tokens in one line": headers(
+			"Authorization", "Bearer "+first+", Bearer "+second,
+		),
+		"a token and an empty one": headers(
+			"Authorization", "Bearer "+first, "X-API-Key", "",
+		),
+		"the same, and then another": headers(
+			"X-API-Key", first, "X-API-Key", first, "X-API-Key", second,
+		),
+		"a token and another scheme": headers(
+			"Authorization", "Basic YTpi", "X-API-Key", first,
+		),
+		"a token that is only a part": headers(
+			"Authorization", "Bearer "+first, "X-API-Key", first[:len(first)-1],
+		),
+		"another scheme":               headers("Authorization", "Basic "+first),
+		"no scheme":                    headers("Authorization", first),
+		"a scheme that only begins so": headers("Authorization", "Bearerx "+first),
+		"a scheme without a space":     headers("Authorization", "Bearer"+first),
+		"a tab for a space":            headers("Authorization", "Bearer\t"+first),
+		"a space before the scheme":    headers("Authorization", " Bearer "+first),
+		"an empty Authorization":       headers("Authorization", ""),
+		"a bearer of nothing":          headers("Authorization", "Bearer"),
+		"a bearer of spaces":           headers("Authorization", "Bearer   "),
+		"an empty X-API-Key":           headers("X-API-Key", ""),
+		"a scheme in X-API-Key":        headers("X-API-Key", "Bearer "+first),
+		"a space after it":             headers("X-API-Key", first+" "),
+		"no token":                     headers("X-API-Key", "ksk_canary"),
+		"another capital":              headers("X-API-Key", "K"+first[1:]),
+		"a cookie":                     headers("Cookie", "X-API-Key="+first),
 	} {
 		got, err := who.Caller(t.Context(), h)
 		if err == nil || vault.KindOf(err) != vault.Unauthenticated {

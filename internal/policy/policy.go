@@ -1,4 +1,5 @@
-// Package policy says which scope allows which action. It is pure: it knows no user, no request and no database.
+// Package policy says which scope allows which action. It is pure: it knows no user, no request and
+// no database.
 //
 // What is not listed is not allowed.
 package policy
@@ -91,7 +92,8 @@ func Allow(held []Scope, a Action) bool {
 	return found && (scope == anyone || slices.Contains(held, scope))
 }
 
-// Exceeds returns the scopes in wanted that held lacks: what a key may not be given by whoever holds held.
+// Exceeds returns the scopes in wanted that held lacks: what a key may not be given by whoever
+// holds held.
 func Exceeds(wanted, held []Scope) []Scope {
 	var over []Scope
 	for _, s := range wanted {

@@ -14,7 +14,8 @@ import (
 	"github.com/keysake/keysake/internal/policy"
 )
 
-// allowed is the whole policy: which scopes, each alone, allow which action. Where it says anyone, no scope is needed.
+// allowed is the whole policy: which scopes, each alone, allow which action. Where it says anyone,
+// no scope is needed.
 var allowed = map[policy.Action][]policy.Scope{
 	policy.SecretList:      {policy.SecretsRead},
 	policy.SecretRead:      {policy.SecretsRead},
@@ -47,7 +48,13 @@ var anyone = policy.AllScopes()
 func TestEachScopeAllowsWhatTheTableSaysAndNothingElse(t *testing.T) {
 	for action, scopes := range allowed {
 		for _, scope := range policy.AllScopes() {
-			if got, want := policy.Allow([]policy.Scope{scope}, action), slices.Contains(scopes, scope); got != want {
+			if got, want := policy.Allow(
+				[]policy.Scope{scope},
+				action,
+			), slices.Contains(
+				scopes,
+				scope,
+			); got != want {
 				t.Errorf("%s with %s alone: allowed is %v", action, scope, got)
 			}
 		}
@@ -65,7 +72,18 @@ func TestWithoutAScopeOnlyWhatNeedsNoneIsAllowed(t *testing.T) {
 }
 
 func TestWhatIsNoScopeAllowsNothing(t *testing.T) {
-	odd := []policy.Scope{"", "*", "secrets", "secrets:", "secrets:*", "secrets:READ", " secrets:read", "Admin", "administrator", "secrets:read secrets:write"}
+	odd := []policy.Scope{
+		"",
+		"*",
+		"secrets",
+		"secrets:",
+		"secrets:*",
+		"secrets:READ",
+		" secrets:read",
+		"Admin",
+		"administrator",
+		"secrets:read secrets:write",
+	}
 	for action, scopes := range allowed {
 		if len(scopes) < len(anyone) && policy.Allow(odd, action) {
 			t.Errorf("%s is allowed", action)
@@ -79,7 +97,10 @@ func TestWhatIsNoScopeAllowsNothing(t *testing.T) {
 }
 
 func TestAnUnknownActionIsAllowedToNobody(t *testing.T) {
-	for _, action := range []policy.Action{"", "secret", "secret.", "secret.*", "Secret.Read", "secret.read ", "user.self.more", "anything"} {
+	for _, action := range []policy.Action{
+		"", "secret", "secret.", "secret.*", "Secret.Read", "secret.read ", "user.self.more",
+		"anything",
+	} {
 		if policy.Allow(policy.AllScopes(), action) {
 			t.Errorf("%q is allowed", action)
 		}
@@ -94,9 +115,14 @@ func TestAnUnknownActionIsAllowedToNobody(t *testing.T) {
 
 func TestMoreScopesNeverAllowLess(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		held := rapid.SliceOfDistinct(rapid.SampledFrom(policy.AllScopes()), rapid.ID).Draw(t, "held")
+		held := rapid.SliceOfDistinct(rapid.SampledFrom(policy.AllScopes()), rapid.ID).
+			Draw(t, "held")
 		action := rapid.SampledFrom(actions()).Draw(t, "action")
-		want := len(allowed[action]) == len(anyone) || slices.ContainsFunc(held, func(s policy.Scope) bool { return slices.Contains(allowed[action], s) })
+		want := len(allowed[action]) == len(anyone) ||
+			slices.ContainsFunc(
+				held,
+				func(s policy.Scope) bool { return slices.Contains(allowed[action], s) },
+			)
 		if got := policy.Allow(held, action); got != want {
 			t.Errorf("%s with %v: allowed is %v", action, held, got)
 		}
@@ -132,13 +158,15 @@ func TestAllScopesAreAll(t *testing.T) {
 		}
 	}
 	slices.Sort(listed)
-	declared := slices.DeleteFunc(constants(t, "Scope"), func(s string) bool { return s == "" }) // anyone
+	// anyone
+	declared := slices.DeleteFunc(constants(t, "Scope"), func(s string) bool { return s == "" })
 	if diff := cmp.Diff(declared, listed); diff != "" {
 		t.Errorf("scopes (-declared +listed):\n%s", diff)
 	}
 }
 
-// constants returns the values of the constants of a type, in order: a new one is seen here, whether or not a test knows it.
+// constants returns the values of the constants of a type, in order: a new one is seen here,
+// whether or not a test knows it.
 func constants(t *testing.T, typeName string) (values []string) {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), "policy.go", nil, parser.SkipObjectResolution)

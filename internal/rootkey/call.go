@@ -29,8 +29,12 @@ const (
 	maxReason   = 300 // bytes of what a service says is wrong
 )
 
-// callSlots are taken by the calls that are under way, those included whose answer nobody waits for any more.
-var callSlots = make(chan struct{}, callsAtOnce) //nolint:gochecknoglobals // it bounds the whole process
+// callSlots are taken by the calls that are under way, those included whose answer nobody waits for
+// any more.
+var callSlots = make(
+	chan struct{},
+	callsAtOnce,
+) //nolint:gochecknoglobals // it bounds the whole process
 
 // service is a key service behind a URL. It implements [seal.Service].
 type service struct {
@@ -39,21 +43,35 @@ type service struct {
 	timeout time.Duration // in all
 }
 
-// callTimeout is what one call gets of the whole: two of them and their pauses fit, a third if the service is quick to fail.
+// callTimeout is what one call gets of the whole: two of them and their pauses fit, a third if the
+// service is quick to fail.
 func (s *service) callTimeout() time.Duration { return s.timeout * 3 / 8 }
 
 // Encrypt implements [seal.Service].
 func (s *service) Encrypt(ctx context.Context, plain []byte) ([]byte, error) {
-	return s.call(ctx, plain, func(ctx context.Context) ([]byte, error) { return s.keeper.Encrypt(ctx, plain) })
+	return s.call(
+		ctx,
+		plain,
+		func(ctx context.Context) ([]byte, error) { return s.keeper.Encrypt(ctx, plain) },
+	)
 }
 
 // Decrypt implements [seal.Service].
 func (s *service) Decrypt(ctx context.Context, sealed []byte) ([]byte, error) {
-	return s.call(ctx, nil, func(ctx context.Context) ([]byte, error) { return s.keeper.Decrypt(ctx, sealed) })
+	return s.call(
+		ctx,
+		nil,
+		func(ctx context.Context) ([]byte, error) { return s.keeper.Decrypt(ctx, sealed) },
+	)
 }
 
-// call asks up to maxCalls times, with growing pauses that are spread so that many servers do not ask at once. No error of it repeats plain.
-func (s *service) call(ctx context.Context, plain []byte, ask func(context.Context) ([]byte, error)) ([]byte, error) {
+// call asks up to maxCalls times, with growing pauses that are spread so that many servers do not
+// ask at once. No error of it repeats plain.
+func (s *service) call(
+	ctx context.Context,
+	plain []byte,
+	ask func(context.Context) ([]byte, error),
+) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	pause := s.timeout / 80
@@ -80,9 +98,13 @@ type answer struct {
 	err   error
 }
 
-// once waits for one call no longer than it may take. Not every driver heeds its context, so that the call has a goroutine of its own; and a driver that panics over what
-// the service answers takes nothing with it.
-func (s *service) once(ctx context.Context, ask func(context.Context) ([]byte, error)) ([]byte, error) {
+// once waits for one call no longer than it may take. Not every driver heeds its context, so that
+// the call has a goroutine of its own; and a driver that panics over what the service answers takes
+// nothing with it.
+func (s *service) once(
+	ctx context.Context,
+	ask func(context.Context) ([]byte, error),
+) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.callTimeout())
 	defer cancel()
 	select {
@@ -117,15 +139,22 @@ var errNotUnderstood = errors.New("its answer is not understood")
 
 // again tells whether another try could end better.
 func again(err error) bool {
-	if refused, ok := errors.AsType[*api.ResponseError](err); ok { // which the driver does not classify
-		return refused.StatusCode >= http.StatusInternalServerError || refused.StatusCode == http.StatusTooManyRequests
+	// which the driver does not classify
+	if refused, ok := errors.AsType[*api.ResponseError](err); ok {
+		return refused.StatusCode >= http.StatusInternalServerError ||
+			refused.StatusCode == http.StatusTooManyRequests
 	}
 	return !slices.Contains([]gcerrors.ErrorCode{
-		gcerrors.PermissionDenied, gcerrors.NotFound, gcerrors.InvalidArgument, gcerrors.FailedPrecondition, gcerrors.Unimplemented,
+		gcerrors.PermissionDenied,
+		gcerrors.NotFound,
+		gcerrors.InvalidArgument,
+		gcerrors.FailedPrecondition,
+		gcerrors.Unimplemented,
 	}, gcerrors.Code(err))
 }
 
-// failed says which of the two ways to fail it was, and why, as far as that repeats nothing of what was sent or came back.
+// failed says which of the two ways to fail it was, and why, as far as that repeats nothing of what
+// was sent or came back.
 func (s *service) failed(err error, plain []byte) error {
 	kind := seal.ErrService
 	if silent(err) {
@@ -136,7 +165,8 @@ func (s *service) failed(err error, plain []byte) error {
 
 // silent tells whether there was no answer at all, or none in time.
 func silent(err error) bool {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || gcerrors.Code(err) == gcerrors.DeadlineExceeded {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
+		gcerrors.Code(err) == gcerrors.DeadlineExceeded {
 		return true
 	}
 	lost, ok := errors.AsType[net.Error](err)
@@ -161,7 +191,10 @@ func reason(err error, plain []byte) string {
 		}
 	}
 	text = strings.Join(strings.Fields(text), " ")
-	for _, form := range []string{base64.StdEncoding.EncodeToString(plain), base64.RawURLEncoding.EncodeToString(plain), hex.EncodeToString(plain), string(plain)} {
+	for _, form := range []string{
+		base64.StdEncoding.EncodeToString(plain), base64.RawURLEncoding.EncodeToString(plain),
+		hex.EncodeToString(plain), string(plain),
+	} {
 		if len(plain) > 0 && strings.Contains(text, form) {
 			return errNotUnderstood.Error()
 		}

@@ -6,8 +6,15 @@ import (
 	"github.com/keysake/keysake/internal/seal"
 )
 
-// Stretched returns the root key that Argon2id makes of a passphrase with these parameters, whatever they are.
-func Stretched(ctx context.Context, p Passphrase, memory, time uint32, threads uint8, salt []byte) (seal.RootKey, error) {
+// Stretched returns the root key that Argon2id makes of a passphrase with these parameters,
+// whatever they are.
+func Stretched(
+	ctx context.Context,
+	p Passphrase,
+	memory, time uint32,
+	threads uint8,
+	salt []byte,
+) (seal.RootKey, error) {
 	return stretch{memory, time, threads, salt}.root(ctx, p)
 }
 

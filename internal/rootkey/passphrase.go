@@ -16,7 +16,8 @@ import (
 // A Passphrase is what a person knows. It has at least [MinPassphrase] bytes.
 type Passphrase = plaintext.Value
 
-// MinPassphrase is the shortest passphrase that is taken, in bytes. Argon2id slows guessing; it cannot make up for a short one.
+// MinPassphrase is the shortest passphrase that is taken, in bytes. Argon2id slows guessing; it
+// cannot make up for a short one.
 const MinPassphrase = 12
 
 // stretch says how a passphrase becomes a key: Argon2id (RFC 9106).
@@ -27,7 +28,8 @@ type stretch struct {
 	salt    []byte
 }
 
-// What new keys get: the second recommendation of RFC 9106, section 4, which is above the minimum of OWASP's Password Storage Cheat Sheet (19 MiB, 2 passes, 1 lane).
+// What new keys get: the second recommendation of RFC 9106, section 4, which is above the minimum
+// of OWASP's Password Storage Cheat Sheet (19 MiB, 2 passes, 1 lane).
 const (
 	argonMemory  = 64 << 10 // KiB
 	argonTime    = 3
@@ -35,7 +37,8 @@ const (
 	saltSize     = 16
 )
 
-// Bounds on what is read from a database, so that a changed row cannot take all memory or give a key for nothing.
+// Bounds on what is read from a database, so that a changed row cannot take all memory or give a
+// key for nothing.
 const (
 	minMemory, maxMemory = 19 << 10, 1 << 20 // KiB
 	minTime, maxTime     = 2, 16
@@ -50,7 +53,10 @@ var (
 )
 
 // argonTurn is held while a passphrase is stretched: one at a time bounds the memory.
-var argonTurn = make(chan struct{}, 1) //nolint:gochecknoglobals // the memory that it bounds is the whole process's
+var argonTurn = make(
+	chan struct{},
+	1,
+) //nolint:gochecknoglobals // the memory that it bounds is the whole process's
 
 func newStretch() stretch {
 	salt := make([]byte, saltSize)
@@ -60,26 +66,44 @@ func newStretch() stretch {
 
 // String is the form that is stored, after the PHC string format, without a hash.
 func (s stretch) String() string {
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s", argon2.Version, s.memory, s.time, s.threads, base64.RawStdEncoding.EncodeToString(s.salt))
+	return fmt.Sprintf(
+		"$argon2id$v=%d$m=%d,t=%d,p=%d$%s",
+		argon2.Version,
+		s.memory,
+		s.time,
+		s.threads,
+		base64.RawStdEncoding.EncodeToString(s.salt),
+	)
 }
 
 func parseStretch(text string) (s stretch, err error) {
 	var version int
 	var salt string
-	n, err := fmt.Sscanf(text, "$argon2id$v=%d$m=%d,t=%d,p=%d$%s", &version, &s.memory, &s.time, &s.threads, &salt)
+	n, err := fmt.Sscanf(
+		text,
+		"$argon2id$v=%d$m=%d,t=%d,p=%d$%s",
+		&version,
+		&s.memory,
+		&s.time,
+		&s.threads,
+		&salt,
+	)
 	if err != nil || n != 5 || version != argon2.Version {
 		return s, errParams
 	}
 	s.salt, err = base64.RawStdEncoding.DecodeString(salt)
-	if err != nil || !s.inBounds() || s.String() != text { // one form only: the rest of the text would go unread otherwise
+	// one form only: the rest of the text would go unread otherwise
+	if err != nil || !s.inBounds() || s.String() != text {
 		return s, errParams
 	}
 	return s, nil
 }
 
 func (s stretch) inBounds() bool {
-	return s.memory >= minMemory && s.memory <= maxMemory && s.time >= minTime && s.time <= maxTime && s.threads >= 1 &&
-		len(s.salt) >= saltSize && len(s.salt) <= maxSalt
+	return s.memory >= minMemory && s.memory <= maxMemory && s.time >= minTime &&
+		s.time <= maxTime && s.threads >= 1 &&
+		len(s.salt) >= saltSize &&
+		len(s.salt) <= maxSalt
 }
 
 // current tells whether a new key would be made in the same way.
@@ -95,7 +119,9 @@ func (s stretch) root(ctx context.Context, p Passphrase) (seal.RootKey, error) {
 		return nil, ctx.Err()
 	}
 	defer func() { <-argonTurn }()
-	return seal.NewRootKey(argon2.IDKey(p.Reveal(), s.salt, s.time, s.memory, s.threads, seal.KeySize))
+	return seal.NewRootKey(
+		argon2.IDKey(p.Reveal(), s.salt, s.time, s.memory, s.threads, seal.KeySize),
+	)
 }
 
 // openPassphrase tries the passphrases until one gives the key.
@@ -144,7 +170,8 @@ func (o *Opener) newPassphrase(ctx context.Context, ref *Ref) (seal.RootKey, err
 	return how.root(ctx, p)
 }
 
-// Holds tells whether ref is the root key that [Opener.Create] would make of the new passphrase, but for its salt: rotating to it again is nothing new.
+// Holds tells whether ref is the root key that [Opener.Create] would make of the new passphrase,
+// but for its salt: rotating to it again is nothing new.
 func (o *Opener) Holds(ctx context.Context, ref Ref) (bool, error) {
 	how, err := parseStretch(ref.Params)
 	if ref.URL != PassphraseURL || err != nil || !how.current() {

@@ -36,14 +36,19 @@ func TestARootKeyOfAPassphraseIsFoundAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(ref.Params, "$argon2id$v=19$m=65536,t=3,p=4$") || strings.Contains(ref.Params+ref.URL, "horse") {
+	if !strings.HasPrefix(ref.Params, "$argon2id$v=19$m=65536,t=3,p=4$") ||
+		strings.Contains(ref.Params+ref.URL, "horse") {
 		t.Errorf("what is stored is %q", ref.Params)
 	}
 	again, err := of("another-horse", word).Open(t.Context(), ref)
 	if err != nil || again.ID() != root.ID() {
 		t.Errorf("%v", err)
 	}
-	if _, err := of(word+"x", "").Open(t.Context(), ref); !errors.Is(err, rootkey.ErrPassphrase) || strings.Contains(err.Error(), "horse") {
+	if _, err := of(
+		word+"x",
+		"",
+	).Open(t.Context(), ref); !errors.Is(err, rootkey.ErrPassphrase) ||
+		strings.Contains(err.Error(), "horse") {
 		t.Errorf("another one: %v", err)
 	}
 	other, _, err := of(word).Create(t.Context(), "passphrase:")
@@ -65,7 +70,8 @@ func TestTheSamePassphraseIsKnownAgain(t *testing.T) {
 		word string
 		want bool
 	}{
-		"the same": {ref, word, true}, "another": {ref, word + "x", false}, "weaker parameters": {weaker, word, false}, "a file": {file, word, false},
+		"the same": {ref, word, true}, "another": {ref, word + "x", false},
+		"weaker parameters": {weaker, word, false}, "a file": {file, word, false},
 	} {
 		if same, err := of(c.word).Holds(t.Context(), c.ref); err != nil || same != c.want {
 			t.Errorf("%s: %t, %v", name, same, err)
@@ -74,24 +80,42 @@ func TestTheSamePassphraseIsKnownAgain(t *testing.T) {
 }
 
 func TestAShortPassphraseIsRefused(t *testing.T) {
-	if _, _, err := of("eleven-byte").Create(t.Context(), "passphrase:"); !errors.Is(err, rootkey.ErrShortPassphrase) || strings.Contains(err.Error(), "eleven") {
+	if _, _, err := of(
+		"eleven-byte",
+	).Create(t.Context(), "passphrase:"); !errors.Is(err, rootkey.ErrShortPassphrase) ||
+		strings.Contains(err.Error(), "eleven") {
 		t.Errorf("%v", err)
 	}
 }
 
 func TestAKeyThatWasNotMadeOfAPassphraseIsNotOne(t *testing.T) {
-	if _, err := of(word).Open(t.Context(), rootkey.Ref{URL: "passphrase:"}); !errors.Is(err, rootkey.ErrNoSuchKey) {
+	if _, err := of(
+		word,
+	).Open(t.Context(), rootkey.Ref{URL: "passphrase:"}); !errors.Is(
+		err,
+		rootkey.ErrNoSuchKey,
+	) {
 		t.Errorf("%v", err)
 	}
 }
 
-// The vector is of the reference implementation of Argon2 (src/test.c): version 19, t = 2, m = 2^16 KiB, p = 1, "password", "somesalt".
+// The vector is of the reference implementation of Argon2 (src/test.c): version 19, t = 2, m = 2^16
+// KiB, p = 1, "password", "somesalt".
 func TestArgon2idIsThatOfTheReference(t *testing.T) {
-	root, err := rootkey.Stretched(t.Context(), plaintext.FromString("password"), 64<<10, 2, 1, []byte("somesalt"))
+	root, err := rootkey.Stretched(
+		t.Context(),
+		plaintext.FromString("password"),
+		64<<10,
+		2,
+		1,
+		[]byte("somesalt"),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	bits, err := hex.DecodeString("09316115d5cf24ed5a15a31a3ba326e5cf32edc24702987c02b6566f61913cf7")
+	bits, err := hex.DecodeString(
+		"09316115d5cf24ed5a15a31a3ba326e5cf32edc24702987c02b6566f61913cf7",
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,15 +128,21 @@ func TestArgon2idIsThatOfTheReference(t *testing.T) {
 func TestParametersOutOfBoundsAreNotRead(t *testing.T) {
 	const salt = "AAAAAAAAAAAAAAAAAAAAAA"
 	good := "$argon2id$v=19$m=65536,t=3,p=4$" + salt
-	if !rootkey.ParamsAreRead(good) || !rootkey.ParamsAreRead("$argon2id$v=19$m=19456,t=2,p=1$"+salt) {
+	if !rootkey.ParamsAreRead(good) ||
+		!rootkey.ParamsAreRead("$argon2id$v=19$m=19456,t=2,p=1$"+salt) {
 		t.Fatal("good ones are not read")
 	}
 	for _, bad := range []string{
-		"", "$", salt, strings.Replace(good, "argon2id", "argon2i", 1), strings.Replace(good, "v=19", "v=16", 1),
-		strings.Replace(good, "65536", "4294967295", 1), strings.Replace(good, "65536", "1048577", 1), strings.Replace(good, "65536", "19455", 1),
-		strings.Replace(good, "65536", "99999999999999999999", 1), strings.Replace(good, "t=3", "t=0", 1), strings.Replace(good, "t=3", "t=1", 1),
-		strings.Replace(good, "t=3", "t=17", 1), strings.Replace(good, "p=4", "p=0", 1), strings.Replace(good, "p=4", "p=256", 1),
-		good + "AAA", good + "=", good + " and more", good + "$hash", good[:len(good)-2], strings.Replace(good, salt, "", 1), good + strings.Repeat("AAAA", 30),
+		"", "$", salt, strings.Replace(good, "argon2id", "argon2i", 1),
+		strings.Replace(good, "v=19", "v=16", 1),
+		strings.Replace(good, "65536", "4294967295", 1),
+		strings.Replace(good, "65536", "1048577", 1), strings.Replace(good, "65536", "19455", 1),
+		strings.Replace(good, "65536", "99999999999999999999", 1),
+		strings.Replace(good, "t=3", "t=0", 1), strings.Replace(good, "t=3", "t=1", 1),
+		strings.Replace(good, "t=3", "t=17", 1), strings.Replace(good, "p=4", "p=0", 1),
+		strings.Replace(good, "p=4", "p=256", 1),
+		good + "AAA", good + "=", good + " and more", good + "$hash", good[:len(good)-2],
+		strings.Replace(good, salt, "", 1), good + strings.Repeat("AAAA", 30),
 	} {
 		if rootkey.ParamsAreRead(bad) {
 			t.Errorf("%q is read", bad)
@@ -128,8 +158,12 @@ func FuzzParametersOfAPassphrase(f *testing.F) {
 func TestWhoWaitsForAPassphraseCanGoAway(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
-	// One that is being stretched does not hold up a caller that is gone: either it had its turn at once, or it ends.
-	if _, _, err := of(word).Create(ctx, "passphrase:"); err != nil && !errors.Is(err, context.Canceled) {
+	// One that is being stretched does not hold up a caller that is gone: either it had its turn at
+	// once, or it ends.
+	if _, _, err := of(
+		word,
+	).Create(ctx, "passphrase:"); err != nil &&
+		!errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
 }

@@ -1,6 +1,8 @@
-// Package rootkey opens root keys by their URLs: file:PATH, passphrase:, and the key services that gocloud.dev/secrets speaks.
+// Package rootkey opens root keys by their URLs: file:PATH, passphrase:, and the key services that
+// gocloud.dev/secrets speaks.
 //
-// A URL never has anything secret in it; the database remembers it, so that a server finds the key by itself.
+// A URL never has anything secret in it; the database remembers it, so that a server finds the key
+// by itself.
 package rootkey
 
 import (
@@ -32,10 +34,14 @@ const fileScheme = "file:"
 const PassphraseURL = "passphrase:"
 
 // ErrScheme says that a URL is none of a root key.
-var ErrScheme = errors.New("a root key's URL is file:PATH, passphrase:, awskms://…, gcpkms://…, azurekeyvault://… or hashivault://…")
+var ErrScheme = errors.New(
+	"a root key's URL is file:PATH, passphrase:, awskms://…, gcpkms://…, azurekeyvault://… or hashivault://…",
+)
 
 // ErrCredentials says that a URL has in it what would be remembered and shown.
-var ErrCredentials = errors.New("a root key's URL must have no credentials in it: the key service's own variables are the place for them")
+var ErrCredentials = errors.New(
+	"a root key's URL must have no credentials in it: the key service's own variables are the place for them",
+)
 
 // ErrNoSuchKey says that what the URL names opens, and is another key than the one that is needed.
 var ErrNoSuchKey = errors.New("that is another root key")
@@ -61,7 +67,8 @@ func Check(url string) error {
 	return ErrScheme
 }
 
-// Open returns the root key that ref names. With an ID in ref, any other key is [ErrNoSuchKey]. No error has anything of a key or a passphrase.
+// Open returns the root key that ref names. With an ID in ref, any other key is [ErrNoSuchKey]. No
+// error has anything of a key or a passphrase.
 func (o *Opener) Open(ctx context.Context, ref Ref) (seal.RootKey, error) {
 	switch {
 	case strings.HasPrefix(ref.URL, fileScheme):
@@ -82,8 +89,8 @@ func (o *Opener) Open(ctx context.Context, ref Ref) (seal.RootKey, error) {
 	return nil, ErrScheme
 }
 
-// Create returns the root key of a URL for a database that does not know it yet, and how to find it again. A key file that is missing is made; one that is
-// there is used as it is.
+// Create returns the root key of a URL for a database that does not know it yet, and how to find it
+// again. A key file that is missing is made; one that is there is used as it is.
 func (o *Opener) Create(ctx context.Context, url string) (seal.RootKey, Ref, error) {
 	ref := Ref{URL: url}
 	root, err := o.create(ctx, &ref)

@@ -18,7 +18,8 @@ import (
 	"github.com/keysake/keysake/internal/seal"
 )
 
-// DefaultServiceTimeout is how long a key service may take in all: less than a request to the API may.
+// DefaultServiceTimeout is how long a key service may take in all: less than a request to the API
+// may.
 const DefaultServiceTimeout = 8 * time.Second
 
 func isService(url string) bool {
@@ -42,7 +43,8 @@ func checkService(url string) error {
 	return nil
 }
 
-// openService does not ask the service yet. The id of its root key is derived from the URL: the service gives nothing away to derive one from.
+// openService does not ask the service yet. The id of its root key is derived from the URL: the
+// service gives nothing away to derive one from.
 func (o *Opener) openService(ctx context.Context, url string) (seal.RootKey, error) {
 	if err := checkService(url); err != nil {
 		return nil, err

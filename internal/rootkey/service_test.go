@@ -68,19 +68,37 @@ func TestWhatAKeyServiceDoesWrongIsToldApart(t *testing.T) {
 		want   error
 		calls  int64
 	}{
-		"an error of its own":  {apptest.TransitError(http.StatusInternalServerError, "broken"), seal.ErrService, 3},
-		"sealed":               {apptest.TransitError(http.StatusServiceUnavailable, "Vault is sealed"), seal.ErrService, 3},
-		"too many requests":    {apptest.TransitError(http.StatusTooManyRequests, "slow down"), seal.ErrService, 3},
-		"permission denied":    {apptest.TransitError(http.StatusForbidden, "permission denied"), seal.ErrService, 1},
-		"no such key":          {apptest.TransitError(http.StatusNotFound, "no such key"), seal.ErrService, 1},
-		"no JSON":              {raw("<html>"), seal.ErrService, 3},
-		"nothing":              {raw(""), seal.ErrService, 3},
-		"no data":              {raw("{}"), seal.ErrService, 3},
-		"another type":         {raw(`{"data":{"ciphertext":1,"plaintext":1}}`), seal.ErrService, 3},
-		"no base64":            {raw(`{"data":{"ciphertext":"","plaintext":"*"}}`), seal.ErrService, 3},
-		"another plaintext":    {raw(`{"data":{"plaintext":"AAAA"}}`), seal.ErrService, 1},
-		"no answer in time":    {apptest.Silence, seal.ErrServiceTimeout, 3},
-		"a connection that is": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, seal.ErrServiceTimeout, 3},
+		"an error of its own": {apptest.TransitError(
+			http.StatusInternalServerError, "broken",
+		), seal.ErrService, 3},
+		"sealed": {apptest.TransitError(
+			http.StatusServiceUnavailable, "Vault is sealed",
+		), seal.ErrService, 3},
+		"too many requests": {apptest.TransitError(
+			http.StatusTooManyRequests, "slow down",
+		), seal.ErrService, 3},
+		"permission denied": {apptest.TransitError(
+			http.StatusForbidden, "permission denied",
+		), seal.ErrService, 1},
+		"no such key": {apptest.TransitError(
+			http.StatusNotFound, "no such key",
+		), seal.ErrService, 1},
+		"no JSON": {raw("<html>"), seal.ErrService, 3},
+		"nothing": {raw(""), seal.ErrService, 3},
+		"no data": {raw("{}"), seal.ErrService, 3},
+		"another type": {raw(
+			`{"data":{"ciphertext":1,"plaintext":1}}`,
+		), seal.ErrService, 3},
+		"no base64": {raw(
+			`{"data":{"ciphertext":"","plaintext":"*"}}`,
+		), seal.ErrService, 3},
+		"another plaintext": {raw(`{"data":{"plaintext":"AAAA"}}`), seal.ErrService, 1},
+		"no answer in time": {apptest.Silence, seal.ErrServiceTimeout, 3},
+		"a connection that is": {func(http.ResponseWriter, *http.Request) {
+			panic(
+				http.ErrAbortHandler,
+			)
+		}, seal.ErrServiceTimeout, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			transit, root := openTransit(t, patience)
@@ -146,9 +164,15 @@ func TestAServiceThatEncryptsNothingIsRefused(t *testing.T) {
 			t.Error(err)
 		}
 		plain, _ := base64.StdEncoding.DecodeString(in.Plaintext)
-		_ = json.NewEncoder(w).Encode(map[string]any{"data": map[string]string{"ciphertext": "vault:v1:" + string(plain)}})
+		_ = json.NewEncoder(w).
+			Encode(
+				map[string]any{
+					"data": map[string]string{"ciphertext": "vault:v1:" + string(plain)},
+				},
+			)
 	})
-	// JSON replaces bytes that are no UTF-8, so that what comes back is at most like what was sent; that it does not open is found when it is checked.
+	// JSON replaces bytes that are no UTF-8, so that what comes back is at most like what was sent;
+	// that it does not open is found when it is checked.
 	blob, err := root.Check(t.Context())
 	if err == nil {
 		transit.Answer(nil)
@@ -161,19 +185,27 @@ func TestAServiceThatEncryptsNothingIsRefused(t *testing.T) {
 
 func TestTheURLOfAKeyServiceIsChecked(t *testing.T) {
 	for _, good := range []string{
-		"hashivault://keysake", "hashivault://keysake?engine=other", "awskms:///alias/keysake?region=eu-central-1",
-		"gcpkms://projects/p/locations/global/keyRings/r/cryptoKeys/k", "azurekeyvault://v.vault.azure.net/keys/k", "file:/k", "passphrase:",
+		"hashivault://keysake", "hashivault://keysake?engine=other",
+		"awskms:///alias/keysake?region=eu-central-1",
+		"gcpkms://projects/p/locations/global/keyRings/r/cryptoKeys/k",
+		"azurekeyvault://v.vault.azure.net/keys/k", "file:/k", "passphrase:",
 	} {
 		if err := rootkey.Check(good); err != nil {
 			t.Errorf("%s: %v", good, err)
 		}
 	}
-	for _, bad := range []string{"", "file:", "passphrase:now", "hashivault:keysake", "hashivault://", "vault://k", "base64key://AAAA", "/path", "awskms"} {
+	for _, bad := range []string{
+		"", "file:", "passphrase:now", "hashivault:keysake", "hashivault://", "vault://k",
+		"base64key://AAAA", "/path", "awskms",
+	} {
 		if err := rootkey.Check(bad); !errors.Is(err, rootkey.ErrScheme) {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}
-	if err := rootkey.Check("hashivault://me:word@keysake"); !errors.Is(err, rootkey.ErrCredentials) || strings.Contains(err.Error(), "word") {
+	if err := rootkey.Check(
+		"hashivault://me:word@keysake",
+	); !errors.Is(err, rootkey.ErrCredentials) ||
+		strings.Contains(err.Error(), "word") {
 		t.Errorf("%v", err)
 	}
 }
@@ -181,7 +213,9 @@ func TestTheURLOfAKeyServiceIsChecked(t *testing.T) {
 func TestOneKeyServiceURLDoesNotChangeAnother(t *testing.T) {
 	transit := apptest.NewTransit(t)
 	o := &rootkey.Opener{ServiceTimeout: patience}
-	for url, want := range map[string]error{"hashivault://keysake?engine=elsewhere": seal.ErrService, apptest.TransitURL: nil} {
+	for url, want := range map[string]error{
+		"hashivault://keysake?engine=elsewhere": seal.ErrService, apptest.TransitURL: nil,
+	} {
 		root, err := o.Open(t.Context(), rootkey.Ref{URL: url})
 		if err != nil {
 			t.Fatal(err)
@@ -194,7 +228,11 @@ func TestOneKeyServiceURLDoesNotChangeAnother(t *testing.T) {
 		t.Errorf("it was asked %d times", transit.Calls.Load())
 	}
 	t.Setenv("VAULT_ADDR", "")
-	if _, err := o.Open(t.Context(), rootkey.Ref{URL: apptest.TransitURL}); err == nil || !strings.Contains(err.Error(), "VAULT_ADDR") {
+	if _, err := o.Open(
+		t.Context(),
+		rootkey.Ref{URL: apptest.TransitURL},
+	); err == nil ||
+		!strings.Contains(err.Error(), "VAULT_ADDR") {
 		t.Errorf("without an address: %v", err)
 	}
 }

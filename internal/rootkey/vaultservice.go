@@ -14,11 +14,13 @@ import (
 
 const vaultScheme = hashivault.Scheme
 
-// openVault opens the key of a Vault or OpenBao transit engine: hashivault://KEY, with ?engine=PATH where the engine is not at "transit". Where the service is and how
-// to log in come from its own variables, VAULT_ADDR and VAULT_TOKEN among them, or VAULT_SERVER_URL and VAULT_SERVER_TOKEN.
+// openVault opens the key of a Vault or OpenBao transit engine: hashivault://KEY, with ?engine=PATH
+// where the engine is not at "transit". Where the service is and how to log in come from its own
+// variables, VAULT_ADDR and VAULT_TOKEN among them, or VAULT_SERVER_URL and VAULT_SERVER_TOKEN.
 //
-// The driver's own way from a URL is not taken: it keeps one client and one engine for all URLs of the process, and that client would wait without end. The driver
-// gives no context to its calls, so that the client's timeout is what ends them.
+// The driver's own way from a URL is not taken: it keeps one client and one engine for all URLs of
+// the process, and that client would wait without end. The driver gives no context to its calls, so
+// that the client's timeout is what ends them.
 func openVault(url string, timeout time.Duration) (*secrets.Keeper, error) {
 	u, err := neturl.Parse(url)
 	if err != nil {
@@ -44,7 +46,8 @@ func openVault(url string, timeout time.Duration) (*secrets.Keeper, error) {
 	config.Timeout, config.MaxRetries = timeout, 0 // service.call tries again
 	client, err := api.NewClient(config)
 	if err != nil {
-		return nil, errors.New("VAULT_ADDR and the other variables of the service make no client") // the text of the cause may quote them
+		// the text of the cause may quote them
+		return nil, errors.New("VAULT_ADDR and the other variables of the service make no client")
 	}
 	if token := firstOf("VAULT_SERVER_TOKEN", api.EnvVaultToken); token != "" {
 		client.SetToken(token)
@@ -52,10 +55,13 @@ func openVault(url string, timeout time.Duration) (*secrets.Keeper, error) {
 	return hashivault.OpenKeeper(client, path.Join(u.Host, u.Path), options), nil
 }
 
-// firstOf returns the first of these variables that is not empty. They are the service's, and every program that asks it reads them.
+// firstOf returns the first of these variables that is not empty. They are the service's, and every
+// program that asks it reads them.
 func firstOf(names ...string) string {
 	for _, name := range names {
-		if value := os.Getenv(name); value != "" { //nolint:forbidigo // they belong to the service's client, which reads the rest of them
+		if value := os.Getenv(
+			name,
+		); value != "" { //nolint:forbidigo // they belong to the service's client, which reads the rest of them
 			return value
 		}
 	}

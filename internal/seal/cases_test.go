@@ -9,14 +9,19 @@ import (
 	"github.com/google/uuid"
 )
 
-// The parts of the vectors. Nobody could take them for anything real: the keys count upwards, and the ids are all but empty.
+// The parts of the vectors. Nobody could take them for anything real: the keys count upwards, and
+// the ids are all but empty.
 var (
 	rootBits, otherRootBits   = counting(0x00), counting(0x40)
 	ownerBits, otherOwnerBits = counting(0x80), counting(0xc0)
 	ownerKeyID, otherKeyID    = fakeID(0x0e), fakeID(0x0f)
 	userID, otherUserID       = fakeID(0x01), fakeID(0x02)
 	secretID, otherSecretID   = fakeID(0x51), fakeID(0x52)
-	fakeValue, fakeMask       = []byte("not-a-real-secret-but-as-long-as-one"), []byte("not-a-••••one")
+	fakeValue, fakeMask       = []byte(
+		"not-a-real-secret-but-as-long-as-one",
+	), []byte(
+		"not-a-••••one",
+	)
 )
 
 func counting(from byte) []byte {
@@ -29,7 +34,8 @@ func counting(from byte) []byte {
 
 func fakeID(last byte) uuid.UUID { return uuid.UUID{6: 0x70, 8: 0x80, 15: last} }
 
-// cases gathers vectors. Salts and nonces come from the names, so that the same cases give the same bytes at any time.
+// cases gathers vectors. Salts and nonces come from the names, so that the same cases give the same
+// bytes at any time.
 type cases struct {
 	t    *testing.T
 	made map[string]vector
@@ -66,7 +72,14 @@ func (a attempt) seal(name string, plain []byte) attempt {
 }
 
 func valueAttempt() attempt {
-	return attempt{purpose: "value", key: ownerBits, keyID: ownerKeyID, owner: userID, subject: secretID, version: 1}
+	return attempt{
+		purpose: "value",
+		key:     ownerBits,
+		keyID:   ownerKeyID,
+		owner:   userID,
+		subject: secretID,
+		version: 1,
+	}
 }
 
 func maskAttempt() attempt {
@@ -76,11 +89,22 @@ func maskAttempt() attempt {
 }
 
 func ownerKeyAttempt() attempt {
-	return attempt{purpose: "owner-key", key: rootBits, keyID: rootKeyID(rootBits), owner: userID, subject: ownerKeyID}
+	return attempt{
+		purpose: "owner-key",
+		key:     rootBits,
+		keyID:   rootKeyID(rootBits),
+		owner:   userID,
+		subject: ownerKeyID,
+	}
 }
 
 func checkAttempt() attempt {
-	return attempt{purpose: "root-key-check", key: rootBits, keyID: rootKeyID(rootBits), subject: rootKeyID(rootBits)}
+	return attempt{
+		purpose: "root-key-check",
+		key:     rootBits,
+		keyID:   rootKeyID(rootBits),
+		subject: rootKeyID(rootBits),
+	}
 }
 
 // sealed has what opens.
@@ -92,9 +116,19 @@ func (c *cases) sealed() {
 	last := valueAttempt()
 	last.version = 1<<64 - 1
 	add("value", "A value.", valueAttempt(), fakeValue)
-	add("value-empty", "The empty value: the format takes it, though the service does not.", valueAttempt(), nil)
+	add(
+		"value-empty",
+		"The empty value: the format takes it, though the service does not.",
+		valueAttempt(),
+		nil,
+	)
 	add("value-one-byte", "A value of one byte.", valueAttempt(), []byte{'x'})
-	add("value-utf-8", "A value with characters of two, three and four bytes.", valueAttempt(), []byte("é日😀"))
+	add(
+		"value-utf-8",
+		"A value with characters of two, three and four bytes.",
+		valueAttempt(),
+		[]byte("é日😀"),
+	)
 	add("value-last-version", "The highest version number that the format has.", last, fakeValue)
 	add("mask", "A mask.", maskAttempt(), fakeMask)
 	add("mask-bullets", "The mask of a short value.", maskAttempt(), []byte("••••"))
@@ -102,7 +136,8 @@ func (c *cases) sealed() {
 	add("check", "A root key's check value, which seals nothing.", checkAttempt(), nil)
 }
 
-// damaged has one blob with every way of changing its bytes. Its undamaged form is a vector too, or a fuzzer that finds it would be wronged.
+// damaged has one blob with every way of changing its bytes. Its undamaged form is a vector too, or
+// a fuzzer that finds it would be wronged.
 func (c *cases) damaged() {
 	whole := valueAttempt().seal("value", fakeValue)
 	flip := func(name, about, expect string, i int) {
@@ -119,20 +154,41 @@ func (c *cases) damaged() {
 		case i < 17:
 			expect, part = otherKey, "key id"
 		}
-		flip(fmt.Sprintf("flipped-header-%02d", i), fmt.Sprintf("A bit of byte %d, in the %s, is flipped.", i, part), expect, i)
+		flip(
+			fmt.Sprintf("flipped-header-%02d", i),
+			fmt.Sprintf("A bit of byte %d, in the %s, is flipped.", i, part),
+			expect,
+			i,
+		)
 	}
 	end := len(whole.blob)
 	flip("flipped-nonce-first", "A bit of the nonce's first byte is flipped.", tampered, 33)
 	flip("flipped-nonce-last", "A bit of the nonce's last byte is flipped.", tampered, 44)
-	flip("flipped-ciphertext-first", "A bit of the ciphertext's first byte is flipped.", tampered, 45)
-	flip("flipped-ciphertext-last", "A bit of the ciphertext's last byte is flipped.", tampered, end-17)
+	flip(
+		"flipped-ciphertext-first",
+		"A bit of the ciphertext's first byte is flipped.",
+		tampered,
+		45,
+	)
+	flip(
+		"flipped-ciphertext-last",
+		"A bit of the ciphertext's last byte is flipped.",
+		tampered,
+		end-17,
+	)
 	flip("flipped-tag-first", "A bit of the tag's first byte is flipped.", tampered, end-16)
 	flip("flipped-tag-last", "A bit of the tag's last byte is flipped.", tampered, end-1)
 	for _, b := range []byte{2, 0x7f, 0xff} {
 		a := whole
 		a.blob = bytes.Clone(whole.blob)
 		a.blob[0] = b
-		c.add(fmt.Sprintf("format-%02x", b), "A format byte that means nothing yet.", format, a, nil)
+		c.add(
+			fmt.Sprintf("format-%02x", b),
+			"A format byte that means nothing yet.",
+			format,
+			a,
+			nil,
+		)
 	}
 	cut := func(name, about, expect string, size int) {
 		a := whole
@@ -157,38 +213,134 @@ func (c *cases) moved() {
 		c.add(name, about, tampered, a, nil)
 	}
 	value, mask, ownerKey := valueAttempt(), maskAttempt(), ownerKeyAttempt()
-	move("moved-to-another-secret", "Read as the value of another secret.", value, fakeValue, func(a *attempt) { a.subject = otherSecretID })
-	move("moved-to-another-user", "Read as the value of another user's secret.", value, fakeValue, func(a *attempt) { a.owner = otherUserID })
-	move("moved-to-the-next-version", "An old value put back.", value, fakeValue, func(a *attempt) { a.version = 2 })
-	move("moved-to-version-0", "Read as what has no versions.", value, fakeValue, func(a *attempt) { a.version = 0 })
-	move("value-as-mask", "A value read as a mask, which would show it.", value, fakeValue, func(a *attempt) { a.purpose = "mask" })
-	move("mask-as-value", "A mask read as a value.", mask, fakeMask, func(a *attempt) { a.purpose = "value" })
-	move("mask-moved-to-another-secret", "Read as the mask of another secret.", mask, fakeMask, func(a *attempt) { a.subject = otherSecretID })
-	move("mask-moved-to-the-next-version", "An old mask put back.", mask, fakeMask, func(a *attempt) { a.version = 2 })
-	move("owner-and-secret-swapped", "The two ids of the place, the other way round.", value, fakeValue, func(a *attempt) {
-		a.owner, a.subject = a.subject, a.owner
-	})
-	move("owner-key-moved-to-another-user", "Another user's owner key.", ownerKey, ownerBits, func(a *attempt) { a.owner = otherUserID })
-	move("owner-key-under-another-id", "An owner key read as another one of the same user.", ownerKey, ownerBits, func(a *attempt) {
-		a.subject = otherKeyID
-	})
-	move("check-as-owner-key", "A check value read as an owner key.", checkAttempt(), nil, func(a *attempt) { a.purpose = "owner-key" })
-	move("owner-key-as-check", "An owner key read as a check value.", ownerKey, ownerBits, func(a *attempt) {
-		*a = attempt{purpose: "root-key-check", key: a.key, keyID: a.keyID, subject: a.keyID, blob: a.blob}
-	})
+	move(
+		"moved-to-another-secret",
+		"Read as the value of another secret.",
+		value,
+		fakeValue,
+		func(a *attempt) { a.subject = otherSecretID },
+	)
+	move(
+		"moved-to-another-user",
+		"Read as the value of another user's secret.",
+		value,
+		fakeValue,
+		func(a *attempt) { a.owner = otherUserID },
+	)
+	move(
+		"moved-to-the-next-version",
+		"An old value put back.",
+		value,
+		fakeValue,
+		func(a *attempt) { a.version = 2 },
+	)
+	move(
+		"moved-to-version-0",
+		"Read as what has no versions.",
+		value,
+		fakeValue,
+		func(a *attempt) { a.version = 0 },
+	)
+	move(
+		"value-as-mask",
+		"A value read as a mask, which would show it.",
+		value,
+		fakeValue,
+		func(a *attempt) { a.purpose = "mask" },
+	)
+	move(
+		"mask-as-value",
+		"A mask read as a value.",
+		mask,
+		fakeMask,
+		func(a *attempt) { a.purpose = "value" },
+	)
+	move(
+		"mask-moved-to-another-secret",
+		"Read as the mask of another secret.",
+		mask,
+		fakeMask,
+		func(a *attempt) { a.subject = otherSecretID },
+	)
+	move(
+		"mask-moved-to-the-next-version",
+		"An old mask put back.",
+		mask,
+		fakeMask,
+		func(a *attempt) { a.version = 2 },
+	)
+	move(
+		"owner-and-secret-swapped",
+		"The two ids of the place, the other way round.",
+		value,
+		fakeValue,
+		func(a *attempt) {
+			a.owner, a.subject = a.subject, a.owner
+		},
+	)
+	move(
+		"owner-key-moved-to-another-user",
+		"Another user's owner key.",
+		ownerKey,
+		ownerBits,
+		func(a *attempt) { a.owner = otherUserID },
+	)
+	move(
+		"owner-key-under-another-id",
+		"An owner key read as another one of the same user.",
+		ownerKey,
+		ownerBits,
+		func(a *attempt) {
+			a.subject = otherKeyID
+		},
+	)
+	move(
+		"check-as-owner-key",
+		"A check value read as an owner key.",
+		checkAttempt(),
+		nil,
+		func(a *attempt) { a.purpose = "owner-key" },
+	)
+	move(
+		"owner-key-as-check",
+		"An owner key read as a check value.",
+		ownerKey,
+		ownerBits,
+		func(a *attempt) {
+			*a = attempt{
+				purpose: "root-key-check",
+				key:     a.key,
+				keyID:   a.keyID,
+				subject: a.keyID,
+				blob:    a.blob,
+			}
+		},
+	)
 }
 
 // withOtherKeys has blobs of an owner key that are read with another one.
 func (c *cases) withOtherKeys() {
 	a := valueAttempt().seal("value-other-key-same-id", fakeValue)
 	a.key = otherOwnerBits
-	c.add("value-other-key-same-id", "The key that is tried has the right id and other bits.", tampered, a, nil)
+	c.add(
+		"value-other-key-same-id",
+		"The key that is tried has the right id and other bits.",
+		tampered,
+		a,
+		nil,
+	)
 	a = valueAttempt().seal("value-other-key", fakeValue)
 	a.key, a.keyID = otherOwnerBits, otherKeyID
 	c.add("value-other-key", "The key that is tried has another id.", otherKey, a, nil)
 	a = valueAttempt().seal("value-same-key-other-id", fakeValue)
 	a.keyID = otherKeyID
-	c.add("value-same-key-other-id", "The key that is tried has the right bits and another id.", otherKey, a, nil)
+	c.add(
+		"value-same-key-other-id",
+		"The key that is tried has the right bits and another id.",
+		otherKey,
+		a,
+		nil,
+	)
 	a = maskAttempt().seal("mask-other-key", fakeMask)
 	a.key, a.keyID = otherOwnerBits, otherKeyID
 	c.add("mask-other-key", "The key that is tried has another id.", otherKey, a, nil)

@@ -18,7 +18,9 @@ const crashFolder = "SEAL_TEST_CRASH_FOLDER"
 func TestAKilledProcessLeavesNoHalfAKeyFile(t *testing.T) {
 	if dir := os.Getenv(crashFolder); dir != "" {
 		for i := 0; ; i++ {
-			if _, err := seal.CreateKeyFile(filepath.Join(dir, fmt.Sprintf("%06d.key", i))); err != nil {
+			if _, err := seal.CreateKeyFile(
+				filepath.Join(dir, fmt.Sprintf("%06d.key", i)),
+			); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -55,7 +57,8 @@ func killAfter(t *testing.T, dir string, files int) {
 	_ = cmd.Wait() // it says that the process was killed
 }
 
-// keyFiles returns the names of the key files, and leaves out the temporary one that a killed process may leave.
+// keyFiles returns the names of the key files, and leaves out the temporary one that a killed
+// process may leave.
 func keyFiles(t *testing.T, dir string) (names []string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)

@@ -15,7 +15,12 @@ import (
 // blobSeeds has every blob of the vectors, and some things that are none.
 func blobSeeds(tb testing.TB) [][]byte {
 	tb.Helper()
-	seeds := [][]byte{{}, {1}, make([]byte, seal.Overhead), append([]byte{1}, make([]byte, seal.Overhead)...)}
+	seeds := [][]byte{
+		{},
+		{1},
+		make([]byte, seal.Overhead),
+		append([]byte{1}, make([]byte, seal.Overhead)...),
+	}
 	vectors := readVectors(tb)
 	for _, name := range slices.Sorted(maps.Keys(vectors)) {
 		seeds = append(seeds, vectors[name].blob)
@@ -29,8 +34,8 @@ func TestTheFuzzersHaveSeeds(t *testing.T) {
 	}
 }
 
-// FuzzOpen tries a blob as what each vector that opens is: nothing but a blob of the vectors may open. Some of those do in two places,
-// because they are the vectors of blobs that were moved.
+// FuzzOpen tries a blob as what each vector that opens is: nothing but a blob of the vectors may
+// open. Some of those do in two places, because they are the vectors of blobs that were moved.
 func FuzzOpen(f *testing.F) {
 	for _, blob := range blobSeeds(f) {
 		f.Add(blob)
@@ -55,7 +60,8 @@ func FuzzOpen(f *testing.F) {
 			if end != opens && len(plain) > 0 {
 				t.Errorf("as %s it fails, and yet there is something in it", name)
 			}
-			if independent, independentEnd := a.read(); independentEnd != end || !bytes.Equal(independent, plain) {
+			if independent, independentEnd := a.read(); independentEnd != end ||
+				!bytes.Equal(independent, plain) {
 				t.Errorf("as %s it ends with %q, by the format with %q", name, end, independentEnd)
 			}
 		}

@@ -10,16 +10,19 @@ import (
 	"syscall"
 )
 
-// What can be wrong with a root key's file. Match with errors.Is; fs.ErrNotExist where there is none.
+// What can be wrong with a root key's file. Match with errors.Is; fs.ErrNotExist where there is
+// none.
 var (
 	ErrKeyFileSize = fmt.Errorf("the file must hold exactly %d bytes", KeySize)
 	ErrKeyFileMode = errors.New("others than its owner may read or change the file: make it 0600")
 	ErrKeyFileType = errors.New("it must be a regular file")
 )
 
-// ReadKeyFile returns the root key in the file at path: exactly [KeySize] bytes, in a regular file that nobody but its owner can read.
+// ReadKeyFile returns the root key in the file at path: exactly [KeySize] bytes, in a regular file
+// that nobody but its owner can read.
 func ReadKeyFile(path string) (RootKey, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // opening a pipe must not wait for who writes to it
+	// opening a pipe must not wait for who writes to it
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("root key: %w", err)
 	}
@@ -51,8 +54,9 @@ func readKey(f *os.File) ([]byte, error) {
 	return bits, nil
 }
 
-// CreateKeyFile makes a new random root key in a new file at path, 0600, and returns it when the disk has it.
-// Its error is [fs.ErrExist] where there is a file already: no key is ever written over.
+// CreateKeyFile makes a new random root key in a new file at path, 0600, and returns it when the
+// disk has it. Its error is [fs.ErrExist] where there is a file already: no key is ever written
+// over.
 func CreateKeyFile(path string) (RootKey, error) {
 	bits := randomBytes(KeySize)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -64,7 +68,8 @@ func CreateKeyFile(path string) (RootKey, error) {
 	return NewRootKey(bits)
 }
 
-// writeNew writes a temporary file and links it into place, so that the name never stands for half a key, nor replaces another.
+// writeNew writes a temporary file and links it into place, so that the name never stands for half
+// a key, nor replaces another.
 func writeNew(path string, bits []byte) error {
 	if _, err := os.Lstat(path); err == nil {
 		return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}

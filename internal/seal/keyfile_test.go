@@ -43,7 +43,12 @@ func TestAKeyFileThatOthersMayUseIsRefused(t *testing.T) {
 
 func TestAKeyFileOfAnotherSizeIsRefused(t *testing.T) {
 	for _, size := range []int{0, 1, 31, 33, 64, 1 << 20} {
-		if _, err := seal.ReadKeyFile(keyFile(t, size, 0o600)); !errors.Is(err, seal.ErrKeyFileSize) {
+		if _, err := seal.ReadKeyFile(
+			keyFile(t, size, 0o600),
+		); !errors.Is(
+			err,
+			seal.ErrKeyFileSize,
+		) {
 			t.Errorf("%d bytes: %v", size, err)
 		}
 	}
@@ -64,7 +69,12 @@ func TestAFolderIsNoKeyFile(t *testing.T) {
 
 func TestAMissingKeyFileIsSaidToBeMissing(t *testing.T) {
 	for _, path := range []string{"absent.key", filepath.Join("absent", "root.key")} {
-		if _, err := seal.ReadKeyFile(filepath.Join(t.TempDir(), path)); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := seal.ReadKeyFile(
+			filepath.Join(t.TempDir(), path),
+		); !errors.Is(
+			err,
+			fs.ErrNotExist,
+		) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
@@ -93,10 +103,16 @@ func TestANewKeyFileHoldsTheKeyAndNothingElse(t *testing.T) {
 	if !bytes.Equal(seal.Bits(read), seal.Bits(made)) || read.ID() != made.ID() {
 		t.Error("it reads as another key than was made")
 	}
-	if names, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*")); err != nil || len(names) != 1 {
+	if names, err := filepath.Glob(
+		filepath.Join(filepath.Dir(path), "*"),
+	); err != nil ||
+		len(names) != 1 {
 		t.Errorf("beside it lies something: %v (%v)", names, err)
 	}
-	if hidden, err := filepath.Glob(filepath.Join(filepath.Dir(path), ".*")); err != nil || len(hidden) != 0 {
+	if hidden, err := filepath.Glob(
+		filepath.Join(filepath.Dir(path), ".*"),
+	); err != nil ||
+		len(hidden) != 0 {
 		t.Errorf("beside it lies something: %v (%v)", hidden, err)
 	}
 }
@@ -119,11 +135,21 @@ func TestTwoNewKeysDiffer(t *testing.T) {
 func TestNoKeyFileIsEverWrittenOver(t *testing.T) {
 	dir := t.TempDir()
 	for name, put := range map[string]func(path string) error{
-		"a key":                   func(path string) error { return os.WriteFile(path, []byte("kept"), 0o600) },
-		"an empty file":           func(path string) error { return os.WriteFile(path, nil, 0o600) },
-		"a link to a file":        func(path string) error { return os.Symlink(keyFile(t, 32, 0o600), path) },
-		"a link that leads off":   func(path string) error { return os.Symlink(filepath.Join(dir, "nowhere"), path) },
-		"a file that nobody sees": func(path string) error { return os.WriteFile(path, []byte("kept"), 0o000) },
+		"a key": func(path string) error {
+			return os.WriteFile(path, []byte("kept"), 0o600)
+		},
+		"an empty file": func(path string) error {
+			return os.WriteFile(path, nil, 0o600)
+		},
+		"a link to a file": func(path string) error {
+			return os.Symlink(keyFile(t, 32, 0o600), path)
+		},
+		"a link that leads off": func(path string) error {
+			return os.Symlink(filepath.Join(dir, "nowhere"), path)
+		},
+		"a file that nobody sees": func(path string) error {
+			return os.WriteFile(path, []byte("kept"), 0o000)
+		},
 	} {
 		path := filepath.Join(dir, name)
 		if err := put(path); err != nil {

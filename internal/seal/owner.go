@@ -8,7 +8,8 @@ import (
 	"github.com/keysake/keysake/plaintext"
 )
 
-// An OwnerKey seals the values and masks of one user. It is safe for concurrent use and prints nothing of itself.
+// An OwnerKey seals the values and masks of one user. It is safe for concurrent use and prints
+// nothing of itself.
 type OwnerKey struct{ key key }
 
 // NewOwnerKey returns a new random key. Its id is of version 7, so that ids sort by time.

@@ -30,14 +30,27 @@ func TestNothingPrintsAKey(t *testing.T) {
 	root, owner := newRootKey(t), newOwnerKey(t)
 	bits := [][]byte{seal.Bits(root), owner.Bits()}
 	forms := map[string]any{
-		"a root key": root, "an owner key": owner, "a pointer to a root key": &root, "a pointer to an owner key": &owner,
+		"a root key":                root,
+		"an owner key":              owner,
+		"a pointer to a root key":   &root,
+		"a pointer to an owner key": &owner,
 		"a holder": holder{
-			Root: root, Owner: owner, root: root, owner: owner, roots: []seal.RootKey{root},
-			byName: map[string]seal.OwnerKey{"k": owner}, ptr: &root, err: fmt.Errorf("failed with %v and %v", root, owner),
+			Root:  root,
+			Owner: owner,
+			root:  root,
+			owner: owner,
+			roots: []seal.RootKey{root},
+			byName: map[string]seal.OwnerKey{
+				"k": owner,
+			},
+			ptr: &root,
+			err: fmt.Errorf("failed with %v and %v", root, owner),
 		},
 	}
 	for name, form := range forms {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%o", "%b", "%p", "%T"} {
+		for _, verb := range []string{
+			"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%o", "%b", "%p", "%T",
+		} {
 			assertNoKey(t, name+" with "+verb, fmt.Sprintf(verb, form), bits...)
 		}
 		printed, err := json.Marshal(form)
@@ -65,7 +78,8 @@ func shows(printed string, bits []byte) bool {
 		part := bits[from : from+6]
 		inner := func(verb, cut string) string { return strings.Trim(fmt.Sprintf(verb, part), cut) }
 		for _, form := range []string{
-			inner("%s", ""), inner("%x", ""), inner("%X", ""), inner("%d", "[]"), inner("%o", "[]"), inner("%b", "[]"), inner("%q", `"`),
+			inner("%s", ""), inner("%x", ""), inner("%X", ""), inner("%d", "[]"), inner("%o", "[]"),
+			inner("%b", "[]"), inner("%q", `"`),
 			strings.TrimSuffix(inner("%#v", ""), "}")[len("[]byte{"):],
 			base64.StdEncoding.EncodeToString(part), base64.URLEncoding.EncodeToString(part),
 		} {
@@ -90,12 +104,15 @@ func TestTheSearchForKeysWouldFindOne(t *testing.T) {
 }
 
 func TestReflectionFindsNoKeyBits(t *testing.T) {
-	for _, typ := range []reflect.Type{reflect.TypeFor[seal.LocalRootKey](), reflect.TypeFor[seal.OwnerKey]()} {
+	for _, typ := range []reflect.Type{
+		reflect.TypeFor[seal.LocalRootKey](), reflect.TypeFor[seal.OwnerKey](),
+	} {
 		assertNoBytes(t, typ, typ.String())
 	}
 }
 
-// assertNoBytes allows bytes in the id alone: everything else must be a function, into which nothing can look.
+// assertNoBytes allows bytes in the id alone: everything else must be a function, into which
+// nothing can look.
 func assertNoBytes(t *testing.T, typ reflect.Type, path string) {
 	t.Helper()
 	if typ.Kind() == reflect.Struct {

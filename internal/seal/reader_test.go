@@ -14,7 +14,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// This file reads and writes blobs by format.md alone: nothing in it calls the package that it is to agree with.
+// This file reads and writes blobs by format.md alone: nothing in it calls the package that it is
+// to agree with.
 
 // The ends that an attempt to open a blob can have, as the vectors name them.
 const (
@@ -52,7 +53,8 @@ func (a attempt) read() (plain []byte, end string) {
 	return plain, opens
 }
 
-// write seals plain for the place of a with a given salt and nonce, where the package itself takes random ones.
+// write seals plain for the place of a with a given salt and nonce, where the package itself takes
+// random ones.
 func (a attempt) write(salt, nonce, plain []byte) []byte {
 	blob := bytes.Join([][]byte{{1}, a.keyID[:], salt, nonce}, nil)
 	return a.aead(salt).Seal(blob, nonce, plain, a.associated())
@@ -61,11 +63,14 @@ func (a attempt) write(salt, nonce, plain []byte) []byte {
 func (a attempt) associated() []byte {
 	version := binary.BigEndian.AppendUint64(nil, a.version)
 	purpose := []byte(a.purpose)
-	return bytes.Join([][]byte{{1}, a.keyID[:], {byte(len(purpose))}, purpose, a.owner[:], a.subject[:], version}, nil)
+	return bytes.Join(
+		[][]byte{{1}, a.keyID[:], {byte(len(purpose))}, purpose, a.owner[:], a.subject[:], version},
+		nil,
+	)
 }
 
-// aead is AES-256-GCM under the blob's own key. Strict FIPS mode forbids a GCM whose nonce is given, as it is for anyone
-// who reads the format without Go: enforcement is off for this one call.
+// aead is AES-256-GCM under the blob's own key. Strict FIPS mode forbids a GCM whose nonce is
+// given, as it is for anyone who reads the format without Go: enforcement is off for this one call.
 func (a attempt) aead(salt []byte) (aead cipher.AEAD) {
 	fips140.WithoutEnforcement(func() {
 		block, err := aes.NewCipher(hkdfSHA256(a.key, salt, "keysake v1 "+a.purpose, 32))
@@ -109,7 +114,8 @@ func hmacSHA256(key []byte, parts ...[]byte) []byte {
 	return mac.Sum(nil)
 }
 
-// The appendix of RFC 5869 has the test cases 1 and 3, of which the second has neither salt nor info.
+// The appendix of RFC 5869 has the test cases 1 and 3, of which the second has neither salt nor
+// info.
 func TestTheReadersOwnHKDFAgreesWithTheRFC(t *testing.T) {
 	secret := bytes.Repeat([]byte{0x0b}, 22)
 	for _, row := range []struct {
@@ -123,7 +129,9 @@ func TestTheReadersOwnHKDFAgreesWithTheRFC(t *testing.T) {
 	} {
 		var got []byte
 		// The RFC's salt of 13 bytes is below what strict FIPS mode takes as a key of HMAC.
-		fips140.WithoutEnforcement(func() { got = hkdfSHA256(secret, unhex(t, row.salt), string(unhex(t, row.info)), 42) })
+		fips140.WithoutEnforcement(
+			func() { got = hkdfSHA256(secret, unhex(t, row.salt), string(unhex(t, row.info)), 42) },
+		)
 		if hex.EncodeToString(got) != row.want {
 			t.Errorf("with the salt %q: got %x, want %s", row.salt, got, row.want)
 		}

@@ -11,27 +11,32 @@ import (
 
 // A RootKey wraps owner keys. It is safe for concurrent use and prints nothing of itself.
 //
-// A key that is kept by a service elsewhere asks that service, within a deadline of its own; its errors are [ErrService] and [ErrServiceTimeout].
+// A key that is kept by a service elsewhere asks that service, within a deadline of its own; its
+// errors are [ErrService] and [ErrServiceTimeout].
 type RootKey interface {
 	// ID returns the key's id, which every blob it makes carries.
 	ID() uuid.UUID
-	// Remote tells whether the key is kept by a service elsewhere: nothing that others wait for may be held while it is asked.
+	// Remote tells whether the key is kept by a service elsewhere: nothing that others wait for may
+	// be held while it is asked.
 	Remote() bool
 	// Wrap seals an owner key for its owner.
 	Wrap(ctx context.Context, owner uuid.UUID, k OwnerKey) ([]byte, error)
 	// Unwrap returns the owner key that Wrap sealed under the same owner and id.
 	Unwrap(ctx context.Context, owner, id uuid.UUID, blob []byte) (OwnerKey, error)
-	// Check returns a new check value: a blob that only this key opens, kept in the database and opened at every start.
+	// Check returns a new check value: a blob that only this key opens, kept in the database and
+	// opened at every start.
 	Check(ctx context.Context) ([]byte, error)
-	// OpenCheck opens a check value. Its error is [ErrOtherKey] where the check was made by another key.
+	// OpenCheck opens a check value. Its error is [ErrOtherKey] where the check was made by another
+	// key.
 	OpenCheck(ctx context.Context, blob []byte) error
 }
 
 // localRootKey has its bits in memory.
 type localRootKey struct{ key key }
 
-// NewRootKey returns the root key of these [KeySize] bits, which from now on belong to it. Its id is derived from them, so that a key file
-// needs nothing beside it: a UUID of version 8 (RFC 9562, section 5.8); 122 bits of HKDF output tell nothing of the key.
+// NewRootKey returns the root key of these [KeySize] bits, which from now on belong to it. Its id
+// is derived from them, so that a key file needs nothing beside it: a UUID of version 8 (RFC 9562,
+// section 5.8); 122 bits of HKDF output tell nothing of the key.
 func NewRootKey(bits []byte) (RootKey, error) {
 	if len(bits) != KeySize {
 		return nil, ErrKeyFileSize
@@ -54,7 +59,11 @@ func (r localRootKey) Wrap(_ context.Context, owner uuid.UUID, k OwnerKey) ([]by
 	return r.key.seal(purposeOwnerKey, Place{Owner: owner, Subject: k.ID()}, k.key.bits())
 }
 
-func (r localRootKey) Unwrap(_ context.Context, owner, id uuid.UUID, blob []byte) (OwnerKey, error) {
+func (r localRootKey) Unwrap(
+	_ context.Context,
+	owner, id uuid.UUID,
+	blob []byte,
+) (OwnerKey, error) {
 	bits, err := r.key.open(purposeOwnerKey, Place{Owner: owner, Subject: id}, blob)
 	if err != nil {
 		return OwnerKey{}, err

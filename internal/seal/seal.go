@@ -1,12 +1,14 @@
-// Package seal encrypts what Keysake keeps: a root key wraps owner keys, an owner key seals the values and masks of one user.
+// Package seal encrypts what Keysake keeps: a root key wraps owner keys, an owner key seals the
+// values and masks of one user.
 //
-// Every sealed thing is one blob whose bytes are specified in format.md, beside this file, with test vectors in testdata. The blob
-// names its format and the key that made it, and is bound to its place: the purpose, the owner, the subject and the version are
-// associated data, so that a blob moved to another row, column, version or user does not open.
+// Every sealed thing is one blob whose bytes are specified in format.md, beside this file, with
+// test vectors in testdata. The blob names its format and the key that made it, and is bound to its
+// place: the purpose, the owner, the subject and the version are associated data, so that a blob
+// moved to another row, column, version or user does not open.
 //
-// Only the standard library's cryptography is used: AES-256-GCM (NIST SP 800-38D) under keys derived with HKDF-SHA-256 (RFC 5869),
-// both inside Go's FIPS 140-3 module. The package imports none of ours but the plaintext leaf, and does no I/O but
-// for the root key's file.
+// Only the standard library's cryptography is used: AES-256-GCM (NIST SP 800-38D) under keys
+// derived with HKDF-SHA-256 (RFC 5869), both inside Go's FIPS 140-3 module. The package imports
+// none of ours but the plaintext leaf, and does no I/O but for the root key's file.
 package seal
 
 import (
@@ -47,7 +49,9 @@ const (
 // What can be wrong with a blob. None of the messages has anything of its contents.
 var (
 	// ErrTampered: the blob was changed, or stands in a place that it was not sealed for.
-	ErrTampered = errors.New("seal: the sealed data does not open: it was changed or moved, or its key is wrong")
+	ErrTampered = errors.New(
+		"seal: the sealed data does not open: it was changed or moved, or its key is wrong",
+	)
 	// ErrFormat: the blob is too short, or of a format that this version does not know.
 	ErrFormat = errors.New("seal: the sealed data has an unknown format")
 	// ErrOtherKey: the blob names another key than the one it is to be opened with.
@@ -78,8 +82,8 @@ func randomBytes(n int) []byte {
 	return b
 }
 
-// seal returns a new blob. Each has its own salt and so its own AES key, and a random nonce: no key ever sees
-// enough nonces for the limit of 2³² (NIST SP 800-38D, section 8.3) to matter.
+// seal returns a new blob. Each has its own salt and so its own AES key, and a random nonce: no key
+// ever sees enough nonces for the limit of 2³² (NIST SP 800-38D, section 8.3) to matter.
 func (k key) seal(purpose string, at Place, plain []byte) ([]byte, error) {
 	blob := make([]byte, headerSize, Overhead+len(plain))
 	blob[0] = formatV1
@@ -89,10 +93,16 @@ func (k key) seal(purpose string, at Place, plain []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return aead.Seal(blob, nil, plain, associated(formatV1, purpose, k.id, at)), nil //nolint:gosec // no nonce is given: the AEAD draws one at random
+	return aead.Seal(
+		blob,
+		nil,
+		plain,
+		associated(formatV1, purpose, k.id, at),
+	), nil //nolint:gosec // no nonce is given: the AEAD draws one at random
 }
 
-// open returns what the blob seals: [ErrFormat], [ErrOtherKey] or [ErrTampered] if it is not a blob of this key, purpose and place.
+// open returns what the blob seals: [ErrFormat], [ErrOtherKey] or [ErrTampered] if it is not a blob
+// of this key, purpose and place.
 func (k key) open(purpose string, at Place, blob []byte) ([]byte, error) {
 	id, err := KeyID(blob)
 	if err != nil {
@@ -115,7 +125,8 @@ func (k key) open(purpose string, at Place, blob []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// aead derives the blob's own AES key. Its nonce is chosen inside the FIPS module and stands before the ciphertext.
+// aead derives the blob's own AES key. Its nonce is chosen inside the FIPS module and stands before
+// the ciphertext.
 func (k key) aead(purpose string, salt []byte) (cipher.AEAD, error) {
 	derived, err := hkdf.Key(sha256.New, k.bits(), salt, "keysake v1 "+purpose, KeySize)
 	if err != nil {
@@ -132,7 +143,8 @@ func (k key) aead(purpose string, salt []byte) (cipher.AEAD, error) {
 	return aead, nil
 }
 
-// associated returns the associated data: the format, then every part has a fixed size but the purpose, whose length stands before it.
+// associated returns the associated data: the format, then every part has a fixed size but the
+// purpose, whose length stands before it.
 func associated(format byte, purpose string, keyID uuid.UUID, at Place) []byte {
 	b := make([]byte, 0, 1+idSize+1+len(purpose)+2*idSize+8)
 	b = append(b, format)
@@ -144,9 +156,11 @@ func associated(format byte, purpose string, keyID uuid.UUID, at Place) []byte {
 	return binary.BigEndian.AppendUint64(b, at.Version)
 }
 
-// KeyID returns the id of the key that a blob names, without opening it; [ErrFormat] if it is no blob of a known format.
+// KeyID returns the id of the key that a blob names, without opening it; [ErrFormat] if it is no
+// blob of a known format.
 func KeyID(blob []byte) (uuid.UUID, error) {
-	if len(blob) < 1+idSize || blob[0] == formatV1 && len(blob) < Overhead || blob[0] != formatV1 && blob[0] != formatV2 {
+	if len(blob) < 1+idSize || blob[0] == formatV1 && len(blob) < Overhead ||
+		blob[0] != formatV1 && blob[0] != formatV2 {
 		return uuid.Nil, ErrFormat
 	}
 	return uuid.UUID(blob[1 : 1+idSize]), nil

@@ -73,7 +73,11 @@ func TestWhatWasSealedOpensToTheSame(t *testing.T) {
 		if len(blob) != size+seal.Overhead {
 			t.Errorf("%d bytes became a blob of %d", size, len(blob))
 		}
-		if opened, err := k.OpenValue(at, blob); err != nil || !bytes.Equal(opened.Reveal(), value) {
+		if opened, err := k.OpenValue(
+			at,
+			blob,
+		); err != nil ||
+			!bytes.Equal(opened.Reveal(), value) {
 			t.Errorf("a value of %d bytes does not open to itself: %v", size, err)
 		}
 		mask := string(value)
@@ -131,7 +135,11 @@ func TestABlobOpensInItsOwnPlaceOnly(t *testing.T) {
 		"owner and subject swapped": {Owner: at.Subject, Subject: at.Owner, Version: at.Version},
 		"nowhere":                   {},
 	} {
-		if v, err := k.OpenValue(elsewhere, value); !errors.Is(err, seal.ErrTampered) || v.Len() > 0 {
+		if v, err := k.OpenValue(
+			elsewhere,
+			value,
+		); !errors.Is(err, seal.ErrTampered) ||
+			v.Len() > 0 {
 			t.Errorf("the value in %s: %v", name, err)
 		}
 		if m, err := k.OpenMask(elsewhere, mask); !errors.Is(err, seal.ErrTampered) || m != "" {
@@ -146,23 +154,52 @@ func TestAWrappedKeyOpensForItsOwnerAndIdOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := root.Unwrap(t.Context(), newID(t), k.ID(), wrapped); !errors.Is(err, seal.ErrTampered) {
+	if _, err := root.Unwrap(
+		t.Context(),
+		newID(t),
+		k.ID(),
+		wrapped,
+	); !errors.Is(
+		err,
+		seal.ErrTampered,
+	) {
 		t.Errorf("for another owner: %v", err)
 	}
-	if _, err := root.Unwrap(t.Context(), owner, newID(t), wrapped); !errors.Is(err, seal.ErrTampered) {
+	if _, err := root.Unwrap(
+		t.Context(),
+		owner,
+		newID(t),
+		wrapped,
+	); !errors.Is(
+		err,
+		seal.ErrTampered,
+	) {
 		t.Errorf("under another id: %v", err)
 	}
-	if _, err := newRootKey(t).Unwrap(t.Context(), owner, k.ID(), wrapped); !errors.Is(err, seal.ErrOtherKey) {
+	if _, err := newRootKey(
+		t,
+	).Unwrap(t.Context(), owner, k.ID(), wrapped); !errors.Is(
+		err,
+		seal.ErrOtherKey,
+	) {
 		t.Errorf("by another root key: %v", err)
 	}
 }
 
 func TestABlobOfOnePurposeDoesNotOpenAsAnother(t *testing.T) {
 	k, at := newOwnerKey(t), newPlace(t)
-	if v, err := k.OpenValue(at, sealMask(t, k, at, "x")); !errors.Is(err, seal.ErrTampered) || v.Len() > 0 {
+	if v, err := k.OpenValue(
+		at,
+		sealMask(t, k, at, "x"),
+	); !errors.Is(err, seal.ErrTampered) ||
+		v.Len() > 0 {
 		t.Errorf("a mask opens as a value: %v", err)
 	}
-	if m, err := k.OpenMask(at, sealValue(t, k, at, []byte("x"))); !errors.Is(err, seal.ErrTampered) || m != "" {
+	if m, err := k.OpenMask(
+		at,
+		sealValue(t, k, at, []byte("x")),
+	); !errors.Is(err, seal.ErrTampered) ||
+		m != "" {
 		t.Errorf("a value opens as a mask: %v", err)
 	}
 }
@@ -170,7 +207,11 @@ func TestABlobOfOnePurposeDoesNotOpenAsAnother(t *testing.T) {
 func TestAnotherKeyOfTheSameIdDoesNotOpen(t *testing.T) {
 	k, at := newOwnerKey(t), newPlace(t)
 	impostor := seal.NewOwnerKey(k.ID())
-	if v, err := impostor.OpenValue(at, sealValue(t, k, at, []byte("x"))); !errors.Is(err, seal.ErrTampered) || v.Len() > 0 {
+	if v, err := impostor.OpenValue(
+		at,
+		sealValue(t, k, at, []byte("x")),
+	); !errors.Is(err, seal.ErrTampered) ||
+		v.Len() > 0 {
 		t.Errorf("it opens: %v", err)
 	}
 }
@@ -234,10 +275,12 @@ func TestAnIndependentReaderOpensWhatIsSealedNow(t *testing.T) {
 		want []byte
 	}{
 		"value": {attempt{
-			key: k.Bits(), keyID: k.ID(), owner: at.Owner, subject: at.Subject, version: at.Version, blob: sealValue(t, k, at, value),
+			key: k.Bits(), keyID: k.ID(), owner: at.Owner, subject: at.Subject, version: at.Version,
+			blob: sealValue(t, k, at, value),
 		}, value},
 		"mask": {attempt{
-			key: k.Bits(), keyID: k.ID(), owner: at.Owner, subject: at.Subject, version: at.Version, blob: sealMask(t, k, at, "m"),
+			key: k.Bits(), keyID: k.ID(), owner: at.Owner, subject: at.Subject, version: at.Version,
+			blob: sealMask(t, k, at, "m"),
 		}, []byte("m")},
 		"owner-key":      {attempt{key: seal.Bits(root), keyID: rootID, owner: at.Owner, subject: k.ID(), blob: wrapped}, k.Bits()},
 		"root-key-check": {attempt{key: seal.Bits(root), keyID: rootID, subject: rootID, blob: check}, nil},

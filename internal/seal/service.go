@@ -16,20 +16,22 @@ const formatV2 = 2
 
 // What a key service can do wrong.
 var (
-	// ErrService: the service answered badly: it denies, does not know the key, or what it answers is not understood.
+	// ErrService: the service answered badly: it denies, does not know the key, or what it answers
+	// is not understood.
 	ErrService = errors.New("the key service answered badly")
 	// ErrServiceTimeout: the service did not answer in time.
 	ErrServiceTimeout = errors.New("the key service did not answer in time")
 )
 
-// A Service encrypts and decrypts with a key that it does not give away. Its errors are [ErrService] and [ErrServiceTimeout].
+// A Service encrypts and decrypts with a key that it does not give away. Its errors are
+// [ErrService] and [ErrServiceTimeout].
 type Service interface {
 	Encrypt(ctx context.Context, plain []byte) ([]byte, error)
 	Decrypt(ctx context.Context, sealed []byte) ([]byte, error)
 }
 
-// serviceRootKey is kept by a service. Such services have no associated data in common: the digest of it stands before what is sealed, and is compared
-// after opening.
+// serviceRootKey is kept by a service. Such services have no associated data in common: the digest
+// of it stands before what is sealed, and is compared after opening.
 type serviceRootKey struct {
 	id      uuid.UUID
 	service Service
@@ -42,7 +44,12 @@ func (r serviceRootKey) ID() uuid.UUID { return r.id }
 
 func (r serviceRootKey) Remote() bool { return true }
 
-func (r serviceRootKey) seal(ctx context.Context, purpose string, at Place, plain []byte) ([]byte, error) {
+func (r serviceRootKey) seal(
+	ctx context.Context,
+	purpose string,
+	at Place,
+	plain []byte,
+) ([]byte, error) {
 	bound := append(r.digest(purpose, at), plain...)
 	sealed, err := r.service.Encrypt(ctx, bound)
 	if err != nil {
@@ -57,7 +64,13 @@ func (r serviceRootKey) seal(ctx context.Context, purpose string, at Place, plai
 }
 
 // open returns what the blob seals, which is of that size.
-func (r serviceRootKey) open(ctx context.Context, purpose string, at Place, blob []byte, size int) ([]byte, error) {
+func (r serviceRootKey) open(
+	ctx context.Context,
+	purpose string,
+	at Place,
+	blob []byte,
+	size int,
+) ([]byte, error) {
 	id, err := KeyID(blob)
 	if err != nil {
 		return nil, err
@@ -91,7 +104,11 @@ func (r serviceRootKey) Wrap(ctx context.Context, owner uuid.UUID, k OwnerKey) (
 	return r.seal(ctx, purposeOwnerKey, Place{Owner: owner, Subject: k.ID()}, k.key.bits())
 }
 
-func (r serviceRootKey) Unwrap(ctx context.Context, owner, id uuid.UUID, blob []byte) (OwnerKey, error) {
+func (r serviceRootKey) Unwrap(
+	ctx context.Context,
+	owner, id uuid.UUID,
+	blob []byte,
+) (OwnerKey, error) {
 	bits, err := r.open(ctx, purposeOwnerKey, Place{Owner: owner, Subject: id}, blob, KeySize)
 	if err != nil {
 		return OwnerKey{}, err

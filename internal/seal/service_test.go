@@ -12,7 +12,8 @@ import (
 	"github.com/keysake/keysake/internal/seal"
 )
 
-// mirror is a key service whose encryption is known: it turns every bit around and puts a word before. It shows what a service is given to seal.
+// mirror is a key service whose encryption is known: it turns every bit around and puts a word
+// before. It shows what a service is given to seal.
 type mirror struct{ given []byte }
 
 func (m *mirror) Encrypt(_ context.Context, plain []byte) ([]byte, error) {
@@ -42,8 +43,8 @@ var (
 	ownerKey  = uuid.MustParse("11121314-1516-7718-991a-1b1c1d1e1f20")
 )
 
-// What a service is given is SHA-256 of the associated data, and then what is to be sealed. The digest is that of
-// 02 ‖ key id ‖ 0e ‖ "root-key-check" ‖ nil UUID ‖ key id ‖ 0 (8 bytes).
+// What a service is given is SHA-256 of the associated data, and then what is to be sealed. The
+// digest is that of 02 ‖ key id ‖ 0e ‖ "root-key-check" ‖ nil UUID ‖ key id ‖ 0 (8 bytes).
 func TestTheCheckValueOfAServiceHasTheFormatThatIsWrittenDown(t *testing.T) {
 	m := &mirror{}
 	blob, err := seal.NewServiceRootKey(serviceID, m).Check(t.Context())
@@ -85,15 +86,19 @@ func TestABlobOfAServiceOpensInItsPlaceOnly(t *testing.T) {
 		blob      []byte
 		want      error
 	}{
-		"another user":       {root, ownerKey, ownerKey, blob, seal.ErrTampered},
-		"another key's id":   {root, owner, owner, blob, seal.ErrTampered},
-		"a changed digest":   {root, owner, ownerKey, changed, seal.ErrTampered},
-		"another root key":   {other, owner, ownerKey, blob, seal.ErrOtherKey},
-		"too short":          {root, owner, ownerKey, blob[:len(blob)-1], seal.ErrService},
-		"cut in its header":  {root, owner, ownerKey, blob[:10], seal.ErrFormat},
-		"nothing":            {root, owner, ownerKey, nil, seal.ErrFormat},
-		"an unknown format":  {root, owner, ownerKey, append([]byte{3}, blob[1:]...), seal.ErrFormat},
-		"the service's word": {root, owner, ownerKey, append([]byte{2}, serviceID[:]...), seal.ErrService},
+		"another user":      {root, ownerKey, ownerKey, blob, seal.ErrTampered},
+		"another key's id":  {root, owner, owner, blob, seal.ErrTampered},
+		"a changed digest":  {root, owner, ownerKey, changed, seal.ErrTampered},
+		"another root key":  {other, owner, ownerKey, blob, seal.ErrOtherKey},
+		"too short":         {root, owner, ownerKey, blob[:len(blob)-1], seal.ErrService},
+		"cut in its header": {root, owner, ownerKey, blob[:10], seal.ErrFormat},
+		"nothing":           {root, owner, ownerKey, nil, seal.ErrFormat},
+		"an unknown format": {root, owner, ownerKey, append(
+			[]byte{3}, blob[1:]...,
+		), seal.ErrFormat},
+		"the service's word": {root, owner, ownerKey, append(
+			[]byte{2}, serviceID[:]...,
+		), seal.ErrService},
 	} {
 		if _, err := c.root.Unwrap(t.Context(), c.owner, c.id, c.blob); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
@@ -132,7 +137,11 @@ func (echo) Encrypt(_ context.Context, plain []byte) ([]byte, error)  { return p
 func (echo) Decrypt(_ context.Context, sealed []byte) ([]byte, error) { return sealed, nil }
 
 func TestAServiceThatEncryptsNothingIsRefused(t *testing.T) {
-	if _, err := seal.NewServiceRootKey(serviceID, echo{}).Wrap(t.Context(), owner, seal.NewOwnerKey(ownerKey)); !errors.Is(err, seal.ErrService) {
+	if _, err := seal.NewServiceRootKey(serviceID, echo{}).
+		Wrap(t.Context(), owner, seal.NewOwnerKey(ownerKey)); !errors.Is(
+		err,
+		seal.ErrService,
+	) {
 		t.Errorf("%v", err)
 	}
 }
@@ -146,7 +155,13 @@ func FuzzOpeningABlobOfAService(f *testing.F) {
 	f.Add(blob)
 	f.Add([]byte{2})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if _, err := root.Unwrap(t.Context(), owner, ownerKey, b); err == nil && !bytes.HasPrefix(b, blob[:len(blob)-seal.KeySize]) {
+		if _, err := root.Unwrap(
+			t.Context(),
+			owner,
+			ownerKey,
+			b,
+		); err == nil &&
+			!bytes.HasPrefix(b, blob[:len(blob)-seal.KeySize]) {
 			t.Error("something opens that was not sealed")
 		}
 	})

@@ -22,7 +22,8 @@ import (
 
 const vectorFolder = "testdata/vectors"
 
-// With go test ./internal/seal -run Vectors -update the folder is written anew. It must come out as it was, unless a case was added.
+// With go test ./internal/seal -run Vectors -update the folder is written anew. It must come out as
+// it was, unless a case was added.
 var update = flag.Bool("update", false, "write the test vectors")
 
 // A vector is an attempt to open a blob, and how it must end.
@@ -35,8 +36,19 @@ type vector struct {
 
 func (v vector) text() string {
 	b := &strings.Builder{}
-	fmt.Fprintf(b, "# %s\nexpect: %s\npurpose: %s\nkey: %x\nkey-id: %s\nowner: %s\nsubject: %s\nversion: %d\nblob: %x\n",
-		v.about, v.expect, v.purpose, v.key, v.keyID, v.owner, v.subject, v.version, v.blob)
+	fmt.Fprintf(
+		b,
+		"# %s\nexpect: %s\npurpose: %s\nkey: %x\nkey-id: %s\nowner: %s\nsubject: %s\nversion: %d\nblob: %x\n",
+		v.about,
+		v.expect,
+		v.purpose,
+		v.key,
+		v.keyID,
+		v.owner,
+		v.subject,
+		v.version,
+		v.blob,
+	)
 	if v.expect == opens {
 		fmt.Fprintf(b, "plaintext: %x\n", v.plain)
 	}
@@ -65,13 +77,20 @@ func parseVector(text string) (v vector, err error) {
 	v.expect, v.purpose = fields["expect"], fields["purpose"]
 	delete(fields, "expect")
 	delete(fields, "purpose")
-	for name, into := range map[string]*[]byte{"key": &v.key, "blob": &v.blob, "plaintext": &v.plain} {
+	for name, into := range map[string]*[]byte{
+		"key": &v.key, "blob": &v.blob, "plaintext": &v.plain,
+	} {
 		take(name, func(s string) (err error) { *into, err = hex.DecodeString(s); return err })
 	}
-	for name, into := range map[string]*uuid.UUID{"key-id": &v.keyID, "owner": &v.owner, "subject": &v.subject} {
+	for name, into := range map[string]*uuid.UUID{
+		"key-id": &v.keyID, "owner": &v.owner, "subject": &v.subject,
+	} {
 		take(name, func(s string) (err error) { *into, err = uuid.Parse(s); return err })
 	}
-	take("version", func(s string) (err error) { v.version, err = strconv.ParseUint(s, 10, 64); return err })
+	take(
+		"version",
+		func(s string) (err error) { v.version, err = strconv.ParseUint(s, 10, 64); return err },
+	)
 	if len(fields) > 0 {
 		errs = append(errs, fmt.Errorf("unknown fields: %v", slices.Collect(maps.Keys(fields))))
 	}
@@ -129,7 +148,11 @@ func writeVectors(t *testing.T, made map[string]vector) {
 		t.Fatal(err)
 	}
 	for name, v := range made {
-		if err := os.WriteFile(filepath.Join(vectorFolder, name+".txt"), []byte(v.text()), 0o644); err != nil {
+		if err := os.WriteFile(
+			filepath.Join(vectorFolder, name+".txt"),
+			[]byte(v.text()),
+			0o644,
+		); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -189,7 +212,8 @@ func (a attempt) open() ([]byte, error) {
 	switch {
 	case root.ID() != a.keyID:
 		return nil, errors.New("the root key has another id")
-	case a.purpose == "root-key-check" && a.version == 0 && a.owner == uuid.Nil && a.subject == a.keyID:
+	case a.purpose == "root-key-check" && a.version == 0 && a.owner == uuid.Nil &&
+		a.subject == a.keyID:
 		return nil, root.OpenCheck(context.Background(), a.blob)
 	case a.purpose == "owner-key" && a.version == 0:
 		k, err := root.Unwrap(context.Background(), a.owner, a.subject, a.blob)

@@ -23,15 +23,25 @@ type BackupFile struct {
 	Manifest backup.Manifest `json:"manifest"`
 }
 
-// Backup writes all that the data folder has at one moment into a new file, beside a server that may be serving. The file has its name only when it is whole and on
-// the disk, and only its owner may read it. One that is there already is an error, or with replace is replaced. No root key is needed, and none is in it. The
-// audit log of the instance has an entry of it. Errors have [ErrCannotStart] where the folder does not open.
-func Backup(ctx context.Context, cfg config.Config, file string, replace bool) (made BackupFile, err error) {
+// Backup writes all that the data folder has at one moment into a new file, beside a server that
+// may be serving. The file has its name only when it is whole and on the disk, and only its owner
+// may read it. One that is there already is an error, or with replace is replaced. No root key is
+// needed, and none is in it. The audit log of the instance has an entry of it. Errors have
+// [ErrCannotStart] where the folder does not open.
+func Backup(
+	ctx context.Context,
+	cfg config.Config,
+	file string,
+	replace bool,
+) (made BackupFile, err error) {
 	if file, err = filepath.Abs(file); err != nil {
 		return made, err
 	}
 	if _, err := os.Lstat(file); err == nil && !replace {
-		return made, fmt.Errorf("%s is there already, and is kept: give another name, or --force to replace it", file)
+		return made, fmt.Errorf(
+			"%s is there already, and is kept: give another name, or --force to replace it",
+			file,
+		)
 	}
 	d, err := openFolder(ctx, cfg, slog.New(slog.DiscardHandler), nil, looking)
 	if err != nil {
@@ -39,7 +49,10 @@ func Backup(ctx context.Context, cfg config.Config, file string, replace bool) (
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
 	if keys, err := d.vault.ListRootKeys(ctx); err != nil || len(keys) == 0 {
-		return made, errors.Join(err, fmt.Errorf("there is nothing to back up in %s yet: it has no root key", cfg.Data))
+		return made, errors.Join(
+			err,
+			fmt.Errorf("there is nothing to back up in %s yet: it has no root key", cfg.Data),
+		)
 	}
 	made.File = file
 	err = writeWhole(file, replace, func(f *os.File) error {
@@ -72,15 +85,17 @@ func (b *BackupFile) write(ctx context.Context, db *store.DB, f *os.File) error 
 	return err
 }
 
-// writeWhole gives a file its name when write has written all of it and the disk has it; before, and after an error, nothing is under that name that was not there
-// before. Its mode is 0600.
+// writeWhole gives a file its name when write has written all of it and the disk has it; before,
+// and after an error, nothing is under that name that was not there before. Its mode is 0600.
 func writeWhole(path string, replace bool, write func(*os.File) error) (err error) {
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.part") // 0600 from the start
+	// 0600 from the start
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.part")
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if gone := os.Remove(tmp.Name()); !errors.Is(gone, fs.ErrNotExist) { // renamed, it is not there
+		// renamed, it is not there
+		if gone := os.Remove(tmp.Name()); !errors.Is(gone, fs.ErrNotExist) {
 			err = errors.Join(err, gone)
 		}
 	}()
@@ -135,7 +150,11 @@ func checkBackup(ctx context.Context, f *os.File) (*backup.File, error) {
 	}
 	newest, err := store.SchemaVersion()
 	if err == nil && whole.Manifest().Schema > newest {
-		err = fmt.Errorf("it is of a database whose schema is of version %d, this program knows up to %d: use a newer keysake", whole.Manifest().Schema, newest)
+		err = fmt.Errorf(
+			"it is of a database whose schema is of version %d, this program knows up to %d: use a newer keysake",
+			whole.Manifest().Schema,
+			newest,
+		)
 	}
 	return whole, err
 }

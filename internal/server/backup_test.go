@@ -27,11 +27,23 @@ func populate(tb testing.TB, srv *apptest.Server) {
 	for u := range 3 {
 		c := srv.ClientWith(tb, srv.NewUser(tb, fmt.Sprint("user-", u)))
 		for s := range 4 {
-			made, err := c.CreateSecret(ctx, wire.CreateSecret{Name: fmt.Sprint("S", s), Value: plaintext.FromString(fmt.Sprintf("value %d of %d, first", s, u))})
+			made, err := c.CreateSecret(
+				ctx,
+				wire.CreateSecret{
+					Name:  fmt.Sprint("S", s),
+					Value: plaintext.FromString(fmt.Sprintf("value %d of %d, first", s, u)),
+				},
+			)
 			if err != nil {
 				tb.Fatal(err)
 			}
-			if _, err := c.UpdateSecret(ctx, made.ID, wire.UpdateSecret{Value: plaintext.FromString(fmt.Sprintf("value %d of %d, second", s, u))}); err != nil {
+			if _, err := c.UpdateSecret(
+				ctx,
+				made.ID,
+				wire.UpdateSecret{
+					Value: plaintext.FromString(fmt.Sprintf("value %d of %d, second", s, u)),
+				},
+			); err != nil {
 				tb.Fatal(err)
 			}
 		}
@@ -56,7 +68,11 @@ type site struct {
 
 func newSite(tb testing.TB) *site {
 	tb.Helper()
-	s := &site{cfg: apptest.Config(tb), key: filepath.Join(tb.TempDir(), "root.key"), backup: filepath.Join(tb.TempDir(), "backup")}
+	s := &site{
+		cfg:    apptest.Config(tb),
+		key:    filepath.Join(tb.TempDir(), "root.key"),
+		backup: filepath.Join(tb.TempDir(), "backup"),
+	}
 	s.cfg.RootKey = "file:" + s.key
 	s.Server = apptest.StartWith(tb, s.cfg)
 	s.cfg.RootKey = ""
@@ -99,7 +115,12 @@ func TestARestoreOfABackupThatWasMadeUnderLoadIsCleanAndOpensEverything(t *testi
 	}
 	stop()
 	load.Wait()
-	lost.Range(func(_, err any) bool { t.Errorf("a request failed because of a backup: %v", err); return true })
+	lost.Range(
+		func(_, err any) bool {
+			t.Errorf("a request failed because of a backup: %v", err)
+			return true
+		},
+	)
 	for n := range 3 {
 		cfg := s.elsewhere(t)
 		if _, err := server.Restore(t.Context(), cfg, nil, fmt.Sprint(s.backup, n)); err != nil {
@@ -123,7 +144,10 @@ func TestARestoreOfABackupThatWasMadeUnderLoadIsCleanAndOpensEverything(t *testi
 
 func keepCreating(ctx context.Context, c *client.Client) error {
 	for n := 0; ctx.Err() == nil; n++ {
-		in := wire.CreateSecret{Name: fmt.Sprint("N", n%100), Value: plaintext.FromString(fmt.Sprintf("a value of some length, number %d", n))}
+		in := wire.CreateSecret{
+			Name:  fmt.Sprint("N", n%100),
+			Value: plaintext.FromString(fmt.Sprintf("a value of some length, number %d", n)),
+		}
 		made, err := c.CreateSecret(context.WithoutCancel(ctx), in)
 		if err == nil && n >= 90 {
 			err = c.DeleteSecret(context.WithoutCancel(ctx), made.ID)
@@ -191,7 +215,15 @@ func TestABackupReplacesNothingUnlessItIsToldTo(t *testing.T) {
 	if after, err := os.ReadFile(s.backup); err != nil || string(after) == string(before) {
 		t.Errorf("the backup was not replaced: %v", err)
 	}
-	if _, err := server.Backup(t.Context(), s.elsewhere(t), s.backup+"2", false); !errors.Is(err, server.ErrCannotStart) {
+	if _, err := server.Backup(
+		t.Context(),
+		s.elsewhere(t),
+		s.backup+"2",
+		false,
+	); !errors.Is(
+		err,
+		server.ErrCannotStart,
+	) {
 		t.Errorf("of no database: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -199,10 +231,16 @@ func TestABackupReplacesNothingUnlessItIsToldTo(t *testing.T) {
 	if _, err := server.Backup(ctx, s.cfg, s.backup+"3", false); err == nil {
 		t.Error("a backup that was given up was made")
 	}
-	if names, err := filepath.Glob(filepath.Join(filepath.Dir(s.backup), "*")); err != nil || len(names) != 1 {
+	if names, err := filepath.Glob(
+		filepath.Join(filepath.Dir(s.backup), "*"),
+	); err != nil ||
+		len(names) != 1 {
 		t.Errorf("there are %v: %v", names, err)
 	}
-	if names, err := filepath.Glob(filepath.Join(filepath.Dir(s.backup), ".*")); err != nil || len(names) > 0 {
+	if names, err := filepath.Glob(
+		filepath.Join(filepath.Dir(s.backup), ".*"),
+	); err != nil ||
+		len(names) > 0 {
 		t.Errorf("there are %v: %v", names, err)
 	}
 }
@@ -228,11 +266,17 @@ func TestARestoreIsRefusedForEachReasonAndThenWritesNothing(t *testing.T) {
 		"another root key":          {string(whole), "file:" + other, "none of the root keys", true},
 		"a root key others can see": {string(whole), "file:" + open, "none of the root keys", true},
 		"no such file":              {"", "", "no such file", false},
-		"a changed byte":            {strings.Replace(string(whole), `"version":2`, `"version":3`, 1), "", "digest", false},
-		"an end that is missing":    {string(whole[:len(whole)-200]), "", "cut short", false},
-		"a newer format":            {strings.Replace(string(whole), "keysake backup 1", "keysake backup 2", 1), "", "newer keysake", false},
-		"something else":            {"SQLite format 3\x00", "", "no backup", false},
-		"a newer schema":            {resigned(strings.Replace(string(whole), `"schema":1`, `"schema":99`, 1)), "", "newer keysake", false},
+		"a changed byte": {strings.Replace(
+			string(whole), `"version":2`, `"version":3`, 1,
+		), "", "digest", false},
+		"an end that is missing": {string(whole[:len(whole)-200]), "", "cut short", false},
+		"a newer format": {strings.Replace(
+			string(whole), "keysake backup 1", "keysake backup 2", 1,
+		), "", "newer keysake", false},
+		"something else": {"SQLite format 3\x00", "", "no backup", false},
+		"a newer schema": {resigned(
+			strings.Replace(string(whole), `"schema":1`, `"schema":99`, 1),
+		), "", "newer keysake", false},
 		"an owner key that does not open": {
 			resigned(flipAfter(string(whole), `"wrapped":"`, 100)), "", "owner key", false,
 		},
@@ -249,7 +293,8 @@ func TestARestoreIsRefusedForEachReasonAndThenWritesNothing(t *testing.T) {
 		cfg := s.elsewhere(t)
 		cfg.RootKey = c.rootKey
 		_, err := server.Restore(t.Context(), cfg, nil, file)
-		if err == nil || !strings.Contains(err.Error(), c.want) || errors.Is(err, server.ErrCannotStart) != c.start {
+		if err == nil || !strings.Contains(err.Error(), c.want) ||
+			errors.Is(err, server.ErrCannotStart) != c.start {
 			t.Errorf("%s: %v", what, err)
 		}
 		if _, err := os.Stat(cfg.Data); !errors.Is(err, os.ErrNotExist) {
@@ -259,7 +304,15 @@ func TestARestoreIsRefusedForEachReasonAndThenWritesNothing(t *testing.T) {
 	if err := os.Remove(s.key); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := server.Restore(t.Context(), s.elsewhere(t), nil, s.backup); !errors.Is(err, server.ErrCannotStart) {
+	if _, err := server.Restore(
+		t.Context(),
+		s.elsewhere(t),
+		nil,
+		s.backup,
+	); !errors.Is(
+		err,
+		server.ErrCannotStart,
+	) {
 		t.Errorf("without its root key: %v", err)
 	}
 }
@@ -275,7 +328,13 @@ func TestARestoreNeedsAnEmptyFolderAndFinishesOneThatWasCutShort(t *testing.T) {
 		if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := server.Restore(t.Context(), cfg, nil, s.backup); err == nil || !strings.Contains(err.Error(), "not empty") {
+		if _, err := server.Restore(
+			t.Context(),
+			cfg,
+			nil,
+			s.backup,
+		); err == nil ||
+			!strings.Contains(err.Error(), "not empty") {
 			t.Errorf("over %s: %v", name, err)
 		}
 		if b, err := os.ReadFile(path); err != nil || string(b) != "mine" {

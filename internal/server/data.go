@@ -36,20 +36,34 @@ type data struct {
 type access int
 
 const (
-	alone    access = iota // for a server: everything must be there, and no other server
-	creating               // the same, and what is missing is made; nothing is ever made over something else
-	beside                 // for a command beside a server that may be running
-	looking                // the same, for one that needs no root key
+	alone access = iota // for a server: everything must be there, and no other server
+	// the same, and what is missing is made; nothing is ever made over something else
+	creating
+	beside  // for a command beside a server that may be running
+	looking // the same, for one that needs no root key
 )
 
 // openFolder opens a data folder, and makes sure that every root key which is still needed opens.
-func openFolder(ctx context.Context, cfg config.Config, log *slog.Logger, ask Passphrase, how access) (d *data, err error) {
+func openFolder(
+	ctx context.Context,
+	cfg config.Config,
+	log *slog.Logger,
+	ask Passphrase,
+	how access,
+) (d *data, err error) {
 	return openFolderWith(ctx, cfg, log, newRootKeys(cfg, ask), how)
 }
 
-func openFolderWith(ctx context.Context, cfg config.Config, log *slog.Logger, roots *rootKeys, how access) (d *data, err error) {
+func openFolderWith(
+	ctx context.Context,
+	cfg config.Config,
+	log *slog.Logger,
+	roots *rootKeys,
+	how access,
+) (d *data, err error) {
 	d = &data{roots: roots}
-	d.roots.started.Store(how == beside) // a command names where a key is, not which one is the primary
+	// a command names where a key is, not which one is the primary
+	d.roots.started.Store(how == beside)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())
@@ -63,8 +77,13 @@ func openFolderWith(ctx context.Context, cfg config.Config, log *slog.Logger, ro
 		return d, err
 	}
 	d.vault = vault.New(vault.Options{
-		Store: d.store, OpenRoot: d.roots.open, KeyTTL: cfg.KeyCacheTTL, Catalog: known, MaxSecrets: cfg.MaxSecrets,
-		KeepVersions: cfg.KeepVersions, Log: log,
+		Store:        d.store,
+		OpenRoot:     d.roots.open,
+		KeyTTL:       cfg.KeyCacheTTL,
+		Catalog:      known,
+		MaxSecrets:   cfg.MaxSecrets,
+		KeepVersions: cfg.KeepVersions,
+		Log:          log,
 	})
 	if how == looking {
 		return d, nil
@@ -74,9 +93,17 @@ func openFolderWith(ctx context.Context, cfg config.Config, log *slog.Logger, ro
 	case errors.Is(err, vault.ErrNotFound) && how == creating:
 		err = d.roots.create(ctx, cfg, d.vault)
 	case errors.Is(err, vault.ErrNotFound):
-		err = fmt.Errorf("the database in %s is empty: finish it with: keysake init --data %s", cfg.Data, cfg.Data)
+		err = fmt.Errorf(
+			"the database in %s is empty: finish it with: keysake init --data %s",
+			cfg.Data,
+			cfg.Data,
+		)
 	case ok:
-		err = fmt.Errorf("%w. Without it not everything in %s opens: put it back, or say with --root-key where it is. Nothing was changed", failed, cfg.Data)
+		err = fmt.Errorf(
+			"%w. Without it not everything in %s opens: put it back, or say with --root-key where it is. Nothing was changed",
+			failed,
+			cfg.Data,
+		)
 	}
 	d.roots.started.Store(err == nil)
 	return d, err
@@ -90,7 +117,11 @@ func (d *data) openFiles(ctx context.Context, cfg config.Config, how access) (er
 			return err
 		}
 	} else if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s has no database: make one with: keysake init --data %s", cfg.Data, cfg.Data)
+		return fmt.Errorf(
+			"%s has no database: make one with: keysake init --data %s",
+			cfg.Data,
+			cfg.Data,
+		)
 	}
 	if how == beside || how == looking {
 		if err := sameUser(path); err != nil {
@@ -115,7 +146,10 @@ func lockFolder(dir string) (*flock.Flock, error) {
 		return nil, fmt.Errorf("lock %s: %w", dir, err)
 	}
 	if !locked {
-		return nil, fmt.Errorf("another keysake is running on %s: stop it first, or give another --data", dir)
+		return nil, fmt.Errorf(
+			"another keysake is running on %s: stop it first, or give another --data",
+			dir,
+		)
 	}
 	return lock, nil
 }

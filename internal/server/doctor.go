@@ -20,13 +20,20 @@ import (
 
 // A Checkup says what [Doctor] is to look at.
 type Checkup struct {
-	Sample int    // how many versions to open, of the database and of the backup each; [doctor.All] for all
+	// how many versions to open, of the database and of the backup each; [doctor.All] for all
+	Sample int
 	Backup string // a backup to look at as well; none if empty
 }
 
-// Doctor answers "could we recover?" of a data folder, and of a backup if one is named. It works beside a server that may be serving, changes nothing, and shows nothing
-// of a value. What is wrong is in the report; an error says that it could not be made.
-func Doctor(ctx context.Context, cfg config.Config, ask Passphrase, what Checkup) (doctor.Report, error) {
+// Doctor answers "could we recover?" of a data folder, and of a backup if one is named. It works
+// beside a server that may be serving, changes nothing, and shows nothing of a value. What is wrong
+// is in the report; an error says that it could not be made.
+func Doctor(
+	ctx context.Context,
+	cfg config.Config,
+	ask Passphrase,
+	what Checkup,
+) (doctor.Report, error) {
 	e := &examiner{cfg: cfg, roots: newRootKeys(cfg, ask), what: what}
 	e.folder()
 	if err := e.database(ctx); err != nil {
@@ -57,11 +64,20 @@ func (e *examiner) ok(name, format string, args ...any) {
 }
 
 func (e *examiner) warn(name, do, format string, args ...any) {
-	e.add(doctor.Check{Name: name, Status: doctor.Warning, Text: fmt.Sprintf(format, args...), Do: do})
+	e.add(
+		doctor.Check{
+			Name:   name,
+			Status: doctor.Warning,
+			Text:   fmt.Sprintf(format, args...),
+			Do:     do,
+		},
+	)
 }
 
 func (e *examiner) fail(name, do, format string, args ...any) {
-	e.add(doctor.Check{Name: name, Status: doctor.Failed, Text: fmt.Sprintf(format, args...), Do: do})
+	e.add(
+		doctor.Check{Name: name, Status: doctor.Failed, Text: fmt.Sprintf(format, args...), Do: do},
+	)
 }
 
 const restoreBackup = "restore a backup into another folder, and check that with doctor"
@@ -70,7 +86,12 @@ const restoreBackup = "restore a backup into another folder, and check that with
 func (e *examiner) database(ctx context.Context) (err error) {
 	path := filepath.Join(e.cfg.Data, databaseFile)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		e.fail("database", "name the right folder with --data; or "+restoreBackup, "there is none in %s", e.cfg.Data)
+		e.fail(
+			"database",
+			"name the right folder with --data; or "+restoreBackup,
+			"there is none in %s",
+			e.cfg.Data,
+		)
 		return nil
 	}
 	db, err := store.InspectSQLite(ctx, path)
@@ -106,12 +127,28 @@ func (e *examiner) schema(ctx context.Context, db *store.DB) (known bool) {
 	}
 	switch {
 	case err != nil:
-		e.fail("schema", restoreBackup, "the version of the database's schema cannot be read: %v", err)
+		e.fail(
+			"schema",
+			restoreBackup,
+			"the version of the database's schema cannot be read: %v",
+			err,
+		)
 	case version > newest:
-		e.fail("schema", "use a newer keysake", "the database's schema is of version %d, this program knows up to %d", version, newest)
+		e.fail(
+			"schema",
+			"use a newer keysake",
+			"the database's schema is of version %d, this program knows up to %d",
+			version,
+			newest,
+		)
 	case version < newest:
-		e.fail("schema", "start the server of this version once, or use the doctor of the version that serves it",
-			"the database's schema is of version %d, this program's is %d", version, newest)
+		e.fail(
+			"schema",
+			"start the server of this version once, or use the doctor of the version that serves it",
+			"the database's schema is of version %d, this program's is %d",
+			version,
+			newest,
+		)
 	default:
 		e.ok("schema", "version %d, which is this program's", version)
 	}
@@ -125,7 +162,11 @@ func (e *examiner) integrity(ctx context.Context, db *store.DB) {
 		e.fail("database", restoreBackup, "it cannot be checked: %v", err)
 	case len(problems) > 0:
 		e.add(doctor.Check{
-			Name: "database", Status: doctor.Failed, Text: "its file is damaged, or was changed past Keysake", Details: problems, Do: restoreBackup,
+			Name:    "database",
+			Status:  doctor.Failed,
+			Text:    "its file is damaged, or was changed past Keysake",
+			Details: problems,
+			Do:      restoreBackup,
 		})
 	default:
 		e.ok("database", "its file is sound, and what rows refer to is there")
@@ -148,7 +189,11 @@ func (e *examiner) source(ctx context.Context, of string, src backup.Source) err
 }
 
 // rootKeys opens every root key that is still needed.
-func (e *examiner) rootKeys(ctx context.Context, name string, keys []backup.RootKey) map[uuid.UUID]seal.RootKey {
+func (e *examiner) rootKeys(
+	ctx context.Context,
+	name string,
+	keys []backup.RootKey,
+) map[uuid.UUID]seal.RootKey {
 	needed := e.roots.openNeeded(ctx, keys)
 	open, err := rootsByID(needed)
 	primary, primaryURL, old := 0, "", []string(nil)
@@ -157,18 +202,34 @@ func (e *examiner) rootKeys(ctx context.Context, name string, keys []backup.Root
 			primary++
 			primaryURL = o.URL
 		} else {
-			old = append(old, fmt.Sprintf("root key %s at %s still wraps %d owner keys", o.ID, o.URL, o.OwnerKeys))
+			old = append(
+				old,
+				fmt.Sprintf(
+					"root key %s at %s still wraps %d owner keys",
+					o.ID,
+					o.URL,
+					o.OwnerKeys,
+				),
+			)
 		}
 	}
 	switch {
 	case err != nil:
-		e.fail(name, "put the key back, or say with --root-key where it is; without it what it wraps is lost", "%v", err)
+		e.fail(
+			name,
+			"put the key back, or say with --root-key where it is; without it what it wraps is lost",
+			"%v",
+			err,
+		)
 	case primary != 1:
 		e.fail(name, restoreBackup, "there are %d primary root keys, not one", primary)
 	case len(old) > 0:
 		e.add(doctor.Check{
-			Name: name, Status: doctor.Warning, Text: "all that are needed open; some were replaced and are needed still", Details: old,
-			Do: "finish the rotation: keysake root-key rotate --to " + primaryURL,
+			Name:    name,
+			Status:  doctor.Warning,
+			Text:    "all that are needed open; some were replaced and are needed still",
+			Details: old,
+			Do:      "finish the rotation: keysake root-key rotate --to " + primaryURL,
 		})
 	default:
 		e.ok(name, "the one that is needed opens: %s", needed[0].url)
@@ -186,9 +247,21 @@ func (e *examiner) backup(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	m := whole.Manifest()
-	e.ok("backup", "of %s, whole: format %d, schema %d, sha256 %s", m.CreatedAt.Format(time.RFC3339), m.Format, m.Schema, whole.Digest())
+	e.ok(
+		"backup",
+		"of %s, whole: format %d, schema %d, sha256 %s",
+		m.CreatedAt.Format(time.RFC3339),
+		m.Format,
+		m.Schema,
+		whole.Digest(),
+	)
 	if info, err := f.Stat(); err == nil && info.Mode().Perm()&0o077 != 0 {
-		e.warn("backup mode", "chmod 600 "+e.what.Backup, "others may read or change the backup: its mode is %04o", info.Mode().Perm())
+		e.warn(
+			"backup mode",
+			"chmod 600 "+e.what.Backup,
+			"others may read or change the backup: its mode is %04o",
+			info.Mode().Perm(),
+		)
 	}
 	if err := e.source(ctx, "backup ", whole); err != nil && ctx.Err() == nil {
 		e.fail("backup", another, "it cannot be read to its end: %v", err)

@@ -36,7 +36,10 @@ func flipAfter(text, mark string, n int) string {
 // change runs SQL on a stopped or running server's database, past Keysake.
 func change(tb testing.TB, cfg config.Config, statements ...string) {
 	tb.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(cfg.Data, "keysake.db")+"?_pragma=busy_timeout(10000)")
+	db, err := sql.Open(
+		"sqlite",
+		"file:"+filepath.Join(cfg.Data, "keysake.db")+"?_pragma=busy_timeout(10000)",
+	)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -69,33 +72,68 @@ func TestADoctorFindsWhatIsWrong(t *testing.T) {
 		status doctor.Status
 		tells  string
 	}{
-		"a flipped bit in a value":       {sqlChange(flip("secrets", "sealed_value")), "values", doctor.Failed, "version 2 of secret"},
-		"a flipped bit in a mask":        {sqlChange(flip("secrets", "sealed_mask")), "values", doctor.Failed, "version 2 of secret"},
-		"a flipped bit in an old value":  {sqlChange(flip("secret_versions", "sealed_value")), "values", doctor.Failed, "version 1 of secret"},
-		"a flipped bit in an owner key":  {sqlChange(flip("owner_keys", "wrapped")), "owner keys", doctor.Failed, "owner key"},
-		"a flipped bit in a check value": {sqlChange(flip("root_keys", "check_value")), "root keys", doctor.Failed, "does not open"},
-		"a value without its key":        {sqlChange("DELETE FROM owner_keys WHERE user_id = " + someUser), "values", doctor.Failed, "its owner key is not there"},
-		"a deleted audit entry":          {sqlChange("DELETE FROM audit_entries WHERE seq = 3 AND owner_id = " + someUser), "audit log", doctor.Failed, "entry 3"},
-		"a changed audit entry":          {sqlChange("UPDATE audit_entries SET name = 'X' WHERE seq = 4 AND owner_id = " + someUser), "audit log", doctor.Failed, "entry 4"},
-		"a missing end of an audit log":  {sqlChange("DELETE FROM audit_entries WHERE owner_id = " + someUser + " AND seq = (SELECT MAX(seq) FROM audit_entries WHERE owner_id = " + someUser + ")"), "audit log", doctor.Failed, "where its head says"},
-		"a changed log of the instance":  {sqlChange("UPDATE audit_entries SET name = 'X' WHERE seq = 2 AND owner_id = ''"), "audit log", doctor.Failed, "entry 2"},
-		"a wrong count":                  {sqlChange("UPDATE users SET secret_count = 9 WHERE username = 'user-1'"), "counts", doctor.Failed, "counts 9"},
-		"a log of nobody":                {sqlChange("UPDATE audit_entries SET owner_id = 'f0000000-0000-4000-8000-000000000000' WHERE seq = 10 AND owner_id = " + someUser), "counts", doctor.Failed, "who is not there"},
-		"a schema of tomorrow":           {sqlChange("UPDATE goose_db_version SET version_id = 99 WHERE version_id = 1"), "schema", doctor.Failed, "newer keysake"},
-		"a database that others read":    {modeOf("keysake.db", 0o644), "file modes", doctor.Warning, "keysake.db has mode 0644"},
-		"a folder that others read":      {modeOf(".", 0o755), "file modes", doctor.Warning, "has mode 0755"},
-		"a database that is none":        {damagedFirstPage, "schema", doctor.Failed, "cannot be read"},
-		"no database":                    {withoutDatabase, "database", doctor.Failed, "there is none"},
+		"a flipped bit in a value": {sqlChange(
+			flip("secrets", "sealed_value"),
+		), "values", doctor.Failed, "version 2 of secret"},
+		"a flipped bit in a mask": {sqlChange(
+			flip("secrets", "sealed_mask"),
+		), "values", doctor.Failed, "version 2 of secret"},
+		"a flipped bit in an old value": {sqlChange(
+			flip("secret_versions", "sealed_value"),
+		), "values", doctor.Failed, "version 1 of secret"},
+		"a flipped bit in an owner key": {sqlChange(
+			flip("owner_keys", "wrapped"),
+		), "owner keys", doctor.Failed, "owner key"},
+		"a flipped bit in a check value": {sqlChange(
+			flip("root_keys", "check_value"),
+		), "root keys", doctor.Failed, "does not open"},
+		"a value without its key": {sqlChange(
+			"DELETE FROM owner_keys WHERE user_id = " + someUser,
+		), "values", doctor.Failed, "its owner key is not there"},
+		"a deleted audit entry": {sqlChange(
+			"DELETE FROM audit_entries WHERE seq = 3 AND owner_id = " + someUser,
+		), "audit log", doctor.Failed, "entry 3"},
+		"a changed audit entry": {sqlChange(
+			"UPDATE audit_entries SET name = 'X' WHERE seq = 4 AND owner_id = " + someUser,
+		), "audit log", doctor.Failed, "entry 4"},
+		"a missing end of an audit log": {sqlChange(
+			"DELETE FROM audit_entries WHERE owner_id = " + someUser +
+				" AND seq = (SELECT MAX(seq) FROM audit_entries WHERE owner_id = " + someUser + ")",
+		), "audit log", doctor.Failed, "where its head says"},
+		"a changed log of the instance": {sqlChange(
+			"UPDATE audit_entries SET name = 'X' WHERE seq = 2 AND owner_id = ''",
+		), "audit log", doctor.Failed, "entry 2"},
+		"a wrong count": {sqlChange(
+			"UPDATE users SET secret_count = 9 WHERE username = 'user-1'",
+		), "counts", doctor.Failed, "counts 9"},
+		"a log of nobody": {sqlChange(
+			"UPDATE audit_entries SET owner_id = 'f0000000-0000-4000-8000-000000000000' WHERE seq = 10 AND owner_id = " + someUser,
+		), "counts", doctor.Failed, "who is not there"},
+		"a schema of tomorrow": {sqlChange(
+			"UPDATE goose_db_version SET version_id = 99 WHERE version_id = 1",
+		), "schema", doctor.Failed, "newer keysake"},
+		"a database that others read": {modeOf("keysake.db", 0o644), "file modes", doctor.Warning, "keysake.db has mode 0644"},
+		"a folder that others read":   {modeOf(".", 0o755), "file modes", doctor.Warning, "has mode 0755"},
+		"a database that is none":     {damagedFirstPage, "schema", doctor.Failed, "cannot be read"},
+		"no database":                 {withoutDatabase, "database", doctor.Failed, "there is none"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			cfg := s.elsewhere(t)
 			if err := os.Mkdir(cfg.Data, 0o700); err != nil {
 				t.Fatal(err)
 			}
-			copyFile(t, filepath.Join(s.cfg.Data, "keysake.db"), filepath.Join(cfg.Data, "keysake.db"), 0o600)
+			copyFile(
+				t,
+				filepath.Join(s.cfg.Data, "keysake.db"),
+				filepath.Join(cfg.Data, "keysake.db"),
+				0o600,
+			)
 			c.change(t, cfg)
 			got := examine(t, cfg, server.Checkup{Sample: doctor.All})[c.check]
-			if all := fmt.Sprint(got); got.Status != c.status || !strings.Contains(all, c.tells) || got.Do == "" {
+			if all := fmt.Sprint(
+				got,
+			); got.Status != c.status || !strings.Contains(all, c.tells) ||
+				got.Do == "" {
 				t.Errorf("%+v", got)
 			}
 		})
@@ -156,7 +194,12 @@ func TestADoctorEndsWhicheverPageIsDamaged(t *testing.T) {
 		if err := os.Mkdir(cfg.Data, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		copyFile(t, filepath.Join(s.cfg.Data, "keysake.db"), filepath.Join(cfg.Data, "keysake.db"), 0o600)
+		copyFile(
+			t,
+			filepath.Join(s.cfg.Data, "keysake.db"),
+			filepath.Join(cfg.Data, "keysake.db"),
+			0o600,
+		)
 		overwrite(t, cfg, page)
 		failed := 0
 		for _, c := range examine(t, cfg, server.Checkup{Sample: doctor.All}) {
@@ -199,7 +242,9 @@ func TestADoctorLooksAtWhereTheRootKeyIs(t *testing.T) {
 	}
 	remove(t, s.key)
 	checks = examine(t, s.cfg, server.Checkup{Backup: s.backup})
-	for _, name := range []string{"root keys", "owner keys", "backup root keys", "backup owner keys"} {
+	for _, name := range []string{
+		"root keys", "owner keys", "backup root keys", "backup owner keys",
+	} {
 		if checks[name].Status != doctor.Failed {
 			t.Errorf("a missing key: %+v", checks[name])
 		}
@@ -216,10 +261,20 @@ func TestADoctorLooksIntoABackup(t *testing.T) {
 		t.Fatal(err)
 	}
 	for what, c := range map[string]struct{ backup, check string }{
-		"a changed byte":             {strings.Replace(string(whole), `"version":2`, `"version":3`, 1), "backup"},
-		"a value that does not open": {resigned(flipAfter(string(whole), `"sealed_value":"`, 60)), "backup values"},
-		"an audit entry of another":  {resigned(strings.Replace(string(whole), `"action":"secret.create"`, `"action":"secret.delete"`, 1)), "backup audit log"},
-		"a count":                    {resigned(strings.Replace(string(whole), `"secret_count":4`, `"secret_count":5`, 1)), "backup counts"},
+		"a changed byte": {strings.Replace(
+			string(whole), `"version":2`, `"version":3`, 1,
+		), "backup"},
+		"a value that does not open": {resigned(
+			flipAfter(string(whole), `"sealed_value":"`, 60),
+		), "backup values"},
+		"an audit entry of another": {resigned(
+			strings.Replace(
+				string(whole), `"action":"secret.create"`, `"action":"secret.delete"`, 1,
+			),
+		), "backup audit log"},
+		"a count": {resigned(
+			strings.Replace(string(whole), `"secret_count":4`, `"secret_count":5`, 1),
+		), "backup counts"},
 	} {
 		file := filepath.Join(t.TempDir(), "backup")
 		if err := os.WriteFile(file, []byte(c.backup), 0o600); err != nil {
@@ -235,8 +290,13 @@ func TestADoctorLooksIntoABackup(t *testing.T) {
 
 func TestADoctorOpensASampleOfTheSizeThatIsAskedFor(t *testing.T) {
 	s := newSite(t)
-	for sample, want := range map[int]string{0: "0 of 24", 7: "7 of 24", 24: "all 24", 1000: "all 24", doctor.All: "all 24"} {
-		if c := examine(t, s.cfg, server.Checkup{Sample: sample})["values"]; !strings.HasPrefix(c.Text, want) {
+	for sample, want := range map[int]string{
+		0: "0 of 24", 7: "7 of 24", 24: "all 24", 1000: "all 24", doctor.All: "all 24",
+	} {
+		if c := examine(t, s.cfg, server.Checkup{Sample: sample})["values"]; !strings.HasPrefix(
+			c.Text,
+			want,
+		) {
 			t.Errorf("%d: %q", sample, c.Text)
 		}
 	}

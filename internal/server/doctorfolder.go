@@ -15,14 +15,21 @@ import (
 
 // folder looks at the data folder from outside: who may read it, and how much room there is.
 func (e *examiner) folder() {
-	open := doctor.Check{Name: "file modes", Status: doctor.OK, Text: "nobody but the owner may read the data folder and its files"}
+	open := doctor.Check{
+		Name:   "file modes",
+		Status: doctor.OK,
+		Text:   "nobody but the owner may read the data folder and its files",
+	}
 	err := filepath.WalkDir(e.cfg.Data, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		info, err := d.Info()
 		if err == nil && info.Mode().Perm()&0o077 != 0 && d.Type()&fs.ModeSymlink == 0 {
-			open.Details = append(open.Details, fmt.Sprintf("%s has mode %04o", path, info.Mode().Perm()))
+			open.Details = append(
+				open.Details,
+				fmt.Sprintf("%s has mode %04o", path, info.Mode().Perm()),
+			)
 		}
 		if d.IsDir() && path != e.cfg.Data {
 			return filepath.SkipDir
@@ -42,7 +49,8 @@ func (e *examiner) folder() {
 	e.disk()
 }
 
-// The least room for what comes: as much again as the database has, so that a restore or a rotation fits, and never less than this.
+// The least room for what comes: as much again as the database has, so that a restore or a rotation
+// fits, and never less than this.
 const minFree = 64 << 20
 
 func (e *examiner) disk() {
@@ -57,7 +65,13 @@ func (e *examiner) disk() {
 	case !known:
 		e.warn("free disk", "look for yourself", "how much is free cannot be asked here")
 	case free < used || free < minFree:
-		e.warn("free disk", "make room: a full disk stops every change", "%d MiB are free, the database has %d MiB", free>>20, used>>20)
+		e.warn(
+			"free disk",
+			"make room: a full disk stops every change",
+			"%d MiB are free, the database has %d MiB",
+			free>>20,
+			used>>20,
+		)
 	default:
 		e.ok("free disk", "%d MiB are free, the database has %d MiB", free>>20, used>>20)
 	}
@@ -81,11 +95,27 @@ func (e *examiner) custody(keys []backup.RootKey) {
 		case err != nil:
 			continue // the check of the root keys says so
 		case info.Mode().Perm()&0o077 != 0:
-			e.fail("custody", "chmod 600 "+path, "others may read the root key %s: its mode is %04o", path, info.Mode().Perm())
+			e.fail(
+				"custody",
+				"chmod 600 "+path,
+				"others may read the root key %s: its mode is %04o",
+				path,
+				info.Mode().Perm(),
+			)
 		case key == data || strings.HasPrefix(key, data+string(filepath.Separator)):
-			e.fail("custody", elsewhere, "the root key %s is in the data folder: who loses or copies the one loses or copies both", path)
+			e.fail(
+				"custody",
+				elsewhere,
+				"the root key %s is in the data folder: who loses or copies the one loses or copies both",
+				path,
+			)
 		case filepath.Dir(key) == filepath.Dir(data):
-			e.warn("custody", elsewhere, "the root key %s is beside the data that it opens: is there a copy elsewhere?", path)
+			e.warn(
+				"custody",
+				elsewhere,
+				"the root key %s is beside the data that it opens: is there a copy elsewhere?",
+				path,
+			)
 		default:
 			e.ok("custody", "the root key %s is not with the data", path)
 		}

@@ -25,10 +25,16 @@ type FirstKey struct {
 	RootKey  string
 }
 
-// Init makes the database and the root key in a new data folder, and the first admin, whose API key it returns. What is there already is kept: a folder
-// whose making was cut short is finished, and one where nobody holds an admin's key any more gets a new one. Where somebody does, the error says so and
-// nothing is changed. Errors have [ErrCannotStart].
-func Init(ctx context.Context, cfg config.Config, ask Passphrase, username string) (FirstKey, error) {
+// Init makes the database and the root key in a new data folder, and the first admin, whose API key
+// it returns. What is there already is kept: a folder whose making was cut short is finished, and
+// one where nobody holds an admin's key any more gets a new one. Where somebody does, the error
+// says so and nothing is changed. Errors have [ErrCannotStart].
+func Init(
+	ctx context.Context,
+	cfg config.Config,
+	ask Passphrase,
+	username string,
+) (FirstKey, error) {
 	d, err := openFolder(ctx, cfg, slog.New(slog.DiscardHandler), ask, creating)
 	if err != nil {
 		return FirstKey{}, cannotStart(err)
@@ -40,16 +46,28 @@ func Init(ctx context.Context, cfg config.Config, ask Passphrase, username strin
 	return first, nil
 }
 
-func firstAdmin(ctx context.Context, cfg config.Config, d *data, username string) (FirstKey, error) {
+func firstAdmin(
+	ctx context.Context,
+	cfg config.Config,
+	d *data,
+	username string,
+) (FirstKey, error) {
 	if username == devUser {
-		return FirstKey{}, fmt.Errorf("the user %s is that of --dev: give the administrator another --username", devUser)
+		return FirstKey{}, fmt.Errorf(
+			"the user %s is that of --dev: give the administrator another --username",
+			devUser,
+		)
 	}
 	admins, err := d.vault.Admins(ctx)
 	if err != nil {
 		return FirstKey{}, err
 	}
 	if len(admins) > 0 {
-		return FirstKey{}, fmt.Errorf("%s has an admin already: start it with: keysake serve --data %s", cfg.Data, cfg.Data)
+		return FirstKey{}, fmt.Errorf(
+			"%s has an admin already: start it with: keysake serve --data %s",
+			cfg.Data,
+			cfg.Data,
+		)
 	}
 	first := FirstKey{Username: username, Data: cfg.Data}
 	keys, err := d.vault.ListRootKeys(ctx)
@@ -86,8 +104,11 @@ func prepareDev(ctx context.Context, cfg config.Config, d *data) (devHint, error
 		return hint, err
 	}
 	if len(admins) > 0 && !slices.Contains(admins, devUser) {
-		return hint, fmt.Errorf("%s was not made by --dev: it would get an admin whose key lies beside the data. "+
-			"Leave --dev out, or give another --data", cfg.Data)
+		return hint, fmt.Errorf(
+			"%s was not made by --dev: it would get an admin whose key lies beside the data. "+
+				"Leave --dev out, or give another --data",
+			cfg.Data,
+		)
 	}
 	stored, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -110,9 +131,12 @@ func prepareDev(ctx context.Context, cfg config.Config, d *data) (devHint, error
 func announce(out io.Writer, url string, hint devHint) error {
 	text := "Keysake is listening on " + url + "\n"
 	if hint.keyFile != "" {
-		text += "The API key of the user dev is in " + hint.keyFile + "\n\nCreate a secret from a preset:\n\n" +
+		text += "The API key of the user dev is in " + hint.keyFile +
+			"\n\nCreate a secret from a preset:\n\n" +
 			"  curl -sS " + url + "/api/v1/user/secrets/preset \\\n" +
-			"    -H \"Authorization: Bearer $(cat " + shellQuote(hint.keyFile) + ")\" \\\n" +
+			"    -H \"Authorization: Bearer $(cat " + shellQuote(
+			hint.keyFile,
+		) + ")\" \\\n" +
 			"    -H 'Content-Type: application/json' \\\n" +
 			"    -d '{\"provider\": \"openai\", \"value\": \"example-value-put-your-own-key-here\"}'\n\n"
 	}

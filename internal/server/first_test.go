@@ -19,7 +19,8 @@ import (
 	"github.com/keysake/keysake/wire"
 )
 
-// production returns the settings of a server that was not made by --dev: an empty folder, and a root key beside it.
+// production returns the settings of a server that was not made by --dev: an empty folder, and a
+// root key beside it.
 func production(t *testing.T) config.Config {
 	t.Helper()
 	cfg := apptest.Config(t)
@@ -46,12 +47,17 @@ func TestInitMakesAFolderThatServesItsFirstAdmin(t *testing.T) {
 	cfg, first := initialised(t)
 	s := apptest.StartWith(t, cfg)
 	me, err := s.ClientWith(t, first.Key).WhoAmI(t.Context())
-	if err != nil || me.Username != "ada" || !me.IsPlatformAdmin || first.Username != "ada" || first.Data != cfg.Data || first.RootKey != cfg.RootKey {
+	if err != nil || me.Username != "ada" || !me.IsPlatformAdmin || first.Username != "ada" ||
+		first.Data != cfg.Data ||
+		first.RootKey != cfg.RootKey {
 		t.Errorf("the first admin is %+v: %v", me, err)
 	}
 	modes := map[string]os.FileMode{
-		cfg.Data: os.ModeDir | 0o700, filepath.Join(cfg.Data, "keysake.db"): 0o600, filepath.Join(cfg.Data, "keysake.db-wal"): 0o600,
-		filepath.Join(cfg.Data, "keysake.lock"): 0o600, keyPath(cfg): 0o600,
+		cfg.Data:                                  os.ModeDir | 0o700,
+		filepath.Join(cfg.Data, "keysake.db"):     0o600,
+		filepath.Join(cfg.Data, "keysake.db-wal"): 0o600,
+		filepath.Join(cfg.Data, "keysake.lock"):   0o600,
+		keyPath(cfg):                              0o600,
 	}
 	for path, mode := range modes {
 		if info, err := os.Stat(path); err != nil || info.Mode() != mode {
@@ -101,11 +107,17 @@ func TestInitFinishesAFolderWhoseMakingWasCutShort(t *testing.T) {
 			must(t, os.MkdirAll(cfg.Data, 0o700))
 			must(t, begin(cfg))
 			if name == "an empty database" {
-				wantNoStart(t, server.Run(t.Context(), cfg, nil, io.Discard, io.Discard), "is empty: finish it with: keysake init")
+				wantNoStart(
+					t,
+					server.Run(t.Context(), cfg, nil, io.Discard, io.Discard),
+					"is empty: finish it with: keysake init",
+				)
 			}
 			first, err := server.Init(t.Context(), cfg, nil, "ada")
 			must(t, err)
-			if _, err := apptest.StartWith(t, cfg).ClientWith(t, first.Key).Users(t.Context()); err != nil {
+			if _, err := apptest.StartWith(t, cfg).
+				ClientWith(t, first.Key).
+				Users(t.Context()); err != nil {
 				t.Errorf("the first admin cannot work: %v", err)
 			}
 		})
@@ -144,7 +156,11 @@ func TestWithoutADatabaseNothingStartsAndNothingIsMade(t *testing.T) {
 	t.Parallel()
 	cfg := production(t)
 	before := files(t, cfg.Data)
-	wantNoStart(t, server.Run(t.Context(), cfg, nil, io.Discard, io.Discard), "has no database: make one with: keysake init")
+	wantNoStart(
+		t,
+		server.Run(t.Context(), cfg, nil, io.Discard, io.Discard),
+		"has no database: make one with: keysake init",
+	)
 	unchanged(t, cfg.Data, before)
 	if _, err := os.Stat(cfg.Data); err == nil {
 		t.Error("the folder was made")
@@ -167,7 +183,11 @@ func TestAnotherRootKeyThanItsOwnOpensNoDatabase(t *testing.T) {
 		{"empty", "32 bytes", func(path string) error { return os.Truncate(path, 0) }},
 		{"longer", "32 bytes", func(path string) error { return os.Truncate(path, 33) }},
 		{"open to others", "make it 0600", func(path string) error { return os.Chmod(path, 0o640) }},
-		{"a folder", "regular file", func(path string) error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o700)) }},
+		{"a folder", "regular file", func(path string) error {
+			return errors.Join(
+				os.Remove(path), os.Mkdir(path, 0o700),
+			)
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg, _ := initialised(t)
@@ -198,7 +218,11 @@ func TestDevDoesNotOpenAFolderThatItDidNotMake(t *testing.T) {
 	cfg, _ := initialised(t)
 	before := files(t, cfg.Data)
 	cfg.Dev = true
-	wantNoStart(t, server.Run(t.Context(), cfg, nil, io.Discard, io.Discard), "was not made by --dev")
+	wantNoStart(
+		t,
+		server.Run(t.Context(), cfg, nil, io.Discard, io.Discard),
+		"was not made by --dev",
+	)
 	unchanged(t, cfg.Data, before)
 }
 
@@ -228,7 +252,8 @@ func TestADevKeyThatDoesNotWorkIsReplaced(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := apptest.Start(t)
-			_, err := s.Client(t).CreateSecret(t.Context(), wire.CreateSecret{Name: "KEPT", Value: s.Key})
+			_, err := s.Client(t).
+				CreateSecret(t.Context(), wire.CreateSecret{Name: "KEPT", Value: s.Key})
 			must(t, err)
 			if spoil != nil {
 				must(t, spoil(filepath.Join(s.Data, "dev-api-key")))

@@ -23,9 +23,10 @@ import (
 	"github.com/keysake/keysake/plaintext"
 )
 
-// The golden files are a database and a backup of it as version 1 made them, with their root key and an API key, all of which are for nothing else. Every later
-// version must open them: what is in testdata/golden is never made anew once a release has it, a new format gets a folder beside it. Before the first
-// release a change of the schema makes them anew with
+// The golden files are a database and a backup of it as version 1 made them, with their root key
+// and an API key, all of which are for nothing else. Every later version must open them: what is in
+// testdata/golden is never made anew once a release has it, a new format gets a folder beside it.
+// Before the first release a change of the schema makes them anew with
 //
 //	go test ./internal/server -run Golden -update
 var update = flag.Bool("update", false, "make the golden files anew")
@@ -39,7 +40,11 @@ const (
 var goldenValues = map[string]map[string][]string{
 	"mia": {
 		"OPENAI_API_KEY": {"golden-value-of-mia-for-openai"},
-		"DEPLOY_TOKEN":   {"golden-deploy-token-first", "golden-deploy-token-second", "golden-deploy-token-third"},
+		"DEPLOY_TOKEN": {
+			"golden-deploy-token-first",
+			"golden-deploy-token-second",
+			"golden-deploy-token-third",
+		},
 	},
 	"noah": {"TÖKEN": {"golden value with spaces, and ünïcödé"}, "EMPTY_MASK": {"short"}},
 }
@@ -61,11 +66,18 @@ func goldenVault(tb testing.TB, db *store.DB) *vault.Service {
 	}
 	open := func(context.Context, vault.StoredRootKey) (seal.RootKey, error) { return seal.NewRootKey(goldenRoot()) }
 	return vault.New(vault.Options{
-		Store: db, OpenRoot: open, KeyTTL: time.Hour, Catalog: known, MaxSecrets: 100, KeepVersions: 5, Log: slog.New(slog.DiscardHandler),
+		Store:        db,
+		OpenRoot:     open,
+		KeyTTL:       time.Hour,
+		Catalog:      known,
+		MaxSecrets:   100,
+		KeepVersions: 5,
+		Log:          slog.New(slog.DiscardHandler),
 	})
 }
 
-// tokenPrefix is not in the file of the API key, which opens nothing but the golden database: scanners go by it.
+// tokenPrefix is not in the file of the API key, which opens nothing but the golden database:
+// scanners go by it.
 const tokenPrefix = "ksk_"
 
 func makeGolden(t *testing.T) {
@@ -90,7 +102,13 @@ func makeGolden(t *testing.T) {
 		token, err := v.Bootstrap(ctx, name, "golden")
 		must(err)
 		if name == "mia" {
-			must(os.WriteFile(filepath.Join(goldenFolder, "api-key"), bytes.TrimPrefix(token.Reveal(), []byte(tokenPrefix)), 0o600))
+			must(
+				os.WriteFile(
+					filepath.Join(goldenFolder, "api-key"),
+					bytes.TrimPrefix(token.Reveal(), []byte(tokenPrefix)),
+					0o600,
+				),
+			)
 		}
 		who, err := v.Authenticate(ctx, token)
 		must(err)
@@ -131,11 +149,21 @@ func TestTheGoldenDatabaseAndTheGoldenBackupOpen(t *testing.T) {
 	if err := os.Mkdir(cfg.Data, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	copyFile(t, filepath.Join(goldenFolder, "keysake.db"), filepath.Join(cfg.Data, "keysake.db"), 0o600)
+	copyFile(
+		t,
+		filepath.Join(goldenFolder, "keysake.db"),
+		filepath.Join(cfg.Data, "keysake.db"),
+		0o600,
+	)
 	assertGolden(t, cfg)
 
 	cfg.Data += "-restored"
-	if _, err := server.Restore(t.Context(), cfg, nil, filepath.Join(goldenFolder, "backup")); err != nil {
+	if _, err := server.Restore(
+		t.Context(),
+		cfg,
+		nil,
+		filepath.Join(goldenFolder, "backup"),
+	); err != nil {
 		t.Fatal(err)
 	}
 	assertGolden(t, cfg)
@@ -154,7 +182,8 @@ func assertGolden(t *testing.T, cfg config.Config) {
 		t.Fatal(err)
 	}
 	srv := apptest.StartWith(t, cfg)
-	list, err := srv.ClientWith(t, plaintext.FromString(tokenPrefix+string(token))).ListSecrets(t.Context())
+	list, err := srv.ClientWith(t, plaintext.FromString(tokenPrefix+string(token))).
+		ListSecrets(t.Context())
 	if err != nil || list.Total != len(goldenValues["mia"]) {
 		t.Errorf("%d secrets: %v", list.Total, err)
 	}

@@ -25,7 +25,10 @@ func onTransit(t *testing.T) (*apptest.Server, *apptest.Transit, config.Config) 
 
 func create(t *testing.T, c *client.Client, name string) error {
 	t.Helper()
-	_, err := c.CreateSecret(t.Context(), wire.CreateSecret{Name: name, Value: plaintext.FromString("correct-horse-battery-staple")})
+	_, err := c.CreateSecret(
+		t.Context(),
+		wire.CreateSecret{Name: name, Value: plaintext.FromString("correct-horse-battery-staple")},
+	)
 	return err
 }
 
@@ -81,7 +84,9 @@ func TestAKeyServiceThatIsAwayIsNotNoticedByWhoseKeyIsOpen(t *testing.T) {
 		t.Errorf("ready: %d", code)
 	}
 	transit.Answer(nil)
-	for deadline := time.Now().Add(10 * time.Second); ready(t, srv) != http.StatusOK; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Second); ready(t, srv) != http.StatusOK; time.Sleep(
+		50 * time.Millisecond,
+	) {
 		if time.Now().After(deadline) {
 			t.Fatal("it is not ready again")
 		}
@@ -105,8 +110,12 @@ func TestWhatNeedsAKeyServiceThatFailsIs502Or504AndLeavesNothing(t *testing.T) {
 		status int
 		kind   string
 	}{
-		{"an error", apptest.TransitError(http.StatusInternalServerError, "broken"), 502, "bad_gateway_error"},
-		{"a refusal", apptest.TransitError(http.StatusForbidden, "permission denied"), 502, "bad_gateway_error"},
+		{"an error", apptest.TransitError(
+			http.StatusInternalServerError, "broken",
+		), 502, "bad_gateway_error"},
+		{"a refusal", apptest.TransitError(
+			http.StatusForbidden, "permission denied",
+		), 502, "bad_gateway_error"},
 		{"no JSON", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }, 502, "bad_gateway_error"},
 		{"nonsense", func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write([]byte(`{"data":{"plaintext":"AAAA","ciphertext":"vault:v1:AAAA"}}`))
@@ -179,7 +188,8 @@ func TestAServerDoesNotStartWithoutItsKeyService(t *testing.T) {
 	srv.Stop(t)
 	transit.Answer(apptest.TransitError(http.StatusForbidden, "permission denied"))
 	err := startError(t, cfg)
-	if err == nil || !strings.Contains(err.Error(), "does not open") || !strings.Contains(err.Error(), "status 403: permission denied") {
+	if err == nil || !strings.Contains(err.Error(), "does not open") ||
+		!strings.Contains(err.Error(), "status 403: permission denied") {
 		t.Errorf("%v", err)
 	}
 }

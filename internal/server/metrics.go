@@ -23,21 +23,45 @@ func newMetrics(db *store.DB) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "keysake_http_requests_total", Help: "Answers, by the route's pattern, method and status.",
+			Name: "keysake_http_requests_total",
+			Help: "Answers, by the route's pattern, method and status.",
 		}, []string{"route", "method", "status"}),
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "keysake_http_request_duration_seconds", Help: "Time from a request's headers to its answer.",
-			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+			Name: "keysake_http_request_duration_seconds",
+			Help: "Time from a request's headers to its answer.",
+			Buckets: []float64{
+				.0001,
+				.00025,
+				.0005,
+				.001,
+				.0025,
+				.005,
+				.01,
+				.025,
+				.05,
+				.1,
+				.25,
+				.5,
+				1,
+				2.5,
+				5,
+				10,
+			},
 		}, []string{"route", "method"}),
 	}
-	m.registry.MustRegister(m.requests, m.took,
+	m.registry.MustRegister(
+		m.requests,
+		m.took,
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "keysake_store_updates_total", Help: "Updates that were made durable.",
 		}, func() float64 { updates, _ := db.Stats(); return float64(updates) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "keysake_store_commits_total", Help: "Commits that made them durable; many updates share one.",
+			Name: "keysake_store_commits_total",
+			Help: "Commits that made them durable; many updates share one.",
 		}, func() float64 { _, commits := db.Stats(); return float64(commits) }),
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewBuildInfoCollector(),
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		collectors.NewBuildInfoCollector(),
 	)
 	return m
 }
@@ -50,6 +74,9 @@ func (m *metrics) observe(route, method string, status int, took time.Duration) 
 // handler serves the metrics.
 func (m *metrics) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry}))
+	mux.Handle(
+		"GET /metrics",
+		promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry}),
+	)
 	return mux
 }

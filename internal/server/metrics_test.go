@@ -49,10 +49,15 @@ func labels(t *testing.T, page string) map[string][]string {
 func TestNoLabelOfAMetricIsOfAUsersChoosing(t *testing.T) {
 	t.Parallel()
 	s, admin := startWithAdmin(t)
-	made, err := s.Client(t).CreateSecret(t.Context(), wire.CreateSecret{Name: "CHOSEN", Value: plaintext.FromString("any-value")})
+	made, err := s.Client(t).
+		CreateSecret(
+			t.Context(),
+			wire.CreateSecret{Name: "CHOSEN", Value: plaintext.FromString("any-value")},
+		)
 	must(t, err)
 	for _, path := range []string{
-		"/api/v1/user/secrets/" + made.ID, "/api/v1/user/secrets/chosen", "/api/v1/chosen", "/chosen?chosen=chosen", "//chosen", "/api/v1/user/secrets/%2fchosen",
+		"/api/v1/user/secrets/" + made.ID, "/api/v1/user/secrets/chosen", "/api/v1/chosen",
+		"/chosen?chosen=chosen", "//chosen", "/api/v1/user/secrets/%2fchosen",
 		"/healthz", "/readyz",
 	} {
 		for _, method := range []string{"GET", "CHOSEN", "chosen", "PROPFIND", "TRACE"} {
@@ -73,7 +78,10 @@ func TestNoLabelOfAMetricIsOfAUsersChoosing(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the labels are not those of the routes:\n%s", diff)
 	}
-	for _, name := range []string{"keysake_http_requests_total{", "keysake_store_updates_total ", "keysake_store_commits_total ", "go_goroutines ", "process_open_fds "} {
+	for _, name := range []string{
+		"keysake_http_requests_total{", "keysake_store_updates_total ",
+		"keysake_store_commits_total ", "go_goroutines ", "process_open_fds ",
+	} {
 		if !strings.Contains(page, "\n"+name) {
 			t.Errorf("there is no %s", name)
 		}
@@ -97,7 +105,12 @@ func ask(t *testing.T, s *apptest.Server, method, path string) {
 func TestWithoutAnAddressForThemThereAreNoMetrics(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t)
-	if status, body := get(t, "GET", s.URL+"/metrics"); status != 404 || !strings.Contains(body, "not_found_error") {
+	if status, body := get(
+		t,
+		"GET",
+		s.URL+"/metrics",
+	); status != 404 ||
+		!strings.Contains(body, "not_found_error") {
 		t.Errorf("answered %d", status)
 	}
 }

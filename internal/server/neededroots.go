@@ -22,7 +22,8 @@ type openedRoot struct {
 	err  error
 }
 
-// openNeeded opens every root key that is still needed, and its check value: with the URL that --root-key names where that is the key, else where the database remembers it.
+// openNeeded opens every root key that is still needed, and its check value: with the URL that
+// --root-key names where that is the key, else where the database remembers it.
 func (r *rootKeys) openNeeded(ctx context.Context, keys []backup.RootKey) []openedRoot {
 	var all []openedRoot
 	for _, k := range keys {
@@ -65,7 +66,10 @@ func rootsByID(all []openedRoot) (map[uuid.UUID]seal.RootKey, error) {
 	var errs []error
 	for _, o := range all {
 		if o.err != nil {
-			errs = append(errs, fmt.Errorf("root key %s, remembered at %s, does not open: %w", o.ID, o.URL, o.err))
+			errs = append(
+				errs,
+				fmt.Errorf("root key %s, remembered at %s, does not open: %w", o.ID, o.URL, o.err),
+			)
 			continue
 		}
 		open[o.ID] = o.root

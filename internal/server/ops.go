@@ -13,7 +13,8 @@ import (
 // readyTimeout is how long the database may take to answer a readiness probe.
 const readyTimeout = 2 * time.Second
 
-// readyz says that requests can be answered: the database can be read, and the server is not stopping.
+// readyz says that requests can be answered: the database can be read, and the server is not
+// stopping.
 func (s *serving) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()

@@ -15,17 +15,20 @@ import (
 	"github.com/keysake/keysake/plaintext"
 )
 
-// A Passphrase asks a person for the passphrase of a root key. It may be nil where there is no person.
+// A Passphrase asks a person for the passphrase of a root key. It may be nil where there is no
+// person.
 type Passphrase func(ctx context.Context, prompt string) (plaintext.Value, error)
 
-// maxPassphraseFile bounds what is read as passphrases, in bytes; maxPassphrases how many are tried, each of which takes its time.
+// maxPassphraseFile bounds what is read as passphrases, in bytes; maxPassphrases how many are
+// tried, each of which takes its time.
 const (
 	maxPassphraseFile = 64 << 10
 	maxPassphrases    = 8
 )
 
-// passphrases are read from a file or a descriptor, one a line, or else asked for. A file is read each time, so that a running server takes up what was added to
-// it; a descriptor can be read only once, and a person is not asked twice.
+// passphrases are read from a file or a descriptor, one a line, or else asked for. A file is read
+// each time, so that a running server takes up what was added to it; a descriptor can be read only
+// once, and a person is not asked twice.
 type passphrases struct {
 	file string
 	fd   int
@@ -36,7 +39,8 @@ type passphrases struct {
 	made []rootkey.Passphrase // what a new root key was made of
 }
 
-// all returns what there is to try: first what a new root key was made of, then what was given. Nobody is asked before it comes to that.
+// all returns what there is to try: first what a new root key was made of, then what was given.
+// Nobody is asked before it comes to that.
 func (p *passphrases) all(ctx context.Context) iter.Seq2[rootkey.Passphrase, error] {
 	return func(yield func(rootkey.Passphrase, error) bool) {
 		for _, one := range p.news() {
@@ -44,7 +48,9 @@ func (p *passphrases) all(ctx context.Context) iter.Seq2[rootkey.Passphrase, err
 				return
 			}
 		}
-		given, err := p.given(func() (plaintext.Value, error) { return p.ask(ctx, "Passphrase of the root key") })
+		given, err := p.given(
+			func() (plaintext.Value, error) { return p.ask(ctx, "Passphrase of the root key") },
+		)
 		if err != nil {
 			yield(plaintext.Value{}, err)
 			return
@@ -58,7 +64,9 @@ func (p *passphrases) all(ctx context.Context) iter.Seq2[rootkey.Passphrase, err
 }
 
 // before puts what a new root key was made of before others.
-func (p *passphrases) before(others func(context.Context) iter.Seq2[rootkey.Passphrase, error]) func(context.Context) iter.Seq2[rootkey.Passphrase, error] {
+func (p *passphrases) before(
+	others func(context.Context) iter.Seq2[rootkey.Passphrase, error],
+) func(context.Context) iter.Seq2[rootkey.Passphrase, error] {
 	return func(ctx context.Context) iter.Seq2[rootkey.Passphrase, error] {
 		return func(yield func(rootkey.Passphrase, error) bool) {
 			for _, one := range p.news() {
@@ -77,7 +85,8 @@ func (p *passphrases) news() []rootkey.Passphrase {
 	return p.made
 }
 
-// fresh returns the passphrase of a root key that is to be made: the first line, or what somebody types twice.
+// fresh returns the passphrase of a root key that is to be made: the first line, or what somebody
+// types twice.
 func (p *passphrases) fresh(ctx context.Context) (rootkey.Passphrase, error) {
 	given, err := p.given(func() (plaintext.Value, error) { return p.askTwice(ctx) })
 	if err != nil {
@@ -90,7 +99,9 @@ func (p *passphrases) fresh(ctx context.Context) (rootkey.Passphrase, error) {
 }
 
 // given returns at least one passphrase, or an error.
-func (p *passphrases) given(ask func() (plaintext.Value, error)) (found []rootkey.Passphrase, err error) {
+func (p *passphrases) given(
+	ask func() (plaintext.Value, error),
+) (found []rootkey.Passphrase, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
@@ -113,7 +124,9 @@ func (p *passphrases) given(ask func() (plaintext.Value, error)) (found []rootke
 	return found, err
 }
 
-var errNobodyToAsk = errors.New("there is nobody to ask for the passphrase: give --root-passphrase-file or --root-passphrase-fd")
+var errNobodyToAsk = errors.New(
+	"there is nobody to ask for the passphrase: give --root-passphrase-file or --root-passphrase-fd",
+)
 
 func (p *passphrases) askTwice(ctx context.Context) (plaintext.Value, error) {
 	first, err := p.ask(ctx, "New passphrase of the root key")
@@ -151,14 +164,19 @@ func (p *passphrases) lines() ([]rootkey.Passphrase, error) {
 	}
 	switch {
 	case len(text) > maxPassphraseFile, len(all) > maxPassphrases:
-		return nil, fmt.Errorf("passphrase of the root key: %s must have at most %d lines", file.Name(), maxPassphrases)
+		return nil, fmt.Errorf(
+			"passphrase of the root key: %s must have at most %d lines",
+			file.Name(),
+			maxPassphrases,
+		)
 	case len(all) == 0:
 		return nil, fmt.Errorf("passphrase of the root key: %s is empty", file.Name())
 	}
 	return all, nil
 }
 
-// open opens the descriptor, or the file, which nobody but its owner may read. A pipe or a device is taken as well.
+// open opens the descriptor, or the file, which nobody but its owner may read. A pipe or a device
+// is taken as well.
 func (p *passphrases) open() (*os.File, error) {
 	if p.fd > 0 {
 		return os.NewFile(uintptr(p.fd), fmt.Sprintf("file descriptor %d", p.fd)), nil

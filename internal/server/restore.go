@@ -16,7 +16,8 @@ import (
 	"github.com/keysake/keysake/internal/vault"
 )
 
-// restoringFolder is where a database is until it is whole. What is left in it was cut short, and is no obstacle to the next try.
+// restoringFolder is where a database is until it is whole. What is left in it was cut short, and
+// is no obstacle to the next try.
 const restoringFolder = ".restoring"
 
 // A Restored says what was restored, and where.
@@ -26,10 +27,18 @@ type Restored struct {
 	Data string `json:"data"`
 }
 
-// Restore makes a data folder from a backup. --root-key may name where the root key is now, which the new database then remembers; else it is where the backup says. Before anything is
-// written all of the backup is read, and every root key that is still needed and every owner key is opened. The folder must be empty, or not be there; it has its
-// database only when that is whole and on the disk. The audit log of the instance has an entry of it. Errors have [ErrCannotStart] where a root key does not open.
-func Restore(ctx context.Context, cfg config.Config, ask Passphrase, file string) (done Restored, err error) {
+// Restore makes a data folder from a backup. --root-key may name where the root key is now, which
+// the new database then remembers; else it is where the backup says. Before anything is written all
+// of the backup is read, and every root key that is still needed and every owner key is opened. The
+// folder must be empty, or not be there; it has its database only when that is whole and on the
+// disk. The audit log of the instance has an entry of it. Errors have [ErrCannotStart] where a root
+// key does not open.
+func Restore(
+	ctx context.Context,
+	cfg config.Config,
+	ask Passphrase,
+	file string,
+) (done Restored, err error) {
 	done = Restored{Data: cfg.Data}
 	if err := mustBeEmpty(cfg.Data); err != nil {
 		return done, err
@@ -54,8 +63,14 @@ func Restore(ctx context.Context, cfg config.Config, ask Passphrase, file string
 	return done, build(ctx, cfg, src, done.File)
 }
 
-// openable makes sure that everything which the backup needs opens, and returns it with the root keys where they are now.
-func openable(ctx context.Context, cfg config.Config, ask Passphrase, whole *backup.File) (backup.Source, error) {
+// openable makes sure that everything which the backup needs opens, and returns it with the root
+// keys where they are now.
+func openable(
+	ctx context.Context,
+	cfg config.Config,
+	ask Passphrase,
+	whole *backup.File,
+) (backup.Source, error) {
 	keys, err := whole.RootKeys(ctx)
 	if err != nil {
 		return nil, err
@@ -63,14 +78,22 @@ func openable(ctx context.Context, cfg config.Config, ask Passphrase, whole *bac
 	needed := newRootKeys(cfg, ask).openNeeded(ctx, keys)
 	roots, err := rootsByID(needed)
 	if err != nil {
-		return nil, cannotStart(fmt.Errorf("%w. Without it nothing that it wraps opens: put it back, or say with --root-key where it is. Nothing was written", err))
+		return nil, cannotStart(
+			fmt.Errorf(
+				"%w. Without it nothing that it wraps opens: put it back, or say with --root-key where it is. Nothing was written",
+				err,
+			),
+		)
 	}
 	moved, err := moveKeys(keys, needed, cfg.RootKey)
 	if err != nil {
 		return nil, err
 	}
 	if err := doctor.OpenOwnerKeys(ctx, whole, roots); err != nil {
-		return nil, fmt.Errorf("%w: the backup holds a key that does not open, and was not restored. Nothing was written", err)
+		return nil, fmt.Errorf(
+			"%w: the backup holds a key that does not open, and was not restored. Nothing was written",
+			err,
+		)
 	}
 	return relocated{whole, moved}, nil
 }
@@ -92,7 +115,11 @@ func moveKeys(keys []backup.RootKey, needed []openedRoot, given string) ([]backu
 		}
 	}
 	if !used {
-		return nil, cannotStart(errors.New("--root-key names none of the root keys that the backup needs. Nothing was written"))
+		return nil, cannotStart(
+			errors.New(
+				"--root-key names none of the root keys that the backup needs. Nothing was written",
+			),
+		)
 	}
 	return moved, nil
 }
@@ -107,7 +134,8 @@ type relocated struct {
 // RootKeys implements [backup.Source].
 func (r relocated) RootKeys(context.Context) ([]backup.RootKey, error) { return r.keys, nil }
 
-// mustBeEmpty refuses a folder with anything in it but what a file system or a restore that was cut short leaves there.
+// mustBeEmpty refuses a folder with anything in it but what a file system or a restore that was cut
+// short leaves there.
 func mustBeEmpty(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -117,7 +145,10 @@ func mustBeEmpty(dir string) error {
 		switch e.Name() {
 		case restoringFolder, lockFile, "lost+found":
 		default:
-			return fmt.Errorf("%s is not empty, and nothing is restored over anything: give another --data", dir)
+			return fmt.Errorf(
+				"%s is not empty, and nothing is restored over anything: give another --data",
+				dir,
+			)
 		}
 	}
 	return err
@@ -165,7 +196,8 @@ func fill(ctx context.Context, path string, src backup.Source, file string) erro
 	}
 	err = db.Load(ctx, src)
 	if err == nil {
-		err = vault.New(vault.Options{Store: db, Log: slog.New(slog.DiscardHandler)}).RecordRestore(ctx, file)
+		err = vault.New(vault.Options{Store: db, Log: slog.New(slog.DiscardHandler)}).
+			RecordRestore(ctx, file)
 	}
 	if err = errors.Join(err, db.Close()); err != nil {
 		return err

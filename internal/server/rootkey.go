@@ -21,11 +21,19 @@ type rootKeys struct {
 
 func newRootKeys(cfg config.Config, ask Passphrase) *rootKeys {
 	p := &passphrases{file: cfg.RootPassphraseFile, fd: cfg.RootPassphraseFD, ask: ask}
-	return &rootKeys{given: cfg.RootKey, opener: &rootkey.Opener{Passphrases: p.all, NewPassphrase: p.fresh, ServiceTimeout: cfg.KeyServiceTimeout}}
+	return &rootKeys{
+		given: cfg.RootKey,
+		opener: &rootkey.Opener{
+			Passphrases:    p.all,
+			NewPassphrase:  p.fresh,
+			ServiceTimeout: cfg.KeyServiceTimeout,
+		},
+	}
 }
 
-// open finds a root key of the database. At a server's start the primary must be the key that --root-key names, if it does: a wrong one is never passed over. A primary
-// that another process makes later is where the database says.
+// open finds a root key of the database. At a server's start the primary must be the key that
+// --root-key names, if it does: a wrong one is never passed over. A primary that another process
+// makes later is where the database says.
 func (r *rootKeys) open(ctx context.Context, k vault.StoredRootKey) (seal.RootKey, error) {
 	var first error
 	if r.given != "" {
@@ -52,7 +60,11 @@ func (r *rootKeys) open(ctx context.Context, k vault.StoredRootKey) (seal.RootKe
 // wrongPrimary tells who names another key than the primary how the primary is found.
 func wrongPrimary(err error, k vault.StoredRootKey) error {
 	if errors.Is(err, rootkey.ErrNoSuchKey) {
-		return fmt.Errorf("%w; the database remembers it at %s: leave --root-key out, or name that", err, k.URL)
+		return fmt.Errorf(
+			"%w; the database remembers it at %s: leave --root-key out, or name that",
+			err,
+			k.URL,
+		)
 	}
 	return err
 }

@@ -20,8 +20,8 @@ type RootKey struct {
 	URL       string    `json:"url"`
 }
 
-// RootKeys returns the root keys of a data folder, oldest first. It opens none of them: who has lost one sees here which.
-// Errors have [ErrCannotStart].
+// RootKeys returns the root keys of a data folder, oldest first. It opens none of them: who has
+// lost one sees here which. Errors have [ErrCannotStart].
 func RootKeys(ctx context.Context, cfg config.Config) (found []RootKey, err error) {
 	d, err := openFolder(ctx, cfg, slog.New(slog.DiscardHandler), nil, looking)
 	if err != nil {
@@ -32,7 +32,14 @@ func RootKeys(ctx context.Context, cfg config.Config) (found []RootKey, err erro
 		return nil, cannotStart(err)
 	}
 	for _, k := range keys {
-		shown := RootKey{ID: k.ID.String(), State: string(k.State), OwnerKeys: k.OwnerKeys, Since: k.CreatedAt, CreatedAt: k.CreatedAt, URL: k.URL}
+		shown := RootKey{
+			ID:        k.ID.String(),
+			State:     string(k.State),
+			OwnerKeys: k.OwnerKeys,
+			Since:     k.CreatedAt,
+			CreatedAt: k.CreatedAt,
+			URL:       k.URL,
+		}
 		switch k.State {
 		case vault.Replaced:
 			shown.Since = k.ReplacedAt

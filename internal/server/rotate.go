@@ -29,11 +29,20 @@ type NewRootKey struct {
 	Ask            Passphrase // asks for it, twice
 }
 
-// RotateRootKey makes another root key the primary, a new key file if its URL names one that is missing, and rewraps every owner key with it. It works beside servers
-// that serve. It may be stopped at any point; the same call then goes on. progress is told how far it is. It returns how many owner keys were rewrapped.
+// RotateRootKey makes another root key the primary, a new key file if its URL names one that is
+// missing, and rewraps every owner key with it. It works beside servers that serve. It may be
+// stopped at any point; the same call then goes on. progress is told how far it is. It returns how
+// many owner keys were rewrapped.
 //
-// Its error has [ErrCannotStart] where the folder or a root key does not open, and is [ErrRotating] where another rotation runs: nothing was changed then.
-func RotateRootKey(ctx context.Context, cfg config.Config, ask Passphrase, to NewRootKey, progress func(done, total int)) (rewrapped int, err error) {
+// Its error has [ErrCannotStart] where the folder or a root key does not open, and is [ErrRotating]
+// where another rotation runs: nothing was changed then.
+func RotateRootKey(
+	ctx context.Context,
+	cfg config.Config,
+	ask Passphrase,
+	to NewRootKey,
+	progress func(done, total int),
+) (rewrapped int, err error) {
 	next := &passphrases{file: to.PassphraseFile, fd: to.PassphraseFD, ask: to.Ask}
 	roots := newRootKeys(cfg, ask)
 	if to.URL == rootkey.PassphraseURL {
@@ -82,7 +91,8 @@ func (d *data) addRootKey(ctx context.Context, url string) error {
 	return err
 }
 
-// RetireRootKey notes that a root key is needed no more, after it has opened every owner key without it.
+// RetireRootKey notes that a root key is needed no more, after it has opened every owner key
+// without it.
 func RetireRootKey(ctx context.Context, cfg config.Config, ask Passphrase, id string) error {
 	return rotating(ctx, cfg, newRootKeys(cfg, ask), func(d *data, _ *flock.Flock) error {
 		key, err := d.rootKeyNamed(ctx, id)
@@ -114,9 +124,17 @@ func (d *data) rootKeyNamed(ctx context.Context, id string) (found uuid.UUID, er
 	return found, errors.New("several root keys begin so: give more of the ID")
 }
 
-// RotateOwnerKeys gives the user of that name or id a new owner key, or every user if it is empty, and seals everything of theirs with it. It works beside servers that
-// serve. It may be stopped at any point; the same call then goes on. It returns how many users have a new key. The errors are those of [RotateRootKey].
-func RotateOwnerKeys(ctx context.Context, cfg config.Config, ask Passphrase, user string, progress func(done, total int)) (rotated int, err error) {
+// RotateOwnerKeys gives the user of that name or id a new owner key, or every user if it is empty,
+// and seals everything of theirs with it. It works beside servers that serve. It may be stopped at
+// any point; the same call then goes on. It returns how many users have a new key. The errors are
+// those of [RotateRootKey].
+func RotateOwnerKeys(
+	ctx context.Context,
+	cfg config.Config,
+	ask Passphrase,
+	user string,
+	progress func(done, total int),
+) (rotated int, err error) {
 	err = rotating(ctx, cfg, newRootKeys(cfg, ask), func(d *data, lock *flock.Flock) error {
 		if user != "" {
 			id, err := d.vault.FindUser(ctx, user)
@@ -148,7 +166,12 @@ func RotateOwnerKeys(ctx context.Context, cfg config.Config, ask Passphrase, use
 }
 
 // rotating opens a folder beside a server, keeps other rotations out, and does it.
-func rotating(ctx context.Context, cfg config.Config, roots *rootKeys, do func(*data, *flock.Flock) error) (err error) {
+func rotating(
+	ctx context.Context,
+	cfg config.Config,
+	roots *rootKeys,
+	do func(*data, *flock.Flock) error,
+) (err error) {
 	d, err := openFolderWith(ctx, cfg, slog.New(slog.DiscardHandler), roots, beside)
 	if err != nil {
 		return cannotStart(err)
@@ -166,18 +189,24 @@ func rotating(ctx context.Context, cfg config.Config, roots *rootKeys, do func(*
 	return do(d, lock)
 }
 
-// resumable is how long a rotation of all owner keys that was cut short is gone on with. After that the keys which it made are old enough to be rotated again: who
-// starts one after a leak must not have it end where another one stopped months ago.
+// resumable is how long a rotation of all owner keys that was cut short is gone on with. After that
+// the keys which it made are old enough to be rotated again: who starts one after a leak must not
+// have it end where another one stopped months ago.
 const resumable = 24 * time.Hour
 
-// beganAt returns when the rotation of all owner keys began that is to go on, or begins one. The time stands in the lock's file as long as it is not at its end.
+// beganAt returns when the rotation of all owner keys began that is to go on, or begins one. The
+// time stands in the lock's file as long as it is not at its end.
 func beganAt(lock *flock.Flock) (time.Time, error) {
 	text, err := os.ReadFile(lock.Path())
 	if err != nil {
 		return time.Time{}, err
 	}
 	now := time.Now().UTC().Truncate(time.Microsecond)
-	if at, err := time.Parse(time.RFC3339Nano, string(text)); err == nil && now.Sub(at) < resumable {
+	if at, err := time.Parse(
+		time.RFC3339Nano,
+		string(text),
+	); err == nil &&
+		now.Sub(at) < resumable {
 		return at, nil // else there is none, or its note was cut short before anything was done
 	}
 	return now, noteBegan(lock, now.Format(time.RFC3339Nano))

@@ -66,12 +66,19 @@ func TestNoRequestFailsWhileKeysAreRotated(t *testing.T) {
 		all.Go(func() {
 			for i := 0; !stop.Load(); i++ {
 				value := plaintext.FromString(fmt.Sprintf("correct-horse-battery-staple-%d", i))
-				s, err := c.CreateSecret(t.Context(), wire.CreateSecret{Name: fmt.Sprint("NAME_", i), Value: value})
+				s, err := c.CreateSecret(
+					t.Context(),
+					wire.CreateSecret{Name: fmt.Sprint("NAME_", i), Value: value},
+				)
 				if err != nil {
 					t.Error("create:", err)
 					return
 				}
-				if _, err := c.UpdateSecret(t.Context(), s.ID, wire.UpdateSecret{Value: value}); err != nil {
+				if _, err := c.UpdateSecret(
+					t.Context(),
+					s.ID,
+					wire.UpdateSecret{Value: value},
+				); err != nil {
 					t.Error("update:", err)
 				}
 				if _, err := c.Secret(t.Context(), s.ID); err != nil {
@@ -89,8 +96,12 @@ func TestNoRequestFailsWhileKeysAreRotated(t *testing.T) {
 	all.Go(func() {
 		admin := srv.Client(t)
 		for i := 0; !stop.Load(); i++ {
-			time.Sleep(10 * time.Millisecond) // else most of the rotation would be of users that it has just made
-			if _, err := admin.CreateUser(t.Context(), wire.CreateUser{Username: fmt.Sprint("new-", i)}); err != nil {
+			// else most of the rotation would be of users that it has just made
+			time.Sleep(10 * time.Millisecond)
+			if _, err := admin.CreateUser(
+				t.Context(),
+				wire.CreateUser{Username: fmt.Sprint("new-", i)},
+			); err != nil {
 				t.Error("create user:", err)
 				return
 			}
@@ -126,14 +137,29 @@ func TestOnlyOneRotationRuns(t *testing.T) {
 		t.Fatal(locked, err)
 	}
 	next := filepath.Join(t.TempDir(), "next")
-	_, err := server.RotateRootKey(t.Context(), cfg, nil, server.NewRootKey{URL: "file:" + next}, silent)
+	_, err := server.RotateRootKey(
+		t.Context(),
+		cfg,
+		nil,
+		server.NewRootKey{URL: "file:" + next},
+		silent,
+	)
 	if !errors.Is(err, server.ErrRotating) {
 		t.Errorf("root-key rotate: %v", err)
 	}
 	if _, err := os.Stat(next); err == nil {
 		t.Error("a key file was made")
 	}
-	if _, err := server.RotateOwnerKeys(t.Context(), cfg, nil, "", silent); !errors.Is(err, server.ErrRotating) {
+	if _, err := server.RotateOwnerKeys(
+		t.Context(),
+		cfg,
+		nil,
+		"",
+		silent,
+	); !errors.Is(
+		err,
+		server.ErrRotating,
+	) {
 		t.Errorf("owner-key rotate: %v", err)
 	}
 	if err := lock.Unlock(); err != nil {
@@ -161,7 +187,14 @@ func TestARotationOfAllOwnerKeysGoesOnWhereItWas(t *testing.T) {
 	if err != nil || n+again != 6 {
 		t.Errorf("%d and then %d users of 6: %v", n, again, err)
 	}
-	if all, err := server.RotateOwnerKeys(t.Context(), cfg, nil, "", silent); err != nil || all != 6 {
+	if all, err := server.RotateOwnerKeys(
+		t.Context(),
+		cfg,
+		nil,
+		"",
+		silent,
+	); err != nil ||
+		all != 6 {
 		t.Errorf("the next one is of %d users: %v", all, err)
 	}
 }

@@ -1,4 +1,5 @@
-// Package server puts the parts together and runs them: the data folder, the vault, the API, the pages for operators.
+// Package server puts the parts together and runs them: the data folder, the vault, the API, the
+// pages for operators.
 package server
 
 import (
@@ -35,8 +36,9 @@ var ErrCannotStart = errors.New("cannot start")
 
 func cannotStart(err error) error { return fmt.Errorf("%w: %w", ErrCannotStart, err) }
 
-// Run serves until ctx is done, then lets the requests that it has finish, writes down what waits, and returns nil. Before it begins to answer every
-// error has [ErrCannotStart] and nothing was changed that was there before. out is for people, logs for lines of log. The configuration must
+// Run serves until ctx is done, then lets the requests that it has finish, writes down what waits,
+// and returns nil. Before it begins to answer every error has [ErrCannotStart] and nothing was
+// changed that was there before. out is for people, logs for lines of log. The configuration must
 // have passed its Validate. ask may be nil.
 func Run(ctx context.Context, cfg config.Config, ask Passphrase, out, logs io.Writer) (err error) {
 	log := newLogger(cfg, logs)
@@ -80,8 +82,16 @@ func newServing(cfg config.Config, d *data, log *slog.Logger) *serving {
 	s := &serving{cfg: cfg, data: d, log: log}
 	metrics := newMetrics(d.store)
 	answers := api.New(api.Options{
-		Vault: d.vault, Identity: identity.New(d.vault), MinClients: minClients(cfg), TrustedProxies: cfg.TrustedProxies, Log: log,
-		Limits:  api.Limits{PerKey: cfg.RateLimit, Burst: cfg.RateBurst, Failures: cfg.AuthFailureLimit},
+		Vault:          d.vault,
+		Identity:       identity.New(d.vault),
+		MinClients:     minClients(cfg),
+		TrustedProxies: cfg.TrustedProxies,
+		Log:            log,
+		Limits: api.Limits{
+			PerKey:   cfg.RateLimit,
+			Burst:    cfg.RateBurst,
+			Failures: cfg.AuthFailureLimit,
+		},
 		Observe: metrics.observe,
 	})
 	s.main = s.httpServer(s.withProbes(answers))
@@ -89,7 +99,8 @@ func newServing(cfg config.Config, d *data, log *slog.Logger) *serving {
 	return s
 }
 
-// withProbes answers the operator's probes and gives everything else to next, untouched: a mux would clean paths and redirect.
+// withProbes answers the operator's probes and gives everything else to next, untouched: a mux
+// would clean paths and redirect.
 func (s *serving) withProbes(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.Method + " " + r.URL.Path {
@@ -113,9 +124,15 @@ func minClients(cfg config.Config) []api.MinClient {
 
 func (s *serving) httpServer(h http.Handler) *http.Server {
 	return &http.Server{
-		Handler: h, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
-		MaxHeaderBytes: maxHeaderBytes, DisableGeneralOptionsHandler: true,
-		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // about clients that break the protocol, not about us
+		Handler:                      h,
+		ReadHeaderTimeout:            readHeaderTimeout,
+		ReadTimeout:                  readTimeout,
+		WriteTimeout:                 writeTimeout,
+		IdleTimeout:                  idleTimeout,
+		MaxHeaderBytes:               maxHeaderBytes,
+		DisableGeneralOptionsHandler: true,
+		// about clients that break the protocol, not about us
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 }
 
@@ -125,7 +142,10 @@ func (s *serving) listen(ctx context.Context) (err error) {
 		if err != nil {
 			return fmt.Errorf("--tls-cert and --tls-key: %w", err)
 		}
-		s.main.TLSConfig = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+		s.main.TLSConfig = &tls.Config{
+			Certificates: []tls.Certificate{pair},
+			MinVersion:   tls.VersionTLS12,
+		}
 	}
 	var lc net.ListenConfig
 	if s.mainSocket, err = lc.Listen(ctx, "tcp", s.cfg.Listen); err != nil {
@@ -164,7 +184,12 @@ func (s *serving) run(ctx context.Context) error {
 		select {
 		case <-tick.C:
 			if err := s.data.vault.FlushLastUsed(ctx, false); err != nil {
-				s.log.WarnContext(ctx, "the last use of API keys could not be written", "cause", err)
+				s.log.WarnContext(
+					ctx,
+					"the last use of API keys could not be written",
+					"cause",
+					err,
+				)
 			}
 		case err := <-failed:
 			return errors.Join(err, s.stop(ctx))
@@ -181,7 +206,8 @@ func (s *serving) serveMain() error {
 	return s.main.Serve(s.mainSocket)
 }
 
-// stop takes no new requests and lets those that run finish, within the time that the configuration gives them.
+// stop takes no new requests and lets those that run finish, within the time that the configuration
+// gives them.
 func (s *serving) stop(ctx context.Context) error {
 	s.stopping.Store(true)
 	s.log.InfoContext(ctx, "stopping")
@@ -192,7 +218,8 @@ func (s *serving) stop(ctx context.Context) error {
 		s.log.WarnContext(ctx, "requests were cut off: they took longer than --shutdown-timeout")
 		err = s.main.Close()
 	}
-	// It is a help for people and not a record: a full disk must not make of it a server that ended badly.
+	// It is a help for people and not a record: a full disk must not make of it a server that ended
+	// badly.
 	if flush := s.data.vault.FlushLastUsed(context.WithoutCancel(ctx), true); flush != nil {
 		s.log.WarnContext(ctx, "the last use of API keys could not be written", "cause", flush)
 	}

@@ -75,12 +75,25 @@ func TestTheProbesAnswerOnBothAddresses(t *testing.T) {
 			}
 		}
 	}
-	for _, path := range []string{"/healthz/", "/healthz/x", "/Healthz", "//healthz", "/readyz/.", "/metrics", "/", "/debug/pprof/"} {
-		if status, body := get(t, "GET", s.URL+path); status != 404 || !strings.Contains(body, `"not_found_error"`) {
+	for _, path := range []string{
+		"/healthz/", "/healthz/x", "/Healthz", "//healthz", "/readyz/.", "/metrics", "/",
+		"/debug/pprof/",
+	} {
+		if status, body := get(
+			t,
+			"GET",
+			s.URL+path,
+		); status != 404 ||
+			!strings.Contains(body, `"not_found_error"`) {
 			t.Errorf("GET %s: %d, want a 404 in the envelope", path, status)
 		}
 	}
-	if status, body := get(t, "POST", s.URL+"/healthz"); status != 404 || !strings.Contains(body, `"not_found_error"`) {
+	if status, body := get(
+		t,
+		"POST",
+		s.URL+"/healthz",
+	); status != 404 ||
+		!strings.Contains(body, `"not_found_error"`) {
 		t.Errorf("POST /healthz: %d, want a 404 in the envelope", status)
 	}
 	if status, _ := get(t, "GET", admin+"/api/v1/health"); status != 404 {
@@ -88,7 +101,8 @@ func TestTheProbesAnswerOnBothAddresses(t *testing.T) {
 	}
 }
 
-// A held request is one that the server has begun to read and cannot finish before the rest of it comes.
+// A held request is one that the server has begun to read and cannot finish before the rest of it
+// comes.
 type held struct {
 	conn net.Conn
 	in   *bufio.Reader
@@ -103,8 +117,13 @@ func hold(t *testing.T, s *apptest.Server, body string) held {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	_, err = fmt.Fprintf(conn, "POST /api/v1/user/secrets HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer %s\r\n"+
-		"Content-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", s.Key.Reveal(), len(body))
+	_, err = fmt.Fprintf(
+		conn,
+		"POST /api/v1/user/secrets HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer %s\r\n"+
+			"Content-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n",
+		s.Key.Reveal(),
+		len(body),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +181,9 @@ func TestAStopLetsARequestFinishAndSaysSo(t *testing.T) {
 	}
 	<-stopped
 	again := restart(t, s)
-	if list, err := again.Client(t).ListSecrets(t.Context()); err != nil || list.Total != 1 || list.Secrets[0].Name != "LAST" {
+	if list, err := again.Client(t).
+		ListSecrets(t.Context()); err != nil || list.Total != 1 ||
+		list.Secrets[0].Name != "LAST" {
 		t.Errorf("what was answered is not there: %d secrets, %v", list.Total, err)
 	}
 }
@@ -178,7 +199,12 @@ func TestARequestThatNeverFinishesIsCutOff(t *testing.T) {
 	if !strings.Contains(s.Logs.String(), "cut off") {
 		t.Error("the log does not say so")
 	}
-	if list, err := restart(t, s).Client(t).ListSecrets(t.Context()); err != nil || list.Total != 0 {
+	if list, err := restart(
+		t,
+		s,
+	).Client(t).
+		ListSecrets(t.Context()); err != nil ||
+		list.Total != 0 {
 		t.Errorf("%d secrets, %v", list.Total, err)
 	}
 }
@@ -195,7 +221,13 @@ func TestARestartKeepsEverything(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t)
 	c := s.Client(t)
-	made, err := c.CreateFromPreset(t.Context(), wire.CreateFromPreset{Provider: "openai", Value: plaintext.FromString("example-value-of-nobody-" + t.Name())})
+	made, err := c.CreateFromPreset(
+		t.Context(),
+		wire.CreateFromPreset{
+			Provider: "openai",
+			Value:    plaintext.FromString("example-value-of-nobody-" + t.Name()),
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +258,11 @@ func TestASecondServerOnAFolderDoesNotStart(t *testing.T) {
 	s := apptest.Start(t)
 	cfg := apptest.Config(t)
 	cfg.Data, cfg.RootKey = s.Data, "file:"+filepath.Join(s.Data, "root.key")
-	wantNoStart(t, server.Run(t.Context(), cfg, nil, io.Discard, io.Discard), "another keysake is running")
+	wantNoStart(
+		t,
+		server.Run(t.Context(), cfg, nil, io.Discard, io.Discard),
+		"another keysake is running",
+	)
 	if _, err := server.Init(t.Context(), cfg, nil, "ada"); err == nil {
 		t.Error("init went into the folder of a server that runs")
 	} else {

@@ -23,8 +23,15 @@ func opened(t *testing.T) *serving {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data")
 	cfg := config.Config{
-		Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", Data: dir, Dev: true, RootKey: "file:" + filepath.Join(dir, "root.key"), MaxSecrets: 9,
-		KeyCacheTTL: time.Hour, LogFormat: "text", ShutdownTimeout: 5 * time.Second,
+		Listen:          "127.0.0.1:0",
+		AdminListen:     "127.0.0.1:0",
+		Data:            dir,
+		Dev:             true,
+		RootKey:         "file:" + filepath.Join(dir, "root.key"),
+		MaxSecrets:      9,
+		KeyCacheTTL:     time.Hour,
+		LogFormat:       "text",
+		ShutdownTimeout: 5 * time.Second,
 	}
 	log := slog.New(slog.DiscardHandler)
 	d, err := openFolder(t.Context(), cfg, log, nil, creating)
@@ -95,13 +102,15 @@ func TestEveryPhaseOfAConnectionHasADeadline(t *testing.T) {
 	s := opened(t)
 	for name, srv := range map[string]*http.Server{"main": s.main, "admin": s.admin} {
 		for phase, limit := range map[string]time.Duration{
-			"headers": srv.ReadHeaderTimeout, "request": srv.ReadTimeout, "answer": srv.WriteTimeout, "idle": srv.IdleTimeout,
+			"headers": srv.ReadHeaderTimeout, "request": srv.ReadTimeout,
+			"answer": srv.WriteTimeout, "idle": srv.IdleTimeout,
 		} {
 			if limit <= 0 || limit > 5*time.Minute {
 				t.Errorf("%s, %s: %v", name, phase, limit)
 			}
 		}
-		if srv.MaxHeaderBytes <= 0 || srv.MaxHeaderBytes > 64<<10 || srv.ErrorLog == nil || !srv.DisableGeneralOptionsHandler {
+		if srv.MaxHeaderBytes <= 0 || srv.MaxHeaderBytes > 64<<10 || srv.ErrorLog == nil ||
+			!srv.DisableGeneralOptionsHandler {
 			t.Errorf("%s: headers of %d bytes, log %v", name, srv.MaxHeaderBytes, srv.ErrorLog)
 		}
 	}
@@ -114,12 +123,13 @@ func TestASlowClientIsHungUpOn(t *testing.T) {
 	run(t, s)
 	const post = "POST /api/v1/user/secrets HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
 	for name, said := range map[string]string{
-		"that says nothing":                   "",
-		"that sends half a request line":      "GET /api",
-		"that sends half its headers":         "GET /api/v1/health HTTP/1.1\r\nHost:",
-		"that sends no body":                  post + "Content-Length: 40\r\n\r\n",
-		"that sends half a body":              post + "Content-Length: 40\r\n\r\n{\"name\":",
-		"that sends half a chunk":             post + "Transfer-Encoding: chunked\r\n\r\n20\r\n{\"name\":",
+		"that says nothing":              "",
+		"that sends half a request line": "GET /api",
+		"that sends half its headers":    "GET /api/v1/health HTTP/1.1\r\nHost:",
+		"that sends no body":             post + "Content-Length: 40\r\n\r\n",
+		"that sends half a body":         post + "Content-Length: 40\r\n\r\n{\"name\":",
+		"that sends half a chunk": post +
+			"Transfer-Encoding: chunked\r\n\r\n20\r\n{\"name\":",
 		"that has its answer and stays":       "GET /api/v1/health HTTP/1.1\r\nHost: test\r\n\r\n",
 		"that begins another request, slowly": "GET /api/v1/health HTTP/1.1\r\nHost: test\r\n\r\nGET /api",
 	} {

@@ -26,14 +26,21 @@ import (
 	"github.com/keysake/keysake/wire"
 )
 
-// certificate makes a certificate for this machine, and returns its file, that of its key, and who trusts it.
+// certificate makes a certificate for this machine, and returns its file, that of its key, and who
+// trusts it.
 func certificate(t *testing.T) (certFile, keyFile string, trust *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+		SerialNumber: big.NewInt(
+			1,
+		),
+		NotBefore:             time.Now().Add(-time.Hour),
+		NotAfter:              time.Now().Add(time.Hour),
+		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA:                  true,
+		BasicConstraintsValid: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	must(t, err)
@@ -43,20 +50,35 @@ func certificate(t *testing.T) (certFile, keyFile string, trust *x509.CertPool) 
 	certFile, keyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 	must(t, os.WriteFile(certFile, certPEM, 0o600))
-	must(t, os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600))
+	must(
+		t,
+		os.WriteFile(
+			keyFile,
+			pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}),
+			0o600,
+		),
+	)
 	trust = x509.NewCertPool()
 	trust.AppendCertsFromPEM(certPEM)
 	return certFile, keyFile, trust
 }
 
 // startTLS runs a server with a certificate, and returns what speaks HTTP/2 and HTTP/1.1 to it.
-func startTLS(t *testing.T, change ...func(*config.Config)) (s *apptest.Server, transports map[int]*http.Transport) {
+func startTLS(
+	t *testing.T,
+	change ...func(*config.Config),
+) (s *apptest.Server, transports map[int]*http.Transport) {
 	t.Helper()
 	certFile, keyFile, trust := certificate(t)
-	s = apptest.Start(t, append(change, func(c *config.Config) { c.TLSCert, c.TLSKey = certFile, keyFile })...)
+	s = apptest.Start(
+		t,
+		append(change, func(c *config.Config) { c.TLSCert, c.TLSKey = certFile, keyFile })...)
 	transports = map[int]*http.Transport{
 		2: {TLSClientConfig: &tls.Config{RootCAs: trust}, ForceAttemptHTTP2: true},
-		1: {TLSClientConfig: &tls.Config{RootCAs: trust}, TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{}},
+		1: {
+			TLSClientConfig: &tls.Config{RootCAs: trust},
+			TLSNextProto:    map[string]func(string, *tls.Conn) http.RoundTripper{},
+		},
 	}
 	for _, transport := range transports {
 		t.Cleanup(transport.CloseIdleConnections)
@@ -74,7 +96,10 @@ func TestASecretIsKeptOverTLS(t *testing.T) {
 		c, err := client.New(s.URL, s.Key, client.WithTransport(transport))
 		must(t, err)
 		name := map[int]string{1: "ONE", 2: "TWO"}[version]
-		made, err := c.CreateSecret(t.Context(), wire.CreateSecret{Name: name, Value: plaintext.FromString("any-value")})
+		made, err := c.CreateSecret(
+			t.Context(),
+			wire.CreateSecret{Name: name, Value: plaintext.FromString("any-value")},
+		)
 		must(t, err)
 		if got, err := c.Secret(t.Context(), made.ID); err != nil || got != made {
 			t.Errorf("over HTTP/%d another secret is read: %v", version, err)
@@ -83,7 +108,11 @@ func TestASecretIsKeptOverTLS(t *testing.T) {
 	if _, err := s.Client(t).Health(t.Context()); err == nil {
 		t.Error("a client that does not trust the certificate was answered")
 	}
-	if status, _ := get(t, "GET", strings.Replace(s.URL, "https:", "http:", 1)+"/api/v1/health"); status != 400 {
+	if status, _ := get(
+		t,
+		"GET",
+		strings.Replace(s.URL, "https:", "http:", 1)+"/api/v1/health",
+	); status != 400 {
 		t.Errorf("in the clear it answers %d", status)
 	}
 }
@@ -94,7 +123,12 @@ func TestA426OverHTTP2HasNoHeadersOfAConnection(t *testing.T) {
 		c.MinClients = []config.MinClient{{Name: "dreadnode-sdk", Version: "2.1.0"}}
 	})
 	for version, transport := range transports {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/api/v1/user", nil)
+		req, err := http.NewRequestWithContext(
+			t.Context(),
+			http.MethodGet,
+			s.URL+"/api/v1/user",
+			nil,
+		)
 		must(t, err)
 		req.Header.Set("User-Agent", "dreadnode-sdk/2.0.0")
 		resp, err := transport.RoundTrip(req)
@@ -102,13 +136,17 @@ func TestA426OverHTTP2HasNoHeadersOfAConnection(t *testing.T) {
 		var problem wire.Problem
 		must(t, json.NewDecoder(resp.Body).Decode(&problem))
 		must(t, resp.Body.Close())
-		if resp.ProtoMajor != version || resp.StatusCode != http.StatusUpgradeRequired || problem.Code != resp.StatusCode || problem.Type != "upgrade_required_error" {
+		if resp.ProtoMajor != version || resp.StatusCode != http.StatusUpgradeRequired ||
+			problem.Code != resp.StatusCode ||
+			problem.Type != "upgrade_required_error" {
 			t.Errorf("over HTTP/%d: answered %d as %+v", resp.ProtoMajor, resp.StatusCode, problem)
 		}
 		if !strings.Contains(problem.Detail, "dreadnode-sdk 2.1.0") {
 			t.Errorf("over HTTP/%d the answer does not name the version to get", version)
 		}
-		for header, value := range map[string]string{"Upgrade": "dreadnode-sdk/2.1.0", "Connection": "Upgrade"} {
+		for header, value := range map[string]string{
+			"Upgrade": "dreadnode-sdk/2.1.0", "Connection": "Upgrade",
+		} {
 			if version == 2 { // RFC 9113, section 8.2.2
 				value = ""
 			}
@@ -122,7 +160,10 @@ func TestA426OverHTTP2HasNoHeadersOfAConnection(t *testing.T) {
 func TestOldVersionsOfTLSAreNotSpoken(t *testing.T) {
 	t.Parallel()
 	s, transports := startTLS(t)
-	for version, spoken := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
+	for version, spoken := range map[uint16]bool{
+		tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true,
+		tls.VersionTLS13: true,
+	} {
 		cfg := transports[1].TLSClientConfig.Clone()
 		cfg.MinVersion, cfg.MaxVersion = version, version
 		conn, err := tls.Dial("tcp", strings.TrimPrefix(s.URL, "https://"), cfg)
@@ -140,7 +181,8 @@ func TestACertificateThatCannotBeReadIsNoStart(t *testing.T) {
 	certFile, keyFile, _ := certificate(t)
 	otherCert, _, _ := certificate(t)
 	for name, files := range map[string][2]string{
-		"no certificate": {certFile + ".not-there", keyFile}, "no key": {certFile, keyFile + ".not-there"}, "a key for a certificate": {keyFile, keyFile},
+		"no certificate": {certFile + ".not-there", keyFile},
+		"no key":         {certFile, keyFile + ".not-there"}, "a key for a certificate": {keyFile, keyFile},
 		"another's certificate": {otherCert, keyFile},
 	} {
 		cfg := apptest.Config(t)

@@ -33,21 +33,40 @@ func scanAPIKey(row func(into ...any) error) (k vault.APIKey, err error) {
 
 func (s *session) APIKeyByHash(ctx context.Context, hash vault.TokenHash) (vault.APIKey, error) {
 	return scanAPIKey(func(into ...any) error {
-		return s.row(ctx, "SELECT "+apiKeyColumns+" FROM api_keys WHERE token_hash = $1", []any{hash[:]}, into)
+		return s.row(
+			ctx,
+			"SELECT "+apiKeyColumns+" FROM api_keys WHERE token_hash = $1",
+			[]any{hash[:]},
+			into,
+		)
 	})
 }
 
 func (s *session) APIKeys(ctx context.Context, user uuid.UUID) (found []vault.APIKey, err error) {
-	err = s.each(ctx, "SELECT "+apiKeyColumns+" FROM api_keys WHERE user_id = $1 ORDER BY id DESC", func(row scanner) error {
-		key, err := scanAPIKey(row.Scan)
-		found = append(found, key)
-		return err
-	}, idText(user))
+	err = s.each(
+		ctx,
+		"SELECT "+apiKeyColumns+" FROM api_keys WHERE user_id = $1 ORDER BY id DESC",
+		func(row scanner) error {
+			key, err := scanAPIKey(row.Scan)
+			found = append(found, key)
+			return err
+		},
+		idText(user),
+	)
 	return found, err
 }
 
-func (s *session) CountLiveAPIKeys(ctx context.Context, user uuid.UUID, now time.Time) (n int, err error) {
-	err = s.row(ctx, "SELECT COUNT(*) FROM api_keys WHERE user_id = $1 AND "+live, []any{idText(user), micros(now)}, []any{&n})
+func (s *session) CountLiveAPIKeys(
+	ctx context.Context,
+	user uuid.UUID,
+	now time.Time,
+) (n int, err error) {
+	err = s.row(
+		ctx,
+		"SELECT COUNT(*) FROM api_keys WHERE user_id = $1 AND "+live,
+		[]any{idText(user), micros(now)},
+		[]any{&n},
+	)
 	return n, err
 }
 
@@ -60,14 +79,36 @@ func (s *session) InsertAPIKey(ctx context.Context, k vault.APIKey) error {
 	if k.SelfRevoke {
 		selfRevoke = 1
 	}
-	return s.run(ctx, "INSERT INTO api_keys ("+apiKeyColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-		idText(k.ID), idText(k.User), k.Hash[:], k.Masked, k.Name, strings.Join(scopes, " "), selfRevoke,
-		micros(k.CreatedAt), micros(k.ExpiresAt), micros(k.RevokedAt), micros(k.LastUsedAt))
+	return s.run(
+		ctx,
+		"INSERT INTO api_keys ("+apiKeyColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+		idText(
+			k.ID,
+		),
+		idText(k.User),
+		k.Hash[:],
+		k.Masked,
+		k.Name,
+		strings.Join(scopes, " "),
+		selfRevoke,
+		micros(k.CreatedAt),
+		micros(k.ExpiresAt),
+		micros(k.RevokedAt),
+		micros(k.LastUsedAt),
+	)
 }
 
-func (s *session) RevokeAPIKey(ctx context.Context, user, id uuid.UUID, at time.Time) (name string, err error) {
-	err = s.row(ctx, "UPDATE api_keys SET revoked_at = $1 WHERE id = $2 AND user_id = $3 AND revoked_at IS NULL RETURNING name",
-		[]any{micros(at), idText(id), idText(user)}, []any{&name})
+func (s *session) RevokeAPIKey(
+	ctx context.Context,
+	user, id uuid.UUID,
+	at time.Time,
+) (name string, err error) {
+	err = s.row(
+		ctx,
+		"UPDATE api_keys SET revoked_at = $1 WHERE id = $2 AND user_id = $3 AND revoked_at IS NULL RETURNING name",
+		[]any{micros(at), idText(id), idText(user)},
+		[]any{&name},
+	)
 	return name, err
 }
 

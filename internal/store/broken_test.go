@@ -36,8 +36,14 @@ func insertBig(user uuid.UUID) func(vault.Tx) error {
 	return func(tx vault.Tx) error {
 		at := newUser("").CreatedAt
 		return tx.InsertSecret(context.Background(), vault.StoredSecret{
-			ID: uuid.New(), User: user, Name: uuid.NewString(), Version: 1, CreatedAt: at, UpdatedAt: at,
-			SealedValue: make([]byte, 1<<20), SealedMask: []byte{1},
+			ID:          uuid.New(),
+			User:        user,
+			Name:        uuid.NewString(),
+			Version:     1,
+			CreatedAt:   at,
+			UpdatedAt:   at,
+			SealedValue: make([]byte, 1<<20),
+			SealedMask:  []byte{1},
 		})
 	}
 }
@@ -77,7 +83,11 @@ func TestAFullDiskMakesUpdatesUnavailableUntilThereIsRoom(t *testing.T) {
 			t.Errorf("%d secrets, want %d", n, made)
 		}
 		if updates, commits := db.Stats(); updates != before || commits != beforeCommits {
-			t.Errorf("%d updates in %d commits were counted that failed", updates-before, commits-beforeCommits)
+			t.Errorf(
+				"%d updates in %d commits were counted that failed",
+				updates-before,
+				commits-beforeCommits,
+			)
 		}
 		free(t, db)
 		if err := db.Update(t.Context(), insertBig(ann.ID)); err != nil {
@@ -108,7 +118,8 @@ func TestAFullDiskFailsTheWholeBatchAndLeavesNothingOfIt(t *testing.T) {
 	wantNames(t, db, "ann", "bob")
 }
 
-// SQLite ends the whole transaction when the disk is full. What an update does after that would be a transaction of its own, and stay.
+// SQLite ends the whole transaction when the disk is full. What an update does after that would be
+// a transaction of its own, and stay.
 func TestNothingStaysOfWhatAnUpdateDoesAfterTheDatabaseGaveUp(t *testing.T) {
 	t.Parallel()
 	for what, end := range map[string]func(error) error{
@@ -128,7 +139,11 @@ func TestNothingStaysOfWhatAnUpdateDoesAfterTheDatabaseGaveUp(t *testing.T) {
 			guilty := b.add(t.Context(), func(tx vault.Tx) error {
 				err := insertBig(ann.ID)(tx)
 				wantUnavailable(t, "the next statement", insert("next")(tx))
-				wantUnavailable(t, "a deletion", tx.DeleteUser(context.Background(), ann.ID, ann.CreatedAt))
+				wantUnavailable(
+					t,
+					"a deletion",
+					tx.DeleteUser(context.Background(), ann.ID, ann.CreatedAt),
+				)
 				_, look := tx.User(context.Background(), ann.ID, ann.CreatedAt)
 				wantUnavailable(t, "a look", look)
 				return end(err)
@@ -157,8 +172,12 @@ func TestACommitThatFailsFailsEveryUpdateInIt(t *testing.T) {
 	b.add(t.Context(), func(tx vault.Tx) error {
 		ctx := context.Background()
 		return errors.Join(
-			store.InUpdate(ctx, tx, "PRAGMA defer_foreign_keys = ON"), // the next statement is refused by the commit only
-			tx.InsertAPIKey(ctx, vault.APIKey{ID: uuid.New(), User: uuid.New(), CreatedAt: newUser("").CreatedAt}),
+			// the next statement is refused by the commit only
+			store.InUpdate(ctx, tx, "PRAGMA defer_foreign_keys = ON"),
+			tx.InsertAPIKey(
+				ctx,
+				vault.APIKey{ID: uuid.New(), User: uuid.New(), CreatedAt: newUser("").CreatedAt},
+			),
 		)
 	})
 	b.add(t.Context(), insert("cem"))
@@ -168,7 +187,11 @@ func TestACommitThatFailsFailsEveryUpdateInIt(t *testing.T) {
 		}
 	}
 	if updates, after := db.Stats(); updates != before+1 || after != commits+1 {
-		t.Errorf("%d updates in %d commits were counted, want the one that kept the writer busy", updates-before, after-commits)
+		t.Errorf(
+			"%d updates in %d commits were counted, want the one that kept the writer busy",
+			updates-before,
+			after-commits,
+		)
 	}
 	wantNames(t, db, "ann")
 	addUser(t, db, "dan")
@@ -237,7 +260,8 @@ func TestADatabaseThatAnotherProcessKeepsLockedIsUnavailable(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keysake.db")
 	db := open(t, path)
 	addUser(t, db, "ann")
-	onWriter(t, db, "PRAGMA busy_timeout = 1") // else this test would wait for as long as a caller does
+	// else this test would wait for as long as a caller does
+	onWriter(t, db, "PRAGMA busy_timeout = 1")
 	other := raw(t, path)
 	conn, err := other.Conn(t.Context())
 	if err != nil {

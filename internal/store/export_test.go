@@ -39,12 +39,18 @@ func (d *DB) OnWriter(ctx context.Context, q string) error {
 
 // InUpdate executes a statement in the transaction of an update.
 func InUpdate(ctx context.Context, tx vault.Tx, q string) error {
-	_, err := tx.(*session).conn.ExecContext(ctx, q) //nolint:forcetypeassert // every Tx here is one
+	_, err := tx.(*session).conn.ExecContext(
+		ctx,
+		q,
+	) //nolint:forcetypeassert // every Tx here is one
 	return err
 }
 
 // Waiting returns how many updates wait behind the one that runs.
 func (d *DB) Waiting() int { return len(d.writer.jobs) }
 
-// Sweeps returns how often the files were swept since the start, or that was tried, and how many of the tries would wait long for those who read.
-func (d *DB) Sweeps() (tries, patient uint64) { return d.writer.sweeps.Load(), d.writer.waits.Load() }
+// Sweeps returns how often the files were swept since the start, or that was tried, and how many of
+// the tries would wait long for those who read.
+func (d *DB) Sweeps() (tries, patient uint64) {
+	return d.writer.sweeps.Load(), d.writer.waits.Load()
+}

@@ -12,22 +12,39 @@ import (
 const rootKeyColumns = "id, url, params, state, check_value, created_at, replaced_at, retired_at"
 
 func scanRootKey(k *vault.StoredRootKey) []any {
-	return []any{&k.ID, &k.URL, &k.Params, &k.State, &k.Check, moment{&k.CreatedAt}, moment{&k.ReplacedAt}, moment{&k.RetiredAt}}
+	return []any{
+		&k.ID,
+		&k.URL,
+		&k.Params,
+		&k.State,
+		&k.Check,
+		moment{&k.CreatedAt},
+		moment{&k.ReplacedAt},
+		moment{&k.RetiredAt},
+	}
 }
 
 func (s *session) RootKeys(ctx context.Context) (found []vault.StoredRootKey, err error) {
-	err = s.each(ctx, "SELECT "+rootKeyColumns+", (SELECT COUNT(*) FROM owner_keys WHERE root_key_id = root_keys.id) FROM root_keys ORDER BY created_at, id",
+	err = s.each(
+		ctx,
+		"SELECT "+rootKeyColumns+", (SELECT COUNT(*) FROM owner_keys WHERE root_key_id = root_keys.id) FROM root_keys ORDER BY created_at, id",
 		func(row scanner) error {
 			var k vault.StoredRootKey
 			err := row.Scan(append(scanRootKey(&k), &k.OwnerKeys)...)
 			found = append(found, k)
 			return err
-		})
+		},
+	)
 	return found, err
 }
 
 func (s *session) PrimaryRootKey(ctx context.Context) (found vault.StoredRootKey, err error) {
-	err = s.row(ctx, "SELECT "+rootKeyColumns+" FROM root_keys WHERE state = 'primary'", nil, scanRootKey(&found))
+	err = s.row(
+		ctx,
+		"SELECT "+rootKeyColumns+" FROM root_keys WHERE state = 'primary'",
+		nil,
+		scanRootKey(&found),
+	)
 	return found, err
 }
 
@@ -36,19 +53,50 @@ func (s *session) MoveRootKey(ctx context.Context, id uuid.UUID, url string) err
 }
 
 func (s *session) InsertRootKey(ctx context.Context, k vault.StoredRootKey) error {
-	return s.run(ctx, "INSERT INTO root_keys ("+rootKeyColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-		idText(k.ID), k.URL, k.Params, string(k.State), k.Check, micros(k.CreatedAt), micros(k.ReplacedAt), micros(k.RetiredAt))
+	return s.run(
+		ctx,
+		"INSERT INTO root_keys ("+rootKeyColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+		idText(
+			k.ID,
+		),
+		k.URL,
+		k.Params,
+		string(k.State),
+		k.Check,
+		micros(k.CreatedAt),
+		micros(k.ReplacedAt),
+		micros(k.RetiredAt),
+	)
 }
 
-func (s *session) SetRootKeyState(ctx context.Context, id uuid.UUID, state vault.RootKeyState, at time.Time) error {
+func (s *session) SetRootKeyState(
+	ctx context.Context,
+	id uuid.UUID,
+	state vault.RootKeyState,
+	at time.Time,
+) error {
 	switch state {
 	case vault.Primary:
-		return s.one(ctx, "UPDATE root_keys SET state = 'primary', replaced_at = NULL, retired_at = NULL WHERE id = $1", idText(id))
+		return s.one(
+			ctx,
+			"UPDATE root_keys SET state = 'primary', replaced_at = NULL, retired_at = NULL WHERE id = $1",
+			idText(id),
+		)
 	case vault.Replaced:
-		return s.one(ctx, "UPDATE root_keys SET state = 'replaced', replaced_at = $1 WHERE id = $2", micros(at), idText(id))
+		return s.one(
+			ctx,
+			"UPDATE root_keys SET state = 'replaced', replaced_at = $1 WHERE id = $2",
+			micros(at),
+			idText(id),
+		)
 	case vault.Retired:
 	}
-	return s.one(ctx, "UPDATE root_keys SET state = 'retired', retired_at = $1 WHERE id = $2", micros(at), idText(id))
+	return s.one(
+		ctx,
+		"UPDATE root_keys SET state = 'retired', retired_at = $1 WHERE id = $2",
+		micros(at),
+		idText(id),
+	)
 }
 
 const ownerKeyColumns = "id, user_id, root_key_id, wrapped, created_at"
@@ -57,34 +105,65 @@ func scanOwnerKey(k *vault.StoredOwnerKey) []any {
 	return []any{&k.ID, &k.User, &k.RootKey, &k.Wrapped, moment{&k.CreatedAt}}
 }
 
-func (s *session) OwnerKey(ctx context.Context, user, id uuid.UUID) (found vault.StoredOwnerKey, err error) {
+func (s *session) OwnerKey(
+	ctx context.Context,
+	user, id uuid.UUID,
+) (found vault.StoredOwnerKey, err error) {
 	err = s.row(ctx, "SELECT "+ownerKeyColumns+" FROM owner_keys WHERE id = $1 AND user_id = $2",
 		[]any{idText(id), idText(user)}, scanOwnerKey(&found))
 	return found, err
 }
 
-func (s *session) OwnerKeysUnder(ctx context.Context, rootKey, after uuid.UUID, limit int) (found []vault.StoredOwnerKey, err error) {
-	err = s.each(ctx, "SELECT "+ownerKeyColumns+" FROM owner_keys WHERE root_key_id = $1 AND id > $2 ORDER BY id LIMIT $3", func(row scanner) error {
-		var k vault.StoredOwnerKey
-		err := row.Scan(scanOwnerKey(&k)...)
-		found = append(found, k)
-		return err
-	}, idText(rootKey), idText(after), limit)
+func (s *session) OwnerKeysUnder(
+	ctx context.Context,
+	rootKey, after uuid.UUID,
+	limit int,
+) (found []vault.StoredOwnerKey, err error) {
+	err = s.each(
+		ctx,
+		"SELECT "+ownerKeyColumns+" FROM owner_keys WHERE root_key_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+		func(row scanner) error {
+			var k vault.StoredOwnerKey
+			err := row.Scan(scanOwnerKey(&k)...)
+			found = append(found, k)
+			return err
+		},
+		idText(rootKey),
+		idText(after),
+		limit,
+	)
 	return found, err
 }
 
-func (s *session) OwnerKeysBefore(ctx context.Context, before time.Time, after uuid.UUID, limit int) (found []vault.StoredOwnerKey, err error) {
-	err = s.each(ctx, "SELECT "+ownerKeyColumns+" FROM owner_keys WHERE created_at < $1 AND id > $2 ORDER BY id LIMIT $3", func(row scanner) error {
-		var k vault.StoredOwnerKey
-		err := row.Scan(scanOwnerKey(&k)...)
-		found = append(found, k)
-		return err
-	}, micros(before), idText(after), limit)
+func (s *session) OwnerKeysBefore(
+	ctx context.Context,
+	before time.Time,
+	after uuid.UUID,
+	limit int,
+) (found []vault.StoredOwnerKey, err error) {
+	err = s.each(
+		ctx,
+		"SELECT "+ownerKeyColumns+" FROM owner_keys WHERE created_at < $1 AND id > $2 ORDER BY id LIMIT $3",
+		func(row scanner) error {
+			var k vault.StoredOwnerKey
+			err := row.Scan(scanOwnerKey(&k)...)
+			found = append(found, k)
+			return err
+		},
+		micros(before),
+		idText(after),
+		limit,
+	)
 	return found, err
 }
 
 func (s *session) CountOwnerKeysBefore(ctx context.Context, before time.Time) (n int, err error) {
-	err = s.row(ctx, "SELECT COUNT(*) FROM owner_keys WHERE created_at < $1", []any{micros(before)}, []any{&n})
+	err = s.row(
+		ctx,
+		"SELECT COUNT(*) FROM owner_keys WHERE created_at < $1",
+		[]any{micros(before)},
+		[]any{&n},
+	)
 	return n, err
 }
 
@@ -94,8 +173,15 @@ func (s *session) InsertOwnerKey(ctx context.Context, k vault.StoredOwnerKey) er
 }
 
 func (s *session) RewrapOwnerKey(ctx context.Context, k vault.StoredOwnerKey, was uuid.UUID) error {
-	return s.run(ctx, "UPDATE owner_keys SET root_key_id = $1, wrapped = $2 WHERE id = $3 AND user_id = $4 AND root_key_id = $5",
-		idText(k.RootKey), k.Wrapped, idText(k.ID), idText(k.User), idText(was))
+	return s.run(
+		ctx,
+		"UPDATE owner_keys SET root_key_id = $1, wrapped = $2 WHERE id = $3 AND user_id = $4 AND root_key_id = $5",
+		idText(k.RootKey),
+		k.Wrapped,
+		idText(k.ID),
+		idText(k.User),
+		idText(was),
+	)
 }
 
 func (s *session) DeleteOwnerKeys(ctx context.Context, user uuid.UUID) error {
@@ -103,5 +189,10 @@ func (s *session) DeleteOwnerKeys(ctx context.Context, user uuid.UUID) error {
 }
 
 func (s *session) DeleteOtherOwnerKeys(ctx context.Context, user, keep uuid.UUID) error {
-	return s.run(ctx, "DELETE FROM owner_keys WHERE user_id = $1 AND id <> $2", idText(user), idText(keep))
+	return s.run(
+		ctx,
+		"DELETE FROM owner_keys WHERE user_id = $1 AND id <> $2",
+		idText(user),
+		idText(keep),
+	)
 }

@@ -70,7 +70,8 @@ func closedDatabase(t *testing.T) (path string) {
 	return path
 }
 
-// The driver binds $1, $2, … by number. SQLite alone would number them by appearance, and every query here would be wrong.
+// The driver binds $1, $2, … by number. SQLite alone would number them by appearance, and every
+// query here would be wrong.
 func TestTheDriverBindsPlaceholdersByNumber(t *testing.T) {
 	t.Parallel()
 	db := raw(t, ":memory:")
@@ -99,11 +100,22 @@ func TestEveryTableIsStrict(t *testing.T) {
 	t.Parallel()
 	db := raw(t, closedDatabase(t))
 	tables := map[string]string{}
-	for _, row := range rows(t, db, "SELECT name, strict FROM pragma_table_list WHERE type = 'table' AND schema = 'main' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'") {
+	for _, row := range rows(
+		t, db,
+		"SELECT name, strict FROM pragma_table_list WHERE type = 'table' AND schema = 'main' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+	) {
 		tables[row[0]] = row[1]
 	}
 	delete(tables, "goose_db_version") // the migrations' own
-	want := map[string]string{"api_keys": "1", "audit_entries": "1", "owner_keys": "1", "root_keys": "1", "secret_versions": "1", "secrets": "1", "users": "1"}
+	want := map[string]string{
+		"api_keys":        "1",
+		"audit_entries":   "1",
+		"owner_keys":      "1",
+		"root_keys":       "1",
+		"secret_versions": "1",
+		"secrets":         "1",
+		"users":           "1",
+	}
 	if diff := cmp.Diff(want, tables); diff != "" {
 		t.Errorf("tables and whether they are STRICT (-want +got):\n%s", diff)
 	}
@@ -117,12 +129,19 @@ func TestEveryForeignKeyIsThere(t *testing.T) {
 	t.Parallel()
 	db := raw(t, closedDatabase(t))
 	got := map[string]bool{}
-	for _, row := range rows(t, db, `SELECT m.name, f."from", f."table" FROM sqlite_schema m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table'`) {
+	for _, row := range rows(
+		t, db,
+		`SELECT m.name, f."from", f."table" FROM sqlite_schema m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table'`,
+	) {
 		got[strings.Join(row, " ")] = true
 	}
 	want := []string{
-		"api_keys user_id users", "owner_keys root_key_id root_keys", "owner_keys user_id users",
-		"secret_versions secret_id secrets", "secret_versions user_id users", "secrets user_id users",
+		"api_keys user_id users",
+		"owner_keys root_key_id root_keys",
+		"owner_keys user_id users",
+		"secret_versions secret_id secrets",
+		"secret_versions user_id users",
+		"secrets user_id users",
 	}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(got))); diff != "" {
 		t.Errorf("foreign keys (-want +got):\n%s", diff)
@@ -140,7 +159,10 @@ func TestMigratingAgainChangesNothing(t *testing.T) {
 		wantNames(t, db, "ann")
 		closeDB(t, db)
 	}
-	if diff := cmp.Diff(before, append(rows(t, raw(t, path), schema), rows(t, raw(t, path), versions)...)); diff != "" {
+	if diff := cmp.Diff(
+		before,
+		append(rows(t, raw(t, path), schema), rows(t, raw(t, path), versions)...),
+	); diff != "" {
 		t.Errorf("schema (-before +after):\n%s", diff)
 	}
 }
@@ -149,7 +171,10 @@ func TestANewerSchemaIsRefusedAndKept(t *testing.T) {
 	t.Parallel()
 	path := closedDatabase(t)
 	db := raw(t, path)
-	if _, err := db.ExecContext(t.Context(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)"); err != nil {
+	if _, err := db.ExecContext(
+		t.Context(),
+		"INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)",
+	); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Close(); err != nil {
@@ -161,8 +186,10 @@ func TestANewerSchemaIsRefusedAndKept(t *testing.T) {
 func TestAFileThatIsNoDatabaseIsRefusedAndKept(t *testing.T) {
 	t.Parallel()
 	for what, content := range map[string]string{
-		"two letters": "hi", "a line": "this is somebody's diary\n", "a page of text": strings.Repeat("dear diary, ", 1000),
-		"zeros": strings.Repeat("\x00", 8192), "a header only": "SQLite format 3\x00" + strings.Repeat("\xff", 84),
+		"two letters": "hi", "a line": "this is somebody's diary\n",
+		"a page of text": strings.Repeat("dear diary, ", 1000),
+		"zeros":          strings.Repeat("\x00", 8192),
+		"a header only":  "SQLite format 3\x00" + strings.Repeat("\xff", 84),
 	} {
 		path := filepath.Join(t.TempDir(), "keysake.db")
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
@@ -172,7 +199,8 @@ func TestAFileThatIsNoDatabaseIsRefusedAndKept(t *testing.T) {
 	}
 }
 
-// refused checks that the file at path cannot be opened, that the error says which file and why, and that nothing was changed.
+// refused checks that the file at path cannot be opened, that the error says which file and why,
+// and that nothing was changed.
 func refused(t *testing.T, path, why string) {
 	t.Helper()
 	before, err := os.ReadFile(path)
@@ -201,7 +229,9 @@ func refused(t *testing.T, path, why string) {
 func TestAPlaceWhereNoFileCanBeIsAnError(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	for what, path := range map[string]string{"a folder": dir, "no such folder": filepath.Join(dir, "missing", "keysake.db")} {
+	for what, path := range map[string]string{
+		"a folder": dir, "no such folder": filepath.Join(dir, "missing", "keysake.db"),
+	} {
 		if db, err := store.OpenSQLite(t.Context(), path); err == nil {
 			closeDB(t, db)
 			t.Errorf("%s was opened", what)

@@ -11,21 +11,25 @@ import (
 	"github.com/keysake/keysake/internal/vault"
 )
 
-// query is SQL text. A constant becomes one by itself, a computed text only by a conversion that a reader sees.
+// query is SQL text. A constant becomes one by itself, a computed text only by a conversion that a
+// reader sees.
 type query string
 
-// A session is one connection with the statements that were prepared on it, used by one goroutine at a time. It has the queries, which
-// run in the transaction that the session is in: the files of this package named after nouns.
+// A session is one connection with the statements that were prepared on it, used by one goroutine
+// at a time. It has the queries, which run in the transaction that the session is in: the files of
+// this package named after nouns.
 //
-// The queries are not cancelled half-way: they are short, and an interrupted statement would end a transaction that other callers share.
+// The queries are not cancelled half-way: they are short, and an interrupted statement would end a
+// transaction that other callers share.
 type session struct {
 	conn    *sql.Conn
 	dialect dialect
 	stmts   map[query]*sql.Stmt
 	remains remains // what was left in the files since the last sweep
 
-	// lost is why the database may have ended the transaction by itself, as it does when the disk is full. Nothing runs after that until the
-	// next begin: it would be a transaction of its own, and stay.
+	// lost is why the database may have ended the transaction by itself, as it does when the disk
+	// is full. Nothing runs after that until the next begin: it would be a transaction of its own,
+	// and stay.
 	lost error
 }
 
@@ -39,7 +43,8 @@ func newSession(ctx context.Context, db *sql.DB, d dialect) (*session, error) {
 	return &session{conn: conn, dialect: d, stmts: map[query]*sql.Stmt{}}, nil
 }
 
-// close gives the connection back to the pool. A statement that stayed open would keep the database open, too.
+// close gives the connection back to the pool. A statement that stayed open would keep the database
+// open, too.
 func (s *session) close() error {
 	var errs []error
 	for _, stmt := range s.stmts {
@@ -132,7 +137,12 @@ func (s *session) one(ctx context.Context, q query, args ...any) error {
 }
 
 // each calls scan for every row of a query.
-func (s *session) each(ctx context.Context, q query, scan func(scanner) error, args ...any) (err error) {
+func (s *session) each(
+	ctx context.Context,
+	q query,
+	scan func(scanner) error,
+	args ...any,
+) (err error) {
 	ctx = context.WithoutCancel(ctx)
 	stmt, err := s.stmt(ctx, q)
 	if err != nil {

@@ -9,7 +9,8 @@ import (
 	"github.com/keysake/keysake/internal/vault"
 )
 
-// Snapshot gives fn all rows as they are at one moment, while others read and write. SQLite's journal grows for as long as fn runs.
+// Snapshot gives fn all rows as they are at one moment, while others read and write. SQLite's
+// journal grows for as long as fn runs.
 func (d *DB) Snapshot(ctx context.Context, fn func(backup.Source) error) error {
 	return d.View(ctx, func(r vault.Reader) error {
 		s, ok := r.(*session)
@@ -25,8 +26,8 @@ var errNotOurs = errors.New("store: the transaction is another store's")
 // errNotEmpty answers a Load over something.
 var errNotEmpty = &vault.Error{Kind: vault.Conflict, Detail: "The database is not empty"}
 
-// Load puts all rows of src into an empty database, in one transaction: all of them, or none and an error. A Conflict: the database is not empty, or src has two
-// rows that cannot both be there.
+// Load puts all rows of src into an empty database, in one transaction: all of them, or none and an
+// error. A Conflict: the database is not empty, or src has two rows that cannot both be there.
 func (d *DB) Load(ctx context.Context, src backup.Source) error {
 	return d.Update(ctx, func(tx vault.Tx) error {
 		s, ok := tx.(*session)
@@ -103,7 +104,12 @@ func (t *snapshot) RootKeys(ctx context.Context) (keys []backup.RootKey, err err
 		if err != nil {
 			return nil, err
 		}
-		err := t.s.row(ctx, "SELECT COUNT(*) FROM owner_keys WHERE root_key_id = $1", []any{idText(k.ID)}, []any{&k.OwnerKeys})
+		err := t.s.row(
+			ctx,
+			"SELECT COUNT(*) FROM owner_keys WHERE root_key_id = $1",
+			[]any{idText(k.ID)},
+			[]any{&k.OwnerKeys},
+		)
 		if err != nil {
 			return nil, err
 		}

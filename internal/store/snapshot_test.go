@@ -49,7 +49,8 @@ func backedUp(tb testing.TB, db *store.DB) (*backup.File, []byte) {
 	return f, b.Bytes()
 }
 
-// fillWithRows writes rows past the vault: more than one page of each table, with every column set to something of its own in some row.
+// fillWithRows writes rows past the vault: more than one page of each table, with every column set
+// to something of its own in some row.
 func fillWithRows(tb testing.TB, path string) {
 	tb.Helper()
 	db, err := mustOpen(tb, path).BeginTx(tb.Context(), nil)
@@ -63,7 +64,10 @@ func fillWithRows(tb testing.TB, path string) {
 	}()
 	n := 0
 	insert := func(table string, values ...any) {
-		_, err := db.ExecContext(tb.Context(), "INSERT INTO "+table+" VALUES ("+marks(len(values))+")", values...)
+		_, err := db.ExecContext(
+			tb.Context(),
+			"INSERT INTO "+table+" VALUES ("+marks(len(values))+")",
+			values...)
 		if err != nil {
 			tb.Fatalf("%s: %v", table, err)
 		}
@@ -82,9 +86,36 @@ func fillWithRows(tb testing.TB, path string) {
 		insert("api_keys", id(), user, hash(), "ksk_", "name", "a b", i%2, n, n, nil, n)
 		for range 1 + i%3 {
 			secret := id()
-			insert("secrets", secret, user, fmt.Sprint("S", n), "openai", 9, []byte("mask"), []byte(fmt.Sprint("value", n)), n, n)
-			insert("secret_versions", secret, 7, user, []byte("mask"), []byte(fmt.Sprint("value", n)), n)
-			insert("secret_versions", secret, 8, user, []byte("mask"), []byte(fmt.Sprint("value", n)), n)
+			insert(
+				"secrets",
+				secret,
+				user,
+				fmt.Sprint("S", n),
+				"openai",
+				9,
+				[]byte("mask"),
+				[]byte(fmt.Sprint("value", n)),
+				n,
+				n,
+			)
+			insert(
+				"secret_versions",
+				secret,
+				7,
+				user,
+				[]byte("mask"),
+				[]byte(fmt.Sprint("value", n)),
+				n,
+			)
+			insert(
+				"secret_versions",
+				secret,
+				8,
+				user,
+				[]byte("mask"),
+				[]byte(fmt.Sprint("value", n)),
+				n,
+			)
 		}
 		insert("audit_entries", user, 2, n, user, key, "a", "done", key, "n", 1, hash())
 		insert("audit_entries", user, 10, n, "", "", "a", "refused", "", "n", 0, hash())
@@ -123,7 +154,10 @@ func contents(tb testing.TB, path string) map[string][]string {
 	tb.Helper()
 	db := mustOpen(tb, path)
 	found := map[string][]string{}
-	for _, table := range column(tb, db, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'goose_%' AND name NOT LIKE 'sqlite_%'") {
+	for _, table := range column(
+		tb, db,
+		"SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'goose_%' AND name NOT LIKE 'sqlite_%'",
+	) {
 		rows, err := db.QueryContext(tb.Context(), "SELECT * FROM "+table)
 		if err != nil {
 			tb.Fatal(err)
@@ -186,7 +220,13 @@ func TestALoadIsWholeOrNotAtAll(t *testing.T) {
 	if err := empty.Load(t.Context(), tornSource{f, torn}); !errors.Is(err, torn) {
 		t.Errorf("a source that breaks: %v", err)
 	}
-	if n := len(column(t, mustOpen(t, emptyPath), "SELECT id FROM users UNION ALL SELECT id FROM root_keys")); n != 0 {
+	if n := len(
+		column(
+			t,
+			mustOpen(t, emptyPath),
+			"SELECT id FROM users UNION ALL SELECT id FROM root_keys",
+		),
+	); n != 0 {
 		t.Errorf("%d rows were left of it", n)
 	}
 	if err := empty.Load(t.Context(), tornSource{f, nil}); err == nil {
@@ -239,7 +279,10 @@ func TestASnapshotStaysAsItIsWhileOthersWrite(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if _, err := mustOpen(t, path).ExecContext(t.Context(), "DELETE FROM audit_entries"); err != nil {
+		if _, err := mustOpen(
+			t,
+			path,
+		).ExecContext(t.Context(), "DELETE FROM audit_entries"); err != nil {
 			return err
 		}
 		n := int64(0)
@@ -263,12 +306,21 @@ func TestReadingInPagesSortsNoWholeTable(t *testing.T) {
 	_, path := newDB(t)
 	db := mustOpen(t, path)
 	for table, key := range map[string]string{
-		"users": "id", "owner_keys": "user_id, id", "api_keys": "user_id, id", "secrets": "user_id, id",
+		"users": "id", "owner_keys": "user_id, id", "api_keys": "user_id, id",
+		"secrets":         "user_id, id",
 		"secret_versions": "user_id, secret_id, version", "audit_entries": "owner_id, seq",
 	} {
 		n := len(bytes.Split([]byte(key), []byte(",")))
-		rows, err := db.QueryContext(t.Context(),
-			fmt.Sprintf("EXPLAIN QUERY PLAN SELECT * FROM %s WHERE (%s) > (%s) ORDER BY %s LIMIT 9", table, key, marks(n), key), make([]any, n)...)
+		rows, err := db.QueryContext(
+			t.Context(),
+			fmt.Sprintf(
+				"EXPLAIN QUERY PLAN SELECT * FROM %s WHERE (%s) > (%s) ORDER BY %s LIMIT 9",
+				table,
+				key,
+				marks(n),
+				key,
+			),
+			make([]any, n)...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -279,7 +331,8 @@ func TestReadingInPagesSortsNoWholeTable(t *testing.T) {
 			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
 				t.Fatal(err)
 			}
-			if bytes.HasPrefix([]byte(detail), []byte("SCAN")) || detail == "USE TEMP B-TREE FOR ORDER BY" {
+			if bytes.HasPrefix([]byte(detail), []byte("SCAN")) ||
+				detail == "USE TEMP B-TREE FOR ORDER BY" {
 				t.Errorf("%s: %s", table, detail)
 			}
 		}
@@ -312,7 +365,12 @@ func TestInspectionChangesNothingAndFindsDamage(t *testing.T) {
 	if err := inspected.Load(t.Context(), nil); err == nil {
 		t.Error("an inspection could write")
 	}
-	if _, err := mustOpen(t, path).ExecContext(t.Context(), "UPDATE owner_keys SET user_id = 'nobody' WHERE rowid = 5"); err != nil {
+	if _, err := mustOpen(
+		t,
+		path,
+	).ExecContext(
+		t.Context(), "UPDATE owner_keys SET user_id = 'nobody' WHERE rowid = 5",
+	); err != nil {
 		t.Fatal(err)
 	}
 	if found, err := inspected.Integrity(t.Context()); err != nil || len(found) != 1 {

@@ -20,7 +20,8 @@ import (
 	"github.com/keysake/keysake/internal/vault"
 )
 
-// sqliteReaders is how many reads go on at once. SQLite works in the process: more would only take turns on the cores.
+// sqliteReaders is how many reads go on at once. SQLite works in the process: more would only take
+// turns on the cores.
 const sqliteReaders = 8
 
 // busyTimeout is how long a connection waits for another one's lock.
@@ -29,11 +30,18 @@ const busyTimeout = 5 * time.Second
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// OpenSQLite opens the database in the file at path, makes it if there is none, and brings its schema up to date. The file and
-// its journal are readable by their owner only. One process serves it; others use [OpenSQLiteBeside].
-func OpenSQLite(ctx context.Context, path string) (*DB, error) { return openSQLite(ctx, path, false) }
+// OpenSQLite opens the database in the file at path, makes it if there is none, and brings its
+// schema up to date. The file and its journal are readable by their owner only. One process serves
+// it; others use [OpenSQLiteBeside].
+func OpenSQLite(
+	ctx context.Context,
+	path string,
+) (*DB, error) {
+	return openSQLite(ctx, path, false)
+}
 
-// OpenSQLiteBeside opens a database that a server may be serving. It takes turns with that server to write, and leaves the schema as it is: an older one is an error.
+// OpenSQLiteBeside opens a database that a server may be serving. It takes turns with that server
+// to write, and leaves the schema as it is: an older one is an error.
 func OpenSQLiteBeside(ctx context.Context, path string) (*DB, error) {
 	return openSQLite(ctx, path, true)
 }
@@ -57,8 +65,9 @@ func openSQLite(ctx context.Context, path string, guest bool) (*DB, error) {
 	}, sqliteReaders)
 }
 
-// ensurePrivate makes the file before SQLite does, because SQLite would let others read it; the journal gets the same mode. A journal that a server on
-// a read-only database has left is read-only, too: it must not keep the database so when it may be written again.
+// ensurePrivate makes the file before SQLite does, because SQLite would let others read it; the
+// journal gets the same mode. A journal that a server on a read-only database has left is
+// read-only, too: it must not keep the database so when it may be written again.
 func ensurePrivate(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if errors.Is(err, fs.ErrPermission) {
@@ -95,8 +104,8 @@ func sqliteDSN(path string) string {
 	}}.Encode()}).String()
 }
 
-// migrate brings the schema up to date. A schema that is newer than this program is an error, and for a guest an older one as well: a server of that
-// version may be running on it.
+// migrate brings the schema up to date. A schema that is newer than this program is an error, and
+// for a guest an older one as well: a server of that version may be running on it.
 func migrate(ctx context.Context, db *sql.DB, guest bool) error {
 	dir, err := fs.Sub(migrations, "migrations")
 	if err != nil {
@@ -111,13 +120,21 @@ func migrate(ctx context.Context, db *sql.DB, guest bool) error {
 		return err
 	}
 	if current > target {
-		return fmt.Errorf("its schema is of version %d, this program knows up to %d: use a newer keysake", current, target)
+		return fmt.Errorf(
+			"its schema is of version %d, this program knows up to %d: use a newer keysake",
+			current,
+			target,
+		)
 	}
 	if current == target {
 		return nil
 	}
 	if guest {
-		return fmt.Errorf("its schema is of version %d, this program's of %d: start the server of this version first", current, target)
+		return fmt.Errorf(
+			"its schema is of version %d, this program's of %d: start the server of this version first",
+			current,
+			target,
+		)
 	}
 	_, err = provider.Up(ctx)
 	return err
@@ -134,9 +151,18 @@ func classifySQLite(err error) error {
 		return &vault.Error{Kind: vault.Conflict, Detail: "Already exists", Cause: err}
 	}
 	switch failed.Code() & 0xff { // the primary code
-	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_BUSY,
-		sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM:
-		return &vault.Error{Kind: vault.Unavailable, Detail: "The database cannot be used now: try again later", Cause: err}
+	case sqlite3.SQLITE_FULL,
+		sqlite3.SQLITE_IOERR,
+		sqlite3.SQLITE_READONLY,
+		sqlite3.SQLITE_CANTOPEN,
+		sqlite3.SQLITE_BUSY,
+		sqlite3.SQLITE_LOCKED,
+		sqlite3.SQLITE_NOMEM:
+		return &vault.Error{
+			Kind:   vault.Unavailable,
+			Detail: "The database cannot be used now: try again later",
+			Cause:  err,
+		}
 	}
 	return err
 }

@@ -52,14 +52,22 @@ func openNew(t *testing.T) *store.DB {
 }
 
 func newUser(name string) vault.User {
-	return vault.User{ID: uuid.Must(uuid.NewV7()), Username: name, OwnerKey: uuid.Must(uuid.NewV7()), CreatedAt: time.UnixMicro(1_700_000_000_000_000).UTC()}
+	return vault.User{
+		ID:        uuid.Must(uuid.NewV7()),
+		Username:  name,
+		OwnerKey:  uuid.Must(uuid.NewV7()),
+		CreatedAt: time.UnixMicro(1_700_000_000_000_000).UTC(),
+	}
 }
 
 // addUser stores a new user.
 func addUser(t *testing.T, db *store.DB, name string) vault.User {
 	t.Helper()
 	u := newUser(name)
-	if err := db.Update(t.Context(), func(tx vault.Tx) error { return tx.InsertUser(t.Context(), u) }); err != nil {
+	if err := db.Update(
+		t.Context(),
+		func(tx vault.Tx) error { return tx.InsertUser(t.Context(), u) },
+	); err != nil {
 		t.Fatal(err)
 	}
 	return u
@@ -92,7 +100,12 @@ func TestItsFilesAreForTheirOwnerOnly(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	addUser(t, open(t, filepath.Join(dir, "keysake.db")), "ann")
-	want := map[string]fs.FileMode{"keysake.db": 0o600, "keysake.db-shm": 0o600, "keysake.db-wal": 0o600, "keysake.db.turn": 0o600}
+	want := map[string]fs.FileMode{
+		"keysake.db":      0o600,
+		"keysake.db-shm":  0o600,
+		"keysake.db-wal":  0o600,
+		"keysake.db.turn": 0o600,
+	}
 	if diff := cmp.Diff(want, modes(t, dir)); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
@@ -121,7 +134,10 @@ func TestAClosedDatabaseIsOneFileBesideItsTurnstile(t *testing.T) {
 	db := open(t, filepath.Join(dir, "keysake.db"))
 	addUser(t, db, "ann")
 	closeDB(t, db)
-	if diff := cmp.Diff(map[string]fs.FileMode{"keysake.db": 0o600, "keysake.db.turn": 0o600}, modes(t, dir)); diff != "" {
+	if diff := cmp.Diff(
+		map[string]fs.FileMode{"keysake.db": 0o600, "keysake.db.turn": 0o600},
+		modes(t, dir),
+	); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
 	wantNames(t, open(t, filepath.Join(dir, "keysake.db")), "ann")
@@ -130,8 +146,14 @@ func TestAClosedDatabaseIsOneFileBesideItsTurnstile(t *testing.T) {
 func TestEveryConnectionHasTheSettings(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{
-		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000", "secure_delete": "1",
-		"cache_size": "-65536", "wal_autocheckpoint": "0", "trusted_schema": "0",
+		"journal_mode":       "wal",
+		"synchronous":        "2",
+		"foreign_keys":       "1",
+		"busy_timeout":       "5000",
+		"secure_delete":      "1",
+		"cache_size":         "-65536",
+		"wal_autocheckpoint": "0",
+		"trusted_schema":     "0",
 	}
 	conns := 0
 	err := openNew(t).EachConn(func(c *sql.Conn) error {
@@ -157,7 +179,8 @@ func TestEveryConnectionHasTheSettings(t *testing.T) {
 func TestThePathMayHaveAnyCharacter(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
-		"a b.db", "100%.db", "a%20b.db", "a?b.db", "a?mode=memory", "a#b.db", "a&b=c;d.db", "a+b.db", "ключ🔑.db", "'quoted\".db", "a:b.db", ":memory:", "-",
+		"a b.db", "100%.db", "a%20b.db", "a?b.db", "a?mode=memory", "a#b.db", "a&b=c;d.db",
+		"a+b.db", "ключ🔑.db", "'quoted\".db", "a:b.db", ":memory:", "-",
 	} {
 		dir := filepath.Join(t.TempDir(), name)
 		if err := os.Mkdir(dir, 0o700); err != nil {
@@ -166,7 +189,10 @@ func TestThePathMayHaveAnyCharacter(t *testing.T) {
 		db := open(t, "/"+dir+"/./"+name) // not in its shortest form either
 		addUser(t, db, "ann")
 		closeDB(t, db)
-		if diff := cmp.Diff(map[string]fs.FileMode{name: 0o600, name + ".turn": 0o600}, modes(t, dir)); diff != "" {
+		if diff := cmp.Diff(
+			map[string]fs.FileMode{name: 0o600, name + ".turn": 0o600},
+			modes(t, dir),
+		); diff != "" {
 			t.Errorf("files for %q (-want +got):\n%s", name, diff)
 		}
 		wantNames(t, open(t, filepath.Join(dir, name)), "ann")
@@ -192,7 +218,10 @@ func TestTwoProcessesMayHaveItOpen(t *testing.T) {
 			all.Go(func() {
 				for n := range 25 {
 					u := newUser(fmt.Sprintf("user-%d-%d-%d", i, caller, n))
-					if err := db.Update(context.Background(), func(tx vault.Tx) error { return tx.InsertUser(context.Background(), u) }); err != nil {
+					if err := db.Update(
+						context.Background(),
+						func(tx vault.Tx) error { return tx.InsertUser(context.Background(), u) },
+					); err != nil {
 						t.Error(err)
 					}
 				}
@@ -214,19 +243,36 @@ func TestWhatIsDeletedIsOverwritten(t *testing.T) {
 	u := newUser(marker("name"))
 	u.Email, u.FullName = marker("email"), marker("full-name")
 	n := vault.StoredSecret{
-		ID: uuid.Must(uuid.NewV7()), User: u.ID, Name: marker("secret"), Version: 1, CreatedAt: u.CreatedAt, UpdatedAt: u.CreatedAt,
-		SealedValue: bytes.Repeat([]byte(marker("value")), 500), SealedMask: []byte(marker("mask")),
+		ID: uuid.Must(
+			uuid.NewV7(),
+		),
+		User:        u.ID,
+		Name:        marker("secret"),
+		Version:     1,
+		CreatedAt:   u.CreatedAt,
+		UpdatedAt:   u.CreatedAt,
+		SealedValue: bytes.Repeat([]byte(marker("value")), 500),
+		SealedMask:  []byte(marker("mask")),
 	}
 	next := n
-	next.Version, next.SealedValue, next.SealedMask = 2, []byte(marker("next-value")), []byte(marker("next-mask"))
+	next.Version, next.SealedValue, next.SealedMask = 2, []byte(
+		marker("next-value"),
+	), []byte(
+		marker("next-mask"),
+	)
 	for _, do := range []func(context.Context, vault.Tx) error{
 		func(ctx context.Context, tx vault.Tx) error { return tx.InsertUser(ctx, u) },
 		func(ctx context.Context, tx vault.Tx) error { return tx.InsertSecret(ctx, n) },
 		func(ctx context.Context, tx vault.Tx) error { return tx.UpdateSecret(ctx, next) },
 		func(ctx context.Context, tx vault.Tx) error { return tx.DeleteSecrets(ctx, u.ID) },
-		func(ctx context.Context, tx vault.Tx) error { return tx.DeleteUser(ctx, u.ID, u.CreatedAt) },
+		func(ctx context.Context, tx vault.Tx) error {
+			return tx.DeleteUser(ctx, u.ID, u.CreatedAt)
+		},
 	} {
-		if err := db.Update(t.Context(), func(tx vault.Tx) error { return do(t.Context(), tx) }); err != nil {
+		if err := db.Update(
+			t.Context(),
+			func(tx vault.Tx) error { return do(t.Context(), tx) },
+		); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -236,7 +282,8 @@ func TestWhatIsDeletedIsOverwritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, what := range []string{
-		u.Username, u.Email, u.FullName, n.Name, string(n.SealedValue[:32]), string(n.SealedMask), string(next.SealedValue), string(next.SealedMask),
+		u.Username, u.Email, u.FullName, n.Name, string(n.SealedValue[:32]), string(n.SealedMask),
+		string(next.SealedValue), string(next.SealedMask),
 	} {
 		if bytes.Contains(content, []byte(what)) {
 			t.Errorf("the file still has %q", what)

@@ -1,7 +1,8 @@
 // Package store keeps the vault's data in a database: all the SQL there is.
 //
-// One set of queries, written by hand, serves every database. Placeholders are $1, $2, …, bound by number; times are integer
-// microseconds, flags 0 or 1, ids the text of a UUID. What differs between databases is in a dialect.
+// One set of queries, written by hand, serves every database. Placeholders are $1, $2, …, bound by
+// number; times are integer microseconds, flags 0 or 1, ids the text of a UUID. What differs
+// between databases is in a dialect.
 package store
 
 import (
@@ -36,7 +37,12 @@ type dialect struct {
 
 // open takes a writer's and some readers' connections from db, which belongs to the DB from now on.
 func open(ctx context.Context, db *sql.DB, d dialect, readers int) (*DB, error) {
-	store := &DB{db: db, dialect: d, readers: make(chan *session, readers), closed: make(chan struct{})}
+	store := &DB{
+		db:      db,
+		dialect: d,
+		readers: make(chan *session, readers),
+		closed:  make(chan struct{}),
+	}
 	store.close = sync.OnceValue(store.end)
 	for range readers {
 		s, err := newSession(ctx, db, d)
@@ -75,7 +81,12 @@ func (d *DB) View(ctx context.Context, fn func(vault.Reader) error) error {
 }
 
 // Update implements [vault.Store].
-func (d *DB) Update(ctx context.Context, fn func(vault.Tx) error) error { return d.writer.do(ctx, fn) }
+func (d *DB) Update(
+	ctx context.Context,
+	fn func(vault.Tx) error,
+) error {
+	return d.writer.do(ctx, fn)
+}
 
 // Ping tells whether the database can be read.
 func (d *DB) Ping(ctx context.Context) error {
@@ -93,11 +104,13 @@ func (d *DB) Stats() (updates, commits uint64) {
 	return d.writer.updates.Load(), d.writer.commits.Load()
 }
 
-// Close waits for the transactions that were begun, and closes the database. What comes after it is [vault.Unavailable].
+// Close waits for the transactions that were begun, and closes the database. What comes after it is
+// [vault.Unavailable].
 func (d *DB) Close() error { return d.close() }
 
-// end does what Close says. The pool would leave a connection alone that somebody holds, so each is given back to it first: the last one to be
-// closed moves the journal's contents into the database, which is one file then.
+// end does what Close says. The pool would leave a connection alone that somebody holds, so each is
+// given back to it first: the last one to be closed moves the journal's contents into the database,
+// which is one file then.
 func (d *DB) end() error {
 	close(d.closed)
 	d.writer.stop()

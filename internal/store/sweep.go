@@ -15,31 +15,37 @@ import (
 	"time"
 )
 
-// What was destroyed must be in no file. SQLite overwrites what it frees (secure_delete), but two kinds of copies stay behind:
+// What was destroyed must be in no file. SQLite overwrites what it frees (secure_delete), but two
+// kinds of copies stay behind:
 //
-//   - The journal (WAL) has the pages as they were. So it is cut to nothing after a commit that destroyed something.
-//   - When rows move between pages, SQLite rebuilds a page and leaves copies of the rows that went in the gap between its pointers and its rows. So these
-//     gaps are overwritten before a page goes from the journal into the database. Which pages changed, the journal says: for that reason SQLite does
-//     not empty it by itself.
+//   - The journal (WAL) has the pages as they were. So it is cut to nothing after a commit that
+//     destroyed something.
+//   - When rows move between pages, SQLite rebuilds a page and leaves copies of the rows that went
+//     in the gap between its pointers and its rows. So these gaps are overwritten before a page
+//     goes from the journal into the database. Which pages changed, the journal says: for that
+//     reason SQLite does not empty it by itself.
 
 // remains says what of the commits since the last sweep is in the files still.
 type remains int
 
 const (
-	none      remains = iota
-	replaced          // goes within a second or so, while nobody reads for long
-	destroyed         // goes before the caller is answered, unless the last sweep failed: then as if it were replaced
+	none     remains = iota
+	replaced         // goes within a second or so, while nobody reads for long
+	// goes before the caller is answered, unless the last sweep failed: then as if it were replaced
+	destroyed
 )
 
 // replaces tells whether a statement that changed a row leaves a sealed blob behind.
 func replaces(q query) bool {
 	verb, rest, _ := strings.Cut(string(q), " ")
 	table, _, _ := strings.Cut(strings.TrimPrefix(rest, "FROM "), " ")
-	return (verb == "DELETE" || verb == "UPDATE") && (table == "secrets" || table == "secret_versions" || table == "owner_keys")
+	return (verb == "DELETE" || verb == "UPDATE") &&
+		(table == "secrets" || table == "secret_versions" || table == "owner_keys")
 }
 
-// destroy runs a statement that removes rows. When the caller is answered, nothing of them is in any file, unless a snapshot that somebody reads keeps the
-// journal from being cut: then a sweep that is tried again takes them, once the snapshot has ended.
+// destroy runs a statement that removes rows. When the caller is answered, nothing of them is in
+// any file, unless a snapshot that somebody reads keeps the journal from being cut: then a sweep
+// that is tried again takes them, once the snapshot has ended.
 func (s *session) destroy(ctx context.Context, q query, args ...any) error {
 	n, err := s.exec(ctx, q, args...)
 	if n > 0 {
@@ -56,9 +62,14 @@ type journal struct {
 }
 
 const (
-	journalFrames = 4000                   // so many pages are in the journal when it is emptied into the database
-	sweepGlance   = 50 * time.Millisecond  // so long the next ones wait: enough for reads that are short, which would starve a sweep that never waits
-	sweepWait     = 500 * time.Millisecond // so long the first sweep after one that succeeded waits for those who read, and everybody who writes for it
+	// so many pages are in the journal when it is emptied into the database
+	journalFrames = 4000
+	// so long the next ones wait: enough for reads that are short, which would starve a sweep that
+	// never waits
+	sweepGlance = 50 * time.Millisecond
+	// so long the first sweep after one that succeeded waits for those who read, and everybody who
+	// writes for it
+	sweepWait = 500 * time.Millisecond
 )
 
 // frames returns how many pages are in the journal.
@@ -68,7 +79,8 @@ func frames(ctx context.Context, s *session, mode query) (n int, busy bool, err 
 	return n, busy, err
 }
 
-// empty copies the journal into the database when it is long, as SQLite would by itself, so that it begins anew.
+// empty copies the journal into the database when it is long, as SQLite would by itself, so that it
+// begins anew.
 func (j *journal) empty(ctx context.Context, s *session) error {
 	n, _, err := frames(ctx, s, "NOOP")
 	if err != nil || n >= j.tidy && n-j.tidy < journalFrames {
@@ -92,8 +104,13 @@ func (j *journal) empty(ctx context.Context, s *session) error {
 	return err
 }
 
-// sweep leaves nothing in the files that was destroyed or replaced. A reader that goes on for longer than wait keeps it from that: then it is false.
-func (j *journal) sweep(ctx context.Context, s *session, wait time.Duration) (swept bool, err error) {
+// sweep leaves nothing in the files that was destroyed or replaced. A reader that goes on for
+// longer than wait keeps it from that: then it is false.
+func (j *journal) sweep(
+	ctx context.Context,
+	s *session,
+	wait time.Duration,
+) (swept bool, err error) {
 	leave, err := j.turns.hold()
 	if err != nil {
 		return false, err
@@ -113,9 +130,13 @@ func (j *journal) sweep(ctx context.Context, s *session, wait time.Duration) (sw
 	return !busy, errors.Join(err, s.patience(ctx, busyTimeout))
 }
 
-// patience sets how long the connection waits for a lock. It is no prepared statement: the setting is made while it is read.
+// patience sets how long the connection waits for a lock. It is no prepared statement: the setting
+// is made while it is read.
 func (s *session) patience(ctx context.Context, d time.Duration) error {
-	_, err := s.conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA busy_timeout = "+strconv.FormatInt(d.Milliseconds(), 10))
+	_, err := s.conn.ExecContext(
+		context.WithoutCancel(ctx),
+		"PRAGMA busy_timeout = "+strconv.FormatInt(d.Milliseconds(), 10),
+	)
 	return err
 }
 
@@ -142,7 +163,12 @@ func (j *journal) scrub(ctx context.Context, s *session) error {
 // scrubPage overwrites the gap of a page as it is now, through SQLite's own cache of pages.
 func (s *session) scrubPage(ctx context.Context, number uint32) error {
 	var page []byte
-	if err := s.row(ctx, "SELECT data FROM sqlite_dbpage WHERE pgno = $1", []any{number}, []any{&page}); err != nil {
+	if err := s.row(
+		ctx,
+		"SELECT data FROM sqlite_dbpage WHERE pgno = $1",
+		[]any{number},
+		[]any{&page},
+	); err != nil {
 		return err
 	}
 	unused := gap(page)
@@ -155,13 +181,16 @@ func (s *session) scrubPage(ctx context.Context, number uint32) error {
 
 // Offsets of the file formats: sqlite.org/fileformat2.html, sections 1.6 and 4.1.
 const (
-	walHeader     = 32
-	frameHeader   = 24
-	tableLeaf     = 13 // only such pages have blobs in rows. An overflow page has the number of the next one there: no database is so large that it would be this
+	walHeader   = 32
+	frameHeader = 24
+	// only such pages have blobs in rows. An overflow page has the number of the next one there: no
+	// database is so large that it would be this
+	tableLeaf     = 13
 	tableLeafHead = 8
 )
 
-// unclean returns the numbers of the pages whose gaps the journal has dirty. A number too many does no harm: the page is looked at again.
+// unclean returns the numbers of the pages whose gaps the journal has dirty. A number too many does
+// no harm: the page is looked at again.
 func (j *journal) unclean() (numbers []uint32, err error) {
 	f, err := os.Open(j.path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -196,7 +225,8 @@ func ignoreEnd(err error) error {
 	return err
 }
 
-// gap returns what is unused between the pointers and the rows of a page; nothing of a page that has no blobs in rows.
+// gap returns what is unused between the pointers and the rows of a page; nothing of a page that
+// has no blobs in rows.
 func gap(page []byte) []byte {
 	if len(page) < tableLeafHead || page[0] != tableLeaf {
 		return nil

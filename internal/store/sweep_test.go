@@ -35,7 +35,8 @@ type library struct {
 	dead [][]byte
 	read bool // others read: a sweep may have to wait for them
 
-	waiting []func(ctx context.Context, tx vault.Tx) error // creations and replacements, for one commit
+	// creations and replacements, for one commit
+	waiting []func(ctx context.Context, tx vault.Tx) error
 }
 
 // kept is a secret with its versions' blobs, oldest first.
@@ -50,7 +51,13 @@ func newLibrary(t *testing.T, seed uint64) *library {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "keysake.db")
 	db := open(t, path)
-	return &library{t: t, db: db, path: path, user: addUser(t, db, "ann").ID, rand: mathrand.New(mathrand.NewPCG(seed, seed))}
+	return &library{
+		t:    t,
+		db:   db,
+		path: path,
+		user: addUser(t, db, "ann").ID,
+		rand: mathrand.New(mathrand.NewPCG(seed, seed)),
+	}
 }
 
 // soon puts off what is to be done until a commit has enough of it.
@@ -74,12 +81,16 @@ func (l *library) flush() {
 
 func (l *library) update(do func(ctx context.Context, tx vault.Tx) error) {
 	l.t.Helper()
-	if err := l.db.Update(l.t.Context(), func(tx vault.Tx) error { return do(l.t.Context(), tx) }); err != nil {
+	if err := l.db.Update(
+		l.t.Context(),
+		func(tx vault.Tx) error { return do(l.t.Context(), tx) },
+	); err != nil {
 		l.t.Fatal(err)
 	}
 }
 
-// blobs gives a secret a new value and mask. Most are as small as keys are, so that many share a page; some fill pages.
+// blobs gives a secret a new value and mask. Most are as small as keys are, so that many share a
+// page; some fill pages.
 func (l *library) blobs(k *kept) {
 	size := 70 + l.rand.IntN(150)
 	switch l.rand.IntN(8) {
@@ -101,7 +112,15 @@ func random(n int) []byte {
 func (l *library) create() {
 	l.t.Helper()
 	at := time.UnixMicro(1_700_000_000_000_000)
-	k := &kept{StoredSecret: vault.StoredSecret{ID: uuid.Must(uuid.NewV7()), User: l.user, Version: 1, CreatedAt: at, UpdatedAt: at}}
+	k := &kept{
+		StoredSecret: vault.StoredSecret{
+			ID:        uuid.Must(uuid.NewV7()),
+			User:      l.user,
+			Version:   1,
+			CreatedAt: at,
+			UpdatedAt: at,
+		},
+	}
 	k.Name = fmt.Sprintf("N%d_%s", l.rand.IntN(1000), k.ID)
 	l.blobs(k)
 	stored := k.StoredSecret
@@ -134,7 +153,9 @@ func (l *library) destroy() {
 	at := l.rand.IntN(len(l.live))
 	k := l.live[at]
 	l.live = append(l.live[:at], l.live[at+1:]...)
-	l.update(func(ctx context.Context, tx vault.Tx) error { return tx.DeleteSecret(ctx, l.user, k.ID) })
+	l.update(
+		func(ctx context.Context, tx vault.Tx) error { return tx.DeleteSecret(ctx, l.user, k.ID) },
+	)
 	var gone [][]byte
 	for _, pair := range k.blobs {
 		gone = append(gone, pair[0], pair[1])
@@ -180,18 +201,27 @@ func (l *library) remnants(blobs [][]byte) string {
 				continue
 			}
 			if _, found := parts[[window]byte(data[i:])]; found {
-				return fmt.Sprintf("keysake.db%s at %d of %d (page %d)", suffix, i, len(data), i/4096+1)
+				return fmt.Sprintf(
+					"keysake.db%s at %d of %d (page %d)",
+					suffix,
+					i,
+					len(data),
+					i/4096+1,
+				)
 			}
 		}
 	}
 	return ""
 }
 
-// assertGone checks that nothing of what was destroyed is in the files, now or within the time that a replaced value may take.
+// assertGone checks that nothing of what was destroyed is in the files, now or within the time that
+// a replaced value may take.
 func (l *library) assertGone(blobs [][]byte) {
 	l.t.Helper()
 	var found string
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(
+		200 * time.Millisecond,
+	) {
 		if found = l.remnants(blobs); found == "" {
 			return
 		}
@@ -199,8 +229,9 @@ func (l *library) assertGone(blobs [][]byte) {
 	l.t.Errorf("something that was destroyed is still there: %s", found)
 }
 
-// assertNoGaps checks the place where SQLite leaves copies of rows: after a sweep, no page of a table has anything between its pointers and its rows. Most of
-// such copies are of rows that live, so this finds more than a search for the dead.
+// assertNoGaps checks the place where SQLite leaves copies of rows: after a sweep, no page of a
+// table has anything between its pointers and its rows. Most of such copies are of rows that live,
+// so this finds more than a search for the dead.
 func (l *library) assertNoGaps() {
 	l.t.Helper()
 	data, err := os.ReadFile(l.path)
@@ -215,7 +246,11 @@ func (l *library) assertNoGaps() {
 			continue
 		}
 		leaves++
-		from, to := 8+2*int(binary.BigEndian.Uint16(page[3:])), int(binary.BigEndian.Uint16(page[5:]))
+		from, to := 8+2*int(
+			binary.BigEndian.Uint16(page[3:]),
+		), int(
+			binary.BigEndian.Uint16(page[5:]),
+		)
 		if len(bytes.Trim(page[from:to], "\x00")) > 0 {
 			l.t.Errorf("page %d has something in its gap", at/size+1)
 		}
@@ -238,7 +273,12 @@ func (l *library) assertLive() {
 				l.t.Errorf("secret %s is not what was stored", k.ID)
 			}
 			for i, pair := range k.blobs[:len(k.blobs)-1] {
-				old, err := r.OldVersion(l.t.Context(), l.user, k.ID, k.Version-uint64(len(k.blobs)-1-i))
+				old, err := r.OldVersion(
+					l.t.Context(),
+					l.user,
+					k.ID,
+					k.Version-uint64(len(k.blobs)-1-i),
+				)
 				if err != nil {
 					return err
 				}
@@ -267,7 +307,11 @@ func TestNothingThatWasDestroyedIsInTheFiles(t *testing.T) {
 		l.assertNoGaps()
 		l.assertLive()
 		if seed == 0 {
-			l.update(func(ctx context.Context, tx vault.Tx) error { return tx.DeleteSecrets(ctx, l.user) })
+			l.update(
+				func(ctx context.Context, tx vault.Tx) error {
+					return tx.DeleteSecrets(ctx, l.user)
+				},
+			)
 			for _, k := range l.live {
 				for _, pair := range k.blobs {
 					l.dead = append(l.dead, pair[0], pair[1])
@@ -310,7 +354,8 @@ func TestNothingThatWasDestroyedIsInTheFilesWhileOthersRead(t *testing.T) {
 	l.assertLive()
 }
 
-// A backup reads for long. A deletion does not wait for it, and what it destroyed is gone when the backup has ended.
+// A backup reads for long. A deletion does not wait for it, and what it destroyed is gone when the
+// backup has ended.
 func TestALongReadDelaysOnlyTheSweep(t *testing.T) {
 	t.Parallel()
 	l := newLibrary(t, 7)
@@ -326,7 +371,11 @@ func TestALongReadDelaysOnlyTheSweep(t *testing.T) {
 		l.create()
 		l.flush() // the reader's snapshot is older than the journal's end
 		begin := time.Now()
-		l.update(func(ctx context.Context, tx vault.Tx) error { return tx.DeleteSecret(ctx, l.user, k.ID) })
+		l.update(
+			func(ctx context.Context, tx vault.Tx) error {
+				return tx.DeleteSecret(ctx, l.user, k.ID)
+			},
+		)
 		if took := time.Since(begin); took > 4*time.Second {
 			t.Errorf("the deletion took %v", took)
 		}
@@ -354,7 +403,11 @@ func TestOnlyTheFirstSweepWaitsForALongRead(t *testing.T) {
 	remove := func() {
 		k := l.live[0]
 		l.live, l.dead = l.live[1:], append(l.dead, k.blobs[0][0], k.blobs[0][1])
-		l.update(func(ctx context.Context, tx vault.Tx) error { return tx.DeleteSecret(ctx, l.user, k.ID) })
+		l.update(
+			func(ctx context.Context, tx vault.Tx) error {
+				return tx.DeleteSecret(ctx, l.user, k.ID)
+			},
+		)
 	}
 	err := l.db.View(t.Context(), func(r vault.Reader) error {
 		if _, err := r.Secrets(t.Context(), l.user); err != nil { // the snapshot begins here
@@ -371,11 +424,16 @@ func TestOnlyTheFirstSweepWaitsForALongRead(t *testing.T) {
 			t.Error("each deletion swept again, though a reader keeps that from succeeding")
 		}
 		tries, waited := l.db.Sweeps()
-		for deadline := time.Now().Add(20 * time.Second); tries < before+2 && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		for deadline := time.Now().Add(20 * time.Second); tries < before+2 &&
+			time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 			tries, waited = l.db.Sweeps()
 		}
 		if tries < before+2 || waited != patient {
-			t.Errorf("%d tries after the first, %d of them patient; want 2 or more, and none", tries-before, waited-patient)
+			t.Errorf(
+				"%d tries after the first, %d of them patient; want 2 or more, and none",
+				tries-before,
+				waited-patient,
+			)
 		}
 		return nil
 	})
@@ -426,8 +484,16 @@ func TestTheJournalDoesNotGrowForEver(t *testing.T) {
 		l.update(func(ctx context.Context, tx vault.Tx) error {
 			for n := range 10 { // 170 pages
 				err := tx.InsertSecret(ctx, vault.StoredSecret{
-					ID: uuid.Must(uuid.NewV7()), User: l.user, Name: fmt.Sprint(i, "_", n), Version: 1, SealedValue: random(64 << 10), SealedMask: random(74),
-					CreatedAt: at, UpdatedAt: at,
+					ID: uuid.Must(
+						uuid.NewV7(),
+					),
+					User:        l.user,
+					Name:        fmt.Sprint(i, "_", n),
+					Version:     1,
+					SealedValue: random(64 << 10),
+					SealedMask:  random(74),
+					CreatedAt:   at,
+					UpdatedAt:   at,
 				})
 				if err != nil {
 					return err

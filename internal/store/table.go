@@ -21,7 +21,8 @@ type table[T any] struct {
 	values  func(T) []any
 }
 
-// all returns the rows in order. It reads page by page, so that no cursor stays open between rows: not every database has more than one on a connection.
+// all returns the rows in order. It reads page by page, so that no cursor stays open between rows:
+// not every database has more than one on a connection.
 func (t table[T]) all(ctx context.Context, s *session) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var page []T
@@ -54,7 +55,14 @@ func (t table[T]) page(ctx context.Context, s *session, after []any) (page []T, 
 	if len(after) > 0 {
 		where = " WHERE (" + key + ") > (" + numbered(len(after)) + ")"
 	}
-	q := fmt.Sprintf("SELECT %s FROM %s%s ORDER BY %s LIMIT %d", strings.Join(t.columns, ", "), t.name, where, key, pageRows)
+	q := fmt.Sprintf(
+		"SELECT %s FROM %s%s ORDER BY %s LIMIT %d",
+		strings.Join(t.columns, ", "),
+		t.name,
+		where,
+		key,
+		pageRows,
+	)
 	err = s.each(ctx, query(q), func(row scanner) error {
 		var r T
 		err := row.Scan(t.into(&r)...)
@@ -66,7 +74,14 @@ func (t table[T]) page(ctx context.Context, s *session, after []any) (page []T, 
 
 // load inserts the rows.
 func (t table[T]) load(ctx context.Context, s *session, rows iter.Seq2[T, error]) error {
-	q := query(fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s)", t.name, strings.Join(t.columns, ", "), numbered(len(t.columns))))
+	q := query(
+		fmt.Sprintf(
+			"INSERT INTO %s (%s) VALUES (%s)",
+			t.name,
+			strings.Join(t.columns, ", "),
+			numbered(len(t.columns)),
+		),
+	)
 	for row, err := range rows {
 		if err != nil {
 			return err

@@ -6,9 +6,10 @@ import (
 	"github.com/keysake/keysake/internal/vault"
 )
 
-// A turnstile lets the commands beside a server get their turn to write. SQLite's own lock is tried again and again after pauses; a server that writes all
-// the time would take it every time. So a guest holds the turnstile while it waits and writes, and the server passes through it before each batch.
-// The lock is the kernel's: it is let go of by a process that dies.
+// A turnstile lets the commands beside a server get their turn to write. SQLite's own lock is tried
+// again and again after pauses; a server that writes all the time would take it every time. So a
+// guest holds the turnstile while it waits and writes, and the server passes through it before each
+// batch. The lock is the kernel's: it is let go of by a process that dies.
 type turnstile struct {
 	file  *flock.Flock
 	guest bool
@@ -28,7 +29,8 @@ func (t *turnstile) enter() (leave func(), err error) {
 	return leave, err
 }
 
-// hold is enter for what no guest may write beside, be it the server's: the turn lasts until it is left.
+// hold is enter for what no guest may write beside, be it the server's: the turn lasts until it is
+// left.
 func (t *turnstile) hold() (leave func(), err error) {
 	if t == nil {
 		return func() {}, nil
@@ -39,7 +41,12 @@ func (t *turnstile) hold() (leave func(), err error) {
 		err = t.file.RLock()
 	}
 	if err != nil {
-		return func() {}, &vault.Error{Kind: vault.Unavailable, Detail: "The database cannot be used now: try again later", Cause: err}
+		return func() {}, &vault.Error{
+			Kind:   vault.Unavailable,
+			Detail: "The database cannot be used now: try again later",
+			Cause:  err,
+		}
 	}
-	return func() { _ = t.file.Unlock() }, nil // the kernel lets go of it at the latest when the process ends
+	// the kernel lets go of it at the latest when the process ends
+	return func() { _ = t.file.Unlock() }, nil
 }

@@ -16,10 +16,23 @@ const selectUser = `SELECT id, username, email_address, full_name, secret_count,
 	FROM users WHERE deleted_at IS NULL`
 
 func scanUser(u *vault.User) []any {
-	return []any{&u.ID, &u.Username, &u.Email, &u.FullName, &u.Secrets, &u.OwnerKey, moment{&u.CreatedAt}, &u.Admin}
+	return []any{
+		&u.ID,
+		&u.Username,
+		&u.Email,
+		&u.FullName,
+		&u.Secrets,
+		&u.OwnerKey,
+		moment{&u.CreatedAt},
+		&u.Admin,
+	}
 }
 
-func (s *session) User(ctx context.Context, id uuid.UUID, now time.Time) (found vault.User, err error) {
+func (s *session) User(
+	ctx context.Context,
+	id uuid.UUID,
+	now time.Time,
+) (found vault.User, err error) {
 	err = s.row(ctx, selectUser+" AND id = $2", []any{micros(now), idText(id)}, scanUser(&found))
 	return found, err
 }
@@ -35,38 +48,73 @@ func (s *session) Users(ctx context.Context, now time.Time) (found []vault.User,
 }
 
 func (s *session) UserNamed(ctx context.Context, username string) (id uuid.UUID, err error) {
-	err = s.row(ctx, "SELECT id FROM users WHERE username = $1 AND deleted_at IS NULL", []any{username}, []any{&id})
+	err = s.row(
+		ctx,
+		"SELECT id FROM users WHERE username = $1 AND deleted_at IS NULL",
+		[]any{username},
+		[]any{&id},
+	)
 	return id, err
 }
 
 func (s *session) Ledger(ctx context.Context, user uuid.UUID) (found vault.Ledger, err error) {
 	found.User = user
 	var hash []byte
-	err = s.row(ctx, "SELECT secret_count, owner_key_id, audit_seq, audit_hash FROM users WHERE id = $1 AND (deleted_at IS NULL OR id = '')",
-		[]any{idText(user)}, []any{&found.Secrets, &found.OwnerKey, &found.Head.Seq, &hash})
+	err = s.row(
+		ctx,
+		"SELECT secret_count, owner_key_id, audit_seq, audit_hash FROM users WHERE id = $1 AND (deleted_at IS NULL OR id = '')",
+		[]any{idText(user)},
+		[]any{&found.Secrets, &found.OwnerKey, &found.Head.Seq, &hash},
+	)
 	copy(found.Head.Hash[:], hash)
 	return found, err
 }
 
 func (s *session) InsertUser(ctx context.Context, u vault.User) error {
 	var none vault.Ledger
-	return s.run(ctx, `INSERT INTO users (id, username, email_address, full_name, owner_key_id, secret_count, audit_seq, audit_hash, created_at)
+	return s.run(
+		ctx,
+		`INSERT INTO users (id, username, email_address, full_name, owner_key_id, secret_count, audit_seq, audit_hash, created_at)
 		VALUES ($1, $2, $3, $4, $5, 0, 0, $6, $7)`,
-		idText(u.ID), u.Username, u.Email, u.FullName, idText(u.OwnerKey), none.Head.Hash[:], micros(u.CreatedAt))
+		idText(
+			u.ID,
+		),
+		u.Username,
+		u.Email,
+		u.FullName,
+		idText(u.OwnerKey),
+		none.Head.Hash[:],
+		micros(u.CreatedAt),
+	)
 }
 
 func (s *session) EnsureInstance(ctx context.Context) error {
 	var none vault.Ledger
-	return s.run(ctx, `INSERT INTO users (id, username, email_address, full_name, owner_key_id, secret_count, audit_seq, audit_hash, created_at, deleted_at)
-		VALUES ('', '', '', '', '', 0, 0, $1, 0, 0) ON CONFLICT (id) DO NOTHING`, none.Head.Hash[:])
+	return s.run(
+		ctx,
+		`INSERT INTO users (id, username, email_address, full_name, owner_key_id, secret_count, audit_seq, audit_hash, created_at, deleted_at)
+		VALUES ('', '', '', '', '', 0, 0, $1, 0, 0) ON CONFLICT (id) DO NOTHING`,
+		none.Head.Hash[:],
+	)
 }
 
 func (s *session) DeleteUser(ctx context.Context, user uuid.UUID, at time.Time) error {
-	return s.one(ctx, "UPDATE users SET username = '', email_address = '', full_name = '', deleted_at = $1 WHERE id = $2 AND deleted_at IS NULL",
-		micros(at), idText(user))
+	return s.one(
+		ctx,
+		"UPDATE users SET username = '', email_address = '', full_name = '', deleted_at = $1 WHERE id = $2 AND deleted_at IS NULL",
+		micros(at),
+		idText(user),
+	)
 }
 
 func (s *session) SaveLedger(ctx context.Context, l vault.Ledger) error {
-	return s.one(ctx, "UPDATE users SET secret_count = $1, owner_key_id = $2, audit_seq = $3, audit_hash = $4 WHERE id = $5",
-		l.Secrets, idText(l.OwnerKey), l.Head.Seq, l.Head.Hash[:], idText(l.User))
+	return s.one(
+		ctx,
+		"UPDATE users SET secret_count = $1, owner_key_id = $2, audit_seq = $3, audit_hash = $4 WHERE id = $5",
+		l.Secrets,
+		idText(l.OwnerKey),
+		l.Head.Seq,
+		l.Head.Hash[:],
+		idText(l.User),
+	)
 }

@@ -18,12 +18,27 @@ func inVersions(t *testing.T) (*library, vault.StoredSecret) {
 	l := newLibrary(t, 1)
 	at := time.UnixMicro(1_700_000_000_000_000).UTC()
 	k := vault.StoredSecret{
-		ID: uuid.Must(uuid.NewV7()), User: l.user, Name: "A", Version: 1, SealedValue: []byte("value 1"), SealedMask: []byte("mask 1"), CreatedAt: at, UpdatedAt: at,
+		ID: uuid.Must(
+			uuid.NewV7(),
+		),
+		User:        l.user,
+		Name:        "A",
+		Version:     1,
+		SealedValue: []byte("value 1"),
+		SealedMask:  []byte("mask 1"),
+		CreatedAt:   at,
+		UpdatedAt:   at,
 	}
 	l.update(func(ctx context.Context, tx vault.Tx) error { return tx.InsertSecret(ctx, k) })
 	for _, n := range []string{"2", "3"} {
 		k.Version++
-		k.SealedValue, k.SealedMask, k.UpdatedAt = []byte("value "+n), []byte("mask "+n), k.UpdatedAt.Add(time.Hour)
+		k.SealedValue, k.SealedMask, k.UpdatedAt = []byte(
+			"value "+n,
+		), []byte(
+			"mask "+n,
+		), k.UpdatedAt.Add(
+			time.Hour,
+		)
 		l.update(func(ctx context.Context, tx vault.Tx) error {
 			return errors.Join(tx.KeepVersion(ctx, l.user, k.ID), tx.UpdateSecret(ctx, k))
 		})
@@ -35,8 +50,12 @@ func inVersions(t *testing.T) (*library, vault.StoredSecret) {
 func of(k vault.StoredSecret, n uint64) vault.StoredVersion {
 	digit := string(rune('0' + n))
 	return vault.StoredVersion{
-		Secret: k.ID, User: k.User, Number: n, SealedValue: []byte("value " + digit), SealedMask: []byte("mask " + digit),
-		CreatedAt: k.CreatedAt.Add(time.Duration(n-1) * time.Hour),
+		Secret:      k.ID,
+		User:        k.User,
+		Number:      n,
+		SealedValue: []byte("value " + digit),
+		SealedMask:  []byte("mask " + digit),
+		CreatedAt:   k.CreatedAt.Add(time.Duration(n-1) * time.Hour),
 	}
 }
 
@@ -48,7 +67,10 @@ func without(v vault.StoredVersion) vault.StoredVersion {
 // view runs fn on a snapshot.
 func (l *library) view(fn func(ctx context.Context, r vault.Reader) error) {
 	l.t.Helper()
-	if err := l.db.View(l.t.Context(), func(r vault.Reader) error { return fn(l.t.Context(), r) }); err != nil {
+	if err := l.db.View(
+		l.t.Context(),
+		func(r vault.Reader) error { return fn(l.t.Context(), r) },
+	); err != nil {
 		l.t.Fatal(err)
 	}
 }
@@ -95,7 +117,14 @@ func TestAnothersVersionsAreNotFoundAndNotTouched(t *testing.T) {
 			secret uuid.UUID
 			number uint64
 		}{{other, k.ID, 1}, {l.user, k.ID, 3}, {l.user, k.ID, 0}, {l.user, other, 1}} {
-			if _, err := r.OldVersion(ctx, try.user, try.secret, try.number); vault.KindOf(err) != vault.NotFound {
+			if _, err := r.OldVersion(
+				ctx,
+				try.user,
+				try.secret,
+				try.number,
+			); vault.KindOf(
+				err,
+			) != vault.NotFound {
 				t.Errorf("version %d: %v", try.number, err)
 			}
 		}
@@ -116,7 +145,15 @@ func TestAnothersVersionsAreNotFoundAndNotTouched(t *testing.T) {
 			t.Errorf("keeping another's version: %v", err)
 		}
 		return errors.Join(
-			tx.PruneVersions(ctx, other, k.ID, 9), tx.ResealVersion(ctx, stranger), tx.ResealSecret(ctx, theirs), tx.DeleteSecrets(ctx, other),
+			tx.PruneVersions(
+				ctx,
+				other,
+				k.ID,
+				9,
+			),
+			tx.ResealVersion(ctx, stranger),
+			tx.ResealSecret(ctx, theirs),
+			tx.DeleteSecrets(ctx, other),
 		)
 	})
 	l.wantVersions(k, without(of(k, 2)), without(of(k, 1)))
@@ -132,7 +169,11 @@ func TestAnothersVersionsAreNotFoundAndNotTouched(t *testing.T) {
 func TestVersionsArePrunedUpToANumber(t *testing.T) {
 	t.Parallel()
 	l, k := inVersions(t)
-	l.update(func(ctx context.Context, tx vault.Tx) error { return tx.PruneVersions(ctx, l.user, k.ID, 1) })
+	l.update(
+		func(ctx context.Context, tx vault.Tx) error {
+			return tx.PruneVersions(ctx, l.user, k.ID, 1)
+		},
+	)
 	l.wantVersions(k, without(of(k, 2)))
 }
 
@@ -146,7 +187,12 @@ func TestOnlyWhatIsStillThereIsResealed(t *testing.T) {
 	late.Version, late.SealedValue = 2, []byte("late")
 	now.SealedMask, now.SealedValue = []byte("mask of 3"), []byte("value of 3")
 	l.update(func(ctx context.Context, tx vault.Tx) error {
-		return errors.Join(tx.ResealVersion(ctx, v), tx.ResealVersion(ctx, gone), tx.ResealSecret(ctx, late), tx.ResealSecret(ctx, now))
+		return errors.Join(
+			tx.ResealVersion(ctx, v),
+			tx.ResealVersion(ctx, gone),
+			tx.ResealSecret(ctx, late),
+			tx.ResealSecret(ctx, now),
+		)
 	})
 	l.wantVersions(k, without(v), without(of(k, 1)))
 	l.view(func(ctx context.Context, r vault.Reader) error {

@@ -17,12 +17,17 @@ import (
 const maxBatch = 128
 
 const (
-	sweepAfter  = time.Second      // so long after its commit a replaced value is gone from the files, and a sweep that failed is first tried again
-	sweepAtMost = 30 * time.Second // a sweep that fails each time is tried again after twice the time, and after this one at the latest
+	// so long after its commit a replaced value is gone from the files, and a sweep that failed is
+	// first tried again
+	sweepAfter = time.Second
+	// a sweep that fails each time is tried again after twice the time, and after this one at the
+	// latest
+	sweepAtMost = 30 * time.Second
 )
 
-// A writer is the one goroutine that writes. It gathers the updates that wait into one transaction, each in a savepoint of its own: many
-// callers share one sync of the disk, a failing update takes none of its neighbours with it, and nobody is answered before the commit.
+// A writer is the one goroutine that writes. It gathers the updates that wait into one transaction,
+// each in a savepoint of its own: many callers share one sync of the disk, a failing update takes
+// none of its neighbours with it, and nobody is answered before the commit.
 type writer struct {
 	session *session
 	jobs    chan *job
@@ -58,14 +63,20 @@ const (
 
 func startWriter(s *session) *writer {
 	// What a process left that was killed is swept as soon as there is time.
-	w := &writer{session: s, jobs: make(chan *job, maxBatch), done: make(chan struct{}), sweep: time.NewTimer(sweepAfter), due: true}
+	w := &writer{
+		session: s,
+		jobs:    make(chan *job, maxBatch),
+		done:    make(chan struct{}),
+		sweep:   time.NewTimer(sweepAfter),
+		due:     true,
+	}
 	s.remains = replaced
 	go w.loop()
 	return w
 }
 
-// do hands in an update and waits for its end. Once the writer has begun it, its outcome is waited for whatever ctx does: the caller
-// is told the truth.
+// do hands in an update and waits for its end. Once the writer has begun it, its outcome is waited
+// for whatever ctx does: the caller is told the truth.
 func (w *writer) do(ctx context.Context, fn func(vault.Tx) error) error {
 	j := &job{ctx: ctx, fn: fn, done: make(chan struct{})}
 	if err := w.submit(j); err != nil {
@@ -131,7 +142,8 @@ func (w *writer) loop() {
 	}
 }
 
-// gather adds the updates that wait already. It waits for none: while one batch is written, the next comes together by itself.
+// gather adds the updates that wait already. It waits for none: while one batch is written, the
+// next comes together by itself.
 func gather(batch []*job, jobs <-chan *job) []*job {
 	for len(batch) < maxBatch {
 		select {
@@ -196,8 +208,9 @@ func (w *writer) cleanUpSoon(after time.Duration) {
 	w.sweep.Reset(after)
 }
 
-// cleanUp leaves nothing in the files that was destroyed or replaced, or tries again later. While a snapshot keeps it from that, only the first try waits long for
-// those who read; the others come ever less often, since each reads the whole journal.
+// cleanUp leaves nothing in the files that was destroyed or replaced, or tries again later. While a
+// snapshot keeps it from that, only the first try waits long for those who read; the others come
+// ever less often, since each reads the whole journal.
 func (w *writer) cleanUp(ctx context.Context) {
 	if w.session.dialect.journal == nil {
 		return
@@ -217,7 +230,8 @@ func (w *writer) cleanUp(ctx context.Context) {
 	w.session.remains, w.again = none, 0
 }
 
-// runAll runs the jobs of a batch and returns how many succeeded. The error is the transaction's: all jobs have it then.
+// runAll runs the jobs of a batch and returns how many succeeded. The error is the transaction's:
+// all jobs have it then.
 func (w *writer) runAll(ctx context.Context, batch []*job) (ran int, err error) {
 	if err := w.session.begin(ctx, w.session.dialect.beginWrite); err != nil {
 		return 0, err
@@ -251,8 +265,9 @@ func (w *writer) runAll(ctx context.Context, batch []*job) (ran int, err error) 
 // errPanic is the error of an update that panicked.
 var errPanic = errors.New("store: an update panicked")
 
-// protect makes a panic of fn its error, so that it takes down neither the writer nor the neighbours. What was panicked with could hold a
-// value and is not looked at, unless the runtime made it.
+// protect makes a panic of fn its error, so that it takes down neither the writer nor the
+// neighbours. What was panicked with could hold a value and is not looked at, unless the runtime
+// made it.
 func protect(fn func(vault.Tx) error, tx vault.Tx) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {

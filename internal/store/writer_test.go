@@ -14,7 +14,8 @@ import (
 
 var errOwn = errors.New("the update's own error")
 
-// A batch is a number of updates that the writer has together, in the order in which they were handed in.
+// A batch is a number of updates that the writer has together, in the order in which they were
+// handed in.
 type batch struct {
 	t       *testing.T
 	db      *store.DB
@@ -87,7 +88,12 @@ func TestUpdatesThatWaitShareACommit(t *testing.T) {
 		}
 	}
 	if updates, commits := db.Stats(); updates != store.MaxBatch+1 || commits != 2 {
-		t.Errorf("%d updates in %d commits, want %d in 2: the one that was waited for, and the rest", updates, commits, store.MaxBatch+1)
+		t.Errorf(
+			"%d updates in %d commits, want %d in 2: the one that was waited for, and the rest",
+			updates,
+			commits,
+			store.MaxBatch+1,
+		)
 	}
 	if n := len(usernames(t, db)); n != store.MaxBatch {
 		t.Errorf("%d users, want %d", n, store.MaxBatch)
@@ -144,7 +150,13 @@ func TestNobodyIsAnsweredBeforeTheCommit(t *testing.T) {
 			t.Error("somebody was answered while the batch was written")
 		}
 		return db.View(context.Background(), func(r vault.Reader) error {
-			if _, err := r.UserNamed(context.Background(), "a"); !errors.Is(err, vault.ErrNotFound) {
+			if _, err := r.UserNamed(
+				context.Background(),
+				"a",
+			); !errors.Is(
+				err,
+				vault.ErrNotFound,
+			) {
 				t.Errorf("a view in the middle of the batch got %v, want NotFound", err)
 			}
 			return nil
@@ -168,7 +180,8 @@ func TestAnUpdateThatIsGivenUpWhileItWaitsNeverRuns(t *testing.T) {
 	given := b.add(ctx, func(vault.Tx) error { t.Error("it ran"); return nil })
 	kept := b.add(t.Context(), insert("a"))
 	cancel()
-	if err := <-given; !errors.Is(err, context.Canceled) { // answered although the writer is still busy
+	// answered although the writer is still busy
+	if err := <-given; !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 	b.start()
@@ -203,7 +216,10 @@ func TestAViewIsGivenUpWhileItWaits(t *testing.T) {
 	for range store.Readers {
 		busy.Add(1)
 		all.Go(func() {
-			if err := db.View(context.Background(), func(vault.Reader) error { busy.Done(); <-release; return nil }); err != nil {
+			if err := db.View(
+				context.Background(),
+				func(vault.Reader) error { busy.Done(); <-release; return nil },
+			); err != nil {
 				t.Error(err)
 			}
 		})

@@ -32,7 +32,8 @@ func (k APIKey) Live(now time.Time) bool {
 	return k.RevokedAt.IsZero() && (k.ExpiresAt.IsZero() || now.Before(k.ExpiresAt))
 }
 
-// A user has at most maxLiveKeys API keys that are live, and of the others the newest maxDeadKeys stay listed: a list needs no pages.
+// A user has at most maxLiveKeys API keys that are live, and of the others the newest maxDeadKeys
+// stay listed: a list needs no pages.
 const (
 	maxLiveKeys = 200
 	maxDeadKeys = 200
@@ -49,7 +50,8 @@ type apiKeyReader interface {
 
 type apiKeyWriter interface {
 	InsertAPIKey(ctx context.Context, k APIKey) error
-	// RevokeAPIKey returns NotFound where the user has no such key, or it is revoked already, and else the key's name.
+	// RevokeAPIKey returns NotFound where the user has no such key, or it is revoked already, and
+	// else the key's name.
 	RevokeAPIKey(ctx context.Context, user, id uuid.UUID, at time.Time) (name string, err error)
 	// TouchAPIKey notes a use. A key that is gone is no error.
 	TouchAPIKey(ctx context.Context, id uuid.UUID, at time.Time) error
@@ -59,7 +61,8 @@ type apiKeyWriter interface {
 	DeleteAPIKeys(ctx context.Context, user uuid.UUID) error
 }
 
-// Authenticate returns who presents the token. Unauthenticated, without saying why: it is not a token, unknown, revoked or expired.
+// Authenticate returns who presents the token. Unauthenticated, without saying why: it is not a
+// token, unknown, revoked or expired.
 func (s *Service) Authenticate(ctx context.Context, token plaintext.Value) (who Actor, err error) {
 	hash, ok := hashToken(token)
 	if !ok {
@@ -90,26 +93,48 @@ type APIKeyRequest struct {
 	ExpiresAt time.Time // zero for one that does not expire
 }
 
-// CreateAPIKey makes an API key for the caller and returns it with its token, which is never shown again. It needs the scope keys:write.
-// Invalid: no such scope, or an expiry that is past. Denied: a scope that the caller's own key lacks, or too many keys.
-func (s *Service) CreateAPIKey(ctx context.Context, who Actor, in APIKeyRequest) (APIKey, plaintext.Value, error) {
+// CreateAPIKey makes an API key for the caller and returns it with its token, which is never shown
+// again. It needs the scope keys:write. Invalid: no such scope, or an expiry that is past. Denied:
+// a scope that the caller's own key lacks, or too many keys.
+func (s *Service) CreateAPIKey(
+	ctx context.Context,
+	who Actor,
+	in APIKeyRequest,
+) (APIKey, plaintext.Value, error) {
 	return s.grant(ctx, who, policy.APIKeyCreate, who.User, in)
 }
 
 // GrantAPIKey is CreateAPIKey for another user. It needs the scope admin. NotFound: no such user.
-func (s *Service) GrantAPIKey(ctx context.Context, who Actor, user uuid.UUID, in APIKeyRequest) (APIKey, plaintext.Value, error) {
+func (s *Service) GrantAPIKey(
+	ctx context.Context,
+	who Actor,
+	user uuid.UUID,
+	in APIKeyRequest,
+) (APIKey, plaintext.Value, error) {
 	return s.grant(ctx, who, policy.APIKeyGrant, user, in)
 }
 
-func (s *Service) grant(ctx context.Context, who Actor, action policy.Action, user uuid.UUID, in APIKeyRequest) (APIKey, plaintext.Value, error) {
-	key := APIKey{Name: in.Name, SelfRevoke: in.SelfRevoke, ExpiresAt: in.ExpiresAt.UTC().Truncate(time.Microsecond)}
+func (s *Service) grant(
+	ctx context.Context,
+	who Actor,
+	action policy.Action,
+	user uuid.UUID,
+	in APIKeyRequest,
+) (APIKey, plaintext.Value, error) {
+	key := APIKey{
+		Name:       in.Name,
+		SelfRevoke: in.SelfRevoke,
+		ExpiresAt:  in.ExpiresAt.UTC().Truncate(time.Microsecond),
+	}
 	var token plaintext.Value
 	err := s.update(ctx, who, action, user, func(c *change) (err error) {
 		if key.Scopes, err = grantable(in.Scopes, who.Scopes); err != nil {
 			return err
 		}
 		if !key.ExpiresAt.IsZero() && !key.ExpiresAt.After(c.entry.At) {
-			return invalid(Field{Name: "expires_at", Rule: GoodValue, Msg: "Expiry must be in the future"})
+			return invalid(
+				Field{Name: "expires_at", Rule: GoodValue, Msg: "Expiry must be in the future"},
+			)
 		}
 		if _, err := c.load(ctx); err != nil {
 			return err
@@ -133,7 +158,8 @@ func (s *Service) grant(ctx context.Context, who Actor, action policy.Action, us
 	return key, token, nil
 }
 
-// grantable returns the scopes that a new key gets: the wanted ones, none of which the maker may lack.
+// grantable returns the scopes that a new key gets: the wanted ones, none of which the maker may
+// lack.
 func grantable(wanted []string, held []policy.Scope) ([]policy.Scope, error) {
 	scopes := []policy.Scope{}
 	if wanted == nil {
@@ -167,7 +193,9 @@ func (s *Service) addAPIKey(ctx context.Context, c *change, key *APIKey) (plaint
 	}
 	token := newToken()
 	hash, _ := hashToken(token)
-	key.ID, key.User, key.Hash, key.Masked, key.CreatedAt = id, c.entry.Owner, hash, catalog.Mask(token), c.entry.At
+	key.ID, key.User, key.Hash, key.Masked, key.CreatedAt = id, c.entry.Owner, hash, catalog.Mask(
+		token,
+	), c.entry.At
 	c.entry.Target, c.entry.Name = key.ID, key.Name
 	return token, c.InsertAPIKey(ctx, *key)
 }
@@ -184,8 +212,8 @@ func (s *Service) ListAPIKeys(ctx context.Context, who Actor) (keys []APIKey, er
 	return keys, err
 }
 
-// RevokeAPIKey ends one of the caller's API keys. It needs the scope keys:write. NotFound: there is none of that id, it is another's, or it is
-// revoked already.
+// RevokeAPIKey ends one of the caller's API keys. It needs the scope keys:write. NotFound: there is
+// none of that id, it is another's, or it is revoked already.
 func (s *Service) RevokeAPIKey(ctx context.Context, who Actor, id uuid.UUID) error {
 	return s.revoke(ctx, who, policy.APIKeyRevoke, id)
 }
@@ -193,7 +221,12 @@ func (s *Service) RevokeAPIKey(ctx context.Context, who Actor, id uuid.UUID) err
 // RevokeSelf ends the API key that calls. Denied: the key was not made with leave to do so.
 func (s *Service) RevokeSelf(ctx context.Context, who Actor) error {
 	if !who.SelfRevoke {
-		return s.refuse(ctx, who, policy.APIKeyRevokeOwn, denied("The API key was not made with allow_self_revoke"))
+		return s.refuse(
+			ctx,
+			who,
+			policy.APIKeyRevokeOwn,
+			denied("The API key was not made with allow_self_revoke"),
+		)
 	}
 	return s.revoke(ctx, who, policy.APIKeyRevokeOwn, who.Key)
 }

@@ -31,7 +31,10 @@ func TestANewAPIKeyIsWhatWasAskedFor(t *testing.T) {
 	ann := p.user("ann")
 	expiry := p.clock.last().Add(time.Hour + 1500*time.Nanosecond).In(time.FixedZone("east", 7200))
 	key, token := p.newKey(ann, vault.APIKeyRequest{
-		Name: "laptop", SelfRevoke: true, Scopes: []string{"secrets:write", "secrets:read", "secrets:write"}, ExpiresAt: expiry,
+		Name:       "laptop",
+		SelfRevoke: true,
+		Scopes:     []string{"secrets:write", "secrets:read", "secrets:write"},
+		ExpiresAt:  expiry,
 	})
 	want := vault.APIKey{
 		ID: key.ID, User: ann.User, Hash: key.Hash, Masked: catalog.Mask(token), Name: "laptop",
@@ -42,7 +45,10 @@ func TestANewAPIKeyIsWhatWasAskedFor(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	who := p.authenticated(token)
-	if diff := cmp.Diff(vault.Actor{User: ann.User, Key: key.ID, Scopes: want.Scopes, SelfRevoke: true}, who); diff != "" {
+	if diff := cmp.Diff(
+		vault.Actor{User: ann.User, Key: key.ID, Scopes: want.Scopes, SelfRevoke: true},
+		who,
+	); diff != "" {
 		t.Errorf("its caller (-want +got):\n%s", diff)
 	}
 	listed, err := p.ListAPIKeys(t.Context(), ann)
@@ -60,7 +66,12 @@ func TestTheDatabaseHasTheHashOfATokenOnly(t *testing.T) {
 	key, token := p.newKey(p.admin, vault.APIKeyRequest{})
 	var hash []byte
 	var masked string
-	p.sqlRow("SELECT token_hash, masked FROM api_keys WHERE id = ?", []any{key.ID.String()}, &hash, &masked)
+	p.sqlRow(
+		"SELECT token_hash, masked FROM api_keys WHERE id = ?",
+		[]any{key.ID.String()},
+		&hash,
+		&masked,
+	)
 	if len(hash) != 32 || !bytes.Equal(hash, key.Hash[:]) || bytes.Contains(token.Reveal(), hash) {
 		t.Error("what is stored is not the hash")
 	}
@@ -72,7 +83,10 @@ func TestTheDatabaseHasTheHashOfATokenOnly(t *testing.T) {
 func TestNoKeyGivesAScopeThatItLacks(t *testing.T) {
 	p := start(t, 200)
 	for _, scope := range policy.AllScopes() {
-		but := slices.DeleteFunc(policy.AllScopes(), func(s policy.Scope) bool { return s == scope })
+		but := slices.DeleteFunc(
+			policy.AllScopes(),
+			func(s policy.Scope) bool { return s == scope },
+		)
 		maker := with(p.admin, but...)
 		for action, grant := range map[policy.Action]func(in vault.APIKeyRequest) error{
 			policy.APIKeyCreate: func(in vault.APIKeyRequest) error {
@@ -89,7 +103,12 @@ func TestNoKeyGivesAScopeThatItLacks(t *testing.T) {
 		} {
 			for _, wanted := range [][]string{{string(scope)}, {string(but[0]), string(scope), string(but[1])}} {
 				got := p.newEntries(p.admin.User, func() {
-					assertKind(t, string(action)+" with "+string(scope), grant(vault.APIKeyRequest{Scopes: wanted}), vault.Denied)
+					assertKind(
+						t,
+						string(action)+" with "+string(scope),
+						grant(vault.APIKeyRequest{Scopes: wanted}),
+						vault.Denied,
+					)
 				})
 				p.assertEntries(got, refused(maker, action))
 			}
@@ -112,7 +131,8 @@ func TestTheScopesOfANewKeyAreTheMakersButAdmin(t *testing.T) {
 		{policy.AllScopes(), []string{"admin"}, []policy.Scope{policy.Admin}},
 	} {
 		key, token := p.newKey(with(p.admin, row.held...), vault.APIKeyRequest{Scopes: row.wanted})
-		if !slices.Equal(key.Scopes, row.given) || !slices.Equal(p.authenticated(token).Scopes, row.given) {
+		if !slices.Equal(key.Scopes, row.given) ||
+			!slices.Equal(p.authenticated(token).Scopes, row.given) {
 			t.Errorf("%v wanted by %v: got %v", row.wanted, row.held, key.Scopes)
 		}
 	}
@@ -120,8 +140,14 @@ func TestTheScopesOfANewKeyAreTheMakersButAdmin(t *testing.T) {
 
 func TestWhatIsNoScopeIsRefusedWithoutBeingRepeated(t *testing.T) {
 	p := start(t, 200)
-	for _, name := range []string{"canary", "", "Admin", "secrets:read ", "*", "secrets:read secrets:write"} {
-		_, _, err := p.CreateAPIKey(t.Context(), p.admin, vault.APIKeyRequest{Scopes: []string{"admin", name}})
+	for _, name := range []string{
+		"canary", "", "Admin", "secrets:read ", "*", "secrets:read secrets:write",
+	} {
+		_, _, err := p.CreateAPIKey(
+			t.Context(),
+			p.admin,
+			vault.APIKeyRequest{Scopes: []string{"admin", name}},
+		)
 		assertKind(t, "a scope that is none", err, vault.Invalid)
 		assertField(t, err, "allowed_scopes", vault.OneOf, "canary")
 	}
@@ -129,7 +155,10 @@ func TestWhatIsNoScopeIsRefusedWithoutBeingRepeated(t *testing.T) {
 
 func TestAnExpiryMustBeInTheFuture(t *testing.T) {
 	p := start(t, 200)
-	for _, at := range []time.Time{p.clock.last(), p.clock.last().Add(-time.Hour), time.Unix(0, 0), p.clock.last().Add(time.Second)} {
+	for _, at := range []time.Time{
+		p.clock.last(), p.clock.last().Add(-time.Hour), time.Unix(0, 0),
+		p.clock.last().Add(time.Second),
+	} {
 		_, _, err := p.CreateAPIKey(t.Context(), p.admin, vault.APIKeyRequest{ExpiresAt: at})
 		assertKind(t, at.String(), err, vault.Invalid)
 		assertField(t, err, "expires_at", vault.GoodValue, at.String())
@@ -174,7 +203,11 @@ func (p *place) assertDead(what string, token plaintext.Value) {
 	if !cmp.Equal(who, vault.Actor{}) {
 		p.t.Errorf("%s: an error, and yet a caller", what)
 	}
-	if _, unknown := p.Authenticate(p.t.Context(), vault.NewToken()); err == nil || err.Error() != unknown.Error() {
+	if _, unknown := p.Authenticate(
+		p.t.Context(),
+		vault.NewToken(),
+	); err == nil ||
+		err.Error() != unknown.Error() {
 		p.t.Errorf("%s: the answer differs from that for an unknown one: %v", what, err)
 	}
 }
@@ -183,7 +216,10 @@ func TestAKeyRevokesItselfOnlyWithLeave(t *testing.T) {
 	p := start(t, 200)
 	_, token := p.newKey(p.admin, vault.APIKeyRequest{Scopes: []string{"keys:write"}})
 	without := p.authenticated(token)
-	got := p.newEntries(p.admin.User, func() { assertKind(t, "without", p.RevokeSelf(t.Context(), without), vault.Denied) })
+	got := p.newEntries(
+		p.admin.User,
+		func() { assertKind(t, "without", p.RevokeSelf(t.Context(), without), vault.Denied) },
+	)
 	p.assertEntries(got, refused(without, policy.APIKeyRevokeOwn))
 	p.authenticated(token)
 
@@ -198,10 +234,16 @@ func TestAUserHasAtMost200LiveKeysAndThe200NewestDeadOnesStay(t *testing.T) {
 	p := start(t, 200)
 	ann := p.user("ann") // the first key
 	keys := make([]vault.APIKey, 199)
-	err := p.db.Update(t.Context(), func(tx vault.Tx) (err error) { // past the service, which would take a commit for each
+	// past the service, which would take a commit for each
+	err := p.db.Update(t.Context(), func(tx vault.Tx) (err error) {
 		for i := range keys {
 			hash, _ := vault.HashToken(vault.NewToken())
-			keys[i] = vault.APIKey{ID: uuid.Must(uuid.NewV7()), User: ann.User, Hash: hash, CreatedAt: p.clock.last()}
+			keys[i] = vault.APIKey{
+				ID:        uuid.Must(uuid.NewV7()),
+				User:      ann.User,
+				Hash:      hash,
+				CreatedAt: p.clock.last(),
+			}
 			err = errors.Join(err, tx.InsertAPIKey(t.Context(), keys[i]))
 		}
 		return err
@@ -216,7 +258,11 @@ func TestAUserHasAtMost200LiveKeysAndThe200NewestDeadOnesStay(t *testing.T) {
 	p.assertEntries(got, refused(ann, policy.APIKeyCreate))
 	p.assertChain(ann.User)
 
-	p.sql("UPDATE api_keys SET revoked_at = 1 WHERE user_id = ? AND id <> ?", ann.User.String(), ann.Key.String())
+	p.sql(
+		"UPDATE api_keys SET revoked_at = 1 WHERE user_id = ? AND id <> ?",
+		ann.User.String(),
+		ann.Key.String(),
+	)
 	for range 2 { // 201 dead ones after the second
 		key, _ := p.newKey(ann, vault.APIKeyRequest{})
 		p.sql("UPDATE api_keys SET revoked_at = 1 WHERE id = ?", key.ID.String())
@@ -230,6 +276,12 @@ func TestAUserHasAtMost200LiveKeysAndThe200NewestDeadOnesStay(t *testing.T) {
 		return slices.ContainsFunc(listed, func(k vault.APIKey) bool { return k.ID == id })
 	}
 	if len(listed) != 202 || has(keys[0].ID) || !has(keys[1].ID) || !has(ann.Key) {
-		t.Errorf("%d are listed; of the dead ones the oldest: %v, the next: %v; the oldest live one: %v", len(listed), has(keys[0].ID), has(keys[1].ID), has(ann.Key))
+		t.Errorf(
+			"%d are listed; of the dead ones the oldest: %v, the next: %v; the oldest live one: %v",
+			len(listed),
+			has(keys[0].ID),
+			has(keys[1].ID),
+			has(ann.Key),
+		)
 	}
 }

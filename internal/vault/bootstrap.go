@@ -10,10 +10,14 @@ import (
 	"github.com/keysake/keysake/plaintext"
 )
 
-// Bootstrap makes the database's first contents, for the operator at the machine itself: the user where there is none of that name, and an API key of
-// that user with every scope, whose token it returns. Each step is recorded as nobody's, which is how the audit log shows the operator.
-// It is in no API. The database must have a root key: [Service.AddRootKey] comes first.
-func (s *Service) Bootstrap(ctx context.Context, username, keyName string) (token plaintext.Value, err error) {
+// Bootstrap makes the database's first contents, for the operator at the machine itself: the user
+// where there is none of that name, and an API key of that user with every scope, whose token it
+// returns. Each step is recorded as nobody's, which is how the audit log shows the operator. It is
+// in no API. The database must have a root key: [Service.AddRootKey] comes first.
+func (s *Service) Bootstrap(
+	ctx context.Context,
+	username, keyName string,
+) (token plaintext.Value, err error) {
 	user, err := s.ensureUser(ctx, username)
 	if err != nil {
 		return token, err
@@ -48,7 +52,8 @@ func (s *Service) ensureUser(ctx context.Context, username string) (id uuid.UUID
 	return id, err
 }
 
-// Admins returns the names of the users who hold a live API key with the scope admin. It is for the operator at the machine itself.
+// Admins returns the names of the users who hold a live API key with the scope admin. It is for the
+// operator at the machine itself.
 func (s *Service) Admins(ctx context.Context) (names []string, err error) {
 	err = s.store.View(ctx, func(r Reader) error {
 		users, err := r.Users(ctx, s.now())

@@ -16,7 +16,10 @@ import (
 func TestAnEmptyDatabaseHasNoRootKeyAndNobody(t *testing.T) {
 	p := start(t, 200)
 	var err error
-	if p.db, err = store.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "empty.db")); err != nil {
+	if p.db, err = store.OpenSQLite(
+		t.Context(),
+		filepath.Join(t.TempDir(), "empty.db"),
+	); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = p.db.Close() })
@@ -65,8 +68,12 @@ func TestABootstrapKeepsWhatIsThere(t *testing.T) {
 		t.Errorf("it made %+v", again)
 	}
 	p.assertEntries(got, audit.Entry{
-		Owner: p.admin.User, Action: string(policy.APIKeyGrant), Outcome: audit.Done, Target: again.Key, Name: "second",
-		User: uuid.Nil,
+		Owner:   p.admin.User,
+		Action:  string(policy.APIKeyGrant),
+		Outcome: audit.Done,
+		Target:  again.Key,
+		Name:    "second",
+		User:    uuid.Nil,
 	})
 	p.assertOpens(again, mine.ID, fake("x"))
 	if _, err := p.FindUser(t.Context(), "admin"); err != nil {

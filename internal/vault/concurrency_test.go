@@ -14,7 +14,8 @@ import (
 
 const callers = 64
 
-// atOnce runs do for each of many callers at the same time, and returns how many succeeded. The others must fail with the kind.
+// atOnce runs do for each of many callers at the same time, and returns how many succeeded. The
+// others must fail with the kind.
 func atOnce(t *testing.T, otherwise vault.Kind, do func(i int) error) int {
 	t.Helper()
 	var succeeded atomic.Int64
@@ -64,7 +65,10 @@ func TestAQuotaHoldsForManyAtOnce(t *testing.T) {
 		}
 	})
 	isRefused := func(e audit.Linked) bool { return e.Outcome == audit.Refused }
-	if refusals := len(slices.Collect(filter(got, isRefused))); len(got) != callers || refusals != callers-20 {
+	if refusals := len(
+		slices.Collect(filter(got, isRefused)),
+	); len(got) != callers ||
+		refusals != callers-20 {
 		t.Errorf("of %d entries %d are refusals", len(got), refusals)
 	}
 	p.assertChain(p.admin.User)
@@ -85,7 +89,12 @@ func TestManyUpdatesAtOnceAreAVersionEach(t *testing.T) {
 	made := p.secret(p.admin, "MINE", fake("first"))
 	got := p.newEntries(p.admin.User, func() {
 		n := atOnce(t, vault.Internal, func(i int) error {
-			_, err := p.UpdateSecret(t.Context(), p.admin, made.ID, fake(fmt.Sprintf("value %d.", i)))
+			_, err := p.UpdateSecret(
+				t.Context(),
+				p.admin,
+				made.ID,
+				fake(fmt.Sprintf("value %d.", i)),
+			)
 			return err
 		})
 		if n != callers {
@@ -106,7 +115,11 @@ func TestManyUpdatesAtOnceAreAVersionEach(t *testing.T) {
 func TestOfManyWhoDeleteASecretAtOnceOneDoes(t *testing.T) {
 	p := start(t, 200)
 	made := p.secret(p.admin, "MINE", fake("x"))
-	if n := atOnce(t, vault.NotFound, func(int) error { return p.DeleteSecret(t.Context(), p.admin, made.ID) }); n != 1 {
+	if n := atOnce(
+		t,
+		vault.NotFound,
+		func(int) error { return p.DeleteSecret(t.Context(), p.admin, made.ID) },
+	); n != 1 {
 		t.Errorf("%d did", n)
 	}
 	p.assertChain(p.admin.User)
@@ -141,7 +154,12 @@ func TestReadersSeeNoHalfOfAChange(t *testing.T) {
 	made := p.secret(p.admin, "MINE", fake("first"))
 	atOnce(t, vault.Internal, func(i int) error {
 		if i%8 == 0 {
-			_, err := p.UpdateSecret(t.Context(), p.admin, made.ID, fake(fmt.Sprintf("value %d.", i)))
+			_, err := p.UpdateSecret(
+				t.Context(),
+				p.admin,
+				made.ID,
+				fake(fmt.Sprintf("value %d.", i)),
+			)
 			return err
 		}
 		for range 10 {

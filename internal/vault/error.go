@@ -37,7 +37,8 @@ const (
 	GoodValue             // any other rule; the message tells
 )
 
-// An Error is what a use case returns. Its text is for people and has nothing of a value; its cause is for the log only.
+// An Error is what a use case returns. Its text is for people and has nothing of a value; its cause
+// is for the log only.
 type Error struct {
 	Kind   Kind
 	Detail string
@@ -62,8 +63,11 @@ func KindOf(err error) Kind {
 	return Internal
 }
 
-// ErrTampered is the cause of the [Internal] error for sealed data that does not open. It is logged as what it is.
-var ErrTampered = errors.New("sealed data does not open where it stands: tampering, or a damaged database")
+// ErrTampered is the cause of the [Internal] error for sealed data that does not open. It is logged
+// as what it is.
+var ErrTampered = errors.New(
+	"sealed data does not open where it stands: tampering, or a damaged database",
+)
 
 // The errors that a [Store] answers with.
 var (
@@ -77,7 +81,10 @@ func invalid(f Field) error {
 func denied(detail string) error { return &Error{Kind: Denied, Detail: detail} }
 
 func unauthenticated() error {
-	return &Error{Kind: Unauthenticated, Detail: "The API key is missing, unknown, revoked or expired"}
+	return &Error{
+		Kind:   Unauthenticated,
+		Detail: "The API key is missing, unknown, revoked or expired",
+	}
 }
 
 func tampered(what string, cause error) error {

@@ -65,8 +65,8 @@ func (c *clock) last() time.Time {
 	return c.at
 }
 
-// start makes a database with a root key and the user admin, whose API key has every scope. The test goes on beside others, because most of its time it waits
-// for the disk.
+// start makes a database with a root key and the user admin, whose API key has every scope. The
+// test goes on beside others, because most of its time it waits for the disk.
 func start(t *testing.T, quota int) *place {
 	t.Helper()
 	t.Parallel()
@@ -75,7 +75,13 @@ func start(t *testing.T, quota int) *place {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &place{t: t, file: filepath.Join(dir, "keysake.db"), root: root, quota: quota, clock: &clock{at: time.Date(2026, 4, 15, 12, 0, 0, 0, time.UTC)}}
+	p := &place{
+		t:     t,
+		file:  filepath.Join(dir, "keysake.db"),
+		root:  root,
+		quota: quota,
+		clock: &clock{at: time.Date(2026, 4, 15, 12, 0, 0, 0, time.UTC)},
+	}
 	if p.db, err = store.OpenSQLite(t.Context(), p.file); err != nil {
 		t.Fatal(err)
 	}
@@ -104,8 +110,14 @@ func (p *place) service(root seal.RootKey) *vault.Service {
 		p.t.Fatal(err)
 	}
 	return vault.New(vault.Options{
-		Store: p.db, OpenRoot: func(context.Context, vault.StoredRootKey) (seal.RootKey, error) { return root, nil }, KeyTTL: time.Hour, KeepVersions: 5, Catalog: known, MaxSecrets: p.quota,
-		Now: p.clock.now, Log: slog.New(slog.DiscardHandler),
+		Store:        p.db,
+		OpenRoot:     func(context.Context, vault.StoredRootKey) (seal.RootKey, error) { return root, nil },
+		KeyTTL:       time.Hour,
+		KeepVersions: 5,
+		Catalog:      known,
+		MaxSecrets:   p.quota,
+		Now:          p.clock.now,
+		Log:          slog.New(slog.DiscardHandler),
 	})
 }
 
@@ -155,7 +167,8 @@ func (p *place) secret(who vault.Actor, name string, value plaintext.Value) vaul
 	return made
 }
 
-// fake makes a value that is long enough for a mask, and that no scanner takes for a key: letters of the seed, over and over.
+// fake makes a value that is long enough for a mask, and that no scanner takes for a key: letters
+// of the seed, over and over.
 func fake(seed string) plaintext.Value {
 	return plaintext.FromString(strings.Repeat(seed, 40/len(seed)+1)[:40])
 }
@@ -189,7 +202,8 @@ func (p *place) newEntries(user uuid.UUID, do func()) []audit.Linked {
 	return p.chain(user)[before:]
 }
 
-// assertChain checks that a living user's chain holds and ends where the ledger says, and that the ledger's count is that of the rows.
+// assertChain checks that a living user's chain holds and ends where the ledger says, and that the
+// ledger's count is that of the rows.
 func (p *place) assertChain(user uuid.UUID) {
 	p.t.Helper()
 	var ledger vault.Ledger
@@ -264,7 +278,10 @@ func (p *place) sqlRow(query string, args []any, into ...any) {
 
 func (p *place) connect() *sql.DB {
 	p.t.Helper()
-	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: p.file, RawQuery: "_pragma=busy_timeout(5000)&_pragma=synchronous(OFF)"}).String())
+	db, err := sql.Open(
+		"sqlite",
+		(&url.URL{Scheme: "file", Opaque: p.file, RawQuery: "_pragma=busy_timeout(5000)&_pragma=synchronous(OFF)"}).String(),
+	)
 	if err != nil {
 		p.t.Fatal(err)
 	}

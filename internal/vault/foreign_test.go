@@ -24,14 +24,22 @@ func TestAnotherUsersIdIsNotFoundByAnyUseCase(t *testing.T) {
 	before := p.entries()
 	for _, stranger := range []vault.Actor{with(ben, policy.AllScopes()...), p.admin} {
 		for action, owned := range map[policy.Action]uuid.UUID{
-			policy.SecretRead: secret.ID, policy.SecretUpdate: secret.ID, policy.SecretDelete: secret.ID, policy.SecretOpen: secret.ID,
+			policy.SecretRead: secret.ID, policy.SecretUpdate: secret.ID,
+			policy.SecretDelete: secret.ID, policy.SecretOpen: secret.ID,
 			policy.APIKeyRevoke: key.ID,
 		} {
 			foreign := tries[action](stranger, owned)
 			assertKind(t, string(action), foreign, vault.NotFound)
-			// What is answered for it is what is answered for an id that never was, or that is of something else.
-			for _, nothing := range []uuid.UUID{uuid.Must(uuid.NewV7()), ann.User, ben.User, uuid.Nil} {
-				if absent := tries[action](stranger, nothing); absent == nil || absent.Error() != foreign.Error() {
+			// What is answered for it is what is answered for an id that never was, or that is of
+			// something else.
+			for _, nothing := range []uuid.UUID{
+				uuid.Must(uuid.NewV7()), ann.User, ben.User, uuid.Nil,
+			} {
+				if absent := tries[action](
+					stranger,
+					nothing,
+				); absent == nil ||
+					absent.Error() != foreign.Error() {
 					t.Errorf("%s: an absent id is %v, a foreign one %v", action, absent, foreign)
 				}
 			}
@@ -57,7 +65,8 @@ func TestNoListHasAnythingOfAnotherUser(t *testing.T) {
 		t.Errorf("API keys: %v (%v)", keys, err)
 	}
 	presets, err := p.Presets(t.Context(), ben)
-	if err != nil || slices.ContainsFunc(presets, func(preset vault.Preset) bool { return preset.Configured }) {
+	if err != nil ||
+		slices.ContainsFunc(presets, func(preset vault.Preset) bool { return preset.Configured }) {
 		t.Errorf("presets: %v (%v)", presets, err)
 	}
 	self, err := p.Self(t.Context(), ben)

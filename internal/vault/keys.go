@@ -29,8 +29,14 @@ type StoredOwnerKey struct {
 type ownerKeyReader interface {
 	// OwnerKey returns a user's owner key, NotFound where the user has no such key.
 	OwnerKey(ctx context.Context, user, id uuid.UUID) (StoredOwnerKey, error)
-	// OwnerKeysBefore returns owner keys that were made before a time, in the order of their ids, from after that id.
-	OwnerKeysBefore(ctx context.Context, before time.Time, after uuid.UUID, limit int) ([]StoredOwnerKey, error)
+	// OwnerKeysBefore returns owner keys that were made before a time, in the order of their ids,
+	// from after that id.
+	OwnerKeysBefore(
+		ctx context.Context,
+		before time.Time,
+		after uuid.UUID,
+		limit int,
+	) ([]StoredOwnerKey, error)
 	// CountOwnerKeysBefore returns how many there are of them.
 	CountOwnerKeysBefore(ctx context.Context, before time.Time) (int, error)
 }
@@ -43,10 +49,12 @@ type ownerKeyWriter interface {
 	DeleteOtherOwnerKeys(ctx context.Context, user, keep uuid.UUID) error
 }
 
-// keyring opens owner keys, and keeps the ones in use open for a time. What it keeps it keeps by owner and id: one user's key is never found for another.
+// keyring opens owner keys, and keeps the ones in use open for a time. What it keeps it keeps by
+// owner and id: one user's key is never found for another.
 //
-// A root key may be kept by a service elsewhere. So no key is opened in a transaction, which others may wait for: there a key that is not open is the error
-// [*closedKey], and withKeys opens it outside and tries again.
+// A root key may be kept by a service elsewhere. So no key is opened in a transaction, which others
+// may wait for: there a key that is not open is the error [*closedKey], and withKeys opens it
+// outside and tries again.
 type keyring struct {
 	roots   *roots
 	open    *expirable.LRU[ownerKeyRef, seal.OwnerKey]
@@ -56,7 +64,10 @@ type keyring struct {
 type ownerKeyRef struct{ user, id uuid.UUID }
 
 func newKeyring(r *roots, ttl time.Duration) *keyring {
-	return &keyring{roots: r, open: expirable.NewLRU[ownerKeyRef, seal.OwnerKey](maxOwnerKeys, nil, ttl)}
+	return &keyring{
+		roots: r,
+		open:  expirable.NewLRU[ownerKeyRef, seal.OwnerKey](maxOwnerKeys, nil, ttl),
+	}
 }
 
 // closedKey is the error of a transaction that needs an owner key which is not open.
@@ -64,13 +75,16 @@ type closedKey struct{ stored StoredOwnerKey }
 
 func (*closedKey) Error() string { return "an owner key is not open" }
 
-// errPrimaryChanged is the error of a transaction whose owner key was wrapped by a root key that is not the primary any more.
+// errPrimaryChanged is the error of a transaction whose owner key was wrapped by a root key that is
+// not the primary any more.
 var errPrimaryChanged = errors.New("the primary root key has changed")
 
-// maxTries bounds how often a transaction is begun again. Each owner key that is not open costs one, and none needs more than two: before and after a rotation.
+// maxTries bounds how often a transaction is begun again. Each owner key that is not open costs
+// one, and none needs more than two: before and after a rotation.
 const maxTries = 4
 
-// withKeys runs do, which makes one transaction, and runs it again after opening the owner key that it lacked.
+// withKeys runs do, which makes one transaction, and runs it again after opening the owner key that
+// it lacked.
 func (s *Service) withKeys(ctx context.Context, do func() error) (err error) {
 	for range maxTries {
 		err = do()
@@ -85,9 +99,14 @@ func (s *Service) withKeys(ctx context.Context, do func() error) (err error) {
 	return err
 }
 
-// withNewKey gives do a new owner key for a user, wrapped and ready to be stored, and another one if the primary root key changed meanwhile: do's transaction
-// must call stillPrimary. What do has stored is open from then on.
-func (s *Service) withNewKey(ctx context.Context, user uuid.UUID, do func(StoredOwnerKey, seal.OwnerKey) error) error {
+// withNewKey gives do a new owner key for a user, wrapped and ready to be stored, and another one
+// if the primary root key changed meanwhile: do's transaction must call stillPrimary. What do has
+// stored is open from then on.
+func (s *Service) withNewKey(
+	ctx context.Context,
+	user uuid.UUID,
+	do func(StoredOwnerKey, seal.OwnerKey) error,
+) error {
 	for range maxTries {
 		stored, key, err := s.wrapped(ctx, user)
 		if err != nil {
@@ -100,33 +119,52 @@ func (s *Service) withNewKey(ctx context.Context, user uuid.UUID, do func(Stored
 			return err
 		}
 	}
-	return &Error{Kind: Unavailable, Detail: "The root key is changing: try again later", Cause: errPrimaryChanged}
+	return &Error{
+		Kind:   Unavailable,
+		Detail: "The root key is changing: try again later",
+		Cause:  errPrimaryChanged,
+	}
 }
 
 // openOwnerKey unwraps an owner key and keeps it open.
 func (s *Service) openOwnerKey(ctx context.Context, stored StoredOwnerKey) (seal.OwnerKey, error) {
-	return together(ctx, &s.keys.flights, stored.ID.String(), func(ctx context.Context) (seal.OwnerKey, error) {
-		root, err := s.rootKey(ctx, stored.RootKey)
-		if err != nil {
-			return seal.OwnerKey{}, err
-		}
-		key, err := root.Unwrap(ctx, stored.User, stored.ID, stored.Wrapped)
-		if errors.Is(err, seal.ErrService) || errors.Is(err, seal.ErrServiceTimeout) {
-			return seal.OwnerKey{}, serviceError(err)
-		}
-		if err != nil {
-			return seal.OwnerKey{}, tampered("owner key "+stored.ID.String()+" of user "+stored.User.String(), err)
-		}
-		s.keys.open.Add(ownerKeyRef{stored.User, stored.ID}, key)
-		return key, nil
-	})
+	return together(
+		ctx,
+		&s.keys.flights,
+		stored.ID.String(),
+		func(ctx context.Context) (seal.OwnerKey, error) {
+			root, err := s.rootKey(ctx, stored.RootKey)
+			if err != nil {
+				return seal.OwnerKey{}, err
+			}
+			key, err := root.Unwrap(ctx, stored.User, stored.ID, stored.Wrapped)
+			if errors.Is(err, seal.ErrService) || errors.Is(err, seal.ErrServiceTimeout) {
+				return seal.OwnerKey{}, serviceError(err)
+			}
+			if err != nil {
+				return seal.OwnerKey{}, tampered(
+					"owner key "+stored.ID.String()+" of user "+stored.User.String(),
+					err,
+				)
+			}
+			s.keys.open.Add(ownerKeyRef{stored.User, stored.ID}, key)
+			return key, nil
+		},
+	)
 }
 
-// maxFlight is how long what several callers wait for together may take: longer than any of them waits.
+// maxFlight is how long what several callers wait for together may take: longer than any of them
+// waits.
 const maxFlight = time.Minute
 
-// together does once what several callers want at the same time. A caller that goes away takes nothing from the others.
-func together[T any](ctx context.Context, flights *singleflight.Group, name string, do func(context.Context) (T, error)) (T, error) {
+// together does once what several callers want at the same time. A caller that goes away takes
+// nothing from the others.
+func together[T any](
+	ctx context.Context,
+	flights *singleflight.Group,
+	name string,
+	do func(context.Context) (T, error),
+) (T, error) {
 	answer := flights.DoChan(name, func() (_ any, err error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxFlight)
 		defer cancel()
@@ -154,7 +192,10 @@ func (k *keyring) get(ctx context.Context, r Reader, user, id uuid.UUID) (seal.O
 	}
 	stored, err := r.OwnerKey(ctx, user, id)
 	if errors.Is(err, ErrNotFound) {
-		return seal.OwnerKey{}, tampered("owner key "+id.String()+" of user "+user.String(), errors.New("there is no such key"))
+		return seal.OwnerKey{}, tampered(
+			"owner key "+id.String()+" of user "+user.String(),
+			errors.New("there is no such key"),
+		)
 	}
 	if err != nil {
 		return seal.OwnerKey{}, err
@@ -163,7 +204,12 @@ func (k *keyring) get(ctx context.Context, r Reader, user, id uuid.UUID) (seal.O
 }
 
 // sealedBy returns the owner key that made a blob.
-func (k *keyring) sealedBy(ctx context.Context, r Reader, user uuid.UUID, blob []byte) (seal.OwnerKey, error) {
+func (k *keyring) sealedBy(
+	ctx context.Context,
+	r Reader,
+	user uuid.UUID,
+	blob []byte,
+) (seal.OwnerKey, error) {
 	id, err := seal.KeyID(blob)
 	if err != nil {
 		return seal.OwnerKey{}, tampered("sealed data of user "+user.String(), err)
@@ -171,8 +217,14 @@ func (k *keyring) sealedBy(ctx context.Context, r Reader, user uuid.UUID, blob [
 	return k.get(ctx, r, user, id)
 }
 
-// openValue opens a sealed value. Its error has [ErrTampered] if it is not the one that was sealed for that place.
-func (k *keyring) openValue(ctx context.Context, r Reader, at seal.Place, blob []byte) (plaintext.Value, error) {
+// openValue opens a sealed value. Its error has [ErrTampered] if it is not the one that was sealed
+// for that place.
+func (k *keyring) openValue(
+	ctx context.Context,
+	r Reader,
+	at seal.Place,
+	blob []byte,
+) (plaintext.Value, error) {
 	key, err := k.sealedBy(ctx, r, at.Owner, blob)
 	if err != nil {
 		return plaintext.Value{}, err
@@ -185,7 +237,12 @@ func (k *keyring) openValue(ctx context.Context, r Reader, at seal.Place, blob [
 }
 
 // openMask opens a sealed mask, with the errors of openValue.
-func (k *keyring) openMask(ctx context.Context, r Reader, at seal.Place, blob []byte) (string, error) {
+func (k *keyring) openMask(
+	ctx context.Context,
+	r Reader,
+	at seal.Place,
+	blob []byte,
+) (string, error) {
 	key, err := k.sealedBy(ctx, r, at.Owner, blob)
 	if err != nil {
 		return "", err
@@ -201,7 +258,10 @@ func (k *keyring) openMask(ctx context.Context, r Reader, at seal.Place, blob []
 func (k *keyring) forget(user, id uuid.UUID) { k.open.Remove(ownerKeyRef{user, id}) }
 
 // wrapped returns a new owner key, and how the primary root key wraps it.
-func (s *Service) wrapped(ctx context.Context, user uuid.UUID) (StoredOwnerKey, seal.OwnerKey, error) {
+func (s *Service) wrapped(
+	ctx context.Context,
+	user uuid.UUID,
+) (StoredOwnerKey, seal.OwnerKey, error) {
 	id, err := newID()
 	if err != nil {
 		return StoredOwnerKey{}, seal.OwnerKey{}, err
@@ -219,7 +279,8 @@ func (s *Service) wrapped(ctx context.Context, user uuid.UUID) (StoredOwnerKey, 
 	return stored, key, wrap(ctx, root, key, &stored)
 }
 
-// wrap fills in how root wraps a key, when that has been opened again: what a service cannot undo would be lost.
+// wrap fills in how root wraps a key, when that has been opened again: what a service cannot undo
+// would be lost.
 func wrap(ctx context.Context, root seal.RootKey, key seal.OwnerKey, stored *StoredOwnerKey) error {
 	blob, err := root.Wrap(ctx, stored.User, key)
 	if err != nil {
@@ -239,7 +300,8 @@ func wrap(ctx context.Context, root seal.RootKey, key seal.OwnerKey, stored *Sto
 	return nil
 }
 
-// stillPrimary makes sure that the root key by which something was wrapped outside the transaction is the primary inside it.
+// stillPrimary makes sure that the root key by which something was wrapped outside the transaction
+// is the primary inside it.
 func stillPrimary(ctx context.Context, tx Tx, rootKey uuid.UUID) error {
 	primary, err := tx.PrimaryRootKey(ctx)
 	if err == nil && primary.ID != rootKey {

@@ -9,12 +9,14 @@ import (
 	"github.com/google/uuid"
 )
 
-// lastUsed gathers when API keys were used, so that a read costs no write. What is not yet flushed is bounded by the number of live
-// keys, and lost in a crash: the time is a help for people, not a record. The record is the audit log.
+// lastUsed gathers when API keys were used, so that a read costs no write. What is not yet flushed
+// is bounded by the number of live keys, and lost in a crash: the time is a help for people, not a
+// record. The record is the audit log.
 type lastUsed struct {
 	mu      sync.Mutex
 	pending map[uuid.UUID]time.Time
-	flushed map[uuid.UUID]time.Time // what was written in the last flush, so that a busy key is written once a minute
+	// what was written in the last flush, so that a busy key is written once a minute
+	flushed map[uuid.UUID]time.Time
 }
 
 // usedEvery is how exact the stored time is.
@@ -46,7 +48,10 @@ func (u *lastUsed) newest(key uuid.UUID, stored time.Time) time.Time {
 func (u *lastUsed) due(now time.Time, all bool) map[uuid.UUID]time.Time {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	maps.DeleteFunc(u.flushed, func(_ uuid.UUID, at time.Time) bool { return now.Sub(at) >= usedEvery })
+	maps.DeleteFunc(
+		u.flushed,
+		func(_ uuid.UUID, at time.Time) bool { return now.Sub(at) >= usedEvery },
+	)
 	due := map[uuid.UUID]time.Time{}
 	for key, at := range u.pending {
 		if _, recent := u.flushed[key]; !recent || all {
@@ -58,7 +63,8 @@ func (u *lastUsed) due(now time.Time, all bool) map[uuid.UUID]time.Time {
 	return due
 }
 
-// FlushLastUsed writes down when API keys were used. The server calls it every few seconds, and with all when it stops.
+// FlushLastUsed writes down when API keys were used. The server calls it every few seconds, and
+// with all when it stops.
 func (s *Service) FlushLastUsed(ctx context.Context, all bool) error {
 	due := s.used.due(s.now(), all)
 	if len(due) == 0 {

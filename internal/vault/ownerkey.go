@@ -10,29 +10,34 @@ import (
 	"github.com/keysake/keysake/internal/seal"
 )
 
-// RotateOwnerKey gives a user a new owner key: in one transaction every value and mask, those of old versions too, is sealed anew, and the old owner key is destroyed.
-// It is for the operator at the machine itself, and works beside servers that serve. NotFound: there is no such user.
+// RotateOwnerKey gives a user a new owner key: in one transaction every value and mask, those of
+// old versions too, is sealed anew, and the old owner key is destroyed. It is for the operator at
+// the machine itself, and works beside servers that serve. NotFound: there is no such user.
 func (s *Service) RotateOwnerKey(ctx context.Context, user uuid.UUID) error {
 	var old uuid.UUID
 	err := s.withNewKey(ctx, user, func(stored StoredOwnerKey, key seal.OwnerKey) error {
-		return s.apply(ctx, s.entry(operator(), policy.OwnerKeyRotate, user), func(c *change) error {
-			if err := stillPrimary(ctx, c, stored.RootKey); err != nil {
-				return err
-			}
-			ledger, err := c.load(ctx)
-			if err != nil {
-				return err
-			}
-			if err := c.InsertOwnerKey(ctx, stored); err != nil {
-				return err
-			}
-			if err := s.reseal(ctx, c, user, key); err != nil {
-				return err
-			}
-			old, ledger.OwnerKey = ledger.OwnerKey, stored.ID
-			c.entry.Target = stored.ID
-			return c.DeleteOtherOwnerKeys(ctx, user, stored.ID)
-		})
+		return s.apply(
+			ctx,
+			s.entry(operator(), policy.OwnerKeyRotate, user),
+			func(c *change) error {
+				if err := stillPrimary(ctx, c, stored.RootKey); err != nil {
+					return err
+				}
+				ledger, err := c.load(ctx)
+				if err != nil {
+					return err
+				}
+				if err := c.InsertOwnerKey(ctx, stored); err != nil {
+					return err
+				}
+				if err := s.reseal(ctx, c, user, key); err != nil {
+					return err
+				}
+				old, ledger.OwnerKey = ledger.OwnerKey, stored.ID
+				c.entry.Target = stored.ID
+				return c.DeleteOtherOwnerKeys(ctx, user, stored.ID)
+			},
+		)
 	})
 	if err == nil {
 		s.keys.forget(user, old)
@@ -69,8 +74,15 @@ func (s *Service) reseal(ctx context.Context, c *change, user uuid.UUID, key sea
 	return nil
 }
 
-// resealOne opens a value and its mask with the key that made each, and seals them for the same place with another.
-func (s *Service) resealOne(ctx context.Context, r Reader, at seal.Place, key seal.OwnerKey, value, mask *[]byte) error {
+// resealOne opens a value and its mask with the key that made each, and seals them for the same
+// place with another.
+func (s *Service) resealOne(
+	ctx context.Context,
+	r Reader,
+	at seal.Place,
+	key seal.OwnerKey,
+	value, mask *[]byte,
+) error {
 	opened, err := s.keys.openValue(ctx, r, at, *value)
 	if err != nil {
 		return err
@@ -86,9 +98,14 @@ func (s *Service) resealOne(ctx context.Context, r Reader, at seal.Place, key se
 	return err
 }
 
-// RotateOwnerKeys gives every user a new owner key whose own was made before a time, one user after the other. It may be stopped at any point and begun again with the
-// same time: nobody's turn comes twice. progress is told after each user.
-func (s *Service) RotateOwnerKeys(ctx context.Context, before time.Time, progress func(done, total int)) error {
+// RotateOwnerKeys gives every user a new owner key whose own was made before a time, one user after
+// the other. It may be stopped at any point and begun again with the same time: nobody's turn comes
+// twice. progress is told after each user.
+func (s *Service) RotateOwnerKeys(
+	ctx context.Context,
+	before time.Time,
+	progress func(done, total int),
+) error {
 	var total int
 	err := s.store.View(ctx, func(r Reader) (err error) {
 		total, err = r.CountOwnerKeysBefore(ctx, before)
@@ -111,7 +128,8 @@ func (s *Service) RotateOwnerKeys(ctx context.Context, before time.Time, progres
 		after = batch[len(batch)-1].ID
 		for _, k := range batch {
 			began := time.Now()
-			if err := s.RotateOwnerKey(ctx, k.User); err != nil && KindOf(err) != NotFound { // deleted meanwhile
+			// deleted meanwhile
+			if err := s.RotateOwnerKey(ctx, k.User); err != nil && KindOf(err) != NotFound {
 				return err
 			}
 			done++
@@ -121,7 +139,8 @@ func (s *Service) RotateOwnerKeys(ctx context.Context, before time.Time, progres
 	}
 }
 
-// FindUser returns the id of the user of that name or id, NotFound where there is none. It is for the operator at the machine itself.
+// FindUser returns the id of the user of that name or id, NotFound where there is none. It is for
+// the operator at the machine itself.
 func (s *Service) FindUser(ctx context.Context, nameOrID string) (id uuid.UUID, err error) {
 	err = s.store.View(ctx, func(r Reader) error {
 		if id, err = uuid.Parse(nameOrID); err != nil { // no user's name is an id

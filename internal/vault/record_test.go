@@ -15,14 +15,34 @@ import (
 )
 
 // done returns what an action that succeeded must have recorded.
-func done(owner uuid.UUID, who vault.Actor, action policy.Action, target uuid.UUID, name string, version uint64) audit.Entry {
+func done(
+	owner uuid.UUID,
+	who vault.Actor,
+	action policy.Action,
+	target uuid.UUID,
+	name string,
+	version uint64,
+) audit.Entry {
 	return audit.Entry{
-		Owner: owner, User: who.User, Key: who.Key, Action: string(action), Outcome: audit.Done, Target: target, Name: name, Version: version,
+		Owner:   owner,
+		User:    who.User,
+		Key:     who.Key,
+		Action:  string(action),
+		Outcome: audit.Done,
+		Target:  target,
+		Name:    name,
+		Version: version,
 	}
 }
 
 func refused(who vault.Actor, action policy.Action) audit.Entry {
-	return audit.Entry{Owner: who.User, User: who.User, Key: who.Key, Action: string(action), Outcome: audit.Refused}
+	return audit.Entry{
+		Owner:   who.User,
+		User:    who.User,
+		Key:     who.Key,
+		Action:  string(action),
+		Outcome: audit.Refused,
+	}
 }
 
 // everything is a test in which each use case that changes something succeeds once.
@@ -97,7 +117,18 @@ func (e *everything) secrets() {
 		return done(ann.User, ann, policy.SecretRollback, made.ID, "OPENAI_API_KEY", 3), err
 	})
 	e.once(func() (audit.Entry, error) {
-		return done(ann.User, ann, policy.SecretDelete, made.ID, "OPENAI_API_KEY", 3), e.DeleteSecret(ctx, ann, made.ID)
+		return done(
+				ann.User,
+				ann,
+				policy.SecretDelete,
+				made.ID,
+				"OPENAI_API_KEY",
+				3,
+			), e.DeleteSecret(
+				ctx,
+				ann,
+				made.ID,
+			)
 	})
 }
 
@@ -106,19 +137,49 @@ func (e *everything) apiKeys() {
 	var key vault.APIKey
 	var token plaintext.Value
 	e.once(func() (_ audit.Entry, err error) {
-		key, token, err = e.CreateAPIKey(ctx, ann, vault.APIKeyRequest{Name: "laptop", SelfRevoke: true})
+		key, token, err = e.CreateAPIKey(
+			ctx,
+			ann,
+			vault.APIKeyRequest{Name: "laptop", SelfRevoke: true},
+		)
 		return done(ann.User, ann, policy.APIKeyCreate, key.ID, "laptop", 0), err
 	})
 	e.once(func() (audit.Entry, error) {
 		self := e.authenticated(token)
-		return done(ann.User, self, policy.APIKeyRevokeOwn, key.ID, "laptop", 0), e.RevokeSelf(ctx, self)
+		return done(
+				ann.User,
+				self,
+				policy.APIKeyRevokeOwn,
+				key.ID,
+				"laptop",
+				0,
+			), e.RevokeSelf(
+				ctx,
+				self,
+			)
 	})
 	e.once(func() (_ audit.Entry, err error) {
-		key, _, err = e.GrantAPIKey(ctx, e.admin, ann.User, vault.APIKeyRequest{Name: "from the admin"})
+		key, _, err = e.GrantAPIKey(
+			ctx,
+			e.admin,
+			ann.User,
+			vault.APIKeyRequest{Name: "from the admin"},
+		)
 		return done(ann.User, e.admin, policy.APIKeyGrant, key.ID, "from the admin", 0), err
 	})
 	e.once(func() (audit.Entry, error) {
-		return done(ann.User, ann, policy.APIKeyRevoke, key.ID, "from the admin", 0), e.RevokeAPIKey(ctx, ann, key.ID)
+		return done(
+				ann.User,
+				ann,
+				policy.APIKeyRevoke,
+				key.ID,
+				"from the admin",
+				0,
+			), e.RevokeAPIKey(
+				ctx,
+				ann,
+				key.ID,
+			)
 	})
 	e.assertChain(ann.User)
 }
@@ -130,7 +191,18 @@ func (e *everything) users() {
 		return done(ben.ID, e.admin, policy.UserCreate, ben.ID, "ben", 0), err
 	})
 	e.once(func() (audit.Entry, error) {
-		return done(e.ann.User, e.admin, policy.UserDelete, e.ann.User, "ann", 0), e.DeleteUser(ctx, e.admin, e.ann.User)
+		return done(
+				e.ann.User,
+				e.admin,
+				policy.UserDelete,
+				e.ann.User,
+				"ann",
+				0,
+			), e.DeleteUser(
+				ctx,
+				e.admin,
+				e.ann.User,
+			)
 	})
 }
 
@@ -158,7 +230,10 @@ func TestEveryRefusalForLackOfAScopeIsRecorded(t *testing.T) {
 		}
 		for _, target := range []uuid.UUID{made.ID, ann.User, p.admin.User} {
 			total := p.entries()
-			got := p.newEntries(ann.User, func() { assertKind(t, string(action), try(ann, target), vault.Denied) })
+			got := p.newEntries(
+				ann.User,
+				func() { assertKind(t, string(action), try(ann, target), vault.Denied) },
+			)
 			p.assertEntries(got, refused(ann, action))
 			if n := p.entries() - total; n != 1 {
 				t.Errorf("%s: %d entries in all", action, n)
@@ -203,7 +278,8 @@ func TestWhatFailsWithoutBeingRefusedLeavesNoEntry(t *testing.T) {
 	tries := p.useCases()
 	assertKind(t, "a conflict", tries[policy.SecretCreate](p.admin, nobody), vault.Conflict)
 	for _, action := range []policy.Action{
-		policy.SecretRead, policy.SecretUpdate, policy.SecretDelete, policy.SecretOpen, policy.APIKeyRevoke, policy.APIKeyGrant, policy.UserDelete,
+		policy.SecretRead, policy.SecretUpdate, policy.SecretDelete, policy.SecretOpen,
+		policy.APIKeyRevoke, policy.APIKeyGrant, policy.UserDelete,
 	} {
 		assertKind(t, string(action), tries[action](p.admin, nobody), vault.NotFound)
 	}
@@ -250,14 +326,22 @@ func TestTheOperatorAtTheMachineIsNobodyToThePolicy(t *testing.T) {
 	}
 }
 
-// Whoever writes to the database can set back the end of a chain. The next change must not pass for a conflict of names.
+// Whoever writes to the database can set back the end of a chain. The next change must not pass for
+// a conflict of names.
 func TestAnEndOfTheChainThatWasSetBackIsTampering(t *testing.T) {
 	p := start(t, 200)
 	p.secret(p.admin, "MINE", fake("x"))
 	p.sql("UPDATE users SET audit_seq = audit_seq - 1 WHERE id = ?", p.admin.User.String())
 	_, err := p.CreateSecret(t.Context(), p.admin, "OTHER", "", fake("y"))
 	assertTampered(t, "a create", err)
-	if err := p.RevokeAPIKey(t.Context(), p.admin, p.admin.Key); !errors.Is(err, vault.ErrTampered) {
+	if err := p.RevokeAPIKey(
+		t.Context(),
+		p.admin,
+		p.admin.Key,
+	); !errors.Is(
+		err,
+		vault.ErrTampered,
+	) {
 		t.Errorf("a revocation: %v", err)
 	}
 	if _, err := p.Bootstrap(t.Context(), "admin", "again"); !errors.Is(err, vault.ErrTampered) {
@@ -265,7 +349,8 @@ func TestAnEndOfTheChainThatWasSetBackIsTampering(t *testing.T) {
 	}
 }
 
-// assertTampered checks that the error is one that is logged as tampering and answered as a fault of the server.
+// assertTampered checks that the error is one that is logged as tampering and answered as a fault
+// of the server.
 func assertTampered(t *testing.T, what string, err error) {
 	t.Helper()
 	assertKind(t, what, err, vault.Internal)

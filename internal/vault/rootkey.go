@@ -37,10 +37,16 @@ type StoredRootKey struct {
 type rootKeyReader interface {
 	// RootKeys returns all root keys, oldest first.
 	RootKeys(ctx context.Context) ([]StoredRootKey, error)
-	// PrimaryRootKey returns the primary, NotFound where the database has none yet. It does not count OwnerKeys.
+	// PrimaryRootKey returns the primary, NotFound where the database has none yet. It does not
+	// count OwnerKeys.
 	PrimaryRootKey(ctx context.Context) (StoredRootKey, error)
-	// OwnerKeysUnder returns owner keys that a root key wraps, in the order of their ids, from after that id.
-	OwnerKeysUnder(ctx context.Context, rootKey, after uuid.UUID, limit int) ([]StoredOwnerKey, error)
+	// OwnerKeysUnder returns owner keys that a root key wraps, in the order of their ids, from
+	// after that id.
+	OwnerKeysUnder(
+		ctx context.Context,
+		rootKey, after uuid.UUID,
+		limit int,
+	) ([]StoredOwnerKey, error)
 }
 
 type rootKeyWriter interface {
@@ -49,11 +55,13 @@ type rootKeyWriter interface {
 	MoveRootKey(ctx context.Context, id uuid.UUID, url string) error
 	// SetRootKeyState changes the state, and notes when a key was replaced or retired.
 	SetRootKeyState(ctx context.Context, id uuid.UUID, state RootKeyState, at time.Time) error
-	// RewrapOwnerKey stores the owner key as another root key wraps it, unless was is not the one any more that does.
+	// RewrapOwnerKey stores the owner key as another root key wraps it, unless was is not the one
+	// any more that does.
 	RewrapOwnerKey(ctx context.Context, k StoredOwnerKey, was uuid.UUID) error
 }
 
-// A RootKeyError says which root key cannot be used and why; the cause says where it was looked for. URL is what the database remembers.
+// A RootKeyError says which root key cannot be used and why; the cause says where it was looked
+// for. URL is what the database remembers.
 type RootKeyError struct {
 	ID    uuid.UUID
 	URL   string
@@ -75,8 +83,9 @@ func (s *Service) ListRootKeys(ctx context.Context) (keys []StoredRootKey, err e
 	return keys, err
 }
 
-// CheckRootKeys opens the check value of every root key that is still needed. It returns [ErrNotFound] where the database has no root key yet, and for
-// one that does not open a [*RootKeyError]: nothing may be answered then.
+// CheckRootKeys opens the check value of every root key that is still needed. It returns
+// [ErrNotFound] where the database has no root key yet, and for one that does not open a
+// [*RootKeyError]: nothing may be answered then.
 func (s *Service) CheckRootKeys(ctx context.Context) error {
 	keys, err := s.ListRootKeys(ctx)
 	if err != nil {
@@ -99,7 +108,8 @@ func (s *Service) CheckRootKeys(ctx context.Context) error {
 	return nil
 }
 
-// RootKeyAnswers tells whether the primary root key answers. It may be asked by anybody and often: a service is asked no more than once a second.
+// RootKeyAnswers tells whether the primary root key answers. It may be asked by anybody and often:
+// a service is asked no more than once a second.
 func (s *Service) RootKeyAnswers(ctx context.Context) error {
 	primary, err := s.primary(ctx)
 	if err != nil {
@@ -121,16 +131,28 @@ func rootKeyError(err *RootKeyError) error {
 	if failed := serviceError(err); KindOf(failed) != Internal {
 		return failed
 	}
-	return &Error{Kind: Unavailable, Detail: "A root key cannot be opened now: try again later", Cause: err}
+	return &Error{
+		Kind:   Unavailable,
+		Detail: "A root key cannot be opened now: try again later",
+		Cause:  err,
+	}
 }
 
 // serviceError gives what a key service did wrong its kind.
 func serviceError(err error) error {
 	switch {
 	case errors.Is(err, seal.ErrServiceTimeout):
-		return &Error{Kind: GatewayTimeout, Detail: "The key service did not answer in time: try again later", Cause: err}
+		return &Error{
+			Kind:   GatewayTimeout,
+			Detail: "The key service did not answer in time: try again later",
+			Cause:  err,
+		}
 	case errors.Is(err, seal.ErrService):
-		return &Error{Kind: BadGateway, Detail: "The key service answered badly: try again later", Cause: err}
+		return &Error{
+			Kind:   BadGateway,
+			Detail: "The key service answered badly: try again later",
+			Cause:  err,
+		}
 	}
 	return err
 }

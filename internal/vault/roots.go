@@ -15,7 +15,8 @@ import (
 // OpenRootKey opens a root key that the database knows.
 type OpenRootKey func(ctx context.Context, k StoredRootKey) (seal.RootKey, error)
 
-// askAgain is how long an answer about a root key stands: that it does not open, which may take a passphrase's time to find out, and that it answers a probe.
+// askAgain is how long an answer about a root key stands: that it does not open, which may take a
+// passphrase's time to find out, and that it answers a probe.
 const askAgain = time.Second
 
 // roots are the root keys that are open. A root key stays open as long as the process runs.
@@ -37,10 +38,17 @@ type verdict struct {
 }
 
 func newRoots(open OpenRootKey, now func() time.Time) *roots {
-	return &roots{openRoot: open, now: now, open: map[uuid.UUID]seal.RootKey{}, closed: map[uuid.UUID]verdict{}, probed: map[uuid.UUID]verdict{}}
+	return &roots{
+		openRoot: open,
+		now:      now,
+		open:     map[uuid.UUID]seal.RootKey{},
+		closed:   map[uuid.UUID]verdict{},
+		probed:   map[uuid.UUID]verdict{},
+	}
 }
 
-// rootKey returns a root key of the database. One that this process has not seen, because another process made it, is looked up and opened.
+// rootKey returns a root key of the database. One that this process has not seen, because another
+// process made it, is looked up and opened.
 func (s *Service) rootKey(ctx context.Context, id uuid.UUID) (seal.RootKey, error) {
 	if root, found := s.keys.roots.get(id); found {
 		return root, nil
@@ -72,7 +80,8 @@ func (r *roots) add(root seal.RootKey) {
 	delete(r.closed, root.ID())
 }
 
-// find returns an open root key whose check value opens. Its error has a [*RootKeyError], and a kind.
+// find returns an open root key whose check value opens. Its error has a [*RootKeyError], and a
+// kind.
 func (r *roots) find(ctx context.Context, stored StoredRootKey) (seal.RootKey, error) {
 	if root, found := r.get(stored.ID); found {
 		return root, nil
@@ -80,12 +89,18 @@ func (r *roots) find(ctx context.Context, stored StoredRootKey) (seal.RootKey, e
 	if err := r.fresh(r.closed, stored.ID); err != nil {
 		return nil, err
 	}
-	return together(ctx, &r.flights, stored.ID.String(), func(ctx context.Context) (seal.RootKey, error) {
-		return r.openNow(ctx, stored)
-	})
+	return together(
+		ctx,
+		&r.flights,
+		stored.ID.String(),
+		func(ctx context.Context) (seal.RootKey, error) {
+			return r.openNow(ctx, stored)
+		},
+	)
 }
 
-// openNow is find for a caller whom nobody joins, and who may take their time: a person who types a passphrase.
+// openNow is find for a caller whom nobody joins, and who may take their time: a person who types a
+// passphrase.
 func (r *roots) openNow(ctx context.Context, stored StoredRootKey) (seal.RootKey, error) {
 	root, err := r.openRoot(ctx, stored)
 	if err == nil {
@@ -112,11 +127,16 @@ func (r *roots) probe(ctx context.Context, stored StoredRootKey) error {
 	if found && r.now().Sub(last.at) < askAgain {
 		return last.err
 	}
-	_, err = together(ctx, &r.flights, "probe "+stored.ID.String(), func(ctx context.Context) (seal.RootKey, error) {
-		err := serviceError(root.OpenCheck(ctx, stored.Check))
-		r.note(r.probed, stored.ID, err)
-		return nil, err
-	})
+	_, err = together(
+		ctx,
+		&r.flights,
+		"probe "+stored.ID.String(),
+		func(ctx context.Context) (seal.RootKey, error) {
+			err := serviceError(root.OpenCheck(ctx, stored.Check))
+			r.note(r.probed, stored.ID, err)
+			return nil, err
+		},
+	)
 	return err
 }
 

@@ -13,19 +13,23 @@ import (
 	"github.com/keysake/keysake/internal/seal"
 )
 
-// What is here is for the operator at the machine itself, and in no API. It works beside servers that serve.
+// What is here is for the operator at the machine itself, and in no API. It works beside servers
+// that serve.
 
-// rotateBatch is how many owner keys are rewrapped in one transaction: few enough that a request which waits for it does not notice.
+// rotateBatch is how many owner keys are rewrapped in one transaction: few enough that a request
+// which waits for it does not notice.
 const rotateBatch = 50
 
 // servicesAtOnce is how many calls of a key service go on at once.
 const servicesAtOnce = 8
 
-// Instance is the owner of what touches no user's library: its audit chain is that of the whole database.
+// Instance is the owner of what touches no user's library: its audit chain is that of the whole
+// database.
 var Instance = uuid.Nil //nolint:gochecknoglobals // a constant in all but the keyword
 
-// AddRootKey makes root the primary: the first of a database, or the one that replaces the primary so far. If it is the primary already nothing changes.
-// Servers that run take it up by themselves. Owner keys are not touched: that is [Service.Rewrap].
+// AddRootKey makes root the primary: the first of a database, or the one that replaces the primary
+// so far. If it is the primary already nothing changes. Servers that run take it up by themselves.
+// Owner keys are not touched: that is [Service.Rewrap].
 func (s *Service) AddRootKey(ctx context.Context, root seal.RootKey, url, params string) error {
 	check, err := root.Check(ctx)
 	if err == nil {
@@ -36,7 +40,14 @@ func (s *Service) AddRootKey(ctx context.Context, root seal.RootKey, url, params
 	}
 	s.keys.roots.add(root)
 	err = s.apply(ctx, s.entry(operator(), policy.RootKeyAdd, Instance), func(c *change) error {
-		stored := StoredRootKey{ID: root.ID(), URL: url, Params: params, State: Primary, Check: check, CreatedAt: c.entry.At}
+		stored := StoredRootKey{
+			ID:        root.ID(),
+			URL:       url,
+			Params:    params,
+			State:     Primary,
+			Check:     check,
+			CreatedAt: c.entry.At,
+		}
 		c.entry.Target, c.entry.Name = stored.ID, url
 		return c.makePrimary(ctx, stored)
 	})
@@ -80,8 +91,9 @@ func (c *change) makePrimary(ctx context.Context, next StoredRootKey) error {
 	return c.InsertRootKey(ctx, next)
 }
 
-// Rewrap wraps with the primary every owner key that another root key wraps, batch by batch. Each is opened with the primary before it is stored. It may be
-// stopped at any point and begun again. progress is told after each batch.
+// Rewrap wraps with the primary every owner key that another root key wraps, batch by batch. Each
+// is opened with the primary before it is stored. It may be stopped at any point and begun again.
+// progress is told after each batch.
 func (s *Service) Rewrap(ctx context.Context, progress func(done, total int)) error {
 	keys, err := s.ListRootKeys(ctx)
 	if err != nil {
@@ -105,7 +117,12 @@ func (s *Service) Rewrap(ctx context.Context, progress func(done, total int)) er
 		if k.State == Primary || k.OwnerKeys == 0 {
 			continue
 		}
-		if err := s.rewrapAll(ctx, k, to, func(n int) { done += n; progress(done, total) }); err != nil {
+		if err := s.rewrapAll(
+			ctx,
+			k,
+			to,
+			func(n int) { done += n; progress(done, total) },
+		); err != nil {
 			return err
 		}
 	}
@@ -113,7 +130,12 @@ func (s *Service) Rewrap(ctx context.Context, progress func(done, total int)) er
 }
 
 // rewrapAll moves every owner key of one root key to another.
-func (s *Service) rewrapAll(ctx context.Context, of StoredRootKey, to seal.RootKey, progress func(n int)) error {
+func (s *Service) rewrapAll(
+	ctx context.Context,
+	of StoredRootKey,
+	to seal.RootKey,
+	progress func(n int),
+) error {
 	from, err := s.rootKey(ctx, of.ID)
 	if err != nil {
 		return err
@@ -125,9 +147,14 @@ func (s *Service) rewrapAll(ctx context.Context, of StoredRootKey, to seal.RootK
 			return err
 		}
 		after = batch[len(batch)-1].ID
-		if err := each(ctx, from.Remote() || to.Remote(), batch, func(ctx context.Context, k *StoredOwnerKey) error {
-			return rewrap(ctx, from, to, k)
-		}); err != nil {
+		if err := each(
+			ctx,
+			from.Remote() || to.Remote(),
+			batch,
+			func(ctx context.Context, k *StoredOwnerKey) error {
+				return rewrap(ctx, from, to, k)
+			},
+		); err != nil {
 			return err
 		}
 		began := time.Now()
@@ -142,7 +169,8 @@ func (s *Service) rewrapAll(ctx context.Context, of StoredRootKey, to seal.RootK
 // maxRest bounds how long a rotation gives way at once.
 const maxRest = 100 * time.Millisecond
 
-// giveWay leaves the database to others for as long as a step of a rotation took, so that they have at least half of the time.
+// giveWay leaves the database to others for as long as a step of a rotation took, so that they have
+// at least half of the time.
 func giveWay(ctx context.Context, took time.Duration) {
 	select {
 	case <-time.After(min(took, maxRest)):
@@ -150,8 +178,14 @@ func giveWay(ctx context.Context, took time.Duration) {
 	}
 }
 
-// storeRewrapped stores a batch. With the last owner key of a root key goes the audit entry, in the same transaction.
-func (s *Service) storeRewrapped(ctx context.Context, batch []StoredOwnerKey, of StoredRootKey, to uuid.UUID) error {
+// storeRewrapped stores a batch. With the last owner key of a root key goes the audit entry, in the
+// same transaction.
+func (s *Service) storeRewrapped(
+	ctx context.Context,
+	batch []StoredOwnerKey,
+	of StoredRootKey,
+	to uuid.UUID,
+) error {
 	return s.store.Update(ctx, func(tx Tx) error {
 		if err := stillPrimary(ctx, tx, to); err != nil {
 			return err
@@ -184,7 +218,10 @@ func ownerKeyError(k *StoredOwnerKey, err error) error {
 	return serviceError(fmt.Errorf("owner key %s of user %s: %w", k.ID, k.User, err))
 }
 
-func (s *Service) ownerKeysUnder(ctx context.Context, rootKey, after uuid.UUID) (batch []StoredOwnerKey, err error) {
+func (s *Service) ownerKeysUnder(
+	ctx context.Context,
+	rootKey, after uuid.UUID,
+) (batch []StoredOwnerKey, err error) {
 	err = s.store.View(ctx, func(r Reader) error {
 		batch, err = r.OwnerKeysUnder(ctx, rootKey, after, s.batch)
 		return err
@@ -193,7 +230,12 @@ func (s *Service) ownerKeysUnder(ctx context.Context, rootKey, after uuid.UUID) 
 }
 
 // each calls do for every element, several at once where they wait for a service.
-func each[T any](ctx context.Context, remote bool, all []T, do func(context.Context, *T) error) error {
+func each[T any](
+	ctx context.Context,
+	remote bool,
+	all []T,
+	do func(context.Context, *T) error,
+) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(1)
 	if remote {
@@ -205,8 +247,9 @@ func each[T any](ctx context.Context, remote bool, all []T, do func(context.Cont
 	return group.Wait()
 }
 
-// RetireRootKey notes that a root key is needed no more. Conflict: it is the primary, or still wraps an owner key. NotFound: there is none of that id. Before that, every
-// owner key is opened with the root key that wraps it now, as it is stored. One that is retired already stays so.
+// RetireRootKey notes that a root key is needed no more. Conflict: it is the primary, or still
+// wraps an owner key. NotFound: there is none of that id. Before that, every owner key is opened
+// with the root key that wraps it now, as it is stored. One that is retired already stays so.
 func (s *Service) RetireRootKey(ctx context.Context, id uuid.UUID) error {
 	keys, err := s.ListRootKeys(ctx)
 	if err != nil {
@@ -242,16 +285,26 @@ func mayRetire(keys []StoredRootKey, id uuid.UUID) (StoredRootKey, error) {
 		case k.ID != id:
 			continue
 		case k.State == Primary:
-			return k, &Error{Kind: Conflict, Detail: "It is the primary root key: rotate to another one first"}
+			return k, &Error{
+				Kind:   Conflict,
+				Detail: "It is the primary root key: rotate to another one first",
+			}
 		case k.OwnerKeys > 0:
-			return k, &Error{Kind: Conflict, Detail: fmt.Sprintf("It still wraps %d owner keys: run root-key rotate to its end first", k.OwnerKeys)}
+			return k, &Error{
+				Kind: Conflict,
+				Detail: fmt.Sprintf(
+					"It still wraps %d owner keys: run root-key rotate to its end first",
+					k.OwnerKeys,
+				),
+			}
 		}
 		return k, nil
 	}
 	return StoredRootKey{}, &Error{Kind: NotFound, Detail: "There is no such root key"}
 }
 
-// OpenOwnerKeys opens every owner key that a root key wraps. Its error names the first that does not open.
+// OpenOwnerKeys opens every owner key that a root key wraps. Its error names the first that does
+// not open.
 func (s *Service) OpenOwnerKeys(ctx context.Context, rootKey uuid.UUID) error {
 	after := uuid.Nil
 	for {

@@ -10,7 +10,8 @@ import (
 	"github.com/keysake/keysake/internal/vault"
 )
 
-// BenchmarkRewrapping is of a rotation of the root key with 100,000 users: go test -bench Rewrapping -benchtime 1x.
+// BenchmarkRewrapping is of a rotation of the root key with 100,000 users: go test -bench
+// Rewrapping -benchtime 1x.
 func BenchmarkRewrapping(b *testing.B) {
 	const users = 100_000
 	r := startRotating(b, b.TempDir())
@@ -23,8 +24,29 @@ func BenchmarkRewrapping(b *testing.B) {
 				user, id := uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7())
 				blob, err := root.Wrap(b.Context(), user, seal.NewOwnerKey(id))
 				r.must(err)
-				r.must(tx.InsertUser(b.Context(), vault.User{ID: user, Username: user.String(), OwnerKey: id, CreatedAt: time.Now()}))
-				r.must(tx.InsertOwnerKey(b.Context(), vault.StoredOwnerKey{ID: id, User: user, RootKey: root.ID(), Wrapped: blob, CreatedAt: time.Now()}))
+				r.must(
+					tx.InsertUser(
+						b.Context(),
+						vault.User{
+							ID:        user,
+							Username:  user.String(),
+							OwnerKey:  id,
+							CreatedAt: time.Now(),
+						},
+					),
+				)
+				r.must(
+					tx.InsertOwnerKey(
+						b.Context(),
+						vault.StoredOwnerKey{
+							ID:        id,
+							User:      user,
+							RootKey:   root.ID(),
+							Wrapped:   blob,
+							CreatedAt: time.Now(),
+						},
+					),
+				)
 			}
 			return nil
 		}))

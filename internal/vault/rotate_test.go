@@ -30,12 +30,14 @@ type failing interface {
 	Context() context.Context
 }
 
-// A rotating is a database whose keys are rotated, stopped, and rotated again, beside what its users were answered.
+// A rotating is a database whose keys are rotated, stopped, and rotated again, beside what its
+// users were answered.
 type rotating struct {
 	*vault.Service
-	t     failing
-	db    *store.DB
-	roots sync.Map // by id, those that were not destroyed; a service opens them on a goroutine of its own
+	t  failing
+	db *store.DB
+	// by id, those that were not destroyed; a service opens them on a goroutine of its own
+	roots sync.Map
 	users map[uuid.UUID]map[uuid.UUID]plaintext.Value
 	ids   []uuid.UUID
 	n     int
@@ -53,7 +55,12 @@ func (r *rotating) restart() {
 	known, err := catalog.Load()
 	r.must(err)
 	r.Service = vault.New(vault.Options{
-		Store: r.db, Catalog: known, MaxSecrets: 1000, KeepVersions: 3, KeyTTL: time.Hour, Log: slog.New(slog.DiscardHandler),
+		Store:        r.db,
+		Catalog:      known,
+		MaxSecrets:   1000,
+		KeepVersions: 3,
+		KeyTTL:       time.Hour,
+		Log:          slog.New(slog.DiscardHandler),
 		OpenRoot: func(_ context.Context, k vault.StoredRootKey) (seal.RootKey, error) {
 			if root, found := r.roots.Load(k.ID); found {
 				return root.(seal.RootKey), nil
@@ -78,7 +85,12 @@ func (r *rotating) owner(id uuid.UUID) vault.Actor {
 
 func (r *rotating) newUser() {
 	r.n++
-	made, err := r.CreateUser(r.t.Context(), vault.Actor{User: r.ids[0], Scopes: policy.AllScopes()}, fmt.Sprint("user-", r.n), "")
+	made, err := r.CreateUser(
+		r.t.Context(),
+		vault.Actor{User: r.ids[0], Scopes: policy.AllScopes()},
+		fmt.Sprint("user-", r.n),
+		"",
+	)
 	r.must(err)
 	r.users[made.ID] = map[uuid.UUID]plaintext.Value{}
 	r.ids = append(r.ids, made.ID)
@@ -125,7 +137,8 @@ func (r *rotating) retireSome() {
 	r.must(err)
 	for _, k := range keys {
 		err := r.RetireRootKey(r.t.Context(), k.ID)
-		if needed := k.State == vault.Primary || k.OwnerKeys > 0; needed != (vault.KindOf(err) == vault.Conflict) {
+		if needed := k.State == vault.Primary ||
+			k.OwnerKeys > 0; needed != (vault.KindOf(err) == vault.Conflict) {
 			r.t.Fatalf("a %s root key that wraps %d: %v", k.State, k.OwnerKeys, err)
 		}
 		if err == nil {
@@ -226,9 +239,13 @@ func TestNoOrderOfRotationsAndCrashesLosesAnything(t *testing.T) {
 				r.stopped(r.Rewrap(ctx, progress))
 				r.restart()
 			},
-			"rewrap all":           func(*rapid.T) { r.must(r.Rewrap(rt.Context(), func(int, int) {})) },
-			"retire":               func(*rapid.T) { r.retireSome() },
-			"rotate one owner key": func(*rapid.T) { r.must(r.RotateOwnerKey(rt.Context(), some())) },
+			"rewrap all": func(*rapid.T) {
+				r.must(r.Rewrap(rt.Context(), func(int, int) {}))
+			},
+			"retire": func(*rapid.T) { r.retireSome() },
+			"rotate one owner key": func(*rapid.T) {
+				r.must(r.RotateOwnerKey(rt.Context(), some()))
+			},
 			"rotate some owner keys": func(*rapid.T) {
 				ctx, progress := r.until(steps.Draw(rt, "steps"))
 				r.stopped(r.RotateOwnerKeys(ctx, began, progress))
@@ -254,7 +271,13 @@ func TestRotationsLeaveAuditEntries(t *testing.T) {
 		r.must(r.RetireRootKey(t.Context(), first.ID()))
 	}
 	r.must(r.RotateOwnerKey(t.Context(), admin))
-	r.assertActions(vault.Instance, policy.RootKeyAdd, policy.RootKeyAdd, policy.RootKeyRewrap, policy.RootKeyRetire)
+	r.assertActions(
+		vault.Instance,
+		policy.RootKeyAdd,
+		policy.RootKeyAdd,
+		policy.RootKeyRewrap,
+		policy.RootKeyRetire,
+	)
 	r.assertActions(admin, policy.UserCreate, policy.APIKeyGrant, policy.OwnerKeyRotate)
 	if err := r.RotateOwnerKey(t.Context(), uuid.New()); vault.KindOf(err) != vault.NotFound {
 		t.Error(err)
@@ -296,7 +319,13 @@ func TestARootKeyThatIsTheOneAlreadyMayHaveMoved(t *testing.T) {
 		}
 		for _, k := range keys {
 			if k.State == vault.Primary && (k.ID != step.root.ID() || k.URL != step.url) {
-				t.Errorf("the primary is %s at %s, not %s at %s", k.ID, k.URL, step.root.ID(), step.url)
+				t.Errorf(
+					"the primary is %s at %s, not %s at %s",
+					k.ID,
+					k.URL,
+					step.root.ID(),
+					step.url,
+				)
 			}
 			if k.State == vault.Replaced && k.ID == p.root.ID() && k.URL != "file:elsewhere.key" {
 				t.Errorf("the replaced one is remembered at %s", k.URL)

@@ -43,7 +43,8 @@ func (s StoredSecret) place() seal.Place {
 }
 
 type secretReader interface {
-	// Secret returns a user's secret without its value. NotFound: there is none, or it is another user's.
+	// Secret returns a user's secret without its value. NotFound: there is none, or it is another
+	// user's.
 	Secret(ctx context.Context, user, id uuid.UUID) (StoredSecret, error)
 	// Secrets returns a user's secrets without their values, ordered by name.
 	Secrets(ctx context.Context, user uuid.UUID) ([]StoredSecret, error)
@@ -62,26 +63,50 @@ type secretWriter interface {
 	DeleteSecrets(ctx context.Context, user uuid.UUID) error
 }
 
-// CreateFromPreset makes a secret whose name is the one of the provider's preset. It needs the scope secrets:write.
-// Invalid: no such provider, or a value that is a bad paste. Conflict: the user has a secret of that name. Denied: the quota is full.
-func (s *Service) CreateFromPreset(ctx context.Context, who Actor, provider string, value plaintext.Value) (Secret, error) {
+// CreateFromPreset makes a secret whose name is the one of the provider's preset. It needs the
+// scope secrets:write. Invalid: no such provider, or a value that is a bad paste. Conflict: the
+// user has a secret of that name. Denied: the quota is full.
+func (s *Service) CreateFromPreset(
+	ctx context.Context,
+	who Actor,
+	provider string,
+	value plaintext.Value,
+) (Secret, error) {
 	return s.create(ctx, who, "", provider, value)
 }
 
-// CreateSecret makes a secret of any name, of a provider or, with an empty one, of none. It needs the scope secrets:write, and has
-// the errors of CreateFromPreset.
-func (s *Service) CreateSecret(ctx context.Context, who Actor, name, provider string, value plaintext.Value) (Secret, error) {
+// CreateSecret makes a secret of any name, of a provider or, with an empty one, of none. It needs
+// the scope secrets:write, and has the errors of CreateFromPreset.
+func (s *Service) CreateSecret(
+	ctx context.Context,
+	who Actor,
+	name, provider string,
+	value plaintext.Value,
+) (Secret, error) {
 	return s.create(ctx, who, name, provider, value)
 }
 
 // create makes a secret; an empty name stands for the preset's.
-func (s *Service) create(ctx context.Context, who Actor, name, provider string, value plaintext.Value) (made Secret, err error) {
+func (s *Service) create(
+	ctx context.Context,
+	who Actor,
+	name, provider string,
+	value plaintext.Value,
+) (made Secret, err error) {
 	id, err := newID()
 	if err != nil {
 		return Secret{}, err
 	}
 	err = s.update(ctx, who, policy.SecretCreate, who.User, func(c *change) error {
-		stored := StoredSecret{ID: id, User: who.User, Name: name, Provider: provider, Version: 1, CreatedAt: c.entry.At, UpdatedAt: c.entry.At}
+		stored := StoredSecret{
+			ID:        id,
+			User:      who.User,
+			Name:      name,
+			Provider:  provider,
+			Version:   1,
+			CreatedAt: c.entry.At,
+			UpdatedAt: c.entry.At,
+		}
 		if err := s.checkPreset(&stored, value); err != nil {
 			return err
 		}
@@ -96,19 +121,29 @@ func (s *Service) create(ctx context.Context, who Actor, name, provider string, 
 			return err
 		}
 		ledger.Secrets++
-		return named(c.InsertSecret(ctx, stored), "There is a secret of this name already: update it instead")
+		return named(
+			c.InsertSecret(ctx, stored),
+			"There is a secret of this name already: update it instead",
+		)
 	})
 	return made, err
 }
 
-// checkPreset fills in the preset's name where there is none, and holds the value against the rule for presets.
+// checkPreset fills in the preset's name where there is none, and holds the value against the rule
+// for presets.
 func (s *Service) checkPreset(stored *StoredSecret, value plaintext.Value) error {
 	if stored.Provider == "" && stored.Name != "" {
 		return nil
 	}
 	preset, found := s.catalog.Preset(stored.Provider)
 	if !found {
-		return invalid(Field{Name: "provider", Rule: OneOf, Msg: "Unknown provider: GET /api/v1/user/secrets/presets lists them"})
+		return invalid(
+			Field{
+				Name: "provider",
+				Rule: OneOf,
+				Msg:  "Unknown provider: GET /api/v1/user/secrets/presets lists them",
+			},
+		)
 	}
 	if stored.Name == "" {
 		stored.Name = preset.EnvVarName
@@ -122,15 +157,23 @@ func (s *Service) checkPreset(stored *StoredSecret, value plaintext.Value) error
 	return nil
 }
 
-// badPaste is true for a value with white space, control or format characters anywhere, which no provider's key has.
+// badPaste is true for a value with white space, control or format characters anywhere, which no
+// provider's key has.
 func badPaste(v plaintext.Value) bool {
 	return bytes.ContainsFunc(v.Reveal(), func(r rune) bool {
-		return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == utf8.RuneError
+		return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) ||
+			r == utf8.RuneError
 	})
 }
 
-// seal seals the value and its mask into stored, for the place that stored is, and names the secret in the audit entry.
-func (s *Service) seal(ctx context.Context, c *change, stored *StoredSecret, value plaintext.Value) (Secret, error) {
+// seal seals the value and its mask into stored, for the place that stored is, and names the secret
+// in the audit entry.
+func (s *Service) seal(
+	ctx context.Context,
+	c *change,
+	stored *StoredSecret,
+	value plaintext.Value,
+) (Secret, error) {
 	ledger, err := c.load(ctx)
 	if err != nil {
 		return Secret{}, err
@@ -151,7 +194,14 @@ func (s *Service) seal(ctx context.Context, c *change, stored *StoredSecret, val
 }
 
 func (s StoredSecret) shown(mask string) Secret {
-	return Secret{ID: s.ID, Name: s.Name, Provider: s.Provider, Mask: mask, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt}
+	return Secret{
+		ID:        s.ID,
+		Name:      s.Name,
+		Provider:  s.Provider,
+		Mask:      mask,
+		CreatedAt: s.CreatedAt,
+		UpdatedAt: s.UpdatedAt,
+	}
 }
 
 // ListSecrets returns the caller's secrets, ordered by name. It needs the scope secrets:read.
@@ -172,7 +222,8 @@ func (s *Service) ListSecrets(ctx context.Context, who Actor) (secrets []Secret,
 	return secrets, err
 }
 
-// Secret returns one of the caller's secrets. It needs the scope secrets:read. NotFound: there is none of that id, or it is another's.
+// Secret returns one of the caller's secrets. It needs the scope secrets:read. NotFound: there is
+// none of that id, or it is another's.
 func (s *Service) Secret(ctx context.Context, who Actor, id uuid.UUID) (secret Secret, err error) {
 	err = s.view(ctx, who, policy.SecretRead, func(r Reader) error {
 		stored, err := r.Secret(ctx, who.User, id)
@@ -185,7 +236,8 @@ func (s *Service) Secret(ctx context.Context, who Actor, id uuid.UUID) (secret S
 	return secret, err
 }
 
-// unmask opens the mask of a stored secret. Its error has [ErrTampered] if it is not the one that was sealed there.
+// unmask opens the mask of a stored secret. Its error has [ErrTampered] if it is not the one that
+// was sealed there.
 func (s *Service) unmask(ctx context.Context, r Reader, stored StoredSecret) (Secret, error) {
 	mask, err := s.keys.openMask(ctx, r, stored.place(), stored.SealedMask)
 	if err != nil {
@@ -194,9 +246,15 @@ func (s *Service) unmask(ctx context.Context, r Reader, stored StoredSecret) (Se
 	return stored.shown(mask), nil
 }
 
-// UpdateSecret gives one of the caller's secrets a new value, as its next version. It needs the scope secrets:write.
-// NotFound: there is none of that id, or it is another's. Invalid: it is of a preset, and the value is a bad paste.
-func (s *Service) UpdateSecret(ctx context.Context, who Actor, id uuid.UUID, value plaintext.Value) (secret Secret, err error) {
+// UpdateSecret gives one of the caller's secrets a new value, as its next version. It needs the
+// scope secrets:write. NotFound: there is none of that id, or it is another's. Invalid: it is of a
+// preset, and the value is a bad paste.
+func (s *Service) UpdateSecret(
+	ctx context.Context,
+	who Actor,
+	id uuid.UUID,
+	value plaintext.Value,
+) (secret Secret, err error) {
 	err = s.update(ctx, who, policy.SecretUpdate, who.User, func(c *change) error {
 		stored, err := c.Secret(ctx, who.User, id)
 		if err != nil {
@@ -211,7 +269,8 @@ func (s *Service) UpdateSecret(ctx context.Context, who Actor, id uuid.UUID, val
 	return secret, err
 }
 
-// DeleteSecret removes one of the caller's secrets. It needs the scope secrets:write. NotFound: there is none of that id, or it is another's.
+// DeleteSecret removes one of the caller's secrets. It needs the scope secrets:write. NotFound:
+// there is none of that id, or it is another's.
 func (s *Service) DeleteSecret(ctx context.Context, who Actor, id uuid.UUID) error {
 	return s.update(ctx, who, policy.SecretDelete, who.User, func(c *change) error {
 		stored, err := c.Secret(ctx, who.User, id)
@@ -228,9 +287,14 @@ func (s *Service) DeleteSecret(ctx context.Context, who Actor, id uuid.UUID) err
 	})
 }
 
-// OpenSecret returns the value of one of the caller's secrets to code in this process, when the audit entry for it is on the disk. No endpoint shows what it returns.
-// It needs the scope leases:write. NotFound: there is none of that id, or it is another's.
-func (s *Service) OpenSecret(ctx context.Context, who Actor, id uuid.UUID) (value plaintext.Value, err error) {
+// OpenSecret returns the value of one of the caller's secrets to code in this process, when the
+// audit entry for it is on the disk. No endpoint shows what it returns. It needs the scope
+// leases:write. NotFound: there is none of that id, or it is another's.
+func (s *Service) OpenSecret(
+	ctx context.Context,
+	who Actor,
+	id uuid.UUID,
+) (value plaintext.Value, err error) {
 	var opened plaintext.Value
 	err = s.update(ctx, who, policy.SecretOpen, who.User, func(c *change) error {
 		stored, err := c.Secret(ctx, who.User, id)

@@ -41,7 +41,8 @@ func (p *place) names(who vault.Actor) (names []string) {
 func TestASecretFromAPresetHasThePresetsNameAndAMask(t *testing.T) {
 	p := start(t, 200)
 	for provider, name := range map[string]string{
-		"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY", "github": "GITHUB_TOKEN", "tinker": "TINKER_API_KEY",
+		"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY", "github": "GITHUB_TOKEN",
+		"tinker": "TINKER_API_KEY",
 	} {
 		value := fake("abcdefghij")
 		made, err := p.CreateFromPreset(t.Context(), p.admin, provider, value)
@@ -49,7 +50,12 @@ func TestASecretFromAPresetHasThePresetsNameAndAMask(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := vault.Secret{
-			ID: made.ID, Name: name, Provider: provider, Mask: "abcdef" + bullets + "hij", CreatedAt: p.clock.last(), UpdatedAt: p.clock.last(),
+			ID:        made.ID,
+			Name:      name,
+			Provider:  provider,
+			Mask:      "abcdef" + bullets + "hij",
+			CreatedAt: p.clock.last(),
+			UpdatedAt: p.clock.last(),
 		}
 		if diff := cmp.Diff(want, made); diff != "" {
 			t.Errorf("made (-want +got):\n%s", diff)
@@ -71,7 +77,13 @@ func TestASecretFromAPresetHasThePresetsNameAndAMask(t *testing.T) {
 func TestACustomSecretHasTheNameThatItWasGiven(t *testing.T) {
 	p := start(t, 200)
 	for name, provider := range map[string]string{"MY_KEY": "", "MY_OTHER_KEY": "openai"} {
-		made, err := p.CreateSecret(t.Context(), p.admin, name, provider, plaintext.FromString("short"))
+		made, err := p.CreateSecret(
+			t.Context(),
+			p.admin,
+			name,
+			provider,
+			plaintext.FromString("short"),
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,7 +96,8 @@ func TestACustomSecretHasTheNameThatItWasGiven(t *testing.T) {
 func TestAnyValueOpensToItself(t *testing.T) {
 	p := start(t, 200)
 	for name, value := range map[string]string{
-		"EMPTY": "", "ONE": "x", "LONGEST": strings.Repeat("0123456789abcdef", 4096), "UTF8": "é日😀", "ODD": " \x00\xff\n",
+		"EMPTY": "", "ONE": "x", "LONGEST": strings.Repeat("0123456789abcdef", 4096), "UTF8": "é日😀",
+		"ODD": " \x00\xff\n",
 	} {
 		made := p.secret(p.admin, name, plaintext.FromString(value))
 		p.assertOpens(p.admin, made.ID, plaintext.FromString(value))
@@ -130,7 +143,8 @@ func TestAnUnknownProviderIsRefusedWithoutBeingRepeated(t *testing.T) {
 	}
 }
 
-// assertField checks what an Invalid error says, and that neither it nor its text repeats what was sent.
+// assertField checks what an Invalid error says, and that neither it nor its text repeats what was
+// sent.
 func assertField(t *testing.T, err error, name string, rule vault.Rule, sent string) {
 	t.Helper()
 	invalid, ok := errors.AsType[*vault.Error](err)
@@ -151,10 +165,24 @@ func assertField(t *testing.T, err error, name string, rule vault.Rule, sent str
 
 // badPastes are what no provider's key has, by how people would call it.
 var badPastes = map[string]string{
-	"space": " ", "line feed": "\n", "carriage return": "\r", "tab": "\t", "no-break space": "\u00a0", "zero-width space": "\u200b",
-	"byte order mark": "\ufeff", "zero-width joiner": "\u200d", "word joiner": "\u2060", "soft hyphen": "\u00ad",
-	"right-to-left override": "\u202e", "line separator": "\u2028", "ideographic space": "\u3000", "next line": "\u0085", "NUL": "\x00",
-	"escape": "\x1b", "delete": "\x7f", "broken UTF-8": "\xff",
+	"space":                  " ",
+	"line feed":              "\n",
+	"carriage return":        "\r",
+	"tab":                    "\t",
+	"no-break space":         "\u00a0",
+	"zero-width space":       "\u200b",
+	"byte order mark":        "\ufeff",
+	"zero-width joiner":      "\u200d",
+	"word joiner":            "\u2060",
+	"soft hyphen":            "\u00ad",
+	"right-to-left override": "\u202e",
+	"line separator":         "\u2028",
+	"ideographic space":      "\u3000",
+	"next line":              "\u0085",
+	"NUL":                    "\x00",
+	"escape":                 "\x1b",
+	"delete":                 "\x7f",
+	"broken UTF-8":           "\xff",
 }
 
 func TestABadPasteIsRefusedForAPreset(t *testing.T) {
@@ -164,12 +192,25 @@ func TestABadPasteIsRefusedForAPreset(t *testing.T) {
 		t.Fatal(err)
 	}
 	for what, bad := range badPastes {
-		for _, value := range []string{bad + "canary-value", "canary" + bad + "value", "canary-value" + bad} {
+		for _, value := range []string{
+			bad + "canary-value", "canary" + bad + "value", "canary-value" + bad,
+		} {
 			entries := p.newEntries(p.admin.User, func() {
-				_, err := p.CreateFromPreset(t.Context(), p.admin, "openai", plaintext.FromString(value))
+				_, err := p.CreateFromPreset(
+					t.Context(),
+					p.admin,
+					"openai",
+					plaintext.FromString(value),
+				)
 				assertKind(t, what, err, vault.Invalid)
 				assertField(t, err, "value", vault.GoodValue, value)
-				_, err = p.CreateSecret(t.Context(), p.admin, "OPENAI_API_KEY", "openai", plaintext.FromString(value))
+				_, err = p.CreateSecret(
+					t.Context(),
+					p.admin,
+					"OPENAI_API_KEY",
+					"openai",
+					plaintext.FromString(value),
+				)
 				assertKind(t, what+" under the preset's name", err, vault.Invalid)
 				_, err = p.UpdateSecret(t.Context(), p.admin, kept.ID, plaintext.FromString(value))
 				assertKind(t, what+" in an update", err, vault.Invalid)
@@ -231,7 +272,12 @@ func TestADeletedSecretIsGoneAndItsNameIsFree(t *testing.T) {
 	}
 	_, err := p.Secret(t.Context(), p.admin, made.ID)
 	assertKind(t, "reading it", err, vault.NotFound)
-	assertKind(t, "deleting it again", p.DeleteSecret(t.Context(), p.admin, made.ID), vault.NotFound)
+	assertKind(
+		t,
+		"deleting it again",
+		p.DeleteSecret(t.Context(), p.admin, made.ID),
+		vault.NotFound,
+	)
 	again := p.secret(p.admin, "MINE", fake("second"))
 	if again.ID == made.ID {
 		t.Error("the new one has the old one's id")
@@ -275,10 +321,19 @@ func TestAPresetIsConfiguredByItsProviderOrItsName(t *testing.T) {
 		t.Errorf("with none of them: %v", got)
 	}
 	p.secret(ann, "GITHUB_TOKEN", fake("by name"))
-	if _, err := p.CreateSecret(t.Context(), ann, "OWN_NAME", "anthropic", fake("by provider")); err != nil {
+	if _, err := p.CreateSecret(
+		t.Context(),
+		ann,
+		"OWN_NAME",
+		"anthropic",
+		fake("by provider"),
+	); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"anthropic ANTHROPIC_API_KEY", "github GITHUB_TOKEN"}, configured()); diff != "" {
+	if diff := cmp.Diff(
+		[]string{"anthropic ANTHROPIC_API_KEY", "github GITHUB_TOKEN"},
+		configured(),
+	); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -8,18 +8,20 @@ import (
 	"github.com/keysake/keysake/internal/audit"
 )
 
-// A Store runs functions in transactions. What it cannot do for reasons of its own (a full disk, a closed database) is an [Error]
-// of kind [Unavailable].
+// A Store runs functions in transactions. What it cannot do for reasons of its own (a full disk, a
+// closed database) is an [Error] of kind [Unavailable].
 type Store interface {
 	// View runs fn on a snapshot.
 	View(ctx context.Context, fn func(Reader) error) error
 
-	// Update runs fn in a transaction, and returns nil only when what fn did is on the disk. If fn returns an error or panics, nothing
-	// of it remains and the error is returned. A caller whose ctx ends before fn began gets ctx's error, and fn never runs.
+	// Update runs fn in a transaction, and returns nil only when what fn did is on the disk. If fn
+	// returns an error or panics, nothing of it remains and the error is returned. A caller whose
+	// ctx ends before fn began gets ctx's error, and fn never runs.
 	Update(ctx context.Context, fn func(Tx) error) error
 }
 
-// A Reader is what a use case may ask of a snapshot. Its parts are declared beside the code that uses them.
+// A Reader is what a use case may ask of a snapshot. Its parts are declared beside the code that
+// uses them.
 type Reader interface {
 	rootKeyReader
 	ownerKeyReader

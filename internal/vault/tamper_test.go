@@ -36,7 +36,11 @@ func newScene(t *testing.T) *scene {
 	if s.one, err = s.UpdateSecret(t.Context(), s.ann, s.one.ID, fake("one's second")); err != nil {
 		t.Fatal(err)
 	}
-	s.values = map[uuid.UUID]plaintext.Value{s.one.ID: fake("one's second"), s.two.ID: fake("two's"), s.bens.ID: fake("ben's")}
+	s.values = map[uuid.UUID]plaintext.Value{
+		s.one.ID:  fake("one's second"),
+		s.two.ID:  fake("two's"),
+		s.bens.ID: fake("ben's"),
+	}
 	s.assertOnlyBroken()
 	return s
 }
@@ -62,8 +66,9 @@ func (s *scene) swap(column string, a, b uuid.UUID) {
 	s.put(column, b, blobA)
 }
 
-// assertOnlyBroken checks that of the named masks and values ("mask ONE", "value TWO") each is tampering, and that every other one is what it was: both in a
-// service that has the owner keys open and in one that has just started.
+// assertOnlyBroken checks that of the named masks and values ("mask ONE", "value TWO") each is
+// tampering, and that every other one is what it was: both in a service that has the owner keys
+// open and in one that has just started.
 func (s *scene) assertOnlyBroken(broken ...string) {
 	s.t.Helper()
 	s.assertEach(broken)
@@ -148,8 +153,16 @@ func TestSealedDataThatWasMovedIsTamperingAndNeverAnotherValue(t *testing.T) {
 			func(s *scene) { s.put("sealed_value", s.one.ID, s.blob("sealed_mask", s.one.ID)) },
 			[]string{"value ONE"},
 		},
-		"the mask of the version before":  {func(s *scene) { s.put("sealed_mask", s.one.ID, s.oldMask) }, []string{"mask ONE"}},
-		"the value of the version before": {func(s *scene) { s.put("sealed_value", s.one.ID, s.oldValue) }, []string{"value ONE"}},
+		"the mask of the version before": {func(s *scene) {
+			s.put(
+				"sealed_mask", s.one.ID, s.oldMask,
+			)
+		}, []string{"mask ONE"}},
+		"the value of the version before": {func(s *scene) {
+			s.put(
+				"sealed_value", s.one.ID, s.oldValue,
+			)
+		}, []string{"value ONE"}},
 		"both of the version before": {
 			func(s *scene) {
 				s.put("sealed_mask", s.one.ID, s.oldMask)
@@ -157,8 +170,16 @@ func TestSealedDataThatWasMovedIsTamperingAndNeverAnotherValue(t *testing.T) {
 			},
 			[]string{"mask ONE", "value ONE"},
 		},
-		"the number of the version before": {func(s *scene) { s.put("version", s.one.ID, 1) }, []string{"mask ONE", "value ONE"}},
-		"the number of a version to come":  {func(s *scene) { s.put("version", s.two.ID, 2) }, []string{"mask TWO", "value TWO"}},
+		"the number of the version before": {func(s *scene) {
+			s.put(
+				"version", s.one.ID, 1,
+			)
+		}, []string{"mask ONE", "value ONE"}},
+		"the number of a version to come": {func(s *scene) {
+			s.put(
+				"version", s.two.ID, 2,
+			)
+		}, []string{"mask TWO", "value TWO"}},
 		"versions of two rows swapped": {
 			func(s *scene) {
 				s.put("version", s.one.ID, 1)
@@ -175,8 +196,16 @@ func TestSealedDataThatWasMovedIsTamperingAndNeverAnotherValue(t *testing.T) {
 			},
 			[]string{"mask ONE", "value ONE", "mask TWO", "value TWO"},
 		},
-		"an empty mask":  {func(s *scene) { s.put("sealed_mask", s.one.ID, []byte{}) }, []string{"mask ONE"}},
-		"an empty value": {func(s *scene) { s.put("sealed_value", s.one.ID, []byte{}) }, []string{"value ONE"}},
+		"an empty mask": {func(s *scene) {
+			s.put(
+				"sealed_mask", s.one.ID, []byte{},
+			)
+		}, []string{"mask ONE"}},
+		"an empty value": {func(s *scene) {
+			s.put(
+				"sealed_value", s.one.ID, []byte{},
+			)
+		}, []string{"value ONE"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t)
@@ -211,7 +240,12 @@ func TestNoFlippedBitAndNoMissingByteOfSealedDataIsOverlooked(t *testing.T) {
 			damaged = append(damaged, flipped, blob[:i])
 		}
 		for _, blob := range damaged {
-			if _, err := db.ExecContext(t.Context(), "UPDATE secrets SET "+column+" = ? WHERE id = ?", blob, s.one.ID.String()); err != nil {
+			if _, err := db.ExecContext(
+				t.Context(),
+				"UPDATE secrets SET "+column+" = ? WHERE id = ?",
+				blob,
+				s.one.ID.String(),
+			); err != nil {
 				t.Fatal(err)
 			}
 			if column == "sealed_mask" {
@@ -241,8 +275,8 @@ func TestAnUpdateAndADeleteNeedNothingOfWhatWasTamperedWith(t *testing.T) {
 	}
 }
 
-// What follows is known not to be noticed, and is said so in the format's documentation. If one of these fails, that has become better: change the
-// documentation with the test.
+// What follows is known not to be noticed, and is said so in the format's documentation. If one of
+// these fails, that has become better: change the documentation with the test.
 func TestKnownLimitARowThatIsPutBackWholeIsNotNoticed(t *testing.T) {
 	s := newScene(t)
 	s.put("version", s.one.ID, 1)
@@ -267,7 +301,8 @@ func TestTheErrorOfTamperingNamesWhatItIsAboutAndShowsNothingOfIt(t *testing.T) 
 	s := newScene(t)
 	s.put("sealed_mask", s.one.ID, s.blob("sealed_value", s.one.ID))
 	_, err := s.Secret(t.Context(), s.ann, s.one.ID)
-	if !errors.Is(err, vault.ErrTampered) || !bytes.Contains([]byte(err.Error()), []byte(s.one.ID.String())) {
+	if !errors.Is(err, vault.ErrTampered) ||
+		!bytes.Contains([]byte(err.Error()), []byte(s.one.ID.String())) {
 		t.Errorf("got %v", err)
 	}
 	for _, part := range []string{"one's", s.one.Mask, fmt.Sprintf("%x", "one's")} {

@@ -13,12 +13,25 @@ import (
 // ownerKey returns the id of a user's owner key, and the wrapped key.
 func (p *place) ownerKey(user uuid.UUID) (id string, wrapped []byte) {
 	p.t.Helper()
-	p.sqlRow("SELECT id, wrapped FROM owner_keys WHERE user_id = ?", []any{user.String()}, &id, &wrapped)
+	p.sqlRow(
+		"SELECT id, wrapped FROM owner_keys WHERE user_id = ?",
+		[]any{user.String()},
+		&id,
+		&wrapped,
+	)
 	return id, wrapped
 }
 
 func TestAnOwnerKeyThatWasTamperedWithOpensNothing(t *testing.T) {
-	anns, bens := []string{"mask ONE", "value ONE", "mask TWO", "value TWO"}, []string{"mask BENS", "value BENS"}
+	anns, bens := []string{
+		"mask ONE",
+		"value ONE",
+		"mask TWO",
+		"value TWO",
+	}, []string{
+		"mask BENS",
+		"value BENS",
+	}
 	both := append(append([]string{}, anns...), bens...)
 	for name, row := range map[string]struct {
 		change func(s *scene, annsKey, bensKey string, anns, bens []byte)
@@ -32,8 +45,12 @@ func TestAnOwnerKeyThatWasTamperedWithOpensNothing(t *testing.T) {
 		},
 		"owner keys swapped between users": {
 			func(s *scene, annsKey, bensKey string, _, _ []byte) {
-				s.sql("UPDATE owner_keys SET user_id = ? WHERE id = ?", s.ben.User.String(), annsKey)
-				s.sql("UPDATE owner_keys SET user_id = ? WHERE id = ?", s.ann.User.String(), bensKey)
+				s.sql(
+					"UPDATE owner_keys SET user_id = ? WHERE id = ?", s.ben.User.String(), annsKey,
+				)
+				s.sql(
+					"UPDATE owner_keys SET user_id = ? WHERE id = ?", s.ann.User.String(), bensKey,
+				)
 			}, both,
 		},
 		"ids of owner keys swapped": {
@@ -51,16 +68,25 @@ func TestAnOwnerKeyThatWasTamperedWithOpensNothing(t *testing.T) {
 		},
 		"a value in its place": {
 			func(s *scene, annsKey, _ string, _, _ []byte) {
-				s.sql("UPDATE owner_keys SET wrapped = (SELECT sealed_value FROM secrets LIMIT 1) WHERE id = ?", annsKey)
+				s.sql(
+					"UPDATE owner_keys SET wrapped = (SELECT sealed_value FROM secrets LIMIT 1) WHERE id = ?",
+					annsKey,
+				)
 			}, anns,
 		},
 		"the check value in its place": {
 			func(s *scene, annsKey, _ string, _, _ []byte) {
-				s.sql("UPDATE owner_keys SET wrapped = (SELECT check_value FROM root_keys) WHERE id = ?", annsKey)
+				s.sql(
+					"UPDATE owner_keys SET wrapped = (SELECT check_value FROM root_keys) WHERE id = ?",
+					annsKey,
+				)
 			}, anns,
 		},
 		"a missing one": {
-			func(s *scene, _, bensKey string, _, _ []byte) { s.sql("DELETE FROM owner_keys WHERE id = ?", bensKey) }, bens,
+			func(s *scene, _, bensKey string, _, _ []byte) {
+				s.sql("DELETE FROM owner_keys WHERE id = ?", bensKey)
+			},
+			bens,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -95,7 +121,10 @@ func TestARootKeyIsCheckedAgainstTheDatabase(t *testing.T) {
 		t.Errorf("its own: %v", err)
 	}
 	other := s.service(s.otherRoot())
-	if err := other.CheckRootKeys(t.Context()); !isRootKeyError(err) || !errors.Is(err, seal.ErrOtherKey) {
+	if err := other.CheckRootKeys(
+		t.Context(),
+	); !isRootKeyError(err) ||
+		!errors.Is(err, seal.ErrOtherKey) {
 		t.Errorf("another: %v", err)
 	}
 	s.sql("UPDATE root_keys SET check_value = (SELECT wrapped FROM owner_keys LIMIT 1)")
@@ -130,14 +159,32 @@ func TestWithAnotherRootKeyNothingOpensAndNothingIsMade(t *testing.T) {
 	right := s.Service
 	s.Service = s.service(s.otherRoot())
 	for _, secret := range []vault.Secret{s.one, s.two} {
-		if got, err := s.Secret(t.Context(), s.ann, secret.ID); !isRootKeyError(err) || got.Mask != "" {
+		if got, err := s.Secret(
+			t.Context(),
+			s.ann,
+			secret.ID,
+		); !isRootKeyError(err) ||
+			got.Mask != "" {
 			t.Errorf("the mask of %s: %v", secret.Name, err)
 		}
-		if value, err := s.OpenSecret(t.Context(), s.ann, secret.ID); !isRootKeyError(err) || value.Len() > 0 {
+		if value, err := s.OpenSecret(
+			t.Context(),
+			s.ann,
+			secret.ID,
+		); !isRootKeyError(err) ||
+			value.Len() > 0 {
 			t.Errorf("the value of %s: %v", secret.Name, err)
 		}
 	}
-	if _, err := s.CreateSecret(t.Context(), s.ann, "THREE", "", fake("three's")); !isRootKeyError(err) {
+	if _, err := s.CreateSecret(
+		t.Context(),
+		s.ann,
+		"THREE",
+		"",
+		fake("three's"),
+	); !isRootKeyError(
+		err,
+	) {
 		t.Errorf("a create: %v", err)
 	}
 	if _, err := s.CreateUser(t.Context(), s.admin, "cy", ""); err == nil {

@@ -11,8 +11,9 @@ import (
 	"github.com/keysake/keysake/plaintext"
 )
 
-// A token is what an API key is presented as: ksk_, then 43 characters of base 62 for 256 random bits, then 6 for a checksum, so that
-// scanners can tell one from chance and a mistyped one costs no look-up.
+// A token is what an API key is presented as: ksk_, then 43 characters of base 62 for 256 random
+// bits, then 6 for a checksum, so that scanners can tell one from chance and a mistyped one costs
+// no look-up.
 const (
 	tokenPrefix    = "ksk_"
 	tokenRandom    = 32 // bytes
@@ -22,7 +23,8 @@ const (
 	base62Alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 )
 
-// A TokenHash is what is stored of a token: its SHA-256. A slow hash would add nothing to 256 random bits.
+// A TokenHash is what is stored of a token: its SHA-256. A slow hash would add nothing to 256
+// random bits.
 type TokenHash [sha256.Size]byte
 
 // newToken returns a new token.

@@ -16,7 +16,8 @@ import (
 
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// withChecksum makes a token of a body, by the description of tokens and not by their code. No body of a test is random: none is anybody's.
+// withChecksum makes a token of a body, by the description of tokens and not by their code. No body
+// of a test is random: none is anybody's.
 func withChecksum(body string) string {
 	n := uint64(crc32.ChecksumIEEE([]byte(body)))
 	sum := ""
@@ -66,7 +67,10 @@ func TestATokenWithOneOtherCharacterNeverParses(t *testing.T) {
 		}
 		at := rapid.IntRange(0, len(token)-1).Draw(t, "at")
 		other := rapid.OneOf(rapid.SampledFrom([]byte(base62)), rapid.Byte()).Draw(t, "other")
-		if changed := token[:at] + string([]byte{other}) + token[at+1:]; changed != token && parses(changed) {
+		if changed := token[:at] + string(
+			[]byte{other},
+		) + token[at+1:]; changed != token &&
+			parses(changed) {
 			t.Fatal("it parses")
 		}
 		if parses(token[:at]+token[at+1:]) || parses(token[:at]+string(token[at])+token[at:]) {
@@ -77,9 +81,12 @@ func TestATokenWithOneOtherCharacterNeverParses(t *testing.T) {
 
 func TestSwappedNeighboursDoNotParse(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		token := []byte(withChecksum("ksk_" + rapid.StringMatching("[0-9A-Za-z]{43}").Draw(t, "body")))
+		token := []byte(
+			withChecksum("ksk_" + rapid.StringMatching("[0-9A-Za-z]{43}").Draw(t, "body")),
+		)
 		at := rapid.IntRange(0, len(token)-2).Draw(t, "at")
-		if token[at] == token[at+1] || at == 46 { // between the body and the checksum there is a chance of one in billions
+		// between the body and the checksum there is a chance of one in billions
+		if token[at] == token[at+1] || at == 46 {
 			t.Skip("nothing to swap")
 		}
 		token[at], token[at+1] = token[at+1], token[at]
@@ -94,10 +101,31 @@ func tokenSeeds() []string {
 	zeros := withChecksum("ksk_" + strings.Repeat("0", 43))
 	last := withChecksum("ksk_" + strings.Repeat("z", 43))
 	return []string{
-		"", "ksk_", zeros, last, withChecksum("ksk_" + base62[:43]), withChecksum("KSK_" + base62[:43]), withChecksum("ksk-" + base62[:43]),
-		zeros + " ", " " + zeros, zeros + "\n", zeros + zeros, zeros[:52], strings.ToUpper(last), strings.ToLower(last),
-		withChecksum("ksk_" + strings.Repeat("-", 43)), withChecksum("ksk_" + strings.Repeat("\x00", 43)), withChecksum("ksk_" + strings.Repeat("\xff", 43)),
-		withChecksum("ksk_" + strings.Repeat("é", 21) + "0"), withChecksum("ghp_" + base62[:43]), withChecksum(base62[:47]), strings.Repeat("k", 1<<16),
+		"",
+		"ksk_",
+		zeros,
+		last,
+		withChecksum("ksk_" + base62[:43]),
+		withChecksum("KSK_" + base62[:43]),
+		withChecksum("ksk-" + base62[:43]),
+		zeros + " ",
+		" " + zeros,
+		zeros + "\n",
+		zeros + zeros,
+		zeros[:52],
+		strings.ToUpper(last),
+		strings.ToLower(last),
+		withChecksum(
+			"ksk_" + strings.Repeat("-", 43),
+		),
+		withChecksum("ksk_" + strings.Repeat("\x00", 43)),
+		withChecksum("ksk_" + strings.Repeat("\xff", 43)),
+		withChecksum(
+			"ksk_" + strings.Repeat("é", 21) + "0",
+		),
+		withChecksum("ghp_" + base62[:43]),
+		withChecksum(base62[:47]),
+		strings.Repeat("k", 1<<16),
 	}
 }
 

@@ -14,7 +14,8 @@ import (
 	"github.com/keysake/keysake/internal/vault"
 )
 
-// A useCase is one method of the service. It is done to the target where it is done to something that is there already.
+// A useCase is one method of the service. It is done to the target where it is done to something
+// that is there already.
 type useCase func(who vault.Actor, target uuid.UUID) error
 
 // useCases returns all that there are, by the action that each has in the policy.
@@ -89,12 +90,23 @@ func (p *place) useCases() map[policy.Action]useCase {
 
 // reads are the use cases that change nothing.
 var reads = []policy.Action{
-	policy.SecretList, policy.SecretRead, policy.SecretVersions, policy.PresetList, policy.APIKeyList, policy.UserSelf, policy.UserList,
+	policy.SecretList,
+	policy.SecretRead,
+	policy.SecretVersions,
+	policy.PresetList,
+	policy.APIKeyList,
+	policy.UserSelf,
+	policy.UserList,
 }
 
 // operators are what is done at the machine itself, on nobody's behalf.
 var operators = []policy.Action{
-	policy.RootKeyAdd, policy.RootKeyRewrap, policy.RootKeyRetire, policy.OwnerKeyRotate, policy.BackupCreate, policy.BackupRestore,
+	policy.RootKeyAdd,
+	policy.RootKeyRewrap,
+	policy.RootKeyRetire,
+	policy.OwnerKeyRotate,
+	policy.BackupCreate,
+	policy.BackupRestore,
 }
 
 func TestEveryActionOfThePolicyIsAUseCase(t *testing.T) {
@@ -106,7 +118,10 @@ func TestEveryActionOfThePolicyIsAUseCase(t *testing.T) {
 	for _, m := range regexp.MustCompile(`Action += "([^"]+)"|\t\w+ += "([a-z-]+\.[a-z-]+)"`).FindAllStringSubmatch(string(text), -1) {
 		declared = append(declared, policy.Action(m[1]+m[2]))
 	}
-	declared = slices.DeleteFunc(declared, func(a policy.Action) bool { return slices.Contains(operators, a) })
+	declared = slices.DeleteFunc(
+		declared,
+		func(a policy.Action) bool { return slices.Contains(operators, a) },
+	)
 	slices.Sort(declared)
 	p := start(t, 200)
 	if diff := cmp.Diff(declared, slices.Sorted(maps.Keys(p.useCases()))); diff != "" {

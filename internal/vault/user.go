@@ -24,8 +24,8 @@ type User struct {
 	CreatedAt time.Time
 }
 
-// A Ledger is what every change of a library reads and writes: how many secrets there are, which owner key seals, and the end of
-// the audit chain.
+// A Ledger is what every change of a library reads and writes: how many secrets there are, which
+// owner key seals, and the end of the audit chain.
 type Ledger struct {
 	User     uuid.UUID
 	Secrets  int
@@ -34,7 +34,8 @@ type Ledger struct {
 }
 
 type userReader interface {
-	// User returns a user, NotFound where there is none or it was deleted. Admin is as of the given time.
+	// User returns a user, NotFound where there is none or it was deleted. Admin is as of the given
+	// time.
 	User(ctx context.Context, id uuid.UUID, now time.Time) (User, error)
 	// Users returns all users, ordered by name.
 	Users(ctx context.Context, now time.Time) ([]User, error)
@@ -75,13 +76,19 @@ func (s *Service) ListUsers(ctx context.Context, who Actor) (users []User, err e
 	return users, err
 }
 
-// CreateUser makes a user with an owner key and an empty library. It needs the scope admin. Conflict: the name is taken.
-func (s *Service) CreateUser(ctx context.Context, who Actor, username, email string) (user User, err error) {
+// CreateUser makes a user with an owner key and an empty library. It needs the scope admin.
+// Conflict: the name is taken.
+func (s *Service) CreateUser(
+	ctx context.Context,
+	who Actor,
+	username, email string,
+) (user User, err error) {
 	id, err := newID()
 	if err != nil {
 		return User{}, err
 	}
-	if !policy.Allow(who.Scopes, policy.UserCreate) { // asked again by update; this spares a call of the key service
+	// asked again by update; this spares a call of the key service
+	if !policy.Allow(who.Scopes, policy.UserCreate) {
 		return User{}, s.update(ctx, who, policy.UserCreate, id, nil)
 	}
 	err = s.withNewKey(ctx, id, func(key StoredOwnerKey, _ seal.OwnerKey) error {
@@ -94,11 +101,22 @@ func (s *Service) CreateUser(ctx context.Context, who Actor, username, email str
 }
 
 // addUser makes the user whose owner key is given.
-func (s *Service) addUser(ctx context.Context, c *change, key StoredOwnerKey, username, email string) (User, error) {
+func (s *Service) addUser(
+	ctx context.Context,
+	c *change,
+	key StoredOwnerKey,
+	username, email string,
+) (User, error) {
 	if err := stillPrimary(ctx, c, key.RootKey); err != nil {
 		return User{}, err
 	}
-	user := User{ID: key.User, Username: username, Email: email, OwnerKey: key.ID, CreatedAt: c.entry.At}
+	user := User{
+		ID:        key.User,
+		Username:  username,
+		Email:     email,
+		OwnerKey:  key.ID,
+		CreatedAt: c.entry.At,
+	}
 	if err := c.InsertUser(ctx, user); err != nil {
 		return User{}, named(err, "There is a user of this name already")
 	}
@@ -109,8 +127,9 @@ func (s *Service) addUser(ctx context.Context, c *change, key StoredOwnerKey, us
 	return user, nil
 }
 
-// DeleteUser destroys a user's owner key, and with it every value, and removes the secrets and the API keys. The audit chain stays.
-// It needs the scope admin. NotFound: no such user. Conflict: it is the caller, who would lock everybody out.
+// DeleteUser destroys a user's owner key, and with it every value, and removes the secrets and the
+// API keys. The audit chain stays. It needs the scope admin. NotFound: no such user. Conflict: it
+// is the caller, who would lock everybody out.
 func (s *Service) DeleteUser(ctx context.Context, who Actor, id uuid.UUID) error {
 	var ownerKey uuid.UUID
 	err := s.update(ctx, who, policy.UserDelete, id, func(c *change) error {
@@ -128,7 +147,13 @@ func (s *Service) DeleteUser(ctx context.Context, who Actor, id uuid.UUID) error
 		ownerKey, ledger.Secrets, ledger.OwnerKey = ledger.OwnerKey, 0, uuid.Nil
 		c.entry.Target, c.entry.Name = id, user.Username
 		return errors.Join(
-			c.DeleteSecrets(ctx, id), c.DeleteAPIKeys(ctx, id), c.DeleteOwnerKeys(ctx, id), c.DeleteUser(ctx, id, c.entry.At),
+			c.DeleteSecrets(
+				ctx,
+				id,
+			),
+			c.DeleteAPIKeys(ctx, id),
+			c.DeleteOwnerKeys(ctx, id),
+			c.DeleteUser(ctx, id, c.entry.At),
 		)
 	})
 	if err == nil {

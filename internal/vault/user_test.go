@@ -20,7 +20,13 @@ func TestANewUserHasAnEmptyLibrary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := vault.User{ID: made.ID, Username: "ann", Email: "ann@example.org", OwnerKey: made.OwnerKey, CreatedAt: p.clock.last()}
+	want := vault.User{
+		ID:        made.ID,
+		Username:  "ann",
+		Email:     "ann@example.org",
+		OwnerKey:  made.OwnerKey,
+		CreatedAt: p.clock.last(),
+	}
 	if diff := cmp.Diff(want, made); diff != "" {
 		t.Errorf("made (-want +got):\n%s", diff)
 	}
@@ -60,7 +66,10 @@ func TestUsersAreListedByName(t *testing.T) {
 	for _, u := range users {
 		got = append(got, row{u.Username, u.Admin, u.Secrets})
 	}
-	if diff := cmp.Diff([]row{{"admin", true, 0}, {"ben", false, 0}, {"cy", false, 1}}, got); diff != "" {
+	if diff := cmp.Diff(
+		[]row{{"admin", true, 0}, {"ben", false, 0}, {"cy", false, 1}},
+		got,
+	); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -79,7 +88,12 @@ func TestAnAdminIsWhoOwnsALiveKeyWithThatScope(t *testing.T) {
 	if isAdmin() {
 		t.Error("without one she is")
 	}
-	_, _, err := p.GrantAPIKey(t.Context(), p.admin, ann.User, vault.APIKeyRequest{Scopes: []string{"admin"}, ExpiresAt: p.clock.last().Add(time.Hour)})
+	_, _, err := p.GrantAPIKey(
+		t.Context(),
+		p.admin,
+		ann.User,
+		vault.APIKeyRequest{Scopes: []string{"admin"}, ExpiresAt: p.clock.last().Add(time.Hour)},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +132,11 @@ func TestDeletingAUserLeavesTheEndOfTheChainAndNothingElse(t *testing.T) {
 		}
 	}
 	var left string
-	p.sqlRow("SELECT username || email_address || full_name || owner_key_id || secret_count FROM users WHERE id = ?", []any{ann.User.String()}, &left)
+	p.sqlRow(
+		"SELECT username || email_address || full_name || owner_key_id || secret_count FROM users WHERE id = ?",
+		[]any{ann.User.String()},
+		&left,
+	)
 	if left != "0" {
 		t.Errorf("of the user is left: %s", left)
 	}
@@ -143,12 +161,18 @@ func TestDeletingAUserLeavesTheEndOfTheChainAndNothingElse(t *testing.T) {
 	p.assertDeletedChain(ann.User, "ann")
 }
 
-// assertDeletedChain checks the chain of a user who is gone: it holds, and its last entry is the deletion.
+// assertDeletedChain checks the chain of a user who is gone: it holds, and its last entry is the
+// deletion.
 func (p *place) assertDeletedChain(user uuid.UUID, name string) {
 	p.t.Helper()
 	var head audit.Head
 	var hash []byte
-	p.sqlRow("SELECT audit_seq, audit_hash FROM users WHERE id = ?", []any{user.String()}, &head.Seq, &hash)
+	p.sqlRow(
+		"SELECT audit_seq, audit_hash FROM users WHERE id = ?",
+		[]any{user.String()},
+		&head.Seq,
+		&hash,
+	)
 	copy(head.Hash[:], hash)
 	chain := p.chain(user)
 	if err := audit.Verify(user, all(chain), head); err != nil {
@@ -164,7 +188,8 @@ func TestNobodyDeletesThemselves(t *testing.T) {
 	p.assertOpens(p.admin, mine.ID, fake("x"))
 }
 
-// The rows of a backup are no use once the owner key is destroyed, not to a service that had the key open either.
+// The rows of a backup are no use once the owner key is destroyed, not to a service that had the
+// key open either.
 func TestTheSecretsOfADeletedUserDoNotOpenWhenTheirRowsArePutBack(t *testing.T) {
 	s := newScene(t)
 	s.sql("CREATE TABLE backup AS SELECT * FROM secrets WHERE user_id = ?", s.ann.User.String())
@@ -187,7 +212,13 @@ func TestTheSecretsOfADeletedUserDoNotOpenWhenTheirRowsArePutBack(t *testing.T) 
 func TestNothingSealedOfADeletedUserStaysInTheFile(t *testing.T) {
 	s := newScene(t)
 	_, wrapped := s.ownerKey(s.ann.User)
-	deleted := [][]byte{wrapped, s.blob("sealed_value", s.one.ID), s.blob("sealed_mask", s.one.ID), s.blob("sealed_value", s.two.ID), s.oldValue}
+	deleted := [][]byte{
+		wrapped,
+		s.blob("sealed_value", s.one.ID),
+		s.blob("sealed_mask", s.one.ID),
+		s.blob("sealed_value", s.two.ID),
+		s.oldValue,
+	}
 	if err := s.DeleteUser(t.Context(), s.admin, s.ann.User); err != nil {
 		t.Fatal(err)
 	}

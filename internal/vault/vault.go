@@ -1,7 +1,8 @@
 // Package vault is the domain: users, their secrets, their API keys, and the use cases.
 //
-// A use case is one method of [Service] and one transaction. It goes through update or view, which check the policy and append the audit
-// entry, so that none can forget; only they reach a transaction on behalf of somebody. The package knows no HTTP and no SQL.
+// A use case is one method of [Service] and one transaction. It goes through update or view, which
+// check the policy and append the audit entry, so that none can forget; only they reach a
+// transaction on behalf of somebody. The package knows no HTTP and no SQL.
 package vault
 
 import (
@@ -37,7 +38,8 @@ type Options struct {
 	KeyTTL     time.Duration // how long an owner key stays open in memory
 	Catalog    *catalog.Catalog
 	MaxSecrets int // a user's quota
-	// KeepVersions is how many versions of a secret are kept, the current one among them; less than 1 is 1.
+	// KeepVersions is how many versions of a secret are kept, the current one among them; less than
+	// 1 is 1.
 	KeepVersions int
 	Now          func() time.Time
 	Log          *slog.Logger
@@ -49,13 +51,20 @@ func New(o Options) *Service {
 		o.Now = time.Now
 	}
 	return &Service{
-		store: o.Store, keys: newKeyring(newRoots(o.OpenRoot, o.Now), o.KeyTTL), catalog: o.Catalog, used: newLastUsed(),
-		maxSecrets: o.MaxSecrets, keep: max(o.KeepVersions, 1), now: o.Now, log: o.Log, batch: rotateBatch,
+		store:      o.Store,
+		keys:       newKeyring(newRoots(o.OpenRoot, o.Now), o.KeyTTL),
+		catalog:    o.Catalog,
+		used:       newLastUsed(),
+		maxSecrets: o.MaxSecrets,
+		keep:       max(o.KeepVersions, 1),
+		now:        o.Now,
+		log:        o.Log,
+		batch:      rotateBatch,
 	}
 }
 
-// An Actor is who is calling. The zero Actor is the operator at the machine itself, whom the policy does not let do anything:
-// only [Service.Bootstrap] acts for it.
+// An Actor is who is calling. The zero Actor is the operator at the machine itself, whom the policy
+// does not let do anything: only [Service.Bootstrap] acts for it.
 type Actor struct {
 	User   uuid.UUID
 	Key    uuid.UUID
@@ -64,15 +73,16 @@ type Actor struct {
 	SelfRevoke bool
 }
 
-// A change is the transaction of one use case: what it reads and writes, the ledger of the user whose library it touches, and
-// the audit entry that goes with it.
+// A change is the transaction of one use case: what it reads and writes, the ledger of the user
+// whose library it touches, and the audit entry that goes with it.
 type change struct {
 	Tx
 	entry  audit.Entry
 	ledger *Ledger
 }
 
-// load returns the ledger of the library's owner, read once. NotFound: there is no such user. Unauthenticated: it was the caller, deleted meanwhile.
+// load returns the ledger of the library's owner, read once. NotFound: there is no such user.
+// Unauthenticated: it was the caller, deleted meanwhile.
 func (c *change) load(ctx context.Context) (*Ledger, error) {
 	if c.ledger == nil {
 		ledger, err := c.Ledger(ctx, c.entry.Owner)
@@ -87,10 +97,16 @@ func (c *change) load(ctx context.Context) (*Ledger, error) {
 	return c.ledger, nil
 }
 
-// update is the only way to a transaction that writes: the policy is checked, do makes the change in the library of owner and says
-// in the entry what it was done to, and the entry is appended in the same transaction. A refusal, by the policy or by do, is
-// recorded in the chain of who asked.
-func (s *Service) update(ctx context.Context, who Actor, action policy.Action, owner uuid.UUID, do func(*change) error) error {
+// update is the only way to a transaction that writes: the policy is checked, do makes the change
+// in the library of owner and says in the entry what it was done to, and the entry is appended in
+// the same transaction. A refusal, by the policy or by do, is recorded in the chain of who asked.
+func (s *Service) update(
+	ctx context.Context,
+	who Actor,
+	action policy.Action,
+	owner uuid.UUID,
+	do func(*change) error,
+) error {
 	if !policy.Allow(who.Scopes, action) {
 		return s.refuse(ctx, who, action, denied("The API key lacks the scope for this"))
 	}
@@ -108,7 +124,12 @@ func (s *Service) update(ctx context.Context, who Actor, action policy.Action, o
 }
 
 // view is update for what changes nothing: a success leaves no entry, a refusal does.
-func (s *Service) view(ctx context.Context, who Actor, action policy.Action, do func(Reader) error) error {
+func (s *Service) view(
+	ctx context.Context,
+	who Actor,
+	action policy.Action,
+	do func(Reader) error,
+) error {
 	if !policy.Allow(who.Scopes, action) {
 		return s.refuse(ctx, who, action, denied("The API key lacks the scope for this"))
 	}
@@ -144,8 +165,8 @@ func (c *change) record(ctx context.Context) error {
 	return c.SaveLedger(ctx, *ledger)
 }
 
-// refuse records that who was not let do action, and returns why. If that cannot be recorded, the answer is that instead: nothing
-// is refused unseen.
+// refuse records that who was not let do action, and returns why. If that cannot be recorded, the
+// answer is that instead: nothing is refused unseen.
 func (s *Service) refuse(ctx context.Context, who Actor, action policy.Action, why error) error {
 	if who.User == Instance {
 		return unauthenticated() // nobody has no chain

@@ -20,7 +20,8 @@ import (
 	"github.com/keysake/keysake/plaintext"
 )
 
-// A shelf is a service that keeps some versions, on a database of its own, with the users ann, who is the admin, and bob.
+// A shelf is a service that keeps some versions, on a database of its own, with the users ann, who
+// is the admin, and bob.
 type shelf struct {
 	*vault.Service
 	t        *testing.T
@@ -49,8 +50,13 @@ func newShelf(t *testing.T, keep int) *shelf {
 		}
 	})
 	s.Service = vault.New(vault.Options{
-		Store: s.db, KeyTTL: time.Hour, Catalog: known, MaxSecrets: 10, KeepVersions: keep, Log: slog.New(slog.DiscardHandler),
-		OpenRoot: func(context.Context, vault.StoredRootKey) (seal.RootKey, error) { return root, nil },
+		Store:        s.db,
+		KeyTTL:       time.Hour,
+		Catalog:      known,
+		MaxSecrets:   10,
+		KeepVersions: keep,
+		Log:          slog.New(slog.DiscardHandler),
+		OpenRoot:     func(context.Context, vault.StoredRootKey) (seal.RootKey, error) { return root, nil },
 	})
 	if err := s.AddRootKey(t.Context(), root, "file:k", ""); err != nil {
 		t.Fatal(err)
@@ -72,7 +78,8 @@ func (s *shelf) newUser(name string) vault.Actor {
 	return who
 }
 
-// values makes a secret with as many versions as there are values, each of a letter, and returns its id.
+// values makes a secret with as many versions as there are values, each of a letter, and returns
+// its id.
 func (s *shelf) values(name, letters string) uuid.UUID {
 	s.t.Helper()
 	made, err := s.CreateSecret(s.t.Context(), s.ann, name, "", letter(letters[:1]))
@@ -95,7 +102,8 @@ func (s *shelf) set(id uuid.UUID, l string) {
 // letter is a value that is long enough for a mask.
 func letter(l string) plaintext.Value { return plaintext.FromString(strings.Repeat(l, 30)) }
 
-// seen returns a secret's versions as number and first character of the mask, the current one with a star: "*3c 2b 1a".
+// seen returns a secret's versions as number and first character of the mask, the current one with
+// a star: "*3c 2b 1a".
 func (s *shelf) seen(id uuid.UUID) string {
 	s.t.Helper()
 	versions, err := s.ListVersions(s.t.Context(), s.ann, id)
@@ -156,7 +164,10 @@ func (s *shelf) last() audit.Entry {
 // behind changes the database behind the service's back.
 func (s *shelf) behind(query string, args ...any) {
 	s.t.Helper()
-	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: s.file, RawQuery: "_pragma=busy_timeout(5000)"}).String())
+	db, err := sql.Open(
+		"sqlite",
+		(&url.URL{Scheme: "file", Opaque: s.file, RawQuery: "_pragma=busy_timeout(5000)"}).String(),
+	)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -55,8 +55,15 @@ func TestAVersionHasTheTimeWhenItBecameTheCurrentOne(t *testing.T) {
 	if err != nil || len(versions) != 2 {
 		t.Fatal(versions, err)
 	}
-	if !versions[0].CreatedAt.Equal(second.UpdatedAt) || !versions[1].CreatedAt.Equal(first.UpdatedAt) {
-		t.Errorf("versions are of %v and %v, want %v and %v", versions[0].CreatedAt, versions[1].CreatedAt, second.UpdatedAt, first.UpdatedAt)
+	if !versions[0].CreatedAt.Equal(second.UpdatedAt) ||
+		!versions[1].CreatedAt.Equal(first.UpdatedAt) {
+		t.Errorf(
+			"versions are of %v and %v, want %v and %v",
+			versions[0].CreatedAt,
+			versions[1].CreatedAt,
+			second.UpdatedAt,
+			first.UpdatedAt,
+		)
 	}
 }
 
@@ -74,7 +81,13 @@ func TestARollbackIsANewVersionWithAnOldValue(t *testing.T) {
 	if got := s.seen(id); got != "*4a 3c 2b" {
 		t.Errorf("versions are %s", got)
 	}
-	if _, err := s.RollbackSecret(t.Context(), s.ann, id, 3); err != nil || s.opened(id) != "c" || s.seen(id) != "*5c 4a 3c" {
+	if _, err := s.RollbackSecret(
+		t.Context(),
+		s.ann,
+		id,
+		3,
+	); err != nil || s.opened(id) != "c" ||
+		s.seen(id) != "*5c 4a 3c" {
 		t.Errorf("a rollback of the rollback: %v, versions are %s", err, s.seen(id))
 	}
 	if e := s.last(); e.Action != "secret.open" || e.Version != 5 {
@@ -89,7 +102,9 @@ func TestARollbackIsRecordedWithTheVersionThatItMakes(t *testing.T) {
 	if _, err := s.RollbackSecret(t.Context(), s.ann, id, 1); err != nil {
 		t.Fatal(err)
 	}
-	if e := s.last(); e.Action != "secret.rollback" || e.Outcome != audit.Done || e.Target != id || e.Name != "A" || e.Version != 3 {
+	if e := s.last(); e.Action != "secret.rollback" || e.Outcome != audit.Done || e.Target != id ||
+		e.Name != "A" ||
+		e.Version != 3 {
 		t.Errorf("the entry is %+v", e)
 	}
 }
@@ -115,7 +130,8 @@ func TestARollbackToWhatIsNotThereIsRefused(t *testing.T) {
 	for _, number := range []uint64{0, 1, 4, 1<<63 - 1} {
 		_, err := s.RollbackSecret(t.Context(), s.ann, id, number)
 		bad, ok := errors.AsType[*vault.Error](err)
-		if !ok || bad.Kind != vault.Invalid || len(bad.Fields) != 1 || bad.Fields[0].Name != "version" {
+		if !ok || bad.Kind != vault.Invalid || len(bad.Fields) != 1 ||
+			bad.Fields[0].Name != "version" {
 			t.Errorf("version %d: %v", number, err)
 		}
 	}
@@ -144,13 +160,20 @@ func TestAVersionInAnotherPlaceDoesNotOpen(t *testing.T) {
 	const mask = "sealed_mask = (SELECT sealed_mask FROM "
 	const value = "sealed_value = (SELECT sealed_value FROM "
 	for name, what := range map[string]string{
-		"an old version in another's row": "UPDATE secret_versions SET " + value + "secret_versions o WHERE o.secret_id = $1 AND o.version = 1), " +
-			mask + "secret_versions o WHERE o.secret_id = $1 AND o.version = 1) WHERE secret_id = $1 AND version = 2",
+		"an old version in another's row": "UPDATE secret_versions SET " + value +
+			"secret_versions o WHERE o.secret_id = $1 AND o.version = 1), " +
+			mask +
+			"secret_versions o WHERE o.secret_id = $1 AND o.version = 1) WHERE secret_id = $1 AND version = 2",
 		"an old version under another number": "UPDATE secret_versions SET version = 12 - version WHERE secret_id = $1 AND version = 2",
-		"a version of another secret": "UPDATE secret_versions SET " + value + "secret_versions o WHERE o.secret_id = $2 AND o.version = 2), " +
-			mask + "secret_versions o WHERE o.secret_id = $2 AND o.version = 2) WHERE secret_id = $1 AND version = 2",
-		"the current one among the old": "UPDATE secret_versions SET " + value + "secrets WHERE id = $1), " + mask + "secrets WHERE id = $1) WHERE secret_id = $1 AND version = 2",
-		"an old one as the current": "UPDATE secrets SET " + value + "secret_versions WHERE secret_id = $1 AND version = 2), " +
+		"a version of another secret": "UPDATE secret_versions SET " + value +
+			"secret_versions o WHERE o.secret_id = $2 AND o.version = 2), " +
+			mask +
+			"secret_versions o WHERE o.secret_id = $2 AND o.version = 2) WHERE secret_id = $1 AND version = 2",
+		"the current one among the old": "UPDATE secret_versions SET " + value +
+			"secrets WHERE id = $1), " + mask +
+			"secrets WHERE id = $1) WHERE secret_id = $1 AND version = 2",
+		"an old one as the current": "UPDATE secrets SET " + value +
+			"secret_versions WHERE secret_id = $1 AND version = 2), " +
 			mask + "secret_versions WHERE secret_id = $1 AND version = 2) WHERE id = $1",
 		"a mask as a value": "UPDATE secret_versions SET sealed_value = sealed_mask, sealed_mask = sealed_value WHERE secret_id = $1 AND version = 2",
 		"other bytes": "UPDATE secret_versions SET sealed_value = randomblob(length(sealed_value)), sealed_mask = randomblob(length(sealed_mask)) " +
@@ -161,7 +184,14 @@ func TestAVersionInAnotherPlaceDoesNotOpen(t *testing.T) {
 			s := newShelf(t, 5)
 			id, other := s.values("A", "abc"), s.values("B", "xyz")
 			s.tamper(what, id, other)
-			if _, err := s.ListVersions(t.Context(), s.ann, id); !errors.Is(err, vault.ErrTampered) {
+			if _, err := s.ListVersions(
+				t.Context(),
+				s.ann,
+				id,
+			); !errors.Is(
+				err,
+				vault.ErrTampered,
+			) {
 				t.Errorf("the list: %v", err)
 			}
 			number := uint64(2)
@@ -169,12 +199,27 @@ func TestAVersionInAnotherPlaceDoesNotOpen(t *testing.T) {
 				number = 10
 			}
 			if name == "an old one as the current" {
-				if _, err := s.OpenSecret(t.Context(), s.ann, id); !errors.Is(err, vault.ErrTampered) {
+				if _, err := s.OpenSecret(
+					t.Context(),
+					s.ann,
+					id,
+				); !errors.Is(
+					err,
+					vault.ErrTampered,
+				) {
 					t.Errorf("opening it: %v", err)
 				}
 				return
 			}
-			if _, err := s.RollbackSecret(t.Context(), s.ann, id, number); !errors.Is(err, vault.ErrTampered) {
+			if _, err := s.RollbackSecret(
+				t.Context(),
+				s.ann,
+				id,
+				number,
+			); !errors.Is(
+				err,
+				vault.ErrTampered,
+			) {
 				t.Errorf("the rollback: %v", err)
 			}
 			if s.opened(id) != "c" {
@@ -202,7 +247,12 @@ func TestVersionNumbersAreNeverUsedTwice(t *testing.T) {
 	for range 4 {
 		callers.Go(func() {
 			for range 10 {
-				if _, err := s.UpdateSecret(context.Background(), s.ann, id, letter("u")); err != nil {
+				if _, err := s.UpdateSecret(
+					context.Background(),
+					s.ann,
+					id,
+					letter("u"),
+				); err != nil {
 					t.Error(err)
 				}
 			}
@@ -214,7 +264,12 @@ func TestVersionNumbersAreNeverUsedTwice(t *testing.T) {
 					t.Error(err)
 					continue
 				}
-				_, err = s.RollbackSecret(context.Background(), s.ann, id, versions[len(versions)-1].Number)
+				_, err = s.RollbackSecret(
+					context.Background(),
+					s.ann,
+					id,
+					versions[len(versions)-1].Number,
+				)
 				if err != nil && vault.KindOf(err) != vault.Invalid { // others may have pruned it
 					t.Error(err)
 				}
@@ -234,7 +289,8 @@ func TestVersionNumbersAreNeverUsedTwice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A rollback to what was just made the only version again changes nothing, and has the number of the current one.
+	// A rollback to what was just made the only version again changes nothing, and has the number
+	// of the current one.
 	if !slices.IsSorted(numbers) || len(slices.Compact(slices.Clone(numbers))) < 41 {
 		t.Errorf("version numbers were %v", numbers)
 	}
@@ -302,7 +358,8 @@ func (s *shelf) blobsOf(user vault.User) (blobs [][]byte) {
 	return blobs
 }
 
-// inFiles tells whether 16 bytes in a row of any blob, from behind the id of its key, are in the database's files.
+// inFiles tells whether 16 bytes in a row of any blob, from behind the id of its key, are in the
+// database's files.
 func (s *shelf) inFiles(blobs [][]byte) bool {
 	s.t.Helper()
 	for _, suffix := range []string{"", "-wal", "-shm"} {

@@ -12,8 +12,9 @@ import (
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
 )
 
-// A bare is a database with Keysake's schema and pragmas, and what a create writes as one connection does it at best: prepared statements, nothing
-// read that was just written, nothing sealed, no savepoints, nobody waiting.
+// A bare is a database with Keysake's schema and pragmas, and what a create writes as one
+// connection does it at best: prepared statements, nothing read that was just written, nothing
+// sealed, no savepoints, nobody waiting.
 type bare struct {
 	db     *sql.DB
 	conn   *sql.Conn
@@ -58,7 +59,10 @@ func (b *bare) copySchema(ctx context.Context, from string) error {
 		return err
 	}
 	defer source.Close() //nolint:errcheck // it was only read
-	rows, err := source.QueryContext(ctx, "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY rowid")
+	rows, err := source.QueryContext(
+		ctx,
+		"SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY rowid",
+	)
 	if err != nil {
 		return err
 	}
@@ -82,8 +86,16 @@ func (b *bare) addUsers(ctx context.Context) error {
 	}
 	for i := range b.users {
 		b.users[i] = newID()
-		_, err := tx.ExecContext(ctx, `INSERT INTO users (id, username, email_address, full_name, owner_key_id, secret_count, audit_seq, audit_hash, created_at)
-			VALUES ($1, $2, '', '', $3, 0, 0, $4, $5)`, b.users[i], fmt.Sprintf("user-%d", i), newID(), noise(32), time.Now().UnixMicro())
+		_, err := tx.ExecContext(
+			ctx,
+			`INSERT INTO users (id, username, email_address, full_name, owner_key_id, secret_count, audit_seq, audit_hash, created_at)
+			VALUES ($1, $2, '', '', $3, 0, 0, $4, $5)`,
+			b.users[i],
+			fmt.Sprintf("user-%d", i),
+			newID(),
+			noise(32),
+			time.Now().UnixMicro(),
+		)
 		if err != nil {
 			return errors.Join(err, tx.Rollback())
 		}
@@ -101,7 +113,10 @@ func (b *bare) prepare(ctx context.Context) error {
 		`INSERT INTO audit_entries (owner_id, seq, at, user_id, api_key_id, action, outcome, target_id, name, version, hash)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`: &b.entry,
 	} {
-		prepared, err := b.conn.PrepareContext(ctx, query) //nolint:sqlclosecheck // closed with the database
+		prepared, err := b.conn.PrepareContext(
+			ctx,
+			query,
+		) //nolint:sqlclosecheck // closed with the database
 		if err != nil {
 			return err
 		}
@@ -110,7 +125,8 @@ func (b *bare) prepare(ctx context.Context) error {
 	return nil
 }
 
-// measure makes secrets for the given time, as many in one durable transaction as gathered says. The latency is a transaction's.
+// measure makes secrets for the given time, as many in one durable transaction as gathered says.
+// The latency is a transaction's.
 func (b *bare) measure(ctx context.Context, gathered int, length time.Duration) (sample, error) {
 	var took []time.Duration
 	began := time.Now()
@@ -135,7 +151,8 @@ func (b *bare) measure(ctx context.Context, gathered int, length time.Duration) 
 	return s, nil
 }
 
-// sealOverhead is by how much a sealed value is longer than the value: format, key id, salt, nonce and tag.
+// sealOverhead is by how much a sealed value is longer than the value: format, key id, salt, nonce
+// and tag.
 const sealOverhead = 1 + 16 + 16 + 12 + 16
 
 // create writes what a create writes.
@@ -143,7 +160,18 @@ func (b *bare) create(ctx context.Context) error {
 	b.turn++
 	user, id, now, hash := b.users[b.turn%len(b.users)], newID(), time.Now().UnixMicro(), noise(32)
 	name := fmt.Sprintf("BENCH_%d", b.turn)
-	_, err := b.secret.ExecContext(ctx, id, user, name, "openai", 1, noise(sealOverhead+21), now, now, noise(sealOverhead+len(value)))
+	_, err := b.secret.ExecContext(
+		ctx,
+		id,
+		user,
+		name,
+		"openai",
+		1,
+		noise(sealOverhead+21),
+		now,
+		now,
+		noise(sealOverhead+len(value)),
+	)
 	if err != nil {
 		return err
 	}
@@ -151,7 +179,20 @@ func (b *bare) create(ctx context.Context) error {
 	if err := b.user.QueryRowContext(ctx, hash, user).Scan(&seq); err != nil {
 		return err
 	}
-	_, err = b.entry.ExecContext(ctx, user, seq, now, user, user, "secret.create", "done", id, name, 1, hash)
+	_, err = b.entry.ExecContext(
+		ctx,
+		user,
+		seq,
+		now,
+		user,
+		user,
+		"secret.create",
+		"done",
+		id,
+		name,
+		1,
+		hash,
+	)
 	return err
 }
 

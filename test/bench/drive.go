@@ -32,11 +32,18 @@ type sample struct {
 // maxAnswers bounds what one client remembers in one measurement.
 const maxAnswers = 1 << 20
 
-// drive keeps the given number of clients busy, each with one request at a time on a connection of its own. The first tenth of the time
-// is not counted.
+// drive keeps the given number of clients busy, each with one request at a time on a connection of
+// its own. The first tenth of the time is not counted.
 //
-// It has one thread, because it shares the machine with the server: a second one would mostly look for work.
-func drive(ctx context.Context, p *process, clients int, length time.Duration, j job) (sample, error) {
+// It has one thread, because it shares the machine with the server: a second one would mostly look
+// for work.
+func drive(
+	ctx context.Context,
+	p *process,
+	clients int,
+	length time.Duration,
+	j job,
+) (sample, error) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	links := make([]*link, clients)
 	for i := range links {
@@ -148,7 +155,8 @@ func checkStatus(answer []byte, want string) error {
 	return nil
 }
 
-// whole tells whether b is a whole answer. Either it says how long its body is, or it is in chunks, of which the last is empty.
+// whole tells whether b is a whole answer. Either it says how long its body is, or it is in chunks,
+// of which the last is empty.
 func whole(b []byte) bool {
 	head := bytes.Index(b, []byte("\r\n\r\n"))
 	if head < 0 {

@@ -33,14 +33,22 @@ func fill(ctx context.Context, server *process, users int) (*library, error) {
 	}
 	transport := &http.Transport{MaxIdleConnsPerHost: fillers}
 	defer transport.CloseIdleConnections()
-	f := &filler{base: "http://" + server.address, admin: string(token), http: &http.Client{Transport: transport}}
+	f := &filler{
+		base:  "http://" + server.address,
+		admin: string(token),
+		http:  &http.Client{Transport: transport},
+	}
 
 	var presets struct{ Presets []struct{ Provider string } }
 	body, err := f.do(ctx, "GET", secretsPath+"/presets", f.admin, "")
 	if err != nil || json.Unmarshal(body, &presets) != nil || len(presets.Presets) == 0 {
 		return nil, fmt.Errorf("the presets cannot be read: %w", err)
 	}
-	lib := &library{tokens: make([]string, users), reads: make([][]byte, users), lists: make([][]byte, listUsers)}
+	lib := &library{
+		tokens: make([]string, users),
+		reads:  make([][]byte, users),
+		lists:  make([][]byte, listUsers),
+	}
 	for _, p := range presets.Presets[1:] {
 		lib.presets = append(lib.presets, p.Provider)
 	}
@@ -118,7 +126,10 @@ func (f *filler) user(ctx context.Context, name string) (token string, err error
 }
 
 // make is do for what has an id.
-func (f *filler) make(ctx context.Context, path, token, in string) (id string, body []byte, err error) {
+func (f *filler) make(
+	ctx context.Context,
+	path, token, in string,
+) (id string, body []byte, err error) {
 	body, err = f.do(ctx, "POST", path, token, in)
 	var made struct{ ID string }
 	if err == nil {

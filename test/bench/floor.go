@@ -15,7 +15,8 @@ import (
 
 const floorPrefix = "floor is listening on "
 
-// startFloor starts the bare net/http server in a process of its own. It ends when its standard input does, and so with this process at the latest.
+// startFloor starts the bare net/http server in a process of its own. It ends when its standard
+// input does, and so with this process at the latest.
 func startFloor(ctx context.Context, s samples) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -52,7 +53,9 @@ func serveFloor(in io.Reader, out io.Writer) error {
 	if _, err := fmt.Fprintln(out, floorPrefix+socket.Addr().String()); err != nil {
 		return err
 	}
-	server := http.Server{Handler: http.HandlerFunc(s.answer)} //nolint:gosec // bare, and on loopback
+	server := http.Server{
+		Handler: http.HandlerFunc(s.answer),
+	} //nolint:gosec // bare, and on loopback
 	if err := server.Serve(socket); !errors.Is(err, net.ErrClosed) {
 		return err
 	}

@@ -36,12 +36,19 @@ func (l *library) jobs() []job {
 	}
 }
 
-// create writes the request that makes the nth secret, user after user: from a preset while the user has one left, and under a name of its own from then
-// on, which for the server is the same way.
+// create writes the request that makes the nth secret, user after user: from a preset while the
+// user has one left, and under a name of its own from then on, which for the server is the same
+// way.
 func (l *library) create(buf []byte, n int) []byte {
 	token, turn := l.tokens[n%len(l.tokens)], n/len(l.tokens)
 	if turn < len(l.presets) {
-		return appendRequest(buf, "POST", secretsPath+"/preset", token, `{"provider":"`+l.presets[turn]+`","value":"`+value+`"}`)
+		return appendRequest(
+			buf,
+			"POST",
+			secretsPath+"/preset",
+			token,
+			`{"provider":"`+l.presets[turn]+`","value":"`+value+`"}`,
+		)
 	}
 	return appendRequest(buf, "POST", secretsPath, token, namedSecret(n))
 }
@@ -57,7 +64,9 @@ func appendRequest(buf []byte, method, path, token, body string) []byte {
 	buf = append(buf, method...)
 	buf = append(buf, ' ')
 	buf = append(buf, path...)
-	buf = append(buf, " HTTP/1.1\r\nHost: localhost\r\nUser-Agent: keysake-bench/1\r\nAuthorization: Bearer "...)
+	buf = append(
+		buf,
+		" HTTP/1.1\r\nHost: localhost\r\nUser-Agent: keysake-bench/1\r\nAuthorization: Bearer "...)
 	buf = append(buf, token...)
 	if body != "" {
 		buf = append(buf, "\r\nContent-Type: application/json\r\nContent-Length: "...)
@@ -67,5 +76,6 @@ func appendRequest(buf []byte, method, path, token, body string) []byte {
 	return append(buf, body...)
 }
 
-// size returns how many secrets there were at the beginning, of readers and listers and the administrator.
+// size returns how many secrets there were at the beginning, of readers and listers and the
+// administrator.
 func (l *library) size() int { return len(l.reads) + len(l.lists)*listLength + 1 }

@@ -1,9 +1,11 @@
-// Bench prints what the real binary does in a second, beside what it could do at most on the same machine in the same minute.
+// Bench prints what the real binary does in a second, beside what it could do at most on the same
+// machine in the same minute.
 //
-// It builds cmd/keysake, starts it as anybody would, and drives it over loopback from this process, at 64, 16 and 1 clients. The
-// floors stand beside every row: bare net/http that answers the same bytes to the same requests from a process of its own, and a
-// bare SQLite transaction with the same schema, statements and pragmas. Absolute figures move from machine to machine and from
-// minute to minute; the ratios of one run are what counts, and even they are printed and never asserted.
+// It builds cmd/keysake, starts it as anybody would, and drives it over loopback from this process,
+// at 64, 16 and 1 clients. The floors stand beside every row: bare net/http that answers the same
+// bytes to the same requests from a process of its own, and a bare SQLite transaction with the same
+// schema, statements and pragmas. Absolute figures move from machine to machine and from minute to
+// minute; the ratios of one run are what counts, and even they are printed and never asserted.
 //
 //	go run ./test/bench [-time 1.5s] [-rounds 3] [-users 1000] [-binary PATH]
 package main
@@ -21,7 +23,8 @@ import (
 	"time"
 )
 
-// floorCommand makes this program the bare net/http server, which needs a process of its own as Keysake has one.
+// floorCommand makes this program the bare net/http server, which needs a process of its own as
+// Keysake has one.
 const floorCommand = "serve-floor"
 
 func main() {
@@ -51,9 +54,19 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	var s settings
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.DurationVar(&s.time, "time", 1500*time.Millisecond, "length of one measurement")
-	flags.IntVar(&s.rounds, "rounds", 3, "measurements of each kind, in turn; the median is printed")
+	flags.IntVar(
+		&s.rounds,
+		"rounds",
+		3,
+		"measurements of each kind, in turn; the median is printed",
+	)
 	flags.IntVar(&s.users, "users", 1000, "users among whom the work is spread")
-	flags.StringVar(&s.binary, "binary", "", "a keysake to measure, in place of the one that is built from the source here")
+	flags.StringVar(
+		&s.binary,
+		"binary",
+		"",
+		"a keysake to measure, in place of the one that is built from the source here",
+	)
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -110,8 +123,15 @@ func measure(ctx context.Context, s settings, dir string) (*findings, error) {
 	return found, again.stop()
 }
 
-// measureLoad fills the server, starts the floors and measures all of them in turn, so that a slow minute of the machine meets each alike.
-func measureLoad(ctx context.Context, s settings, dir, binary string, server *process, found *findings) error {
+// measureLoad fills the server, starts the floors and measures all of them in turn, so that a slow
+// minute of the machine meets each alike.
+func measureLoad(
+	ctx context.Context,
+	s settings,
+	dir, binary string,
+	server *process,
+	found *findings,
+) error {
 	lib, err := fill(ctx, server, s.users)
 	if err != nil {
 		return err
@@ -121,7 +141,12 @@ func measureLoad(ctx context.Context, s settings, dir, binary string, server *pr
 		return err
 	}
 	defer floor.kill()
-	bare, err := openBare(ctx, filepath.Join(dir, "data", "keysake.db"), filepath.Join(dir, "bare.db"), s.users)
+	bare, err := openBare(
+		ctx,
+		filepath.Join(dir, "data", "keysake.db"),
+		filepath.Join(dir, "bare.db"),
+		s.users,
+	)
 	if err != nil {
 		return err
 	}
@@ -150,8 +175,15 @@ func measureLoad(ctx context.Context, s settings, dir, binary string, server *pr
 	return nil
 }
 
-// measureJob measures one kind of work at each number of clients, and right after it the floor of each.
-func measureJob(ctx context.Context, s settings, server, floor *process, j, floorJob job, found *findings) error {
+// measureJob measures one kind of work at each number of clients, and right after it the floor of
+// each.
+func measureJob(
+	ctx context.Context,
+	s settings,
+	server, floor *process,
+	j, floorJob job,
+	found *findings,
+) error {
 	for _, clients := range []int{64, 16, 1} {
 		one, err := drive(ctx, server, clients, s.time, j)
 		if err != nil {

@@ -28,7 +28,16 @@ type process struct {
 
 // build makes the binary that users get.
 func build(ctx context.Context, path string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, "github.com/keysake/keysake/cmd/keysake")
+	cmd := exec.CommandContext(
+		ctx,
+		"go",
+		"build",
+		"-trimpath",
+		"-ldflags=-s -w",
+		"-o",
+		path,
+		"github.com/keysake/keysake/cmd/keysake",
+	)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, out)
@@ -38,8 +47,20 @@ func build(ctx context.Context, path string) error {
 
 // startServer starts Keysake on a folder and waits for its first answer.
 func startServer(ctx context.Context, binary, data string) (*process, error) {
-	cmd := exec.CommandContext(ctx, binary, "serve", "--dev", "--rate-limit", "0", "--max-secrets", "10000000",
-		"--listen", "127.0.0.1:0", "--data", data)
+	cmd := exec.CommandContext(
+		ctx,
+		binary,
+		"serve",
+		"--dev",
+		"--rate-limit",
+		"0",
+		"--max-secrets",
+		"10000000",
+		"--listen",
+		"127.0.0.1:0",
+		"--data",
+		data,
+	)
 	cmd.Env = []string{} // no setting but these
 	return start(cmd, data, "Keysake is listening on http://")
 }
@@ -76,7 +97,9 @@ func start(cmd *exec.Cmd, data, prefix string) (*process, error) {
 
 // ready asks once: the socket is open when the address is printed.
 func (p *process) ready() error {
-	res, err := http.Get("http://" + p.address + "/readyz") //nolint:noctx // it ends with the process
+	res, err := http.Get(
+		"http://" + p.address + "/readyz",
+	) //nolint:noctx // it ends with the process
 	if err != nil {
 		return err
 	}
@@ -125,7 +148,8 @@ func (p *process) busy() time.Duration {
 	if err != nil {
 		return 0
 	}
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // the name before it may hold anything
+	// the name before it may hold anything
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 	if len(fields) < 13 {
 		return 0
 	}

@@ -93,7 +93,16 @@ func (f *findings) print(out io.Writer) error {
 		if s.cpu > 0 {
 			cpu = micros(s.cpu)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%.0f\t%s\t%s\t%s\t\n", r.name, clients, s.rate, micros(s.p50), micros(s.p99), cpu)
+		fmt.Fprintf(
+			w,
+			"%s\t%s\t%.0f\t%s\t%s\t%s\t\n",
+			r.name,
+			clients,
+			s.rate,
+			micros(s.p50),
+			micros(s.p99),
+			cpu,
+		)
 	}
 	fmt.Fprintln(w)
 	fmt.Fprintln(w, "what counts\tgoal\there\t\t")
@@ -107,8 +116,14 @@ func (f *findings) print(out io.Writer) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "\nmedians of %d rounds of %s; %d secrets of %d users at the end; SQLite's p50 and p99 are those of a commit\n",
-		f.settings.rounds, f.settings.time, f.secrets, f.settings.users)
+	_, err := fmt.Fprintf(
+		out,
+		"\nmedians of %d rounds of %s; %d secrets of %d users at the end; SQLite's p50 and p99 are those of a commit\n",
+		f.settings.rounds,
+		f.settings.time,
+		f.secrets,
+		f.settings.users,
+	)
 	return err
 }
 
@@ -124,20 +139,36 @@ func (f *findings) goals() []goal {
 	list := f.median("list", 16).rate
 	create16, while := f.median("create", rotatingClients), f.median(rotating, rotatingClients)
 	return []goal{
-		atLeast("create, 64 clients / SQLite, 64 a commit", 0.7, create64.rate/f.median("SQLite", 64).rate),
+		atLeast(
+			"create, 64 clients / SQLite, 64 a commit",
+			0.7,
+			create64.rate/f.median("SQLite", 64).rate,
+		),
 		below("create, 64 clients, p99", 15*time.Millisecond, create64.p99),
 		{
-			"create, 1 client, p50 / (SQLite, 1 a commit + net/http)", "≤ 1.60", fmt.Sprintf("%.2f", float64(create1.p50)/float64(one)),
+			"create, 1 client, p50 / (SQLite, 1 a commit + net/http)",
+			"≤ 1.60",
+			fmt.Sprintf("%.2f", float64(create1.p50)/float64(one)),
 			float64(create1.p50) <= 1.6*float64(one),
 		},
-		atLeast("read, 16 clients / net/http", 0.55, f.median("read", 16).rate/f.median("net/http read", 16).rate),
+		atLeast(
+			"read, 16 clients / net/http",
+			0.55,
+			f.median("read", 16).rate/f.median("net/http read", 16).rate,
+		),
 		{"list of 50, 16 clients", "≥ 10000/s", fmt.Sprintf("%.0f/s", list), list >= 10_000},
 		{
-			"create, 16 clients, p99 while the root key is rotated / p99", "< 3.00", fmt.Sprintf("%.2f", float64(while.p99)/float64(create16.p99)),
+			"create, 16 clients, p99 while the root key is rotated / p99",
+			"< 3.00",
+			fmt.Sprintf("%.2f", float64(while.p99)/float64(create16.p99)),
 			while.p99 < 3*create16.p99,
 		},
 		below("start to first answer, empty", 150*time.Millisecond, f.firstStart),
-		below(fmt.Sprintf("start to first answer, %d secrets", f.secrets), 150*time.Millisecond, f.laterStart),
+		below(
+			fmt.Sprintf("start to first answer, %d secrets", f.secrets),
+			150*time.Millisecond,
+			f.laterStart,
+		),
 		belowMB("memory, idle", 30, f.idle),
 		belowMB("memory, after the load", 120, f.loaded),
 		belowMB("binary, static, stripped", 45, f.binary),
@@ -149,12 +180,22 @@ func atLeast(what string, least, here float64) goal {
 }
 
 func below(what string, most, here time.Duration) goal {
-	return goal{what, "< " + most.String(), here.Round(100 * time.Microsecond).String(), here < most}
+	return goal{
+		what,
+		"< " + most.String(),
+		here.Round(100 * time.Microsecond).String(),
+		here < most,
+	}
 }
 
 func belowMB(what string, most float64, here int64) goal {
 	mb := float64(here) / 1e6
-	return goal{what, fmt.Sprintf("< %.0f MB", most), fmt.Sprintf("%.1f MB", mb), here > 0 && mb < most}
+	return goal{
+		what,
+		fmt.Sprintf("< %.0f MB", most),
+		fmt.Sprintf("%.1f MB", mb),
+		here > 0 && mb < most,
+	}
 }
 
 func micros(d time.Duration) string { return fmt.Sprintf("%d µs", d.Microseconds()) }

@@ -14,13 +14,31 @@ const rotating = "create, rotating"
 // rotatingClients is how many clients create while the root key is rotated.
 const rotatingClients = 16
 
-// measureRotation drives creates while another process rotates the root key of the same data. A request that fails, or a rotation, fails the measurement.
-func measureRotation(ctx context.Context, s settings, binary string, server *process, create job, round int) (sample, error) {
+// measureRotation drives creates while another process rotates the root key of the same data. A
+// request that fails, or a rotation, fails the measurement.
+func measureRotation(
+	ctx context.Context,
+	s settings,
+	binary string,
+	server *process,
+	create job,
+	round int,
+) (sample, error) {
 	to := filepath.Join(filepath.Dir(server.data), fmt.Sprintf("rotated-%d.key", round))
-	cmd := exec.CommandContext(ctx, binary, "root-key", "rotate", "--data", server.data, "--to", "file:"+to)
+	cmd := exec.CommandContext(
+		ctx,
+		binary,
+		"root-key",
+		"rotate",
+		"--data",
+		server.data,
+		"--to",
+		"file:"+to,
+	)
 	cmd.Env = []string{} // no setting but these
 	done := make(chan error, 1)
-	time.AfterFunc(s.time/5, func() { // when the part of the measurement that does not count is over
+	// when the part of the measurement that does not count is over
+	time.AfterFunc(s.time/5, func() {
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			err = fmt.Errorf("root-key rotate: %w\n%s", err, out)

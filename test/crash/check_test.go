@@ -22,7 +22,8 @@ import (
 	"github.com/keysake/keysake/plaintext"
 )
 
-// checkAPI asks the server what is there, and compares it with what was answered. What was in doubt is certain after that.
+// checkAPI asks the server what is there, and compares it with what was answered. What was in doubt
+// is certain after that.
 func checkAPI(t *testing.T, p *process, libraries []*library) {
 	t.Helper()
 	for _, l := range libraries {
@@ -32,7 +33,12 @@ func checkAPI(t *testing.T, p *process, libraries []*library) {
 			t.Fatal(err)
 		}
 		if who, err := c.WhoAmI(t.Context()); err != nil || who.Limits.Secrets.Used != list.Total {
-			t.Errorf("%d secrets where the count is %d (%v)", list.Total, who.Limits.Secrets.Used, err)
+			t.Errorf(
+				"%d secrets where the count is %d (%v)",
+				list.Total,
+				who.Limits.Secrets.Used,
+				err,
+			)
 		}
 		there := map[string]bool{}
 		for _, n := range list.Secrets {
@@ -50,7 +56,8 @@ func checkAPI(t *testing.T, p *process, libraries []*library) {
 	}
 }
 
-// checkMask compares one secret that is there with what may be there, and keeps the values that it may have.
+// checkMask compares one secret that is there with what may be there, and keeps the values that it
+// may have.
 func (l *library) checkMask(t *testing.T, name, id, mask string) {
 	t.Helper()
 	s, known := l.states[name]
@@ -61,14 +68,18 @@ func (l *library) checkMask(t *testing.T, name, id, mask string) {
 	if s.id != "" && s.id != id {
 		t.Errorf("%s has another id than was answered", name)
 	}
-	s.values = slices.DeleteFunc(s.values, func(v plaintext.Value) bool { return catalog.Mask(v) != mask })
+	s.values = slices.DeleteFunc(
+		s.values,
+		func(v plaintext.Value) bool { return catalog.Mask(v) != mask },
+	)
 	if len(s.values) == 0 {
 		t.Errorf("%s has the mask of no value that was sent", name)
 	}
 	l.states[name] = state{id: id, values: s.values}
 }
 
-// checkFolder opens the data folder of a server that has ended, without any server, and checks everything that must hold.
+// checkFolder opens the data folder of a server that has ended, without any server, and checks
+// everything that must hold.
 func checkFolder(t *testing.T, data string, libraries []*library) {
 	t.Helper()
 	checkFile(t, data)
@@ -101,7 +112,16 @@ func openVault(t *testing.T, data string, db *store.DB) *vault.Service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return vault.New(vault.Options{Store: db, OpenRoot: func(context.Context, vault.StoredRootKey) (seal.RootKey, error) { return root, nil }, KeyTTL: time.Hour, Catalog: known, MaxSecrets: 1_000_000, Log: slog.New(slog.DiscardHandler)})
+	return vault.New(
+		vault.Options{
+			Store:      db,
+			OpenRoot:   func(context.Context, vault.StoredRootKey) (seal.RootKey, error) { return root, nil },
+			KeyTTL:     time.Hour,
+			Catalog:    known,
+			MaxSecrets: 1_000_000,
+			Log:        slog.New(slog.DiscardHandler),
+		},
+	)
 }
 
 // checkFile lets SQLite look for what is half written.
@@ -113,16 +133,21 @@ func checkFile(t *testing.T, data string) {
 	}
 	defer db.Close()
 	var verdict string
-	if err := db.QueryRowContext(t.Context(), "PRAGMA integrity_check").Scan(&verdict); err != nil || verdict != "ok" {
+	if err := db.QueryRowContext(t.Context(), "PRAGMA integrity_check").
+		Scan(&verdict); err != nil ||
+		verdict != "ok" {
 		t.Errorf("integrity: %q, %v", verdict, err)
 	}
 	var dangling int
-	if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM pragma_foreign_key_check").Scan(&dangling); err != nil || dangling != 0 {
+	if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM pragma_foreign_key_check").
+		Scan(&dangling); err != nil ||
+		dangling != 0 {
 		t.Errorf("%d rows belong to nothing, %v", dangling, err)
 	}
 }
 
-// checkUsers checks for every user that the count is the number of rows, and that the audit chain holds and tells of every secret.
+// checkUsers checks for every user that the count is the number of rows, and that the audit chain
+// holds and tells of every secret.
 func checkUsers(t *testing.T, db *store.DB) {
 	t.Helper()
 	ctx := t.Context()
@@ -174,7 +199,11 @@ func checkUser(ctx context.Context, t *testing.T, r vault.Reader, user uuid.UUID
 	}
 	for _, n := range rows {
 		if versions[n.ID] != n.Version {
-			t.Errorf("version %d of a secret is there, the audit log knows of %d", n.Version, versions[n.ID])
+			t.Errorf(
+				"version %d of a secret is there, the audit log knows of %d",
+				n.Version,
+				versions[n.ID],
+			)
 		}
 	}
 	if len(versions) != len(rows) {
@@ -213,7 +242,11 @@ func (l *library) checkValues(t *testing.T, service *vault.Service) {
 			defer func() { <-places }()
 			value, err := service.OpenSecret(t.Context(), who, n.ID)
 			if err != nil || !s.allows(value) || catalog.Mask(value) != n.Mask {
-				t.Errorf("%s does not open to a value that was sent, with its mask (%v)", n.Name, err)
+				t.Errorf(
+					"%s does not open to a value that was sent, with its mask (%v)",
+					n.Name,
+					err,
+				)
 			}
 		})
 	}

@@ -75,7 +75,13 @@ func fileSizeLimit(t *testing.T) (disk, error) {
 func fullFileSystem(t *testing.T) (disk, error) {
 	t.Helper()
 	dir := t.TempDir()
-	if err := unix.Mount("keysake-test", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "size=64m"); err != nil {
+	if err := unix.Mount(
+		"keysake-test",
+		dir,
+		"tmpfs",
+		unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC,
+		"size=64m",
+	); err != nil {
 		return disk{}, fmt.Errorf("mount: %w", err)
 	}
 	t.Cleanup(func() {
@@ -88,7 +94,14 @@ func fullFileSystem(t *testing.T) (disk, error) {
 		data: filepath.Join(dir, "data"),
 		fail: func(*process) {
 			t.Helper()
-			if err := os.WriteFile(ballast, make([]byte, 80<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
+			if err := os.WriteFile(
+				ballast,
+				make([]byte, 80<<20),
+				0o600,
+			); !errors.Is(
+				err,
+				syscall.ENOSPC,
+			) {
 				t.Fatalf("filling the file system: got %v, want %v", err, syscall.ENOSPC)
 			}
 		},
@@ -101,8 +114,9 @@ func fullFileSystem(t *testing.T) (disk, error) {
 	}, nil
 }
 
-// immutableFiles is the nearest that there is to a file system that becomes read-only under a running server: the kernel answers EPERM to
-// writes through files that are open already. It needs a file system that can, and the right to.
+// immutableFiles is the nearest that there is to a file system that becomes read-only under a
+// running server: the kernel answers EPERM to writes through files that are open already. It needs
+// a file system that can, and the right to.
 func immutableFiles(t *testing.T) (disk, error) {
 	t.Helper()
 	probe := filepath.Join(t.TempDir(), "probe")
@@ -118,13 +132,21 @@ func immutableFiles(t *testing.T) (disk, error) {
 	data := newData(t)
 	set := func(on bool) {
 		for _, name := range []string{"keysake.db", "keysake.db-wal"} {
-			if err := setImmutable(filepath.Join(data, name), on); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := setImmutable(
+				filepath.Join(data, name),
+				on,
+			); err != nil &&
+				!errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
 	}
 	t.Cleanup(func() { set(false) }) // or nobody could remove them
-	return disk{data: data, fail: func(*process) { set(true) }, mend: func(*process) { set(false) }}, nil
+	return disk{
+		data: data,
+		fail: func(*process) { set(true) },
+		mend: func(*process) { set(false) },
+	}, nil
 }
 
 // immutable is FS_IMMUTABLE_FL of linux/fs.h.
@@ -161,7 +183,14 @@ func survives(t *testing.T, d disk) {
 		work(t, p, workers, http.StatusOK)
 		d.fail(p)
 		untilRefused(t, p, workers[0])
-		work(t, p, workers, http.StatusOK, http.StatusInternalServerError, http.StatusServiceUnavailable)
+		work(
+			t,
+			p,
+			workers,
+			http.StatusOK,
+			http.StatusInternalServerError,
+			http.StatusServiceUnavailable,
+		)
 		stillReads(t, p, libraries)
 		p.alive()
 		d.mend(p)
@@ -215,7 +244,13 @@ func untilRefused(t *testing.T, p *process, w *worker) {
 	c := p.client(w.library.key)
 	p.until("refuses to write", func() bool {
 		err := w.step(t.Context(), c)
-		wantStatus(t, err, http.StatusOK, http.StatusInternalServerError, http.StatusServiceUnavailable)
+		wantStatus(
+			t,
+			err,
+			http.StatusOK,
+			http.StatusInternalServerError,
+			http.StatusServiceUnavailable,
+		)
 		return err != nil
 	})
 }

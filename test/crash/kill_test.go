@@ -27,7 +27,8 @@ func TestEveryAnsweredChangeIsThereAfterTheServerIsKilled(t *testing.T) {
 	t.Logf("%d changes were answered in %d rounds", answered, all)
 }
 
-// killAgainAndAgain kills servers on one folder, and checks it after each. It returns how many changes were answered.
+// killAgainAndAgain kills servers on one folder, and checks it after each. It returns how many
+// changes were answered.
 func killAgainAndAgain(t *testing.T, random *rand.Rand, times int) (answered int64) {
 	t.Helper()
 	data := newData(t)
@@ -41,7 +42,8 @@ func killAgainAndAgain(t *testing.T, random *rand.Rand, times int) (answered int
 		settle(workers)
 		l := startLoad(t, p, workers)
 		l.reach(p, 1+random.Int64N(killMost))
-		time.Sleep(time.Duration(random.Int64N(int64(3 * time.Millisecond)))) // anywhere in the course of a commit
+		// anywhere in the course of a commit
+		time.Sleep(time.Duration(random.Int64N(int64(3 * time.Millisecond))))
 		p.kill()
 		l.all.Wait()
 		answered += l.answered.Load()
@@ -59,7 +61,8 @@ func killAgainAndAgain(t *testing.T, random *rand.Rand, times int) (answered int
 	return answered
 }
 
-// A start makes files, a schema, a root key, a user and an API key: whatever is cut short there, the next start finishes.
+// A start makes files, a schema, a root key, a user and an API key: whatever is cut short there,
+// the next start finishes.
 func TestAServerThatIsKilledWhileItStartsStartsTheNextTime(t *testing.T) {
 	t.Parallel()
 	random := newRandom(t)
@@ -72,7 +75,12 @@ func TestAServerThatIsKilledWhileItStartsStartsTheNextTime(t *testing.T) {
 		}
 		p := start(t, data)
 		l := newLibrary(p, "somebody")
-		if err := l.create(t.Context(), p.client(l.key), "TOKEN", plaintext.FromString(text(random, 40))); err != nil {
+		if err := l.create(
+			t.Context(),
+			p.client(l.key),
+			"TOKEN",
+			plaintext.FromString(text(random, 40)),
+		); err != nil {
 			t.Error(err)
 		}
 		p.kill()

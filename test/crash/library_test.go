@@ -16,7 +16,8 @@ import (
 	"github.com/keysake/keysake/wire"
 )
 
-// A library is what one user was told of the secrets that the user has. Each name is one worker's, who does one thing at a time.
+// A library is what one user was told of the secrets that the user has. Each name is one worker's,
+// who does one thing at a time.
 type library struct {
 	userID string
 	key    plaintext.Value
@@ -25,7 +26,8 @@ type library struct {
 	states map[string]state // by name
 }
 
-// A state is what may be there under a name: after an answer one thing, before it the old or the new.
+// A state is what may be there under a name: after an answer one thing, before it the old or the
+// new.
 type state struct {
 	id     string // empty before the create was answered
 	absent bool   // there may be none
@@ -60,11 +62,18 @@ func (s state) allows(value plaintext.Value) bool {
 	return false
 }
 
-// change does something to the secret of a name, and keeps book: the old state or the new until there is an answer, the new one after a success,
-// and the old one after a refusal.
+// change does something to the secret of a name, and keeps book: the old state or the new until
+// there is an answer, the new one after a success, and the old one after a refusal.
 func (l *library) change(name string, after state, do func() (wire.Secret, error)) error {
 	before := l.get(name)
-	l.set(name, state{id: before.id, absent: before.absent || after.absent, values: append(append([]plaintext.Value{}, before.values...), after.values...)})
+	l.set(
+		name,
+		state{
+			id:     before.id,
+			absent: before.absent || after.absent,
+			values: append(append([]plaintext.Value{}, before.values...), after.values...),
+		},
+	)
 	made, err := do()
 	refused, answered := errors.AsType[*client.Error](err)
 	switch {
@@ -79,18 +88,32 @@ func (l *library) change(name string, after state, do func() (wire.Secret, error
 	return err
 }
 
-func (l *library) create(ctx context.Context, c *client.Client, name string, value plaintext.Value) error {
+func (l *library) create(
+	ctx context.Context,
+	c *client.Client,
+	name string,
+	value plaintext.Value,
+) error {
 	l.set(name, state{absent: true})
 	return l.change(name, state{values: []plaintext.Value{value}}, func() (wire.Secret, error) {
 		return c.CreateSecret(ctx, wire.CreateSecret{Name: name, Value: value})
 	})
 }
 
-func (l *library) update(ctx context.Context, c *client.Client, name string, value plaintext.Value) error {
+func (l *library) update(
+	ctx context.Context,
+	c *client.Client,
+	name string,
+	value plaintext.Value,
+) error {
 	id := l.get(name).id
-	return l.change(name, state{id: id, values: []plaintext.Value{value}}, func() (wire.Secret, error) {
-		return c.UpdateSecret(ctx, id, wire.UpdateSecret{Value: value})
-	})
+	return l.change(
+		name,
+		state{id: id, values: []plaintext.Value{value}},
+		func() (wire.Secret, error) {
+			return c.UpdateSecret(ctx, id, wire.UpdateSecret{Value: value})
+		},
+	)
 }
 
 func (l *library) remove(ctx context.Context, c *client.Client, name string) error {
@@ -114,7 +137,9 @@ func newWorkers(libraries []*library, each int, random *rand.Rand) []*worker {
 	for i, l := range libraries {
 		for j := range each {
 			all = append(all, &worker{
-				library: l, label: fmt.Sprintf("U%d_W%d", i, j), random: rand.New(rand.NewPCG(random.Uint64(), random.Uint64())),
+				library: l,
+				label:   fmt.Sprintf("U%d_W%d", i, j),
+				random:  rand.New(rand.NewPCG(random.Uint64(), random.Uint64())),
 			})
 		}
 	}
@@ -131,7 +156,8 @@ func text(random *rand.Rand, n int) string {
 	return string(b)
 }
 
-// value returns a value whose mask shows some of it, or, now and then, one that is too short for that or very long.
+// value returns a value whose mask shows some of it, or, now and then, one that is too short for
+// that or very long.
 func (w *worker) value() plaintext.Value {
 	switch w.random.IntN(20) {
 	case 0:
@@ -211,7 +237,8 @@ func settle(workers []*worker) {
 	}
 }
 
-// status returns the status of an answer that is an error, 200 if there is no error, and 0 if there was no answer.
+// status returns the status of an answer that is an error, 200 if there is no error, and 0 if there
+// was no answer.
 func status(err error) int {
 	if err == nil {
 		return http.StatusOK

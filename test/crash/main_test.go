@@ -1,4 +1,5 @@
-// Package crash_test starts the real program as a process of its own, and ends it, starves it and searches what it leaves behind.
+// Package crash_test starts the real program as a process of its own, and ends it, starves it and
+// searches what it leaves behind.
 package crash_test
 
 import (
@@ -40,7 +41,8 @@ func buildAndRun(m *testing.M) (code int, err error) {
 	return m.Run(), nil
 }
 
-// rounds returns how many rounds the tests that kill do: KEYSAKE_CRASH_ROUNDS, or what fits into everyday testing.
+// rounds returns how many rounds the tests that kill do: KEYSAKE_CRASH_ROUNDS, or what fits into
+// everyday testing.
 func rounds(t *testing.T, everyday int) int {
 	t.Helper()
 	text, given := os.LookupEnv("KEYSAKE_CRASH_ROUNDS")

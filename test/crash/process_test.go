@@ -19,7 +19,8 @@ import (
 	"github.com/keysake/keysake/wire"
 )
 
-// patience is how long anything may take before a test gives up. Nothing here is expected to take a hundredth of it.
+// patience is how long anything may take before a test gives up. Nothing here is expected to take a
+// hundredth of it.
 const patience = 5 * time.Minute
 
 // A process is a server that runs, or ran.
@@ -34,11 +35,32 @@ type process struct {
 	url string
 }
 
-// launch starts a development server on the folder data, and does not wait for anything. change may be nil.
+// launch starts a development server on the folder data, and does not wait for anything. change may
+// be nil.
 func launch(t *testing.T, data string, change func(*exec.Cmd), flags ...string) *process {
 	t.Helper()
-	args := append([]string{"serve", "--dev", "--data", data, "--listen", "127.0.0.1:0", "--rate-limit", "0", "--max-secrets", "1000000"}, flags...)
-	p := &process{t: t, cmd: exec.Command(program, args...), data: data, out: &apptest.Buffer{}, logs: &apptest.Buffer{}, done: make(chan struct{})}
+	args := append(
+		[]string{
+			"serve",
+			"--dev",
+			"--data",
+			data,
+			"--listen",
+			"127.0.0.1:0",
+			"--rate-limit",
+			"0",
+			"--max-secrets",
+			"1000000",
+		},
+		flags...)
+	p := &process{
+		t:    t,
+		cmd:  exec.Command(program, args...),
+		data: data,
+		out:  &apptest.Buffer{},
+		logs: &apptest.Buffer{},
+		done: make(chan struct{}),
+	}
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.logs
 	p.cmd.Env = []string{"HOME=" + filepath.Dir(data)} // nothing of the developer's own settings
 	if change != nil {
@@ -82,7 +104,12 @@ func (p *process) until(what string, happened func() bool) {
 	for deadline := time.Now().Add(patience); !happened(); {
 		select {
 		case <-p.done:
-			p.t.Fatalf("the server ended before it %s: exit code %d\n%s", what, p.cmd.ProcessState.ExitCode(), p.logs)
+			p.t.Fatalf(
+				"the server ended before it %s: exit code %d\n%s",
+				what,
+				p.cmd.ProcessState.ExitCode(),
+				p.logs,
+			)
 		case <-time.After(time.Millisecond):
 		}
 		if time.Now().After(deadline) {

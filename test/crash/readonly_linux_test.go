@@ -14,7 +14,8 @@ import (
 // nobody is a user who owns nothing.
 const nobody = 65534
 
-// TestAServerOnAReadOnlyDatabaseReads: a database that may not be written is no reason not to answer what can be answered.
+// TestAServerOnAReadOnlyDatabaseReads: a database that may not be written is no reason not to
+// answer what can be answered.
 func TestAServerOnAReadOnlyDatabaseReads(t *testing.T) {
 	t.Parallel()
 	random := newRandom(t)
@@ -36,7 +37,12 @@ func TestAServerOnAReadOnlyDatabaseReads(t *testing.T) {
 	p = launch(t, data, lowly).ready()
 	stillReads(t, p, []*library{l})
 	for range 5 {
-		err := l.create(t.Context(), p.client(l.key), "REFUSED", plaintext.FromString(text(random, 40)))
+		err := l.create(
+			t.Context(),
+			p.client(l.key),
+			"REFUSED",
+			plaintext.FromString(text(random, 40)),
+		)
 		wantStatus(t, err, http.StatusInternalServerError, http.StatusServiceUnavailable)
 	}
 	stillReads(t, p, []*library{l})
@@ -54,7 +60,8 @@ func TestAServerOnAReadOnlyDatabaseReads(t *testing.T) {
 	checkFolder(t, data, []*library{l})
 }
 
-// mayNotWrite makes the database read-only, and returns how to start a process to which that means something: root is let write anything.
+// mayNotWrite makes the database read-only, and returns how to start a process to which that means
+// something: root is let write anything.
 func mayNotWrite(t *testing.T, data string) func(*exec.Cmd) {
 	t.Helper()
 	if err := os.Chmod(filepath.Join(data, "keysake.db"), 0o400); err != nil {
@@ -63,12 +70,16 @@ func mayNotWrite(t *testing.T, data string) func(*exec.Cmd) {
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	for _, path := range append([]string{"."}, "keysake.db", "keysake.db.turn", "keysake.lock", "root.key", "dev-api-key") {
+	for _, path := range append(
+		[]string{"."}, "keysake.db", "keysake.db.turn", "keysake.lock", "root.key", "dev-api-key",
+	) {
 		if err := os.Chown(filepath.Join(data, path), nobody, nobody); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return func(cmd *exec.Cmd) {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+		cmd.SysProcAttr = &syscall.SysProcAttr{
+			Credential: &syscall.Credential{Uid: nobody, Gid: nobody},
+		}
 	}
 }

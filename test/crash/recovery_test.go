@@ -52,7 +52,12 @@ func TestABackupAndARestoreThatAreKilledLeaveNothingHalf(t *testing.T) {
 		if killed(t, random, restoreTakes, "restore", whole, "--data", restored) {
 			restores++
 		}
-		if _, err := os.Stat(filepath.Join(restored, "keysake.db")); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(
+			filepath.Join(restored, "keysake.db"),
+		); errors.Is(
+			err,
+			fs.ErrNotExist,
+		) {
 			command(t, "restore", whole, "--data", restored) // the same again
 		}
 		checkRestored(t, restored)
@@ -63,7 +68,14 @@ func TestABackupAndARestoreThatAreKilledLeaveNothingHalf(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	t.Logf("%d backups and %d restores of %d were killed before they ended (they take %v and %v)", backups, restores, all, backupTakes, restoreTakes)
+	t.Logf(
+		"%d backups and %d restores of %d were killed before they ended (they take %v and %v)",
+		backups,
+		restores,
+		all,
+		backupTakes,
+		restoreTakes,
+	)
 	p.stop()
 }
 
@@ -80,7 +92,10 @@ func crowd(p *process) {
 				for i := range value {
 					value[i] = 'a' + byte(rand.N(26))
 				}
-				if _, err := l.CreateSecret(p.t.Context(), wire.CreateSecret{Name: fmt.Sprint("S", s), Value: plaintext.Own(value)}); err != nil {
+				if _, err := l.CreateSecret(
+					p.t.Context(),
+					wire.CreateSecret{Name: fmt.Sprint("S", s), Value: plaintext.Own(value)},
+				); err != nil {
 					p.t.Error(err)
 					return
 				}
@@ -100,7 +115,8 @@ func command(t *testing.T, args ...string) time.Duration {
 	return time.Since(began)
 }
 
-// killed runs the program and kills it at any moment of the time that it takes. It is false where the program was faster.
+// killed runs the program and kills it at any moment of the time that it takes. It is false where
+// the program was faster.
 func killed(t *testing.T, random *rand.Rand, takes time.Duration, args ...string) bool {
 	t.Helper()
 	var out apptest.Buffer
@@ -147,7 +163,12 @@ func checkBackup(t *testing.T, path string) (there bool) {
 // checkRestored wants everything in a folder to open.
 func checkRestored(t *testing.T, data string) {
 	t.Helper()
-	report, err := server.Doctor(t.Context(), config.Config{Data: data}, nil, server.Checkup{Sample: doctor.All})
+	report, err := server.Doctor(
+		t.Context(),
+		config.Config{Data: data},
+		nil,
+		server.Checkup{Sample: doctor.All},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

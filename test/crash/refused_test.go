@@ -27,7 +27,12 @@ const refusal = 400
 // send sends a request, wants an answer of a status, and keeps all of the answer.
 func send(t *testing.T, p *process, answers io.Writer, what string, want int, in request) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), in.method, p.url+in.path, strings.NewReader(in.body))
+	req, err := http.NewRequestWithContext(
+		t.Context(),
+		in.method,
+		p.url+in.path,
+		strings.NewReader(in.body),
+	)
 	if err != nil {
 		t.Fatalf("%s: the request cannot be sent", what) // the error may quote it
 	}
@@ -77,22 +82,48 @@ func badBodies() map[string]func(v string) request {
 		return post(path, func(v string) string { return before + quoted(v) + after })
 	}
 	return map[string]func(string) request{
-		"a misspelt field":       around(create, `{"name":"A","vaule":`, `}`),
-		"a field in capitals":    around(create, `{"name":"A","Value":`, `}`),
-		"a value for a field":    around(create, `{"name":"A","value":"x",`, `:1}`),
-		"a field twice":          post(create, func(v string) string { return `{"name":"A","value":` + quoted(v) + `,"value":` + quoted(v) + `}` }),
-		"a list":                 around(create, `{"name":"A","value":[`, `]}`),
-		"an object":              around(create, `{"name":"A","value":{"inside":`, `}}`),
-		"a text alone":           around(create, ``, ``),
-		"a value for a name":     post(create, func(v string) string { return `{"value":"x","name":` + quoted(v+"-") + `}` }),
+		"a misspelt field":    around(create, `{"name":"A","vaule":`, `}`),
+		"a field in capitals": around(create, `{"name":"A","Value":`, `}`),
+		"a value for a field": around(create, `{"name":"A","value":"x",`, `:1}`),
+		"a field twice": post(
+			create,
+			func(v string) string {
+				return `{"name":"A","value":` + quoted(v) + `,"value":` + quoted(v) + `}`
+			},
+		),
+		"a list":       around(create, `{"name":"A","value":[`, `]}`),
+		"an object":    around(create, `{"name":"A","value":{"inside":`, `}}`),
+		"a text alone": around(create, ``, ``),
+		"a value for a name": post(
+			create,
+			func(v string) string { return `{"value":"x","name":` + quoted(v+"-") + `}` },
+		),
 		"a value for a provider": around(create, `{"name":"A","value":"x","provider":`, `}`),
 		"a value for a preset":   around(preset, `{"value":"x","provider":`, `}`),
-		"a body that breaks off": post(create, func(v string) string { return strings.TrimSuffix(`{"name":"A","value":`+quoted(v), `"`) }),
-		"more after the body":    around(create, `{"name":"A","value":"x"} `, ``),
-		"no JSON at all":         post(create, func(v string) string { return "value=" + v }),
-		"broken UTF-8":           post(create, func(v string) string { return `{"name":"A","value":"` + "\xff" + strings.Trim(quoted(v), `"`) + `"}` }),
-		"half of a surrogate":    post(create, func(v string) string { return `{"name":"A","value":"\ud800` + strings.Trim(quoted(v), `"`) + `"}` }),
-		"a NUL":                  post(create, func(v string) string { return `{"name":"A","value":` + quoted(v+"\x00") + `}` }),
+		"a body that breaks off": post(
+			create,
+			func(v string) string {
+				return strings.TrimSuffix(`{"name":"A","value":`+quoted(v), `"`)
+			},
+		),
+		"more after the body": around(create, `{"name":"A","value":"x"} `, ``),
+		"no JSON at all":      post(create, func(v string) string { return "value=" + v }),
+		"broken UTF-8": post(
+			create,
+			func(v string) string {
+				return `{"name":"A","value":"` + "\xff" + strings.Trim(quoted(v), `"`) + `"}`
+			},
+		),
+		"half of a surrogate": post(
+			create,
+			func(v string) string {
+				return `{"name":"A","value":"\ud800` + strings.Trim(quoted(v), `"`) + `"}`
+			},
+		),
+		"a NUL": post(
+			create,
+			func(v string) string { return `{"name":"A","value":` + quoted(v+"\x00") + `}` },
+		),
 		"a value that is too long": post(create, func(v string) string {
 			return `{"name":"A","value":` + quoted(strings.Repeat(v, 70_000/len(v)+1)) + `}`
 		}),
@@ -101,7 +132,10 @@ func badBodies() map[string]func(v string) request {
 		}),
 		"deep nesting":         around(create, `{"name":"A","value":[[[[[[[[[[[[`, `]]]]]]]]]]]]}`),
 		"a name that is taken": around(create, `{"name":"SECRET_4","value":`, `}`),
-		"a bad paste":          post(preset, func(v string) string { return `{"provider":"github","value":` + quoted(v+"\n") + `}` }),
+		"a bad paste": post(
+			preset,
+			func(v string) string { return `{"provider":"github","value":` + quoted(v+"\n") + `}` },
+		),
 		"a scope":              around(keys, `{"allowed_scopes":[`, `]}`),
 		"an expiry":            around(keys, `{"expires_at":`, `}`),
 		"a user's name":        around("/api/v1/admin/users", `{"username":`, `}`),
@@ -119,7 +153,11 @@ func badPlaces() map[string]func(v string) request {
 				}
 				return r
 			}, v)
-			return request{method: http.MethodGet, path: "/api/v1/nothing", header: map[string]string{name: before + v[:min(len(v), 2000)]}}
+			return request{
+				method: http.MethodGet,
+				path:   "/api/v1/nothing",
+				header: map[string]string{name: before + v[:min(len(v), 2000)]},
+			}
 		}
 	}
 	with := func(method, path string) func(string) request {
@@ -131,16 +169,30 @@ func badPlaces() map[string]func(v string) request {
 		"the wrong method":  with(http.MethodPatch, create),
 		"an unknown secret": with(http.MethodPut, create+"/01900000-0000-7000-8000-000000000000"),
 		"the wrong media type": func(v string) request {
-			return request{method: http.MethodPost, path: create, body: v, header: map[string]string{"Content-Type": "text/plain"}}
+			return request{
+				method: http.MethodPost,
+				path:   create,
+				body:   v,
+				header: map[string]string{"Content-Type": "text/plain"},
+			}
 		},
 		"an id": func(v string) request {
-			return request{method: http.MethodGet, path: create + "/" + url.PathEscape(v[:min(len(v), 2000)])}
+			return request{
+				method: http.MethodGet,
+				path:   create + "/" + url.PathEscape(v[:min(len(v), 2000)]),
+			}
 		},
 		"a path": func(v string) request {
-			return request{method: http.MethodGet, path: "/api/v1/" + url.PathEscape(v[:min(len(v), 2000)])}
+			return request{
+				method: http.MethodGet,
+				path:   "/api/v1/" + url.PathEscape(v[:min(len(v), 2000)]),
+			}
 		},
 		"a query": func(v string) request {
-			return request{method: http.MethodGet, path: "/api/v1/nothing?value=" + url.QueryEscape(v[:min(len(v), 2000)])}
+			return request{
+				method: http.MethodGet,
+				path:   "/api/v1/nothing?value=" + url.QueryEscape(v[:min(len(v), 2000)]),
+			}
 		},
 		"the API key":           header("Authorization", "Bearer "),
 		"another scheme":        header("Authorization", "Basic "),
@@ -167,16 +219,26 @@ func sendBad(t *testing.T, p *process, l *library, fresh func(string) string, an
 		}
 	}
 	value := plaintext.FromString(strings.Map(noSpace, fresh("the first value of a preset")))
-	err := l.change("OPENAI_API_KEY", state{values: []plaintext.Value{value}}, func() (wire.Secret, error) {
-		return p.client(l.key).CreateFromPreset(t.Context(), wire.CreateFromPreset{Provider: "openai", Value: value})
-	})
+	err := l.change(
+		"OPENAI_API_KEY",
+		state{values: []plaintext.Value{value}},
+		func() (wire.Secret, error) {
+			return p.client(l.key).
+				CreateFromPreset(
+					t.Context(), wire.CreateFromPreset{Provider: "openai", Value: value},
+				)
+		},
+	)
 	if err != nil {
 		t.Error(err)
 	}
 	for range 8 {
 		again := strings.Map(noSpace, fresh("the second value of a preset"))
 		send(t, p, answers, "a preset that is taken", http.StatusConflict, request{
-			method: http.MethodPost, path: preset, key: l.key, body: `{"provider":"openai","value":` + quoted(again) + `}`,
+			method: http.MethodPost,
+			path:   preset,
+			key:    l.key,
+			body:   `{"provider":"openai","value":` + quoted(again) + `}`,
 		})
 	}
 }

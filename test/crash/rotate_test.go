@@ -38,7 +38,8 @@ var rotationBinary = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "keysake")
-	out, err := exec.Command("go", "build", "-o", path, "github.com/keysake/keysake/cmd/keysake").CombinedOutput()
+	out, err := exec.Command("go", "build", "-o", path, "github.com/keysake/keysake/cmd/keysake").
+		CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%w\n%s", err, out)
 	}
@@ -78,7 +79,14 @@ func newRotationPlace(t *testing.T) *rotationPlace {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	p := &rotationPlace{t: t, binary: binary, dir: dir, data: filepath.Join(dir, "data"), keys: map[string]plaintext.Value{}, known: map[string]map[string]plaintext.Value{}}
+	p := &rotationPlace{
+		t:      t,
+		binary: binary,
+		dir:    dir,
+		data:   filepath.Join(dir, "data"),
+		keys:   map[string]plaintext.Value{},
+		known:  map[string]map[string]plaintext.Value{},
+	}
 	p.serve()
 	t.Cleanup(p.kill)
 	admin := p.client("dev")
@@ -105,7 +113,19 @@ var rotationListening = regexp.MustCompile(`(?m)^Keysake is listening on (\S+)$`
 func (p *rotationPlace) serve() {
 	p.t.Helper()
 	var out, logs apptest.Buffer
-	p.cmd = exec.Command(p.binary, "serve", "--dev", "--listen", "127.0.0.1:0", "--data", p.data, "--rate-limit", "0", "--max-secrets", "100000")
+	p.cmd = exec.Command(
+		p.binary,
+		"serve",
+		"--dev",
+		"--listen",
+		"127.0.0.1:0",
+		"--data",
+		p.data,
+		"--rate-limit",
+		"0",
+		"--max-secrets",
+		"100000",
+	)
 	p.cmd.Stdout, p.cmd.Stderr = &out, &logs
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
@@ -142,8 +162,14 @@ func (p *rotationPlace) client(user string) *client.Client {
 	return c
 }
 
-// load creates and updates secrets until stop, and notes what was answered. Every answer must be a success.
-func (p *rotationPlace) load(ctx context.Context, round int, stop *atomic.Bool, all *sync.WaitGroup) {
+// load creates and updates secrets until stop, and notes what was answered. Every answer must be a
+// success.
+func (p *rotationPlace) load(
+	ctx context.Context,
+	round int,
+	stop *atomic.Bool,
+	all *sync.WaitGroup,
+) {
 	for user := range p.known {
 		c := p.client(user)
 		all.Go(func() {
@@ -161,7 +187,9 @@ func (p *rotationPlace) load(ctx context.Context, round int, stop *atomic.Bool, 
 				if i%3 != 0 {
 					continue
 				}
-				next := plaintext.FromString(fmt.Sprintf("another value of nobody %s %s", user, name))
+				next := plaintext.FromString(
+					fmt.Sprintf("another value of nobody %s %s", user, name),
+				)
 				if _, err := c.UpdateSecret(ctx, s.ID, wire.UpdateSecret{Value: next}); err != nil {
 					p.t.Errorf("update during a rotation: %v", err)
 					return
@@ -188,7 +216,11 @@ func (p *rotationPlace) rotate(after time.Duration, args ...string) {
 		defer timer.Stop()
 	}
 	err := cmd.Wait()
-	if exit, ok := errors.AsType[*exec.ExitError](err); err != nil && (!ok || exit.ExitCode() >= 0) { // -1: killed
+	// -1: killed
+	if exit, ok := errors.AsType[*exec.ExitError](
+		err,
+	); err != nil &&
+		(!ok || exit.ExitCode() >= 0) {
 		p.t.Errorf("%v: %v\n%s", args, err, &errs)
 	}
 }
@@ -199,7 +231,8 @@ func TestNothingIsLostWhenRotationsAreKilled(t *testing.T) {
 		var stop atomic.Bool
 		var all sync.WaitGroup
 		p.load(t.Context(), round, &stop, &all)
-		to := "file:" + filepath.Join(p.dir, fmt.Sprint("root-", round/2)) // the second of two goes on with the first
+		// the second of two goes on with the first
+		to := "file:" + filepath.Join(p.dir, fmt.Sprint("root-", round/2))
 		p.rotate(time.Duration(1+rand.IntN(150))*time.Millisecond, "root-key", "rotate", "--to", to)
 		p.rotate(time.Duration(1+rand.IntN(400))*time.Millisecond, "owner-key", "rotate", "--all")
 		stop.Store(true)
@@ -232,7 +265,8 @@ func (p *rotationPlace) assertListed() {
 	}
 }
 
-// assertOpen opens the folder without a server: every owner key opens, and every value is the one that was answered last.
+// assertOpen opens the folder without a server: every owner key opens, and every value is the one
+// that was answered last.
 func (p *rotationPlace) assertOpen() {
 	p.t.Helper()
 	db, err := store.OpenSQLite(p.t.Context(), filepath.Join(p.data, "keysake.db"))
@@ -246,7 +280,12 @@ func (p *rotationPlace) assertOpen() {
 	}
 	opener := &rootkey.Opener{}
 	v := vault.New(vault.Options{
-		Store: db, Catalog: known, MaxSecrets: 100000, KeepVersions: 5, KeyTTL: time.Hour, Log: slog.New(slog.DiscardHandler),
+		Store:        db,
+		Catalog:      known,
+		MaxSecrets:   100000,
+		KeepVersions: 5,
+		KeyTTL:       time.Hour,
+		Log:          slog.New(slog.DiscardHandler),
 		OpenRoot: func(ctx context.Context, k vault.StoredRootKey) (seal.RootKey, error) {
 			return opener.Open(ctx, rootkey.Ref{ID: k.ID, URL: k.URL, Params: k.Params})
 		},

@@ -12,11 +12,12 @@ import (
 	"unicode/utf8"
 )
 
-// Needles are byte sequences that must not be found, each in every form in which a program could write it down. They are told apart by
-// what they are, never by what they hold.
+// Needles are byte sequences that must not be found, each in every form in which a program could
+// write it down. They are told apart by what they are, never by what they hold.
 type needles struct {
 	byHead map[uint64][]needle // by their first headSize bytes
-	filter []uint64            // a bit for the hash of each head: nearly every place in a haystack is passed over by it
+	// a bit for the hash of each head: nearly every place in a haystack is passed over by it
+	filter []uint64
 }
 
 type needle struct {
@@ -27,10 +28,11 @@ type needle struct {
 const (
 	headSize   = 8
 	filterBits = 1 << 26
-	// gram is how many bytes of ASCII are looked for. Fewer are found by chance: a ciphertext of 20 MB has 2²⁴ places, and 50,000 needles of four
-	// bytes would be found in it some 200 times.
+	// gram is how many bytes of ASCII are looked for. Fewer are found by chance: a ciphertext of 20
+	// MB has 2²⁴ places, and 50,000 needles of four bytes would be found in it some 200 times.
 	gram = 8
-	// characters is how many characters of a rare alphabet are looked for: four of them are 16 bytes.
+	// characters is how many characters of a rare alphabet are looked for: four of them are 16
+	// bytes.
 	characters = 4
 )
 
@@ -62,8 +64,9 @@ func (n *needles) addForms(what string, sequence []byte) {
 	}
 }
 
-// addText adds every run of some characters of a text as it is, and in every form those runs that follow one another without a gap: half of a text
-// has one of them in it, and so has whatever is longer than two. Of a very long text those are enough as it is, too.
+// addText adds every run of some characters of a text as it is, and in every form those runs that
+// follow one another without a gap: half of a text has one of them in it, and so has whatever is
+// longer than two. Of a very long text those are enough as it is, too.
 func (n *needles) addText(what, text string) {
 	const long = 1000
 	size, step := gram, 1
@@ -84,16 +87,21 @@ func (n *needles) addText(what, text string) {
 // forms returns other ways to write some bytes.
 func forms(b []byte) map[string][]byte {
 	found := map[string][]byte{
-		"in hex":          []byte(hex.EncodeToString(b)),
-		"in capital hex":  []byte(strings.ToUpper(hex.EncodeToString(b))),
-		"in decimal":      []byte(strings.Trim(fmt.Sprintf("%d", b), "[]")),
-		"as hex escapes":  []byte(strings.ReplaceAll(fmt.Sprintf("% x", b), " ", `\x`)),
-		"percent-encoded": []byte(strings.ToUpper(strings.ReplaceAll(fmt.Sprintf("% x", b), " ", "%"))),
+		"in hex":         []byte(hex.EncodeToString(b)),
+		"in capital hex": []byte(strings.ToUpper(hex.EncodeToString(b))),
+		"in decimal":     []byte(strings.Trim(fmt.Sprintf("%d", b), "[]")),
+		"as hex escapes": []byte(strings.ReplaceAll(fmt.Sprintf("% x", b), " ", `\x`)),
+		"percent-encoded": []byte(
+			strings.ToUpper(strings.ReplaceAll(fmt.Sprintf("% x", b), " ", "%")),
+		),
 	}
 	for shift := range 3 {
-		for name, encoding := range map[string]*base64.Encoding{"base64": base64.RawStdEncoding, "URL base64": base64.RawURLEncoding} {
+		for name, encoding := range map[string]*base64.Encoding{
+			"base64": base64.RawStdEncoding, "URL base64": base64.RawURLEncoding,
+		} {
 			text := encoding.EncodeToString(append(make([]byte, shift), b...))
-			text = text[(shift*8+5)/6 : (shift+len(b))*8/6] // the characters that depend on nothing before and after
+			// the characters that depend on nothing before and after
+			text = text[(shift*8+5)/6 : (shift+len(b))*8/6]
 			found[fmt.Sprintf("in %s after %d bytes", name, shift)] = []byte(text)
 		}
 	}
@@ -144,10 +152,14 @@ func (n *needles) in(hay []byte) map[string]int {
 func TestTheSearchFindsWhatItLooksFor(t *testing.T) {
 	t.Parallel()
 	random := newRandom(t)
-	for alphabet, secret := range map[string]string{"ASCII": text(random, 48), "rare": rareText(random, 24)} {
+	for alphabet, secret := range map[string]string{
+		"ASCII": text(random, 48), "rare": rareText(random, 24),
+	} {
 		n := newNeedles()
 		n.addText("it", secret)
-		noise := []byte(strings.Repeat("time=2026-11-23T06:45:07Z level=INFO msg=request status=201\n", 1000))
+		noise := []byte(
+			strings.Repeat("time=2026-11-23T06:45:07Z level=INFO msg=request status=201\n", 1000),
+		)
 		if found := n.in(noise); len(found) > 0 {
 			t.Errorf("%s: found where it is not: %v", alphabet, found)
 		}
@@ -161,7 +173,9 @@ func TestTheSearchFindsWhatItLooksFor(t *testing.T) {
 		if alphabet == "rare" {
 			run = characters * 4
 		}
-		for _, part := range []string{secret, half, secret[:run], secret[len(secret)-run:], secret[4 : 4+run]} {
+		for _, part := range []string{
+			secret, half, secret[:run], secret[len(secret)-run:], secret[4 : 4+run],
+		} {
 			if n.in(append(bytes.Clone(noise), part...))["it"] == 0 {
 				t.Errorf("%s: a part of %d bytes is not found", alphabet, len(part))
 			}

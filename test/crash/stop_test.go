@@ -37,9 +37,20 @@ func hold(t *testing.T, p *process, l *library, name string, value plaintext.Val
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	h := &held{name: name, body: fmt.Sprintf(`{"name":%q,"value":%q}`, name, value.Reveal()), conn: conn, from: bufio.NewReader(conn)}
-	_, err = fmt.Fprintf(conn, "POST /api/v1/user/secrets HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"+
-		"Content-Length: %d\r\nExpect: 100-continue\r\n\r\n", u.Host, l.key.Reveal(), len(h.body))
+	h := &held{
+		name: name,
+		body: fmt.Sprintf(`{"name":%q,"value":%q}`, name, value.Reveal()),
+		conn: conn,
+		from: bufio.NewReader(conn),
+	}
+	_, err = fmt.Fprintf(
+		conn,
+		"POST /api/v1/user/secrets HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"+
+			"Content-Length: %d\r\nExpect: 100-continue\r\n\r\n",
+		u.Host,
+		l.key.Reveal(),
+		len(h.body),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,13 +91,21 @@ func TestGracefulStop(t *testing.T) {
 		begun = append(begun, hold(t, p, l, name, value))
 	}
 	p.terminate()
-	p.until("says that it stops", func() bool { return strings.Contains(p.logs.String(), "stopping") })
+	p.until(
+		"says that it stops",
+		func() bool { return strings.Contains(p.logs.String(), "stopping") },
+	)
 	for _, h := range begun {
 		if _, err := io.WriteString(h.conn, h.body); err != nil {
 			t.Errorf("%s: %v", h.name, err)
 		}
 		if status := h.answer(t); status != http.StatusCreated {
-			t.Errorf("%s was begun before the stop and got %d, want %d", h.name, status, http.StatusCreated)
+			t.Errorf(
+				"%s was begun before the stop and got %d, want %d",
+				h.name,
+				status,
+				http.StatusCreated,
+			)
 		}
 	}
 	if code := p.wait(); code != 0 {
@@ -110,7 +129,12 @@ func TestSecondServerRefusesToStart(t *testing.T) {
 	data := newData(t)
 	first := start(t, data)
 	l := newLibrary(first, "somebody")
-	if err := l.create(t.Context(), first.client(l.key), "TOKEN", plaintext.FromString(text(random, 40))); err != nil {
+	if err := l.create(
+		t.Context(),
+		first.client(l.key),
+		"TOKEN",
+		plaintext.FromString(text(random, 40)),
+	); err != nil {
 		t.Fatal(err)
 	}
 	before := files(t, data)["dev-api-key"]
@@ -125,7 +149,12 @@ func TestSecondServerRefusesToStart(t *testing.T) {
 	if !cmp.Equal(before, files(t, data)["dev-api-key"]) {
 		t.Error("the second server changed the API key")
 	}
-	if err := l.create(t.Context(), first.client(l.key), "SECOND", plaintext.FromString(text(random, 40))); err != nil {
+	if err := l.create(
+		t.Context(),
+		first.client(l.key),
+		"SECOND",
+		plaintext.FromString(text(random, 40)),
+	); err != nil {
 		t.Error(err)
 	}
 	first.kill() // which leaves nothing that would keep the next one out

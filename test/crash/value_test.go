@@ -15,8 +15,8 @@ import (
 	"github.com/keysake/keysake/plaintext"
 )
 
-// The characters of the rare alphabet are of a private plane: no program writes one by itself, and by chance four of them in a row are
-// found in 2⁶⁴ bytes.
+// The characters of the rare alphabet are of a private plane: no program writes one by itself, and
+// by chance four of them in a row are found in 2⁶⁴ bytes.
 const (
 	rareFirst = 0xF0000
 	rareCount = 0xFFFE
@@ -39,7 +39,8 @@ const (
 // A canary is a value that must not be found.
 type canary struct {
 	value string
-	// visible: the characters that the mask shows are unique too, and must be found in answers only.
+	// visible: the characters that the mask shows are unique too, and must be found in answers
+	// only.
 	visible bool
 }
 
@@ -110,13 +111,24 @@ func TestNothingOfAValueIsOnDiskOrInLogs(t *testing.T) {
 	search := func(when string) {
 		t.Helper()
 		for name, content := range files(t, data) {
-			if name != "root.key" && name != "dev-api-key" && name != "keysake.lock" && name != "keysake.db.turn" {
+			if name != "root.key" && name != "dev-api-key" && name != "keysake.lock" &&
+				name != "keysake.db.turn" {
 				report(t, when+", in "+name, atRest.in(content), len(content))
 			}
 		}
 		report(t, when+", in the log", atRest.in([]byte(p.logs.String())), len(p.logs.String()))
-		report(t, when+", in what people read", atRest.in([]byte(p.out.String())), len(p.out.String()))
-		report(t, when+", in the answers", anywhere.in([]byte(answers.String())), len(answers.String()))
+		report(
+			t,
+			when+", in what people read",
+			atRest.in([]byte(p.out.String())),
+			len(p.out.String()),
+		)
+		report(
+			t,
+			when+", in the answers",
+			anywhere.in([]byte(answers.String())),
+			len(answers.String()),
+		)
 	}
 	search("while the server runs")
 	if !slices.Contains(slices.Collect(maps.Keys(files(t, data))), "keysake.db-wal") {
@@ -158,7 +170,13 @@ func report(t *testing.T, where string, found map[string]int, searched int) {
 }
 
 // sendGood stores secrets; some get a second value, and some are deleted.
-func sendGood(t *testing.T, p *process, libraries []*library, count int, fresh func(string) string) {
+func sendGood(
+	t *testing.T,
+	p *process,
+	libraries []*library,
+	count int,
+	fresh func(string) string,
+) {
 	t.Helper()
 	type job struct {
 		l           *library
@@ -167,7 +185,11 @@ func sendGood(t *testing.T, p *process, libraries []*library, count int, fresh f
 	}
 	jobs := make(chan job, count)
 	for i := range count {
-		j := job{l: libraries[i%len(libraries)], name: fmt.Sprintf("SECRET_%d", i), value: fresh(fmt.Sprintf("value %d", i))}
+		j := job{
+			l:     libraries[i%len(libraries)],
+			name:  fmt.Sprintf("SECRET_%d", i),
+			value: fresh(fmt.Sprintf("value %d", i)),
+		}
 		if i%5 == 0 {
 			j.next = fresh(fmt.Sprintf("the second value %d", i))
 		}
@@ -200,7 +222,14 @@ func readBack(t *testing.T, p *process, libraries []*library, answers io.Writer)
 	t.Helper()
 	get := func(key plaintext.Value, path string) {
 		t.Helper()
-		send(t, p, answers, path, http.StatusOK, request{method: http.MethodGet, path: path, key: key})
+		send(
+			t,
+			p,
+			answers,
+			path,
+			http.StatusOK,
+			request{method: http.MethodGet, path: path, key: key},
+		)
 	}
 	for _, l := range libraries {
 		list, err := p.client(l.key).ListSecrets(t.Context())

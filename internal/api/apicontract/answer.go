@@ -14,9 +14,11 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// CheckAnswer says what in an answer is not as the document has it: the status, the content type, a header, the body. The path is
-// that of the request as it was sent, escapes and all; a query is ignored. A path that is not in the document must give a 404, a method that the path does not have
-// a 405 that allows exactly the ones it has, both with the common error body. HEAD may go wherever GET may.
+// CheckAnswer says what in an answer is not as the document has it: the status, the content type, a
+// header, the body. The path is that of the request as it was sent, escapes and all; a query is
+// ignored. A path that is not in the document must give a 404, a method that the path does not have
+// a 405 that allows exactly the ones it has, both with the common error body. HEAD may go wherever
+// GET may.
 func (d *Document) CheckAnswer(method, path string, resp *http.Response, body []byte) error {
 	path, _, _ = strings.Cut(path, "?")
 	err := d.checkAnswer(method, path, resp, body)
@@ -46,7 +48,11 @@ func (d *Document) checkAnswer(method, requested string, resp *http.Response, bo
 	}
 	r, found := op.responses[resp.StatusCode]
 	if !found {
-		return fmt.Errorf("the status is not documented for %s; documented are %v", op.ID, op.Statuses)
+		return fmt.Errorf(
+			"the status is not documented for %s; documented are %v",
+			op.ID,
+			op.Statuses,
+		)
 	}
 	return d.check(r, method, resp, body)
 }
@@ -55,7 +61,10 @@ func (d *Document) operation(method string, p path) (Operation, bool) {
 	if method == http.MethodHead && !slices.Contains(p.methods, method) {
 		method = http.MethodGet
 	}
-	i := slices.IndexFunc(d.operations, func(op Operation) bool { return op.Path == p.template && op.Method == method })
+	i := slices.IndexFunc(
+		d.operations,
+		func(op Operation) bool { return op.Path == p.template && op.Method == method },
+	)
 	if i < 0 {
 		return Operation{}, false
 	}
@@ -64,7 +73,10 @@ func (d *Document) operation(method string, p path) (Operation, bool) {
 
 // checkAllow compares the header with the methods of the path. HEAD may be there where GET is.
 func checkAllow(p path, resp *http.Response) error {
-	allowed := strings.FieldsFunc(resp.Header.Get("Allow"), func(r rune) bool { return r == ',' || r == ' ' })
+	allowed := strings.FieldsFunc(
+		resp.Header.Get("Allow"),
+		func(r rune) bool { return r == ',' || r == ' ' },
+	)
 	if slices.Contains(p.methods, http.MethodGet) {
 		allowed = slices.DeleteFunc(allowed, func(m string) bool { return m == http.MethodHead })
 	}

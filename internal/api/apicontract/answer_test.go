@@ -15,9 +15,11 @@ const (
 	preset = "/api/v1/user/secrets/preset"
 	keys   = "/api/v1/user/api-keys"
 
-	secret = `{"id":"` + id + `","name":"OPENAI_API_KEY","provider":"openai","masked_value":"sk-pro••••789",` +
+	secret = `{"id":"` + id +
+		`","name":"OPENAI_API_KEY","provider":"openai","masked_value":"sk-pro••••789",` +
 		`"created_at":"2026-04-15T12:00:00Z","updated_at":"2026-04-15T12:00:00.25Z"}`
-	key = `{"id":"` + id + `","masked_key":"ksk_ex••••key","active":true,"name":"","allowed_scopes":["secrets:read"],` +
+	key = `{"id":"` + id +
+		`","masked_key":"ksk_ex••••key","active":true,"name":"","allowed_scopes":["secrets:read"],` +
 		`"created_at":"2026-04-15T12:00:00Z","last_used_at":null,"expires_at":null}`
 	keyList    = `{"api_keys":[` + key + `],"total":1}`
 	notFound   = `{"code":404,"detail":"Not found","type":"not_found_error"}`
@@ -27,7 +29,8 @@ const (
 		`"errors":[{"loc":["body","value"],"msg":"Value must not be empty","type":"string_too_short"}]}`
 )
 
-// An answer is what a server might say. Headers are added to the ones that are always there; an empty one is taken away.
+// An answer is what a server might say. Headers are added to the ones that are always there; an
+// empty one is taken away.
 type answer struct {
 	method, path string
 	status       int
@@ -37,8 +40,13 @@ type answer struct {
 
 func (a answer) check(d *apicontract.Document) error {
 	resp := &http.Response{StatusCode: a.status, Header: http.Header{
-		"X-Request-Id": {"r-1"}, "Cache-Control": {"no-store"}, "X-Content-Type-Options": {"nosniff"},
-		"Ratelimit": {`"default";r=198;t=1`}, "Ratelimit-Policy": {`"default";q=200;w=2`},
+		"X-Request-Id": {
+			"r-1",
+		},
+		"Cache-Control":          {"no-store"},
+		"X-Content-Type-Options": {"nosniff"},
+		"Ratelimit":              {`"default";r=198;t=1`},
+		"Ratelimit-Policy":       {`"default";q=200;w=2`},
 	}}
 	if a.body != "" {
 		resp.Header.Set("Content-Type", "application/json")
@@ -63,12 +71,19 @@ type headers = map[string]string
 
 func TestAnAnswerAsDocumentedIsAccepted(t *testing.T) {
 	d := contract(t)
-	presets := `{"presets":[` + strings.Repeat(`{"provider":"openai","env_var_name":"OPENAI_API_KEY","configured":true},`, 3) +
+	presets := `{"presets":[` + strings.Repeat(
+		`{"provider":"openai","env_var_name":"OPENAI_API_KEY","configured":true},`,
+		3,
+	) +
 		`{"provider":"tinker","env_var_name":"TINKER_API_KEY","configured":true}]}`
 	for name, a := range map[string]answer{
-		"a secret":                           {"GET", one, 200, secret, nil},
-		"a secret without a provider":        {"GET", one, 200, changed(secret, `"openai"`, "null"), nil},
-		"a secret with a mask of line ends":  {"GET", one, 200, changed(secret, "sk-pro••••789", `-----B••••-\n-`), nil},
+		"a secret": {"GET", one, 200, secret, nil},
+		"a secret without a provider": {"GET", one, 200, changed(
+			secret, `"openai"`, "null",
+		), nil},
+		"a secret with a mask of line ends": {"GET", one, 200, changed(
+			secret, "sk-pro••••789", `-----B••••-\n-`,
+		), nil},
 		"a new secret":                       {"POST", preset, 201, secret, headers{"Location": one}},
 		"a list":                             {"GET", list, 200, `{"secrets":[` + secret + `],"total":1}`, nil},
 		"a list, with a query":               {"GET", list + "?a=b", 200, `{"secrets":[` + secret + `],"total":1}`, nil},
@@ -113,8 +128,10 @@ func TestAMessageHasNoValueOfTheBody(t *testing.T) {
 	const canary = "canary-that-nobody-may-see"
 	d := contract(t)
 	for _, body := range []string{
-		canary, `"` + canary + `"`, changed(secret, "sk-pro••••789", canary), changed(secret, id, canary),
-		changed(secret, "2026-04-15T12:00:00Z", canary), changed(keyList, "secrets:read", canary), changed(secret, "OPENAI_API_KEY", canary+"!"),
+		canary, `"` + canary + `"`, changed(secret, "sk-pro••••789", canary),
+		changed(secret, id, canary),
+		changed(secret, "2026-04-15T12:00:00Z", canary), changed(keyList, "secrets:read", canary),
+		changed(secret, "OPENAI_API_KEY", canary+"!"),
 	} {
 		path := one
 		if strings.Contains(body, "api_keys") {

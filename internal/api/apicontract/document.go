@@ -1,11 +1,13 @@
-// Package apicontract holds what a server answers against openapi.yaml, and derives bad requests from it.
+// Package apicontract holds what a server answers against openapi.yaml, and derives bad requests
+// from it.
 //
-// It is for tests only. [Load] refuses a document that is not valid OpenAPI 3.1, whose references or examples are wrong, or that
-// leaves out what this project wants of every operation. [Document.CheckAnswer] then checks one answer: its status, content type,
-// headers and body. [Operation.Mutations] returns the requests that the server must refuse.
+// It is for tests only. [Load] refuses a document that is not valid OpenAPI 3.1, whose references
+// or examples are wrong, or that leaves out what this project wants of every operation.
+// [Document.CheckAnswer] then checks one answer: its status, content type, headers and body.
+// [Operation.Mutations] returns the requests that the server must refuse.
 //
-// The schemas of OpenAPI 3.1 are JSON Schema 2020-12, so a JSON Schema validator reads them where they stand. No message of this
-// package has a value of the body that it is about.
+// The schemas of OpenAPI 3.1 are JSON Schema 2020-12, so a JSON Schema validator reads them where
+// they stand. No message of this package has a value of the body that it is about.
 package apicontract
 
 import (
@@ -47,7 +49,12 @@ func Load(doc []byte) (*Document, error) {
 	if err := checkForm(t.root); err != nil {
 		return nil, err
 	}
-	d := &Document{tree: t, compiler: newCompiler(), responses: map[string]*response{}, demanded: map[string]bool{}}
+	d := &Document{
+		tree:      t,
+		compiler:  newCompiler(),
+		responses: map[string]*response{},
+		demanded:  map[string]bool{},
+	}
 	if err := d.compiler.AddResource(documentURL, t.root); err != nil {
 		return nil, err
 	}
@@ -69,15 +76,17 @@ func (d *Document) Operation(id string) (Operation, bool) {
 	return d.operations[i], true
 }
 
-// Demand makes documented headers that are optional required from here on: those that a server may be configured to leave out, and
-// the one under test is not. It must not be called while answers are checked.
+// Demand makes documented headers that are optional required from here on: those that a server may
+// be configured to leave out, and the one under test is not. It must not be called while answers
+// are checked.
 func (d *Document) Demand(headers ...string) {
 	for _, h := range headers {
 		d.demanded[h] = true
 	}
 }
 
-// read takes the operations, paths and common answers out of the tree, and compiles every schema on the way.
+// read takes the operations, paths and common answers out of the tree, and compiles every schema on
+// the way.
 func (d *Document) read() error {
 	var errs []error
 	paths := d.tree.at("paths")

@@ -35,16 +35,51 @@ func samples() []sample {
 // badStrings are tried against a pattern; those that it does not match make flaws.
 func badStrings() []string {
 	return []string{
-		"", " ", "a b", "a\tb", "a\nb", " a", "a ", "a\n", "a\x00b", "\x00", "a\x1bb", "a\x7fb", "a\u0085b", "1a", "-a", ".a", "@", "a@", "@a",
-		"a@b@c", "a-b", "a.b", "a=b", "a/b", "a$b", "A", "é", "ａ", "Å@", "a\u00a0b",
+		"",
+		" ",
+		"a b",
+		"a\tb",
+		"a\nb",
+		" a",
+		"a ",
+		"a\n",
+		"a\x00b",
+		"\x00",
+		"a\x1bb",
+		"a\x7fb",
+		"a\u0085b",
+		"1a",
+		"-a",
+		".a",
+		"@",
+		"a@",
+		"@a",
+		"a@b@c",
+		"a-b",
+		"a.b",
+		"a=b",
+		"a/b",
+		"a$b",
+		"A",
+		"é",
+		"ａ",
+		"Å@",
+		"a\u00a0b",
 	}
 }
 
 // badTimes are no moments of RFC 3339.
 func badTimes() []string {
 	return []string{
-		"", "tomorrow", "2099-01-01", "2099-02-31T00:00:00Z", "2099-01-01T00:00:00", "2099-01-01 00:00:00Z", "2099-01-01T25:00:00Z",
-		"2099-01-01T00:00:00+0200", "4070908800",
+		"",
+		"tomorrow",
+		"2099-01-01",
+		"2099-02-31T00:00:00Z",
+		"2099-01-01T00:00:00",
+		"2099-01-01 00:00:00Z",
+		"2099-01-01T25:00:00Z",
+		"2099-01-01T00:00:00+0200",
+		"4070908800",
 	}
 }
 
@@ -75,10 +110,16 @@ func (r rule) takes(typ string) bool {
 
 func (r rule) badTexts() (f []flaw) {
 	if r.minLength > 0 {
-		f = append(f, flaw{fmt.Sprintf("shorter than %d", r.minLength), strings.Repeat("a", r.minLength-1)})
+		f = append(
+			f,
+			flaw{fmt.Sprintf("shorter than %d", r.minLength), strings.Repeat("a", r.minLength-1)},
+		)
 	}
 	if r.maxLength > 0 {
-		f = append(f, flaw{fmt.Sprintf("longer than %d", r.maxLength), strings.Repeat("a", r.maxLength+1)})
+		f = append(
+			f,
+			flaw{fmt.Sprintf("longer than %d", r.maxLength), strings.Repeat("a", r.maxLength+1)},
+		)
 	}
 	for _, s := range badStrings() {
 		if r.pattern != nil && len(s) >= r.minLength && !r.pattern.MatchString(s) {
@@ -101,7 +142,10 @@ func (r rule) badTexts() (f []flaw) {
 
 func (r rule) badLists() (f []flaw) {
 	if r.minItems > 0 {
-		f = append(f, flaw{fmt.Sprintf("with fewer than %d items", r.minItems), make([]string, r.minItems-1)})
+		f = append(
+			f,
+			flaw{fmt.Sprintf("with fewer than %d items", r.minItems), make([]string, r.minItems-1)},
+		)
 	}
 	if r.items == nil {
 		return f
@@ -111,7 +155,13 @@ func (r rule) badLists() (f []flaw) {
 		if len(r.items.enum) > 0 {
 			item = r.items.enum[0]
 		}
-		f = append(f, flaw{fmt.Sprintf("with more than %d items", r.maxItems), slices.Repeat([]any{item}, r.maxItems+1)})
+		f = append(
+			f,
+			flaw{
+				fmt.Sprintf("with more than %d items", r.maxItems),
+				slices.Repeat([]any{item}, r.maxItems+1),
+			},
+		)
 	}
 	for _, bad := range r.items.flaws() {
 		f = append(f, flaw{"with an item " + bad.name, []any{bad.value}})

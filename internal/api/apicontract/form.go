@@ -15,8 +15,8 @@ var oas31 []byte
 // strictURL is the schema that a document is checked with.
 const strictURL = "https://openapi.invalid/strict-3.1"
 
-// strictForm fills in what oas31 leaves open: a schema is one of JSON Schema 2020-12, and has no keyword that JSON Schema does not
-// know, as a misspelt one would be.
+// strictForm fills in what oas31 leaves open: a schema is one of JSON Schema 2020-12, and has no
+// keyword that JSON Schema does not know, as a misspelt one would be.
 func strictForm(oas31ID string) any {
 	return map[string]any{
 		"$id":     strictURL,

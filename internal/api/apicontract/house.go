@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// checkHouseRules says where the document leaves out what OpenAPI does not ask for and this project does.
+// checkHouseRules says where the document leaves out what OpenAPI does not ask for and this project
+// does.
 func (d *Document) checkHouseRules() error {
 	var errs []error
 	ids := map[string]bool{}
@@ -35,7 +36,10 @@ func checkOperation(op Operation, p place) error {
 		errs = append(errs, errors.New("there must be one tag"))
 	}
 	if !p.has("security") {
-		errs = append(errs, errors.New("security is missing: say [] for an operation that is open to anyone"))
+		errs = append(
+			errs,
+			errors.New("security is missing: say [] for an operation that is open to anyone"),
+		)
 	}
 	if op.Public && op.Scope != "" {
 		errs = append(errs, errors.New("an operation that is open to anyone needs no scope"))

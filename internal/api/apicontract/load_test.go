@@ -58,20 +58,32 @@ func TestTheContractHasTheseOperations(t *testing.T) {
 		if op.Public {
 			scope = "public"
 		}
-		got = append(got, strings.TrimSpace(op.Method+" "+strings.TrimPrefix(op.Path, "/api/v1")+" "+scope))
+		got = append(
+			got,
+			strings.TrimSpace(op.Method+" "+strings.TrimPrefix(op.Path, "/api/v1")+" "+scope),
+		)
 	}
 	want := []string{
-		"GET /user/secrets secrets:read", "POST /user/secrets secrets:write",
-		"GET /user/secrets/presets secrets:read", "POST /user/secrets/preset secrets:write",
-		"GET /user/secrets/{secret_id} secrets:read", "PUT /user/secrets/{secret_id} secrets:write",
+		"GET /user/secrets secrets:read",
+		"POST /user/secrets secrets:write",
+		"GET /user/secrets/presets secrets:read",
+		"POST /user/secrets/preset secrets:write",
+		"GET /user/secrets/{secret_id} secrets:read",
+		"PUT /user/secrets/{secret_id} secrets:write",
 		"DELETE /user/secrets/{secret_id} secrets:write",
-		"GET /user/secrets/{secret_id}/versions secrets:read", "POST /user/secrets/{secret_id}/rollback secrets:write",
+		"GET /user/secrets/{secret_id}/versions secrets:read",
+		"POST /user/secrets/{secret_id}/rollback secrets:write",
 		"GET /user",
-		"GET /user/api-keys keys:write", "POST /user/api-keys keys:write",
-		"DELETE /user/api-keys/self", "DELETE /user/api-keys/{id} keys:write",
-		"GET /admin/users admin", "POST /admin/users admin", "DELETE /admin/users/{id} admin",
+		"GET /user/api-keys keys:write",
+		"POST /user/api-keys keys:write",
+		"DELETE /user/api-keys/self",
+		"DELETE /user/api-keys/{id} keys:write",
+		"GET /admin/users admin",
+		"POST /admin/users admin",
+		"DELETE /admin/users/{id} admin",
 		"POST /admin/users/{id}/api-keys admin",
-		"GET /health public", "GET /openapi.yaml public",
+		"GET /health public",
+		"GET /openapi.yaml public",
 	}
 	slices.Sort(got)
 	slices.Sort(want)
@@ -82,7 +94,9 @@ func TestTheContractHasTheseOperations(t *testing.T) {
 
 func TestTheHeartOfTheContractGivesEveryErrorOfItsPage(t *testing.T) {
 	op := operation(t, contract(t), "createSecretFromPreset")
-	for _, status := range []int{400, 401, 403, 404, 409, 422, 426, 429, 500, 502, 504, 405, 413, 415, 503} {
+	for _, status := range []int{
+		400, 401, 403, 404, 409, 422, 426, 429, 500, 502, 504, 405, 413, 415, 503,
+	} {
 		if !slices.Contains(op.Statuses, status) {
 			t.Errorf("%d is not documented", status)
 		}

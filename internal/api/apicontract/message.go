@@ -13,7 +13,8 @@ import (
 // maxFindings keeps a message readable: the first few findings tell the story.
 const maxFindings = 8
 
-// plain turns a validator's error into one line for each thing that is wrong, without the values that are wrong.
+// plain turns a validator's error into one line for each thing that is wrong, without the values
+// that are wrong.
 func plain(err error) error {
 	invalid, ok := errors.AsType[*jsonschema.ValidationError](err)
 	if !ok {
@@ -21,7 +22,12 @@ func plain(err error) error {
 	}
 	found := findings(invalid)
 	// What has an error is not evaluated, and then not allowed either: that only repeats the error.
-	if real := slices.DeleteFunc(slices.Clone(found), func(f finding) bool { return f.text == notAllowed }); len(real) > 0 {
+	if real := slices.DeleteFunc(
+		slices.Clone(found),
+		func(f finding) bool { return f.text == notAllowed },
+	); len(
+		real,
+	) > 0 {
 		found = real
 	}
 	var lines []string

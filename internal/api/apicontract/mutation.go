@@ -19,9 +19,10 @@ type Mutation struct {
 // unknownField is a name that no body has.
 const unknownField = "surely_unknown"
 
-// Mutations derives bad bodies from the schema and the first example: each required property left out, each property of every
-// other type and breaking each of its rules, a property that is unknown, there twice or in another case, another value than an
-// object, and what is not JSON. There are none for an operation without a body.
+// Mutations derives bad bodies from the schema and the first example: each required property left
+// out, each property of every other type and breaking each of its rules, a property that is
+// unknown, there twice or in another case, another value than an object, and what is not JSON.
+// There are none for an operation without a body.
 func (op Operation) Mutations() []Mutation {
 	if !op.HasBody {
 		return nil
@@ -37,7 +38,10 @@ func (op Operation) Mutations() []Mutation {
 	with("an unknown field", unknownField, "text")
 	for _, p := range op.shape.properties {
 		if p.required {
-			m = append(m, invalid(p.name+" left out", encode(without(base, p.name)), "body", p.name))
+			m = append(
+				m,
+				invalid(p.name+" left out", encode(without(base, p.name)), "body", p.name),
+			)
 		}
 		for _, f := range p.rule.flaws() {
 			with(p.name+" "+f.name, p.name, f.value)
@@ -56,7 +60,15 @@ func misnamed(base map[string]any, name string, value any) []Mutation {
 	m := []Mutation{invalid(name+" there twice", twice, "body")}
 	first, size := utf8.DecodeRuneInString(name)
 	if other := string(unicode.ToUpper(first)) + name[size:]; other != name {
-		m = append(m, invalid(name+" in another case", edited(without(base, name), other, value), "body", other))
+		m = append(
+			m,
+			invalid(
+				name+" in another case",
+				edited(without(base, name), other, value),
+				"body",
+				other,
+			),
+		)
 	}
 	return m
 }
@@ -74,7 +86,12 @@ func notAnObject() (m []Mutation) {
 
 func notJSON(example []byte) []Mutation {
 	bad := func(name string, body string) Mutation {
-		return Mutation{Name: name, Body: []byte(body), Want: http.StatusBadRequest, Loc: []any{"body"}}
+		return Mutation{
+			Name: name,
+			Body: []byte(body),
+			Want: http.StatusBadRequest,
+			Loc:  []any{"body"},
+		}
 	}
 	whole := string(example)
 	return []Mutation{

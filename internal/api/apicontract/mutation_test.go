@@ -65,7 +65,8 @@ func TestTheMutationsReachEveryRule(t *testing.T) {
 			}
 		}
 		for name := range got {
-			if strings.Contains(name, "left out") && id == "createAPIKey" || name == "email_address that is null" {
+			if strings.Contains(name, "left out") && id == "createAPIKey" ||
+				name == "email_address that is null" {
 				t.Errorf("%s: %s is no mistake", id, name)
 			}
 		}
@@ -101,7 +102,9 @@ func TestABadURLBelongsToTheSameOperation(t *testing.T) {
 			if err != nil || parsed.EscapedPath() != u {
 				t.Errorf("%s is no path: %v", u, err)
 			}
-			if err := (answer{op.Method, u, 422, changed(invalid, `"body","value"`, `"path","id"`), nil}).check(d); err != nil {
+			if err := (answer{op.Method, u, 422, changed(invalid, `"body","value"`, `"path","id"`), nil}).check(
+				d,
+			); err != nil {
 				t.Error(err)
 			}
 		}

@@ -38,7 +38,11 @@ type Example struct {
 // noScope is how the document writes that any valid API key will do.
 const noScope = "none"
 
-func (d *Document) readOperation(method, template string, p place, params []parameter) (Operation, error) {
+func (d *Document) readOperation(
+	method, template string,
+	p place,
+	params []parameter,
+) (Operation, error) {
 	op := Operation{
 		ID: p.text("operationId"), Method: strings.ToUpper(method), Path: template,
 		Public: p.has("security") && len(p.list("security")) == 0, parameters: params,
@@ -55,7 +59,10 @@ func (d *Document) readOperation(method, template string, p place, params []para
 	for _, code := range d.tree.keys(responses) {
 		status, err := strconv.Atoi(code)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: every status needs a number of its own", responses.pointer))
+			errs = append(
+				errs,
+				fmt.Errorf("%s: every status needs a number of its own", responses.pointer),
+			)
 			continue
 		}
 		r, err := d.readResponse(d.tree.child(responses, code))
@@ -91,7 +98,8 @@ func (d *Document) readBody(op *Operation, p place) (err error) {
 	return err
 }
 
-// CheckBody says what is wrong with a request body. A client's tests can hold it against what they send.
+// CheckBody says what is wrong with a request body. A client's tests can hold it against what they
+// send.
 func (op Operation) CheckBody(body []byte) error {
 	if !op.HasBody {
 		return fmt.Errorf("%s takes no body", op.ID)

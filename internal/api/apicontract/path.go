@@ -17,7 +17,10 @@ type path struct {
 
 // isMethod tells whether a field of a path is an operation.
 func isMethod(field string) bool {
-	return slices.Contains([]string{"get", "put", "post", "delete", "options", "head", "patch", "trace"}, field)
+	return slices.Contains(
+		[]string{"get", "put", "post", "delete", "options", "head", "patch", "trace"},
+		field,
+	)
 }
 
 func (d *Document) readPath(template string, p place) (path, error) {
@@ -28,8 +31,17 @@ func (d *Document) readPath(template string, p place) (path, error) {
 		errs = append(errs, err)
 		params = append(params, param)
 	}
-	if names := parameterNames(template); !slices.EqualFunc(names, params, func(n string, p parameter) bool { return n == p.name }) {
-		errs = append(errs, fmt.Errorf("%s: parameters must declare %v, in this order", template, names))
+	if names := parameterNames(
+		template,
+	); !slices.EqualFunc(
+		names,
+		params,
+		func(n string, p parameter) bool { return n == p.name },
+	) {
+		errs = append(
+			errs,
+			fmt.Errorf("%s: parameters must declare %v, in this order", template, names),
+		)
 	}
 	read := path{template: template, segments: strings.Split(template, "/")}
 	for _, method := range d.tree.keys(p) {
@@ -73,8 +85,8 @@ func parameterNames(template string) (names []string) {
 
 func isParameter(segment string) bool { return strings.HasPrefix(segment, "{") }
 
-// find returns the path that a request's path belongs to. As OpenAPI has it, a fixed segment goes before a parameter. A path with
-// escapes that it does not need belongs to none.
+// find returns the path that a request's path belongs to. As OpenAPI has it, a fixed segment goes
+// before a parameter. A path with escapes that it does not need belongs to none.
 func (d *Document) find(requested string) (best path, found bool) {
 	if u, err := url.ParseRequestURI(requested); err != nil || u.RawPath != "" {
 		return path{}, false

@@ -67,7 +67,8 @@ func (d *Document) readHeader(name string, p place) (h header, err error) {
 	return h, nil
 }
 
-// compileMedia compiles the schema of a body and holds its examples against it. A body without an example is an error.
+// compileMedia compiles the schema of a body and holds its examples against it. A body without an
+// example is an error.
 func (d *Document) compileMedia(p place) (*jsonschema.Schema, error) {
 	s, err := d.compile(place{pointer: p.pointer + "/schema"})
 	if err != nil {
@@ -78,7 +79,9 @@ func (d *Document) compileMedia(p place) (*jsonschema.Schema, error) {
 		return nil, fmt.Errorf("%s: there is no example", p.pointer)
 	}
 	for _, name := range d.tree.keys(examples) {
-		if err := s.Validate(d.tree.child(d.tree.child(examples, name), "value").value); err != nil {
+		if err := s.Validate(
+			d.tree.child(d.tree.child(examples, name), "value").value,
+		); err != nil {
 			return nil, fmt.Errorf("%s: the example %s: %w", p.pointer, name, plain(err))
 		}
 	}

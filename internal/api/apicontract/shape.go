@@ -7,7 +7,8 @@ import (
 	"slices"
 )
 
-// A shape is the schema of a request body as the mutations need it: an object, closed, of properties that are not objects themselves.
+// A shape is the schema of a request body as the mutations need it: an object, closed, of
+// properties that are not objects themselves.
 type shape struct{ properties []property }
 
 type property struct {
@@ -43,21 +44,43 @@ func (d *Document) onlyKnown(p place, known ...string) error {
 func (d *Document) readShape(p place) (s shape, err error) {
 	object, _ := p.value.(map[string]any)
 	if object["type"] != "object" || object["additionalProperties"] != false {
-		return s, fmt.Errorf("%s: a request body must be an object with additionalProperties: false", p.pointer)
+		return s, fmt.Errorf(
+			"%s: a request body must be an object with additionalProperties: false",
+			p.pointer,
+		)
 	}
-	errs := []error{d.onlyKnown(p, "type", "description", "additionalProperties", "required", "properties")}
+	errs := []error{
+		d.onlyKnown(p, "type", "description", "additionalProperties", "required", "properties"),
+	}
 	properties := d.tree.child(p, "properties")
 	for _, name := range d.tree.keys(properties) {
 		r, err := d.readRule(d.tree.child(properties, name))
 		errs = append(errs, err)
-		s.properties = append(s.properties, property{name, slices.Contains(p.list("required"), any(name)), r})
+		s.properties = append(
+			s.properties,
+			property{name, slices.Contains(p.list("required"), any(name)), r},
+		)
 	}
 	return s, errors.Join(errs...)
 }
 
 func (d *Document) readRule(p place) (r rule, err error) {
-	err = d.onlyKnown(p, "type", "description", "examples", "writeOnly", "enum", "minLength", "maxLength", "pattern", "format",
-		"minItems", "maxItems", "items", "minimum")
+	err = d.onlyKnown(
+		p,
+		"type",
+		"description",
+		"examples",
+		"writeOnly",
+		"enum",
+		"minLength",
+		"maxLength",
+		"pattern",
+		"format",
+		"minItems",
+		"maxItems",
+		"items",
+		"minimum",
+	)
 	if err != nil {
 		return r, err
 	}
@@ -71,7 +94,10 @@ func (d *Document) readRule(p place) (r rule, err error) {
 		r.types = append(r.types, name)
 	}
 	if len(r.types) == 0 || slices.Contains(r.types, "object") {
-		return r, fmt.Errorf("%s: a property of a request needs a type, and one other than object", p.pointer)
+		return r, fmt.Errorf(
+			"%s: a property of a request needs a type, and one other than object",
+			p.pointer,
+		)
 	}
 	r.enum, r.format = p.list("enum"), p.text("format")
 	r.minLength, _ = object["minLength"].(int)

@@ -9,7 +9,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// A tree is a YAML document as JSON values, which remembers in what order the keys of each mapping stood.
+// A tree is a YAML document as JSON values, which remembers in what order the keys of each mapping
+// stood.
 type tree struct {
 	root  any
 	order map[string][]string // by pointer
@@ -35,7 +36,8 @@ func parse(doc []byte) (tree, error) {
 	return t, err
 }
 
-// convert turns a node into what encoding/json would have made of it. YAML that JSON does not have is an error.
+// convert turns a node into what encoding/json would have made of it. YAML that JSON does not have
+// is an error.
 func (t tree) convert(n *yaml.Node, pointer string) (any, error) {
 	switch n.Kind { //nolint:exhaustive // what is not here is not JSON
 	case yaml.MappingNode:
@@ -52,7 +54,10 @@ func (t tree) convert(n *yaml.Node, pointer string) (any, error) {
 	case yaml.ScalarNode:
 		return convertScalar(n)
 	}
-	return nil, fmt.Errorf("line %d: no anchors and aliases, please: not every reader follows them", n.Line)
+	return nil, fmt.Errorf(
+		"line %d: no anchors and aliases, please: not every reader follows them",
+		n.Line,
+	)
 }
 
 func (t tree) convertMapping(n *yaml.Node, pointer string) (any, error) {
@@ -60,7 +65,11 @@ func (t tree) convertMapping(n *yaml.Node, pointer string) (any, error) {
 	for i := 0; i < len(n.Content); i += 2 {
 		key := n.Content[i]
 		if key.Tag != "!!str" {
-			return nil, fmt.Errorf("line %d: the key %s must be a string: quote it", key.Line, key.Value)
+			return nil, fmt.Errorf(
+				"line %d: the key %s must be a string: quote it",
+				key.Line,
+				key.Value,
+			)
 		}
 		if _, twice := object[key.Value]; twice {
 			return nil, fmt.Errorf("line %d: the key %s is there twice", key.Line, key.Value)
@@ -93,7 +102,8 @@ func (t tree) at(keys ...string) place {
 	return p
 }
 
-// child returns what stands under key, with references followed. A reference that leads nowhere has no value.
+// child returns what stands under key, with references followed. A reference that leads nowhere has
+// no value.
 func (t tree) child(p place, key string) place {
 	object, _ := p.value.(map[string]any)
 	return t.follow(place{p.pointer + "/" + escape(key), object[key]})
@@ -146,7 +156,9 @@ func (p place) list(key string) []any {
 }
 
 // fragment returns the pointer as it stands in a URL.
-func (p place) fragment() string { return strings.ReplaceAll(url.PathEscape(p.pointer), "%2F", "/") }
+func (p place) fragment() string {
+	return strings.ReplaceAll(url.PathEscape(p.pointer), "%2F", "/")
+}
 
 func escape(key string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(key) }
 

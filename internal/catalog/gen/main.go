@@ -1,5 +1,6 @@
-// Command gen makes internal/catalog/catalog.json of the YAML files in internal/catalog/providers. It is what go generate runs, in
-// the folder of the catalog; it writes nothing unless the whole catalog passes [catalog.Parse].
+// Command gen makes internal/catalog/catalog.json of the YAML files in internal/catalog/providers.
+// It is what go generate runs, in the folder of the catalog; it writes nothing unless the whole
+// catalog passes [catalog.Parse].
 package main
 
 import (
@@ -15,7 +16,8 @@ import (
 	"github.com/keysake/keysake/internal/catalog"
 )
 
-// order lists the providers as the presets are listed. The contract fixes the first four; every file has its place here.
+// order lists the providers as the presets are listed. The contract fixes the first four; every
+// file has its place here.
 func order() []string { return []string{"openai", "anthropic", "github", "tinker"} }
 
 func main() {
@@ -41,7 +43,11 @@ func generate(folder fs.FS) ([]byte, error) {
 	}
 	for _, file := range files {
 		name := strings.TrimPrefix(file, "providers/")
-		if id, isYAML := strings.CutSuffix(name, ".yaml"); !isYAML || !slices.Contains(order(), id) {
+		if id, isYAML := strings.CutSuffix(
+			name,
+			".yaml",
+		); !isYAML ||
+			!slices.Contains(order(), id) {
 			return nil, fmt.Errorf("%s has no place in the order of the presets", file)
 		}
 	}

@@ -58,7 +58,10 @@ func TestAFileThatAnEntryCannotHoldIsRefused(t *testing.T) {
 		files := folder(t)
 		const file = "providers/openai.yaml"
 		files[file].Data = []byte(strings.Replace(string(files[file].Data), edit.old, edit.new, 1))
-		if made, err := generate(files); err == nil || !strings.Contains(err.Error(), edit.why) || made != nil {
+		if made, err := generate(
+			files,
+		); err == nil || !strings.Contains(err.Error(), edit.why) ||
+			made != nil {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
@@ -71,7 +74,9 @@ func TestEveryFileHasItsPlaceInTheOrder(t *testing.T) {
 	extra["providers/acme.yaml"] = extra["providers/openai.yaml"]
 	other := folder(t)
 	other["providers/notes.txt"] = &fstest.MapFile{}
-	for name, files := range map[string]fs.FS{"tinker.yaml": missing, "acme.yaml": extra, "notes.txt": other} {
+	for name, files := range map[string]fs.FS{
+		"tinker.yaml": missing, "acme.yaml": extra, "notes.txt": other,
+	} {
 		if _, err := generate(files); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: got %v", name, err)
 		}
@@ -100,7 +105,11 @@ func TestNothingIsWrittenOfABrokenCatalog(t *testing.T) {
 	if _, err := catalog.Parse(text); err != nil {
 		t.Errorf("what was written is no catalog: %v", err)
 	}
-	if err := os.WriteFile(dir+"/providers/openai.yaml", []byte("schema: 2\nid: openai\n"), 0o600); err != nil {
+	if err := os.WriteFile(
+		dir+"/providers/openai.yaml",
+		[]byte("schema: 2\nid: openai\n"),
+		0o600,
+	); err != nil {
 		t.Fatal(err)
 	}
 	if err := run(dir); err == nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/keysake/keysake/internal/catalog"
 )
 
-// readEntry reads one entry, and refuses everything in the text that an entry cannot hold: an unknown field, a field in the wrong
-// case, a second document, a key that comes twice.
+// readEntry reads one entry, and refuses everything in the text that an entry cannot hold: an
+// unknown field, a field in the wrong case, a second document, a key that comes twice.
 func readEntry(text []byte) (catalog.Entry, error) {
 	var document yaml.Node
 	d := yaml.NewDecoder(bytes.NewReader(text))
@@ -42,8 +42,9 @@ func datesAreText(n *yaml.Node) {
 	}
 }
 
-// toEntry goes by way of JSON, so that the names of fields are said once. encoding/json takes a field in any case; hence the entry is
-// turned back, and must say what was written and nothing else.
+// toEntry goes by way of JSON, so that the names of fields are said once. encoding/json takes a
+// field in any case; hence the entry is turned back, and must say what was written and nothing
+// else.
 func toEntry(written any) (catalog.Entry, error) {
 	text, err := json.Marshal(written)
 	if err != nil {
@@ -69,7 +70,8 @@ func toEntry(written any) (catalog.Entry, error) {
 	return e, nil
 }
 
-// prune leaves out the fields that are zero, which an encoder may leave out as well. The items of a list all stay.
+// prune leaves out the fields that are zero, which an encoder may leave out as well. The items of a
+// list all stay.
 func prune(value any) any {
 	switch v := value.(type) {
 	case map[string]any:

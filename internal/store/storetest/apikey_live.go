@@ -13,15 +13,18 @@ func liveBehaviours() []behaviour {
 	return []behaviour{
 		{"what counts as live is what the vault calls live", countsLive},
 		{"pruning keeps the newest dead keys, every live one, and the others'", prunes},
-		{"pruning removes nothing where there are no more dead keys than it keeps", func(s subject) {
-			ann := s.addUser("ann")
-			for i := range 4 {
-				s.addAPIKey(ann.ID, func(k *vault.APIKey) { k.RevokedAt = moment(i) })
-			}
-			s.prune(ann.ID, 4)
-			s.prune(ann.ID, 5)
-			s.wantSame("how many are left", len(s.apiKeys(ann.ID)), 4)
-		}},
+		{
+			"pruning removes nothing where there are no more dead keys than it keeps",
+			func(s subject) {
+				ann := s.addUser("ann")
+				for i := range 4 {
+					s.addAPIKey(ann.ID, func(k *vault.APIKey) { k.RevokedAt = moment(i) })
+				}
+				s.prune(ann.ID, 4)
+				s.prune(ann.ID, 5)
+				s.wantSame("how many are left", len(s.apiKeys(ann.ID)), 4)
+			},
+		},
 		{"pruning to none removes every dead key", func(s subject) {
 			ann := s.addUser("ann")
 			live := s.addAPIKey(ann.ID, nil)
@@ -40,19 +43,32 @@ func now() time.Time { return moment(100) }
 
 func (s subject) prune(user uuid.UUID, keep int) {
 	s.Helper()
-	s.update(func(ctx context.Context, tx vault.Tx) error { return tx.PruneAPIKeys(ctx, user, now(), keep) })
+	s.update(
+		func(ctx context.Context, tx vault.Tx) error {
+			return tx.PruneAPIKeys(ctx, user, now(), keep)
+		},
+	)
 }
 
 func (s subject) live(user uuid.UUID) int {
 	s.Helper()
-	return got(s, func(ctx context.Context, r vault.Reader) (int, error) { return r.CountLiveAPIKeys(ctx, user, now()) })
+	return got(
+		s,
+		func(ctx context.Context, r vault.Reader) (int, error) {
+			return r.CountLiveAPIKeys(ctx, user, now())
+		},
+	)
 }
 
 // lives are keys with each combination of what decides.
 func lives() []func(*vault.APIKey) {
 	var all []func(*vault.APIKey)
-	for _, expires := range []time.Time{{}, now().Add(-time.Hour), now(), now().Add(time.Microsecond), now().Add(time.Hour)} {
-		for _, revoked := range []time.Time{{}, now().Add(-time.Hour), now(), now().Add(time.Hour)} {
+	for _, expires := range []time.Time{
+		{}, now().Add(-time.Hour), now(), now().Add(time.Microsecond), now().Add(time.Hour),
+	} {
+		for _, revoked := range []time.Time{
+			{}, now().Add(-time.Hour), now(), now().Add(time.Hour),
+		} {
 			all = append(all, func(k *vault.APIKey) { k.ExpiresAt, k.RevokedAt = expires, revoked })
 		}
 	}

@@ -15,7 +15,15 @@ func auditBehaviours() []behaviour {
 	return []behaviour{
 		{"an entry is read back as it was appended", func(s subject) {
 			full := entryOf(newID(), 1)
-			bare := audit.Linked{Entry: audit.Entry{Owner: full.Owner, Seq: 2, At: moment(1), Action: "user.create", Outcome: audit.Refused}}
+			bare := audit.Linked{
+				Entry: audit.Entry{
+					Owner:   full.Owner,
+					Seq:     2,
+					At:      moment(1),
+					Action:  "user.create",
+					Outcome: audit.Refused,
+				},
+			}
 			last := entryOf(full.Owner, most)
 			last.Version = most
 			for _, e := range []audit.Linked{full, bare, last} {
@@ -72,7 +80,11 @@ func chainBehaviours() []behaviour {
 			ann := s.addUser("ann")
 			e := entryOf(ann.ID, 1)
 			s.appendEntry(e)
-			s.update(func(ctx context.Context, tx vault.Tx) error { return tx.DeleteUser(ctx, ann.ID, moment(0)) })
+			s.update(
+				func(ctx context.Context, tx vault.Tx) error {
+					return tx.DeleteUser(ctx, ann.ID, moment(0))
+				},
+			)
 			s.wantSame("entries", s.entries(ann.ID), []audit.Linked{e})
 		}},
 	}
@@ -80,8 +92,16 @@ func chainBehaviours() []behaviour {
 
 func entryOf(owner uuid.UUID, seq uint64) audit.Linked {
 	return audit.Linked{Hash: random32(), Entry: audit.Entry{
-		Owner: owner, Seq: seq, At: moment(90), User: newID(), Key: newID(), Action: "secret.create", Outcome: audit.Done,
-		Target: newID(), Name: "OPENAI_API_KEY", Version: 1,
+		Owner:   owner,
+		Seq:     seq,
+		At:      moment(90),
+		User:    newID(),
+		Key:     newID(),
+		Action:  "secret.create",
+		Outcome: audit.Done,
+		Target:  newID(),
+		Name:    "OPENAI_API_KEY",
+		Version: 1,
 	}}
 }
 

@@ -49,10 +49,18 @@ func contextBehaviours() []behaviour {
 			var all sync.WaitGroup
 			slow := s.slowUpdate()
 			for range 20 {
-				all.Go(func() { _ = s.Update(ctx, func(tx vault.Tx) error { return tx.InsertUser(ctx, ann) }) })
+				all.Go(
+					func() {
+						_ = s.Update(
+							ctx, func(tx vault.Tx) error { return tx.InsertUser(ctx, ann) },
+						)
+					},
+				)
 			}
 			all.Go(func() {
-				if err := s.try(func(ctx context.Context, tx vault.Tx) error { return tx.InsertUser(ctx, bob) }); err != nil {
+				if err := s.try(
+					func(ctx context.Context, tx vault.Tx) error { return tx.InsertUser(ctx, bob) },
+				); err != nil {
 					s.Error(err)
 				}
 			})
@@ -101,7 +109,8 @@ func (s subject) wantNoError(err error) {
 	}
 }
 
-// goneWaiting: a store that lets updates wait gives up those whose callers left, another may have run them. Either is what it says.
+// goneWaiting: a store that lets updates wait gives up those whose callers left, another may have
+// run them. Either is what it says.
 func goneWaiting(s subject) {
 	ann := s.addUser("ann")
 	slow := s.slowUpdate()

@@ -70,7 +70,8 @@ func crowd(s subject) {
 	}
 }
 
-// oneOfCrowd runs an update that ends at random, and tells whether its caller was told of a success.
+// oneOfCrowd runs an update that ends at random, and tells whether its caller was told of a
+// success.
 func (s subject) oneOfCrowd(random *rand.Rand, user uuid.UUID, name string) bool {
 	ctx, cancel := context.WithCancel(s.Context())
 	defer cancel()

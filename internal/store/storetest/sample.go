@@ -18,7 +18,8 @@ const most = math.MaxInt64
 
 // moment returns a time that is exact to the microsecond, which is what a store keeps.
 func moment(minutes int) time.Time {
-	return time.Date(2026, 11, 23, 6, 45, 7, 123_456_000, time.UTC).Add(time.Duration(minutes) * time.Minute)
+	return time.Date(2026, 11, 23, 6, 45, 7, 123_456_000, time.UTC).
+		Add(time.Duration(minutes) * time.Minute)
 }
 
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
@@ -39,17 +40,39 @@ func random32() (b [32]byte) {
 	return b
 }
 
-// oddTexts are what a text column must give back as it was: SQL, patterns, placeholders, other scripts, marks that combine, line ends.
+// oddTexts are what a text column must give back as it was: SQL, patterns, placeholders, other
+// scripts, marks that combine, line ends.
 func oddTexts() []string {
 	return []string{
-		"'; DROP TABLE users; --", `"quoted"`, `back\slash`, "per%cent_under", "$1", "?1", ":name", "ключ", "鍵", "🔑", "e\u0301", "\u00e9",
-		" spaces around ", "tab\tand\nline\r\nends", "NULL", "0", "1e3", "-",
+		"'; DROP TABLE users; --",
+		`"quoted"`,
+		`back\slash`,
+		"per%cent_under",
+		"$1",
+		"?1",
+		":name",
+		"ключ",
+		"鍵",
+		"🔑",
+		"e\u0301",
+		"\u00e9",
+		" spaces around ",
+		"tab\tand\nline\r\nends",
+		"NULL",
+		"0",
+		"1e3",
+		"-",
 	}
 }
 
 func userNamed(name string) vault.User {
 	return vault.User{
-		ID: newID(), Username: name, Email: name + "@example.org", FullName: "Somebody " + name, OwnerKey: newID(), CreatedAt: moment(0),
+		ID:        newID(),
+		Username:  name,
+		Email:     name + "@example.org",
+		FullName:  "Somebody " + name,
+		OwnerKey:  newID(),
+		CreatedAt: moment(0),
 	}
 }
 
@@ -62,7 +85,13 @@ func (s subject) addUser(name string) vault.User {
 }
 
 func rootKey() vault.StoredRootKey {
-	return vault.StoredRootKey{State: vault.Primary, URL: "file:root.key", ID: newID(), Check: blob(300), CreatedAt: moment(1)}
+	return vault.StoredRootKey{
+		State:     vault.Primary,
+		URL:       "file:root.key",
+		ID:        newID(),
+		Check:     blob(300),
+		CreatedAt: moment(1),
+	}
 }
 
 // addRootKey stores a new root key.
@@ -95,7 +124,12 @@ func (s subject) addAPIKey(user uuid.UUID, change func(*vault.APIKey)) vault.API
 
 func (s subject) apiKeys(user uuid.UUID) []vault.APIKey {
 	s.Helper()
-	return got(s, func(ctx context.Context, r vault.Reader) ([]vault.APIKey, error) { return r.APIKeys(ctx, user) })
+	return got(
+		s,
+		func(ctx context.Context, r vault.Reader) ([]vault.APIKey, error) {
+			return r.APIKeys(ctx, user)
+		},
+	)
 }
 
 func secretOf(user uuid.UUID, name string) vault.StoredSecret {
@@ -115,7 +149,12 @@ func (s subject) addSecret(user uuid.UUID, name string) vault.StoredSecret {
 
 func (s subject) secrets(user uuid.UUID) []vault.StoredSecret {
 	s.Helper()
-	return got(s, func(ctx context.Context, r vault.Reader) ([]vault.StoredSecret, error) { return r.Secrets(ctx, user) })
+	return got(
+		s,
+		func(ctx context.Context, r vault.Reader) ([]vault.StoredSecret, error) {
+			return r.Secrets(ctx, user)
+		},
+	)
 }
 
 // names returns the names of a user's secrets, in the store's order.

@@ -1,7 +1,8 @@
-// Package storetest has the conformance suite of stores: every promise of [vault.Store], checked on whatever database there is.
+// Package storetest has the conformance suite of stores: every promise of [vault.Store], checked on
+// whatever database there is.
 //
-// A behaviour is a function with a sentence for a name, and gets an empty store of its own. What one database does in its own way (files,
-// pragmas, full disks) is tested beside its code.
+// A behaviour is a function with a sentence for a name, and gets an empty store of its own. What
+// one database does in its own way (files, pragmas, full disks) is tested beside its code.
 package storetest
 
 import (
@@ -71,7 +72,8 @@ type behaviour struct {
 	check    func(s subject)
 }
 
-// A subject is a store under test. The functions that its updates run must not end the test: they run on another goroutine.
+// A subject is a store under test. The functions that its updates run must not end the test: they
+// run on another goroutine.
 type subject struct {
 	*testing.T
 	Store
@@ -92,7 +94,11 @@ func (s subject) try(do func(ctx context.Context, tx vault.Tx) error) error {
 }
 
 // refuses runs an update that must fail with the kind.
-func (s subject) refuses(kind vault.Kind, what string, do func(ctx context.Context, tx vault.Tx) error) {
+func (s subject) refuses(
+	kind vault.Kind,
+	what string,
+	do func(ctx context.Context, tx vault.Tx) error,
+) {
 	s.Helper()
 	s.wantKind(kind, what, s.try(do))
 }
@@ -127,7 +133,11 @@ func got[T any](s subject, read func(ctx context.Context, r vault.Reader) (T, er
 }
 
 // missing checks that a read answers NotFound, in a view and in an update.
-func missing[T any](s subject, what string, read func(ctx context.Context, r vault.Reader) (T, error)) {
+func missing[T any](
+	s subject,
+	what string,
+	read func(ctx context.Context, r vault.Reader) (T, error),
+) {
 	s.Helper()
 	ctx := s.Context()
 	s.wantKind(vault.NotFound, what+" in a view", s.View(ctx, func(r vault.Reader) error {

@@ -27,27 +27,33 @@ func updateBehaviours() []behaviour {
 				return err
 			})
 		}},
-		{"what an update wrote is seen by others once its caller is answered, and not before", func(s subject) {
-			u := userNamed("ann")
-			var before error
-			s.update(func(ctx context.Context, tx vault.Tx) error {
-				if err := tx.InsertUser(ctx, u); err != nil {
-					return err
-				}
-				before = s.View(ctx, func(r vault.Reader) error {
-					_, err := r.User(ctx, u.ID, moment(0))
-					return err
+		{
+			"what an update wrote is seen by others once its caller is answered, and not before",
+			func(s subject) {
+				u := userNamed("ann")
+				var before error
+				s.update(func(ctx context.Context, tx vault.Tx) error {
+					if err := tx.InsertUser(ctx, u); err != nil {
+						return err
+					}
+					before = s.View(ctx, func(r vault.Reader) error {
+						_, err := r.User(ctx, u.ID, moment(0))
+						return err
+					})
+					return nil
 				})
-				return nil
-			})
-			s.wantKind(vault.NotFound, "before the commit", before)
-			s.wantUser(u)
-		}},
+				s.wantKind(vault.NotFound, "before the commit", before)
+				s.wantUser(u)
+			},
+		},
 		{"an update that changes nothing succeeds", func(s subject) {
 			s.update(func(context.Context, vault.Tx) error { return nil })
 		}},
 		{"an update that fails leaves nothing, and its error is returned", failureLeavesNothing},
-		{"an update that panics leaves nothing, and what it panicked with is not repeated", panicLeavesNothing},
+		{
+			"an update that panics leaves nothing, and what it panicked with is not repeated",
+			panicLeavesNothing,
+		},
 		{"an update that fails takes no neighbour with it", neighboursStay},
 		{"updates that read and then write lose nothing of each other", countsUp},
 		{"the updates that are counted are those that were made durable", func(s subject) {
@@ -58,14 +64,22 @@ func updateBehaviours() []behaviour {
 			}
 			after, commits := s.Stats()
 			if after-before != 3 || commits == 0 {
-				s.Errorf("%d updates in %d commits were counted, want 3 updates", after-before, commits)
+				s.Errorf(
+					"%d updates in %d commits were counted, want 3 updates",
+					after-before,
+					commits,
+				)
 			}
 		}},
 	}
 }
 
 func insertUser(name string) func(context.Context, vault.Tx) error {
-	return func(ctx context.Context, tx vault.Tx) error { return tx.InsertUser(ctx, userNamed(name)) }
+	return func(ctx context.Context, tx vault.Tx) error {
+		return tx.InsertUser(
+			ctx, userNamed(name),
+		)
+	}
 }
 
 func failureLeavesNothing(s subject) {
@@ -76,9 +90,24 @@ func failureLeavesNothing(s subject) {
 		change := n
 		change.Version, change.SealedMask = 2, blob(20)
 		return errors.Join(
-			tx.InsertUser(ctx, made), tx.InsertOwnerKey(ctx, ownerKeyOf(made.ID, root.ID)), tx.InsertAPIKey(ctx, apiKeyOf(made.ID)),
-			tx.InsertSecret(ctx, secretOf(ann.ID, "NEW")), tx.UpdateSecret(ctx, change), tx.AppendAudit(ctx, entryOf(ann.ID, 1)),
-			tx.SaveLedger(ctx, ledgerOf(ann.ID, 1, 1)), tx.DeleteUser(ctx, ann.ID, moment(1)), errOwn,
+			tx.InsertUser(
+				ctx,
+				made,
+			),
+			tx.InsertOwnerKey(ctx, ownerKeyOf(made.ID, root.ID)),
+			tx.InsertAPIKey(ctx, apiKeyOf(made.ID)),
+			tx.InsertSecret(
+				ctx,
+				secretOf(ann.ID, "NEW"),
+			),
+			tx.UpdateSecret(ctx, change),
+			tx.AppendAudit(ctx, entryOf(ann.ID, 1)),
+			tx.SaveLedger(
+				ctx,
+				ledgerOf(ann.ID, 1, 1),
+			),
+			tx.DeleteUser(ctx, ann.ID, moment(1)),
+			errOwn,
 		)
 	})
 	if !errors.Is(err, errOwn) {
@@ -94,7 +123,8 @@ func failureLeavesNothing(s subject) {
 func panicLeavesNothing(s subject) {
 	marker := "marker-" + newID().String()
 	for what, cause := range map[string]any{
-		"text": marker, "error": errors.New(marker), "bytes": []byte(marker), "struct": struct{ Hidden string }{marker}, "kind": vault.ErrNotFound,
+		"text": marker, "error": errors.New(marker), "bytes": []byte(marker),
+		"struct": struct{ Hidden string }{marker}, "kind": vault.ErrNotFound,
 	} {
 		u := userNamed(what)
 		err := s.try(func(ctx context.Context, tx vault.Tx) error {
@@ -110,18 +140,24 @@ func panicLeavesNothing(s subject) {
 		missing(s, "what it wrote", readUser(u.ID))
 	}
 	var none map[string]int
-	s.fails("panic of the runtime", func(context.Context, vault.Tx) error { none["a"]++; return nil })
+	s.fails(
+		"panic of the runtime",
+		func(context.Context, vault.Tx) error { none["a"]++; return nil },
+	)
 	s.wantUser(s.addUser("after"))
 }
 
-// neighboursStay lets updates of every kind wait behind one that is slow, so that a store that gathers them has them together.
+// neighboursStay lets updates of every kind wait behind one that is slow, so that a store that
+// gathers them has them together.
 func neighboursStay(s subject) {
 	ann := s.addUser("ann")
 	taken := s.addSecret(ann.ID, "TAKEN")
 	endings := map[string]func(context.Context, vault.Tx, vault.StoredSecret) error{
 		"good":    func(context.Context, vault.Tx, vault.StoredSecret) error { return nil },
 		"failing": func(context.Context, vault.Tx, vault.StoredSecret) error { return errOwn },
-		"panic":   func(context.Context, vault.Tx, vault.StoredSecret) error { panic("on purpose") },
+		"panic": func(context.Context, vault.Tx, vault.StoredSecret) error {
+			panic("on purpose")
+		},
 		"conflict": func(ctx context.Context, tx vault.Tx, _ vault.StoredSecret) error {
 			return tx.InsertSecret(ctx, secretOf(ann.ID, "TAKEN"))
 		},

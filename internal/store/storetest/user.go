@@ -34,7 +34,11 @@ func userBehaviours() []behaviour {
 		{"a name that is taken is a conflict, and changes nothing", func(s subject) {
 			u := s.addUser("ann")
 			second := userNamed("ann")
-			s.refuses(vault.Conflict, "same name", func(ctx context.Context, tx vault.Tx) error { return tx.InsertUser(ctx, second) })
+			s.refuses(
+				vault.Conflict,
+				"same name",
+				func(ctx context.Context, tx vault.Tx) error { return tx.InsertUser(ctx, second) },
+			)
 			s.wantUser(u)
 			missing(s, "the second user", readUser(second.ID))
 		}},
@@ -42,7 +46,11 @@ func userBehaviours() []behaviour {
 			u := s.addUser("ann")
 			second := userNamed("bob")
 			second.ID = u.ID
-			s.refuses(vault.Conflict, "same id", func(ctx context.Context, tx vault.Tx) error { return tx.InsertUser(ctx, second) })
+			s.refuses(
+				vault.Conflict,
+				"same id",
+				func(ctx context.Context, tx vault.Tx) error { return tx.InsertUser(ctx, second) },
+			)
 			s.wantUser(u)
 		}},
 	}
@@ -66,18 +74,36 @@ func userListBehaviours() []behaviour {
 		{"deleting a user frees the name", deletionFreesName},
 		{"a deleted user is not found by any method, and stays deleted", func(s subject) {
 			u, kept := s.addUser("ann"), s.addUser("bob")
-			s.update(func(ctx context.Context, tx vault.Tx) error { return tx.DeleteUser(ctx, u.ID, moment(9)) })
+			s.update(
+				func(ctx context.Context, tx vault.Tx) error {
+					return tx.DeleteUser(ctx, u.ID, moment(9))
+				},
+			)
 			missing(s, "User", readUser(u.ID))
 			missing(s, "UserNamed", readUserNamed("ann"))
 			missing(s, "UserNamed with the emptied name", readUserNamed(""))
 			missing(s, "Ledger", readLedger(u.ID))
-			s.refuses(vault.NotFound, "DeleteUser", func(ctx context.Context, tx vault.Tx) error { return tx.DeleteUser(ctx, u.ID, moment(10)) })
+			s.refuses(
+				vault.NotFound,
+				"DeleteUser",
+				func(ctx context.Context, tx vault.Tx) error {
+					return tx.DeleteUser(ctx, u.ID, moment(10))
+				},
+			)
 			s.wantSame("users", s.users(moment(9)), []vault.User{kept})
 		}},
 		{"the id of a deleted user is not given again", func(s subject) {
 			u := s.addUser("ann")
-			s.update(func(ctx context.Context, tx vault.Tx) error { return tx.DeleteUser(ctx, u.ID, moment(9)) })
-			s.refuses(vault.Conflict, "same id", func(ctx context.Context, tx vault.Tx) error { return tx.InsertUser(ctx, u) })
+			s.update(
+				func(ctx context.Context, tx vault.Tx) error {
+					return tx.DeleteUser(ctx, u.ID, moment(9))
+				},
+			)
+			s.refuses(
+				vault.Conflict,
+				"same id",
+				func(ctx context.Context, tx vault.Tx) error { return tx.InsertUser(ctx, u) },
+			)
 		}},
 	}
 }
@@ -92,7 +118,12 @@ func readUserNamed(name string) func(context.Context, vault.Reader) (uuid.UUID, 
 
 func (s subject) users(now time.Time) []vault.User {
 	s.Helper()
-	return got(s, func(ctx context.Context, r vault.Reader) ([]vault.User, error) { return r.Users(ctx, now) })
+	return got(
+		s,
+		func(ctx context.Context, r vault.Reader) ([]vault.User, error) {
+			return r.Users(ctx, now)
+		},
+	)
 }
 
 func (s subject) wantUser(u vault.User) {
@@ -106,7 +137,13 @@ func unknownUser(s subject) {
 	for _, id := range []uuid.UUID{newID(), uuid.Nil} {
 		missing(s, "User", readUser(id))
 		missing(s, "Ledger", readLedger(id))
-		s.refuses(vault.NotFound, "DeleteUser", func(ctx context.Context, tx vault.Tx) error { return tx.DeleteUser(ctx, id, moment(0)) })
+		s.refuses(
+			vault.NotFound,
+			"DeleteUser",
+			func(ctx context.Context, tx vault.Tx) error {
+				return tx.DeleteUser(ctx, id, moment(0))
+			},
+		)
 		s.refuses(vault.NotFound, "SaveLedger", func(ctx context.Context, tx vault.Tx) error {
 			return tx.SaveLedger(ctx, vault.Ledger{User: id, OwnerKey: newID()})
 		})
@@ -123,7 +160,11 @@ func deletionFreesName(s subject) {
 		if round == 2 {
 			return
 		}
-		s.update(func(ctx context.Context, tx vault.Tx) error { return tx.DeleteUser(ctx, u.ID, moment(round)) })
+		s.update(
+			func(ctx context.Context, tx vault.Tx) error {
+				return tx.DeleteUser(ctx, u.ID, moment(round))
+			},
+		)
 	}
 }
 
@@ -150,11 +191,21 @@ func adminBehaviour(s subject) {
 			s.addAPIKey(u.ID, c.change)
 		}
 		u.Admin = c.want
-		found := got(s, func(ctx context.Context, r vault.Reader) (vault.User, error) { return r.User(ctx, u.ID, moment(30)) })
+		found := got(
+			s,
+			func(ctx context.Context, r vault.Reader) (vault.User, error) {
+				return r.User(ctx, u.ID, moment(30))
+			},
+		)
 		s.wantSame("user "+c.what, found, u)
 	}
 	for _, u := range s.users(moment(30)) {
-		alone := got(s, func(ctx context.Context, r vault.Reader) (vault.User, error) { return r.User(ctx, u.ID, moment(30)) })
+		alone := got(
+			s,
+			func(ctx context.Context, r vault.Reader) (vault.User, error) {
+				return r.User(ctx, u.ID, moment(30))
+			},
+		)
 		s.wantSame("in the list and alone", u, alone)
 	}
 }
