@@ -30,9 +30,9 @@ func (c *Client) CreateAPIKeyFor(
 	return answer[wire.APIKey](ctx, c, http.MethodPost, path+"/api-keys", in)
 }
 
-// APIKeys returns the caller's API keys, newest first, each by its mask. It needs the scope
+// ListAPIKeys returns the caller's API keys, newest first, each by its mask. It needs the scope
 // keys:write.
-func (c *Client) APIKeys(ctx context.Context) (wire.APIKeyList, error) {
+func (c *Client) ListAPIKeys(ctx context.Context) (wire.APIKeyList, error) {
 	return answer[wire.APIKeyList](ctx, c, http.MethodGet, apiKeys, nil)
 }
 

@@ -53,8 +53,8 @@ func TestEachMethodIsItsOperation(t *testing.T) {
 		{func(ctx context.Context, c *client.Client) error { return second(c.Health(ctx)) }, "GET /api/v1/health"},
 		{func(ctx context.Context, c *client.Client) error { return second(c.WhoAmI(ctx)) }, "GET /api/v1/user"},
 		{func(ctx context.Context, c *client.Client) error { return second(c.ListSecrets(ctx)) }, "GET /api/v1/user/secrets"},
-		{func(ctx context.Context, c *client.Client) error { return second(c.Presets(ctx)) }, "GET /api/v1/user/secrets/presets"},
-		{func(ctx context.Context, c *client.Client) error { return second(c.Secret(ctx, id)) }, "GET /api/v1/user/secrets/" + id},
+		{func(ctx context.Context, c *client.Client) error { return second(c.ListPresets(ctx)) }, "GET /api/v1/user/secrets/presets"},
+		{func(ctx context.Context, c *client.Client) error { return second(c.GetSecret(ctx, id)) }, "GET /api/v1/user/secrets/" + id},
 		{func(ctx context.Context, c *client.Client) error { return c.DeleteSecret(ctx, id) }, "DELETE /api/v1/user/secrets/" + id},
 		{
 			func(ctx context.Context, c *client.Client) error {
@@ -88,7 +88,7 @@ func TestEachMethodIsItsOperation(t *testing.T) {
 			},
 			"PUT /api/v1/user/secrets/" + id + ` {"value":"` + hidden + `"}`,
 		},
-		{func(ctx context.Context, c *client.Client) error { return second(c.APIKeys(ctx)) }, "GET /api/v1/user/api-keys"},
+		{func(ctx context.Context, c *client.Client) error { return second(c.ListAPIKeys(ctx)) }, "GET /api/v1/user/api-keys"},
 		{func(ctx context.Context, c *client.Client) error { return c.RevokeAPIKey(ctx, id) }, "DELETE /api/v1/user/api-keys/" + id},
 		{func(ctx context.Context, c *client.Client) error { return c.RevokeSelf(ctx) }, "DELETE /api/v1/user/api-keys/self"},
 		{
@@ -109,7 +109,7 @@ func TestEachMethodIsItsOperation(t *testing.T) {
 			"POST /api/v1/admin/users/" + id +
 				`/api-keys {"name":null,"allow_self_revoke":null,"allowed_scopes":null,"expires_at":null}`,
 		},
-		{func(ctx context.Context, c *client.Client) error { return second(c.Users(ctx)) }, "GET /api/v1/admin/users"},
+		{func(ctx context.Context, c *client.Client) error { return second(c.ListUsers(ctx)) }, "GET /api/v1/admin/users"},
 		{func(ctx context.Context, c *client.Client) error { return c.DeleteUser(ctx, id) }, "DELETE /api/v1/admin/users/" + id},
 		{
 			func(ctx context.Context, c *client.Client) error {
@@ -229,7 +229,7 @@ func TestARefusalHasAllThatTheServerSaid(t *testing.T) {
 			{"loc":["body","allowed_scopes",0],"msg":"No such scope","type":"enum"}]}`,
 		)
 	})
-	_, err := c.Presets(t.Context())
+	_, err := c.ListPresets(t.Context())
 	got, ok := errors.AsType[*client.Error](err)
 	if !ok {
 		t.Fatalf("%T is not an *Error", err)

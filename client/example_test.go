@@ -80,10 +80,10 @@ func ExampleClient_ListSecrets() {
 	// Output: OPENAI_API_KEY sk-pro••••789 15 April 2026
 }
 
-func ExampleClient_Presets() {
+func ExampleClient_ListPresets() {
 	c, stop := example()
 	defer stop()
-	list, err := c.Presets(context.Background())
+	list, err := c.ListPresets(context.Background())
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -136,7 +136,7 @@ func ExampleClient_CreateAPIKey() {
 func ExampleError() {
 	c, stop := example()
 	defer stop()
-	_, err := c.Secret(context.Background(), "0198c8a6-6f43-7d0e-9d2c-5b1f0a3c7e11")
+	_, err := c.GetSecret(context.Background(), "0198c8a6-6f43-7d0e-9d2c-5b1f0a3c7e11")
 	if refused, ok := errors.AsType[*client.Error](err); ok {
 		fmt.Println(refused.Status, refused.Type)
 	}

@@ -34,9 +34,9 @@ func (c *Client) ListSecrets(ctx context.Context) (wire.SecretList, error) {
 	return answer[wire.SecretList](ctx, c, http.MethodGet, secrets, nil)
 }
 
-// Presets returns the providers from which a secret can be created. It needs the scope
+// ListPresets returns the providers from which a secret can be created. It needs the scope
 // secrets:read.
-func (c *Client) Presets(ctx context.Context) (wire.PresetList, error) {
+func (c *Client) ListPresets(ctx context.Context) (wire.PresetList, error) {
 	return answer[wire.PresetList](ctx, c, http.MethodGet, secrets+"/presets", nil)
 }
 
@@ -64,9 +64,9 @@ func (c *Client) CreateFromPreset(
 	return answer[wire.Secret](ctx, c, http.MethodPost, secrets+"/preset", body)
 }
 
-// Secret returns one secret. It needs the scope secrets:read, and is refused with 404 if the caller
+// GetSecret returns one secret. It needs the scope secrets:read, and is refused with 404 if the caller
 // has none with this id.
-func (c *Client) Secret(ctx context.Context, id string) (wire.Secret, error) {
+func (c *Client) GetSecret(ctx context.Context, id string) (wire.Secret, error) {
 	path, err := pathOf(secrets, id)
 	if err != nil {
 		return wire.Secret{}, err
@@ -101,10 +101,10 @@ func (c *Client) DeleteSecret(ctx context.Context, id string) error {
 	return c.do(ctx, http.MethodDelete, path, nil, nil)
 }
 
-// SecretVersions returns the versions of a secret that are kept, newest first, which is the current
+// ListVersions returns the versions of a secret that are kept, newest first, which is the current
 // one. It needs the scope secrets:read, and is refused with 404 if the caller has no secret with
 // this id.
-func (c *Client) SecretVersions(ctx context.Context, id string) (wire.VersionList, error) {
+func (c *Client) ListVersions(ctx context.Context, id string) (wire.VersionList, error) {
 	path, err := pathOf(secrets, id)
 	if err != nil {
 		return wire.VersionList{}, err

@@ -25,8 +25,8 @@ func (c *Client) CreateUser(ctx context.Context, in wire.CreateUser) (wire.User,
 	return answer[wire.User](ctx, c, http.MethodPost, users, in)
 }
 
-// Users returns all accounts, ordered by user name. It needs the scope admin.
-func (c *Client) Users(ctx context.Context) (wire.UserList, error) {
+// ListUsers returns all accounts, ordered by user name. It needs the scope admin.
+func (c *Client) ListUsers(ctx context.Context) (wire.UserList, error) {
 	return answer[wire.UserList](ctx, c, http.MethodGet, users, nil)
 }
 

@@ -49,7 +49,7 @@ func longValue(letter string) plaintext.Value {
 // versionsOf returns the numbers and masks of a secret's versions, the current one with a star.
 func versionsOf(t *testing.T, c *client.Client, id string) string {
 	t.Helper()
-	list, err := c.SecretVersions(t.Context(), id)
+	list, err := c.ListVersions(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestVersionsAreListedAndRolledBackTo(t *testing.T) {
 	if err != nil || secret.ID != id || !strings.HasPrefix(secret.MaskedValue, "aaaaaa") {
 		t.Errorf("the rollback: %v, %+v", err, secret)
 	}
-	if again, err := c.Secret(t.Context(), id); err != nil || again != secret {
+	if again, err := c.GetSecret(t.Context(), id); err != nil || again != secret {
 		t.Errorf("afterwards it is %+v, %v", again, err)
 	}
 	if _, err := c.RollbackSecret(t.Context(), id, wire.RollbackSecret{Version: 4}); err != nil {
@@ -104,7 +104,7 @@ func TestARollbackIsRefusedByFieldAndLikeAnUnknownIdForOthers(t *testing.T) {
 	}
 	other := s.ClientWith(t, s.NewUser(t, "mia"))
 	for _, of := range []string{id, "00000000-0000-7000-8000-000000000000"} {
-		_, listed := other.SecretVersions(t.Context(), of)
+		_, listed := other.ListVersions(t.Context(), of)
 		_, rolled := other.RollbackSecret(t.Context(), of, wire.RollbackSecret{Version: 1})
 		for _, err := range []error{listed, rolled} {
 			if refused, ok := errors.AsType[*client.Error](err); !ok || refused.Status != 404 {

@@ -39,7 +39,7 @@ func newAPIKeysList(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		list, err := c.APIKeys(cmd.Context())
+		list, err := c.ListAPIKeys(cmd.Context())
 		if err != nil {
 			return err
 		}

@@ -161,7 +161,7 @@ func TestAKeyThatCouldNotBePrintedIsAnErrorThatNamesIt(t *testing.T) {
 		fullDisk{},
 		&errs,
 	)
-	keys, err := srv.Client(t).APIKeys(t.Context())
+	keys, err := srv.Client(t).ListAPIKeys(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ that provider or name. It needs the scope secrets:read.`,
 		if err != nil {
 			return err
 		}
-		list, err := c.Presets(cmd.Context())
+		list, err := c.ListPresets(cmd.Context())
 		if err != nil {
 			return err
 		}

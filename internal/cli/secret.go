@@ -163,7 +163,7 @@ func secretID(ctx context.Context, c *client.Client, ref string) (string, error)
 // findSecret returns the secret that a NAME or an ID stands for.
 func findSecret(ctx context.Context, c *client.Client, ref string) (wire.Secret, error) {
 	if uuidPattern.MatchString(ref) {
-		s, err := c.Secret(ctx, ref)
+		s, err := c.GetSecret(ctx, ref)
 		if refused, ok := errors.AsType[*client.Error](
 			err,
 		); ok &&

@@ -28,7 +28,7 @@ the last few, and destroys what is older. It needs the scope secrets:read.`,
 		if err != nil {
 			return err
 		}
-		list, err := c.SecretVersions(cmd.Context(), s.ID)
+		list, err := c.ListVersions(cmd.Context(), s.ID)
 		if err != nil {
 			return err
 		}

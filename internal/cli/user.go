@@ -39,7 +39,7 @@ func newUsersList(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		list, err := c.Users(cmd.Context())
+		list, err := c.ListUsers(cmd.Context())
 		if err != nil {
 			return err
 		}
@@ -162,7 +162,7 @@ is given; where standard input is no terminal, nobody can be asked, and --yes is
 // findUser returns the user that a NAME or an ID stands for. A name may have the form of an id;
 // then an id that is somebody else's is refused rather than guessed at.
 func findUser(ctx context.Context, c *client.Client, ref string) (wire.User, error) {
-	list, err := c.Users(ctx)
+	list, err := c.ListUsers(ctx)
 	if err != nil {
 		return wire.User{}, err
 	}

@@ -130,11 +130,11 @@ func TestARestoreOfABackupThatWasMadeUnderLoadIsCleanAndOpensEverything(t *testi
 		if n == 2 {
 			cfg.Dev = false
 			restored := apptest.StartWith(t, cfg)
-			list, err := s.ClientWith(t, s.Key).Users(t.Context())
+			list, err := s.ClientWith(t, s.Key).ListUsers(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			there, err := restored.ClientWith(t, s.Key).Users(t.Context())
+			there, err := restored.ClientWith(t, s.Key).ListUsers(t.Context())
 			if err != nil || there.Total != list.Total {
 				t.Errorf("%d users of %d: %v", there.Total, list.Total, err)
 			}

@@ -117,7 +117,7 @@ func TestInitFinishesAFolderWhoseMakingWasCutShort(t *testing.T) {
 			must(t, err)
 			if _, err := apptest.StartWith(t, cfg).
 				ClientWith(t, first.Key).
-				Users(t.Context()); err != nil {
+				ListUsers(t.Context()); err != nil {
 				t.Errorf("the first admin cannot work: %v", err)
 			}
 		})
@@ -136,14 +136,14 @@ func TestAFolderWithoutAnAdminGetsANewOneFromInit(t *testing.T) {
 	cfg, first := initialised(t)
 	s := apptest.StartWith(t, cfg)
 	c := s.ClientWith(t, first.Key)
-	keys, err := c.APIKeys(t.Context())
+	keys, err := c.ListAPIKeys(t.Context())
 	must(t, err)
 	must(t, c.RevokeAPIKey(t.Context(), keys.APIKeys[0].ID))
 	s.Stop(t)
 	second, err := server.Init(t.Context(), cfg, nil, "ada")
 	must(t, err)
 	again := apptest.StartWith(t, cfg)
-	users, err := again.ClientWith(t, second.Key).Users(t.Context())
+	users, err := again.ClientWith(t, second.Key).ListUsers(t.Context())
 	if err != nil || users.Total != 1 {
 		t.Errorf("%d users, %v", users.Total, err)
 	}
@@ -258,7 +258,7 @@ func TestADevKeyThatDoesNotWorkIsReplaced(t *testing.T) {
 			if spoil != nil {
 				must(t, spoil(filepath.Join(s.Data, "dev-api-key")))
 			} else {
-				keys, err := s.Client(t).APIKeys(t.Context())
+				keys, err := s.Client(t).ListAPIKeys(t.Context())
 				must(t, err)
 				must(t, s.Client(t).RevokeAPIKey(t.Context(), keys.APIKeys[0].ID))
 			}

@@ -130,7 +130,7 @@ func TestWhatNeedsAKeyServiceThatFailsIs502Or504AndLeavesNothing(t *testing.T) {
 		fails(t, err, way.status, way.kind)
 	}
 	transit.Answer(nil)
-	users, err := admin.Users(t.Context())
+	users, err := admin.ListUsers(t.Context())
 	if err != nil || users.Total != 2 {
 		t.Errorf("%v, %v", users, err)
 	}

@@ -81,7 +81,7 @@ func TestNoRequestFailsWhileKeysAreRotated(t *testing.T) {
 				); err != nil {
 					t.Error("update:", err)
 				}
-				if _, err := c.Secret(t.Context(), s.ID); err != nil {
+				if _, err := c.GetSecret(t.Context(), s.ID); err != nil {
 					t.Error("read:", err)
 				}
 				if i%5 == 4 { // so that the libraries stay small

@@ -237,7 +237,7 @@ func TestARestartKeepsEverything(t *testing.T) {
 	if string(again.Key.Reveal()) != string(s.Key.Reveal()) {
 		t.Error("the user dev has another key")
 	}
-	got, err := again.Client(t).Secret(t.Context(), made.ID)
+	got, err := again.Client(t).GetSecret(t.Context(), made.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +247,7 @@ func TestARestartKeepsEverything(t *testing.T) {
 	if _, err := again.ClientWith(t, other).ListSecrets(t.Context()); err != nil {
 		t.Errorf("another user's key: %v", err)
 	}
-	keys, err := again.Client(t).APIKeys(t.Context())
+	keys, err := again.Client(t).ListAPIKeys(t.Context())
 	if err != nil || keys.Total != 1 || keys.APIKeys[0].LastUsedAt == nil {
 		t.Errorf("%d keys, %v: what was used last was not written down", keys.Total, err)
 	}

@@ -101,7 +101,7 @@ func TestASecretIsKeptOverTLS(t *testing.T) {
 			wire.CreateSecret{Name: name, Value: plaintext.FromString("any-value")},
 		)
 		must(t, err)
-		if got, err := c.Secret(t.Context(), made.ID); err != nil || got != made {
+		if got, err := c.GetSecret(t.Context(), made.ID); err != nil || got != made {
 			t.Errorf("over HTTP/%d another secret is read: %v", version, err)
 		}
 	}

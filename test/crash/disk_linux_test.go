@@ -272,7 +272,7 @@ func stillReads(t *testing.T, p *process, libraries []*library) {
 		list, err := c.ListSecrets(t.Context())
 		wantStatus(t, err, http.StatusOK)
 		for _, n := range list.Secrets[:min(3, len(list.Secrets))] {
-			_, err := c.Secret(t.Context(), n.ID)
+			_, err := c.GetSecret(t.Context(), n.ID)
 			wantStatus(t, err, http.StatusOK)
 		}
 	}
