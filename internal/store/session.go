@@ -33,7 +33,10 @@ type session struct {
 	lost error
 }
 
-var _ vault.Tx = (*session)(nil)
+var (
+	_ vault.Tx = (*session)(nil)
+	_ Conn     = (*session)(nil)
+)
 
 func newSession(ctx context.Context, db *sql.DB, d dialect) (*session, error) {
 	conn, err := db.Conn(ctx)
@@ -177,6 +180,76 @@ func (s *session) row(ctx context.Context, q query, args, into []any) error {
 	}
 	if err != nil {
 		return s.failed(err)
+	}
+	return nil
+}
+
+// Query implements [Conn].
+func (s *session) Query(
+	ctx context.Context, sql string, each func(Row) error, args ...any,
+) error {
+	var r row
+	return s.each(ctx, query(sql), func(from scanner) error {
+		rows, _ := from.(interface{ Columns() ([]string, error) })
+		if r.values == nil {
+			columns, err := rows.Columns()
+			if err != nil {
+				return err
+			}
+			r.values, r.into = make([]any, len(columns)), make([]any, len(columns))
+			for i := range r.into {
+				r.into[i] = &r.values[i]
+			}
+		}
+		if err := from.Scan(r.into...); err != nil {
+			return err
+		}
+		return each(&r)
+	}, args...)
+}
+
+// Exec implements [Conn].
+func (s *session) Exec(ctx context.Context, sql string, args ...any) (int64, error) {
+	return s.exec(ctx, query(sql), args...)
+}
+
+// Erase implements [Conn].
+func (s *session) Erase(
+	ctx context.Context, when Erasure, sql string, args ...any,
+) (int64, error) {
+	n, err := s.exec(ctx, query(sql), args...)
+	if n > 0 {
+		s.remains = max(s.remains, remains(when))
+	}
+	return n, err
+}
+
+// row holds the values of a row as the driver has them.
+type row struct{ values, into []any }
+
+func (r *row) IsNull(column int) bool { return r.values[column] == nil }
+
+func (r *row) Int(column int) int64 {
+	n, _ := r.values[column].(int64)
+	return n
+}
+
+func (r *row) Text(column int) string {
+	switch v := r.values[column].(type) {
+	case string:
+		return v
+	case []byte:
+		return string(v)
+	}
+	return ""
+}
+
+func (r *row) Bytes(column int) []byte {
+	switch v := r.values[column].(type) {
+	case string:
+		return []byte(v)
+	case []byte:
+		return v
 	}
 	return nil
 }

@@ -1,0 +1,54 @@
+package store
+
+import "context"
+
+// A Conn is one connection to a database, in the transaction that its owner began. One goroutine
+// uses it at a time. Placeholders are $1, $2, …; an argument is a string, an int64, a []byte or
+// nil.
+//
+// A statement is not canceled half-way: it is short, and interrupting it would end a transaction
+// that other callers may share.
+//
+// An error that a use case can act on is a [vault.Error]: Conflict for a key that already exists,
+// Unavailable for a full disk, a lock or a lost connection.
+type Conn interface {
+	// Query calls each for every row of the result until each returns an error. In each the
+	// connection is busy: it must not be used.
+	Query(ctx context.Context, sql string, each func(Row) error, args ...any) error
+
+	// Exec runs a statement and returns how many rows it changed.
+	Exec(ctx context.Context, sql string, args ...any) (int64, error)
+
+	// Erase is Exec for a statement that deletes or replaces sealed data. If it changes a row, no
+	// file of the database has the old bytes from the given time on.
+	Erase(ctx context.Context, when Erasure, sql string, args ...any) (int64, error)
+}
+
+// An Erasure says when data that a statement removed is gone from the database's files.
+type Erasure int
+
+const (
+	// EraseSoon is for a value that was replaced: about a second after the commit, unless somebody
+	// still reads an older snapshot.
+	EraseSoon Erasure = iota + 1
+
+	// EraseNow is for a value that was deleted: before Update returns. A snapshot that stays open
+	// for long turns it into EraseSoon.
+	EraseNow
+)
+
+// A Row is one row of a result, with its columns from 0. It is valid until the function that got it
+// returns; what Text and Bytes return stays valid. NULL reads as the zero value.
+type Row interface {
+	Text(column int) string
+	Int(column int) int64
+	Bytes(column int) []byte
+	IsNull(column int) bool
+}
+
+// A Dialect is the SQL in which databases differ.
+type Dialect struct {
+	// ForUpdate is appended to a SELECT to lock its row until the transaction ends. It is empty
+	// where transactions that write run one at a time.
+	ForUpdate string
+}
