@@ -119,6 +119,16 @@ func ruleType(r vault.Rule) string {
 	switch r {
 	case vault.OneOf:
 		return wire.TypeEnum
+	case vault.TooShort:
+		return wire.TypeTooShort
+	case vault.TooLong:
+		return wire.TypeTooLong
+	case vault.TooMany:
+		return wire.TypeListTooLong
+	case vault.TooSmall:
+		return wire.TypeTooSmall
+	case vault.Pattern:
+		return wire.TypePattern
 	case vault.GoodValue:
 	}
 	return wire.TypeValue

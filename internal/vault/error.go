@@ -31,10 +31,15 @@ type Field struct {
 // A Rule is the kind of rule that a field breaks.
 type Rule int
 
-// The rules that need the catalog, the clock or the database to see.
+// The rules.
 const (
 	OneOf     Rule = iota // must be one of a list
-	GoodValue             // any other rule; the message tells
+	TooShort              // a text is empty
+	TooLong               // a text has too many characters or bytes
+	TooMany               // a list has too many elements
+	TooSmall              // a number is below the least
+	Pattern               // a text has other characters than it may have
+	GoodValue             // any other rule; the message says which
 )
 
 // An Error is what a use case returns. Its text is for people and has nothing of a value; its cause
@@ -74,8 +79,28 @@ var (
 	ErrNotFound = &Error{Kind: NotFound, Detail: "Not found"}
 )
 
-func invalid(f Field) error {
-	return &Error{Kind: Invalid, Detail: "Validation error", Fields: []Field{f}}
+func invalid(fields ...Field) error {
+	return &Error{Kind: Invalid, Detail: "Validation error", Fields: fields}
+}
+
+// JoinInvalid returns one [Invalid] error with the fields of all, so that a caller learns of every
+// broken rule at once. It returns nil if every error is nil, and the first error of another kind.
+func JoinInvalid(errs ...error) error {
+	var fields []Field
+	for _, err := range errs {
+		if err == nil {
+			continue
+		}
+		e, ok := errors.AsType[*Error](err)
+		if !ok || e.Kind != Invalid {
+			return err
+		}
+		fields = append(fields, e.Fields...)
+	}
+	if len(fields) == 0 {
+		return nil
+	}
+	return invalid(fields...)
 }
 
 func denied(detail string) error { return &Error{Kind: Denied, Detail: detail} }

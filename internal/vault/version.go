@@ -190,3 +190,11 @@ func (s *Service) openVersion(
 	}
 	return s.keys.openValue(ctx, r, old.place(), old.SealedValue)
 }
+
+// NewVersionNumber returns n as the number of a version. Invalid: it is less than 1.
+func NewVersionNumber(n int64) (uint64, error) {
+	if n < 1 {
+		return 0, invalid(Field{"version", TooSmall, "Version must be at least 1"})
+	}
+	return uint64(n), nil
+}
