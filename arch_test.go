@@ -35,6 +35,7 @@ var layers = map[string]string{
 	"internal/seal":            "plaintext",
 	"internal/catalog":         "plaintext",
 	"internal/catalog/gen":     "internal/catalog",
+	"internal/middleware":      "",
 	"internal/vault":           "internal/audit internal/catalog internal/policy internal/seal plaintext",
 	"internal/store":           "internal/audit internal/backup internal/policy internal/vault",
 	"internal/store/storetest": "internal/audit internal/policy internal/vault",

@@ -1,0 +1,96 @@
+// Package middleware is what surrounds every handler that faces the network: the request's id, the
+// client's address, limits, panics and the access log. It knows neither what is served nor how an
+// error is written: that is [Options.Fail].
+package middleware
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+)
+
+// Options are what [New] needs. Observe and Now may be nil.
+type Options struct {
+	// TrustedProxies are the networks whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+	Log            *slog.Logger
+	// Observe is told of every answer: the route's pattern, never the path that was asked for.
+	Observe func(route, method string, status int, took time.Duration)
+	// Fail writes the answer to an error of this package.
+	Fail func(w http.ResponseWriter, r *http.Request, err error)
+	Now  func() time.Time
+}
+
+// Unmatched is the route of a request until a router names another.
+const Unmatched = "unmatched"
+
+// A Request is what is known of a request besides what its client sent. The handler that finds the
+// route and the caller fills them in, before it answers.
+type Request struct {
+	ID     string
+	Client netip.Addr // as resolved through the trusted proxies; the zero Addr if it is unknown
+	Route  string     // a pattern
+	Caller slog.LogValuer
+}
+
+type requestKey struct{}
+
+// From returns the request that ctx belongs to. It panics outside of a handler of [New].
+func From(ctx context.Context) *Request {
+	req, ok := ctx.Value(requestKey{}).(*Request)
+	if !ok {
+		panic("middleware: the context is not that of a request")
+	}
+	return req
+}
+
+// New returns next with everything around it. Every answer leaves through it, and each has an id, a
+// line in the log and one call of [Options.Observe].
+func New(o Options, next http.Handler) http.Handler {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := o.Now()
+		req := &Request{
+			ID: newRequestID(), Client: clientAddress(r, o.TrustedProxies), Route: Unmatched,
+		}
+		w.Header().Set("X-Request-Id", req.ID)
+		rec := &recorder{ResponseWriter: w}
+		r = r.WithContext(context.WithValue(r.Context(), requestKey{}, req))
+		defer func() { o.logAccess(rec, r, o.Now().Sub(began)) }()
+		defer o.recoverPanic(rec, r)
+		next.ServeHTTP(rec, r)
+		rec.status = cmp.Or(rec.status, http.StatusOK) // as net/http answers for a silent handler
+	})
+}
+
+// A recorder remembers the status of an answer.
+type recorder struct {
+	http.ResponseWriter
+	status int // 0 before the answer begins
+}
+
+func (w *recorder) WriteHeader(status int) {
+	if status >= http.StatusOK || status == http.StatusSwitchingProtocols {
+		w.status = cmp.Or(w.status, status)
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *recorder) Write(b []byte) (int, error) {
+	w.status = cmp.Or(w.status, http.StatusOK)
+	return w.ResponseWriter.Write(b)
+}
+
+// FlushError is for [http.ResponseController]. A flush begins the answer.
+func (w *recorder) FlushError() error {
+	w.status = cmp.Or(w.status, http.StatusOK)
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// Unwrap is for [http.ResponseController].
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }

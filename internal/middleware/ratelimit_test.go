@@ -1,0 +1,49 @@
+package middleware_test
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/keysake/keysake/internal/middleware"
+)
+
+func TestALimiterHasABucketForEachAndTellsWhatIsLeft(t *testing.T) {
+	now := time.Unix(0, 0)
+	l := middleware.NewLimiter[string]("key", 0.5, 2, func() time.Time { return now })
+	for i, c := range []struct {
+		after        time.Duration
+		who          string
+		limit, retry string
+	}{
+		{0, "a", `"key";r=1;t=0`, ""},
+		{0, "a", `"key";r=0;t=2`, ""},
+		{0, "a", `"key";r=0;t=2`, "2"},
+		{0, "b", `"key";r=1;t=0`, ""},
+		{time.Second, "a", `"key";r=0;t=1`, "1"},
+		{time.Second, "a", `"key";r=0;t=2`, ""},
+		{time.Hour, "a", `"key";r=1;t=0`, ""},
+	} {
+		now = now.Add(c.after)
+		h := http.Header{}
+		err := l.Take(c.who, h)
+		if h.Get("RateLimit") != c.limit || h.Get("Retry-After") != c.retry ||
+			h.Get("RateLimit-Policy") != `"key";q=2;w=4` {
+			t.Errorf("%d: the headers are %v", i, h)
+		}
+		if _, refused := errors.AsType[*middleware.RateError](err); refused != (c.retry != "") {
+			t.Errorf("%d: the error is %v", i, err)
+		}
+	}
+}
+
+func TestALimiterOfNothingLimitsNothing(t *testing.T) {
+	l := middleware.NewLimiter[string]("key", 0, 0, time.Now)
+	for range 9 {
+		h := http.Header{}
+		if err := l.Take("a", h); err != nil || len(h) > 0 {
+			t.Errorf("%v, with the headers %v", err, h)
+		}
+	}
+}
