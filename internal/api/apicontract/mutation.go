@@ -2,18 +2,23 @@ package apicontract
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// A Mutation is a documented example with one thing wrong with it. The server must refuse it.
+// A Mutation is a documented example with one fault. The server must refuse it.
 type Mutation struct {
 	Name string
 	Body []byte
 	Want int   // the status: 422, or 400 for what is not JSON
-	Loc  []any // the part at fault; an answer may go further inward, as to one item of a list
+	Loc  []any // the part at fault; an answer may point further inward, as to one item of a list
 }
 
 // unknownField is a name that no body has.
@@ -21,62 +26,55 @@ const unknownField = "surely_unknown"
 
 // Mutations derives bad bodies from the schema and the first example: each required property left
 // out, each property of every other type and breaking each of its rules, a property that is
-// unknown, there twice or in another case, another value than an object, and what is not JSON.
-// There are none for an operation without a body.
+// unknown, duplicate or in another case, a body that is not an object, and one that is not JSON.
+// An operation without a body has none.
 func (op Operation) Mutations() []Mutation {
 	if !op.HasBody {
 		return nil
 	}
 	var base map[string]any
 	if json.Unmarshal(op.Examples[0].Body, &base) != nil {
-		return nil // Load has seen that it is an object
+		return nil // Load has checked that it is an object
 	}
 	m := append(notAnObject(), notJSON(op.Examples[0].Body)...)
 	with := func(what, name string, value any) {
-		m = append(m, invalid(what, edited(base, name, value), "body", name))
+		changed := maps.Clone(base)
+		changed[name] = value
+		m = append(m, invalid(what, encode(changed), "body", name))
 	}
 	with("an unknown field", unknownField, "text")
-	for _, p := range op.shape.properties {
-		if p.required {
-			m = append(
-				m,
-				invalid(p.name+" left out", encode(without(base, p.name)), "body", p.name),
-			)
+	for _, name := range slices.Sorted(maps.Keys(op.body.Properties)) {
+		if slices.Contains(op.body.Required, name) {
+			m = append(m, invalid(name+" left out", encode(without(base, name)), "body", name))
 		}
-		for _, f := range p.rule.flaws() {
-			with(p.name+" "+f.name, p.name, f.value)
+		for _, f := range flaws(op.body.Properties[name].Value) {
+			with(name+" "+f.name, name, f.value)
 		}
-		if value, ok := base[p.name]; ok {
-			m = append(m, misnamed(base, p.name, value)...)
+		if value, ok := base[name]; ok {
+			m = append(m, misnamed(base, name, value)...)
 		}
 	}
 	return m
 }
 
-// misnamed has a property that is there twice, and one in another case.
+// misnamed has a property twice, and one in another case.
 func misnamed(base map[string]any, name string, value any) []Mutation {
-	twice := append([]byte("{"), member(name, value)...)
-	twice = append(append(twice, ','), encode(base)[1:]...)
-	m := []Mutation{invalid(name+" there twice", twice, "body")}
+	member := string(encode(map[string]any{name: value}))
+	twice := member[:len(member)-1] + "," + string(encode(base)[1:])
+	m := []Mutation{invalid("duplicate "+name, []byte(twice), "body")}
 	first, size := utf8.DecodeRuneInString(name)
 	if other := string(unicode.ToUpper(first)) + name[size:]; other != name {
-		m = append(
-			m,
-			invalid(
-				name+" in another case",
-				edited(without(base, name), other, value),
-				"body",
-				other,
-			),
-		)
+		changed := without(base, name)
+		changed[other] = value
+		m = append(m, invalid(name+" in another case", encode(changed), "body", other))
 	}
 	return m
 }
 
-// notAnObject has JSON of every other type, and an object that goes too deep.
+// notAnObject has JSON of every other type, and an object that nests too deep.
 func notAnObject() (m []Mutation) {
 	for _, v := range samples() {
-		if v.typ != "object" {
+		if v.typ != openapi3.TypeObject {
 			m = append(m, invalid("a body that is "+v.name, encode(v.value), "body"))
 		}
 	}
@@ -84,25 +82,63 @@ func notAnObject() (m []Mutation) {
 	return append(m, invalid("a body that goes 1000 deep", []byte(deep), "body"))
 }
 
-func notJSON(example []byte) []Mutation {
-	bad := func(name string, body string) Mutation {
-		return Mutation{
-			Name: name,
-			Body: []byte(body),
-			Want: http.StatusBadRequest,
-			Loc:  []any{"body"},
-		}
-	}
+func notJSON(example []byte) (m []Mutation) {
 	whole := string(example)
-	return []Mutation{
-		bad("an empty body", ""),
-		bad("a body that is cut off", whole[:len(whole)-1]),
-		bad("a body with more after it", whole+whole),
-		bad("a body in another syntax", "name=value"),
-		bad("a body that is not UTF-8", `{"`+unknownField+`":"`+"\xff"+`"}`),
+	for name, body := range map[string]string{
+		"an empty body":            "",
+		"a body that is cut off":   whole[:len(whole)-1],
+		"a body with more after":   whole + whole,
+		"a body in another syntax": "name=value",
+		"a body that is not UTF-8": `{"` + unknownField + `":"` + "\xff" + `"}`,
+	} {
+		m = append(m, Mutation{name, []byte(body), http.StatusBadRequest, []any{"body"}})
 	}
+	return m
 }
 
 func invalid(name string, body []byte, loc ...any) Mutation {
 	return Mutation{Name: name, Body: body, Want: http.StatusUnprocessableEntity, Loc: loc}
+}
+
+func without(base map[string]any, name string) map[string]any {
+	changed := maps.Clone(base)
+	delete(changed, name)
+	return changed
+}
+
+// encode never fails: what it gets came out of JSON, or is a literal of this package.
+func encode(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// checkDerivable refuses a request schema with a keyword from which no mutation is derived: it
+// would go untested.
+func checkDerivable(body *openapi3.Schema) error {
+	if !body.Type.Is(openapi3.TypeObject) || body.AdditionalProperties.Has == nil ||
+		*body.AdditionalProperties.Has {
+		return fmt.Errorf("a request body must be an object with additionalProperties: false")
+	}
+	known := []string{
+		"type", "description", "examples", "writeOnly", "enum", "minLength", "maxLength",
+		"pattern", "format", "minItems", "maxItems", "items", "minimum",
+	}
+	for name, p := range body.Properties {
+		var keywords map[string]any
+		if err := json.Unmarshal(encode(p.Value), &keywords); err != nil {
+			return err
+		}
+		for keyword := range keywords {
+			if !slices.Contains(known, keyword) {
+				return fmt.Errorf("%s: no mutation is derived from %s yet", name, keyword)
+			}
+		}
+		if p.Value.Type == nil || p.Value.Type.Includes(openapi3.TypeObject) {
+			return fmt.Errorf("%s needs a type, and one other than object", name)
+		}
+	}
+	return nil
 }

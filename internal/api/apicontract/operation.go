@@ -4,9 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
@@ -17,16 +21,16 @@ type Operation struct {
 	Path       string    // the template, as /api/v1/user/secrets/{secret_id}
 	Parameters []string  // the names of the path's parameters, in order
 	Public     bool      // needs no credentials
-	Scope      string    // that an API key needs; empty where any will do
+	Scope      string    // that an API key needs; empty if any will do
 	Success    int       // the documented 2xx
-	Statuses   []int     // all that are documented, in the order of the document
+	Statuses   []int     // all that are documented, ascending
 	HasBody    bool      // takes a JSON body
-	Examples   []Example // of the body, in the order of the document
+	Examples   []Example // of the body, by name
 
-	body       *jsonschema.Schema
-	shape      shape // of the body
-	parameters []parameter
-	responses  map[int]*response
+	parameters openapi3.Parameters
+	body       *openapi3.Schema
+	bodySchema *jsonschema.Schema
+	responses  map[int]response
 }
 
 // An Example is a documented body that must be accepted.
@@ -35,71 +39,66 @@ type Example struct {
 	Body []byte // JSON
 }
 
-// noScope is how the document writes that any valid API key will do.
-const noScope = "none"
+const jsonType = "application/json"
 
 func (d *Document) readOperation(
-	method, template string,
-	p place,
-	params []parameter,
+	method, template string, item *openapi3.PathItem, in *openapi3.Operation,
 ) (Operation, error) {
 	op := Operation{
-		ID: p.text("operationId"), Method: strings.ToUpper(method), Path: template,
-		Public: p.has("security") && len(p.list("security")) == 0, parameters: params,
-		responses: map[int]*response{},
+		ID: in.OperationID, Method: method, Path: template, parameters: item.Parameters,
+		Public:    in.Security != nil && len(*in.Security) == 0,
+		responses: map[int]response{},
 	}
-	if scope := p.text("x-keysake-scope"); scope != noScope {
+	if scope, _ := in.Extensions["x-keysake-scope"].(string); scope != "none" {
 		op.Scope = scope
 	}
-	for _, param := range params {
-		op.Parameters = append(op.Parameters, param.name)
+	for _, p := range item.Parameters {
+		op.Parameters = append(op.Parameters, p.Value.Name)
 	}
-	errs := []error{d.readBody(&op, d.tree.child(p, "requestBody"))}
-	responses := d.tree.child(p, "responses")
-	for _, code := range d.tree.keys(responses) {
+	at := "#/paths/" + escape(template) + "/" + strings.ToLower(method)
+	var errs []error
+	if in.RequestBody != nil {
+		body := location(at+"/requestBody", in.RequestBody.Ref)
+		errs = append(errs, d.readBody(&op, body, in.RequestBody.Value.Content[jsonType]))
+	}
+	for code, r := range in.Responses.Map() {
 		status, err := strconv.Atoi(code)
 		if err != nil {
-			errs = append(
-				errs,
-				fmt.Errorf("%s: every status needs a number of its own", responses.pointer),
-			)
+			errs = append(errs, fmt.Errorf("the response %s must be a status", code))
 			continue
 		}
-		r, err := d.readResponse(d.tree.child(responses, code))
+		read, err := d.readResponse(location(at+"/responses/"+code, r.Ref), r.Value)
 		errs = append(errs, err)
-		op.responses[status] = r
-		op.Statuses = append(op.Statuses, status)
-		if status/100 == 2 && op.Success == 0 {
+		op.responses[status] = read
+		if status/100 == 2 {
 			op.Success = status
 		}
 	}
+	op.Statuses = slices.Sorted(maps.Keys(op.responses))
 	return op, errors.Join(errs...)
 }
 
-// readBody reads the schema and the examples of a request body, where there is one.
-func (d *Document) readBody(op *Operation, p place) (err error) {
-	if p.value == nil {
-		return nil
+// readBody reads the schema and the examples of a request body.
+func (d *Document) readBody(op *Operation, at string, media *openapi3.MediaType) (err error) {
+	if media == nil || len(media.Examples) == 0 {
+		return errors.New("a request body must be JSON and have an example")
 	}
-	media := d.tree.child(d.tree.child(p, "content"), jsonType)
-	if op.body, err = d.compileMedia(media); err != nil {
+	op.HasBody, op.body = true, media.Schema.Value
+	op.bodySchema, err = d.compile(at + "/content/" + escape(jsonType) + "/schema")
+	if err != nil {
 		return err
 	}
-	op.HasBody = true
-	examples := d.tree.child(media, "examples")
-	for _, name := range d.tree.keys(examples) {
-		body, err := json.Marshal(d.tree.child(d.tree.child(examples, name), "value").value)
+	for _, name := range slices.Sorted(maps.Keys(media.Examples)) {
+		body, err := json.Marshal(media.Examples[name].Value.Value)
 		if err != nil {
 			return err
 		}
 		op.Examples = append(op.Examples, Example{Name: name, Body: body})
 	}
-	op.shape, err = d.readShape(d.tree.child(media, "schema"))
-	return err
+	return checkDerivable(op.body)
 }
 
-// CheckBody says what is wrong with a request body. A client's tests can hold it against what they
-// send.
+// CheckBody says what is wrong with a request body.
 func (op Operation) CheckBody(body []byte) error {
 	if !op.HasBody {
 		return fmt.Errorf("%s takes no body", op.ID)
@@ -108,8 +107,38 @@ func (op Operation) CheckBody(body []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := op.body.Validate(v); err != nil {
-		return fmt.Errorf("body of %s: %w", op.ID, plain(err))
+	return withoutValues(op.bodySchema.Validate(v))
+}
+
+// URL returns the path with its parameters filled in, in order. The documented examples stand in
+// for those that are not given.
+func (op Operation) URL(parameters ...string) string {
+	path := op.Path
+	for i, p := range op.parameters {
+		value, _ := p.Value.Example.(string)
+		if i < len(parameters) {
+			value = parameters[i]
+		}
+		path = strings.ReplaceAll(path, "{"+p.Value.Name+"}", url.PathEscape(value))
 	}
-	return nil
+	return path
+}
+
+// BadURLs returns paths in which one parameter that must be a UUID is none. Each must be a 422 with
+// that parameter at fault.
+func (op Operation) BadURLs() (urls []string) {
+	for i, p := range op.parameters {
+		if p.Value.Schema.Value.Format != "uuid" {
+			continue
+		}
+		for _, bad := range badIDs() {
+			var values []string
+			for _, before := range op.parameters[:i] {
+				value, _ := before.Value.Example.(string)
+				values = append(values, value)
+			}
+			urls = append(urls, op.URL(append(values, bad)...))
+		}
+	}
+	return urls
 }

@@ -3,16 +3,15 @@ package apicontract
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 )
 
-const (
-	jsonType    = "application/json"
-	contentType = "Content-Type"
-)
-
-// A response is what the document says of one status.
+// A response is what is documented of one status.
 type response struct {
 	content map[string]*jsonschema.Schema // by media type; empty for an answer without a body
 	headers []header
@@ -25,65 +24,53 @@ type header struct {
 	schema   *jsonschema.Schema
 }
 
-func (d *Document) readResponse(p place) (*response, error) {
-	if p.value == nil {
-		return nil, fmt.Errorf("there is nothing at %s", p.pointer)
-	}
-	if r, done := d.responses[p.pointer]; done {
-		return r, nil
-	}
-	r := &response{content: map[string]*jsonschema.Schema{}}
-	d.responses[p.pointer] = r
+func (d *Document) readResponse(at string, in *openapi3.Response) (response, error) {
+	r := response{content: map[string]*jsonschema.Schema{}}
 	var errs []error
-	content := d.tree.child(p, "content")
-	for _, media := range d.tree.keys(content) {
-		s, err := d.compileMedia(d.tree.child(content, media))
+	for media := range in.Content {
+		schema, err := d.compile(at + "/content/" + escape(media) + "/schema")
 		errs = append(errs, err)
-		r.content[media] = s
+		r.content[media] = schema
 	}
-	headers := d.tree.child(p, "headers")
-	for _, name := range d.tree.keys(headers) {
-		h, err := d.readHeader(name, d.tree.child(headers, name))
-		errs = append(errs, err)
+	for name, ref := range in.Headers {
+		schema, err := d.compile(location(at+"/headers/"+name, ref.Ref) + "/schema")
+		h := header{name, ref.Value.Required, ref.Value.Schema.Value.Type.Is("integer"), schema}
+		if err == nil && ref.Value.Example != nil {
+			err = h.check(fmt.Sprint(ref.Value.Example))
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("the header %s: %w", name, err))
+		}
 		r.headers = append(r.headers, h)
 	}
 	return r, errors.Join(errs...)
 }
 
-func (d *Document) readHeader(name string, p place) (h header, err error) {
-	object, _ := p.value.(map[string]any)
-	h.name = name
-	h.required, _ = object["required"].(bool)
-	schema := d.tree.child(p, "schema")
-	h.integer = schema.text("type") == "integer"
-	if h.schema, err = d.compile(schema); err != nil {
-		return h, err
+// withoutValues rewrites a validator's error as one line for each fault, without the values at
+// fault.
+func withoutValues(err error) error {
+	invalid, ok := errors.AsType[*jsonschema.ValidationError](err)
+	if !ok {
+		return err
 	}
-	if text, ok := object["example"]; ok {
-		if err := h.check(fmt.Sprint(text)); err != nil {
-			return h, fmt.Errorf("%s: the example: %w", p.pointer, err)
-		}
-	}
-	return h, nil
+	return errors.New(strings.Join(slices.Compact(faults(invalid)), "; "))
 }
 
-// compileMedia compiles the schema of a body and holds its examples against it. A body without an
-// example is an error.
-func (d *Document) compileMedia(p place) (*jsonschema.Schema, error) {
-	s, err := d.compile(place{pointer: p.pointer + "/schema"})
-	if err != nil {
-		return nil, err
+// faults returns the errors that have no cause of their own.
+func faults(e *jsonschema.ValidationError) (all []string) {
+	for _, cause := range e.Causes {
+		all = append(all, faults(cause)...)
 	}
-	examples := d.tree.child(p, "examples")
-	if len(d.tree.keys(examples)) == 0 {
-		return nil, fmt.Errorf("%s: there is no example", p.pointer)
+	if len(e.Causes) > 0 {
+		return all
 	}
-	for _, name := range d.tree.keys(examples) {
-		if err := s.Validate(
-			d.tree.child(d.tree.child(examples, name), "value").value,
-		); err != nil {
-			return nil, fmt.Errorf("%s: the example %s: %w", p.pointer, name, plain(err))
-		}
+	at := "at /" + strings.Join(e.InstanceLocation, "/") + ": "
+	switch k := e.ErrorKind.(type) {
+	case *kind.Pattern: // the validator's own text quotes the value
+		return []string{at + "does not match the pattern " + k.Want}
+	case *kind.Format:
+		return []string{at + "is not a valid " + k.Want}
 	}
-	return s, nil
+	alone := &jsonschema.ValidationError{ErrorKind: e.ErrorKind}
+	return []string{at + strings.TrimPrefix(alone.Error(), "at '': ")}
 }
