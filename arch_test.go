@@ -38,13 +38,14 @@ var layers = map[string]string{
 	"internal/middleware":      "",
 	"internal/vault":           "internal/audit internal/catalog internal/policy internal/seal plaintext",
 	"internal/store":           "internal/audit internal/backup internal/policy internal/vault",
+	"internal/store/sqlite":    "internal/backup internal/store internal/vault",
 	"internal/store/storetest": "internal/audit internal/policy internal/vault",
 	"internal/identity":        "internal/vault plaintext",
 	"internal/api":             "internal/identity internal/vault plaintext wire",
 	"internal/api/apicontract": "",
 	"internal/rootkey":         "internal/seal plaintext",
 	"internal/config":          "",
-	"internal/server": "internal/api internal/backup internal/catalog internal/config internal/doctor internal/identity internal/rootkey internal/seal internal/store internal/vault " +
+	"internal/server": "internal/api internal/backup internal/catalog internal/config internal/doctor internal/identity internal/rootkey internal/seal internal/store internal/store/sqlite internal/vault " +
 		"plaintext",
 	"internal/cli":     "client internal/catalog internal/config internal/doctor internal/rootkey internal/server plaintext wire",
 	"internal/apptest": "client internal/config internal/server plaintext wire",

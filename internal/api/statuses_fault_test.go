@@ -19,7 +19,7 @@ import (
 	"github.com/keysake/keysake/internal/catalog"
 	"github.com/keysake/keysake/internal/identity"
 	"github.com/keysake/keysake/internal/seal"
-	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/plaintext"
 )
@@ -254,7 +254,7 @@ func (s *site) keep(t *testing.T, id string) (undo func()) {
 
 func TestADatabaseThatIsClosedIsA503(t *testing.T) {
 	dir := t.TempDir()
-	db, err := store.OpenSQLite(t.Context(), filepath.Join(dir, "keysake.db"))
+	db, err := sqlite.Open(t.Context(), filepath.Join(dir, "keysake.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/keysake/keysake/internal/catalog"
 	"github.com/keysake/keysake/internal/identity"
 	"github.com/keysake/keysake/internal/seal"
-	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/plaintext"
 )
@@ -27,7 +27,7 @@ func start(t *testing.T) (who *identity.Identity, v *vault.Service, first, secon
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := store.OpenSQLite(t.Context(), filepath.Join(dir, "keysake.db"))
+	db, err := sqlite.Open(t.Context(), filepath.Join(dir, "keysake.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

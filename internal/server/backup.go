@@ -13,6 +13,7 @@ import (
 	"github.com/keysake/keysake/internal/backup"
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/store/sqlite"
 )
 
 // A BackupFile is what is to be told of a backup.
@@ -64,7 +65,7 @@ func Backup(
 	return made, err
 }
 
-func (b *BackupFile) write(ctx context.Context, db *store.DB, f *os.File) error {
+func (b *BackupFile) write(ctx context.Context, db *sqlite.DB, f *os.File) error {
 	schema, err := store.SchemaVersion()
 	if err != nil {
 		return err

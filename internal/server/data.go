@@ -13,7 +13,7 @@ import (
 
 	"github.com/keysake/keysake/internal/catalog"
 	"github.com/keysake/keysake/internal/config"
-	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -27,7 +27,7 @@ const (
 // data is an open data folder.
 type data struct {
 	lock  *flock.Flock // nil beside a server that may be running
-	store *store.DB
+	store *sqlite.DB
 	vault *vault.Service
 	roots *rootKeys
 }
@@ -130,9 +130,9 @@ func (d *data) openFiles(ctx context.Context, cfg config.Config, how access) (er
 	} else if d.lock, err = lockFolder(cfg.Data); err != nil {
 		return err
 	}
-	open := store.OpenSQLite
+	open := sqlite.Open
 	if how == beside || how == looking {
-		open = store.OpenSQLiteBeside
+		open = sqlite.OpenShared
 	}
 	d.store, err = open(ctx, path)
 	return err

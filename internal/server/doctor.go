@@ -16,6 +16,7 @@ import (
 	"github.com/keysake/keysake/internal/doctor"
 	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/store/sqlite"
 )
 
 // A Checkup says what [Doctor] is to look at.
@@ -94,7 +95,7 @@ func (e *examiner) database(ctx context.Context) (err error) {
 		)
 		return nil
 	}
-	db, err := store.InspectSQLite(ctx, path)
+	db, err := sqlite.OpenReadOnly(ctx, path)
 	if err != nil {
 		e.fail("database", restoreBackup, "it cannot be opened: %v", err)
 		return ctx.Err()
@@ -119,7 +120,7 @@ func (e *examiner) database(ctx context.Context) (err error) {
 	return err
 }
 
-func (e *examiner) schema(ctx context.Context, db *store.DB) (known bool) {
+func (e *examiner) schema(ctx context.Context, db *sqlite.ReadOnly) (known bool) {
 	newest, err := store.SchemaVersion()
 	version := int64(0)
 	if err == nil {
@@ -155,7 +156,7 @@ func (e *examiner) schema(ctx context.Context, db *store.DB) (known bool) {
 	return err == nil && version == newest
 }
 
-func (e *examiner) integrity(ctx context.Context, db *store.DB) {
+func (e *examiner) integrity(ctx context.Context, db *sqlite.ReadOnly) {
 	problems, err := db.Integrity(ctx)
 	switch {
 	case err != nil:

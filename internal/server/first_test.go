@@ -15,7 +15,7 @@ import (
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/internal/server"
-	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/wire"
 )
 
@@ -95,7 +95,7 @@ func TestInitFinishesAFolderWhoseMakingWasCutShort(t *testing.T) {
 			return os.WriteFile(filepath.Join(cfg.Data, "keysake.db"), nil, 0o600)
 		},
 		"an empty database": func(cfg config.Config) error {
-			db, err := store.OpenSQLite(context.Background(), filepath.Join(cfg.Data, "keysake.db"))
+			db, err := sqlite.Open(context.Background(), filepath.Join(cfg.Data, "keysake.db"))
 			if err != nil {
 				return err
 			}

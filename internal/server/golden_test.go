@@ -19,6 +19,7 @@ import (
 	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/internal/server"
 	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/plaintext"
 )
@@ -58,7 +59,7 @@ func goldenRoot() []byte {
 }
 
 // goldenVault returns the vault of a golden database.
-func goldenVault(tb testing.TB, db *store.DB) *vault.Service {
+func goldenVault(tb testing.TB, db *sqlite.DB) *vault.Service {
 	tb.Helper()
 	known, err := catalog.Load()
 	if err != nil {
@@ -92,7 +93,7 @@ func makeGolden(t *testing.T) {
 	must(os.RemoveAll(goldenFolder))
 	must(os.MkdirAll(goldenFolder, 0o755))
 	must(os.WriteFile(filepath.Join(goldenFolder, "root.key"), goldenRoot(), 0o600))
-	db, err := store.OpenSQLite(ctx, filepath.Join(goldenFolder, "keysake.db"))
+	db, err := sqlite.Open(ctx, filepath.Join(goldenFolder, "keysake.db"))
 	must(err)
 	v := goldenVault(t, db)
 	root, err := seal.NewRootKey(goldenRoot())
@@ -132,7 +133,7 @@ func makeGolden(t *testing.T) {
 	}))
 	must(f.Close())
 	must(db.Close())
-	for _, beside := range []string{"-wal", "-shm", ".turn"} { // the file alone is whole
+	for _, beside := range []string{"-wal", "-shm", ".write-lock"} { // the file alone is whole
 		must(os.RemoveAll(filepath.Join(goldenFolder, "keysake.db"+beside)))
 	}
 }
@@ -188,7 +189,7 @@ func assertGolden(t *testing.T, cfg config.Config) {
 		t.Errorf("%d secrets: %v", list.Total, err)
 	}
 	srv.Stop(t)
-	db, err := store.OpenSQLite(t.Context(), filepath.Join(cfg.Data, "keysake.db"))
+	db, err := sqlite.Open(t.Context(), filepath.Join(cfg.Data, "keysake.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

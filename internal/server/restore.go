@@ -12,7 +12,7 @@ import (
 	"github.com/keysake/keysake/internal/backup"
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/doctor"
-	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -190,7 +190,7 @@ func build(ctx context.Context, cfg config.Config, src backup.Source, file strin
 
 // fill makes a database of all rows in one file, without a journal beside it.
 func fill(ctx context.Context, path string, src backup.Source, file string) error {
-	db, err := store.OpenSQLite(ctx, path)
+	db, err := sqlite.Open(ctx, path)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func scanAPIKey(row func(into ...any) error) (k vault.APIKey, err error) {
 	return k, err
 }
 
-func (s *session) APIKeyByHash(ctx context.Context, hash vault.TokenHash) (vault.APIKey, error) {
+func (s *Queries) APIKeyByHash(ctx context.Context, hash vault.TokenHash) (vault.APIKey, error) {
 	return scanAPIKey(func(into ...any) error {
 		return s.row(
 			ctx,
@@ -42,7 +42,7 @@ func (s *session) APIKeyByHash(ctx context.Context, hash vault.TokenHash) (vault
 	})
 }
 
-func (s *session) APIKeys(ctx context.Context, user uuid.UUID) (found []vault.APIKey, err error) {
+func (s *Queries) APIKeys(ctx context.Context, user uuid.UUID) (found []vault.APIKey, err error) {
 	err = s.each(
 		ctx,
 		"SELECT "+apiKeyColumns+" FROM api_keys WHERE user_id = $1 ORDER BY id DESC",
@@ -56,7 +56,7 @@ func (s *session) APIKeys(ctx context.Context, user uuid.UUID) (found []vault.AP
 	return found, err
 }
 
-func (s *session) CountLiveAPIKeys(
+func (s *Queries) CountLiveAPIKeys(
 	ctx context.Context,
 	user uuid.UUID,
 	now time.Time,
@@ -70,7 +70,7 @@ func (s *session) CountLiveAPIKeys(
 	return n, err
 }
 
-func (s *session) InsertAPIKey(ctx context.Context, k vault.APIKey) error {
+func (s *Queries) InsertAPIKey(ctx context.Context, k vault.APIKey) error {
 	scopes := make([]string, len(k.Scopes))
 	for i, scope := range k.Scopes {
 		scopes[i] = string(scope)
@@ -98,7 +98,7 @@ func (s *session) InsertAPIKey(ctx context.Context, k vault.APIKey) error {
 	)
 }
 
-func (s *session) RevokeAPIKey(
+func (s *Queries) RevokeAPIKey(
 	ctx context.Context,
 	user, id uuid.UUID,
 	at time.Time,
@@ -112,15 +112,15 @@ func (s *session) RevokeAPIKey(
 	return name, err
 }
 
-func (s *session) TouchAPIKey(ctx context.Context, id uuid.UUID, at time.Time) error {
+func (s *Queries) TouchAPIKey(ctx context.Context, id uuid.UUID, at time.Time) error {
 	return s.run(ctx, "UPDATE api_keys SET last_used_at = $1 WHERE id = $2", micros(at), idText(id))
 }
 
-func (s *session) PruneAPIKeys(ctx context.Context, user uuid.UUID, now time.Time, keep int) error {
+func (s *Queries) PruneAPIKeys(ctx context.Context, user uuid.UUID, now time.Time, keep int) error {
 	return s.run(ctx, "DELETE FROM api_keys WHERE user_id = $1 AND "+dead+" AND id <= ("+
 		"SELECT id FROM api_keys WHERE user_id = $1 AND "+dead+" ORDER BY id DESC LIMIT 1 OFFSET $3)", idText(user), micros(now), keep)
 }
 
-func (s *session) DeleteAPIKeys(ctx context.Context, user uuid.UUID) error {
+func (s *Queries) DeleteAPIKeys(ctx context.Context, user uuid.UUID) error {
 	return s.run(ctx, "DELETE FROM api_keys WHERE user_id = $1", idText(user))
 }

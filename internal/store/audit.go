@@ -10,7 +10,7 @@ import (
 
 const auditColumns = "owner_id, seq, at, user_id, api_key_id, action, outcome, target_id, name, version, hash"
 
-func (s *session) AuditEntries(
+func (s *Queries) AuditEntries(
 	ctx context.Context,
 	owner uuid.UUID,
 	each func(audit.Linked) error,
@@ -43,7 +43,7 @@ func (s *session) AuditEntries(
 	)
 }
 
-func (s *session) AppendAudit(ctx context.Context, e audit.Linked) error {
+func (s *Queries) AppendAudit(ctx context.Context, e audit.Linked) error {
 	return s.run(
 		ctx,
 		"INSERT INTO audit_entries ("+auditColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",

@@ -24,7 +24,7 @@ func scanRootKey(k *vault.StoredRootKey) []any {
 	}
 }
 
-func (s *session) RootKeys(ctx context.Context) (found []vault.StoredRootKey, err error) {
+func (s *Queries) RootKeys(ctx context.Context) (found []vault.StoredRootKey, err error) {
 	err = s.each(
 		ctx,
 		"SELECT "+rootKeyColumns+", (SELECT COUNT(*) FROM owner_keys WHERE root_key_id = root_keys.id) FROM root_keys ORDER BY created_at, id",
@@ -38,7 +38,7 @@ func (s *session) RootKeys(ctx context.Context) (found []vault.StoredRootKey, er
 	return found, err
 }
 
-func (s *session) PrimaryRootKey(ctx context.Context) (found vault.StoredRootKey, err error) {
+func (s *Queries) PrimaryRootKey(ctx context.Context) (found vault.StoredRootKey, err error) {
 	err = s.row(
 		ctx,
 		"SELECT "+rootKeyColumns+" FROM root_keys WHERE state = 'primary'",
@@ -48,11 +48,11 @@ func (s *session) PrimaryRootKey(ctx context.Context) (found vault.StoredRootKey
 	return found, err
 }
 
-func (s *session) MoveRootKey(ctx context.Context, id uuid.UUID, url string) error {
+func (s *Queries) MoveRootKey(ctx context.Context, id uuid.UUID, url string) error {
 	return s.one(ctx, "UPDATE root_keys SET url = $1 WHERE id = $2", url, idText(id))
 }
 
-func (s *session) InsertRootKey(ctx context.Context, k vault.StoredRootKey) error {
+func (s *Queries) InsertRootKey(ctx context.Context, k vault.StoredRootKey) error {
 	return s.run(
 		ctx,
 		"INSERT INTO root_keys ("+rootKeyColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -69,7 +69,7 @@ func (s *session) InsertRootKey(ctx context.Context, k vault.StoredRootKey) erro
 	)
 }
 
-func (s *session) SetRootKeyState(
+func (s *Queries) SetRootKeyState(
 	ctx context.Context,
 	id uuid.UUID,
 	state vault.RootKeyState,
@@ -105,7 +105,7 @@ func scanOwnerKey(k *vault.StoredOwnerKey) []any {
 	return []any{&k.ID, &k.User, &k.RootKey, &k.Wrapped, moment{&k.CreatedAt}}
 }
 
-func (s *session) OwnerKey(
+func (s *Queries) OwnerKey(
 	ctx context.Context,
 	user, id uuid.UUID,
 ) (found vault.StoredOwnerKey, err error) {
@@ -114,7 +114,7 @@ func (s *session) OwnerKey(
 	return found, err
 }
 
-func (s *session) OwnerKeysUnder(
+func (s *Queries) OwnerKeysUnder(
 	ctx context.Context,
 	rootKey, after uuid.UUID,
 	limit int,
@@ -135,7 +135,7 @@ func (s *session) OwnerKeysUnder(
 	return found, err
 }
 
-func (s *session) OwnerKeysBefore(
+func (s *Queries) OwnerKeysBefore(
 	ctx context.Context,
 	before time.Time,
 	after uuid.UUID,
@@ -157,7 +157,7 @@ func (s *session) OwnerKeysBefore(
 	return found, err
 }
 
-func (s *session) CountOwnerKeysBefore(ctx context.Context, before time.Time) (n int, err error) {
+func (s *Queries) CountOwnerKeysBefore(ctx context.Context, before time.Time) (n int, err error) {
 	err = s.row(
 		ctx,
 		"SELECT COUNT(*) FROM owner_keys WHERE created_at < $1",
@@ -167,12 +167,12 @@ func (s *session) CountOwnerKeysBefore(ctx context.Context, before time.Time) (n
 	return n, err
 }
 
-func (s *session) InsertOwnerKey(ctx context.Context, k vault.StoredOwnerKey) error {
+func (s *Queries) InsertOwnerKey(ctx context.Context, k vault.StoredOwnerKey) error {
 	return s.run(ctx, "INSERT INTO owner_keys ("+ownerKeyColumns+") VALUES ($1, $2, $3, $4, $5)",
 		idText(k.ID), idText(k.User), idText(k.RootKey), k.Wrapped, micros(k.CreatedAt))
 }
 
-func (s *session) RewrapOwnerKey(ctx context.Context, k vault.StoredOwnerKey, was uuid.UUID) error {
+func (s *Queries) RewrapOwnerKey(ctx context.Context, k vault.StoredOwnerKey, was uuid.UUID) error {
 	return s.run(
 		ctx,
 		"UPDATE owner_keys SET root_key_id = $1, wrapped = $2 WHERE id = $3 AND user_id = $4 AND root_key_id = $5",
@@ -184,11 +184,11 @@ func (s *session) RewrapOwnerKey(ctx context.Context, k vault.StoredOwnerKey, wa
 	)
 }
 
-func (s *session) DeleteOwnerKeys(ctx context.Context, user uuid.UUID) error {
+func (s *Queries) DeleteOwnerKeys(ctx context.Context, user uuid.UUID) error {
 	return s.destroy(ctx, "DELETE FROM owner_keys WHERE user_id = $1", idText(user))
 }
 
-func (s *session) DeleteOtherOwnerKeys(ctx context.Context, user, keep uuid.UUID) error {
+func (s *Queries) DeleteOtherOwnerKeys(ctx context.Context, user, keep uuid.UUID) error {
 	return s.run(
 		ctx,
 		"DELETE FROM owner_keys WHERE user_id = $1 AND id <> $2",

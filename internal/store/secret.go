@@ -23,7 +23,7 @@ func scanSecret(s *vault.StoredSecret) []any {
 	}
 }
 
-func (s *session) Secret(
+func (s *Queries) Secret(
 	ctx context.Context,
 	user, id uuid.UUID,
 ) (found vault.StoredSecret, err error) {
@@ -32,7 +32,7 @@ func (s *session) Secret(
 	return found, err
 }
 
-func (s *session) Secrets(
+func (s *Queries) Secrets(
 	ctx context.Context,
 	user uuid.UUID,
 ) (found []vault.StoredSecret, err error) {
@@ -50,13 +50,13 @@ func (s *session) Secrets(
 	return found, err
 }
 
-func (s *session) SealedValue(ctx context.Context, user, id uuid.UUID) (blob []byte, err error) {
+func (s *Queries) SealedValue(ctx context.Context, user, id uuid.UUID) (blob []byte, err error) {
 	err = s.row(ctx, "SELECT sealed_value FROM secrets WHERE id = $1 AND user_id = $2",
 		[]any{idText(id), idText(user)}, []any{&blob})
 	return blob, err
 }
 
-func (s *session) InsertSecret(ctx context.Context, n vault.StoredSecret) error {
+func (s *Queries) InsertSecret(ctx context.Context, n vault.StoredSecret) error {
 	return s.run(
 		ctx,
 		"INSERT INTO secrets ("+secretColumns+", sealed_value) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
@@ -74,7 +74,7 @@ func (s *session) InsertSecret(ctx context.Context, n vault.StoredSecret) error 
 	)
 }
 
-func (s *session) UpdateSecret(ctx context.Context, n vault.StoredSecret) error {
+func (s *Queries) UpdateSecret(ctx context.Context, n vault.StoredSecret) error {
 	return s.one(
 		ctx,
 		"UPDATE secrets SET version = $1, sealed_mask = $2, sealed_value = $3, updated_at = $4 WHERE id = $5 AND user_id = $6",
@@ -87,7 +87,7 @@ func (s *session) UpdateSecret(ctx context.Context, n vault.StoredSecret) error 
 	)
 }
 
-func (s *session) DeleteSecret(ctx context.Context, user, id uuid.UUID) error {
+func (s *Queries) DeleteSecret(ctx context.Context, user, id uuid.UUID) error {
 	if err := s.run(
 		ctx,
 		"DELETE FROM secret_versions WHERE secret_id = $1 AND user_id = $2",
@@ -96,19 +96,16 @@ func (s *session) DeleteSecret(ctx context.Context, user, id uuid.UUID) error {
 	); err != nil {
 		return err
 	}
-	err := s.one(
-		ctx,
-		"DELETE FROM secrets WHERE id = $1 AND user_id = $2",
-		idText(id),
-		idText(user),
+	n, err := s.conn.Erase(
+		ctx, EraseNow, "DELETE FROM secrets WHERE id = $1 AND user_id = $2", idText(id), idText(user),
 	)
-	if err == nil {
-		s.remains = destroyed
+	if err == nil && n == 0 {
+		return vault.ErrNotFound
 	}
 	return err
 }
 
-func (s *session) DeleteSecrets(ctx context.Context, user uuid.UUID) error {
+func (s *Queries) DeleteSecrets(ctx context.Context, user uuid.UUID) error {
 	if err := s.destroy(
 		ctx,
 		"DELETE FROM secret_versions WHERE user_id = $1",

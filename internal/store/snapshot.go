@@ -9,37 +9,20 @@ import (
 	"github.com/keysake/keysake/internal/vault"
 )
 
-// Snapshot gives fn all rows as they are at one moment, while others read and write. SQLite's
-// journal grows for as long as fn runs.
-func (d *DB) Snapshot(ctx context.Context, fn func(backup.Source) error) error {
-	return d.View(ctx, func(r vault.Reader) error {
-		s, ok := r.(*session)
-		if !ok {
-			return errNotOurs
-		}
-		return fn(&snapshot{s})
-	})
-}
-
-var errNotOurs = errors.New("store: the transaction is another store's")
-
 // errNotEmpty answers a Load over something.
 var errNotEmpty = &vault.Error{Kind: vault.Conflict, Detail: "The database is not empty"}
 
-// Load puts all rows of src into an empty database, in one transaction: all of them, or none and an
-// error. A Conflict: the database is not empty, or src has two rows that cannot both be there.
-func (d *DB) Load(ctx context.Context, src backup.Source) error {
-	return d.Update(ctx, func(tx vault.Tx) error {
-		s, ok := tx.(*session)
-		if !ok {
-			return errNotOurs
-		}
-		return (&snapshot{s}).load(ctx, src)
-	})
+// NewSource returns all rows, in the transaction that the connection is in, as a backup's source.
+func NewSource(c Conn) backup.Source { return &snapshot{New(c, Dialect{})} }
+
+// Load puts all rows of src into an empty database, in the transaction that the connection is in.
+// Conflict: the database is not empty, or src has two rows with the same key.
+func Load(ctx context.Context, c Conn, src backup.Source) error {
+	return (&snapshot{New(c, Dialect{})}).load(ctx, src)
 }
 
-// snapshot is a session in a transaction, as the source of a backup.
-type snapshot struct{ s *session }
+// snapshot is a connection in a transaction, as the source of a backup.
+type snapshot struct{ s *Queries }
 
 var _ backup.Source = (*snapshot)(nil)
 
@@ -122,7 +105,7 @@ func (t *snapshot) RootKeys(ctx context.Context) (keys []backup.RootKey, err err
 func (t *snapshot) Count(ctx context.Context) (n backup.Count, err error) {
 	for _, c := range []struct {
 		into  *int64
-		count func(context.Context, *session) (int64, error)
+		count func(context.Context, *Queries) (int64, error)
 	}{
 		{&n.Users, userRows().count},
 		{&n.OwnerKeys, ownerKeyRows().count},

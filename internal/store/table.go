@@ -23,7 +23,7 @@ type table[T any] struct {
 
 // all returns the rows in order. It reads page by page, so that no cursor stays open between rows:
 // not every database has more than one on a connection.
-func (t table[T]) all(ctx context.Context, s *session) iter.Seq2[T, error] {
+func (t table[T]) all(ctx context.Context, s *Queries) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var page []T
 		for first := true; first || len(page) == pageRows; first = false {
@@ -47,7 +47,7 @@ func (t table[T]) all(ctx context.Context, s *session) iter.Seq2[T, error] {
 }
 
 // page returns the rows that come after a key; the first ones if there is none.
-func (t table[T]) page(ctx context.Context, s *session, after []any) (page []T, err error) {
+func (t table[T]) page(ctx context.Context, s *Queries, after []any) (page []T, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (t table[T]) page(ctx context.Context, s *session, after []any) (page []T, 
 }
 
 // load inserts the rows.
-func (t table[T]) load(ctx context.Context, s *session, rows iter.Seq2[T, error]) error {
+func (t table[T]) load(ctx context.Context, s *Queries, rows iter.Seq2[T, error]) error {
 	q := query(
 		fmt.Sprintf(
 			"INSERT INTO %s (%s) VALUES (%s)",
@@ -93,7 +93,7 @@ func (t table[T]) load(ctx context.Context, s *session, rows iter.Seq2[T, error]
 	return nil
 }
 
-func (t table[T]) count(ctx context.Context, s *session) (n int64, err error) {
+func (t table[T]) count(ctx context.Context, s *Queries) (n int64, err error) {
 	err = s.row(ctx, query("SELECT COUNT(*) FROM "+t.name), nil, []any{&n})
 	return n, err
 }

@@ -28,7 +28,7 @@ func scanUser(u *vault.User) []any {
 	}
 }
 
-func (s *session) User(
+func (s *Queries) User(
 	ctx context.Context,
 	id uuid.UUID,
 	now time.Time,
@@ -37,7 +37,7 @@ func (s *session) User(
 	return found, err
 }
 
-func (s *session) Users(ctx context.Context, now time.Time) (found []vault.User, err error) {
+func (s *Queries) Users(ctx context.Context, now time.Time) (found []vault.User, err error) {
 	err = s.each(ctx, selectUser+" ORDER BY username", func(row scanner) error {
 		var user vault.User
 		err := row.Scan(scanUser(&user)...)
@@ -47,7 +47,7 @@ func (s *session) Users(ctx context.Context, now time.Time) (found []vault.User,
 	return found, err
 }
 
-func (s *session) UserNamed(ctx context.Context, username string) (id uuid.UUID, err error) {
+func (s *Queries) UserNamed(ctx context.Context, username string) (id uuid.UUID, err error) {
 	err = s.row(
 		ctx,
 		"SELECT id FROM users WHERE username = $1 AND deleted_at IS NULL",
@@ -57,7 +57,7 @@ func (s *session) UserNamed(ctx context.Context, username string) (id uuid.UUID,
 	return id, err
 }
 
-func (s *session) Ledger(ctx context.Context, user uuid.UUID) (found vault.Ledger, err error) {
+func (s *Queries) Ledger(ctx context.Context, user uuid.UUID) (found vault.Ledger, err error) {
 	found.User = user
 	var hash []byte
 	err = s.row(
@@ -70,7 +70,7 @@ func (s *session) Ledger(ctx context.Context, user uuid.UUID) (found vault.Ledge
 	return found, err
 }
 
-func (s *session) InsertUser(ctx context.Context, u vault.User) error {
+func (s *Queries) InsertUser(ctx context.Context, u vault.User) error {
 	var none vault.Ledger
 	return s.run(
 		ctx,
@@ -88,7 +88,7 @@ func (s *session) InsertUser(ctx context.Context, u vault.User) error {
 	)
 }
 
-func (s *session) EnsureInstance(ctx context.Context) error {
+func (s *Queries) EnsureInstance(ctx context.Context) error {
 	var none vault.Ledger
 	return s.run(
 		ctx,
@@ -98,7 +98,7 @@ func (s *session) EnsureInstance(ctx context.Context) error {
 	)
 }
 
-func (s *session) DeleteUser(ctx context.Context, user uuid.UUID, at time.Time) error {
+func (s *Queries) DeleteUser(ctx context.Context, user uuid.UUID, at time.Time) error {
 	return s.one(
 		ctx,
 		"UPDATE users SET username = '', email_address = '', full_name = '', deleted_at = $1 WHERE id = $2 AND deleted_at IS NULL",
@@ -107,7 +107,7 @@ func (s *session) DeleteUser(ctx context.Context, user uuid.UUID, at time.Time) 
 	)
 }
 
-func (s *session) SaveLedger(ctx context.Context, l vault.Ledger) error {
+func (s *Queries) SaveLedger(ctx context.Context, l vault.Ledger) error {
 	return s.one(
 		ctx,
 		"UPDATE users SET secret_count = $1, owner_key_id = $2, audit_seq = $3, audit_hash = $4 WHERE id = $5",

@@ -14,7 +14,7 @@ func scanVersion(v *vault.StoredVersion) []any {
 	return []any{&v.Secret, &v.Number, &v.User, &v.SealedMask, moment{&v.CreatedAt}}
 }
 
-func (s *session) OldVersions(
+func (s *Queries) OldVersions(
 	ctx context.Context,
 	user, secret uuid.UUID,
 ) (found []vault.StoredVersion, err error) {
@@ -33,7 +33,7 @@ func (s *session) OldVersions(
 	return found, err
 }
 
-func (s *session) OldVersion(
+func (s *Queries) OldVersion(
 	ctx context.Context,
 	user, secret uuid.UUID,
 	number uint64,
@@ -51,7 +51,7 @@ func (s *session) OldVersion(
 	return found, err
 }
 
-func (s *session) SealedSecrets(
+func (s *Queries) SealedSecrets(
 	ctx context.Context,
 	user uuid.UUID,
 ) (found []vault.StoredSecret, err error) {
@@ -69,7 +69,7 @@ func (s *session) SealedSecrets(
 	return found, err
 }
 
-func (s *session) SealedVersions(
+func (s *Queries) SealedVersions(
 	ctx context.Context,
 	user uuid.UUID,
 ) (found []vault.StoredVersion, err error) {
@@ -87,7 +87,7 @@ func (s *session) SealedVersions(
 	return found, err
 }
 
-func (s *session) KeepVersion(ctx context.Context, user, secret uuid.UUID) error {
+func (s *Queries) KeepVersion(ctx context.Context, user, secret uuid.UUID) error {
 	return s.one(
 		ctx,
 		`INSERT INTO secret_versions (secret_id, version, user_id, sealed_mask, sealed_value, created_at)
@@ -97,7 +97,7 @@ func (s *session) KeepVersion(ctx context.Context, user, secret uuid.UUID) error
 	)
 }
 
-func (s *session) PruneVersions(ctx context.Context, user, secret uuid.UUID, upTo uint64) error {
+func (s *Queries) PruneVersions(ctx context.Context, user, secret uuid.UUID, upTo uint64) error {
 	return s.run(
 		ctx,
 		"DELETE FROM secret_versions WHERE secret_id = $1 AND user_id = $2 AND version <= $3",
@@ -107,7 +107,7 @@ func (s *session) PruneVersions(ctx context.Context, user, secret uuid.UUID, upT
 	)
 }
 
-func (s *session) ResealSecret(ctx context.Context, n vault.StoredSecret) error {
+func (s *Queries) ResealSecret(ctx context.Context, n vault.StoredSecret) error {
 	return s.run(
 		ctx,
 		"UPDATE secrets SET sealed_mask = $1, sealed_value = $2 WHERE id = $3 AND user_id = $4 AND version = $5",
@@ -119,7 +119,7 @@ func (s *session) ResealSecret(ctx context.Context, n vault.StoredSecret) error 
 	)
 }
 
-func (s *session) ResealVersion(ctx context.Context, v vault.StoredVersion) error {
+func (s *Queries) ResealVersion(ctx context.Context, v vault.StoredVersion) error {
 	return s.run(
 		ctx,
 		"UPDATE secret_versions SET sealed_mask = $1, sealed_value = $2 WHERE secret_id = $3 AND user_id = $4 AND version = $5",

@@ -9,14 +9,14 @@ import (
 
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/policy"
-	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
 )
 
 func TestAnEmptyDatabaseHasNoRootKeyAndNobody(t *testing.T) {
 	p := start(t, 200)
 	var err error
-	if p.db, err = store.OpenSQLite(
+	if p.db, err = sqlite.Open(
 		t.Context(),
 		filepath.Join(t.TempDir(), "empty.db"),
 	); err != nil {

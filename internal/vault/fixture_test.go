@@ -21,7 +21,7 @@ import (
 	"github.com/keysake/keysake/internal/catalog"
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/seal"
-	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/plaintext"
 )
@@ -32,7 +32,7 @@ const bullets = "\u2022\u2022\u2022\u2022"
 type place struct {
 	*vault.Service
 	t     *testing.T
-	db    *store.DB
+	db    *sqlite.DB
 	file  string // of the database
 	root  seal.RootKey
 	quota int
@@ -82,7 +82,7 @@ func start(t *testing.T, quota int) *place {
 		quota: quota,
 		clock: &clock{at: time.Date(2026, 4, 15, 12, 0, 0, 0, time.UTC)},
 	}
-	if p.db, err = store.OpenSQLite(t.Context(), p.file); err != nil {
+	if p.db, err = sqlite.Open(t.Context(), p.file); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

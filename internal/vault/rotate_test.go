@@ -19,7 +19,7 @@ import (
 	"github.com/keysake/keysake/internal/catalog"
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/seal"
-	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/plaintext"
 )
@@ -35,7 +35,7 @@ type failing interface {
 type rotating struct {
 	*vault.Service
 	t  failing
-	db *store.DB
+	db *sqlite.DB
 	// by id, those that were not destroyed; a service opens them on a goroutine of its own
 	roots sync.Map
 	users map[uuid.UUID]map[uuid.UUID]plaintext.Value
@@ -196,7 +196,7 @@ func (r *rotating) assertVerified(owner uuid.UUID) {
 
 // startRotating makes an empty database.
 func startRotating(t failing, dir string) *rotating {
-	db, err := store.OpenSQLite(t.Context(), filepath.Join(dir, "keysake.db"))
+	db, err := sqlite.Open(t.Context(), filepath.Join(dir, "keysake.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/catalog"
 	"github.com/keysake/keysake/internal/seal"
-	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/plaintext"
 )
@@ -25,7 +25,7 @@ import (
 type shelf struct {
 	*vault.Service
 	t        *testing.T
-	db       *store.DB
+	db       *sqlite.DB
 	file     string
 	ann, bob vault.Actor
 }
@@ -41,7 +41,7 @@ func newShelf(t *testing.T, keep int) *shelf {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.db, err = store.OpenSQLite(t.Context(), s.file); err != nil {
+	if s.db, err = sqlite.Open(t.Context(), s.file); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -17,7 +17,7 @@ import (
 	"github.com/keysake/keysake/internal/catalog"
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/seal"
-	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/plaintext"
 )
@@ -83,7 +83,7 @@ func (l *library) checkMask(t *testing.T, name, id, mask string) {
 func checkFolder(t *testing.T, data string, libraries []*library) {
 	t.Helper()
 	checkFile(t, data)
-	db, err := store.OpenSQLite(t.Context(), filepath.Join(data, "keysake.db"))
+	db, err := sqlite.Open(t.Context(), filepath.Join(data, "keysake.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func checkFolder(t *testing.T, data string, libraries []*library) {
 	checkFile(t, data)
 }
 
-func openVault(t *testing.T, data string, db *store.DB) *vault.Service {
+func openVault(t *testing.T, data string, db *sqlite.DB) *vault.Service {
 	t.Helper()
 	root, err := seal.ReadKeyFile(filepath.Join(data, "root.key"))
 	if err != nil {
@@ -148,7 +148,7 @@ func checkFile(t *testing.T, data string) {
 
 // checkUsers checks for every user that the count is the number of rows, and that the audit chain
 // holds and tells of every secret.
-func checkUsers(t *testing.T, db *store.DB) {
+func checkUsers(t *testing.T, db *sqlite.DB) {
 	t.Helper()
 	ctx := t.Context()
 	err := db.View(ctx, func(r vault.Reader) error {

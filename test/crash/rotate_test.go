@@ -22,7 +22,7 @@ import (
 	"github.com/keysake/keysake/internal/catalog"
 	"github.com/keysake/keysake/internal/rootkey"
 	"github.com/keysake/keysake/internal/seal"
-	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/plaintext"
 	"github.com/keysake/keysake/wire"
@@ -269,7 +269,7 @@ func (p *rotationPlace) assertListed() {
 // that was answered last.
 func (p *rotationPlace) assertOpen() {
 	p.t.Helper()
-	db, err := store.OpenSQLite(p.t.Context(), filepath.Join(p.data, "keysake.db"))
+	db, err := sqlite.Open(p.t.Context(), filepath.Join(p.data, "keysake.db"))
 	if err != nil {
 		p.t.Fatal(err)
 	}

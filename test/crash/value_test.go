@@ -112,7 +112,7 @@ func TestNothingOfAValueIsOnDiskOrInLogs(t *testing.T) {
 		t.Helper()
 		for name, content := range files(t, data) {
 			if name != "root.key" && name != "dev-api-key" && name != "keysake.lock" &&
-				name != "keysake.db.turn" {
+				name != "keysake.db.write-lock" {
 				report(t, when+", in "+name, atRest.in(content), len(content))
 			}
 		}

@@ -1,4 +1,4 @@
-package store_test
+package sqlite_test
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -207,7 +207,7 @@ func refused(t *testing.T, path, why string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := store.OpenSQLite(t.Context(), path)
+	db, err := sqlite.Open(t.Context(), path)
 	if err == nil {
 		closeDB(t, db)
 		t.Fatal("the file was opened")
@@ -220,7 +220,7 @@ func refused(t *testing.T, path, why string) {
 		t.Errorf("the file was changed (%v)", err)
 	}
 	found := modes(t, filepath.Dir(path))
-	delete(found, filepath.Base(path)+".turn")
+	delete(found, filepath.Base(path)+".write-lock")
 	if diff := cmp.Diff(1, len(found)); diff != "" {
 		t.Errorf("other files were left beside it (-want +got):\n%s", diff)
 	}
@@ -232,7 +232,7 @@ func TestAPlaceWhereNoFileCanBeIsAnError(t *testing.T) {
 	for what, path := range map[string]string{
 		"a folder": dir, "no such folder": filepath.Join(dir, "missing", "keysake.db"),
 	} {
-		if db, err := store.OpenSQLite(t.Context(), path); err == nil {
+		if db, err := sqlite.Open(t.Context(), path); err == nil {
 			closeDB(t, db)
 			t.Errorf("%s was opened", what)
 		}
@@ -255,7 +255,7 @@ func TestADamagedDatabaseIsNeverTakenForAnEmptyOne(t *testing.T) {
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	db, err := store.OpenSQLite(t.Context(), path)
+	db, err := sqlite.Open(t.Context(), path)
 	if err != nil {
 		return
 	}

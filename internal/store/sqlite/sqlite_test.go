@@ -1,4 +1,4 @@
-package store_test
+package sqlite_test
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
-	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/store/storetest"
 	"github.com/keysake/keysake/internal/vault"
 )
@@ -29,9 +29,9 @@ func TestSQLiteIsAStore(t *testing.T) {
 }
 
 // open opens the database at path until the test ends.
-func open(t *testing.T, path string) *store.DB {
+func open(t *testing.T, path string) *sqlite.DB {
 	t.Helper()
-	db, err := store.OpenSQLite(t.Context(), path)
+	db, err := sqlite.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,14 +39,14 @@ func open(t *testing.T, path string) *store.DB {
 	return db
 }
 
-func closeDB(t *testing.T, db *store.DB) {
+func closeDB(t *testing.T, db *sqlite.DB) {
 	t.Helper()
 	if err := db.Close(); err != nil {
 		t.Errorf("close: %v", err)
 	}
 }
 
-func openNew(t *testing.T) *store.DB {
+func openNew(t *testing.T) *sqlite.DB {
 	t.Helper()
 	return open(t, filepath.Join(t.TempDir(), "keysake.db"))
 }
@@ -61,7 +61,7 @@ func newUser(name string) vault.User {
 }
 
 // addUser stores a new user.
-func addUser(t *testing.T, db *store.DB, name string) vault.User {
+func addUser(t *testing.T, db *sqlite.DB, name string) vault.User {
 	t.Helper()
 	u := newUser(name)
 	if err := db.Update(
@@ -74,7 +74,7 @@ func addUser(t *testing.T, db *store.DB, name string) vault.User {
 }
 
 // usernames returns the names of all users.
-func usernames(t *testing.T, db *store.DB) (names []string) {
+func usernames(t *testing.T, db *sqlite.DB) (names []string) {
 	t.Helper()
 	err := db.View(t.Context(), func(r vault.Reader) error {
 		users, err := r.Users(t.Context(), time.Unix(0, 0))
@@ -89,7 +89,7 @@ func usernames(t *testing.T, db *store.DB) (names []string) {
 	return names
 }
 
-func wantNames(t *testing.T, db *store.DB, want ...string) {
+func wantNames(t *testing.T, db *sqlite.DB, want ...string) {
 	t.Helper()
 	if diff := cmp.Diff(want, usernames(t, db)); diff != "" {
 		t.Errorf("users (-want +got):\n%s", diff)
@@ -101,10 +101,10 @@ func TestItsFilesAreForTheirOwnerOnly(t *testing.T) {
 	dir := t.TempDir()
 	addUser(t, open(t, filepath.Join(dir, "keysake.db")), "ann")
 	want := map[string]fs.FileMode{
-		"keysake.db":      0o600,
-		"keysake.db-shm":  0o600,
-		"keysake.db-wal":  0o600,
-		"keysake.db.turn": 0o600,
+		"keysake.db":            0o600,
+		"keysake.db-shm":        0o600,
+		"keysake.db-wal":        0o600,
+		"keysake.db.write-lock": 0o600,
 	}
 	if diff := cmp.Diff(want, modes(t, dir)); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
@@ -128,14 +128,14 @@ func modes(t *testing.T, dir string) map[string]fs.FileMode {
 	return found
 }
 
-func TestAClosedDatabaseIsOneFileBesideItsTurnstile(t *testing.T) {
+func TestAClosedDatabaseIsOneFileBesideItsWriteLock(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	db := open(t, filepath.Join(dir, "keysake.db"))
 	addUser(t, db, "ann")
 	closeDB(t, db)
 	if diff := cmp.Diff(
-		map[string]fs.FileMode{"keysake.db": 0o600, "keysake.db.turn": 0o600},
+		map[string]fs.FileMode{"keysake.db": 0o600, "keysake.db.write-lock": 0o600},
 		modes(t, dir),
 	); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
@@ -190,7 +190,7 @@ func TestThePathMayHaveAnyCharacter(t *testing.T) {
 		addUser(t, db, "ann")
 		closeDB(t, db)
 		if diff := cmp.Diff(
-			map[string]fs.FileMode{name: 0o600, name + ".turn": 0o600},
+			map[string]fs.FileMode{name: 0o600, name + ".write-lock": 0o600},
 			modes(t, dir),
 		); diff != "" {
 			t.Errorf("files for %q (-want +got):\n%s", name, diff)
@@ -213,7 +213,7 @@ func TestTwoProcessesMayHaveItOpen(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "keysake.db")
 	var all sync.WaitGroup
-	for i, db := range []*store.DB{open(t, path), open(t, path)} {
+	for i, db := range []*sqlite.DB{open(t, path), open(t, path)} {
 		for caller := range 4 {
 			all.Go(func() {
 				for n := range 25 {

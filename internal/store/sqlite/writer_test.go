@@ -1,4 +1,4 @@
-package store_test
+package sqlite_test
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -18,14 +18,14 @@ var errOwn = errors.New("the update's own error")
 // handed in.
 type batch struct {
 	t       *testing.T
-	db      *store.DB
+	db      *sqlite.DB
 	release chan struct{}
 	first   chan error
 	answers []chan error
 }
 
 // newBatch keeps the writer busy until run.
-func newBatch(t *testing.T, db *store.DB) *batch {
+func newBatch(t *testing.T, db *sqlite.DB) *batch {
 	t.Helper()
 	b := &batch{t: t, db: db, release: make(chan struct{}), first: make(chan error, 1)}
 	begun := make(chan struct{})
@@ -46,7 +46,7 @@ func (b *batch) add(ctx context.Context, do func(tx vault.Tx) error) <-chan erro
 	answer := make(chan error, 1)
 	go func() { answer <- b.db.Update(ctx, do) }()
 	b.answers = append(b.answers, answer)
-	for b.db.Waiting() < len(b.answers) {
+	for b.db.Queued() < len(b.answers) {
 		runtime.Gosched()
 	}
 	return answer
@@ -79,7 +79,7 @@ func TestUpdatesThatWaitShareACommit(t *testing.T) {
 	t.Parallel()
 	db := openNew(t)
 	b := newBatch(t, db)
-	for i := range store.MaxBatch {
+	for i := range sqlite.MaxBatch {
 		b.add(t.Context(), insert(fmt.Sprintf("user-%03d", i)))
 	}
 	for _, err := range b.run() {
@@ -87,16 +87,16 @@ func TestUpdatesThatWaitShareACommit(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if updates, commits := db.Stats(); updates != store.MaxBatch+1 || commits != 2 {
+	if updates, commits := db.Stats(); updates != sqlite.MaxBatch+1 || commits != 2 {
 		t.Errorf(
 			"%d updates in %d commits, want %d in 2: the one that was waited for, and the rest",
 			updates,
 			commits,
-			store.MaxBatch+1,
+			sqlite.MaxBatch+1,
 		)
 	}
-	if n := len(usernames(t, db)); n != store.MaxBatch {
-		t.Errorf("%d users, want %d", n, store.MaxBatch)
+	if n := len(usernames(t, db)); n != sqlite.MaxBatch {
+		t.Errorf("%d users, want %d", n, sqlite.MaxBatch)
 	}
 }
 
@@ -213,7 +213,7 @@ func TestAViewIsGivenUpWhileItWaits(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	release := make(chan struct{})
 	var all, busy sync.WaitGroup
-	for range store.Readers {
+	for range sqlite.MaxReaders {
 		busy.Add(1)
 		all.Go(func() {
 			if err := db.View(

@@ -1,4 +1,4 @@
-package store_test
+package sqlite_test
 
 import (
 	"context"
@@ -10,12 +10,12 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
 )
 
 // onWriter executes a statement on the writer's connection.
-func onWriter(t *testing.T, db *store.DB, q string) {
+func onWriter(t *testing.T, db *sqlite.DB, q string) {
 	t.Helper()
 	if err := db.OnWriter(t.Context(), q); err != nil {
 		t.Fatal(err)
@@ -23,10 +23,10 @@ func onWriter(t *testing.T, db *store.DB, q string) {
 }
 
 // fill lets the database not grow by another page, as on a full disk.
-func fill(t *testing.T, db *store.DB) { t.Helper(); onWriter(t, db, "PRAGMA max_page_count = 1") }
+func fill(t *testing.T, db *sqlite.DB) { t.Helper(); onWriter(t, db, "PRAGMA max_page_count = 1") }
 
 // free takes that back.
-func free(t *testing.T, db *store.DB) {
+func free(t *testing.T, db *sqlite.DB) {
 	t.Helper()
 	onWriter(t, db, "PRAGMA max_page_count = 4294967294")
 }
@@ -55,7 +55,7 @@ func wantUnavailable(t *testing.T, what string, err error) {
 	}
 }
 
-func secrets(t *testing.T, db *store.DB, user uuid.UUID) (n int) {
+func secrets(t *testing.T, db *sqlite.DB, user uuid.UUID) (n int) {
 	t.Helper()
 	err := db.View(t.Context(), func(r vault.Reader) error {
 		found, err := r.Secrets(t.Context(), user)
@@ -173,7 +173,7 @@ func TestACommitThatFailsFailsEveryUpdateInIt(t *testing.T) {
 		ctx := context.Background()
 		return errors.Join(
 			// the next statement is refused by the commit only
-			store.InUpdate(ctx, tx, "PRAGMA defer_foreign_keys = ON"),
+			db.OnWriter(ctx, "PRAGMA defer_foreign_keys = ON"),
 			tx.InsertAPIKey(
 				ctx,
 				vault.APIKey{ID: uuid.New(), User: uuid.New(), CreatedAt: newUser("").CreatedAt},

@@ -1,4 +1,4 @@
-package store_test
+package sqlite_test
 
 import (
 	"bytes"
@@ -17,7 +17,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -27,7 +27,7 @@ const window = 16
 // A library is a user's secrets in a database, and all blobs that were destroyed there.
 type library struct {
 	t    *testing.T
-	db   *store.DB
+	db   *sqlite.DB
 	path string
 	user uuid.UUID
 	rand *mathrand.Rand
@@ -416,17 +416,17 @@ func TestOnlyTheFirstSweepWaitsForALongRead(t *testing.T) {
 		l.create()
 		l.flush()
 		remove() // its sweep fails
-		before, patient := l.db.Sweeps()
+		before, patient := l.db.Purges()
 		for range 20 {
 			remove()
 		}
-		if tries, _ := l.db.Sweeps(); tries-before >= 20 {
+		if tries, _ := l.db.Purges(); tries-before >= 20 {
 			t.Error("each deletion swept again, though a reader keeps that from succeeding")
 		}
-		tries, waited := l.db.Sweeps()
+		tries, waited := l.db.Purges()
 		for deadline := time.Now().Add(20 * time.Second); tries < before+2 &&
 			time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-			tries, waited = l.db.Sweeps()
+			tries, waited = l.db.Purges()
 		}
 		if tries < before+2 || waited != patient {
 			t.Errorf(
@@ -441,9 +441,9 @@ func TestOnlyTheFirstSweepWaitsForALongRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.assertGone(l.dead)
-	_, patient := l.db.Sweeps()
+	_, patient := l.db.Purges()
 	remove()
-	if _, waited := l.db.Sweeps(); waited != patient+1 {
+	if _, waited := l.db.Purges(); waited != patient+1 {
 		t.Error("a deletion after a sweep that succeeded was not swept with patience")
 	}
 	if found := l.remnants(l.dead); found != "" {
@@ -456,7 +456,7 @@ func TestACommandBesideAServerSweepsToo(t *testing.T) {
 	t.Parallel()
 	l := newLibrary(t, 8)
 	server := l.db
-	guest, err := store.OpenSQLiteBeside(t.Context(), l.path)
+	guest, err := sqlite.OpenShared(t.Context(), l.path)
 	if err != nil {
 		t.Fatal(err)
 	}

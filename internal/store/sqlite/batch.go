@@ -1,0 +1,96 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"sync/atomic"
+)
+
+// maxBatch bounds the updates of one commit, and so how long the first of them waits for the last.
+const maxBatch = 128
+
+// A job is one update that waits.
+type job struct {
+	ctx   context.Context //nolint:containedctx // the caller's, for as long as the call lasts
+	fn    func(*conn) error
+	state atomic.Int32
+	err   error
+	done  chan struct{}
+}
+
+// The states of a job. A queued one is either run by the writer or canceled by its caller.
+const (
+	queued int32 = iota
+	running
+	canceled
+)
+
+// drain adds the jobs that wait already. It waits for none: while one batch is written, the next
+// fills by itself.
+func drain(batch []*job, jobs <-chan *job) []*job {
+	for len(batch) < maxBatch {
+		select {
+		case j, open := <-jobs:
+			if !open {
+				return batch
+			}
+			batch = append(batch, j)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// runAll runs the jobs of a batch in a transaction that it begins, and returns how many succeeded.
+// The error is the transaction's, and so every job's.
+func (c *conn) runAll(ctx context.Context, batch []*job) (succeeded int, err error) {
+	if err := c.begin(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return 0, err
+	}
+	for _, j := range batch {
+		if j.err = j.ctx.Err(); j.err != nil {
+			continue // the caller is gone, but may not have canceled it yet
+		}
+		if !j.state.CompareAndSwap(queued, running) {
+			continue
+		}
+		if err := c.run(ctx, "SAVEPOINT job"); err != nil {
+			return succeeded, err
+		}
+		j.err = recoverPanic(c, j.fn)
+		if c.txError != nil {
+			return succeeded, c.txError
+		}
+		if j.err == nil {
+			succeeded++
+		} else if err := c.run(ctx, "ROLLBACK TO job"); err != nil {
+			return succeeded, err
+		}
+		if err := c.run(ctx, "RELEASE job"); err != nil {
+			return succeeded, err
+		}
+	}
+	return succeeded, nil
+}
+
+// errPanic is the error of an update that panicked.
+var errPanic = errors.New("sqlite: an update panicked")
+
+// recoverPanic turns a panic of fn into its error, so that it ends neither the writer nor the other
+// updates. What was passed to panic may hold a value, so it is left out unless it is the runtime's.
+func recoverPanic(c *conn, fn func(*conn) error) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			what := fmt.Sprintf("%T", cause)
+			if r, ok := cause.(runtime.Error); ok {
+				what = r.Error()
+			}
+			err = fmt.Errorf("%w: %s\n%s", errPanic, what, debug.Stack())
+		}
+	}()
+	return fn(c)
+}

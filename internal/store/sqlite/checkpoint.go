@@ -1,0 +1,53 @@
+package sqlite
+
+import (
+	"context"
+
+	"github.com/keysake/keysake/internal/store"
+)
+
+// maxFrames is how many pages the write-ahead log has when it is copied into the database.
+const maxFrames = 4000
+
+// A wal is the write-ahead log of a database. The writer empties it.
+type wal struct {
+	path         string
+	checkpointed int // frames at the last checkpoint
+}
+
+func newWAL(path string) *wal { return &wal{path: path + "-wal"} }
+
+// walFrames runs a checkpoint of a mode, and returns how many pages are in the log. It is -1 when
+// another connection was running a checkpoint.
+func walFrames(ctx context.Context, c *conn, mode string) (n int, busy bool, err error) {
+	err = c.Query(ctx, "PRAGMA wal_checkpoint("+mode+")", func(r store.Row) error {
+		busy, n = r.Int(0) != 0, int(r.Int(1))
+		return nil
+	})
+	return n, busy, err
+}
+
+// checkpoint copies a long log into the database, so that the log begins anew. SQLite would do it
+// by itself, but without overwriting the gaps first.
+func (w *wal) checkpoint(ctx context.Context, c *conn, lock *writeLock) error {
+	n, _, err := walFrames(ctx, c, "NOOP")
+	if err != nil || n >= w.checkpointed && n-w.checkpointed < maxFrames {
+		return err
+	}
+	if n < w.checkpointed { // it has begun anew
+		w.checkpointed = 0
+		if n < maxFrames {
+			return nil
+		}
+	}
+	release, err := lock.acquire()
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := w.zeroGaps(ctx, c); err != nil {
+		return err
+	}
+	w.checkpointed, _, err = walFrames(ctx, c, "PASSIVE")
+	return err
+}

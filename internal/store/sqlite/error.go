@@ -1,0 +1,44 @@
+package sqlite
+
+import (
+	"errors"
+
+	"modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
+
+	"github.com/keysake/keysake/internal/vault"
+)
+
+// errClosed is the error of every call after Close.
+var errClosed = &vault.Error{Kind: vault.Unavailable, Detail: "The database is closed"}
+
+func unavailable(cause error) error {
+	return &vault.Error{
+		Kind:   vault.Unavailable,
+		Detail: "The database cannot be used now: try again later",
+		Cause:  cause,
+	}
+}
+
+// classify gives a driver's error its kind, by code and never by text.
+func classify(err error) error {
+	failed, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return err
+	}
+	switch failed.Code() {
+	case lib.SQLITE_CONSTRAINT_UNIQUE, lib.SQLITE_CONSTRAINT_PRIMARYKEY:
+		return &vault.Error{Kind: vault.Conflict, Detail: "Already exists", Cause: err}
+	}
+	switch failed.Code() & 0xff { // the primary code
+	case lib.SQLITE_FULL,
+		lib.SQLITE_IOERR,
+		lib.SQLITE_READONLY,
+		lib.SQLITE_CANTOPEN,
+		lib.SQLITE_BUSY,
+		lib.SQLITE_LOCKED,
+		lib.SQLITE_NOMEM:
+		return unavailable(err)
+	}
+	return err
+}

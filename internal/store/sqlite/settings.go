@@ -1,0 +1,58 @@
+package sqlite
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// busyTimeout is how long a connection waits for the lock of another one.
+const busyTimeout = 5 * time.Second
+
+// dsn has the settings of every connection: a PRAGMA that is executed reaches only one.
+func dsn(path string) string {
+	return fileURL(path, url.Values{"_pragma": {
+		busyTimeoutSetting(),
+		"journal_mode(WAL)",
+		"synchronous(FULL)", // a commit that was answered survives a power cut
+		"foreign_keys(ON)",
+		"secure_delete(ON)",     // what is deleted is overwritten; purge.go does the rest
+		"temp_store(MEMORY)",    // no savepoint writes pages to another file
+		"cache_size(-65536)",    // KiB, a connection at most
+		"wal_autocheckpoint(0)", // the writer does it
+		"trusted_schema(OFF)",
+	}})
+}
+
+// readOnlyDSN is for inspection. The log that a killed server left is read, but neither purged nor
+// copied into the database: the next server does that.
+func readOnlyDSN(path string) string {
+	return fileURL(path, url.Values{
+		"mode": {"ro"},
+		"_pragma": {
+			busyTimeoutSetting(),
+			"query_only(ON)",
+			"trusted_schema(OFF)",
+			"cell_size_check(ON)",
+		},
+	})
+}
+
+func busyTimeoutSetting() string {
+	return "busy_timeout(" + strconv.FormatInt(busyTimeout.Milliseconds(), 10) + ")"
+}
+
+// fileURL escapes a path that may have any character.
+func fileURL(path string, settings url.Values) string {
+	escaped := (&url.URL{Path: path}).EscapedPath()
+	return (&url.URL{Scheme: "file", Opaque: escaped, RawQuery: settings.Encode()}).String()
+}
+
+// setBusyTimeout sets how long the connection waits for a lock. It is no prepared statement: SQLite
+// applies this setting while it parses the statement.
+func (c *conn) setBusyTimeout(ctx context.Context, d time.Duration) error {
+	_, err := c.sql.ExecContext(context.WithoutCancel(ctx),
+		"PRAGMA busy_timeout = "+strconv.FormatInt(d.Milliseconds(), 10))
+	return err
+}
