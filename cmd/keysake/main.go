@@ -9,7 +9,6 @@ import (
 )
 
 func main() {
-	os.Exit(
-		cli.Main(context.Background(), os.Args[1:], os.LookupEnv, os.Stdin, os.Stdout, os.Stderr),
-	) //nolint:forbidigo // here the environment is handed over
+	env := os.LookupEnv //nolint:forbidigo // the program hands its environment over here
+	os.Exit(cli.Main(context.Background(), os.Args[1:], env, os.Stdin, os.Stdout, os.Stderr))
 }

@@ -6,17 +6,17 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// These refuse a wrong number of arguments, and repeat none of them.
+// The checks of arguments repeat none of them, because one may be a misplaced value.
 
 func noArgs(_ *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return errors.New("no arguments are taken")
+		return errors.New("this command takes no arguments")
 	}
 	return nil
 }
 
-// one takes exactly one argument, which what describes.
-func one(what string) cobra.PositionalArgs {
+// exactlyOne requires one argument, which what describes.
+func exactlyOne(what string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		switch len(args) {
 		case 0:
@@ -24,20 +24,19 @@ func one(what string) cobra.PositionalArgs {
 		case 1:
 			return nil
 		}
-		return errors.New("one argument is taken, " + what)
+		return errors.New("this command takes one argument, " + what)
 	}
 }
 
-var errValueArgument = errors.New(
-	"a value is never an argument, where other programs can read it: " +
-		"give it at the prompt, on standard input, or with --from-file; if it was a real one, replace it at its provider",
-)
+var errValueArgument = errors.New("a value is never an argument, " +
+	"where other programs can read it: use the prompt, standard input or --from-file; " +
+	"if it was a real value, replace it at its provider")
 
-// thenNoValue refuses more than max arguments, for a command that takes a value, as what it surely
-// is: the value in the wrong place.
-func thenNoValue(max int) cobra.PositionalArgs {
+// noValueArg refuses more than limit arguments to a command that reads a value: the next argument
+// is probably that value.
+func noValueArg(limit int) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
-		if len(args) > max {
+		if len(args) > limit {
 			return errValueArgument
 		}
 		return nil

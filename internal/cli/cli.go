@@ -1,10 +1,10 @@
-// Package cli has the commands of the keysake program: the server's, the operator's, which work on
-// a data folder, and those that talk to a server through package client.
+// Package cli implements the commands of the keysake program: the server, the operator's commands,
+// which work on a data folder, and the commands that talk to a server through package client.
 //
-// [Main] is the whole program, given everything that it may touch: arguments, environment, streams.
-// Three promises hold in every command. A value is never an argument and is never shown. An
-// argument that was not understood is not repeated, because it may be a value that was put in the
-// wrong place. What the server says is made harmless before a terminal gets it.
+// [Main] is the whole program. It gets everything it may touch: arguments, environment, streams.
+// Every command keeps three promises. A value is never an argument and is never shown. An argument
+// that was not understood is not repeated, because it may be a misplaced value. Text from a server
+// is escaped before a terminal gets it.
 package cli
 
 import (
@@ -21,9 +21,9 @@ import (
 	"github.com/keysake/keysake/client"
 )
 
-// version is what a release is built with: -ldflags "-X
-// github.com/keysake/keysake/internal/cli.version=1.2.3". Any other build goes by the version that
-// the Go tool recorded of the module.
+// version is set by a release build: -ldflags "-X
+// github.com/keysake/keysake/internal/cli.version=1.2.3". Other builds use the module's version
+// that the Go tool recorded.
 var version string
 
 func programVersion() string {
@@ -33,7 +33,7 @@ func programVersion() string {
 	return client.Version()
 }
 
-// An app is what every command may touch.
+// An app is everything that a command may touch.
 type app struct {
 	env            func(string) (string, bool)
 	now            func() time.Time
@@ -41,9 +41,9 @@ type app struct {
 	stdout, stderr io.Writer // what was asked for, and everything else
 }
 
-// Main runs the program with these arguments, without its own name, and returns its exit code. An
-// interrupt or a SIGTERM ends ctx, and so stops a server in good order; a second one ends the
-// program at once.
+// Main runs the program with these arguments, without its own name, and returns the exit code. An
+// interrupt or SIGTERM cancels ctx, and so stops a server gracefully; a second one kills the
+// program.
 func Main(
 	ctx context.Context,
 	args []string,
@@ -58,8 +58,8 @@ func Main(
 	a := &app{env: env, now: time.Now, stdin: stdin, stdout: stdout, stderr: stderr}
 	root := newRoot(a)
 	var started bool
-	noteStart(root, &started)
-	root.SetArgs(append([]string{}, args...)) // never nil, for which cobra would take the process's
+	markStart(root, &started)
+	root.SetArgs(append([]string{}, args...)) // not nil: cobra would use the process's arguments
 	cmd, err := root.ExecuteContextC(ctx)
 	if err != nil && !started {
 		err = usageOf(cmd, err)
@@ -68,13 +68,15 @@ func Main(
 	return exitCode(err)
 }
 
-const rootLong = `Keysake keeps the credentials that you hand to programs: an OpenAI key, a GitHub token, and so on.
-A value goes in once, is sealed at rest, and is shown as sk-pro••••789 from then on.
+const rootLong = `Keysake keeps the credentials that you hand to programs, such as an OpenAI key or
+a GitHub token. You enter a value once. It is sealed at rest, and from then on
+only a mask is shown, such as sk-pro••••789.
 
-"keysake serve" is the server. The operator's commands (init, root-key, owner-key, backup, restore, doctor)
-work on its data folder. All others talk to a server: to that of "keysake login", unless KEYSAKE_URL
-and KEYSAKE_API_KEY name another. Logins are kept in the user's configuration folder,
-or in the one that KEYSAKE_CONFIG_DIR names.`
+Run the server with "keysake serve". The operator's commands (init, root-key,
+owner-key, backup, restore, doctor) work on its data folder. All other commands
+talk to a server: the one of your last "keysake login", unless KEYSAKE_URL and
+KEYSAKE_API_KEY name another. The login is stored in your configuration folder,
+or in the folder that KEYSAKE_CONFIG_DIR names.`
 
 func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
@@ -105,8 +107,8 @@ func newRoot(a *app) *cobra.Command {
 	return root
 }
 
-// group makes cmd a command that only has others below it: alone it prints its help, and it refuses
-// words that are none of them.
+// group makes cmd a command that only groups others: alone it prints its help, and it refuses
+// words that are not among its commands.
 func group(cmd *cobra.Command) {
 	cmd.DisableFlagsInUseLine = true
 	cmd.SuggestionsMinimumDistance = 2
@@ -121,21 +123,21 @@ func group(cmd *cobra.Command) {
 
 func unknownCommand(cmd *cobra.Command, word string) error {
 	if near := cmd.SuggestionsFor(word); len(near) > 0 {
-		return fmt.Errorf("no such command: did you mean %q?", cmd.CommandPath()+" "+near[0])
+		return usagef("unknown command: did you mean %q?", cmd.CommandPath()+" "+near[0])
 	}
-	return fmt.Errorf("%q has no such command", cmd.CommandPath())
+	return fmt.Errorf("unknown command of %q", cmd.CommandPath())
 }
 
-// noteStart sets started once a command below cmd begins to work: every error before is one of
-// usage.
-func noteStart(cmd *cobra.Command, started *bool) {
+// markStart sets started when a command in the tree of cmd begins its work: any earlier error is
+// one of usage.
+func markStart(cmd *cobra.Command, started *bool) {
 	if run := cmd.RunE; run != nil {
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
 			*started = true
 			return run(cmd, args)
 		}
 	}
-	for _, below := range cmd.Commands() {
-		noteStart(below, started)
+	for _, sub := range cmd.Commands() {
+		markStart(sub, started)
 	}
 }

@@ -10,15 +10,18 @@ import (
 	"github.com/keysake/keysake/internal/server"
 )
 
-const doctorLong = `Answers "could we recover?" of a data folder, while the server serves or without one. It changes nothing and shows no value.
+const doctorLong = `Check whether a data folder could be recovered. The server may keep running.
+Nothing is changed, and no value is shown.
 
-It opens every root key that is still needed, every key of a user, and a random sample of the values, or all of them with --all; it verifies the audit log to
-its ends, the counts, the database's file, who may read the files, where the root key lies, the free disk, and with --backup all of the same
-of a backup. "ok" needs nothing, "warning" can be recovered and should be looked at, "failed" is lost, or would be.
+The checks open every root key that is still needed, every owner key, and a
+random sample of the values, or all of them with --all. They verify the audit
+log, the number of rows, the database file, the file permissions, where the root
+key is kept, and the free disk space. With --backup, they check a backup, too.
 
-The exit code is 0 where nothing failed, and 1 otherwise.`
+Each check says "ok", "warning" (it can be recovered, but look at it) or "failed"
+(it is lost, or would be). The exit code is 1 if a check failed.`
 
-// doctorSample is how many values are opened unless more are asked for.
+// doctorSample is the default of --sample.
 const doctorSample = 1000
 
 func newDoctor(a *app) *cobra.Command {
@@ -31,10 +34,11 @@ func newDoctor(a *app) *cobra.Command {
 		Args: noArgs,
 	}
 	settings := localSettings(cmd)
-	all := cmd.Flags().Bool("all", false, "open every value and every old version, not a sample")
-	sample := cmd.Flags().Int("sample", doctorSample, "how many values to open, chosen at random")
-	file := cmd.Flags().String("backup", "", "a backup to check as well, a `FILE`")
-	asJSON := cmd.Flags().Bool("json", false, "print JSON")
+	f := cmd.Flags()
+	all := f.Bool("all", false, "open every value and old version instead of a sample")
+	sample := f.Int("sample", doctorSample, "how many values to open, chosen at random")
+	file := f.String("backup", "", "also check the backup in this `FILE`")
+	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := a.load(settings)
 		if err != nil {
@@ -46,12 +50,8 @@ func newDoctor(a *app) *cobra.Command {
 		if *all {
 			*sample = doctor.All
 		}
-		report, err := server.Doctor(
-			cmd.Context(),
-			cfg,
-			a.passphrase,
-			server.Checkup{Sample: *sample, Backup: *file},
-		)
+		options := server.Checkup{Sample: *sample, Backup: *file}
+		report, err := server.Doctor(cmd.Context(), cfg, a.passphrase, options)
 		if err != nil {
 			return err
 		}
@@ -74,22 +74,16 @@ func (a *app) printReport(report doctor.Report, asJSON bool) error {
 	for _, c := range report.Checks {
 		width = max(width, len(c.Name))
 	}
-	var text strings.Builder
+	var b strings.Builder
 	for _, c := range report.Checks {
-		fmt.Fprintf(
-			&text,
-			"%-8s %-*s  %s\n",
-			c.Status,
-			width,
-			c.Name,
-			clean(strings.ReplaceAll(c.Text, "\n", "; ")),
-		)
+		text := escape(strings.ReplaceAll(c.Text, "\n", "; "))
+		fmt.Fprintf(&b, "%-8s %-*s  %s\n", c.Status, width, c.Name, text)
 		for _, detail := range c.Details {
-			fmt.Fprintf(&text, "         %-*s  - %s\n", width, "", clean(detail))
+			fmt.Fprintf(&b, "%-8s %-*s  - %s\n", "", width, "", escape(detail))
 		}
 		if c.Do != "" {
-			fmt.Fprintf(&text, "         %-*s  > %s\n", width, "", clean(c.Do))
+			fmt.Fprintf(&b, "%-8s %-*s  > %s\n", "", width, "", escape(c.Do))
 		}
 	}
-	return a.print(text.String())
+	return a.print(b.String())
 }

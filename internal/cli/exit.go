@@ -17,8 +17,8 @@ import (
 	"github.com/keysake/keysake/internal/server"
 )
 
-// The exit codes are part of the program's interface; exitHelp is their documentation, and exitCode
-// the only place that chooses one.
+// The exit codes are part of the program's interface. exitHelp documents them, and only exitCode
+// chooses one.
 const (
 	exitOK             = 0
 	exitError          = 1
@@ -28,47 +28,57 @@ const (
 )
 
 const exitHelp = `Exit codes:
-  0  done
-  1  an error that no other code stands for
-  2  the command was not understood
-  3  the server cannot start, or the data folder or a root key of it cannot be opened
-  4  authentication: no login, or the server does not accept or allow the API key (401, 403)`
+  0  success
+  1  any other error
+  2  wrong usage
+  3  the server cannot start, or the data folder or one of its root keys cannot be opened
+  4  authentication: not logged in, or the server rejected the API key (401, 403)`
 
 func exitCode(err error) int {
-	if err == nil {
+	switch {
+	case err == nil:
 		return exitOK
-	}
-	if _, ok := errors.AsType[*usageError](err); ok {
+	case isUsage(err):
 		return exitUsage
-	}
-	if errors.Is(err, server.ErrCannotStart) {
+	case errors.Is(err, server.ErrCannotStart):
 		return exitCannotStart
-	}
-	refused, ok := errors.AsType[*client.Error](err)
-	if errors.Is(err, errNoLogin) ||
-		(ok && (refused.Status == http.StatusUnauthorized || refused.Status == http.StatusForbidden)) {
+	case errors.Is(err, errNoLogin), hasStatus(err, http.StatusUnauthorized),
+		hasStatus(err, http.StatusForbidden):
 		return exitAuthentication
 	}
 	return exitError
 }
 
-// A usageError says that the command itself was wrong, before anything was done.
+// hasStatus reports whether err is the server's refusal with this HTTP status.
+func hasStatus(err error, status int) bool {
+	refused, ok := errors.AsType[*client.Error](err)
+	return ok && refused.Status == status
+}
+
+// A usageError reports a command that was wrong before anything was done.
 type usageError struct{ error }
 
 func (e *usageError) Unwrap() error { return e.error }
 
 func usagef(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
 
-// usageOf makes err, which cobra found in the arguments of cmd, one of usage that says where there
-// is help.
+func isUsage(err error) bool {
+	_, ok := errors.AsType[*usageError](err)
+	return ok
+}
+
+// usageOf makes what cobra found wrong in the arguments of cmd a usage error that points to help.
 func usageOf(cmd *cobra.Command, err error) error {
+	if isUsage(err) {
+		return err
+	}
 	return usagef("%w; see \"%s --help\"", err, cmd.CommandPath())
 }
 
 var flagPattern = regexp.MustCompile(`^[a-z][a-z-]{0,31}$`)
 
-// flagError words what is wrong with a flag without repeating what may be a value in the wrong
-// place. A word before the flag that is no command is the first thing to mend.
+// flagError describes a wrong flag without repeating what may be a misplaced value. An unknown
+// command before the flag is reported first.
 func flagError(cmd *cobra.Command, err error) error {
 	if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 {
 		return unknownCommand(cmd, words[0])
@@ -86,23 +96,23 @@ func flagError(cmd *cobra.Command, err error) error {
 	unknown, ok := errors.AsType[*pflag.NotExistError](err)
 	if ok && unknown.GetSpecifiedShortnames() == "" &&
 		flagPattern.MatchString(unknown.GetSpecifiedName()) {
-		return fmt.Errorf("there is no flag --%s", unknown.GetSpecifiedName())
+		return fmt.Errorf("unknown flag --%s", unknown.GetSpecifiedName())
 	}
-	return errors.New("there is no such flag")
+	return errors.New("unknown flag")
 }
 
-// report tells people what went wrong: one line, or one for each error that is joined in err.
+// report prints an error to standard error: one line, or one for each error that is joined in err.
 func (a *app) report(err error) {
 	if err == nil {
 		return
 	}
 	if refused, ok := errors.AsType[*client.Error](err); ok {
-		// a line break in it is the server's, and begins no line here
-		a.note("keysake: %s", explainRefusal(refused))
+		// A line break in the server's text must not begin a line here, so it is not split.
+		a.infof("keysake: %s", explainRefusal(refused))
 		return
 	}
 	for line := range strings.SplitSeq(explain(err), "\n") {
-		a.note("keysake: %s", line)
+		a.infof("keysake: %s", line)
 	}
 }
 
@@ -111,13 +121,10 @@ func explain(err error) string {
 	if errors.Is(err, context.Canceled) {
 		return "interrupted"
 	}
-	if lost, ok := errors.AsType[*url.Error](err); ok {
-		server, _, _ := strings.Cut(lost.URL, "/api/v1")
-		return fmt.Sprintf(
-			"cannot reach the server at %s: %v: is it running, and is that its address?",
-			server,
-			lost.Err,
-		)
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		server, _, _ := strings.Cut(failed.URL, "/api/v1")
+		return fmt.Sprintf("cannot reach the server at %s: %v: check that it runs at this address",
+			server, failed.Err)
 	}
 	return strings.TrimPrefix(err.Error(), "client: ")
 }
@@ -137,7 +144,7 @@ func explainRefusal(e *client.Error) string {
 	case e.Status == http.StatusTooManyRequests && e.RetryAfter > 0:
 		text += fmt.Sprintf(": try again in %s", e.RetryAfter)
 	case e.Status >= http.StatusInternalServerError && e.RequestID != "":
-		text += ": the server's log says more about request " + e.RequestID
+		text += ": look for request " + e.RequestID + " in the server's log"
 	}
 	return text
 }

@@ -9,11 +9,13 @@ import (
 	"github.com/keysake/keysake/wire"
 )
 
-const initLong = `Creates a database, its root key and the first user, an administrator, whose API key is printed this once, alone on standard
-output. It refuses a folder that has a database already, and never writes over a root key.
+const initLong = `Create a database, its root key and the first user, who is an administrator. Only
+the administrator's API key goes to standard output. It cannot be shown again. A
+folder that has a database is refused, and a root key is never overwritten.
 
-The root key opens everything. Unless --root-key says otherwise it is beside the data folder and not in it, so that a copy of the
-one is not a copy of both. Keep a copy of it in another place than those of the data: without it the data is lost.`
+The root key opens everything; without it, the data is lost. By default the root
+key is stored next to the data folder, not in it, so that copying one does not
+copy the other. Keep a copy of it, but not where you keep backups of the data.`
 
 func newInit(a *app) *cobra.Command {
 	cmd := &cobra.Command{
@@ -38,18 +40,12 @@ func newInit(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		a.note(
-			"Created the database in %s, and its root key %s: keep a copy of that key elsewhere.",
-			first.Data,
-			first.RootKey,
-		)
-		a.note("The API key of %s, shown this once:", first.Username)
+		a.infof("Created the database in %s and its root key %s. "+
+			"Keep a copy of that key elsewhere.", first.Data, first.RootKey)
+		a.infof("The API key of %s, shown only once:", first.Username)
 		if err := a.print(string(first.Key.Reveal()) + "\n"); err != nil {
-			return fmt.Errorf(
-				"the API key could not be printed and is lost: delete %s and begin again: %w",
-				first.Data,
-				err,
-			)
+			return fmt.Errorf("the API key could not be printed and is lost: "+
+				"delete %s and start again: %w", first.Data, err)
 		}
 		return nil
 	}

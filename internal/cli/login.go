@@ -1,48 +1,44 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 )
 
-const loginLong = `Asks the server who you are, and if it knows, stores its address and the API key for all later commands:
-in login.json in the user's configuration folder, readable by that user alone. Another login takes its place.
+const loginLong = `Check your API key with the server, and store both for later commands. The login
+is kept in login.json in your configuration folder, where only you can read it,
+and replaces an earlier one.
 
-The API key is asked for without showing it if standard input is a terminal, and is else read from standard input, or
-from the file of --from-file.
+On a terminal, you are asked for the API key, which is not shown. Otherwise it is
+read from standard input, or from the file that --from-file names.
 
-The server is that of --url, else of KEYSAKE_URL, else the one on this machine, ` + defaultURL + `.
-KEYSAKE_URL and KEYSAKE_API_KEY win over the stored login wherever they are set.`
+The server is the one that --url names, or else the one in KEYSAKE_URL, or else
+` + defaultURL + `. While KEYSAKE_URL or KEYSAKE_API_KEY is set, commands use
+it instead of the stored login.`
 
 func newLogin(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "login",
-		Short: "Check and store the server's address and your API key",
+		Short: "Store the server's address and your API key",
 		Long:  loginLong,
 		Example: `  keysake login --url https://keysake.example.org
   keysake login --from-file .keysake-dev/dev-api-key`,
-		Args: thenNoValue(0),
+		Args: noValueArg(0),
 	}
 	address := cmd.Flags().String("url", "", "the server's `URL`")
 	src := valueFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		to := login{URL: *address}
-		if to.URL == "" {
-			to.URL = a.variable(urlVariable)
-		}
-		if to.URL == "" {
-			to.URL = defaultURL
-		}
 		key, err := a.readValue(cmd.Context(), src, "API key")
 		if err != nil {
 			return err
 		}
 		if key.Len() == 0 {
-			return errors.New("no API key was given")
+			return errors.New("the API key is empty")
 		}
-		to.APIKey = key
+		to := login{URL: cmp.Or(*address, a.getenv(urlVariable), defaultURL), APIKey: key}
 		c, err := to.client()
 		if err != nil {
 			return err
@@ -55,9 +51,9 @@ func newLogin(a *app) *cobra.Command {
 		if err != nil {
 			return fmt.Errorf("store the login: %w", err)
 		}
-		a.note("Logged in to %s as %s; kept in %s.", to.URL, me.Username, path)
-		if a.variable(apiKeyVariable) != "" {
-			a.note("%s is set, and wins over this login until you unset it.", apiKeyVariable)
+		a.infof("Logged in to %s as %s; stored in %s.", to.URL, me.Username, path)
+		if a.getenv(apiKeyVariable) != "" {
+			a.infof("%s is set: commands use it instead, until you unset it.", apiKeyVariable)
 		}
 		return nil
 	}

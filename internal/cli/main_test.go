@@ -21,10 +21,7 @@ import (
 
 // run runs the program in this process.
 func run(
-	t *testing.T,
-	env map[string]string,
-	stdin io.Reader,
-	args ...string,
+	t *testing.T, env map[string]string, stdin io.Reader, args ...string,
 ) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
@@ -36,49 +33,45 @@ func lookup(env map[string]string) func(string) (string, bool) {
 	return func(name string) (string, bool) { v, ok := env[name]; return v, ok }
 }
 
-// at returns the variables of a login at a server that answers with h.
+// at returns the variables for a server that answers with h.
 func at(t *testing.T, h http.HandlerFunc) map[string]string {
 	t.Helper()
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
-	return map[string]string{"KEYSAKE_URL": srv.URL, "KEYSAKE_API_KEY": "test-key-of-nobody"}
+	return map[string]string{"KEYSAKE_URL": srv.URL, "KEYSAKE_API_KEY": "no-real-key"}
 }
 
-// evil holds what terminals obey: it clears the screen, by ESC and by its one-character form, turns
-// text around, and begins lines.
+// evil clears a terminal's screen, with ESC and with a one-character CSI, reverses text, and begins
+// lines.
 const evil = "a\x1b[2J\u009b2J\u202eb\r\nkeysake: c\u2028\x7f\U000e0001z"
 
-func TestNothingOfTheServersReachesTheTerminalAsACommand(t *testing.T) {
+func TestTextFromTheServerCannotControlTheTerminal(t *testing.T) {
 	list := wire.SecretList{
 		Secrets: []wire.Secret{{ID: evil, Name: evil, Provider: new(evil), MaskedValue: evil}},
 		Total:   1,
 	}
-	env := at(
-		t,
-		func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(list) },
-	)
+	env := at(t, func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(list)
+	})
 	code, out, _ := run(t, env, nil, "secrets", "list")
-	assertHarmless(t, out, 2)
-	if code != 0 ||
-		!strings.Contains(
-			out,
-			`a\u001b[2J\u009b2J\u202eb\u000d\u000akeysake: c\u2028\u007f\udb40\udc01z`,
-		) {
+	assertSafe(t, out, 2)
+	const shown = `a\u001b[2J\u009b2J\u202eb\u000d\u000akeysake: c\u2028\u007f\udb40\udc01z`
+	if code != 0 || !strings.Contains(out, shown) {
 		t.Errorf("exit code %d and %q", code, out)
 	}
 
 	code, out, _ = run(t, env, nil, "secrets", "list", "--json")
-	assertHarmless(t, out, 13)
+	assertSafe(t, out, 13)
 	var got wire.SecretList
 	if err := json.Unmarshal([]byte(out), &got); err != nil || code != 0 {
 		t.Fatalf("exit code %d: %v", code, err)
 	}
 	if diff := cmp.Diff(list, got); diff != "" {
-		t.Errorf("JSON says something else than the server: %s", diff)
+		t.Errorf("the JSON differs from the server's: %s", diff)
 	}
 }
 
-func TestARefusalIsOneHarmlessLine(t *testing.T) {
+func TestARefusalIsOneSafeLine(t *testing.T) {
 	env := at(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusUnprocessableEntity)
 		_ = json.NewEncoder(w).Encode(wire.Problem{
@@ -92,13 +85,13 @@ func TestARefusalIsOneHarmlessLine(t *testing.T) {
 		})
 	})
 	code, out, errs := run(t, env, nil, "presets")
-	assertHarmless(t, errs, 1)
+	assertSafe(t, errs, 1)
 	if code != 1 || out != "" || !strings.HasSuffix(errs, "; name: m\n") {
 		t.Errorf("exit code %d, %q and %q", code, out, errs)
 	}
 }
 
-func assertHarmless(t *testing.T, text string, lines int) {
+func assertSafe(t *testing.T, text string, lines int) {
 	t.Helper()
 	if n := strings.Count(text, "\n"); n != lines {
 		t.Errorf("%d lines, want %d:\n%q", n, lines, text)
@@ -125,8 +118,8 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{403, envelope(403, "Not yours"), 4, "Not yours"},
 		{426, envelope(426, "Too old"), 1, "Too old: install a newer keysake"},
 		{429, envelope(429, "Too many"), 1, "Too many: try again in 3s"},
-		{500, envelope(500, "Broken"), 1, "Broken: the server's log says more about request r-1"},
-		{502, "<html>", 1, "an answer that is not Keysake's: Bad Gateway: the server's log says more about request r-1"},
+		{500, envelope(500, "Broken"), 1, "Broken: look for request r-1 in the server's log"},
+		{502, "<html>", 1, "an answer that is not Keysake's: Bad Gateway: look for request r-1 in the server's log"},
 		{307, "", 1, `the server redirects to "https://elsewhere.example.org/", which was not followed: use the right address`},
 		{200, "<html>", 1, "the answer is not one of Keysake's: check the server's address"},
 	} {
@@ -144,7 +137,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	}
 }
 
-// fullDisk is a standard output that takes nothing.
+// fullDisk is a standard output on a full disk.
 type fullDisk struct{}
 
 func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
@@ -153,20 +146,14 @@ func TestAKeyThatCouldNotBePrintedIsAnErrorThatNamesIt(t *testing.T) {
 	srv := apptest.Start(t)
 	env := map[string]string{"KEYSAKE_URL": srv.URL, "KEYSAKE_API_KEY": string(srv.Key.Reveal())}
 	var errs bytes.Buffer
-	code := cli.Main(
-		t.Context(),
-		[]string{"api-keys", "create", "--name", "lost"},
-		lookup(env),
-		nil,
-		fullDisk{},
-		&errs,
-	)
+	args := []string{"api-keys", "create", "--name", "lost"}
+	code := cli.Main(t.Context(), args, lookup(env), nil, fullDisk{}, &errs)
 	keys, err := srv.Client(t).ListAPIKeys(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if code != 1 ||
-		!strings.Contains(errs.String(), "could not be printed: revoke "+keys.APIKeys[0].ID) {
+	hint := "could not be printed: revoke " + keys.APIKeys[0].ID
+	if code != 1 || !strings.Contains(errs.String(), hint) {
 		t.Errorf("exit code %d and %q", code, errs.String())
 	}
 	if strings.Contains(errs.String(), "ksk_") {
@@ -189,15 +176,15 @@ type brokenPipe struct{}
 func (brokenPipe) Read([]byte) (int, error) { return 0, errors.New("broken pipe") }
 
 func TestHelpNeedsNoEnvironmentAndNoServer(t *testing.T) {
-	for _, args := range [][]string{{"presets", "--help"}, {"serve", "--help"}, {"help", "secrets", "set"}} {
-		code, out, errs := run(t, nil, nil, args...)
+	for _, args := range []string{"presets --help", "serve --help", "help secrets set"} {
+		code, out, errs := run(t, nil, nil, strings.Fields(args)...)
 		if code != 0 || errs != "" || !strings.Contains(out, "Examples:") {
-			t.Errorf("%v: exit code %d, %q and %q", args, code, out, errs)
+			t.Errorf("%s: exit code %d, %q and %q", args, code, out, errs)
 		}
 	}
 }
 
-func TestEveryCommandOfTheReferenceTeaches(t *testing.T) {
+func TestEveryCommandHasATextAndAnExample(t *testing.T) {
 	_, page, _ := run(t, nil, nil, "docs", "cli")
 	sections := strings.Split(page, "\n## ")[1:]
 	if len(sections) < 20 {

@@ -8,9 +8,12 @@ import (
 
 func newOwnerKey(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "owner-key",
-		Short:   "For operators: the keys that seal each user's values",
-		Long:    "Each user's values and masks are sealed with the user's own owner key, which the root key wraps. " + localHelp,
+		Use:   "owner-key",
+		Short: "For operators: the keys that seal each user's values",
+		Long: `Manage the owner keys. Each user has one, which seals the user's values and masks.
+The root key wraps it.
+
+` + localHelp,
 		Example: "  keysake owner-key rotate --data /var/lib/keysake/data --user mia",
 	}
 	group(cmd)
@@ -18,40 +21,44 @@ func newOwnerKey(a *app) *cobra.Command {
 	return cmd
 }
 
-const ownerKeyRotateLong = `Gives a user, or with --all every user, a new owner key, and seals all values with it, those of old versions too; the old owner key is destroyed.
-A user's turn is one transaction. Servers serve meanwhile. It may be stopped at any point, even killed: the same command goes on where it was, and
-with --all nobody's turn comes twice. Only one rotation runs at a time.
+const ownerKeyRotateLong = `Give one user, or every user with --all, a new owner key. It seals all
+values of the user, old versions included, and the old key is destroyed. Do this
+if an owner key may have leaked. Backups that were made before still hold the old
+key.
 
-It is for the case that an owner key may be known to somebody. Backups that were made before still have the old one. `
+Each user is done in one transaction. Only one rotation runs at a time. If
+interrupted, run it again; users who already have a new key are skipped.
+
+` + localHelp
 
 func newOwnerKeyRotate(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rotate",
 		Short: "Seal a user's values with a new owner key",
-		Long:  ownerKeyRotateLong + localHelp,
+		Long:  ownerKeyRotateLong,
 		Example: `  keysake owner-key rotate --data /var/lib/keysake/data --user mia
   keysake owner-key rotate --data /var/lib/keysake/data --all`,
 		Args: noArgs,
 	}
 	settings := localSettings(cmd)
 	user := cmd.Flags().String("user", "", "the user's `NAME|ID`")
-	all := cmd.Flags().Bool("all", false, "every user")
-	asJSON := cmd.Flags().Bool("json", false, "print a line of JSON for each step")
+	all := cmd.Flags().Bool("all", false, "rotate the key of every user")
+	asJSON := progressFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := a.load(settings)
 		if err != nil {
 			return err
 		}
 		if (*user == "") == !*all {
-			return usagef("name one user with --user, or say --all")
+			return usagef("the user is missing or not unique: give either --user or --all")
 		}
 		shown := a.newProgress("users", *asJSON)
-		n, err := server.RotateOwnerKeys(cmd.Context(), cfg, a.passphrase, *user, shown.tell)
-		shown.end()
+		n, err := server.RotateOwnerKeys(cmd.Context(), cfg, a.passphrase, *user, shown.update)
+		shown.finish()
 		if err != nil {
-			return goOn(err, shown)
+			return resumeHint(err, shown)
 		}
-		a.note("Rotated: %d users have a new owner key.", n)
+		a.infof("Rotated: %d users have a new owner key.", n)
 		return nil
 	}
 	return cmd

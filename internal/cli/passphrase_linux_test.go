@@ -13,10 +13,8 @@ func TestANewPassphraseIsTypedTwice(t *testing.T) {
 	term.answer("New passphrase of the root key (not shown): ", word+"\n", true)
 	term.answer("The same again (not shown): ", word+"x\n", true)
 	term.exits(3)
-	if said := term.stderr.String(); !strings.HasSuffix(
-		said,
-		"keysake: cannot start: the two passphrases differ\n",
-	) ||
+	said := term.stderr.String()
+	if !strings.HasSuffix(said, "keysake: cannot start: the two passphrases differ\n") ||
 		strings.Contains(said, "horse") {
 		t.Errorf("it says %q", said)
 	}
@@ -28,8 +26,8 @@ func TestANewPassphraseIsTypedTwice(t *testing.T) {
 	term = typing(t.Context(), t, nil, "owner-key", "rotate", "--data", data, "--all")
 	term.answer("Passphrase of the root key (not shown): ", word+"x\n", true)
 	term.exits(3)
-	if said := term.stderr.String(); !strings.Contains(said, "the passphrase is wrong") ||
-		strings.Contains(said, "horse") {
+	said = term.stderr.String()
+	if !strings.Contains(said, "the passphrase is wrong") || strings.Contains(said, "horse") {
 		t.Errorf("it says %q", said)
 	}
 	next := filepath.Join(t.TempDir(), "next")

@@ -17,10 +17,10 @@ import (
 	"github.com/keysake/keysake/wire"
 )
 
-// A terminal is a pseudo-terminal with the program at its end.
+// A terminal is a pseudo-terminal that runs the program.
 type terminal struct {
 	t      *testing.T
-	person *os.File // where somebody types and sees what the terminal shows
+	person *os.File // the end that types and sees
 	stdin  *os.File // the program's end
 	stdout bytes.Buffer
 	stderr apptest.Buffer
@@ -48,7 +48,9 @@ func typing(ctx context.Context, t *testing.T, env map[string]string, args ...st
 		t.Fatal(err)
 	}
 	term.stdin = open(fmt.Sprintf("/dev/pts/%d", n))
-	go func() { term.code <- cli.Main(ctx, args, lookup(env), term.stdin, &term.stdout, &term.stderr) }()
+	go func() {
+		term.code <- cli.Main(ctx, args, lookup(env), term.stdin, &term.stdout, &term.stderr)
+	}()
 	return term
 }
 
@@ -64,7 +66,7 @@ func (term *terminal) echoes() bool {
 // answer types a line when the program asks.
 func (term *terminal) answer(prompt, line string, hidden bool) {
 	term.t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(timeout); ; time.Sleep(time.Millisecond) {
 		if strings.HasSuffix(term.stderr.String(), prompt) && term.echoes() != hidden {
 			break
 		}
@@ -84,7 +86,7 @@ func (term *terminal) exits(code int) {
 		if got != code {
 			term.t.Errorf("exit code %d, want %d: %q", got, code, term.stderr.String())
 		}
-	case <-time.After(patience):
+	case <-time.After(timeout):
 		term.t.Fatalf("the program does not end: %q", term.stderr.String())
 	}
 }
@@ -110,7 +112,7 @@ func loggedIn(t *testing.T) (*apptest.Server, map[string]string) {
 	}
 }
 
-func TestAValueThatIsTypedIsNotShown(t *testing.T) {
+func TestATypedValueIsNotShown(t *testing.T) {
 	srv, env := loggedIn(t)
 	term := typing(t.Context(), t, env, "secrets", "set", "TYPED")
 	term.answer("Value (not shown): ", typed+"\n", true)
@@ -123,7 +125,7 @@ func TestAValueThatIsTypedIsNotShown(t *testing.T) {
 		t.Errorf("the program printed %q and %q", term.stdout.String(), term.stderr.String())
 	}
 	if !term.echoes() {
-		t.Error("the terminal does not show any more what is typed")
+		t.Error("the terminal does not echo any more")
 	}
 	if list, err := srv.Client(t).ListSecrets(t.Context()); err != nil || list.Total != 1 {
 		t.Errorf("%v, %v", list, err)
@@ -138,7 +140,7 @@ func TestAnInterruptedPromptLeavesTheTerminalAsItWas(t *testing.T) {
 	interrupt()
 	term.exits(1)
 	if !term.echoes() {
-		t.Error("the terminal does not show any more what is typed")
+		t.Error("the terminal does not echo any more")
 	}
 	if !strings.HasSuffix(term.stderr.String(), "keysake: interrupted\n") {
 		t.Errorf("it says %q", term.stderr.String())
@@ -148,10 +150,10 @@ func TestAnInterruptedPromptLeavesTheTerminalAsItWas(t *testing.T) {
 	}
 }
 
-func TestWhatATerminalCouldCutOffIsRefused(t *testing.T) {
+func TestAValueThatATerminalMayCutOffIsRefused(t *testing.T) {
 	_, env := loggedIn(t)
 	for line, want := range map[string]string{
-		strings.Repeat("a", 1001):        "can be cut off by the terminal",
+		strings.Repeat("a", 1001):        "a terminal may cut off",
 		"-----BEGIN SOMETHING OF NOBODY": "cannot be pasted at a prompt",
 	} {
 		term := typing(t.Context(), t, env, "secrets", "set", "TYPED")
@@ -166,10 +168,8 @@ func TestWhatATerminalCouldCutOffIsRefused(t *testing.T) {
 func TestOnlyAYesDeletes(t *testing.T) {
 	srv, env := loggedIn(t)
 	c := srv.Client(t)
-	if _, err := c.CreateSecret(
-		t.Context(),
-		wire.CreateSecret{Name: "MINE", Value: plaintext.FromString(typed)},
-	); err != nil {
+	in := wire.CreateSecret{Name: "MINE", Value: plaintext.FromString(typed)}
+	if _, err := c.CreateSecret(t.Context(), in); err != nil {
 		t.Fatal(err)
 	}
 	const question = "Delete MINE (correc••••789) and all its values for good? [y/N] "
@@ -177,7 +177,7 @@ func TestOnlyAYesDeletes(t *testing.T) {
 		term := typing(t.Context(), t, env, "secrets", "delete", "MINE")
 		term.answer(question, line, false)
 		term.exits(1)
-		if !strings.HasSuffix(term.stderr.String(), "keysake: nothing was deleted\n") {
+		if !strings.HasSuffix(term.stderr.String(), "not confirmed: nothing was deleted\n") {
 			t.Errorf("%q: it says %q", line, term.stderr.String())
 		}
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -12,15 +13,18 @@ import (
 	"github.com/keysake/keysake/internal/server"
 )
 
-const localHelp = `It works on the data folder itself, beside a server that may be running on it, and as the user that the server runs as: so it is for the
-operator at the machine, and in no API.`
+const localHelp = `Run this on the server's machine, as the server's user. The server may keep
+running.`
 
 func newRootKey(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "root-key",
 		Short: "For operators: the key that wraps all others",
-		Long: `The root key wraps the owner keys, of which each user has one. To rotate means to make another root key the primary and to wrap all owner
-keys with it; no value is touched. ` + localHelp,
+		Long: `Manage the root key, which wraps the owner key of every user. A rotation makes
+another root key the primary one, and wraps all owner keys with it. It touches
+no value.
+
+` + localHelp,
 		Example: `  keysake root-key status --data /var/lib/keysake/data
   keysake root-key rotate --data /var/lib/keysake/data --to file:/etc/keysake/root-2.key`,
 	}
@@ -29,54 +33,54 @@ keys with it; no value is touched. ` + localHelp,
 	return cmd
 }
 
-// localSettings are what a command takes that works on a data folder and needs its root keys.
+// localSettings adds the flags of a command that works on a data folder and opens its root keys.
 func localSettings(cmd *cobra.Command) *config.Settings {
 	settings := config.New(
-		"data",
-		"root-key",
-		"root-passphrase-file",
-		"root-passphrase-fd",
-		"key-service-timeout",
+		"data", "root-key", "root-passphrase-file", "root-passphrase-fd", "key-service-timeout",
 	)
 	settings.AddFlags(cmd.Flags())
 	return settings
 }
 
-const rotateLong = `Makes another root key the primary and wraps every owner key with it, batch by batch, while servers serve; they take the new key up by
-themselves. It may be stopped at any point, even killed: the same command goes on where it was. Only one rotation runs at a time.
+const rotateLong = `Make another root key the primary one, and wrap every owner key with it. Running
+servers start to use it by themselves. Only one rotation runs at a time. If
+interrupted, run the same command again; it continues where it stopped.
 
---to is the URL of the new root key. A key file that is missing is made; for passphrase: the new passphrase is asked for twice, or read from
---to-passphrase-file or --to-passphrase-fd. Rotating passphrase: to passphrase: with the same passphrase takes up better parameters, if there are.
+--to is the URL of the new root key. A key file that does not exist is created.
+For passphrase:, you are asked for the new passphrase twice, or it is read from
+--to-passphrase-file or --to-passphrase-fd. Rotate to passphrase: with the same
+passphrase to upgrade its Argon2id parameters.
 
-Running servers must be able to open the new key: the file must be readable for them, the new passphrase must be a line of their
---root-passphrase-file before, the key service must let them in.
+Running servers must be able to open the new key before you rotate: they can
+read the key file, their --root-passphrase-file has the new passphrase as one of
+its lines, or the key service admits them.
 
-The old root key is still needed for older backups. "keysake root-key retire" notes that the database needs it no more. `
+Backups that were made before still need the old root key, so keep it. When the
+database no longer needs it, say so with "keysake root-key retire".
+
+` + localHelp
 
 func newRootKeyRotate(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rotate",
 		Short: "Wrap all owner keys with another root key",
-		Long:  rotateLong + localHelp,
-		Example: `  keysake root-key rotate --data /var/lib/keysake/data --to file:/etc/keysake/root-2.key
-  keysake root-key rotate --data /var/lib/keysake/data --to passphrase: --to-passphrase-file /etc/keysake/passphrase-2
+		Long:  rotateLong,
+		Example: `  keysake root-key rotate --data /var/lib/keysake/data \
+    --to file:/etc/keysake/root-2.key
+  keysake root-key rotate --data /var/lib/keysake/data \
+    --to passphrase: --to-passphrase-file /etc/keysake/passphrase-2
   keysake root-key rotate --data /var/lib/keysake/data --to hashivault://keysake`,
 		Args: noArgs,
 	}
 	settings := localSettings(cmd)
-	var to server.NewRootKey
-	cmd.Flags().StringVar(&to.URL, "to", "", "the new root key's `URL`; required")
-	cmd.Flags().
-		StringVar(
-			&to.PassphraseFile, "to-passphrase-file", "",
-			"`FILE` with the new passphrase, for --to passphrase:",
-		)
-	cmd.Flags().
-		IntVar(
-			&to.PassphraseFD, "to-passphrase-fd", 0,
-			"file descriptor `N` to read the new passphrase from",
-		)
-	asJSON := cmd.Flags().Bool("json", false, "print a line of JSON for each step")
+	to := server.NewRootKey{Ask: a.passphrase}
+	f := cmd.Flags()
+	f.StringVar(&to.URL, "to", "", "the new root key's `URL`; required")
+	f.StringVar(&to.PassphraseFile, "to-passphrase-file", "",
+		"for --to passphrase:, the `FILE` with the new passphrase")
+	f.IntVar(&to.PassphraseFD, "to-passphrase-fd", 0,
+		"for --to passphrase:, the file descriptor `N` with the new passphrase")
+	asJSON := progressFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := a.load(settings)
 		if err != nil {
@@ -85,18 +89,14 @@ func newRootKeyRotate(a *app) *cobra.Command {
 		if err := checkNewRootKey(to); err != nil {
 			return err
 		}
-		to.Ask = a.passphrase
 		shown := a.newProgress("owner keys", *asJSON)
-		n, err := server.RotateRootKey(cmd.Context(), cfg, a.passphrase, to, shown.tell)
-		shown.end()
+		n, err := server.RotateRootKey(cmd.Context(), cfg, a.passphrase, to, shown.update)
+		shown.finish()
 		if err != nil {
-			return goOn(err, shown)
+			return resumeHint(err, shown)
 		}
-		a.note(
-			"Rotated: %s is the root key, and %d owner keys were wrapped with it now. Keep a copy of it elsewhere, and the old one as long as backups need it.",
-			to.URL,
-			n,
-		)
+		a.infof("Rotated: %s is the root key; %d owner keys were wrapped with it now. "+
+			"Keep a copy of it elsewhere, and keep the old one while backups need it.", to.URL, n)
 		return nil
 	}
 	return cmd
@@ -104,89 +104,87 @@ func newRootKeyRotate(a *app) *cobra.Command {
 
 func checkNewRootKey(to server.NewRootKey) error {
 	if to.URL == "" {
-		return usagef("--to is missing: name the new root key's URL")
+		return usagef("--to is missing: give the new root key's URL")
 	}
 	if err := rootkey.Check(to.URL); err != nil {
 		return usagef("--to: %w", err)
 	}
-	if (to.PassphraseFile != "" || to.PassphraseFD != 0) && to.URL != rootkey.PassphraseURL {
-		return usagef("--to-passphrase-file and --to-passphrase-fd are for --to passphrase:")
-	}
-	if to.PassphraseFile != "" && to.PassphraseFD != 0 || to.PassphraseFD < 0 {
-		return usagef(
-			"--to-passphrase-file and --to-passphrase-fd are two places for one passphrase: give one; a descriptor is a number from 3",
-		)
+	hasFile, hasFD := to.PassphraseFile != "", to.PassphraseFD != 0
+	switch {
+	case (hasFile || hasFD) && to.URL != rootkey.PassphraseURL:
+		return usagef("--to-passphrase-file and --to-passphrase-fd need --to passphrase:")
+	case hasFile && hasFD:
+		return usagef("--to-passphrase-file and --to-passphrase-fd exclude each other: give one")
+	case to.PassphraseFD < 0:
+		return usagef("--to-passphrase-fd must be a number from 3")
 	}
 	return nil
 }
 
-// goOn says how to go on after a rotation that was cut short.
-func goOn(err error, shown *progress) error {
+// resumeHint adds to the error of an interrupted rotation how to continue it.
+func resumeHint(err error, shown *progress) error {
 	if errors.Is(err, server.ErrCannotStart) || errors.Is(err, server.ErrRotating) ||
 		shown.last.Total == 0 {
 		return err
 	}
-	return fmt.Errorf(
-		"%w: nothing is lost; the same command goes on after %d of %d",
-		err,
-		shown.last.Done,
-		shown.last.Total,
-	)
+	return fmt.Errorf("%w: stopped after %d of %d, nothing is lost: run the same command again",
+		err, shown.last.Done, shown.last.Total)
+}
+
+type rootKeyList struct {
+	RootKeys []server.RootKey `json:"root_keys"`
 }
 
 func newRootKeyStatus(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "List the root keys and what they still wrap",
-		Long: `Lists the root keys of a data folder, oldest first: the state of each, how many owner keys it wraps, since when, and where it is. A primary wraps
-what is wrapped now; a replaced one may still wrap owner keys, until a rotation is at its end; a retired one is never asked for again. No
-root key is opened for this. ` + localHelp,
+		Long: `List the root keys of a data folder, oldest first: the state of each, how many
+owner keys it wraps, since when, and its URL. The primary key wraps new owner
+keys. A replaced key may still wrap some, until a rotation has finished. A
+retired key is not needed any more. No root key is opened.
+
+` + localHelp,
 		Example: `  keysake root-key status --data /var/lib/keysake/data
   keysake root-key status --data /var/lib/keysake/data --json`,
 		Args: noArgs,
 	}
 	settings := config.New("data")
 	settings.AddFlags(cmd.Flags())
-	asJSON := cmd.Flags().Bool("json", false, "print JSON")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+	return listCommand(a, cmd, func(ctx context.Context, _ []string) (rootKeyList, error) {
 		cfg, err := a.load(settings)
 		if err != nil {
-			return err
+			return rootKeyList{}, err
 		}
-		keys, err := server.RootKeys(cmd.Context(), cfg)
-		if err != nil {
-			return err
-		}
-		if *asJSON {
-			return a.printJSON(map[string]any{"root_keys": keys})
-		}
-		rows := table{{"ID", "STATE", "OWNER KEYS", "SINCE", "URL"}}
-		for _, k := range keys {
-			rows = append(
-				rows,
-				[]string{
-					k.ID,
-					k.State,
-					strconv.Itoa(k.OwnerKeys),
-					k.Since.UTC().Format("2006-01-02 15:04:05Z"),
-					k.URL,
-				},
-			)
-		}
-		return a.printTable(rows)
+		keys, err := server.RootKeys(ctx, cfg)
+		return rootKeyList{keys}, err
+	}, rootKeysGrid)
+}
+
+func rootKeysGrid(list rootKeyList) grid {
+	rows := grid{{"ID", "STATE", "OWNER KEYS", "SINCE", "URL"}}
+	for _, k := range list.RootKeys {
+		rows = append(rows, []string{
+			k.ID, k.State, strconv.Itoa(k.OwnerKeys), k.Since.UTC().Format(timeLayout), k.URL,
+		})
 	}
-	return cmd
+	return rows
 }
 
 func newRootKeyRetire(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "retire ID",
-		Short: "Note that a replaced root key is needed no more",
-		Long: `Retires a root key that wraps no owner key any more, after every owner key was opened with the key that wraps it now. It refuses the primary, and a
-key that still wraps one. The ID is that of "keysake root-key status", or its beginning. The key itself is not touched: backups that were made
-before the rotation need it. ` + localHelp,
+		Short: "Mark a replaced root key as no longer needed",
+		Long: `Mark a root key that wraps no owner key any more as retired. Every owner key is
+first opened with the key that wraps it now. The primary key, and a key that
+still wraps an owner key, cannot be retired. ID is the id that
+"keysake root-key status" shows, or its beginning.
+
+The key itself is not deleted: backups from before the rotation need it.
+
+` + localHelp,
 		Example: "  keysake root-key retire 3f1c --data /var/lib/keysake/data",
-		Args:    one("the root key's ID"),
+		Args:    exactlyOne("the root key's ID"),
 	}
 	settings := localSettings(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -197,7 +195,7 @@ before the rotation need it. ` + localHelp,
 		if err := server.RetireRootKey(cmd.Context(), cfg, a.passphrase, args[0]); err != nil {
 			return err
 		}
-		a.note("Retired. Backups that were made before the rotation still need it.")
+		a.infof("Retired. Backups from before the rotation still need it.")
 		return nil
 	}
 	return cmd

@@ -24,30 +24,24 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"keysake": func() {
-		os.Exit(
-			cli.Main(
-				context.Background(),
-				os.Args[1:],
-				os.LookupEnv,
-				os.Stdin,
-				os.Stdout,
-				os.Stderr,
-			),
-		)
+		ctx := context.Background()
+		os.Exit(cli.Main(ctx, os.Args[1:], os.LookupEnv, os.Stdin, os.Stdout, os.Stderr))
 	}})
 }
 
 const scripts = "testdata/script"
 
-// The scripts run the program itself, one process for each command, against a server that they
-// start. Beside testscript's own commands they have:
+// The scripts run the program, one process for each command, against a server that they start. They
+// have testscript's commands and these:
 //
-//	start [NAME=VALUE…] ARGS…   runs keysake serve in the background; $URL is where it listens when the command returns
-//	stop                        sends it SIGTERM, wants exit code 0, and leaves what it printed in server.out and server.log
-//	exits CODE COMMAND…         runs a command that must end with this exit code
-//	mode MODE FILE              wants FILE to have these permissions
-//	idof STATE NAME             sets $NAME to the id of the last root key of that state in what "root-key status --json" printed
-//	repeat FILE HEAD C N TAIL   writes a file of HEAD, N times C, and TAIL: a value in a provider's format that is no key of anybody
+//	start [NAME=VALUE…] ARGS…   run keysake serve in the background, and set $URL to its address
+//	stop                        stop it, require exit code 0, and write server.out and server.log
+//	exits CODE COMMAND…         run a command, and require this exit code
+//	mode MODE FILE              require these permissions of FILE
+//	idof STATE NAME             set $NAME to the id of the last root key in this state, from the
+//	                            stdout of "root-key status --json"
+//	repeat FILE HEAD C N TAIL   write HEAD, N times C, and TAIL to FILE: a value that has a
+//	                            provider's format, and is no real key
 func TestScripts(t *testing.T) {
 	found, err := filepath.Glob(scripts + "/*.txtar")
 	if err != nil || len(found) < 10 {
@@ -63,12 +57,8 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start":  start,
-			"stop":   stop,
-			"exits":  exits,
-			"mode":   mode,
-			"repeat": repeat,
-			"idof":   idof,
+			"start": start, "stop": stop, "exits": exits,
+			"mode": mode, "idof": idof, "repeat": repeat,
 		},
 	})
 }
@@ -88,7 +78,7 @@ var (
 	listening  = regexp.MustCompile(`(?m)^Keysake is listening on (\S+)$`)
 )
 
-const patience = 30 * time.Second
+const timeout = 30 * time.Second
 
 func start(ts *testscript.TestScript, neg bool, args []string) {
 	b := ts.Value(serverKey{}).(*background)
@@ -102,7 +92,7 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	path, err := os.Executable()
 	ts.Check(err)
 	b.cmd = exec.Command(path, append([]string{"serve"}, args...)...)
-	b.cmd.Args[0] = "keysake" // by which the test's binary knows that it is the program
+	b.cmd.Args[0] = "keysake" // makes the test's binary run the program
 	b.cmd.Dir, b.cmd.Env = ts.MkAbs("."), env
 	b.out, b.logs, b.ended = &apptest.Buffer{}, &apptest.Buffer{}, make(chan struct{})
 	b.cmd.Stdout, b.cmd.Stderr = b.out, b.logs
@@ -113,10 +103,10 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 		_ = cmd.Wait() // stop reads the exit code
 	}()
 	ts.Defer(func() {
-		_ = cmd.Process.Kill() // it has ended already where the script said stop
+		_ = cmd.Process.Kill() // fails if the script stopped it
 		<-ended
 	})
-	for deadline := time.Now().Add(patience); ; time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(timeout); ; time.Sleep(2 * time.Millisecond) {
 		if m := listening.FindStringSubmatch(b.out.String()); m != nil {
 			ts.Setenv("URL", m[1])
 			return
@@ -140,7 +130,7 @@ func stop(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(b.cmd.Process.Signal(syscall.SIGTERM))
 	select {
 	case <-b.ended:
-	case <-time.After(patience):
+	case <-time.After(timeout):
 		ts.Fatalf("the server does not stop\n%s", b.logs)
 	}
 	if code := b.cmd.ProcessState.ExitCode(); code != 0 {
@@ -186,9 +176,8 @@ func repeat(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	n, err := strconv.Atoi(args[3])
 	ts.Check(err)
-	ts.Check(
-		os.WriteFile(ts.MkAbs(args[0]), []byte(args[1]+strings.Repeat(args[2], n)+args[4]), 0o600),
-	)
+	text := args[1] + strings.Repeat(args[2], n) + args[4]
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }
 
 func idof(ts *testscript.TestScript, neg bool, args []string) {

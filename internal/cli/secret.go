@@ -17,8 +17,8 @@ func newSecrets(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "secrets",
 		Short: "Your secrets: list, show, set, update, roll back, delete",
-		Long: `Your secrets. Each has a name, which is the environment variable that it becomes, and a value, which is never shown:
-in its place stands the mask, such as sk-pro••••789.`,
+		Long: `Manage your secrets. The name of a secret is the environment variable that it
+becomes. Its value is never shown; a mask such as sk-pro••••789 stands for it.`,
 		Example: `  keysake secrets set --preset openai
   keysake secrets list`,
 	}
@@ -36,78 +36,92 @@ in its place stands the mask, such as sk-pro••••789.`,
 }
 
 func newSecretsList(a *app) *cobra.Command {
-	cmd := &cobra.Command{
+	return listCommand(a, &cobra.Command{
 		Use:   "list",
 		Short: "List your secrets",
-		Long:  "Lists your secrets by name, each with its mask. It needs the scope secrets:read.",
+		Long:  "List your secrets by name, each with its mask. Needs the scope secrets:read.",
 		Example: `  keysake secrets list
   keysake secrets list --json`,
 		Args: noArgs,
+	}, fromServer(a, (*client.Client).ListSecrets), a.secretsGrid)
+}
+
+// secretsGrid returns the secrets as a grid. If there are none, it says how to create one.
+func (a *app) secretsGrid(list wire.SecretList) grid {
+	if len(list.Secrets) == 0 {
+		a.infof(`You have no secrets yet. Create one with "keysake secrets set --preset openai".`)
+		return nil
 	}
-	asJSON := jsonFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := a.connect()
-		if err != nil {
-			return err
-		}
-		list, err := c.ListSecrets(cmd.Context())
-		if err != nil {
-			return err
-		}
-		if *asJSON {
-			return a.printJSON(list)
-		}
-		if len(list.Secrets) == 0 {
-			a.note(`You have no secrets yet. "keysake secrets set --preset openai" makes one.`)
-			return nil
-		}
-		rows := table{{"NAME", "PROVIDER", "VALUE", "UPDATED", "ID"}}
-		for _, s := range list.Secrets {
-			rows = append(
-				rows,
-				[]string{s.Name, or(providerOf(s)), s.MaskedValue, moment(&s.UpdatedAt), s.ID},
-			)
-		}
-		return a.printTable(rows)
+	rows := grid{{"NAME", "PROVIDER", "VALUE", "UPDATED", "ID"}}
+	for _, s := range list.Secrets {
+		rows = append(rows, []string{
+			s.Name, orDash(providerOf(s)), s.MaskedValue, formatTime(&s.UpdatedAt), s.ID,
+		})
 	}
-	return cmd
+	return rows
 }
 
 func newSecretsShow(a *app) *cobra.Command {
-	cmd := &cobra.Command{
+	return listCommand(a, &cobra.Command{
 		Use:   "show NAME|ID",
 		Short: "Show one secret",
-		Long:  "Shows what may be seen of a secret: never its value. It needs the scope secrets:read.",
+		Long:  `Show a secret with its mask, never its value. Needs the scope secrets:read.`,
 		Example: `  keysake secrets show OPENAI_API_KEY
   keysake secrets show OPENAI_API_KEY --json`,
-		Args: one("the secret's NAME or ID"),
-	}
-	asJSON := jsonFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		Args: exactlyOne("the secret's NAME or ID"),
+	}, ofSecret(a, func(_ context.Context, _ *client.Client, s wire.Secret) (wire.Secret, error) {
+		return s, nil
+	}), secretGrid)
+}
+
+// ofSecret returns a read function for [listCommand] about the secret that its argument names.
+func ofSecret[T any](
+	a *app, request func(context.Context, *client.Client, wire.Secret) (T, error),
+) func(context.Context, []string) (T, error) {
+	return func(ctx context.Context, args []string) (out T, err error) {
 		c, err := a.connect()
 		if err != nil {
-			return err
+			return out, err
 		}
-		s, err := findSecret(cmd.Context(), c, args[0])
+		s, err := findSecret(ctx, c, args[0])
 		if err != nil {
-			return err
+			return out, err
 		}
-		return a.printSecret(s, *asJSON)
+		return request(ctx, c, s)
 	}
-	return cmd
+}
+
+func secretGrid(s wire.Secret) grid {
+	return grid{
+		{"name", s.Name},
+		{"provider", orDash(providerOf(s))},
+		{"value", s.MaskedValue},
+		{"created", formatTime(&s.CreatedAt)},
+		{"updated", formatTime(&s.UpdatedAt)},
+		{"id", s.ID},
+	}
+}
+
+func providerOf(s wire.Secret) string {
+	if s.Provider == nil {
+		return ""
+	}
+	return *s.Provider
 }
 
 func newSecretsDelete(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "delete NAME|ID",
 		Short: "Delete a secret and all its values",
-		Long: `Deletes a secret and all its values, for good. It asks before, unless --yes is given; where standard input is no terminal,
-nobody can be asked, and --yes is needed. It needs the scope secrets:write, and secrets:read to ask or to find a NAME.`,
+		Long: `Delete a secret and all its values. This cannot be undone. You are asked to
+confirm, unless you give --yes; without a terminal, --yes is required.
+
+Needs the scope secrets:write, and secrets:read to confirm or to find a NAME.`,
 		Example: `  keysake secrets delete OPENAI_API_KEY
   keysake secrets delete OPENAI_API_KEY --yes`,
-		Args: one("the secret's NAME or ID"),
+		Args: exactlyOne("the secret's NAME or ID"),
 	}
-	yes := cmd.Flags().Bool("yes", false, "do not ask")
+	yes := yesFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := a.connect()
 		if err != nil {
@@ -120,17 +134,14 @@ nobody can be asked, and --yes is needed. It needs the scope secrets:write, and 
 		if err := c.DeleteSecret(cmd.Context(), id); err != nil {
 			return err
 		}
-		a.note("Deleted.")
+		a.infof("Deleted.")
 		return nil
 	}
 	return cmd
 }
 
 func (a *app) secretToDelete(
-	ctx context.Context,
-	c *client.Client,
-	ref string,
-	yes bool,
+	ctx context.Context, c *client.Client, ref string, yes bool,
 ) (id string, err error) {
 	if yes {
 		return secretID(ctx, c, ref)
@@ -142,16 +153,14 @@ func (a *app) secretToDelete(
 	if err != nil {
 		return "", err
 	}
-	return s.ID, a.confirm(
-		ctx,
-		fmt.Sprintf("Delete %s (%s) and all its values for good?", s.Name, s.MaskedValue),
-	)
+	question := fmt.Sprintf("Delete %s (%s) and all its values for good?", s.Name, s.MaskedValue)
+	return s.ID, a.confirm(ctx, question)
 }
 
 var uuidPattern = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 
-// secretID returns the id of the secret that a NAME or an ID stands for. No name has a hyphen, so
-// that nothing is both.
+// secretID returns the id of the secret with this NAME or ID. A name has no hyphen, so it is never
+// an id.
 func secretID(ctx context.Context, c *client.Client, ref string) (string, error) {
 	if uuidPattern.MatchString(ref) {
 		return ref, nil
@@ -160,15 +169,12 @@ func secretID(ctx context.Context, c *client.Client, ref string) (string, error)
 	return s.ID, err
 }
 
-// findSecret returns the secret that a NAME or an ID stands for.
+// findSecret returns the secret with this NAME or ID.
 func findSecret(ctx context.Context, c *client.Client, ref string) (wire.Secret, error) {
 	if uuidPattern.MatchString(ref) {
 		s, err := c.GetSecret(ctx, ref)
-		if refused, ok := errors.AsType[*client.Error](
-			err,
-		); ok &&
-			refused.Status == http.StatusNotFound {
-			return s, errNoSuchSecret
+		if hasStatus(err, http.StatusNotFound) {
+			err = errNoSuchSecret
 		}
 		return s, err
 	}
@@ -184,27 +190,4 @@ func findSecret(ctx context.Context, c *client.Client, ref string) (wire.Secret,
 	return wire.Secret{}, errNoSuchSecret
 }
 
-var errNoSuchSecret = errors.New(
-	`you have no such secret: "keysake secrets list" shows those you have`,
-)
-
-func (a *app) printSecret(s wire.Secret, asJSON bool) error {
-	if asJSON {
-		return a.printJSON(s)
-	}
-	return a.printTable(table{
-		{"name", s.Name},
-		{"provider", or(providerOf(s))},
-		{"value", s.MaskedValue},
-		{"created", moment(&s.CreatedAt)},
-		{"updated", moment(&s.UpdatedAt)},
-		{"id", s.ID},
-	})
-}
-
-func providerOf(s wire.Secret) string {
-	if s.Provider == nil {
-		return ""
-	}
-	return *s.Provider
-}
+var errNoSuchSecret = errors.New(`no such secret: "keysake secrets list" shows yours`)

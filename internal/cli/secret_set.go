@@ -13,39 +13,38 @@ import (
 	"github.com/keysake/keysake/wire"
 )
 
-// A newSecret is what "secrets set" is told.
+// A newSecret holds the arguments of "secrets set".
 type newSecret struct {
 	name, preset, provider string
 	from                   *valueSource
 	asJSON                 *bool
 }
 
+const setLong = `Create a secret, and print it with its mask. With --preset, its name is the one
+that the provider's programs expect; "keysake presets" lists the providers.
+Otherwise, NAME is the environment variable that it becomes. To give an existing
+secret a new value, use "keysake secrets update". Needs the scope secrets:write.
+
+` + valueHelp + `
+
+A value that looks like another provider's key, or like a key that was cut off,
+is stored, and you get a hint.`
+
 func newSecretsSet(a *app) *cobra.Command {
 	in := new(newSecret)
 	cmd := &cobra.Command{
 		Use:   "set {NAME | --preset PROVIDER}",
 		Short: "Create a secret",
-		Long: `Creates a secret, and shows it as it will be seen from now on. With --preset its name follows from the provider, and "keysake
-presets" lists those; else NAME is the environment variable that it becomes. If you have a secret of that name already,
-"keysake secrets update" gives it a new value. It needs the scope secrets:write.
-
-` + valueHelp + `
-
-A value that looks like another provider's key, or like one that lost its end, is stored all the same; you are told of it.`,
+		Long:  setLong,
 		Example: `  keysake secrets set --preset openai
   keysake secrets set DATABASE_PASSWORD < password.txt
   keysake secrets set DEPLOY_KEY --from-file ~/.ssh/deploy`,
-		Args: thenNoValue(1),
+		Args: noValueArg(1),
 	}
-	cmd.Flags().
-		StringVar(
-			&in.preset, "preset", "",
-			"create the secret of this `PROVIDER`, under the provider's own name",
-		)
-	cmd.Flags().
-		StringVar(
-			&in.provider, "provider", "", "say that the secret NAME is a key of this `PROVIDER`",
-		)
+	f := cmd.Flags()
+	f.StringVar(&in.preset, "preset", "",
+		"create the secret of this `PROVIDER`, under its usual name")
+	f.StringVar(&in.provider, "provider", "", "record that NAME is a key of this `PROVIDER`")
 	cmd.MarkFlagsMutuallyExclusive("preset", "provider")
 	in.from, in.asJSON = valueFlags(cmd), jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -60,13 +59,11 @@ A value that looks like another provider's key, or like one that lost its end, i
 func (a *app) setSecret(ctx context.Context, in *newSecret) error {
 	switch {
 	case in.name == "" && in.preset == "":
-		return usagef(
-			`give the secret's NAME, or a provider by --preset; see "keysake secrets set --help"`,
-		)
+		return usagef(`NAME is missing: give one, or a provider with --preset; ` +
+			`see "keysake secrets set --help"`)
 	case in.name != "" && in.preset != "":
-		return usagef(
-			"with --preset the name follows from the provider: leave NAME out, or use --provider in place of --preset",
-		)
+		return usagef("NAME and --preset exclude each other: " +
+			"omit NAME, or use --provider instead of --preset")
 	}
 	known, err := catalog.Load()
 	if err != nil {
@@ -85,25 +82,19 @@ func (a *app) setSecret(ctx context.Context, in *newSecret) error {
 	}
 	a.hint(known, in.preset+in.provider, value)
 	made, err := in.create(ctx, c, value)
-	if refused, ok := errors.AsType[*client.Error](
-		err,
-	); ok &&
-		refused.Status == http.StatusConflict {
-		return errors.New(
-			`you have a secret of that name: give it a new value with "keysake secrets update"`,
-		)
+	if hasStatus(err, http.StatusConflict) {
+		return errors.New(`a secret of that name already exists: ` +
+			`use "keysake secrets update" to give it a new value`)
 	}
 	if err != nil {
 		return err
 	}
-	a.note("Created.")
-	return a.printSecret(made, *in.asJSON)
+	a.infof("Created.")
+	return show(a, made, *in.asJSON, secretGrid)
 }
 
 func (in *newSecret) create(
-	ctx context.Context,
-	c *client.Client,
-	value plaintext.Value,
+	ctx context.Context, c *client.Client, value plaintext.Value,
 ) (wire.Secret, error) {
 	if in.preset != "" {
 		return c.CreateFromPreset(ctx, wire.CreateFromPreset{Provider: in.preset, Value: value})
@@ -115,15 +106,15 @@ func (in *newSecret) create(
 	return c.CreateSecret(ctx, body)
 }
 
-// hint tells what a value looks like, if it does not look like what it is said to be. Of a value
-// that nobody says anything of, only that it looks like a provider's key is worth telling.
+// hint prints what a value looks like, if that is not what the provider's keys look like. Without a
+// provider, it only reports a value that looks like some provider's key.
 func (a *app) hint(known *catalog.Catalog, provider string, value plaintext.Value) {
 	r := known.Recognise(provider, value)
 	if value.Len() == 0 || (r.Chosen.ID == "" && r.Matched.ID == "") {
 		return
 	}
 	for _, line := range r.Hints() {
-		a.note("Hint: %s", line)
+		a.infof("Hint: %s", line)
 	}
 }
 
@@ -131,18 +122,14 @@ func newSecretsUpdate(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "update NAME|ID",
 		Short: "Give a secret a new value",
-		Long: `Gives a secret its next value, and shows it as it will be seen from now on. It needs the scope secrets:write, and
+		Long: `Give a secret a new value, and print it with its new mask. The old value is kept
+as a version; see "keysake secrets versions". Needs the scope secrets:write, and
 secrets:read to find a NAME.
 
 ` + valueHelp,
 		Example: `  keysake secrets update OPENAI_API_KEY
   keysake secrets update DATABASE_PASSWORD < password.txt`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return errValueArgument
-			}
-			return one("the secret's NAME or ID")(cmd, args)
-		},
+		Args: cobra.MatchAll(noValueArg(1), exactlyOne("the secret's NAME or ID")),
 	}
 	from, asJSON := valueFlags(cmd), jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -162,8 +149,8 @@ secrets:read to find a NAME.
 		if err != nil {
 			return err
 		}
-		a.note("Updated.")
-		return a.printSecret(s, *asJSON)
+		a.infof("Updated.")
+		return show(a, s, *asJSON, secretGrid)
 	}
 	return cmd
 }

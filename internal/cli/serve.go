@@ -10,18 +10,21 @@ import (
 	"github.com/keysake/keysake/internal/server"
 )
 
-const serveLong = `Serves the API until it is interrupted or gets a SIGTERM; then requests finish, what they changed is on the disk, and the exit
-code is 0. A second signal ends it at once.
+const serveLong = `Run the server until an interrupt or SIGTERM. Then it finishes the requests that
+it has, writes everything to disk, and exits with code 0. A second signal kills
+it.
 
-"keysake serve --dev" needs nothing: it keeps its data in ./.keysake-dev, creates what is missing, and prints where it
-listens, where its API key is, and a first request. For anything else, "keysake init" makes the database, the root key and
-the first API key.
+"keysake serve --dev" needs no setup: it keeps its data in ./.keysake-dev, creates
+what is missing, and prints its address, where its API key is, and a first
+request to try. For production, "keysake init" creates the database, the root key
+and the first API key.
 
-Beyond this machine it listens with TLS only: with --tls-cert and --tls-key, or behind a proxy that does the TLS and
---behind-tls-proxy.
+Other machines can reach it over TLS only: give --tls-cert and --tls-key, or put
+it behind a proxy that terminates TLS and give --behind-tls-proxy.
 
-Each flag has a variable: KEYSAKE_ and the flag's name in capitals, with underscores (KEYSAKE_RATE_LIMIT). A flag wins over its
-variable; a list in a variable has commas.`
+Every flag has a variable: KEYSAKE_ and the flag's name in capitals with
+underscores, such as KEYSAKE_RATE_LIMIT. A flag overrides its variable. A list in
+a variable is separated by commas.`
 
 func newServe(a *app) *cobra.Command {
 	cmd := &cobra.Command{
@@ -45,7 +48,7 @@ func newServe(a *app) *cobra.Command {
 	return cmd
 }
 
-// load returns valid settings.
+// load returns valid settings, or a usage error.
 func (a *app) load(settings *config.Settings) (config.Config, error) {
 	cfg, err := settings.Load(a.env)
 	if err == nil {

@@ -16,7 +16,7 @@ func newUsers(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "users",
 		Short: "For administrators: the users of the server",
-		Long:  "The users of the server. All of this needs the scope admin.",
+		Long:  "Manage the users of the server. All of these commands need the scope admin.",
 		Example: `  keysake users create mia --email mia@example.org
   keysake api-keys create --user mia`,
 	}
@@ -26,42 +26,25 @@ func newUsers(a *app) *cobra.Command {
 }
 
 func newUsersList(a *app) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:     "list",
-		Short:   "List the users",
-		Long:    "Lists all users by user name, with how many secrets each has and may have. It needs the scope admin.",
+	return listCommand(a, &cobra.Command{
+		Use:   "list",
+		Short: "List the users",
+		Long: `List all users by name, with the number of secrets that each has and may have.
+Needs the scope admin.`,
 		Example: "  keysake users list",
 		Args:    noArgs,
+	}, fromServer(a, (*client.Client).ListUsers), usersGrid)
+}
+
+func usersGrid(list wire.UserList) grid {
+	rows := grid{{"USERNAME", "EMAIL", "ADMIN", "SECRETS", "ID"}}
+	for _, u := range list.Users {
+		rows = append(rows, []string{
+			u.Username, orDash(u.EmailAddress), yesNo(u.IsPlatformAdmin), quota(u.Limits.Secrets),
+			u.ID,
+		})
 	}
-	asJSON := jsonFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := a.connect()
-		if err != nil {
-			return err
-		}
-		list, err := c.ListUsers(cmd.Context())
-		if err != nil {
-			return err
-		}
-		if *asJSON {
-			return a.printJSON(list)
-		}
-		rows := table{{"USERNAME", "EMAIL", "ADMIN", "SECRETS", "ID"}}
-		for _, u := range list.Users {
-			rows = append(
-				rows,
-				[]string{
-					u.Username,
-					or(u.EmailAddress),
-					yesNo(u.IsPlatformAdmin),
-					quota(u.Limits.Secrets),
-					u.ID,
-				},
-			)
-		}
-		return a.printTable(rows)
-	}
-	return cmd
+	return rows
 }
 
 func quota(q wire.Quota) string { return fmt.Sprintf("%d/%d", q.Used, q.Max) }
@@ -70,11 +53,11 @@ func newUsersCreate(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create USERNAME",
 		Short: "Create a user",
-		Long: `Creates a user, who can do nothing before there is an API key: "keysake api-keys create --user USERNAME" makes the first.
-It needs the scope admin.`,
+		Long: `Create a user. A new user has no API key; create the first one with
+"keysake api-keys create --user USERNAME". Needs the scope admin.`,
 		Example: `  keysake users create mia --email mia@example.org
   keysake api-keys create --user mia`,
-		Args: one("the USERNAME"),
+		Args: exactlyOne("the USERNAME"),
 	}
 	email := cmd.Flags().String("email", "", "the user's email `ADDRESS`")
 	asJSON := jsonFlag(cmd)
@@ -88,44 +71,40 @@ It needs the scope admin.`,
 			in.EmailAddress = email
 		}
 		u, err := c.CreateUser(cmd.Context(), in)
-		if refused, ok := errors.AsType[*client.Error](
-			err,
-		); ok &&
-			refused.Status == http.StatusConflict {
-			return errors.New("there is a user of that name: choose another")
+		if hasStatus(err, http.StatusConflict) {
+			return errors.New("a user of that name already exists: choose another name")
 		}
 		if err != nil {
 			return err
 		}
-		a.note("Created.")
-		return a.printUser(u, *asJSON)
+		a.infof("Created.")
+		return show(a, u, *asJSON, userGrid)
 	}
 	return cmd
 }
 
-func (a *app) printUser(u wire.User, asJSON bool) error {
-	if asJSON {
-		return a.printJSON(u)
-	}
-	return a.printTable(table{
+func userGrid(u wire.User) grid {
+	return grid{
 		{"username", u.Username},
-		{"email", or(u.EmailAddress)},
+		{"email", orDash(u.EmailAddress)},
 		{"admin", yesNo(u.IsPlatformAdmin)},
 		{"secrets", quota(u.Limits.Secrets)},
 		{"id", u.ID},
-	})
+	}
 }
 
 func newUsersDelete(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "delete NAME|ID",
-		Short: "Delete a user and destroy all that user's secrets",
-		Long: `Deletes a user and destroys every value that the user owns, for good: no backup brings them back. It asks before, unless --yes
-is given; where standard input is no terminal, nobody can be asked, and --yes is needed. It needs the scope admin.`,
+		Short: "Delete a user and all the user's secrets",
+		Long: `Delete a user, and destroy every value that the user owns. This cannot be undone.
+Backups that were made before still hold the values. You are asked to confirm,
+unless you give --yes; without a terminal, --yes is required. Needs the scope
+admin.`,
 		Example: "  keysake users delete mia",
-		Args:    one("the user's NAME or ID"),
+		Args:    exactlyOne("the user's NAME or ID"),
 	}
-	yes := cmd.Flags().Bool("yes", false, "do not ask")
+	yes := yesFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if !*yes {
 			if err := a.canConfirm(); err != nil {
@@ -141,11 +120,8 @@ is given; where standard input is no terminal, nobody can be asked, and --yes is
 			return err
 		}
 		if !*yes {
-			question := fmt.Sprintf(
-				"Delete the user %s and destroy %d secrets for good?",
-				u.Username,
-				u.Limits.Secrets.Used,
-			)
+			question := fmt.Sprintf("Delete the user %s and destroy %d secrets for good?",
+				u.Username, u.Limits.Secrets.Used)
 			if err := a.confirm(cmd.Context(), question); err != nil {
 				return err
 			}
@@ -153,14 +129,14 @@ is given; where standard input is no terminal, nobody can be asked, and --yes is
 		if err := c.DeleteUser(cmd.Context(), u.ID); err != nil {
 			return err
 		}
-		a.note("Deleted.")
+		a.infof("Deleted.")
 		return nil
 	}
 	return cmd
 }
 
-// findUser returns the user that a NAME or an ID stands for. A name may have the form of an id;
-// then an id that is somebody else's is refused rather than guessed at.
+// findUser returns the user with this NAME or ID. A name may look like an id, so a ref that is one
+// user's id and another's name is refused.
 func findUser(ctx context.Context, c *client.Client, ref string) (wire.User, error) {
 	list, err := c.ListUsers(ctx)
 	if err != nil {
@@ -174,11 +150,10 @@ func findUser(ctx context.Context, c *client.Client, ref string) (wire.User, err
 	}
 	switch len(found) {
 	case 0:
-		return wire.User{}, errors.New(`there is no such user: "keysake users list" shows all`)
+		return wire.User{}, errors.New(`no such user: "keysake users list" shows them all`)
 	case 1:
 		return found[0], nil
 	}
-	return wire.User{}, errors.New(
-		"this is one user's id and another's name: delete the latter by its id, or give both other names",
-	)
+	return wire.User{}, errors.New("this is the ID of one user and the NAME of another: " +
+		"refer to the first by NAME and to the second by ID")
 }

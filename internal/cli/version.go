@@ -11,7 +11,7 @@ func newVersion(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
 		Short:   "Print the version",
-		Long:    "Prints the version of this program, and the Go version and platform that it was built for.",
+		Long:    "Print the version of this program, its Go version, and its platform.",
 		Example: "  keysake version",
 		Args:    noArgs,
 		RunE:    func(*cobra.Command, []string) error { return a.print(versionLine() + "\n") },
@@ -19,11 +19,6 @@ func newVersion(a *app) *cobra.Command {
 }
 
 func versionLine() string {
-	return fmt.Sprintf(
-		"keysake %s (%s, %s/%s)",
-		programVersion(),
-		runtime.Version(),
-		runtime.GOOS,
-		runtime.GOARCH,
-	)
+	return fmt.Sprintf("keysake %s (%s, %s/%s)",
+		programVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

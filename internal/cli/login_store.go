@@ -22,7 +22,7 @@ const (
 	defaultURL = "http://127.0.0.1:8420" // where "keysake serve" listens
 )
 
-// A login is a server and a key for it.
+// A login is a server and an API key for it.
 type login struct {
 	URL    string          `json:"url"`
 	APIKey plaintext.Value `json:"api_key"`
@@ -32,12 +32,12 @@ func (l login) client() (*client.Client, error) {
 	return client.New(l.URL, l.APIKey, client.WithUserAgent("keysake/"+programVersion()))
 }
 
-// errNoLogin is why a command has no server to talk to.
+// errNoLogin reports that a command has no server to talk to.
 var errNoLogin = errors.New(
 	`not logged in: run "keysake login", or set KEYSAKE_URL and KEYSAKE_API_KEY`,
 )
 
-// connect returns a client for the server and key that this run is to use.
+// connect returns a client for the current login.
 func (a *app) connect() (*client.Client, error) {
 	l, err := a.currentLogin()
 	if err != nil {
@@ -46,13 +46,13 @@ func (a *app) connect() (*client.Client, error) {
 	return l.client()
 }
 
-// currentLogin takes each of URL and key from its variable, else from the stored login. A stored
-// key never goes to a server that only the variable names: whoever can set a variable could else
-// have the key sent to them.
+// currentLogin takes URL and key each from its variable, or else from the stored login. A stored
+// key never goes to a server that only the variable names: otherwise setting a variable would be
+// enough to steal the key.
 func (a *app) currentLogin() (login, error) {
 	given := login{
-		URL:    a.variable(urlVariable),
-		APIKey: plaintext.FromString(a.variable(apiKeyVariable)),
+		URL:    a.getenv(urlVariable),
+		APIKey: plaintext.FromString(a.getenv(apiKeyVariable)),
 	}
 	hasKey := given.APIKey.Len() > 0
 	if given.URL != "" && hasKey {
@@ -71,23 +71,20 @@ func (a *app) currentLogin() (login, error) {
 		given.URL = stored.URL
 		return given, nil
 	case given.URL != "" && strings.TrimRight(given.URL, "/") != strings.TrimRight(stored.URL, "/"):
-		return login{}, fmt.Errorf(
-			"%w; the stored login is for another server than %s names",
-			errNoLogin,
-			urlVariable,
-		)
+		return login{}, fmt.Errorf("%w; the stored login is for another server than %s names",
+			errNoLogin, urlVariable)
 	}
 	return stored, nil
 }
 
-func (a *app) variable(name string) string {
+func (a *app) getenv(name string) string {
 	v, _ := a.env(name)
 	return v
 }
 
 // loginPath returns where the login is stored.
 func (a *app) loginPath() (string, error) {
-	dir := a.variable(configDirVariable)
+	dir := a.getenv(configDirVariable)
 	if dir == "" {
 		base, err := os.UserConfigDir()
 		if err != nil {
@@ -98,12 +95,12 @@ func (a *app) loginPath() (string, error) {
 	return filepath.Join(dir, "login.json"), nil
 }
 
-// storedLogin reads the stored login. A file that others can read is refused: they may have the key
-// by now. The error is [fs.ErrNotExist] where there is no login, and quotes nothing of the file.
+// storedLogin reads the stored login. It refuses a file that others can read, because they may have
+// the key already. The error is [fs.ErrNotExist] without a login, and never quotes the file.
 func (a *app) storedLogin() (login, error) {
 	path, err := a.loginPath()
 	if err != nil {
-		return login{}, fs.ErrNotExist // where there is no folder there is no login in it
+		return login{}, fs.ErrNotExist // no folder, no login
 	}
 	info, err := os.Stat(path)
 	if err != nil {
@@ -111,8 +108,7 @@ func (a *app) storedLogin() (login, error) {
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
 		return login{}, fmt.Errorf(
-			"others can read %s: make it 0600, and think of revoking the API key in it",
-			path,
+			"others can read %s: make it 0600, and consider revoking its API key", path,
 		)
 	}
 	b, err := os.ReadFile(path)
@@ -127,7 +123,7 @@ func (a *app) storedLogin() (login, error) {
 	return l, nil
 }
 
-// storeLogin puts l in place whole or not at all, and returns where.
+// storeLogin writes the login whole or not at all, and returns its path.
 func (a *app) storeLogin(l login) (path string, err error) {
 	if path, err = a.loginPath(); err != nil {
 		return "", err

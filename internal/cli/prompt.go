@@ -1,0 +1,133 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/keysake/keysake/plaintext"
+)
+
+// maxTyped is the longest line that every system's terminal delivers whole. The rest of a longer
+// line is lost silently.
+const maxTyped = 1000
+
+var (
+	errTyped = fmt.Errorf("a terminal may cut off a value of more than %d bytes: "+
+		"use standard input or --from-file", maxTyped)
+	errManyLines = errors.New("a key of several lines cannot be pasted at a prompt: " +
+		"use standard input or --from-file")
+)
+
+// terminal returns r as a file if it is a terminal.
+func terminal(r io.Reader) (*os.File, bool) {
+	f, ok := r.(*os.File)
+	return f, ok && term.IsTerminal(int(f.Fd()))
+}
+
+// readHidden asks for a value on a terminal and does not show what is typed. It leaves the terminal
+// as it was, even when ctx ends.
+func (a *app) readHidden(ctx context.Context, tty *os.File, what string) (plaintext.Value, error) {
+	fd := int(tty.Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		return plaintext.Value{}, fmt.Errorf("ask for the value: %w", err)
+	}
+	if err := a.ask(what + " (not shown): "); err != nil {
+		return plaintext.Value{}, err
+	}
+	typed, err := readContext(ctx, func() (plaintext.Value, error) {
+		b, err := term.ReadPassword(fd)
+		return plaintext.Own(b), err
+	})
+	a.infof("")
+	switch {
+	case ctx.Err() != nil:
+		return plaintext.Value{}, errors.Join(ctx.Err(), term.Restore(fd, before))
+	case err != nil:
+		return plaintext.Value{}, fmt.Errorf("ask for the value: %w", err)
+	case bytes.HasPrefix(typed.Reveal(), []byte("-----BEGIN ")):
+		return plaintext.Value{}, errManyLines
+	case typed.Len() > maxTyped:
+		return plaintext.Value{}, errTyped
+	}
+	return typed, nil
+}
+
+// passphrase asks for the passphrase of a root key. It never reads it from a pipe, whose content is
+// meant for something else.
+func (a *app) passphrase(ctx context.Context, prompt string) (plaintext.Value, error) {
+	tty, ok := terminal(a.stdin)
+	if !ok {
+		return plaintext.Value{}, errors.New("cannot ask for the passphrase: " +
+			"standard input is not a terminal: use --root-passphrase-file or --root-passphrase-fd")
+	}
+	return a.readHidden(ctx, tty, prompt)
+}
+
+// yesFlag adds --yes to a command that asks before a deletion.
+func yesFlag(cmd *cobra.Command) *bool {
+	return cmd.Flags().Bool("yes", false, "do not ask for confirmation")
+}
+
+// canConfirm returns a usage error if there is no terminal to confirm on.
+func (a *app) canConfirm() error {
+	if _, ok := terminal(a.stdin); !ok {
+		return usagef("standard input is not a terminal: add --yes to confirm")
+	}
+	return nil
+}
+
+// confirm asks before a deletion. Anything but y or yes is an error.
+func (a *app) confirm(ctx context.Context, question string) error {
+	if err := a.ask(question + " [y/N] "); err != nil {
+		return err
+	}
+	line, err := readContext(ctx, func() (string, error) {
+		return bufio.NewReader(a.stdin).ReadString('\n')
+	})
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	switch strings.ToLower(strings.TrimSpace(line)) {
+	case "y", "yes":
+		return nil
+	}
+	return errors.New("not confirmed: nothing was deleted")
+}
+
+func (a *app) ask(prompt string) error {
+	_, err := io.WriteString(a.stderr, escape(prompt))
+	return err
+}
+
+// readContext returns the result of read, or the error of ctx if that ends first. A result that
+// comes later is dropped.
+func readContext[T any](ctx context.Context, read func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		v, err := read()
+		done <- result{v, err}
+	}()
+	select {
+	case r := <-done:
+		if ctx.Err() == nil {
+			return r.value, r.err
+		}
+	case <-ctx.Done():
+	}
+	var none T
+	return none, ctx.Err()
+}
