@@ -258,7 +258,7 @@ func TestADatabaseThatIsClosedIsA503(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	root, err := seal.CreateKeyFile(filepath.Join(dir, "root.key"))
+	root, err := seal.NewRootKey(bytes.Repeat([]byte{1}, seal.KeySize))
 	if err != nil {
 		t.Fatal(err)
 	}

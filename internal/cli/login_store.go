@@ -7,10 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"github.com/keysake/keysake/client"
+	"github.com/keysake/keysake/internal/privatefile"
 	"github.com/keysake/keysake/plaintext"
 )
 
@@ -106,7 +106,7 @@ func (a *app) storedLogin() (login, error) {
 	if err != nil {
 		return login{}, err
 	}
-	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+	if privatefile.CheckMode(info) != nil {
 		return login{}, fmt.Errorf(
 			"others can read %s: make it 0600, and consider revoking its API key", path,
 		)
@@ -136,18 +136,5 @@ func (a *app) storeLogin(l login) (path string, err error) {
 		return "", err
 	}
 	defer clear(b)
-	f, err := os.CreateTemp(filepath.Dir(path), "login-*.tmp") // made with 0600
-	if err != nil {
-		return "", err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	_, writeErr := f.Write(b)
-	if err := errors.Join(writeErr, f.Sync(), f.Close()); err != nil {
-		return "", err
-	}
-	return path, os.Rename(f.Name(), path)
+	return path, privatefile.Replace(path, privatefile.Content(b))
 }

@@ -1,6 +1,7 @@
 package identity_test
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"net/http"
@@ -23,7 +24,7 @@ import (
 func start(t *testing.T) (who *identity.Identity, v *vault.Service, first, second string) {
 	t.Helper()
 	dir := t.TempDir()
-	root, err := seal.CreateKeyFile(filepath.Join(dir, "root.key"))
+	root, err := seal.NewRootKey(bytes.Repeat([]byte{1}, seal.KeySize))
 	if err != nil {
 		t.Fatal(err)
 	}

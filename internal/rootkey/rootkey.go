@@ -72,7 +72,7 @@ func Check(url string) error {
 func (o *Opener) Open(ctx context.Context, ref Ref) (seal.RootKey, error) {
 	switch {
 	case strings.HasPrefix(ref.URL, fileScheme):
-		root, err := seal.ReadKeyFile(filePath(ref.URL))
+		root, err := ReadKeyFile(filePath(ref.URL))
 		if err != nil {
 			return nil, err
 		}
@@ -109,9 +109,9 @@ func (o *Opener) create(ctx context.Context, ref *Ref) (seal.RootKey, error) {
 			return nil, err
 		}
 		ref.URL = fileScheme + path
-		root, err := seal.ReadKeyFile(path)
+		root, err := ReadKeyFile(path)
 		if errors.Is(err, fs.ErrNotExist) {
-			return seal.CreateKeyFile(path)
+			return CreateKeyFile(path)
 		}
 		return root, err
 	case ref.URL == PassphraseURL:

@@ -2,13 +2,11 @@ package rootkey
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	neturl "net/url"
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"gocloud.dev/secrets"
 	// The services, each by the scheme of its URL; hashivault is in vaultservice.go.
 	_ "gocloud.dev/secrets/awskms"
@@ -63,9 +61,5 @@ func (o *Opener) openService(ctx context.Context, url string) (seal.RootKey, err
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", url, err)
 	}
-	sum := sha256.Sum256([]byte("keysake v1 service-root-key-id " + url))
-	id := uuid.UUID(sum[:16])
-	id[6] = id[6]&0x0f | 0x80 // version 8
-	id[8] = id[8]&0x3f | 0x80 // RFC variant
-	return seal.NewServiceRootKey(id, s), nil
+	return seal.NewServiceRootKey(seal.ServiceRootKeyID(url), s), nil
 }

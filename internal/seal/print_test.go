@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -124,14 +123,8 @@ func assertNoBytes(t *testing.T, typ reflect.Type, path string) {
 	}
 }
 
-func TestErrorsAboutAKeyFileShowNothingOfIt(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "root.key")
-	root, err := seal.CreateKeyFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = seal.CreateKeyFile(path)
-	assertNoKey(t, "the refusal to write over it", fmt.Sprint(err), seal.Bits(root))
-	_, err = root.Unwrap(t.Context(), newID(t), newID(t), seal.Bits(root))
-	assertNoKey(t, "the refusal to unwrap it", fmt.Sprint(err), seal.Bits(root))
+func TestARefusalToUnwrapAKeyShowsNothingOfIt(t *testing.T) {
+	root := newRootKey(t)
+	_, err := root.Unwrap(t.Context(), newID(t), newID(t), seal.Bits(root))
+	assertNoKey(t, "the error", fmt.Sprint(err), seal.Bits(root))
 }

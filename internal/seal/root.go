@@ -2,8 +2,6 @@ package seal
 
 import (
 	"context"
-	"crypto/hkdf"
-	"crypto/sha256"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -34,20 +32,19 @@ type RootKey interface {
 // localRootKey has its bits in memory.
 type localRootKey struct{ key key }
 
-// NewRootKey returns the root key of these [KeySize] bits, which from now on belong to it. Its id
-// is derived from them, so that a key file needs nothing beside it: a UUID of version 8 (RFC 9562,
-// section 5.8); 122 bits of HKDF output tell nothing of the key.
+// ErrKeySize means that a root key is too short or too long.
+var ErrKeySize = fmt.Errorf("a root key must have exactly %d bytes", KeySize)
+
+// NewRootKey returns the root key of these bits and takes ownership of them.
+// [ErrKeySize]: they are not [KeySize] bytes.
 func NewRootKey(bits []byte) (RootKey, error) {
 	if len(bits) != KeySize {
-		return nil, ErrKeyFileSize
+		return nil, ErrKeySize
 	}
-	b, err := hkdf.Key(sha256.New, bits, nil, "keysake v1 root-key-id", idSize)
+	id, err := rootKeyID(bits)
 	if err != nil {
-		return nil, fmt.Errorf("seal: derive the root key's id: %w", err)
+		return nil, err
 	}
-	id := uuid.UUID(b)
-	id[6] = id[6]&0x0f | 0x80 // version 8
-	id[8] = id[8]&0x3f | 0x80 // RFC variant
 	return localRootKey{newKey(id, bits)}, nil
 }
 

@@ -107,6 +107,20 @@ func TestAnOwnerKeyComesBackFromItsWrapping(t *testing.T) {
 	}
 }
 
+func TestTwoNewOwnerKeysDiffer(t *testing.T) {
+	if bytes.Equal(newOwnerKey(t).Bits(), newOwnerKey(t).Bits()) {
+		t.Error("they are the same")
+	}
+}
+
+func TestARootKeyOfAnotherSizeIsRefused(t *testing.T) {
+	for _, size := range []int{0, 16, 31, 33, 64} {
+		if _, err := seal.NewRootKey(random(size)); !errors.Is(err, seal.ErrKeySize) {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+	}
+}
+
 func TestACheckValueIsOpenedByItsRootKeyOnly(t *testing.T) {
 	root, other := newRootKey(t), newRootKey(t)
 	check, err := root.Check(t.Context())

@@ -12,6 +12,7 @@ import (
 
 	"github.com/keysake/keysake/internal/backup"
 	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/privatefile"
 	"github.com/keysake/keysake/internal/store"
 	"github.com/keysake/keysake/internal/store/sqlite"
 )
@@ -40,7 +41,7 @@ func Backup(
 	}
 	if _, err := os.Lstat(file); err == nil && !replace {
 		return made, fmt.Errorf(
-			"%s is there already, and is kept: give another name, or --force to replace it",
+			"%s already exists: choose another name, or use --force to replace it",
 			file,
 		)
 	}
@@ -56,12 +57,19 @@ func Backup(
 		)
 	}
 	made.File = file
-	err = writeWhole(file, replace, func(f *os.File) error {
+	write := privatefile.Create
+	if replace {
+		write = privatefile.Replace
+	}
+	err = write(file, func(f *os.File) error {
 		if err := d.vault.RecordBackup(ctx, file); err != nil {
 			return fmt.Errorf("record the backup in the audit log: %w", err)
 		}
 		return made.write(ctx, d.store, f)
 	})
+	if errors.Is(err, fs.ErrExist) {
+		err = fmt.Errorf("%s was created in the meantime and was not overwritten", file)
+	}
 	return made, err
 }
 
@@ -84,44 +92,6 @@ func (b *BackupFile) write(ctx context.Context, db *sqlite.DB, f *os.File) error
 		b.Bytes = info.Size()
 	}
 	return err
-}
-
-// writeWhole gives a file its name when write has written all of it and the disk has it; before,
-// and after an error, nothing is under that name that was not there before. Its mode is 0600.
-func writeWhole(path string, replace bool, write func(*os.File) error) (err error) {
-	// 0600 from the start
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.part")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		// renamed, it is not there
-		if gone := os.Remove(tmp.Name()); !errors.Is(gone, fs.ErrNotExist) {
-			err = errors.Join(err, gone)
-		}
-	}()
-	err = write(tmp)
-	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
-		return err
-	}
-	if replace {
-		err = os.Rename(tmp.Name(), path)
-	} else if err = os.Link(tmp.Name(), path); errors.Is(err, fs.ErrExist) { // a rename would replace what came meanwhile
-		err = fmt.Errorf("%s has come meanwhile, and is kept", path)
-	}
-	if err != nil {
-		return err
-	}
-	return syncFolder(filepath.Dir(path))
-}
-
-// syncFolder makes names in a folder durable.
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // openBackup opens a backup that is whole. The caller closes the file.

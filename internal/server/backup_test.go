@@ -14,7 +14,7 @@ import (
 	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/doctor"
-	"github.com/keysake/keysake/internal/seal"
+	"github.com/keysake/keysake/internal/rootkey"
 	"github.com/keysake/keysake/internal/server"
 	"github.com/keysake/keysake/plaintext"
 	"github.com/keysake/keysake/wire"
@@ -252,7 +252,7 @@ func TestARestoreIsRefusedForEachReasonAndThenWritesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := filepath.Join(t.TempDir(), "other.key")
-	if _, err := seal.CreateKeyFile(other); err != nil {
+	if _, err := rootkey.CreateKeyFile(other); err != nil {
 		t.Fatal(err)
 	}
 	open := filepath.Join(t.TempDir(), "open.key")

@@ -14,6 +14,7 @@ import (
 	"github.com/keysake/keysake/internal/backup"
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/doctor"
+	"github.com/keysake/keysake/internal/privatefile"
 	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/internal/store"
 	"github.com/keysake/keysake/internal/store/sqlite"
@@ -256,7 +257,7 @@ func (e *examiner) backup(ctx context.Context) (err error) {
 		m.Schema,
 		whole.Digest(),
 	)
-	if info, err := f.Stat(); err == nil && info.Mode().Perm()&0o077 != 0 {
+	if info, err := f.Stat(); err == nil && privatefile.CheckMode(info) != nil {
 		e.warn(
 			"backup mode",
 			"chmod 600 "+e.what.Backup,

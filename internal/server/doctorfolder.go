@@ -9,8 +9,8 @@ import (
 
 	"github.com/keysake/keysake/internal/backup"
 	"github.com/keysake/keysake/internal/doctor"
+	"github.com/keysake/keysake/internal/privatefile"
 	"github.com/keysake/keysake/internal/rootkey"
-	"github.com/keysake/keysake/internal/seal"
 )
 
 // folder looks at the data folder from outside: who may read it, and how much room there is.
@@ -25,7 +25,7 @@ func (e *examiner) folder() {
 			return err
 		}
 		info, err := d.Info()
-		if err == nil && info.Mode().Perm()&0o077 != 0 && d.Type()&fs.ModeSymlink == 0 {
+		if err == nil && privatefile.CheckMode(info) != nil && d.Type()&fs.ModeSymlink == 0 {
 			open.Details = append(
 				open.Details,
 				fmt.Sprintf("%s has mode %04o", path, info.Mode().Perm()),
@@ -94,7 +94,7 @@ func (e *examiner) custody(keys []backup.RootKey) {
 		switch {
 		case err != nil:
 			continue // the check of the root keys says so
-		case info.Mode().Perm()&0o077 != 0:
+		case privatefile.CheckMode(info) != nil:
 			e.fail(
 				"custody",
 				"chmod 600 "+path,
@@ -124,7 +124,7 @@ func (e *examiner) custody(keys []backup.RootKey) {
 
 // is tells whether the file at path is that root key.
 func (e *examiner) is(k backup.RootKey, path string) bool {
-	root, err := seal.ReadKeyFile(path)
+	root, err := rootkey.ReadKeyFile(path)
 	return err == nil && root.ID() == k.ID
 }
 

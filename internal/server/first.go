@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/privatefile"
 	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/plaintext"
 )
@@ -121,10 +122,7 @@ func prepareDev(ctx context.Context, cfg config.Config, d *data) (devHint, error
 	if err != nil {
 		return hint, err
 	}
-	return hint, writeWhole(path, true, func(f *os.File) error {
-		_, err := f.Write(key.Reveal())
-		return err
-	})
+	return hint, privatefile.Replace(path, privatefile.Content(key.Reveal()))
 }
 
 // announce tells a person where the server is, and a newcomer what to do next.

@@ -13,7 +13,7 @@ import (
 
 	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/internal/config"
-	"github.com/keysake/keysake/internal/seal"
+	"github.com/keysake/keysake/internal/rootkey"
 	"github.com/keysake/keysake/internal/server"
 	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/wire"
@@ -88,7 +88,7 @@ func TestInitFinishesAFolderWhoseMakingWasCutShort(t *testing.T) {
 	for name, begin := range map[string]func(cfg config.Config) error{
 		"only the folder": func(config.Config) error { return nil },
 		"only the root key": func(cfg config.Config) error {
-			_, err := seal.CreateKeyFile(keyPath(cfg))
+			_, err := rootkey.CreateKeyFile(keyPath(cfg))
 			return err
 		},
 		"a database of no bytes": func(cfg config.Config) error {

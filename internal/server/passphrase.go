@@ -10,8 +10,8 @@ import (
 	"os"
 	"sync"
 
+	"github.com/keysake/keysake/internal/privatefile"
 	"github.com/keysake/keysake/internal/rootkey"
-	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/plaintext"
 )
 
@@ -186,11 +186,11 @@ func (p *passphrases) open() (*os.File, error) {
 		return nil, err
 	}
 	info, err := f.Stat()
-	if err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
-		err = fmt.Errorf("%s: %w", p.file, seal.ErrKeyFileMode)
+	if err == nil && info.Mode().IsRegular() {
+		err = privatefile.CheckMode(info)
 	}
 	if err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, errors.Join(fmt.Errorf("%s: %w", p.file, err), f.Close())
 	}
 	return f, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/keysake/keysake/internal/backup"
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/doctor"
+	"github.com/keysake/keysake/internal/privatefile"
 	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
 )
@@ -185,7 +186,7 @@ func build(ctx context.Context, cfg config.Config, src backup.Source, file strin
 	if err := os.Rename(path, filepath.Join(cfg.Data, databaseFile)); err != nil {
 		return err
 	}
-	return errors.Join(syncFolder(cfg.Data), syncFolder(filepath.Dir(filepath.Clean(cfg.Data))))
+	return errors.Join(privatefile.SyncDir(cfg.Data), privatefile.SyncDir(filepath.Dir(filepath.Clean(cfg.Data))))
 }
 
 // fill makes a database of all rows in one file, without a journal beside it.

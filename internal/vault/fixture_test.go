@@ -1,6 +1,7 @@
 package vault_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -71,7 +72,7 @@ func start(t *testing.T, quota int) *place {
 	t.Helper()
 	t.Parallel()
 	dir := t.TempDir()
-	root, err := seal.CreateKeyFile(filepath.Join(dir, "root.key"))
+	root, err := seal.NewRootKey(bytes.Repeat([]byte{1}, seal.KeySize))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package vault_test
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 
@@ -146,7 +147,7 @@ func isRootKeyError(err error) bool {
 // otherRoot returns a root key that is not the database's.
 func (p *place) otherRoot() seal.RootKey {
 	p.t.Helper()
-	root, err := seal.CreateKeyFile(p.t.TempDir() + "/other.key")
+	root, err := seal.NewRootKey(bytes.Repeat([]byte{2}, seal.KeySize))
 	if err != nil {
 		p.t.Fatal(err)
 	}

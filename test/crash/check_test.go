@@ -16,6 +16,7 @@ import (
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/catalog"
 	"github.com/keysake/keysake/internal/policy"
+	"github.com/keysake/keysake/internal/rootkey"
 	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
@@ -104,7 +105,7 @@ func checkFolder(t *testing.T, data string, libraries []*library) {
 
 func openVault(t *testing.T, data string, db *sqlite.DB) *vault.Service {
 	t.Helper()
-	root, err := seal.ReadKeyFile(filepath.Join(data, "root.key"))
+	root, err := rootkey.ReadKeyFile(filepath.Join(data, "root.key"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package seal_test
+package rootkey_test
 
 import (
 	"fmt"
@@ -9,16 +9,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/keysake/keysake/internal/seal"
+	"github.com/keysake/keysake/internal/rootkey"
 )
 
 // crashFolder is set for the process that is going to be killed.
-const crashFolder = "SEAL_TEST_CRASH_FOLDER"
+const crashFolder = "ROOTKEY_TEST_CRASH_FOLDER"
 
 func TestAKilledProcessLeavesNoHalfAKeyFile(t *testing.T) {
 	if dir := os.Getenv(crashFolder); dir != "" {
 		for i := 0; ; i++ {
-			if _, err := seal.CreateKeyFile(
+			if _, err := rootkey.CreateKeyFile(
 				filepath.Join(dir, fmt.Sprintf("%06d.key", i)),
 			); err != nil {
 				t.Fatal(err)
@@ -29,7 +29,7 @@ func TestAKilledProcessLeavesNoHalfAKeyFile(t *testing.T) {
 		dir := t.TempDir()
 		killAfter(t, dir, 1+7*round)
 		for _, name := range keyFiles(t, dir) {
-			if _, err := seal.ReadKeyFile(filepath.Join(dir, name)); err != nil {
+			if _, err := rootkey.ReadKeyFile(filepath.Join(dir, name)); err != nil {
 				t.Error(err)
 			}
 		}

@@ -1,4 +1,4 @@
-package seal_test
+package rootkey_test
 
 import (
 	"bytes"
@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/keysake/keysake/internal/privatefile"
+	"github.com/keysake/keysake/internal/rootkey"
 	"github.com/keysake/keysake/internal/seal"
 )
 
@@ -16,7 +18,7 @@ import (
 func keyFile(t *testing.T, size int, mode fs.FileMode) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "root.key")
-	if err := os.WriteFile(path, random(size), 0o600); err != nil {
+	if err := os.WriteFile(path, bytes.Repeat([]byte{7}, size), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Chmod(path, mode); err != nil { // whatever the umask is
@@ -27,7 +29,7 @@ func keyFile(t *testing.T, size int, mode fs.FileMode) string {
 
 func TestARootKeyIsReadFromAFileOfItsOwner(t *testing.T) {
 	for _, mode := range []fs.FileMode{0o600, 0o400, 0o700} {
-		if _, err := seal.ReadKeyFile(keyFile(t, 32, mode)); err != nil {
+		if _, err := rootkey.ReadKeyFile(keyFile(t, 32, mode)); err != nil {
 			t.Errorf("%v: %v", mode, err)
 		}
 	}
@@ -35,7 +37,7 @@ func TestARootKeyIsReadFromAFileOfItsOwner(t *testing.T) {
 
 func TestAKeyFileThatOthersMayUseIsRefused(t *testing.T) {
 	for _, mode := range []fs.FileMode{0o644, 0o640, 0o604, 0o660, 0o602, 0o610, 0o601, 0o777} {
-		if _, err := seal.ReadKeyFile(keyFile(t, 32, mode)); !errors.Is(err, seal.ErrKeyFileMode) {
+		if _, err := rootkey.ReadKeyFile(keyFile(t, 32, mode)); !errors.Is(err, privatefile.ErrMode) {
 			t.Errorf("%v: %v", mode, err)
 		}
 	}
@@ -43,11 +45,11 @@ func TestAKeyFileThatOthersMayUseIsRefused(t *testing.T) {
 
 func TestAKeyFileOfAnotherSizeIsRefused(t *testing.T) {
 	for _, size := range []int{0, 1, 31, 33, 64, 1 << 20} {
-		if _, err := seal.ReadKeyFile(
+		if _, err := rootkey.ReadKeyFile(
 			keyFile(t, size, 0o600),
 		); !errors.Is(
 			err,
-			seal.ErrKeyFileSize,
+			seal.ErrKeySize,
 		) {
 			t.Errorf("%d bytes: %v", size, err)
 		}
@@ -59,17 +61,17 @@ func TestAFolderIsNoKeyFile(t *testing.T) {
 	if err := os.Chmod(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := seal.ReadKeyFile(dir); !errors.Is(err, seal.ErrKeyFileType) {
+	if _, err := rootkey.ReadKeyFile(dir); !errors.Is(err, rootkey.ErrKeyFileType) {
 		t.Error(err)
 	}
-	if _, err := seal.CreateKeyFile(dir); !errors.Is(err, fs.ErrExist) {
+	if _, err := rootkey.CreateKeyFile(dir); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("made over it: %v", err)
 	}
 }
 
 func TestAMissingKeyFileIsSaidToBeMissing(t *testing.T) {
 	for _, path := range []string{"absent.key", filepath.Join("absent", "root.key")} {
-		if _, err := seal.ReadKeyFile(
+		if _, err := rootkey.ReadKeyFile(
 			filepath.Join(t.TempDir(), path),
 		); !errors.Is(
 			err,
@@ -82,7 +84,7 @@ func TestAMissingKeyFileIsSaidToBeMissing(t *testing.T) {
 
 func TestANewKeyFileHoldsTheKeyAndNothingElse(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "new", "folder", "root.key")
-	made, err := seal.CreateKeyFile(path)
+	made, err := rootkey.CreateKeyFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,11 +98,11 @@ func TestANewKeyFileHoldsTheKeyAndNothingElse(t *testing.T) {
 	if parent, err := os.Stat(filepath.Dir(path)); err != nil || parent.Mode().Perm() != 0o700 {
 		t.Errorf("its folder is %v (%v)", parent.Mode(), err)
 	}
-	read, err := seal.ReadKeyFile(path)
+	read, err := rootkey.ReadKeyFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(seal.Bits(read), seal.Bits(made)) || read.ID() != made.ID() {
+	if read.ID() != made.ID() { // which follows from its bits
 		t.Error("it reads as another key than was made")
 	}
 	if names, err := filepath.Glob(
@@ -119,16 +121,13 @@ func TestANewKeyFileHoldsTheKeyAndNothingElse(t *testing.T) {
 
 func TestTwoNewKeysDiffer(t *testing.T) {
 	dir := t.TempDir()
-	a, errA := seal.CreateKeyFile(filepath.Join(dir, "a"))
-	b, errB := seal.CreateKeyFile(filepath.Join(dir, "b"))
+	a, errA := rootkey.CreateKeyFile(filepath.Join(dir, "a"))
+	b, errB := rootkey.CreateKeyFile(filepath.Join(dir, "b"))
 	if err := errors.Join(errA, errB); err != nil {
 		t.Fatal(err)
 	}
-	if bytes.Equal(seal.Bits(a), seal.Bits(b)) || a.ID() == b.ID() {
+	if a.ID() == b.ID() {
 		t.Error("they are the same")
-	}
-	if bytes.Equal(newOwnerKey(t).Bits(), newOwnerKey(t).Bits()) {
-		t.Error("two owner keys are the same")
 	}
 }
 
@@ -160,7 +159,7 @@ func TestNoKeyFileIsEverWrittenOver(t *testing.T) {
 			t.Fatal(err)
 		}
 		content, _ := os.ReadFile(path) // of the link that leads off there is none
-		if _, err := seal.CreateKeyFile(path); !errors.Is(err, fs.ErrExist) {
+		if _, err := rootkey.CreateKeyFile(path); !errors.Is(err, fs.ErrExist) {
 			t.Errorf("%s: %v", name, err)
 		}
 		after, err := os.Lstat(path)
@@ -178,15 +177,15 @@ func TestNoKeyFileIsEverWrittenOver(t *testing.T) {
 
 func TestOfManyWhoMakeAKeyFileAtOnceOneDoes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "root.key")
-	var made sync.Map // the bits → nothing
+	var made sync.Map // ids
 	var makers, readers sync.WaitGroup
 	done := make(chan struct{})
 	readers.Go(func() { neverHalfAKey(t, path, done) })
 	for range 16 {
 		makers.Go(func() {
-			switch k, err := seal.CreateKeyFile(path); {
+			switch k, err := rootkey.CreateKeyFile(path); {
 			case err == nil:
-				made.Store(string(seal.Bits(k)), nil)
+				made.Store(k.ID(), nil)
 			case !errors.Is(err, fs.ErrExist):
 				t.Error(err)
 			}
@@ -195,14 +194,14 @@ func TestOfManyWhoMakeAKeyFileAtOnceOneDoes(t *testing.T) {
 	makers.Wait()
 	close(done)
 	readers.Wait()
-	read, err := seal.ReadKeyFile(path)
+	read, err := rootkey.ReadKeyFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	count := 0
-	made.Range(func(bits, _ any) bool {
+	made.Range(func(id, _ any) bool {
 		count++
-		if bits != string(seal.Bits(read)) {
+		if id != read.ID() {
 			t.Error("the file has another key than its maker was given")
 		}
 		return true
@@ -216,7 +215,7 @@ func TestOfManyWhoMakeAKeyFileAtOnceOneDoes(t *testing.T) {
 func neverHalfAKey(t *testing.T, path string, done <-chan struct{}) {
 	t.Helper()
 	for {
-		if _, err := seal.ReadKeyFile(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if _, err := rootkey.ReadKeyFile(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			t.Error(err)
 			return
 		}

@@ -1,6 +1,6 @@
 //go:build unix
 
-package seal_test
+package rootkey_test
 
 import (
 	"errors"
@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/keysake/keysake/internal/seal"
+	"github.com/keysake/keysake/internal/rootkey"
 )
 
 // Opening a pipe that nobody writes to would wait for ever.
@@ -17,7 +17,7 @@ func TestAPipeIsNoKeyFile(t *testing.T) {
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := seal.ReadKeyFile(path); !errors.Is(err, seal.ErrKeyFileType) {
+	if _, err := rootkey.ReadKeyFile(path); !errors.Is(err, rootkey.ErrKeyFileType) {
 		t.Error(err)
 	}
 }

@@ -1,0 +1,35 @@
+// Package base62 writes numbers and checksums with the digits of API keys: 0-9, A-Z, a-z.
+package base62
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+	"math/big"
+	"strings"
+)
+
+const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// ChecksumLength is the length of a checksum: 62⁶ is above 2³².
+const ChecksumLength = 6
+
+// Encode writes a big-endian number with leading zeros, in length digits. A number that needs more
+// digits loses its highest ones.
+func Encode(number []byte, length int) string {
+	text := make([]byte, length)
+	n, base, digit := new(big.Int).SetBytes(number), big.NewInt(int64(len(digits))), new(big.Int)
+	for i := length - 1; i >= 0; i-- {
+		n.DivMod(n, base, digit)
+		text[i] = digits[digit.Int64()]
+	}
+	return string(text)
+}
+
+// Checksum returns the CRC-32 (IEEE 802.3) of text in [ChecksumLength] digits.
+func Checksum(text []byte) string {
+	sum := binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(text))
+	return Encode(sum, ChecksumLength)
+}
+
+// IsDigit reports whether c is one of the 62 digits.
+func IsDigit(c byte) bool { return strings.IndexByte(digits, c) >= 0 }

@@ -1,0 +1,103 @@
+package privatefile_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/keysake/keysake/internal/privatefile"
+)
+
+func TestAFileOfItsOwnerIsToldFromOneThatIsShared(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for mode, want := range map[fs.FileMode]error{
+		0o600: nil, 0o400: nil, 0o700: nil,
+		0o640: privatefile.ErrMode, 0o604: privatefile.ErrMode, 0o602: privatefile.ErrMode,
+		0o610: privatefile.ErrMode, 0o601: privatefile.ErrMode,
+	} {
+		if err := os.Chmod(path, mode); err != nil { // whatever the umask is
+			t.Fatal(err)
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := privatefile.CheckMode(info); !errors.Is(err, want) {
+			t.Errorf("%v: %v", mode, err)
+		}
+	}
+}
+
+func TestAFailedWriteLeavesNothing(t *testing.T) {
+	broken := errors.New("broken")
+	half := func(f *os.File) error {
+		_, err := f.WriteString("half")
+		return errors.Join(err, broken)
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "file")
+	if err := privatefile.Create(path, half); !errors.Is(err, broken) {
+		t.Error(err)
+	}
+	assertFiles(t, dir, nil)
+	if err := privatefile.Create(path, privatefile.Content([]byte("old"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := privatefile.Replace(path, half); !errors.Is(err, broken) {
+		t.Error(err)
+	}
+	assertFiles(t, dir, map[string]string{"file": "old"})
+}
+
+func TestOnlyReplaceOverwritesAFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "file")
+	first, second := privatefile.Content([]byte("first")), privatefile.Content([]byte("second"))
+	if err := privatefile.Create(path, first); err != nil {
+		t.Fatal(err)
+	}
+	if err := privatefile.Create(path, second); !errors.Is(err, fs.ErrExist) {
+		t.Error(err)
+	}
+	assertFiles(t, dir, map[string]string{"file": "first"})
+	if err := privatefile.Replace(path, second); err != nil {
+		t.Error(err)
+	}
+	assertFiles(t, dir, map[string]string{"file": "second"})
+}
+
+func TestCreateDoesNotOverwriteAFileThatCameWhileItWrote(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "file")
+	err := privatefile.Create(path, func(*os.File) error {
+		return os.WriteFile(path, []byte("theirs"), 0o600)
+	})
+	if !errors.Is(err, fs.ErrExist) {
+		t.Error(err)
+	}
+	assertFiles(t, dir, map[string]string{"file": "theirs"})
+}
+
+// assertFiles checks that the folder holds exactly these files, each with mode 0600.
+func assertFiles(t *testing.T, dir string, want map[string]string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != len(want) {
+		t.Fatalf("the folder holds %v (%v)", entries, err)
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || info.Mode() != 0o600 {
+			t.Errorf("%s is %v (%v)", e.Name(), info.Mode(), err)
+		}
+		b, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil || string(b) != want[e.Name()] {
+			t.Errorf("%s holds %q (%v)", e.Name(), b, err)
+		}
+	}
+}
