@@ -43,7 +43,7 @@ var layers = map[string]string{
 	"internal/store/sqlite":    "internal/backup internal/store internal/vault",
 	"internal/store/storetest": "internal/audit internal/policy internal/vault",
 	"internal/identity":        "internal/vault plaintext",
-	"internal/api":             "internal/identity internal/vault plaintext wire",
+	"internal/api":             "internal/audit internal/identity internal/vault plaintext wire",
 	"internal/api/apicontract": "",
 	"internal/rootkey":         "internal/privatefile internal/seal plaintext",
 	"internal/config":          "",

@@ -112,7 +112,7 @@ func (a *API) finish(c *call, r *http.Request, took time.Duration) {
 		slog.Duration("took", took),
 		slog.String("client", c.client.String()),
 		slog.String("user", c.who.User.String()),
-		slog.String("api_key", c.who.Key.String()),
+		slog.String("api_key", c.who.Credential.ID.String()),
 	)
 }
 

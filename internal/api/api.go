@@ -13,8 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
+	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/identity"
 	"github.com/keysake/keysake/internal/vault"
 )
@@ -38,7 +37,7 @@ type Options struct {
 // An API answers everything under /api/.
 type API struct {
 	Options
-	perKey   *limiter[uuid.UUID]
+	perKey   *limiter[audit.Credential]
 	failures *limiter[netip.Prefix]
 	mux      *http.ServeMux
 }
@@ -54,7 +53,7 @@ func newAPI(o Options, routes []route) *API {
 	}
 	a := &API{
 		Options: o,
-		perKey:  newLimiter[uuid.UUID]("key", o.Limits.PerKey, o.Limits.Burst, o.Now),
+		perKey:  newLimiter[audit.Credential]("key", o.Limits.PerKey, o.Limits.Burst, o.Now),
 		failures: newLimiter[netip.Prefix](
 			"failures",
 			float64(o.Limits.Failures)/60,
@@ -176,8 +175,9 @@ func (a *API) operate(c *call, r *http.Request, rt route) error {
 	if err != nil {
 		return err
 	}
+	who.Client = c.client
 	c.who = who
-	if p := a.perKey.take(who.Key, c.Header()); p != nil {
+	if p := a.perKey.take(who.Credential, c.Header()); p != nil {
 		return p
 	}
 	return rt.handle(c, r, who)

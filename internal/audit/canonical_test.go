@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"math"
+	"net/netip"
 	"os"
 	"strings"
 	"testing"
@@ -46,36 +47,24 @@ func readGolden(t *testing.T) (read []golden) {
 func TestCanonicalBytesAndHashesAreTheOnesOfTheFile(t *testing.T) {
 	entries := []audit.Entry{
 		{
-			Owner: fakeID(
-				1,
-			),
-			At:      time.UnixMicro(-1),
-			Action:  "user.create",
-			Outcome: audit.Done,
-			Target:  fakeID(1),
-			Name:    "å-user",
+			Owner: fakeID(1), At: time.UnixMicro(-1), Action: "user.create", Outcome: audit.Done,
+			Target: audit.Target{Kind: audit.TargetUser, ID: fakeID(1), Name: "å-user"},
 		},
 		{
-			Owner: fakeID(
-				1,
-			),
-			At: time.Date(
-				2026,
-				4,
-				15,
-				14,
-				0,
-				0,
-				123_456_000,
-				time.FixedZone("two hours east", 7200),
-			),
-			User:    fakeID(1),
-			Key:     fakeID(2),
-			Action:  "secret.update",
-			Outcome: audit.Refused,
-			Target:  fakeID(3),
-			Name:    "OPENAI_API_KEY",
-			Version: math.MaxUint64,
+			Owner:      fakeID(1),
+			At:         time.Date(2026, 4, 15, 14, 0, 0, 123_456_000, time.FixedZone("east", 7200)),
+			User:       fakeID(1),
+			Credential: audit.Credential{Kind: audit.CredentialAPIKey, ID: fakeID(2)},
+			OnBehalfOf: fakeID(4),
+			Client:     netip.MustParseAddr("2001:db8::7"),
+			Action:     "secret.update",
+			Outcome:    audit.Refused,
+			Target: audit.Target{
+				Kind: audit.TargetSecret, ID: fakeID(3), Name: "OPENAI_API_KEY",
+				Version: math.MaxUint64,
+			},
+			Lease: fakeID(5),
+			Run:   "nightly",
 		},
 	}
 	want := readGolden(t)
@@ -84,7 +73,7 @@ func TestCanonicalBytesAndHashesAreTheOnesOfTheFile(t *testing.T) {
 	}
 	var head audit.Head
 	for i, e := range entries {
-		head = head.Next(&e)
+		head = audit.Chain{}.Append(head, &e)
 		if got := e.Canonical(); !bytes.Equal(got, want[i].canonical) {
 			t.Errorf("entry %d has the canonical bytes\n%x, want\n%x", i+1, got, want[i].canonical)
 		}
@@ -103,20 +92,18 @@ func TestTheTimeZoneIsNoPartOfAnEntry(t *testing.T) {
 }
 
 func TestTextsCannotRunIntoEachOther(t *testing.T) {
-	a := audit.Entry{Action: "ab", Outcome: "c", Name: "d"}
+	a := audit.Entry{Action: "ab", Outcome: "c", Run: "d"}
 	for _, b := range []audit.Entry{
-		{Action: "a", Outcome: "bc", Name: "d"},
-		{Action: "abc", Outcome: "", Name: "d"},
-		{Action: "ab", Outcome: "cd", Name: ""},
-		{Action: "", Outcome: "abc", Name: "d"},
-		{Action: "ab\x00\x00\x00\x01c", Outcome: "", Name: "d"},
+		{Action: "a", Outcome: "bc", Run: "d"},
+		{Action: "abc", Outcome: "", Run: "d"},
+		{Action: "ab", Outcome: "cd", Run: ""},
+		{Action: "", Outcome: "abc", Run: "d"},
+		{Action: "ab\x00\x00\x00\x01c", Outcome: "", Run: "d"},
+		{Action: "ab", Target: audit.Target{Kind: "c"}, Run: "d"},
+		{Action: "ab", Target: audit.Target{Name: "c"}, Run: "d"},
 	} {
 		if bytes.Equal(a.Canonical(), b.Canonical()) {
-			t.Errorf(
-				"%q and %q have the same canonical bytes",
-				[]string{a.Action, string(a.Outcome), a.Name},
-				[]string{b.Action, string(b.Outcome), b.Name},
-			)
+			t.Errorf("%+v and %+v have the same canonical bytes", a, b)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package audit_test
 import (
 	"errors"
 	"iter"
+	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
@@ -25,11 +26,11 @@ type chain struct {
 
 func (c *chain) add(e audit.Entry) {
 	e.Owner = c.owner
-	c.head = c.head.Next(&e)
+	c.head = audit.Chain{}.Append(c.head, &e)
 	c.entries = append(c.entries, audit.Linked{Entry: e, Hash: c.head.Hash})
 }
 
-func (c *chain) verify() error { return audit.Verify(c.owner, sequence(c.entries), c.head) }
+func (c *chain) verify() error { return audit.Chain{}.Verify(c.owner, sequence(c.entries), c.head) }
 
 func sequence(entries []audit.Linked) iter.Seq2[audit.Linked, error] {
 	return func(yield func(audit.Linked, error) bool) {
@@ -46,16 +47,19 @@ func fiveEntries() *chain {
 	c := &chain{owner: fakeID(1)}
 	for i := range 5 {
 		c.add(audit.Entry{
-			At: time.UnixMicro(
-				1_776_254_400_000_000 + int64(i),
-			),
-			User:    fakeID(1),
-			Key:     fakeID(2),
-			Action:  "secret.update",
-			Outcome: audit.Done,
-			Target:  fakeID(byte(0x10 + i)),
-			Name:    "SOME_NAME",
-			Version: uint64(i + 1),
+			At:         time.UnixMicro(1_776_254_400_000_000 + int64(i)),
+			User:       fakeID(1),
+			Credential: audit.Credential{Kind: audit.CredentialAPIKey, ID: fakeID(2)},
+			OnBehalfOf: fakeID(4),
+			Client:     netip.MustParseAddr("192.0.2.7"),
+			Action:     "secret.update",
+			Outcome:    audit.Done,
+			Target: audit.Target{
+				Kind: audit.TargetSecret, ID: fakeID(byte(0x10 + i)), Name: "SOME_NAME",
+				Version: uint64(i + 1),
+			},
+			Lease: fakeID(5),
+			Run:   "nightly",
 		})
 	}
 	return c
@@ -95,29 +99,55 @@ func TestAChainOfWhatWasAppendedHolds(t *testing.T) {
 
 // flips changes each field of an entry, each as little as can be.
 var flips = map[string]func(*audit.Entry){
-	"Owner":   func(e *audit.Entry) { e.Owner[15] ^= 1 },
-	"Seq":     func(e *audit.Entry) { e.Seq++ },
-	"At":      func(e *audit.Entry) { e.At = e.At.Add(time.Microsecond) },
-	"User":    func(e *audit.Entry) { e.User[0] ^= 0x80 },
-	"Key":     func(e *audit.Entry) { e.Key[15] ^= 1 },
-	"Action":  func(e *audit.Entry) { e.Action += " " },
-	"Outcome": func(e *audit.Entry) { e.Outcome += " " },
-	"Target":  func(e *audit.Entry) { e.Target[15] ^= 1 },
-	"Name":    func(e *audit.Entry) { e.Name += " " },
-	"Version": func(e *audit.Entry) { e.Version-- },
+	"Owner":           func(e *audit.Entry) { e.Owner[15] ^= 1 },
+	"Seq":             func(e *audit.Entry) { e.Seq++ },
+	"At":              func(e *audit.Entry) { e.At = e.At.Add(time.Microsecond) },
+	"User":            func(e *audit.Entry) { e.User[0] ^= 0x80 },
+	"Credential.Kind": func(e *audit.Entry) { e.Credential.Kind += " " },
+	"Credential.ID":   func(e *audit.Entry) { e.Credential.ID[15] ^= 1 },
+	"OnBehalfOf":      func(e *audit.Entry) { e.OnBehalfOf[15] ^= 1 },
+	"Client":          func(e *audit.Entry) { e.Client = flipAddr(e.Client) },
+	"Action":          func(e *audit.Entry) { e.Action += " " },
+	"Outcome":         func(e *audit.Entry) { e.Outcome += " " },
+	"Target.Kind":     func(e *audit.Entry) { e.Target.Kind += " " },
+	"Target.ID":       func(e *audit.Entry) { e.Target.ID[15] ^= 1 },
+	"Target.Name":     func(e *audit.Entry) { e.Target.Name += " " },
+	"Target.Version":  func(e *audit.Entry) { e.Target.Version-- },
+	"Lease":           func(e *audit.Entry) { e.Lease[15] ^= 1 },
+	"Run":             func(e *audit.Entry) { e.Run += " " },
+}
+
+func flipAddr(a netip.Addr) netip.Addr {
+	if a.IsValid() {
+		return a.Next()
+	}
+	return netip.IPv4Unspecified()
+}
+
+// fieldNames returns the names of an entry's fields, those of its parts after a dot.
+func fieldNames(of reflect.Type, prefix string) (names []string) {
+	for f := range of.Fields() {
+		switch f.Type {
+		case reflect.TypeFor[audit.Credential](), reflect.TypeFor[audit.Target]():
+			names = append(names, fieldNames(f.Type, f.Name+".")...)
+		default:
+			names = append(names, prefix+f.Name)
+		}
+	}
+	return names
 }
 
 func TestAChangedFieldBreaksTheChainAtItsEntry(t *testing.T) {
-	for f := range reflect.TypeFor[audit.Entry]().Fields() {
-		flip, found := flips[f.Name]
+	for _, name := range fieldNames(reflect.TypeFor[audit.Entry](), "") {
+		flip, found := flips[name]
 		if !found {
-			t.Errorf("nothing here changes %s", f.Name)
+			t.Errorf("nothing here changes %s", name)
 			continue
 		}
 		for i := range 5 {
 			c := fiveEntries()
 			flip(&c.entries[i].Entry)
-			t.Run(f.Name, func(t *testing.T) { assertBreak(t, c.verify(), c.owner, uint64(i+1)) })
+			t.Run(name, func(t *testing.T) { assertBreak(t, c.verify(), c.owner, uint64(i+1)) })
 		}
 	}
 }
@@ -137,8 +167,8 @@ func TestAnEntryThatWasChangedWithItsHashBreaksTheChainAtTheNext(t *testing.T) {
 		if i > 0 {
 			before = audit.Head{Seq: uint64(i), Hash: c.entries[i-1].Hash}
 		}
-		c.entries[i].Name = "OTHER_NAME"
-		c.entries[i].Hash = before.Next(&c.entries[i].Entry).Hash
+		c.entries[i].Target.Name = "OTHER_NAME"
+		c.entries[i].Hash = audit.Chain{}.Append(before, &c.entries[i].Entry).Hash
 		// after the last one it is the head that does not agree
 		assertBreak(t, c.verify(), c.owner, uint64(i+2))
 	}
@@ -190,7 +220,7 @@ func TestAnInsertedEntryBreaksTheChain(t *testing.T) {
 		forged := audit.Linked{
 			Entry: audit.Entry{Owner: c.owner, Action: "secret.read", Outcome: audit.Done},
 		}
-		forged.Hash = before.Next(&forged.Entry).Hash
+		forged.Hash = audit.Chain{}.Append(before, &forged.Entry).Hash
 		c.entries = slices.Insert(c.entries, i, forged)
 		assertBreak(t, c.verify(), c.owner, uint64(i+2))
 	}
@@ -206,7 +236,7 @@ func TestAnotherUsersEntryBreaksTheChain(t *testing.T) {
 	if err := other.verify(); err != nil {
 		t.Errorf("the other user's own chain: %v", err)
 	}
-	assertBreak(t, audit.Verify(c.owner, sequence(other.entries), other.head), c.owner, 1)
+	assertBreak(t, audit.Chain{}.Verify(c.owner, sequence(other.entries), other.head), c.owner, 1)
 }
 
 func TestAChainMustEndWhereItsHeadSays(t *testing.T) {
@@ -224,7 +254,7 @@ func TestAChainMustEndWhereItsHeadSays(t *testing.T) {
 
 func TestAnErrorWhileReadingIsNotTakenForABreak(t *testing.T) {
 	c, failed := fiveEntries(), errors.New("the disk is gone")
-	err := audit.Verify(c.owner, func(yield func(audit.Linked, error) bool) {
+	err := audit.Chain{}.Verify(c.owner, func(yield func(audit.Linked, error) bool) {
 		if yield(c.entries[0], nil) {
 			yield(audit.Linked{}, failed)
 		}

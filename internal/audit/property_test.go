@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"errors"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -15,21 +16,27 @@ import (
 // drawEntry draws from few values, so that two entries are often alike but for one field.
 func drawEntry(t *rapid.T) audit.Entry {
 	id := func(label string) uuid.UUID { return fakeID(rapid.ByteRange(0, 3).Draw(t, label)) }
+	text := func(label string) string { return rapid.StringN(0, 3, -1).Draw(t, label) }
 	return audit.Entry{
-		Owner: id(
-			"owner",
-		),
-		Seq:     rapid.Uint64Range(0, 2).Draw(t, "seq"),
-		At:      time.UnixMicro(rapid.Int64Range(-1, 1).Draw(t, "at")).UTC(),
-		User:    id("user"),
-		Key:     id("key"),
-		Action:  rapid.StringN(0, 3, -1).Draw(t, "action"),
+		Owner: id("owner"),
+		Seq:   rapid.Uint64Range(0, 2).Draw(t, "seq"),
+		At:    time.UnixMicro(rapid.Int64Range(-1, 1).Draw(t, "at")).UTC(),
+		User:  id("user"),
+		Credential: audit.Credential{
+			Kind: audit.CredentialKind(text("credential kind")), ID: id("credential"),
+		},
+		OnBehalfOf: id("on behalf of"),
+		Client: rapid.SampledFrom([]netip.Addr{
+			{}, netip.IPv4Unspecified(), netip.IPv6Unspecified(),
+		}).Draw(t, "client"),
+		Action:  text("action"),
 		Outcome: rapid.SampledFrom([]audit.Outcome{audit.Done, audit.Refused}).Draw(t, "outcome"),
-		Target: id(
-			"target",
-		),
-		Name:    rapid.StringN(0, 3, -1).Draw(t, "name"),
-		Version: rapid.Uint64Range(0, 2).Draw(t, "version"),
+		Target: audit.Target{
+			Kind: audit.TargetKind(text("target kind")), ID: id("target"), Name: text("name"),
+			Version: rapid.Uint64Range(0, 2).Draw(t, "version"),
+		},
+		Lease: id("lease"),
+		Run:   text("run"),
 	}
 }
 

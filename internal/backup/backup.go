@@ -16,8 +16,6 @@ import (
 	"iter"
 	"strconv"
 	"time"
-
-	"github.com/google/uuid"
 )
 
 // Format is the number of the format that this version writes. It reads this one and all before it.
@@ -53,6 +51,7 @@ type Source interface {
 	RootKeys(ctx context.Context) ([]RootKey, error)
 	// Count returns how many rows there are.
 	Count(ctx context.Context) (Count, error)
+	Instances(ctx context.Context) iter.Seq2[Instance, error]
 	Users(ctx context.Context) iter.Seq2[User, error]
 	OwnerKeys(ctx context.Context) iter.Seq2[OwnerKey, error]
 	APIKeys(ctx context.Context) iter.Seq2[APIKey, error]
@@ -63,6 +62,7 @@ type Source interface {
 
 // A Count says how many rows each table has.
 type Count struct {
+	Instances    int64 `json:"instance"`
 	Users        int64 `json:"users"`
 	OwnerKeys    int64 `json:"owner_keys"`
 	APIKeys      int64 `json:"api_keys"`
@@ -95,24 +95,25 @@ type Head struct {
 }
 
 // headsOf is the sum of all users' heads.
-func headsOf(users iter.Seq2[User, error]) (h Heads, err error) {
+func headsOf(ctx context.Context, src Source) (h Heads, err error) {
 	sum := sha256.New()
-	for u, err := range users {
+	for i, err := range src.Instances(ctx) {
 		if err != nil {
 			return h, err
 		}
-		h.add(u)
-		sum.Write(u.head())
+		h.Instance = Head{Seq: i.AuditSeq, Hash: i.AuditHash}
+		h.Chains++
+		sum.Write(h.Instance.bytes(i.ID))
+	}
+	for u, err := range src.Users(ctx) {
+		if err != nil {
+			return h, err
+		}
+		h.Chains++
+		sum.Write(Head{Seq: u.AuditSeq, Hash: u.AuditHash}.bytes(u.ID))
 	}
 	sum.Sum(h.Digest[:0])
 	return h, nil
-}
-
-func (h *Heads) add(u User) {
-	h.Chains++
-	if u.ID == uuid.Nil {
-		h.Instance = Head{Seq: u.AuditSeq, Hash: u.AuditHash}
-	}
 }
 
 // A Digest is SHA-256, written in hexadecimal.

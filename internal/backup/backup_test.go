@@ -47,7 +47,7 @@ func TestWhatWasWrittenIsRead(t *testing.T) {
 func TestTheSampleSetsEveryMember(t *testing.T) {
 	s := sample()
 	for _, v := range []any{
-		s.roots[0], s.users[1], s.keys[0], s.apiKeys[0], s.secrets[0], s.versions[0], s.entries[1],
+		s.roots[0], s.instance[0], s.users[0], s.keys[0], s.apiKeys[0], s.secrets[0], s.versions[0], s.entries[1],
 	} {
 		value := reflect.ValueOf(v)
 		for i := range value.NumField() {
@@ -241,12 +241,12 @@ func TestWhatTheManifestDoesNotSayIsRefusedThoughTheDigestIsRight(t *testing.T) 
 
 func TestWhatCannotBeWrittenIsAnError(t *testing.T) {
 	for what, change := range map[string]func(*rows){
-		"text that is not UTF-8": func(r *rows) { r.users[1].Username = "canary\xff" },
+		"text that is not UTF-8": func(r *rows) { r.users[0].Username = "canary\xff" },
 		"a row that is too long": func(r *rows) {
 			r.secrets[0].SealedValue = make([]byte, 1<<20)
 		},
 		"rows that are not ordered": func(r *rows) {
-			r.users[0], r.users[1] = r.users[1], r.users[0]
+			r.entries[0], r.entries[1] = r.entries[1], r.entries[0]
 		},
 		"a row twice": func(r *rows) { r.keys = append(r.keys, r.keys[0]) },
 	} {

@@ -52,6 +52,7 @@ func Open(ctx context.Context, r io.ReaderAt, size int64) (*File, error) {
 	}
 	rows := f.manifest.Rows
 	err := join(
+		f.scan(in, tableInstance, rows.Instances, scanSection[Instance]),
 		f.scan(in, tableUsers, rows.Users, scanSection[User]),
 		f.scan(in, tableOwnerKeys, rows.OwnerKeys, scanSection[OwnerKey]),
 		f.scan(in, tableAPIKeys, rows.APIKeys, scanSection[APIKey]),
@@ -146,7 +147,7 @@ func (f *File) readManifest(in *lines) error {
 	}
 	rows := m.Rows
 	counts := min(
-		rows.Users,
+		rows.Instances, rows.Users,
 		rows.OwnerKeys,
 		rows.APIKeys,
 		rows.Secrets,
@@ -161,7 +162,7 @@ func (f *File) readManifest(in *lines) error {
 
 // checkHeads holds the manifest's heads against the users' rows.
 func (f *File) checkHeads(ctx context.Context) error {
-	heads, err := headsOf(f.Users(ctx))
+	heads, err := headsOf(ctx, f)
 	if err == nil && heads != f.manifest.Heads {
 		err = fmt.Errorf(
 			"%w: the ends of the audit chains are not those of the manifest",
@@ -257,6 +258,11 @@ func (f *File) RootKeys(context.Context) ([]RootKey, error) { return f.manifest.
 
 // Count implements [Source].
 func (f *File) Count(context.Context) (Count, error) { return f.manifest.Rows, nil }
+
+// Instances implements [Source].
+func (f *File) Instances(ctx context.Context) iter.Seq2[Instance, error] {
+	return rows[Instance](ctx, f, tableInstance)
+}
 
 // Users implements [Source].
 func (f *File) Users(ctx context.Context) iter.Seq2[User, error] {

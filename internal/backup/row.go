@@ -26,8 +26,14 @@ type RootKey struct {
 // Needed tells whether anything is lost without the key.
 func (k RootKey) Needed() bool { return k.State == "primary" || k.OwnerKeys > 0 }
 
-// A User is a user, deleted ones too, with the ledger. The nil id is that of the instance: the end
-// of the chain of what touches no library.
+// An Instance is the database itself: the end of the chain of what touches no library.
+type Instance struct {
+	ID        uuid.UUID `json:"id"`
+	AuditSeq  uint64    `json:"audit_seq"`
+	AuditHash Digest    `json:"audit_hash"`
+}
+
+// A User is a user, deleted ones too, with the ledger.
 type User struct {
 	ID        uuid.UUID `json:"id"`
 	Username  string    `json:"username"`
@@ -90,17 +96,23 @@ type Version struct {
 
 // An AuditEntry is an entry of a chain, with its hash.
 type AuditEntry struct {
-	Owner   uuid.UUID `json:"owner_id"`
-	Seq     uint64    `json:"seq"`
-	At      int64     `json:"at"`
-	User    uuid.UUID `json:"user_id"`
-	APIKey  uuid.UUID `json:"api_key_id"`
-	Action  string    `json:"action"`
-	Outcome string    `json:"outcome"`
-	Target  uuid.UUID `json:"target_id"`
-	Name    string    `json:"name"`
-	Version uint64    `json:"version"`
-	Hash    Digest    `json:"hash"`
+	Owner          uuid.UUID `json:"owner_id"`
+	Seq            uint64    `json:"seq"`
+	At             int64     `json:"at"`
+	User           uuid.UUID `json:"user_id"`
+	CredentialKind string    `json:"credential_kind"`
+	CredentialID   uuid.UUID `json:"credential_id"`
+	OnBehalfOf     uuid.UUID `json:"on_behalf_of"`
+	Client         string    `json:"client"`
+	Action         string    `json:"action"`
+	Outcome        string    `json:"outcome"`
+	TargetKind     string    `json:"target_kind"`
+	TargetID       uuid.UUID `json:"target_id"`
+	TargetName     string    `json:"target_name"`
+	TargetVersion  uint64    `json:"target_version"`
+	Lease          uuid.UUID `json:"lease_id"`
+	Run            string    `json:"run"`
+	Hash           Digest    `json:"hash"`
 }
 
 // A row has a place in the order of its table, which no other row has.
@@ -118,6 +130,7 @@ func at(first, second uuid.UUID, number uint64) (p place) {
 
 func (p place) before(other place) bool { return bytes.Compare(p[:], other[:]) < 0 }
 
+func (r Instance) order() place   { return at(r.ID, uuid.Nil, 0) }
 func (r User) order() place       { return at(r.ID, uuid.Nil, 0) }
 func (r OwnerKey) order() place   { return at(r.User, r.ID, 0) }
 func (r APIKey) order() place     { return at(r.User, r.ID, 0) }
@@ -125,10 +138,10 @@ func (r Secret) order() place     { return at(r.User, r.ID, 0) }
 func (r Version) order() place    { return at(r.User, r.Secret, r.Version) }
 func (r AuditEntry) order() place { return at(r.Owner, uuid.Nil, r.Seq) }
 
-// head returns what the digest of the heads covers.
-func (r User) head() []byte {
-	b := make([]byte, 0, 16+8+len(r.AuditHash))
-	b = append(b, r.ID[:]...)
-	b = binary.BigEndian.AppendUint64(b, r.AuditSeq)
-	return append(b, r.AuditHash[:]...)
+// bytes returns what the digest of the heads covers.
+func (h Head) bytes(owner uuid.UUID) []byte {
+	b := make([]byte, 0, 16+8+len(h.Hash))
+	b = append(b, owner[:]...)
+	b = binary.BigEndian.AppendUint64(b, h.Seq)
+	return append(b, h.Hash[:]...)
 }

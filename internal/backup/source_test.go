@@ -17,6 +17,7 @@ import (
 // rows are a source in memory.
 type rows struct {
 	roots    []backup.RootKey
+	instance []backup.Instance
 	users    []backup.User
 	keys     []backup.OwnerKey
 	apiKeys  []backup.APIKey
@@ -39,6 +40,7 @@ func (r *rows) RootKeys(context.Context) ([]backup.RootKey, error) { return r.ro
 
 func (r *rows) Count(context.Context) (backup.Count, error) {
 	return backup.Count{
+		Instances: int64(len(r.instance)),
 		Users: int64(
 			len(r.users),
 		),
@@ -48,6 +50,10 @@ func (r *rows) Count(context.Context) (backup.Count, error) {
 		Versions:     int64(len(r.versions)),
 		AuditEntries: int64(len(r.entries)),
 	}, nil
+}
+
+func (r *rows) Instances(context.Context) iter.Seq2[backup.Instance, error] {
+	return each(r.instance)
 }
 
 func (r *rows) Users(context.Context) iter.Seq2[backup.User, error]         { return each(r.users) }
@@ -81,6 +87,7 @@ func read(tb testing.TB, src backup.Source) *rows {
 	}
 	return &rows{
 		roots,
+		all(tb, src.Instances(ctx)),
 		all(tb, src.Users(ctx)),
 		all(tb, src.OwnerKeys(ctx)),
 		all(tb, src.APIKeys(ctx)),
@@ -140,8 +147,8 @@ func sample() *rows {
 				RetiredAt:  at,
 			},
 		},
+		instance: []backup.Instance{{ID: id(8), AuditSeq: 1, AuditHash: backup.Digest{1}}},
 		users: []backup.User{
-			{AuditSeq: 1, AuditHash: backup.Digest{1}, DeletedAt: new(int64)},
 			{
 				ID: id(
 					1,
@@ -203,21 +210,12 @@ func sample() *rows {
 			},
 		},
 		entries: []backup.AuditEntry{
-			{Seq: 1, At: 1, Action: "root-key.add", Outcome: "done", Hash: backup.Digest{1}},
+			{Owner: id(0), Seq: 1, At: 1, Action: "root-key.add", Outcome: "done"},
 			{
-				Owner: id(
-					1,
-				),
-				Seq:     1,
-				At:      1,
-				User:    id(5),
-				APIKey:  id(6),
-				Action:  "a",
-				Outcome: "done",
-				Target:  id(4),
-				Name:    "N",
-				Version: 2,
-				Hash:    backup.Digest{2},
+				Owner: id(1), Seq: 1, At: 1, User: id(5), CredentialKind: "api-key",
+				CredentialID: id(6), OnBehalfOf: id(7), Client: "192.0.2.7", Action: "a",
+				Outcome: "done", TargetKind: "secret", TargetID: id(4), TargetName: "N",
+				TargetVersion: 2, Lease: id(10), Run: "r", Hash: backup.Digest{2},
 			},
 		},
 	}
@@ -249,10 +247,10 @@ func anyRows(t *rapid.T) *rows {
 			r.entries = append(
 				r.entries,
 				backup.AuditEntry{
-					Owner: owner,
-					Seq:   seq + 1,
-					Name:  rapid.String().Draw(t, "name"),
-					Hash:  digest.Draw(t, "hash"),
+					Owner:      owner,
+					Seq:        seq + 1,
+					TargetName: rapid.String().Draw(t, "name"),
+					Hash:       digest.Draw(t, "hash"),
 				},
 			)
 		}

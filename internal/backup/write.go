@@ -15,6 +15,7 @@ import (
 
 // The tables, in the order in which a backup has them.
 const (
+	tableInstance  = "instance"
 	tableUsers     = "users"
 	tableOwnerKeys = "owner_keys"
 	tableAPIKeys   = "api_keys"
@@ -46,13 +47,14 @@ func Write(
 	if m.Rows, err = src.Count(ctx); err != nil {
 		return m, d, err
 	}
-	if m.Heads, err = headsOf(src.Users(ctx)); err != nil {
+	if m.Heads, err = headsOf(ctx, src); err != nil {
 		return m, d, err
 	}
 	sum := sha256.New()
 	out := &writer{buffer: bufio.NewWriterSize(w, 256<<10), sum: sum}
 	out.write([]byte(magicLine(Format)))
 	out.line(m)
+	section(out, tableInstance, m.Rows.Instances, src.Instances(ctx))
 	section(out, tableUsers, m.Rows.Users, src.Users(ctx))
 	section(out, tableOwnerKeys, m.Rows.OwnerKeys, src.OwnerKeys(ctx))
 	section(out, tableAPIKeys, m.Rows.APIKeys, src.APIKeys(ctx))

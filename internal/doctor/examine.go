@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
@@ -61,7 +62,7 @@ func Examine(
 			"audit log",
 			fmt.Sprintf(
 				"%d chains with %d entries verify to their ends",
-				rows.Users,
+				rows.Instances+rows.Users,
 				rows.AuditEntries,
 			),
 			"chains do not verify",
@@ -144,6 +145,15 @@ func (e *examination) run(ctx context.Context) error {
 	defer s.secrets.stop()
 	defer s.versions.stop()
 	defer s.entries.stop()
+	for i, err := range e.src.Instances(ctx) {
+		if err != nil {
+			return err
+		}
+		head := audit.Head{Seq: i.AuditSeq, Hash: audit.Hash(i.AuditHash)}
+		if err := e.chain(i.ID, head, s.entries); err != nil {
+			return err
+		}
+	}
 	for user, err := range e.src.Users(ctx) {
 		if err != nil {
 			return err
@@ -187,7 +197,8 @@ func (e *examination) library(user backup.User, s streams) error {
 	if err := e.secrets(user, keys, s); err != nil {
 		return err
 	}
-	return e.chain(user, s.entries)
+	head := audit.Head{Seq: user.AuditSeq, Hash: audit.Hash(user.AuditHash)}
+	return e.chain(user.ID, head, s.entries)
 }
 
 // secrets opens the values and masks that are picked, and counts.
@@ -273,17 +284,15 @@ func openWith(keys map[uuid.UUID]seal.OwnerKey, blob []byte, open func(seal.Owne
 }
 
 // chain verifies one audit chain.
-func (e *examination) chain(user backup.User, entries *stream[backup.AuditEntry]) error {
-	err := audit.Verify(
-		user.ID,
-		linked(entries.of(user.ID)),
-		audit.Head{Seq: user.AuditSeq, Hash: audit.Hash(user.AuditHash)},
-	)
+func (e *examination) chain(
+	owner uuid.UUID, head audit.Head, entries *stream[backup.AuditEntry],
+) error {
+	err := audit.Chain{}.Verify(owner, linked(entries.of(owner)), head)
 	if broken, ok := errors.AsType[*audit.BreakError](err); ok {
 		e.chains.add("%v", broken)
 		err = nil
 	}
-	for _, rest := range entries.of(user.ID) { // those that came after a break
+	for _, rest := range entries.of(owner) { // those that came after a break
 		err = errors.Join(err, rest)
 	}
 	return err
@@ -292,19 +301,19 @@ func (e *examination) chain(user backup.User, entries *stream[backup.AuditEntry]
 func linked(entries iter.Seq2[backup.AuditEntry, error]) iter.Seq2[audit.Linked, error] {
 	return func(yield func(audit.Linked, error) bool) {
 		for e, err := range entries {
+			client, _ := netip.ParseAddr(e.Client)
 			l := audit.Linked{Hash: audit.Hash(e.Hash), Entry: audit.Entry{
-				Owner:  e.Owner,
-				Seq:    e.Seq,
-				At:     time.UnixMicro(e.At).UTC(),
-				User:   e.User,
-				Key:    e.APIKey,
-				Action: e.Action,
-				Outcome: audit.Outcome(
-					e.Outcome,
-				),
-				Target:  e.Target,
-				Name:    e.Name,
-				Version: e.Version,
+				Owner: e.Owner, Seq: e.Seq, At: time.UnixMicro(e.At).UTC(), User: e.User,
+				Credential: audit.Credential{
+					Kind: audit.CredentialKind(e.CredentialKind), ID: e.CredentialID,
+				},
+				OnBehalfOf: e.OnBehalfOf, Client: client, Action: e.Action,
+				Outcome: audit.Outcome(e.Outcome),
+				Target: audit.Target{
+					Kind: audit.TargetKind(e.TargetKind), ID: e.TargetID, Name: e.TargetName,
+					Version: e.TargetVersion,
+				},
+				Lease: e.Lease, Run: e.Run,
 			}}
 			if !yield(l, err) {
 				return

@@ -94,14 +94,14 @@ func TestADoctorFindsWhatIsWrong(t *testing.T) {
 			"DELETE FROM audit_entries WHERE seq = 3 AND owner_id = " + someUser,
 		), "audit log", doctor.Failed, "entry 3"},
 		"a changed audit entry": {sqlChange(
-			"UPDATE audit_entries SET name = 'X' WHERE seq = 4 AND owner_id = " + someUser,
+			"UPDATE audit_entries SET target_name = 'X' WHERE seq = 4 AND owner_id = " + someUser,
 		), "audit log", doctor.Failed, "entry 4"},
 		"a missing end of an audit log": {sqlChange(
 			"DELETE FROM audit_entries WHERE owner_id = " + someUser +
 				" AND seq = (SELECT MAX(seq) FROM audit_entries WHERE owner_id = " + someUser + ")",
 		), "audit log", doctor.Failed, "where its head says"},
 		"a changed log of the instance": {sqlChange(
-			"UPDATE audit_entries SET name = 'X' WHERE seq = 2 AND owner_id = ''",
+			"UPDATE audit_entries SET target_name = 'X' WHERE seq = 2 AND owner_id = (SELECT id FROM instance)",
 		), "audit log", doctor.Failed, "entry 2"},
 		"a wrong count": {sqlChange(
 			"UPDATE users SET secret_count = 9 WHERE username = 'user-1'",

@@ -47,7 +47,7 @@ var goldenValues = map[string]map[string][]string{
 			"golden-deploy-token-third",
 		},
 	},
-	"noah": {"TÖKEN": {"golden value with spaces, and ünïcödé"}, "EMPTY_MASK": {"short"}},
+	"noah": {"TOKEN": {"golden value with spaces, and ünïcödé"}, "EMPTY_MASK": {"short"}},
 }
 
 func goldenRoot() []byte {

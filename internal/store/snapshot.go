@@ -44,6 +44,7 @@ func (t *snapshot) load(ctx context.Context, src backup.Source) error {
 	}
 	steps := []func() error{ // what others refer to comes first
 		func() error { return rootKeyRows().load(ctx, t.s, seq(keys)) },
+		func() error { return instanceRows().load(ctx, t.s, src.Instances(ctx)) },
 		func() error { return userRows().load(ctx, t.s, src.Users(ctx)) },
 		func() error { return ownerKeyRows().load(ctx, t.s, src.OwnerKeys(ctx)) },
 		func() error { return apiKeyRows().load(ctx, t.s, src.APIKeys(ctx)) },
@@ -107,6 +108,7 @@ func (t *snapshot) Count(ctx context.Context) (n backup.Count, err error) {
 		into  *int64
 		count func(context.Context, *Queries) (int64, error)
 	}{
+		{&n.Instances, instanceRows().count},
 		{&n.Users, userRows().count},
 		{&n.OwnerKeys, ownerKeyRows().count},
 		{&n.APIKeys, apiKeyRows().count},
@@ -119,6 +121,11 @@ func (t *snapshot) Count(ctx context.Context) (n backup.Count, err error) {
 		}
 	}
 	return n, nil
+}
+
+// Instances implements [backup.Source].
+func (t *snapshot) Instances(ctx context.Context) iter.Seq2[backup.Instance, error] {
+	return instanceRows().all(ctx, t.s)
 }
 
 // Users implements [backup.Source].

@@ -233,53 +233,42 @@ func versionRows() table[backup.Version] {
 	}
 }
 
+func instanceRows() table[backup.Instance] {
+	return table[backup.Instance]{
+		"instance",
+		[]string{"id", "audit_seq", "audit_hash"},
+		1,
+		func(r *backup.Instance) []any {
+			return []any{&r.ID, &r.AuditSeq, digest{&r.AuditHash}}
+		},
+		func(r backup.Instance) []any {
+			return []any{idText(r.ID), r.AuditSeq, r.AuditHash[:]}
+		},
+	}
+}
+
 func auditRows() table[backup.AuditEntry] {
 	return table[backup.AuditEntry]{
 		"audit_entries",
 		[]string{
-			"owner_id",
-			"seq",
-			"at",
-			"user_id",
-			"api_key_id",
-			"action",
-			"outcome",
-			"target_id",
-			"name",
-			"version",
-			"hash",
+			"owner_id", "seq", "at", "user_id", "credential_kind", "credential_id", "on_behalf_of",
+			"client", "action", "outcome", "target_kind", "target_id", "target_name",
+			"target_version", "lease_id", "run", "hash",
 		},
 		2,
 		func(r *backup.AuditEntry) []any {
 			return []any{
-				&r.Owner,
-				&r.Seq,
-				&r.At,
-				&r.User,
-				&r.APIKey,
-				&r.Action,
-				&r.Outcome,
-				&r.Target,
-				&r.Name,
-				&r.Version,
-				digest{&r.Hash},
+				&r.Owner, &r.Seq, &r.At, &r.User, &r.CredentialKind, &r.CredentialID,
+				&r.OnBehalfOf, &r.Client, &r.Action, &r.Outcome, &r.TargetKind, &r.TargetID,
+				&r.TargetName, &r.TargetVersion, &r.Lease, &r.Run, digest{&r.Hash},
 			}
 		},
 		func(r backup.AuditEntry) []any {
 			return []any{
-				idText(
-					r.Owner,
-				),
-				r.Seq,
-				r.At,
-				idText(r.User),
-				idText(r.APIKey),
-				r.Action,
-				r.Outcome,
-				idText(r.Target),
-				r.Name,
-				r.Version,
-				r.Hash[:],
+				idText(r.Owner), r.Seq, r.At, idText(r.User), r.CredentialKind,
+				idText(r.CredentialID), idText(r.OnBehalfOf), r.Client, r.Action, r.Outcome,
+				r.TargetKind, idText(r.TargetID), r.TargetName, r.TargetVersion, idText(r.Lease),
+				r.Run, r.Hash[:],
 			}
 		},
 	}

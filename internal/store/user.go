@@ -57,19 +57,6 @@ func (s *Queries) UserNamed(ctx context.Context, username string) (id uuid.UUID,
 	return id, err
 }
 
-func (s *Queries) Ledger(ctx context.Context, user uuid.UUID) (found vault.Ledger, err error) {
-	found.User = user
-	var hash []byte
-	err = s.row(
-		ctx,
-		"SELECT secret_count, owner_key_id, audit_seq, audit_hash FROM users WHERE id = $1 AND (deleted_at IS NULL OR id = '')",
-		[]any{idText(user)},
-		[]any{&found.Secrets, &found.OwnerKey, &found.Head.Seq, &hash},
-	)
-	copy(found.Head.Hash[:], hash)
-	return found, err
-}
-
 func (s *Queries) InsertUser(ctx context.Context, u vault.User) error {
 	var none vault.Ledger
 	return s.run(
@@ -88,33 +75,11 @@ func (s *Queries) InsertUser(ctx context.Context, u vault.User) error {
 	)
 }
 
-func (s *Queries) EnsureInstance(ctx context.Context) error {
-	var none vault.Ledger
-	return s.run(
-		ctx,
-		`INSERT INTO users (id, username, email_address, full_name, owner_key_id, secret_count, audit_seq, audit_hash, created_at, deleted_at)
-		VALUES ('', '', '', '', '', 0, 0, $1, 0, 0) ON CONFLICT (id) DO NOTHING`,
-		none.Head.Hash[:],
-	)
-}
-
 func (s *Queries) DeleteUser(ctx context.Context, user uuid.UUID, at time.Time) error {
 	return s.one(
 		ctx,
 		"UPDATE users SET username = '', email_address = '', full_name = '', deleted_at = $1 WHERE id = $2 AND deleted_at IS NULL",
 		micros(at),
 		idText(user),
-	)
-}
-
-func (s *Queries) SaveLedger(ctx context.Context, l vault.Ledger) error {
-	return s.one(
-		ctx,
-		"UPDATE users SET secret_count = $1, owner_key_id = $2, audit_seq = $3, audit_hash = $4 WHERE id = $5",
-		l.Secrets,
-		idText(l.OwnerKey),
-		l.Head.Seq,
-		l.Head.Hash[:],
-		idText(l.User),
 	)
 }

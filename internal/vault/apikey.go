@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/catalog"
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/plaintext"
@@ -74,13 +75,18 @@ func (s *Service) Authenticate(ctx context.Context, token plaintext.Value) (who 
 		if errors.Is(err, ErrNotFound) || err == nil && !key.Live(now) {
 			return unauthenticated()
 		}
-		who = Actor{User: key.User, Key: key.ID, Scopes: key.Scopes, SelfRevoke: key.SelfRevoke}
+		who = Actor{
+			User:       key.User,
+			Credential: audit.Credential{Kind: audit.CredentialAPIKey, ID: key.ID},
+			Scopes:     key.Scopes,
+			SelfRevoke: key.SelfRevoke,
+		}
 		return err
 	})
 	if err != nil {
 		return Actor{}, err
 	}
-	s.used.note(who.Key, now)
+	s.used.note(who.Credential.ID, now)
 	return who, nil
 }
 
@@ -99,9 +105,9 @@ type APIKeyRequest struct {
 func (s *Service) CreateAPIKey(
 	ctx context.Context,
 	who Actor,
-	in APIKeyRequest,
+	req APIKeyRequest,
 ) (APIKey, plaintext.Value, error) {
-	return s.grant(ctx, who, policy.APIKeyCreate, who.User, in)
+	return s.grant(ctx, who, policy.APIKeyCreate, who.Owner(), req)
 }
 
 // GrantAPIKey is CreateAPIKey for another user. It needs the scope admin. NotFound: no such user.
@@ -109,9 +115,9 @@ func (s *Service) GrantAPIKey(
 	ctx context.Context,
 	who Actor,
 	user uuid.UUID,
-	in APIKeyRequest,
+	req APIKeyRequest,
 ) (APIKey, plaintext.Value, error) {
-	return s.grant(ctx, who, policy.APIKeyGrant, user, in)
+	return s.grant(ctx, who, policy.APIKeyGrant, user, req)
 }
 
 func (s *Service) grant(
@@ -119,37 +125,35 @@ func (s *Service) grant(
 	who Actor,
 	action policy.Action,
 	user uuid.UUID,
-	in APIKeyRequest,
+	req APIKeyRequest,
 ) (APIKey, plaintext.Value, error) {
 	key := APIKey{
-		Name:       in.Name,
-		SelfRevoke: in.SelfRevoke,
-		ExpiresAt:  in.ExpiresAt.UTC().Truncate(time.Microsecond),
+		Name:       req.Name,
+		SelfRevoke: req.SelfRevoke,
+		ExpiresAt:  req.ExpiresAt.UTC().Truncate(time.Microsecond),
 	}
 	var token plaintext.Value
-	err := s.update(ctx, who, action, user, func(c *change) (err error) {
-		if key.Scopes, err = grantable(in.Scopes, who.Scopes); err != nil {
+	in := intent{who: who, action: action, library: userLibrary(user)}
+	err := s.update(ctx, in, func(c *change) (err error) {
+		if key.Scopes, err = grantable(req.Scopes, who.Scopes); err != nil {
 			return err
 		}
-		if !key.ExpiresAt.IsZero() && !key.ExpiresAt.After(c.entry.At) {
+		if !key.ExpiresAt.IsZero() && !key.ExpiresAt.After(c.at) {
 			return invalid(
 				Field{Name: "expires_at", Rule: GoodValue, Msg: "Expiry must be in the future"},
 			)
 		}
-		if _, err := c.load(ctx); err != nil {
-			return err
-		}
-		live, err := c.CountLiveAPIKeys(ctx, user, c.entry.At)
+		live, err := c.CountLiveAPIKeys(ctx, user, c.at)
 		if err != nil {
 			return err
 		}
 		if live >= maxLiveKeys {
 			return denied("The user has too many API keys: revoke one first")
 		}
-		if err := c.PruneAPIKeys(ctx, user, c.entry.At, maxDeadKeys); err != nil {
+		if err := c.PruneAPIKeys(ctx, user, c.at, maxDeadKeys); err != nil {
 			return err
 		}
-		token, err = s.addAPIKey(ctx, c, &key)
+		token, err = c.addAPIKey(ctx, &key)
 		return err
 	})
 	if err != nil {
@@ -185,25 +189,24 @@ func grantable(wanted []string, held []policy.Scope) ([]policy.Scope, error) {
 	return scopes, nil
 }
 
-// addAPIKey gives key an id and a token, and stores it in the library that c's entry names.
-func (s *Service) addAPIKey(ctx context.Context, c *change, key *APIKey) (plaintext.Value, error) {
+// addAPIKey gives key an id and a token, and stores it in the library that is changed.
+func (c *change) addAPIKey(ctx context.Context, key *APIKey) (plaintext.Value, error) {
 	id, err := newID()
 	if err != nil {
 		return plaintext.Value{}, err
 	}
 	token := newToken()
-	hash, _ := hashToken(token)
-	key.ID, key.User, key.Hash, key.Masked, key.CreatedAt = id, c.entry.Owner, hash, catalog.Mask(
-		token,
-	), c.entry.At
-	c.entry.Target, c.entry.Name = key.ID, key.Name
+	key.Hash, _ = hashToken(token)
+	key.ID, key.User, key.CreatedAt = id, c.ledger.Owner, c.at
+	key.Masked = catalog.Mask(token)
+	c.record(audit.Target{Kind: audit.TargetAPIKey, ID: key.ID, Name: key.Name})
 	return token, c.InsertAPIKey(ctx, *key)
 }
 
 // ListAPIKeys returns the caller's API keys, newest first. It needs the scope keys:write.
 func (s *Service) ListAPIKeys(ctx context.Context, who Actor) (keys []APIKey, err error) {
 	err = s.view(ctx, who, policy.APIKeyList, func(r Reader) error {
-		keys, err = r.APIKeys(ctx, who.User)
+		keys, err = r.APIKeys(ctx, who.Owner())
 		return err
 	})
 	for i := range keys {
@@ -228,13 +231,13 @@ func (s *Service) RevokeSelf(ctx context.Context, who Actor) error {
 			denied("The API key was not made with allow_self_revoke"),
 		)
 	}
-	return s.revoke(ctx, who, policy.APIKeyRevokeOwn, who.Key)
+	return s.revoke(ctx, who, policy.APIKeyRevokeOwn, who.Credential.ID)
 }
 
 func (s *Service) revoke(ctx context.Context, who Actor, action policy.Action, id uuid.UUID) error {
-	return s.update(ctx, who, action, who.User, func(c *change) error {
-		name, err := c.RevokeAPIKey(ctx, who.User, id, c.entry.At)
-		c.entry.Target, c.entry.Name = id, name
+	return s.update(ctx, inOwnLibrary(who, action), func(c *change) error {
+		name, err := c.RevokeAPIKey(ctx, who.Owner(), id, c.at)
+		c.record(audit.Target{Kind: audit.TargetAPIKey, ID: id, Name: name})
 		return err
 	})
 }

@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 
+	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/policy"
 )
 
@@ -22,8 +23,9 @@ func (s *Service) RecordRestore(ctx context.Context, file string) error {
 }
 
 func (s *Service) note(ctx context.Context, action policy.Action, name string) error {
-	return s.apply(ctx, s.entry(operator(), action, Instance), func(c *change) error {
-		c.entry.Name = name
-		return c.EnsureInstance(ctx)
+	in := intent{action: action, library: instanceLibrary()}
+	return s.apply(ctx, in, func(c *change) error {
+		c.record(audit.Target{Kind: audit.TargetBackup, Name: name})
+		return nil
 	})
 }

@@ -22,23 +22,22 @@ func (s *Service) Bootstrap(
 	if err != nil {
 		return token, err
 	}
-	err = s.apply(ctx, s.entry(operator(), policy.APIKeyGrant, user), func(c *change) error {
-		token, err = s.addAPIKey(ctx, c, &APIKey{Name: keyName, Scopes: policy.AllScopes()})
+	in := intent{action: policy.APIKeyGrant, library: userLibrary(user)}
+	err = s.apply(ctx, in, func(c *change) error {
+		token, err = c.addAPIKey(ctx, &APIKey{Name: keyName, Scopes: policy.AllScopes()})
 		return err
 	})
 	return token, err
 }
-
-// operator is who works at the machine itself.
-func operator() Actor { return Actor{} }
 
 func (s *Service) ensureUser(ctx context.Context, username string) (id uuid.UUID, err error) {
 	if id, err = newID(); err != nil {
 		return id, err
 	}
 	err = s.withNewKey(ctx, id, func(key StoredOwnerKey, _ seal.OwnerKey) error {
-		return s.apply(ctx, s.entry(operator(), policy.UserCreate, id), func(c *change) error {
-			_, err := s.addUser(ctx, c, key, username, "")
+		in := intent{action: policy.UserCreate, library: libraryUnder(key)}
+		return s.apply(ctx, in, func(c *change) error {
+			_, err := c.addUser(ctx, key, username, "")
 			return err
 		})
 	})

@@ -5,8 +5,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/google/uuid"
-
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/store/sqlite"
@@ -40,7 +38,7 @@ func TestTheOperatorsFirstStepsAreRecordedAsNobodys(t *testing.T) {
 	var operator vault.Actor
 	p.assertEntries(p.chain(p.admin.User),
 		done(p.admin.User, operator, policy.UserCreate, p.admin.User, "admin", 0),
-		done(p.admin.User, operator, policy.APIKeyGrant, p.admin.Key, "first", 0))
+		done(p.admin.User, operator, policy.APIKeyGrant, p.admin.Credential.ID, "first", 0))
 	p.assertChain(p.admin.User)
 	if len(p.admin.Scopes) != len(policy.AllScopes()) {
 		t.Errorf("the first key has %v", p.admin.Scopes)
@@ -64,16 +62,16 @@ func TestABootstrapKeepsWhatIsThere(t *testing.T) {
 	if string(before) != string(after) {
 		t.Error("the check value was replaced")
 	}
-	if again.User != p.admin.User || again.Key == p.admin.Key {
+	if again.User != p.admin.User || again.Credential.ID == p.admin.Credential.ID {
 		t.Errorf("it made %+v", again)
 	}
 	p.assertEntries(got, audit.Entry{
 		Owner:   p.admin.User,
 		Action:  string(policy.APIKeyGrant),
 		Outcome: audit.Done,
-		Target:  again.Key,
-		Name:    "second",
-		User:    uuid.Nil,
+		Target: audit.Target{
+			Kind: audit.TargetAPIKey, ID: again.Credential.ID, Name: "second",
+		},
 	})
 	p.assertOpens(again, mine.ID, fake("x"))
 	if _, err := p.FindUser(t.Context(), "admin"); err != nil {

@@ -102,8 +102,8 @@ func TestManyUpdatesAtOnceAreAVersionEach(t *testing.T) {
 		}
 	})
 	for i, e := range got {
-		if e.Version != uint64(i+2) {
-			t.Errorf("entry %d is of version %d", i, e.Version)
+		if e.Target.Version != uint64(i+2) {
+			t.Errorf("entry %d is of version %d", i, e.Target.Version)
 		}
 	}
 	if _, err := p.OpenSecret(t.Context(), p.admin, made.ID); err != nil {

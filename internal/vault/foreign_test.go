@@ -61,7 +61,7 @@ func TestNoListHasAnythingOfAnotherUser(t *testing.T) {
 		t.Errorf("secrets:\n%s", diff)
 	}
 	keys, err := p.ListAPIKeys(t.Context(), ben)
-	if err != nil || len(keys) != 1 || keys[0].ID != ben.Key || keys[0].User != ben.User {
+	if err != nil || len(keys) != 1 || keys[0].ID != ben.Credential.ID || keys[0].User != ben.User {
 		t.Errorf("API keys: %v (%v)", keys, err)
 	}
 	presets, err := p.Presets(t.Context(), ben)
@@ -81,7 +81,7 @@ func TestAnUnknownUserIsNotFoundByTheAdmin(t *testing.T) {
 	if err := p.DeleteUser(t.Context(), p.admin, gone.User); err != nil {
 		t.Fatal(err)
 	}
-	for _, id := range []uuid.UUID{uuid.Must(uuid.NewV7()), uuid.Nil, gone.User, p.admin.Key} {
+	for _, id := range []uuid.UUID{uuid.Must(uuid.NewV7()), uuid.Nil, gone.User, p.admin.Credential.ID} {
 		for _, action := range []policy.Action{policy.APIKeyGrant, policy.UserDelete} {
 			assertKind(t, string(action), p.useCases()[action](p.admin, id), vault.NotFound)
 		}

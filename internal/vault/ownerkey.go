@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/seal"
 )
@@ -16,28 +17,21 @@ import (
 func (s *Service) RotateOwnerKey(ctx context.Context, user uuid.UUID) error {
 	var old uuid.UUID
 	err := s.withNewKey(ctx, user, func(stored StoredOwnerKey, key seal.OwnerKey) error {
-		return s.apply(
-			ctx,
-			s.entry(operator(), policy.OwnerKeyRotate, user),
-			func(c *change) error {
-				if err := stillPrimary(ctx, c, stored.RootKey); err != nil {
-					return err
-				}
-				ledger, err := c.load(ctx)
-				if err != nil {
-					return err
-				}
-				if err := c.InsertOwnerKey(ctx, stored); err != nil {
-					return err
-				}
-				if err := s.reseal(ctx, c, user, key); err != nil {
-					return err
-				}
-				old, ledger.OwnerKey = ledger.OwnerKey, stored.ID
-				c.entry.Target = stored.ID
-				return c.DeleteOtherOwnerKeys(ctx, user, stored.ID)
-			},
-		)
+		in := intent{action: policy.OwnerKeyRotate, library: userLibrary(user)}
+		return s.apply(ctx, in, func(c *change) error {
+			if err := stillPrimary(ctx, c, stored.RootKey); err != nil {
+				return err
+			}
+			if err := c.InsertOwnerKey(ctx, stored); err != nil {
+				return err
+			}
+			if err := s.reseal(ctx, c, user, key); err != nil {
+				return err
+			}
+			old, c.ledger.OwnerKey = c.ledger.OwnerKey, stored.ID
+			c.record(audit.Target{Kind: audit.TargetOwnerKey, ID: stored.ID})
+			return c.DeleteOtherOwnerKeys(ctx, user, stored.ID)
+		})
 	})
 	if err == nil {
 		s.keys.forget(user, old)

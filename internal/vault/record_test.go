@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -23,25 +24,27 @@ func done(
 	name string,
 	version uint64,
 ) audit.Entry {
-	return audit.Entry{
-		Owner:   owner,
-		User:    who.User,
-		Key:     who.Key,
-		Action:  string(action),
-		Outcome: audit.Done,
-		Target:  target,
-		Name:    name,
-		Version: version,
+	e := audit.Entry{
+		Owner:      owner,
+		User:       who.User,
+		Credential: who.Credential,
+		Client:     who.Client,
+		Action:     string(action),
+		Outcome:    audit.Done,
+		Target:     audit.Target{ID: target, Name: name, Version: version},
 	}
+	kind, _, _ := strings.Cut(string(action), ".")
+	e.Target.Kind = audit.TargetKind(kind)
+	return e
 }
 
 func refused(who vault.Actor, action policy.Action) audit.Entry {
 	return audit.Entry{
-		Owner:   who.User,
-		User:    who.User,
-		Key:     who.Key,
-		Action:  string(action),
-		Outcome: audit.Refused,
+		Owner:      who.User,
+		User:       who.User,
+		Credential: who.Credential,
+		Action:     string(action),
+		Outcome:    audit.Refused,
 	}
 }
 
@@ -337,7 +340,7 @@ func TestAnEndOfTheChainThatWasSetBackIsTampering(t *testing.T) {
 	if err := p.RevokeAPIKey(
 		t.Context(),
 		p.admin,
-		p.admin.Key,
+		p.admin.Credential.ID,
 	); !errors.Is(
 		err,
 		vault.ErrTampered,

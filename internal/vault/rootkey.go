@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/seal"
 )
 
@@ -32,6 +33,10 @@ type StoredRootKey struct {
 	CreatedAt  time.Time
 	ReplacedAt time.Time // zero for the primary
 	RetiredAt  time.Time // zero for one that is not
+}
+
+func (k StoredRootKey) target() audit.Target {
+	return audit.Target{Kind: audit.TargetRootKey, ID: k.ID, Name: k.URL}
 }
 
 type rootKeyReader interface {

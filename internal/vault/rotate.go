@@ -23,10 +23,6 @@ const rotateBatch = 50
 // servicesAtOnce is how many calls of a key service go on at once.
 const servicesAtOnce = 8
 
-// Instance is the owner of what touches no user's library: its audit chain is that of the whole
-// database.
-var Instance = uuid.Nil //nolint:gochecknoglobals // a constant in all but the keyword
-
 // AddRootKey makes root the primary: the first of a database, or the one that replaces the primary
 // so far. If it is the primary already nothing changes. Servers that run take it up by themselves.
 // Owner keys are not touched: that is [Service.Rewrap].
@@ -39,16 +35,17 @@ func (s *Service) AddRootKey(ctx context.Context, root seal.RootKey, url, params
 		return rootKeyError(&RootKeyError{ID: root.ID(), URL: url, Cause: err})
 	}
 	s.keys.roots.add(root)
-	err = s.apply(ctx, s.entry(operator(), policy.RootKeyAdd, Instance), func(c *change) error {
+	in := intent{action: policy.RootKeyAdd, library: instanceLibrary()}
+	err = s.apply(ctx, in, func(c *change) error {
 		stored := StoredRootKey{
 			ID:        root.ID(),
 			URL:       url,
 			Params:    params,
 			State:     Primary,
 			Check:     check,
-			CreatedAt: c.entry.At,
+			CreatedAt: c.at,
 		}
-		c.entry.Target, c.entry.Name = stored.ID, url
+		c.record(stored.target())
 		return c.makePrimary(ctx, stored)
 	})
 	if errors.Is(err, errUnchanged) {
@@ -61,9 +58,6 @@ func (s *Service) AddRootKey(ctx context.Context, root seal.RootKey, url, params
 var errUnchanged = errors.New("nothing to do")
 
 func (c *change) makePrimary(ctx context.Context, next StoredRootKey) error {
-	if err := c.EnsureInstance(ctx); err != nil {
-		return err
-	}
 	keys, err := c.RootKeys(ctx)
 	if err != nil {
 		return err
@@ -77,7 +71,7 @@ func (c *change) makePrimary(ctx context.Context, next StoredRootKey) error {
 		case k.State == Primary && k.ID == next.ID:
 			return c.MoveRootKey(ctx, next.ID, next.URL)
 		case k.State == Primary:
-			if err := c.SetRootKeyState(ctx, k.ID, Replaced, c.entry.At); err != nil {
+			if err := c.SetRootKeyState(ctx, k.ID, Replaced, c.at); err != nil {
 				return err
 			}
 		}
@@ -86,7 +80,7 @@ func (c *change) makePrimary(ctx context.Context, next StoredRootKey) error {
 		if err := c.MoveRootKey(ctx, next.ID, next.URL); err != nil {
 			return err
 		}
-		return c.SetRootKeyState(ctx, next.ID, Primary, c.entry.At)
+		return c.SetRootKeyState(ctx, next.ID, Primary, c.at)
 	}
 	return c.InsertRootKey(ctx, next)
 }
@@ -199,9 +193,11 @@ func (s *Service) storeRewrapped(
 		if err != nil || len(left) > 0 {
 			return err
 		}
-		c := &change{Tx: tx, entry: s.entry(operator(), policy.RootKeyRewrap, Instance)}
-		c.entry.Target, c.entry.Name = of.ID, of.URL
-		return c.record(ctx)
+		in := intent{action: policy.RootKeyRewrap, library: instanceLibrary()}
+		return s.run(ctx, tx, in, func(c *change) error {
+			c.record(of.target())
+			return nil
+		})
 	})
 }
 
@@ -266,7 +262,8 @@ func (s *Service) RetireRootKey(ctx context.Context, id uuid.UUID) error {
 			}
 		}
 	}
-	return s.apply(ctx, s.entry(operator(), policy.RootKeyRetire, Instance), func(c *change) error {
+	in := intent{action: policy.RootKeyRetire, library: instanceLibrary()}
+	return s.apply(ctx, in, func(c *change) error {
 		keys, err := c.RootKeys(ctx)
 		if err == nil {
 			_, err = mayRetire(keys, id)
@@ -274,8 +271,8 @@ func (s *Service) RetireRootKey(ctx context.Context, id uuid.UUID) error {
 		if err != nil {
 			return err
 		}
-		c.entry.Target, c.entry.Name = id, retired.URL
-		return c.SetRootKeyState(ctx, id, Retired, c.entry.At)
+		c.record(retired.target())
+		return c.SetRootKeyState(ctx, id, Retired, c.at)
 	})
 }
 

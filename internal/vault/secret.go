@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/catalog"
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/seal"
@@ -40,6 +41,10 @@ type StoredSecret struct {
 
 func (s StoredSecret) place() seal.Place {
 	return seal.Place{Owner: s.User, Subject: s.ID, Version: s.Version}
+}
+
+func (s StoredSecret) target() audit.Target {
+	return audit.Target{Kind: audit.TargetSecret, ID: s.ID, Name: s.Name, Version: s.Version}
 }
 
 type secretReader interface {
@@ -97,30 +102,26 @@ func (s *Service) create(
 	if err != nil {
 		return Secret{}, err
 	}
-	err = s.update(ctx, who, policy.SecretCreate, who.User, func(c *change) error {
+	err = s.update(ctx, inOwnLibrary(who, policy.SecretCreate), func(c *change) error {
 		stored := StoredSecret{
 			ID:        id,
-			User:      who.User,
+			User:      who.Owner(),
 			Name:      name,
 			Provider:  provider,
 			Version:   1,
-			CreatedAt: c.entry.At,
-			UpdatedAt: c.entry.At,
+			CreatedAt: c.at,
+			UpdatedAt: c.at,
 		}
 		if err := s.checkPreset(&stored, value); err != nil {
 			return err
 		}
-		ledger, err := c.load(ctx)
-		if err != nil {
-			return err
-		}
-		if ledger.Secrets >= s.maxSecrets {
+		if c.ledger.Secrets >= s.maxSecrets {
 			return denied("The quota of secrets is full: delete one first")
 		}
 		if made, err = s.seal(ctx, c, &stored, value); err != nil {
 			return err
 		}
-		ledger.Secrets++
+		c.ledger.Secrets++
 		return named(
 			c.InsertSecret(ctx, stored),
 			"There is a secret of this name already: update it instead",
@@ -174,11 +175,7 @@ func (s *Service) seal(
 	stored *StoredSecret,
 	value plaintext.Value,
 ) (Secret, error) {
-	ledger, err := c.load(ctx)
-	if err != nil {
-		return Secret{}, err
-	}
-	key, err := s.keys.get(ctx, c, stored.User, ledger.OwnerKey)
+	key, err := s.keys.get(ctx, c, stored.User, c.ledger.OwnerKey)
 	if err != nil {
 		return Secret{}, err
 	}
@@ -189,7 +186,7 @@ func (s *Service) seal(
 	if stored.SealedMask, err = key.SealMask(stored.place(), mask); err != nil {
 		return Secret{}, err
 	}
-	c.entry.Target, c.entry.Name, c.entry.Version = stored.ID, stored.Name, stored.Version
+	c.record(stored.target())
 	return stored.shown(mask), nil
 }
 
@@ -207,7 +204,7 @@ func (s StoredSecret) shown(mask string) Secret {
 // ListSecrets returns the caller's secrets, ordered by name. It needs the scope secrets:read.
 func (s *Service) ListSecrets(ctx context.Context, who Actor) (secrets []Secret, err error) {
 	err = s.view(ctx, who, policy.SecretList, func(r Reader) error {
-		stored, err := r.Secrets(ctx, who.User)
+		stored, err := r.Secrets(ctx, who.Owner())
 		if err != nil {
 			return err
 		}
@@ -226,7 +223,7 @@ func (s *Service) ListSecrets(ctx context.Context, who Actor) (secrets []Secret,
 // none of that id, or it is another's.
 func (s *Service) Secret(ctx context.Context, who Actor, id uuid.UUID) (secret Secret, err error) {
 	err = s.view(ctx, who, policy.SecretRead, func(r Reader) error {
-		stored, err := r.Secret(ctx, who.User, id)
+		stored, err := r.Secret(ctx, who.Owner(), id)
 		if err != nil {
 			return err
 		}
@@ -255,8 +252,8 @@ func (s *Service) UpdateSecret(
 	id uuid.UUID,
 	value plaintext.Value,
 ) (secret Secret, err error) {
-	err = s.update(ctx, who, policy.SecretUpdate, who.User, func(c *change) error {
-		stored, err := c.Secret(ctx, who.User, id)
+	err = s.update(ctx, inOwnLibrary(who, policy.SecretUpdate), func(c *change) error {
+		stored, err := c.Secret(ctx, who.Owner(), id)
 		if err != nil {
 			return err
 		}
@@ -272,18 +269,14 @@ func (s *Service) UpdateSecret(
 // DeleteSecret removes one of the caller's secrets. It needs the scope secrets:write. NotFound:
 // there is none of that id, or it is another's.
 func (s *Service) DeleteSecret(ctx context.Context, who Actor, id uuid.UUID) error {
-	return s.update(ctx, who, policy.SecretDelete, who.User, func(c *change) error {
-		stored, err := c.Secret(ctx, who.User, id)
+	return s.update(ctx, inOwnLibrary(who, policy.SecretDelete), func(c *change) error {
+		stored, err := c.Secret(ctx, who.Owner(), id)
 		if err != nil {
 			return err
 		}
-		ledger, err := c.load(ctx)
-		if err != nil {
-			return err
-		}
-		ledger.Secrets--
-		c.entry.Target, c.entry.Name, c.entry.Version = id, stored.Name, stored.Version
-		return c.DeleteSecret(ctx, who.User, id)
+		c.ledger.Secrets--
+		c.record(stored.target())
+		return c.DeleteSecret(ctx, who.Owner(), id)
 	})
 }
 
@@ -296,19 +289,19 @@ func (s *Service) OpenSecret(
 	id uuid.UUID,
 ) (value plaintext.Value, err error) {
 	var opened plaintext.Value
-	err = s.update(ctx, who, policy.SecretOpen, who.User, func(c *change) error {
-		stored, err := c.Secret(ctx, who.User, id)
+	err = s.update(ctx, inOwnLibrary(who, policy.SecretOpen), func(c *change) error {
+		stored, err := c.Secret(ctx, who.Owner(), id)
 		if err != nil {
 			return err
 		}
-		blob, err := c.SealedValue(ctx, who.User, id)
+		blob, err := c.SealedValue(ctx, who.Owner(), id)
 		if err != nil {
 			return err
 		}
 		if opened, err = s.keys.openValue(ctx, c, stored.place(), blob); err != nil {
 			return err
 		}
-		c.entry.Target, c.entry.Name, c.entry.Version = id, stored.Name, stored.Version
+		c.record(stored.target())
 		return nil
 	})
 	if err != nil {
@@ -327,7 +320,7 @@ type Preset struct {
 // Presets returns the presets in the catalog's order. It needs the scope secrets:read.
 func (s *Service) Presets(ctx context.Context, who Actor) (presets []Preset, err error) {
 	err = s.view(ctx, who, policy.PresetList, func(r Reader) error {
-		secrets, err := r.Secrets(ctx, who.User)
+		secrets, err := r.Secrets(ctx, who.Owner())
 		if err != nil {
 			return err
 		}

@@ -10,13 +10,19 @@ import (
 
 // A Store runs functions in transactions. What it cannot do for reasons of its own (a full disk, a
 // closed database) is an [Error] of kind [Unavailable].
+//
+// Each method may run fn again, after undoing what an earlier run did. So fn assigns to what it
+// captures and never appends or adds to it; and it opens, seals, asks and starts nothing.
 type Store interface {
 	// View runs fn on a snapshot.
 	View(ctx context.Context, fn func(Reader) error) error
 
+	// Read runs fn, which makes one query, without a transaction.
+	Read(ctx context.Context, fn func(Reader) error) error
+
 	// Update runs fn in a transaction, and returns nil only when what fn did is on the disk. If fn
-	// returns an error or panics, nothing of it remains and the error is returned. A caller whose
-	// ctx ends before fn began gets ctx's error, and fn never runs.
+	// returns an error or panics, nothing of it remains and the error is returned. A ctx that ends
+	// before fn begins ends the wait, and fn never runs; after that the true outcome is returned.
 	Update(ctx context.Context, fn func(Tx) error) error
 }
 
@@ -25,6 +31,7 @@ type Store interface {
 type Reader interface {
 	rootKeyReader
 	ownerKeyReader
+	ledgerReader
 	userReader
 	apiKeyReader
 	secretReader
@@ -35,6 +42,7 @@ type Reader interface {
 // A Tx adds the changes.
 type Tx interface {
 	Reader
+	ledgerWriter
 	rootKeyWriter
 	ownerKeyWriter
 	userWriter

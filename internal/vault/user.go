@@ -24,15 +24,6 @@ type User struct {
 	CreatedAt time.Time
 }
 
-// A Ledger is what every change of a library reads and writes: how many secrets there are, which
-// owner key seals, and the end of the audit chain.
-type Ledger struct {
-	User     uuid.UUID
-	Secrets  int
-	OwnerKey uuid.UUID
-	Head     audit.Head
-}
-
 type userReader interface {
 	// User returns a user, NotFound where there is none or it was deleted. Admin is as of the given
 	// time.
@@ -41,8 +32,6 @@ type userReader interface {
 	Users(ctx context.Context, now time.Time) ([]User, error)
 	// UserNamed returns the id of the user of that name, NotFound where there is none.
 	UserNamed(ctx context.Context, username string) (uuid.UUID, error)
-	// Ledger returns a user's ledger, NotFound where there is no such user.
-	Ledger(ctx context.Context, user uuid.UUID) (Ledger, error)
 }
 
 type userWriter interface {
@@ -50,9 +39,6 @@ type userWriter interface {
 	InsertUser(ctx context.Context, u User) error
 	// DeleteUser empties the row but for the end of the audit chain, and frees the name.
 	DeleteUser(ctx context.Context, user uuid.UUID, at time.Time) error
-	SaveLedger(ctx context.Context, l Ledger) error
-	// EnsureInstance makes the ledger of [Instance] if there is none.
-	EnsureInstance(ctx context.Context) error
 }
 
 // MaxSecrets returns a user's quota.
@@ -87,44 +73,44 @@ func (s *Service) CreateUser(
 	if err != nil {
 		return User{}, err
 	}
-	// asked again by update; this spares a call of the key service
+	// update asks again; this spares a call of the key service
 	if !policy.Allow(who.Scopes, policy.UserCreate) {
-		return User{}, s.update(ctx, who, policy.UserCreate, id, nil)
+		return User{}, s.update(ctx, intent{who: who, action: policy.UserCreate}, nil)
 	}
 	err = s.withNewKey(ctx, id, func(key StoredOwnerKey, _ seal.OwnerKey) error {
-		return s.update(ctx, who, policy.UserCreate, id, func(c *change) error {
-			user, err = s.addUser(ctx, c, key, username, email)
+		in := intent{who: who, action: policy.UserCreate, library: libraryUnder(key)}
+		return s.update(ctx, in, func(c *change) error {
+			user, err = c.addUser(ctx, key, username, email)
 			return err
 		})
 	})
 	return user, err
 }
 
+// libraryUnder is the library of a user whom a change creates, whose values the key seals.
+func libraryUnder(key StoredOwnerKey) library {
+	return newLibrary(Ledger{Owner: key.User, OwnerKey: key.ID})
+}
+
 // addUser makes the user whose owner key is given.
-func (s *Service) addUser(
-	ctx context.Context,
-	c *change,
-	key StoredOwnerKey,
-	username, email string,
+func (c *change) addUser(
+	ctx context.Context, key StoredOwnerKey, username, email string,
 ) (User, error) {
 	if err := stillPrimary(ctx, c, key.RootKey); err != nil {
 		return User{}, err
 	}
 	user := User{
-		ID:        key.User,
-		Username:  username,
-		Email:     email,
-		OwnerKey:  key.ID,
-		CreatedAt: c.entry.At,
+		ID: key.User, Username: username, Email: email, OwnerKey: key.ID, CreatedAt: c.at,
 	}
 	if err := c.InsertUser(ctx, user); err != nil {
 		return User{}, named(err, "There is a user of this name already")
 	}
-	if err := c.InsertOwnerKey(ctx, key); err != nil {
-		return User{}, err
-	}
-	c.entry.Target, c.entry.Name = user.ID, username
-	return user, nil
+	c.record(user.target())
+	return user, c.InsertOwnerKey(ctx, key)
+}
+
+func (u User) target() audit.Target {
+	return audit.Target{Kind: audit.TargetUser, ID: u.ID, Name: u.Username}
 }
 
 // DeleteUser destroys a user's owner key, and with it every value, and removes the secrets and the
@@ -132,28 +118,22 @@ func (s *Service) addUser(
 // is the caller, who would lock everybody out.
 func (s *Service) DeleteUser(ctx context.Context, who Actor, id uuid.UUID) error {
 	var ownerKey uuid.UUID
-	err := s.update(ctx, who, policy.UserDelete, id, func(c *change) error {
+	in := intent{who: who, action: policy.UserDelete, library: userLibrary(id)}
+	err := s.update(ctx, in, func(c *change) error {
 		if id == who.User {
 			return &Error{Kind: Conflict, Detail: "You cannot delete yourself: another admin must"}
 		}
-		user, err := c.User(ctx, id, c.entry.At)
+		user, err := c.User(ctx, id, c.at)
 		if err != nil {
 			return err
 		}
-		ledger, err := c.load(ctx)
-		if err != nil {
-			return err
-		}
-		ownerKey, ledger.Secrets, ledger.OwnerKey = ledger.OwnerKey, 0, uuid.Nil
-		c.entry.Target, c.entry.Name = id, user.Username
+		ownerKey, c.ledger.Secrets, c.ledger.OwnerKey = c.ledger.OwnerKey, 0, uuid.Nil
+		c.record(user.target())
 		return errors.Join(
-			c.DeleteSecrets(
-				ctx,
-				id,
-			),
+			c.DeleteSecrets(ctx, id),
 			c.DeleteAPIKeys(ctx, id),
 			c.DeleteOwnerKeys(ctx, id),
-			c.DeleteUser(ctx, id, c.entry.At),
+			c.DeleteUser(ctx, id, c.at),
 		)
 	})
 	if err == nil {

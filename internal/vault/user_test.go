@@ -107,7 +107,7 @@ func TestAnAdminIsWhoOwnsALiveKeyWithThatScope(t *testing.T) {
 	if found, err := p.Admins(t.Context()); err != nil || len(found) == 0 {
 		t.Errorf("there is no admin (%v)", err)
 	}
-	if err := p.RevokeAPIKey(t.Context(), p.admin, p.admin.Key); err != nil {
+	if err := p.RevokeAPIKey(t.Context(), p.admin, p.admin.Credential.ID); err != nil {
 		t.Fatal(err)
 	}
 	if found, err := p.Admins(t.Context()); err != nil || len(found) > 0 {
@@ -175,7 +175,7 @@ func (p *place) assertDeletedChain(user uuid.UUID, name string) {
 	)
 	copy(head.Hash[:], hash)
 	chain := p.chain(user)
-	if err := audit.Verify(user, all(chain), head); err != nil {
+	if err := (audit.Chain{}).Verify(user, all(chain), head); err != nil {
 		p.t.Error(err)
 	}
 	p.assertEntries(chain[len(chain)-1:], done(user, p.admin, policy.UserDelete, user, name, 0))

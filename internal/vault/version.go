@@ -77,7 +77,7 @@ func (s *Service) next(
 		}
 	}
 	stored.Version++
-	stored.UpdatedAt = c.entry.At
+	stored.UpdatedAt = c.at
 	secret, err := s.seal(ctx, c, &stored, value)
 	if err != nil {
 		return Secret{}, err
@@ -100,11 +100,11 @@ func (s *Service) ListVersions(
 	id uuid.UUID,
 ) (versions []Version, err error) {
 	err = s.view(ctx, who, policy.SecretVersions, func(r Reader) error {
-		stored, err := r.Secret(ctx, who.User, id)
+		stored, err := r.Secret(ctx, who.Owner(), id)
 		if err != nil {
 			return err
 		}
-		old, err := r.OldVersions(ctx, who.User, id)
+		old, err := r.OldVersions(ctx, who.Owner(), id)
 		if err != nil {
 			return err
 		}
@@ -150,17 +150,17 @@ func (s *Service) RollbackSecret(
 	id uuid.UUID,
 	number uint64,
 ) (secret Secret, err error) {
-	err = s.update(ctx, who, policy.SecretRollback, who.User, func(c *change) error {
-		stored, err := c.Secret(ctx, who.User, id)
+	err = s.update(ctx, inOwnLibrary(who, policy.SecretRollback), func(c *change) error {
+		stored, err := c.Secret(ctx, who.Owner(), id)
 		if err != nil {
 			return err
 		}
 		if number == stored.Version {
-			c.entry.Target, c.entry.Name, c.entry.Version = id, stored.Name, number
+			c.record(stored.target())
 			secret, err = s.unmask(ctx, c, stored)
 			return err
 		}
-		value, err := s.openVersion(ctx, c, who.User, id, number)
+		value, err := s.openVersion(ctx, c, who.Owner(), id, number)
 		if err != nil {
 			return err
 		}

@@ -147,7 +147,7 @@ func (s *shelf) last() audit.Entry {
 		if err != nil {
 			return err
 		}
-		return audit.Verify(s.ann.User, func(yield func(audit.Linked, error) bool) {
+		return audit.Chain{}.Verify(s.ann.User, func(yield func(audit.Linked, error) bool) {
 			for _, e := range entries {
 				if !yield(e, nil) {
 					return

@@ -90,8 +90,8 @@ func TestARollbackIsANewVersionWithAnOldValue(t *testing.T) {
 		s.seen(id) != "*5c 4a 3c" {
 		t.Errorf("a rollback of the rollback: %v, versions are %s", err, s.seen(id))
 	}
-	if e := s.last(); e.Action != "secret.open" || e.Version != 5 {
-		t.Errorf("the last entry is %s of version %d", e.Action, e.Version)
+	if e := s.last(); e.Action != "secret.open" || e.Target.Version != 5 {
+		t.Errorf("the last entry is %s of version %d", e.Action, e.Target.Version)
 	}
 }
 
@@ -102,9 +102,8 @@ func TestARollbackIsRecordedWithTheVersionThatItMakes(t *testing.T) {
 	if _, err := s.RollbackSecret(t.Context(), s.ann, id, 1); err != nil {
 		t.Fatal(err)
 	}
-	if e := s.last(); e.Action != "secret.rollback" || e.Outcome != audit.Done || e.Target != id ||
-		e.Name != "A" ||
-		e.Version != 3 {
+	if e := s.last(); e.Action != "secret.rollback" || e.Outcome != audit.Done || e.Target !=
+		(audit.Target{Kind: audit.TargetSecret, ID: id, Name: "A", Version: 3}) {
 		t.Errorf("the entry is %+v", e)
 	}
 }
@@ -280,8 +279,8 @@ func TestVersionNumbersAreNeverUsedTwice(t *testing.T) {
 	var numbers []uint64
 	err := s.db.View(t.Context(), func(r vault.Reader) error {
 		return r.AuditEntries(t.Context(), s.ann.User, func(e audit.Linked) error {
-			if e.Target == id {
-				numbers = append(numbers, e.Version)
+			if e.Target.ID == id {
+				numbers = append(numbers, e.Target.Version)
 			}
 			return nil
 		})

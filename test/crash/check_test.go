@@ -188,10 +188,10 @@ func checkUser(ctx context.Context, t *testing.T, r vault.Reader, user uuid.UUID
 		entries = append(entries, e)
 		action := policy.Action(e.Action)
 		if action == policy.SecretCreate || action == policy.SecretUpdate {
-			versions[e.Target] = e.Version
+			versions[e.Target.ID] = e.Target.Version
 		}
 		if action == policy.SecretDelete {
-			delete(versions, e.Target)
+			delete(versions, e.Target.ID)
 		}
 		return nil
 	})
@@ -210,7 +210,7 @@ func checkUser(ctx context.Context, t *testing.T, r vault.Reader, user uuid.UUID
 	if len(versions) != len(rows) {
 		t.Errorf("%d secrets are there, the audit log knows of %d", len(rows), len(versions))
 	}
-	return audit.Verify(user, func(yield func(audit.Linked, error) bool) {
+	return audit.Chain{}.Verify(user, func(yield func(audit.Linked, error) bool) {
 		for _, e := range entries {
 			if !yield(e, nil) {
 				return

@@ -2,7 +2,8 @@
 
 -- +goose Up
 
--- The root keys that wrap owner keys: never the key, only its id, where it is, and a check value that it alone opens.
+-- The root keys that wrap owner keys: never the key, only its id, where it is, and a check value
+-- that it alone opens.
 CREATE TABLE root_keys (
 	id          TEXT PRIMARY KEY,
 	url         TEXT NOT NULL,
@@ -15,8 +16,17 @@ CREATE TABLE root_keys (
 ) STRICT;
 CREATE UNIQUE INDEX root_keys_primary ON root_keys (state) WHERE state = 'primary';
 
--- A user, and the ledger of the user's library: count of secrets, current owner key, end of the audit chain.
--- Of a deleted user only the id and the end of the chain stay. The row without an id is no user: it has the end of the chain of what touches no library.
+-- This database itself, in one row: the end of the audit chain of what touches no user's library.
+-- Its id, of version 7, says when it was made.
+CREATE TABLE instance (
+	id         TEXT PRIMARY KEY,
+	audit_seq  INTEGER NOT NULL,
+	audit_hash BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX instance_one_row ON instance ((1));
+
+-- A user, and the ledger of the user's library: count of secrets, current owner key, end of the
+-- audit chain. Of a deleted user only the id and the end of the chain stay.
 CREATE TABLE users (
 	id            TEXT PRIMARY KEY,
 	username      TEXT NOT NULL,
@@ -70,7 +80,8 @@ CREATE TABLE secrets (
 ) STRICT;
 CREATE UNIQUE INDEX secrets_by_name ON secrets (user_id, name);
 
--- The versions of a secret before the current one, the last few. The current one is in the secret's own row: a create writes to no second tree.
+-- The versions of a secret before the current one, the last few. The current one is in the secret's
+-- own row: a create writes to no second tree.
 CREATE TABLE secret_versions (
 	secret_id    TEXT NOT NULL REFERENCES secrets (id),
 	version      INTEGER NOT NULL,
@@ -82,18 +93,24 @@ CREATE TABLE secret_versions (
 ) STRICT;
 CREATE INDEX secret_versions_by_user ON secret_versions (user_id);
 
--- The audit log: one chain of hashes a user. It outlives the user.
+-- The audit log: one chain of hashes a user, and one of the instance. It outlives the user.
 CREATE TABLE audit_entries (
-	owner_id   TEXT NOT NULL,
-	seq        INTEGER NOT NULL,
-	at         INTEGER NOT NULL,
-	user_id    TEXT NOT NULL,
-	api_key_id TEXT NOT NULL,
-	action     TEXT NOT NULL,
-	outcome    TEXT NOT NULL,
-	target_id  TEXT NOT NULL,
-	name       TEXT NOT NULL,
-	version    INTEGER NOT NULL,
-	hash       BLOB NOT NULL,
+	owner_id        TEXT NOT NULL,
+	seq             INTEGER NOT NULL,
+	at              INTEGER NOT NULL,
+	user_id         TEXT NOT NULL,
+	credential_kind TEXT NOT NULL,
+	credential_id   TEXT NOT NULL,
+	on_behalf_of    TEXT NOT NULL,
+	client          TEXT NOT NULL, -- an address; empty for none
+	action          TEXT NOT NULL,
+	outcome         TEXT NOT NULL,
+	target_kind     TEXT NOT NULL,
+	target_id       TEXT NOT NULL,
+	target_name     TEXT NOT NULL,
+	target_version  INTEGER NOT NULL,
+	lease_id        TEXT NOT NULL,
+	run             TEXT NOT NULL,
+	hash            BLOB NOT NULL,
 	PRIMARY KEY (owner_id, seq)
 ) STRICT, WITHOUT ROWID;

@@ -110,6 +110,7 @@ func TestEveryTableIsStrict(t *testing.T) {
 	want := map[string]string{
 		"api_keys":        "1",
 		"audit_entries":   "1",
+		"instance":        "1",
 		"owner_keys":      "1",
 		"root_keys":       "1",
 		"secret_versions": "1",

@@ -79,7 +79,8 @@ func fillWithRows(tb testing.TB, path string) {
 	root, old := id(), id()
 	insert("root_keys", root, "file:/k", "", "primary", []byte("check"), 1, nil, nil)
 	insert("root_keys", old, "passphrase:", "$argon2id$", "retired", []byte("check"), 0, 2, 3)
-	insert("users", "", "", "", "", "", 0, 7, hash(), 0, 0)
+	instance := id()
+	insert("instance", instance, 7, hash())
 	for i := range 230 {
 		user, key := id(), id()
 		insert("users", user, fmt.Sprint("user ", i), "e", "f", key, 1, 2, hash(), n, nil)
@@ -118,12 +119,15 @@ func fillWithRows(tb testing.TB, path string) {
 				n,
 			)
 		}
-		insert("audit_entries", user, 2, n, user, key, "a", "done", key, "n", 1, hash())
-		insert("audit_entries", user, 10, n, "", "", "a", "refused", "", "n", 0, hash())
+		insert("audit_entries", user, 2, n, user, "api-key", key, user, "192.0.2.7", "a", "done",
+			"secret", key, "n", 1, key, "run", hash())
+		insert("audit_entries", user, 10, n, "", "", "", "", "", "a", "refused", "", "", "n", 0, "",
+			"", hash())
 	}
 	gone := id()
 	insert("users", gone, "", "", "", "", 0, 1, hash(), 1, n)
-	insert("audit_entries", "", 1, n, "", "", "a", "done", "", "", 0, hash())
+	insert("audit_entries", instance, 1, n, "", "", "", "", "", "a", "done", "", "", "", 0, "", "",
+		hash())
 }
 
 func marks(n int) string {
@@ -182,7 +186,7 @@ func contents(tb testing.TB, path string) map[string][]string {
 			tb.Fatal(err)
 		}
 		slices.Sort(found[table])
-		if len(found[table]) < 2 {
+		if len(found[table]) < 2 && table != "instance" {
 			tb.Errorf("%s has %d rows: the test does not fill it", table, len(found[table]))
 		}
 	}

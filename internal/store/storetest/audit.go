@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 
 	"github.com/google/uuid"
@@ -25,7 +26,7 @@ func auditBehaviours() []behaviour {
 				},
 			}
 			last := entryOf(full.Owner, most)
-			last.Version = most
+			last.Target.Version = most
 			for _, e := range []audit.Linked{full, bare, last} {
 				s.appendEntry(e)
 			}
@@ -36,7 +37,7 @@ func auditBehaviours() []behaviour {
 			var want []audit.Linked
 			for i, odd := range oddTexts() {
 				e := entryOf(owner, uint64(i)+1)
-				e.Name = odd
+				e.Target.Name = odd
 				s.appendEntry(e)
 				want = append(want, e)
 			}
@@ -92,16 +93,20 @@ func chainBehaviours() []behaviour {
 
 func entryOf(owner uuid.UUID, seq uint64) audit.Linked {
 	return audit.Linked{Hash: random32(), Entry: audit.Entry{
-		Owner:   owner,
-		Seq:     seq,
-		At:      moment(90),
-		User:    newID(),
-		Key:     newID(),
-		Action:  "secret.create",
-		Outcome: audit.Done,
-		Target:  newID(),
-		Name:    "OPENAI_API_KEY",
-		Version: 1,
+		Owner:      owner,
+		Seq:        seq,
+		At:         moment(90),
+		User:       newID(),
+		Credential: audit.Credential{Kind: audit.CredentialAPIKey, ID: newID()},
+		OnBehalfOf: newID(),
+		Client:     netip.MustParseAddr("2001:db8::7"),
+		Action:     "secret.create",
+		Outcome:    audit.Done,
+		Target: audit.Target{
+			Kind: audit.TargetSecret, ID: newID(), Name: "OPENAI_API_KEY", Version: 1,
+		},
+		Lease: newID(),
+		Run:   "nightly",
 	}}
 }
 
@@ -147,13 +152,13 @@ func chainVerifies(s subject) {
 	var head audit.Head
 	for _, name := range append(oddTexts(), "A", "B", "C") {
 		e := entryOf(owner, 0).Entry
-		e.Name = name
-		head = head.Next(&e)
+		e.Target.Name = name
+		head = audit.Chain{}.Append(head, &e)
 		s.appendEntry(audit.Linked{Entry: e, Hash: head.Hash})
 	}
 	read := s.entries(owner)
 	verify := func(entries []audit.Linked) error {
-		return audit.Verify(owner, func(yield func(audit.Linked, error) bool) {
+		return audit.Chain{}.Verify(owner, func(yield func(audit.Linked, error) bool) {
 			for _, e := range entries {
 				if !yield(e, nil) {
 					return

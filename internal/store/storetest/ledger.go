@@ -18,13 +18,13 @@ func ledgerBehaviours() []behaviour {
 			s.wantSame(
 				"ledger",
 				got(s, readLedger(u.ID)),
-				vault.Ledger{User: u.ID, OwnerKey: u.OwnerKey},
+				vault.Ledger{Owner: u.ID, OwnerKey: u.OwnerKey},
 			)
 		}},
 		{"a ledger is read back as it was saved", func(s subject) {
 			u := s.addUser("ann")
 			for _, l := range []vault.Ledger{
-				ledgerOf(u.ID, 1, 1), ledgerOf(u.ID, 0, 2), ledgerOf(u.ID, 200, most), {User: u.ID},
+				ledgerOf(u.ID, 1, 1), ledgerOf(u.ID, 0, 2), ledgerOf(u.ID, 200, most), {Owner: u.ID},
 			} {
 				s.update(
 					func(ctx context.Context, tx vault.Tx) error { return tx.SaveLedger(ctx, l) },
@@ -50,9 +50,27 @@ func ledgerBehaviours() []behaviour {
 			s.wantSame(
 				"ledger",
 				got(s, readLedger(bob.ID)),
-				vault.Ledger{User: bob.ID, OwnerKey: bob.OwnerKey},
+				vault.Ledger{Owner: bob.ID, OwnerKey: bob.OwnerKey},
 			)
 		}},
+		{"a locked ledger is the one that was saved", func(s subject) {
+			u := s.addUser("ann")
+			want := ledgerOf(u.ID, 3, 4)
+			var locked vault.Ledger
+			s.update(func(ctx context.Context, tx vault.Tx) (err error) {
+				if err := tx.SaveLedger(ctx, want); err != nil {
+					return err
+				}
+				locked, err = tx.LockLedger(ctx, u.ID)
+				return err
+			})
+			s.wantSame("ledger", locked, want)
+			s.refuses(vault.NotFound, "LockLedger", func(ctx context.Context, tx vault.Tx) error {
+				_, err := tx.LockLedger(ctx, newID())
+				return err
+			})
+		}},
+		{"the instance has one ledger, from its first record on", instanceHasOneLedger},
 		{"a library cannot have fewer than no secrets", func(s subject) {
 			u := s.addUser("ann")
 			s.fails(
@@ -84,13 +102,38 @@ func ledgerBehaviours() []behaviour {
 	}
 }
 
+func instanceHasOneLedger(s subject) {
+	lock := func(ctx context.Context, tx vault.Tx) error {
+		_, err := tx.LockInstance(ctx)
+		return err
+	}
+	s.refuses(vault.NotFound, "LockInstance of a new database", lock)
+	missing(s, "InstanceLedger of a new database", readInstance)
+	id := newID()
+	for seq := range uint64(2) {
+		want := vault.Ledger{Owner: id, Head: audit.Head{Seq: seq + 1, Hash: random32()}}
+		s.update(func(ctx context.Context, tx vault.Tx) error { return tx.SaveInstance(ctx, want) })
+		s.wantSame("instance", got(s, readInstance), want)
+		s.update(lock)
+	}
+	s.refuses(vault.Conflict, "a second instance", func(ctx context.Context, tx vault.Tx) error {
+		return tx.SaveInstance(ctx, vault.Ledger{Owner: newID()})
+	})
+}
+
+func readInstance(ctx context.Context, r vault.Reader) (vault.Ledger, error) {
+	return r.InstanceLedger(ctx)
+}
+
 func readLedger(user uuid.UUID) func(context.Context, vault.Reader) (vault.Ledger, error) {
-	return func(ctx context.Context, r vault.Reader) (vault.Ledger, error) { return r.Ledger(ctx, user) }
+	return func(ctx context.Context, r vault.Reader) (vault.Ledger, error) {
+		return r.Ledger(ctx, user)
+	}
 }
 
 func ledgerOf(user uuid.UUID, secrets int, seq uint64) vault.Ledger {
 	return vault.Ledger{
-		User:     user,
+		Owner:    user,
 		Secrets:  secrets,
 		OwnerKey: newID(),
 		Head:     audit.Head{Seq: seq, Hash: random32()},

@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"math"
+	"net/netip"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/policy"
@@ -168,7 +170,7 @@ func (s subject) names(user uuid.UUID) (names []string) {
 
 func (s subject) wantSame(what string, got, want any) {
 	s.Helper()
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
 		s.Errorf("%s (-want +got):\n%s", what, diff)
 	}
 }

@@ -234,7 +234,7 @@ func countsUp(s subject) {
 		all.Go(func() {
 			for range each {
 				if err := s.try(func(ctx context.Context, tx vault.Tx) error {
-					l, err := tx.Ledger(ctx, ann.ID)
+					l, err := tx.LockLedger(ctx, ann.ID)
 					if err != nil {
 						return err
 					}

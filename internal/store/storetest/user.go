@@ -145,7 +145,7 @@ func unknownUser(s subject) {
 			},
 		)
 		s.refuses(vault.NotFound, "SaveLedger", func(ctx context.Context, tx vault.Tx) error {
-			return tx.SaveLedger(ctx, vault.Ledger{User: id, OwnerKey: newID()})
+			return tx.SaveLedger(ctx, vault.Ledger{Owner: id, OwnerKey: newID()})
 		})
 	}
 	for _, name := range []string{"", "bob", "Ann", "ann ", "an%", "a__"} {

@@ -1,0 +1,70 @@
+package audit
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// An Outcome says how the action ended.
+type Outcome string
+
+// The outcomes.
+const (
+	Done    Outcome = "done"
+	Refused Outcome = "refused" // by the policy or a quota; nothing was changed
+)
+
+// A CredentialKind says what kind of credential a caller presented.
+type CredentialKind string
+
+// CredentialAPIKey is the kind of an API key.
+const CredentialAPIKey CredentialKind = "api-key"
+
+// A Credential names what a caller presented. The zero Credential is that of the operator, who
+// presents none.
+type Credential struct {
+	Kind CredentialKind
+	ID   uuid.UUID
+}
+
+// A TargetKind says what kind of thing an action was done to.
+type TargetKind string
+
+// The kinds of targets.
+const (
+	TargetSecret   TargetKind = "secret"
+	TargetAPIKey   TargetKind = "api-key"
+	TargetUser     TargetKind = "user"
+	TargetRootKey  TargetKind = "root-key"
+	TargetOwnerKey TargetKind = "owner-key"
+	TargetBackup   TargetKind = "backup"
+)
+
+// A Target is what an action was done to. The zero Target stands for none.
+type Target struct {
+	Kind    TargetKind
+	ID      uuid.UUID // nil where the target has none, as a backup
+	Name    string    // at that moment
+	Version uint64    // of a secret, 0 otherwise
+}
+
+// An Entry says what was done, by whom, and with what. It never has anything of a value. A change
+// that uses several secrets leaves an entry for each.
+type Entry struct {
+	// Owner is whose chain it is in: the user whose library the action touches, of a refusal the
+	// user who asked, or the instance for what touches no library.
+	Owner      uuid.UUID
+	Seq        uint64    // from 1, without a gap
+	At         time.Time // truncated to microseconds
+	User       uuid.UUID // who did it; nil for the operator
+	Credential Credential
+	OnBehalfOf uuid.UUID  // the user for whom User acted; nil where it was User's own doing
+	Client     netip.Addr // of the client, as resolved; the zero Addr where there is none
+	Action     string     // a policy.Action
+	Outcome    Outcome
+	Target     Target
+	Lease      uuid.UUID // nil where there is none
+	Run        string    // the run that the lease is for; empty where there is none
+}

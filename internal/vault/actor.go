@@ -1,0 +1,30 @@
+package vault
+
+import (
+	"net/netip"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/audit"
+	"github.com/keysake/keysake/internal/policy"
+)
+
+// An Actor is who is calling, by which credential and from where. The zero Actor is the operator,
+// whom the policy lets do nothing.
+type Actor struct {
+	User       uuid.UUID
+	OnBehalfOf uuid.UUID // the user in whose library User acts; nil for User's own
+	Credential audit.Credential
+	Client     netip.Addr // of the client, as resolved; the zero Addr where there is none
+	Scopes     []policy.Scope
+	// SelfRevoke: the credential may revoke itself.
+	SelfRevoke bool
+}
+
+// Owner returns the user in whose library the actor acts.
+func (a Actor) Owner() uuid.UUID {
+	if a.OnBehalfOf != uuid.Nil {
+		return a.OnBehalfOf
+	}
+	return a.User
+}
