@@ -9,35 +9,32 @@ import (
 
 const apiKeys = "/user/api-keys"
 
-// CreateAPIKey makes another API key for the caller. The key itself is in this answer and in no
-// later one. It needs the scope keys:write, and is refused with 403 for a scope that the calling
-// key lacks.
+// CreateAPIKey creates an API key for the caller. No later response contains the key itself. It
+// needs the scope keys:write. 403: the caller's key lacks one of the scopes.
 func (c *Client) CreateAPIKey(ctx context.Context, in wire.CreateAPIKey) (wire.APIKey, error) {
-	return answer[wire.APIKey](ctx, c, http.MethodPost, apiKeys, in)
+	return call[wire.APIKey](ctx, c, http.MethodPost, apiKeys, in)
 }
 
-// CreateAPIKeyFor makes an API key for another user. It needs the scope admin; else as
-// [Client.CreateAPIKey].
+// CreateAPIKeyFor creates an API key for another user, like [Client.CreateAPIKey]. It needs the
+// scope admin. 404: there is no such user.
 func (c *Client) CreateAPIKeyFor(
-	ctx context.Context,
-	userID string,
-	in wire.CreateAPIKey,
+	ctx context.Context, userID string, in wire.CreateAPIKey,
 ) (wire.APIKey, error) {
 	path, err := pathOf(users, userID)
 	if err != nil {
 		return wire.APIKey{}, err
 	}
-	return answer[wire.APIKey](ctx, c, http.MethodPost, path+"/api-keys", in)
+	return call[wire.APIKey](ctx, c, http.MethodPost, path+"/api-keys", in)
 }
 
 // ListAPIKeys returns the caller's API keys, newest first, each by its mask. It needs the scope
 // keys:write.
 func (c *Client) ListAPIKeys(ctx context.Context) (wire.APIKeyList, error) {
-	return answer[wire.APIKeyList](ctx, c, http.MethodGet, apiKeys, nil)
+	return call[wire.APIKeyList](ctx, c, http.MethodGet, apiKeys, nil)
 }
 
-// RevokeAPIKey ends an API key of the caller at once. It needs the scope keys:write, and is refused
-// with 404 if the caller has none with this id.
+// RevokeAPIKey revokes an API key of the caller at once. It needs the scope keys:write. 404: the
+// caller has no key with this id.
 func (c *Client) RevokeAPIKey(ctx context.Context, id string) error {
 	path, err := pathOf(apiKeys, id)
 	if err != nil {
@@ -46,8 +43,8 @@ func (c *Client) RevokeAPIKey(ctx context.Context, id string) error {
 	return c.do(ctx, http.MethodDelete, path, nil, nil)
 }
 
-// RevokeSelf ends the API key that this client presents. It is refused with 403 unless the key was
-// made with allow_self_revoke.
+// RevokeSelf revokes the API key that this client presents. 403: the key was not created with
+// allow_self_revoke.
 func (c *Client) RevokeSelf(ctx context.Context) error {
 	return c.do(ctx, http.MethodDelete, apiKeys+"/self", nil, nil)
 }

@@ -1,10 +1,8 @@
-// Package client speaks Keysake's HTTP API for Go programs. The command line uses it, and so may
-// you.
+// Package client is a Go client for Keysake's HTTP API. The command line uses it, and so can you.
 //
-// Every method is one request, and every refusal by the server is an [*Error]. The package promises
-// about the credential it carries: it goes to the server that [New] was given and to no other,
-// never in the clear over a network, and into no error. It imports the wire types, the plaintext
-// leaf and the standard library only.
+// Each method makes one request, and each refusal by the server is an [*Error]. The client sends
+// its API key only to the server that [New] got, never in the clear over a network, and puts it
+// into no error. The package imports wire, plaintext and the standard library only.
 package client
 
 import (
@@ -25,12 +23,11 @@ import (
 	"github.com/keysake/keysake/plaintext"
 )
 
-// What a request may cost.
+// The limits of a request. A context can set a shorter deadline.
 const (
-	// the whole exchange; a shorter deadline is the context's to set
-	timeout        = 30 * time.Second
-	connectTimeout = 10 * time.Second
-	maxAnswerBytes = 16 << 20
+	timeout          = 30 * time.Second
+	connectTimeout   = 10 * time.Second
+	maxResponseBytes = 16 << 20
 )
 
 const module = "github.com/keysake/keysake"
@@ -46,18 +43,18 @@ type Client struct {
 // An Option changes how a [Client] works.
 type Option func(*Client)
 
-// WithUserAgent sets the User-Agent header in place of keysake/VERSION. Servers compare its first
-// product with the oldest version that they accept.
+// WithUserAgent sets the User-Agent header; the default is keysake/VERSION. A server compares its
+// first product with the oldest version that it accepts.
 func WithUserAgent(agent string) Option { return func(c *Client) { c.agent = agent } }
 
-// WithTransport sets what carries the requests, for a private certificate authority or a test. It
-// must not follow redirects.
+// WithTransport sets the transport, for a private certificate authority or a test. It must not
+// follow redirects.
 func WithTransport(t http.RoundTripper) Option { return func(c *Client) { c.http.Transport = t } }
 
-// New returns a client for the server at baseURL, such as https://keysake.example.org, which
-// presents apiKey. The zero apiKey sends none; that is enough for [Client.Health].
+// New returns a client that presents apiKey to the server at baseURL, such as
+// https://keysake.example.org. The zero apiKey sends none, which is enough for [Client.Health].
 //
-// It refuses an http URL whose host is not this machine, because the key would travel in the clear.
+// It refuses an http URL of another machine, because the key would travel in the clear.
 func New(baseURL string, apiKey plaintext.Value, opts ...Option) (*Client, error) {
 	base, err := apiBase(baseURL)
 	if err != nil {
@@ -65,18 +62,15 @@ func New(baseURL string, apiKey plaintext.Value, opts ...Option) (*Client, error
 	}
 	for _, b := range apiKey.Reveal() {
 		if b <= ' ' || b > '~' {
-			return nil, errors.New(
-				"client: an API key has visible ASCII characters only: check what was pasted",
-			)
+			return nil, errors.New("client: the API key has a character that no API key has: " +
+				"check what was pasted")
 		}
 	}
 	c := &Client{base: base, key: apiKey, agent: "keysake/" + Version(), http: &http.Client{
 		Timeout:   timeout,
 		Transport: newTransport(),
-		// A redirect could name another host; the answer itself is made an error.
-		CheckRedirect: func(
-			*http.Request, []*http.Request,
-		) error {
+		// A redirect could lead to another host, so it becomes an error.
+		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		},
 	}}
@@ -98,23 +92,21 @@ func newTransport() *http.Transport {
 	}
 }
 
-// apiBase checks a server's address. Its errors do not repeat an address that may hold a password.
+// apiBase returns the base URL of the API at this address. Its errors do not repeat the address,
+// which may contain a password.
 func apiBase(address string) (string, error) {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
-		return "", errors.New(
-			"client: the server's address must be a URL like https://keysake.example.org",
-		)
+		return "", errors.New("client: the server's address must be a URL " +
+			"such as https://keysake.example.org")
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		return "", errors.New("client: the server's address must have no user, query or fragment")
 	case strings.HasSuffix(strings.TrimRight(u.Path, "/"), "/api/v1"):
-		return "", errors.New("client: the server's address is needed without /api/v1")
+		return "", errors.New("client: the server's address must not end in /api/v1: omit that")
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		return "", fmt.Errorf(
-			"client: http://%s would carry the API key in the clear: use https",
-			u.Host,
-		)
+		return "", fmt.Errorf("client: http://%s would carry the API key in the clear: use https",
+			u.Host)
 	}
 	return strings.TrimRight(u.String(), "/") + "/api/v1", nil
 }
@@ -127,8 +119,8 @@ func isLoopback(host string) bool {
 	return err == nil && ip.Unmap().IsLoopback()
 }
 
-// Version returns the version of this module that the running program was built with, without the
-// leading v, or 0.0.0-devel where the build does not say.
+// Version returns the version of this module in the running program, without the leading v, or
+// 0.0.0-devel if the build does not record it.
 func Version() string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, m := range append(info.Deps, &info.Main) {
@@ -140,8 +132,8 @@ func Version() string {
 	return "0.0.0-devel"
 }
 
-// do sends one request: in as its JSON body where it is not nil, the answer into out where that is
-// not nil.
+// do sends one request with the JSON of in as its body, and decodes the response into out. Either
+// may be nil.
 func (c *Client) do(ctx context.Context, method, path string, in, out any) error {
 	var body io.Reader = http.NoBody
 	if in != nil {
@@ -170,14 +162,14 @@ func (c *Client) do(ctx context.Context, method, path string, in, out any) error
 	return read(res, out)
 }
 
-// answer is do for an operation that answers with a T.
-func answer[T any](ctx context.Context, c *Client, method, path string, in any) (T, error) {
+// call is do for an operation that returns a T.
+func call[T any](ctx context.Context, c *Client, method, path string, in any) (T, error) {
 	var out T
 	err := c.do(ctx, method, path, in, &out)
 	return out, err
 }
 
-// unwrapMarshal takes off what encoding/json says around the error of one of our own types.
+// unwrapMarshal removes encoding/json's text around the error of one of our own types.
 func unwrapMarshal(err error) error {
 	if inner, ok := errors.AsType[*json.MarshalerError](err); ok {
 		return inner.Err
@@ -185,32 +177,33 @@ func unwrapMarshal(err error) error {
 	return err
 }
 
-// read takes the answer into out, or makes it an [*Error]. What is no JSON is not quoted: an answer
-// may hold a new API key.
+// read decodes the response into out, or returns it as an [*Error]. It does not quote a malformed
+// response, which may contain a new API key.
 func read(res *http.Response, out any) error {
-	defer res.Body.Close() //nolint:errcheck // nothing was written, so closing has nothing to tell
-	b, err := io.ReadAll(io.LimitReader(res.Body, maxAnswerBytes+1))
+	defer res.Body.Close() //nolint:errcheck // it was only read
+	b, err := io.ReadAll(io.LimitReader(res.Body, maxResponseBytes+1))
 	switch {
 	case err != nil:
-		return fmt.Errorf("client: the answer broke off: %w", err)
-	case len(b) > maxAnswerBytes:
-		return fmt.Errorf("client: the answer has more than %d bytes", maxAnswerBytes)
+		return fmt.Errorf("client: the response was cut off: %w", err)
+	case len(b) > maxResponseBytes:
+		return fmt.Errorf("client: the response has more than %d bytes", maxResponseBytes)
 	case res.StatusCode < 200 || res.StatusCode > 299:
 		return problem(res, b)
 	case out == nil:
 		return nil
 	}
 	if json.Unmarshal(b, out) != nil {
-		return errors.New("client: the answer is not one of Keysake's: check the server's address")
+		return errors.New("client: the response is not from Keysake: check the server's address")
 	}
 	return nil
 }
 
-// pathOf returns the path of what has this id below parent. It refuses what would be another path.
+// pathOf returns the path of the resource with this id below parent. It refuses an id that would
+// lead to another path.
 func pathOf(parent, id string) (string, error) {
 	switch id {
 	case "", ".", "..", "self":
-		return "", fmt.Errorf("client: %q is no id", id)
+		return "", fmt.Errorf("client: %q is not an id", id)
 	}
 	return parent + "/" + url.PathEscape(id), nil
 }

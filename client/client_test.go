@@ -1,7 +1,6 @@
 package client_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,11 +18,10 @@ import (
 	"github.com/keysake/keysake/wire"
 )
 
-// hidden stands for a secret value, and shownKey for an API key; neither is a credential of
-// anybody.
+// hidden stands for a secret value, and shownKey for an API key. Neither is a real credential.
 const (
 	hidden   = "correct-horse-battery-staple"
-	shownKey = "test-key-of-nobody"
+	shownKey = "no-real-key"
 )
 
 // at starts a server that answers with h, and returns a client for it.
@@ -40,100 +38,91 @@ func at(t *testing.T, h http.HandlerFunc) *client.Client {
 
 func TestEachMethodIsItsOperation(t *testing.T) {
 	const id = "2489e9ad-2ee2-4e00-8ec9-32d5f69181c0"
-	value, provider, name, scopes := plaintext.FromString(
-		hidden,
-	), "openai", "ci", []string{
-		"secrets:read",
-	}
+	const secrets, keys, users = "/user/secrets", "/user/api-keys", "/admin/users"
+	value, provider, name := plaintext.FromString(hidden), "openai", "ci"
+	scopes := []string{"secrets:read"}
 	until := wire.Timestamp{Time: time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC)}
+	inPreset := wire.CreateFromPreset{Provider: provider, Value: value}
+	custom := wire.CreateSecret{Name: "A", Value: value}
+	known := wire.CreateSecret{Name: "A", Value: value, Provider: &provider}
+	update, back := wire.UpdateSecret{Value: value}, wire.RollbackSecret{Version: 2}
+	ci := wire.CreateAPIKey{Name: &name, AllowedScopes: &scopes, ExpiresAt: &until}
+
+	var got string
+	c := at(t, func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		path := strings.TrimPrefix(r.URL.Path, "/api/v1")
+		got = strings.TrimSpace(fmt.Sprintf("%s %s %s", r.Method, path, b))
+		if path == r.URL.Path {
+			t.Errorf("%s is not below /api/v1", got)
+		}
+		if r.Header.Get("Authorization") != "Bearer "+shownKey {
+			t.Errorf("%s carries no bearer token", got)
+		}
+		if agent := r.Header.Get("User-Agent"); agent != "keysake/"+client.Version() {
+			t.Errorf("%s carries the User-Agent %q", got, agent)
+		}
+		if (r.Header.Get("Content-Type") == "application/json") != (len(b) > 0) {
+			t.Errorf("%s has Content-Type %q", got, r.Header.Get("Content-Type"))
+		}
+		_, _ = io.WriteString(w, "{}")
+	})
+	ctx := t.Context()
 	for _, op := range []struct {
-		call func(context.Context, *client.Client) error
+		call func() error
 		want string // method, path and body
 	}{
-		{func(ctx context.Context, c *client.Client) error { return second(c.Health(ctx)) }, "GET /api/v1/health"},
-		{func(ctx context.Context, c *client.Client) error { return second(c.WhoAmI(ctx)) }, "GET /api/v1/user"},
-		{func(ctx context.Context, c *client.Client) error { return second(c.ListSecrets(ctx)) }, "GET /api/v1/user/secrets"},
-		{func(ctx context.Context, c *client.Client) error { return second(c.ListPresets(ctx)) }, "GET /api/v1/user/secrets/presets"},
-		{func(ctx context.Context, c *client.Client) error { return second(c.GetSecret(ctx, id)) }, "GET /api/v1/user/secrets/" + id},
-		{func(ctx context.Context, c *client.Client) error { return c.DeleteSecret(ctx, id) }, "DELETE /api/v1/user/secrets/" + id},
+		{func() error { return second(c.Health(ctx)) }, "GET /health"},
+		{func() error { return second(c.WhoAmI(ctx)) }, "GET /user"},
+		{func() error { return second(c.ListSecrets(ctx)) }, "GET " + secrets},
+		{func() error { return second(c.ListPresets(ctx)) }, "GET " + secrets + "/presets"},
+		{func() error { return second(c.GetSecret(ctx, id)) }, "GET " + secrets + "/" + id},
+		{func() error { return c.DeleteSecret(ctx, id) }, "DELETE " + secrets + "/" + id},
 		{
-			func(ctx context.Context, c *client.Client) error {
-				return second(c.CreateSecret(ctx, wire.CreateSecret{Name: "A", Value: value}))
-			},
-			`POST /api/v1/user/secrets {"name":"A","value":"` + hidden + `"}`,
+			func() error { return second(c.CreateSecret(ctx, custom)) },
+			"POST " + secrets + ` {"name":"A","value":"` + hidden + `"}`,
 		},
 		{
-			func(ctx context.Context, c *client.Client) error {
-				return second(
-					c.CreateSecret(
-						ctx, wire.CreateSecret{Name: "A", Value: value, Provider: &provider},
-					),
-				)
-			},
-			`POST /api/v1/user/secrets {"name":"A","value":"` + hidden + `","provider":"openai"}`,
+			func() error { return second(c.CreateSecret(ctx, known)) },
+			"POST " + secrets + ` {"name":"A","value":"` + hidden + `","provider":"openai"}`,
 		},
 		{
-			func(ctx context.Context, c *client.Client) error {
-				return second(
-					c.CreateFromPreset(
-						ctx, wire.CreateFromPreset{Provider: provider, Value: value},
-					),
-				)
-			},
-			`POST /api/v1/user/secrets/preset {"provider":"openai","value":"` + hidden + `"}`,
+			func() error { return second(c.CreateFromPreset(ctx, inPreset)) },
+			"POST " + secrets + `/preset {"provider":"openai","value":"` + hidden + `"}`,
 		},
 		{
-			func(ctx context.Context, c *client.Client) error {
-				return second(c.UpdateSecret(ctx, id, wire.UpdateSecret{Value: value}))
-			},
-			"PUT /api/v1/user/secrets/" + id + ` {"value":"` + hidden + `"}`,
-		},
-		{func(ctx context.Context, c *client.Client) error { return second(c.ListAPIKeys(ctx)) }, "GET /api/v1/user/api-keys"},
-		{func(ctx context.Context, c *client.Client) error { return c.RevokeAPIKey(ctx, id) }, "DELETE /api/v1/user/api-keys/" + id},
-		{func(ctx context.Context, c *client.Client) error { return c.RevokeSelf(ctx) }, "DELETE /api/v1/user/api-keys/self"},
-		{
-			func(ctx context.Context, c *client.Client) error {
-				return second(
-					c.CreateAPIKey(
-						ctx,
-						wire.CreateAPIKey{Name: &name, AllowedScopes: &scopes, ExpiresAt: &until},
-					),
-				)
-			},
-			`POST /api/v1/user/api-keys {"name":"ci","allow_self_revoke":null,"allowed_scopes":["secrets:read"],"expires_at":"2027-01-02T03:04:05Z"}`,
+			func() error { return second(c.UpdateSecret(ctx, id, update)) },
+			"PUT " + secrets + "/" + id + ` {"value":"` + hidden + `"}`,
 		},
 		{
-			func(ctx context.Context, c *client.Client) error {
-				return second(c.CreateAPIKeyFor(ctx, id, wire.CreateAPIKey{}))
-			},
-			"POST /api/v1/admin/users/" + id +
-				`/api-keys {"name":null,"allow_self_revoke":null,"allowed_scopes":null,"expires_at":null}`,
+			func() error { return second(c.ListVersions(ctx, id)) },
+			"GET " + secrets + "/" + id + "/versions",
 		},
-		{func(ctx context.Context, c *client.Client) error { return second(c.ListUsers(ctx)) }, "GET /api/v1/admin/users"},
-		{func(ctx context.Context, c *client.Client) error { return c.DeleteUser(ctx, id) }, "DELETE /api/v1/admin/users/" + id},
 		{
-			func(ctx context.Context, c *client.Client) error {
-				return second(c.CreateUser(ctx, wire.CreateUser{Username: "mia"}))
-			},
-			`POST /api/v1/admin/users {"username":"mia","email_address":null}`,
+			func() error { return second(c.RollbackSecret(ctx, id, back)) },
+			"POST " + secrets + "/" + id + `/rollback {"version":2}`,
+		},
+		{func() error { return second(c.ListAPIKeys(ctx)) }, "GET " + keys},
+		{func() error { return c.RevokeAPIKey(ctx, id) }, "DELETE " + keys + "/" + id},
+		{func() error { return c.RevokeSelf(ctx) }, "DELETE " + keys + "/self"},
+		{
+			func() error { return second(c.CreateAPIKey(ctx, ci)) },
+			"POST " + keys + ` {"name":"ci","allow_self_revoke":null,` +
+				`"allowed_scopes":["secrets:read"],"expires_at":"2027-01-02T03:04:05Z"}`,
+		},
+		{
+			func() error { return second(c.CreateAPIKeyFor(ctx, id, wire.CreateAPIKey{})) },
+			"POST " + users + "/" + id + "/api-keys " +
+				`{"name":null,"allow_self_revoke":null,"allowed_scopes":null,"expires_at":null}`,
+		},
+		{func() error { return second(c.ListUsers(ctx)) }, "GET " + users},
+		{func() error { return c.DeleteUser(ctx, id) }, "DELETE " + users + "/" + id},
+		{
+			func() error { return second(c.CreateUser(ctx, wire.CreateUser{Username: "mia"})) },
+			"POST " + users + ` {"username":"mia","email_address":null}`,
 		},
 	} {
-		var got string
-		c := at(t, func(w http.ResponseWriter, r *http.Request) {
-			b, _ := io.ReadAll(r.Body)
-			got = strings.TrimSpace(fmt.Sprintf("%s %s %s", r.Method, r.URL.Path, b))
-			if r.Header.Get("Authorization") != "Bearer "+shownKey {
-				t.Errorf("%s carries no bearer token", got)
-			}
-			if r.Header.Get("User-Agent") != "keysake/"+client.Version() {
-				t.Errorf("%s carries the User-Agent %q", got, r.Header.Get("User-Agent"))
-			}
-			if (r.Header.Get("Content-Type") == "application/json") != (len(b) > 0) {
-				t.Errorf("%s has Content-Type %q", got, r.Header.Get("Content-Type"))
-			}
-			_, _ = io.WriteString(w, "{}")
-		})
-		if err := op.call(t.Context(), c); err != nil {
+		if err := op.call(); err != nil {
 			t.Errorf("%s: %v", op.want, err)
 		}
 		if diff := cmp.Diff(op.want, got); diff != "" {
@@ -142,7 +131,7 @@ func TestEachMethodIsItsOperation(t *testing.T) {
 	}
 }
 
-// second drops what a method answers.
+// second drops the result of a method.
 func second[T any](_ T, err error) error { return err }
 
 func TestAKeyNeverTravelsInTheClear(t *testing.T) {
@@ -150,11 +139,8 @@ func TestAKeyNeverTravelsInTheClear(t *testing.T) {
 		"http://keysake.example.org", "http://192.0.2.1:8420", "http://localhost.example.org",
 		"http://[2001:db8::1]",
 	} {
-		if _, err := client.New(
-			address,
-			plaintext.FromString(shownKey),
-		); err == nil ||
-			!strings.Contains(err.Error(), "https") {
+		_, err := client.New(address, plaintext.FromString(shownKey))
+		if err == nil || !strings.Contains(err.Error(), "https") {
 			t.Errorf("%s was not refused with advice: %v", address, err)
 		}
 	}
@@ -168,7 +154,7 @@ func TestAKeyNeverTravelsInTheClear(t *testing.T) {
 	}
 }
 
-func TestAnAddressThatIsNoServersIsRefusedWithoutRepeatingIt(t *testing.T) {
+func TestAWrongAddressIsRefusedWithoutRepeatingIt(t *testing.T) {
 	for _, address := range []string{
 		"", "keysake.example.org", "ftp://localhost", "https://",
 		"https://me:" + hidden + "@localhost", "https://me:" + hidden + "@[",
@@ -177,38 +163,33 @@ func TestAnAddressThatIsNoServersIsRefusedWithoutRepeatingIt(t *testing.T) {
 	} {
 		_, err := client.New(address, plaintext.Value{})
 		if err == nil {
-			t.Errorf("%q was taken", address)
+			t.Errorf("%q was accepted", address)
 			continue
 		}
 		assertHidden(t, err)
 	}
 }
 
-func TestAKeyThatIsNoHeaderIsRefusedWithoutRepeatingIt(t *testing.T) {
+func TestAKeyThatCannotBeAHeaderIsRefusedWithoutRepeatingIt(t *testing.T) {
 	for _, key := range []string{hidden + "\n", hidden + " x", hidden + "é", "\x00" + hidden} {
 		_, err := client.New("https://localhost", plaintext.FromString(key))
 		if err == nil {
-			t.Errorf("%q was taken", key)
+			t.Errorf("%q was accepted", key)
 			continue
 		}
 		assertHidden(t, err)
 	}
 }
 
-func TestARedirectIsAnErrorAndTheKeyStaysHere(t *testing.T) {
-	elsewhere := httptest.NewServer(
-		http.HandlerFunc(
-			func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") },
-		),
-	)
+func TestARedirectIsAnErrorAndIsNotFollowed(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("the redirect was followed")
+	}))
 	defer elsewhere.Close()
 	for _, status := range []int{301, 302, 303, 307, 308} {
-		c := at(
-			t,
-			func(w http.ResponseWriter, r *http.Request) {
-				http.Redirect(w, r, elsewhere.URL, status)
-			},
-		)
+		c := at(t, func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, elsewhere.URL, status)
+		})
 		_, err := c.WhoAmI(t.Context())
 		refused, ok := errors.AsType[*client.Error](err)
 		if !ok || refused.Status != status || !strings.Contains(err.Error(), elsewhere.URL) {
@@ -217,17 +198,15 @@ func TestARedirectIsAnErrorAndTheKeyStaysHere(t *testing.T) {
 	}
 }
 
-func TestARefusalHasAllThatTheServerSaid(t *testing.T) {
+func TestAnErrorHasEverythingThatTheServerSaid(t *testing.T) {
 	c := at(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Request-Id", "r-1")
 		w.Header().Set("Retry-After", "7")
 		w.WriteHeader(http.StatusUnprocessableEntity)
-		_, _ = io.WriteString(
-			w,
-			`{"code":422,"detail":"Validation error","type":"validation_error","errors":[
+		_, _ = io.WriteString(w, `{"code":422,"detail":"Validation error","type":"validation_error",
+			"errors":[
 			{"loc":["body","value"],"msg":"Value must not be empty","type":"string_too_short"},
-			{"loc":["body","allowed_scopes",0],"msg":"No such scope","type":"enum"}]}`,
-		)
+			{"loc":["body","allowed_scopes",0],"msg":"No such scope","type":"enum"}]}`)
 	})
 	_, err := c.ListPresets(t.Context())
 	got, ok := errors.AsType[*client.Error](err)
@@ -252,13 +231,14 @@ func TestARefusalHasAllThatTheServerSaid(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	const text = "Validation error: body.value: Value must not be empty; body.allowed_scopes.0: No such scope (HTTP 422)"
+	const text = "Validation error: body.value: Value must not be empty; " +
+		"body.allowed_scopes.0: No such scope (HTTP 422)"
 	if err.Error() != text {
 		t.Errorf("the error reads %q", err)
 	}
 }
 
-func TestAnAnswerThatIsNotKeysakesIsNotQuoted(t *testing.T) {
+func TestAResponseThatIsNotFromKeysakeIsNotQuoted(t *testing.T) {
 	for _, status := range []int{200, 502} {
 		for _, body := range []string{
 			"<html>" + hidden, `{"detail":"` + hidden + `"`, `["` + hidden + `"]`,
@@ -270,7 +250,7 @@ func TestAnAnswerThatIsNotKeysakesIsNotQuoted(t *testing.T) {
 			})
 			_, err := c.CreateAPIKey(t.Context(), wire.CreateAPIKey{})
 			if err == nil {
-				t.Errorf("%d with %.7s… passed for an answer", status, body)
+				t.Errorf("%d with %.7s… was accepted", status, body)
 				continue
 			}
 			assertHidden(t, err)
@@ -278,7 +258,7 @@ func TestAnAnswerThatIsNotKeysakesIsNotQuoted(t *testing.T) {
 	}
 }
 
-func TestAnAnswerWithoutEndIsGivenUp(t *testing.T) {
+func TestAnEndlessResponseIsAbandoned(t *testing.T) {
 	c := at(t, func(w http.ResponseWriter, r *http.Request) {
 		for r.Context().Err() == nil {
 			if _, err := w.Write(make([]byte, 1<<20)); err != nil {
@@ -286,20 +266,16 @@ func TestAnAnswerWithoutEndIsGivenUp(t *testing.T) {
 			}
 		}
 	})
-	if _, err := c.ListSecrets(
-		t.Context(),
-	); err == nil ||
-		!strings.Contains(err.Error(), "more than") {
-		t.Errorf("an endless answer: %v", err)
+	_, err := c.ListSecrets(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "more than") {
+		t.Errorf("got %v", err)
 	}
 }
 
 func TestAValueThatJSONWouldChangeIsNotSent(t *testing.T) {
 	c := at(t, func(http.ResponseWriter, *http.Request) { t.Error("it was sent") })
-	_, err := c.CreateSecret(
-		t.Context(),
-		wire.CreateSecret{Name: "A", Value: plaintext.FromString(hidden + "\xff")},
-	)
+	in := wire.CreateSecret{Name: "A", Value: plaintext.FromString(hidden + "\xff")}
+	_, err := c.CreateSecret(t.Context(), in)
 	if !errors.Is(err, client.ErrNotUTF8) {
 		t.Errorf("got %v", err)
 	}
@@ -315,20 +291,17 @@ func TestAValueArrivesUnchanged(t *testing.T) {
 		}
 		_, _ = io.WriteString(w, "{}")
 	})
-	if _, err := c.UpdateSecret(
-		t.Context(),
-		"1",
-		wire.UpdateSecret{Value: plaintext.FromString(value)},
-	); err != nil {
+	in := wire.UpdateSecret{Value: plaintext.FromString(value)}
+	if _, err := c.UpdateSecret(t.Context(), "1", in); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestWhatIsNoIDReachesNoOtherPath(t *testing.T) {
+func TestAnIDCannotLeadToAnotherPath(t *testing.T) {
 	c := at(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s was asked", r.URL) })
 	for _, id := range []string{"", ".", "..", "self"} {
 		if err := c.RevokeAPIKey(t.Context(), id); err == nil {
-			t.Errorf("%q was taken for an id", id)
+			t.Errorf("%q was accepted as an id", id)
 		}
 	}
 	c = at(t, func(_ http.ResponseWriter, r *http.Request) {
@@ -341,7 +314,7 @@ func TestWhatIsNoIDReachesNoOtherPath(t *testing.T) {
 	}
 }
 
-func TestWithoutAKeyNoneIsSent(t *testing.T) {
+func TestTheZeroKeyIsNotSent(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, sent := r.Header["Authorization"]; sent {
 			t.Error("an empty credential was sent")
@@ -349,12 +322,8 @@ func TestWithoutAKeyNoneIsSent(t *testing.T) {
 		_, _ = io.WriteString(w, `{"status":"ok"}`)
 	}))
 	defer srv.Close()
-	c, err := client.New(
-		srv.URL+"/",
-		plaintext.Value{},
-		client.WithUserAgent("other/2"),
-		client.WithTransport(srv.Client().Transport),
-	)
+	c, err := client.New(srv.URL+"/", plaintext.Value{}, client.WithUserAgent("other/2"),
+		client.WithTransport(srv.Client().Transport))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,20 +11,18 @@ import (
 	"github.com/keysake/keysake/wire"
 )
 
-// An Error is the server's refusal of a request. Its texts are the server's: escape control
-// characters before a terminal shows them.
+// An Error is the server's refusal of a request. Its texts come from the server: escape control
+// characters before you print them to a terminal.
 type Error struct {
-	Status int // HTTP status
-	// stable, for programs, such as not_found_error; empty if the answer was not Keysake's, but a
-	// proxy's
-	Type       string
+	Status     int               // HTTP status
+	Type       string            // for programs, such as not_found_error; empty if from a proxy
 	Detail     string            // for people
-	Fields     []wire.FieldError // which parts of the request are at fault; never what they held
+	Fields     []wire.FieldError // the fields at fault; never their values
 	RequestID  string            // finds the request in the server's log
-	RetryAfter time.Duration     // when to try again; 0 if the server did not say it in seconds
+	RetryAfter time.Duration     // when to try again; 0 if the server gave no number of seconds
 }
 
-// Error says all of it but the request id, in one line.
+// Error returns everything but the request id, in one line.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(e.Detail)
@@ -37,7 +35,7 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Location returns the place of a field error as people write it: body.value, or
+// Location returns the location of a field error as people write it: body.value, or
 // body.allowed_scopes.0.
 func Location(f wire.FieldError) string {
 	parts := make([]string, len(f.Loc))
@@ -47,7 +45,7 @@ func Location(f wire.FieldError) string {
 	return strings.Join(parts, ".")
 }
 
-// problem makes an error of an answer outside 2xx. The body counts only if it is the envelope.
+// problem returns the error of a response outside 2xx. A body that is not Keysake's is ignored.
 func problem(res *http.Response, body []byte) *Error {
 	e := &Error{Status: res.StatusCode, RequestID: res.Header.Get("X-Request-Id")}
 	if seconds, err := strconv.ParseUint(res.Header.Get("Retry-After"), 10, 31); err == nil {
@@ -58,12 +56,10 @@ func problem(res *http.Response, body []byte) *Error {
 	case json.Unmarshal(body, &p) == nil && p.Type != "":
 		e.Type, e.Detail, e.Fields = p.Type, p.Detail, p.Errors
 	case res.StatusCode >= 300 && res.StatusCode <= 399:
-		e.Detail = fmt.Sprintf(
-			"the server redirects to %q, which was not followed: use the right address",
-			res.Header.Get("Location"),
-		)
+		e.Detail = fmt.Sprintf("the server redirects to %q: use the server's own address",
+			res.Header.Get("Location"))
 	default:
-		e.Detail = "an answer that is not Keysake's: " + http.StatusText(res.StatusCode)
+		e.Detail = "a response that is not from Keysake: " + http.StatusText(res.StatusCode)
 	}
 	return e
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 
 	"github.com/keysake/keysake/client"
 	"github.com/keysake/keysake/plaintext"
@@ -15,19 +16,19 @@ import (
 
 // exampleServer answers as a server with one user and one secret would.
 func exampleServer() *httptest.Server {
-	const secret = `{"id":"2489e9ad-2ee2-4e00-8ec9-32d5f69181c0","name":"OPENAI_API_KEY","provider":"openai","masked_value":"sk-pro••••789",
+	const secret = `{"id":"2489e9ad-2ee2-4e00-8ec9-32d5f69181c0","name":"OPENAI_API_KEY",
+		"provider":"openai","masked_value":"sk-pro••••789",
 		"created_at":"2026-04-15T12:00:00Z","updated_at":"2026-04-15T12:00:00Z"}`
 	answers := map[string]string{
-		"GET /api/v1/health":               `{"status":"ok"}`,
-		"GET /api/v1/user":                 `{"id":"6f1c…","username":"mia","limits":{"secrets":{"used":1,"max":200}}}`,
-		"GET /api/v1/user/secrets":         `{"secrets":[` + secret + `],"total":1}`,
-		"GET /api/v1/user/secrets/presets": `{"presets":[{"provider":"openai","env_var_name":"OPENAI_API_KEY","configured":true}]}`,
-		"POST /api/v1/user/secrets/preset": secret,
-		"POST /api/v1/user/api-keys":       `{"key":"ksk_…","name":"ci","allowed_scopes":["secrets:read"]}`,
-		"GET /api/v1/user/api-keys":        `{"api_keys":[{"name":"ci","masked_key":"ksk_ab••••xyz","active":true}],"total":1}`,
+		"GET /user":                 `{"username":"mia","limits":{"secrets":{"used":1,"max":200}}}`,
+		"GET /user/secrets":         `{"secrets":[` + secret + `],"total":1}`,
+		"POST /user/secrets/preset": secret,
+		"POST /user/api-keys":       `{"key":"ksk_…","name":"ci","allowed_scopes":["secrets:read"]}`,
+		"GET /user/secrets/presets": `{"presets":[
+			{"provider":"openai","env_var_name":"OPENAI_API_KEY","configured":true}]}`,
 	}
 	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, found := answers[r.Method+" "+r.URL.Path]
+		body, found := answers[r.Method+" "+strings.TrimPrefix(r.URL.Path, "/api/v1")]
 		if !found {
 			w.WriteHeader(http.StatusNotFound)
 			body = `{"code":404,"detail":"No such secret","type":"not_found_error"}`
@@ -102,12 +103,8 @@ func ExampleClient_WhoAmI() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Printf(
-		"%s has %d of %d secrets\n",
-		me.Username,
-		me.Limits.Secrets.Used,
-		me.Limits.Secrets.Max,
-	)
+	secrets := me.Limits.Secrets
+	fmt.Printf("%s has %d of %d secrets\n", me.Username, secrets.Used, secrets.Max)
 	// Output: mia has 1 of 200 secrets
 }
 
@@ -115,22 +112,17 @@ func ExampleClient_CreateAPIKey() {
 	c, stop := example()
 	defer stop()
 	name, scopes := "ci", []string{"secrets:read"}
-	made, err := c.CreateAPIKey(
-		context.Background(),
-		wire.CreateAPIKey{Name: &name, AllowedScopes: &scopes},
-	)
+	in := wire.CreateAPIKey{Name: &name, AllowedScopes: &scopes}
+	made, err := c.CreateAPIKey(context.Background(), in)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(
-		made.Name,
-		"may",
-		made.AllowedScopes,
-		"and the key is shown this once:",
-		made.Key != "",
-	)
-	// Output: ci may [secrets:read] and the key is shown this once: true
+	fmt.Println(made.Name, "has", made.AllowedScopes)
+	fmt.Println("the key is shown only once:", made.Key != "")
+	// Output:
+	// ci has [secrets:read]
+	// the key is shown only once: true
 }
 
 func ExampleError() {

@@ -11,11 +11,11 @@ import (
 	"github.com/keysake/keysake/wire"
 )
 
-// ErrNotUTF8 says that a value cannot be put into JSON without changing it.
+// ErrNotUTF8 reports a value that JSON would change.
 var ErrNotUTF8 = errors.New("client: the value is not valid UTF-8")
 
-// opened is a value on its way into a request's body: the only type of this package that shows what
-// it holds, and to encoding/json only.
+// opened is a value in a request's body. It is the only type of this package that reveals its
+// content, and only to encoding/json.
 type opened struct{ plaintext.Value }
 
 // MarshalJSON writes the value itself, or fails with [ErrNotUTF8].
@@ -31,55 +31,52 @@ const secrets = "/user/secrets"
 
 // ListSecrets returns the caller's secrets, ordered by name. It needs the scope secrets:read.
 func (c *Client) ListSecrets(ctx context.Context) (wire.SecretList, error) {
-	return answer[wire.SecretList](ctx, c, http.MethodGet, secrets, nil)
+	return call[wire.SecretList](ctx, c, http.MethodGet, secrets, nil)
 }
 
 // ListPresets returns the providers from which a secret can be created. It needs the scope
 // secrets:read.
 func (c *Client) ListPresets(ctx context.Context) (wire.PresetList, error) {
-	return answer[wire.PresetList](ctx, c, http.MethodGet, secrets+"/presets", nil)
+	return call[wire.PresetList](ctx, c, http.MethodGet, secrets+"/presets", nil)
 }
 
-// CreateSecret creates a secret under a name of the caller's choice. It needs the scope
-// secrets:write, and is refused with 409 where the name is taken.
+// CreateSecret creates a secret with the given name. It needs the scope secrets:write. 409: the
+// name is in use.
 func (c *Client) CreateSecret(ctx context.Context, in wire.CreateSecret) (wire.Secret, error) {
 	body := struct {
 		Name     string  `json:"name"`
 		Value    opened  `json:"value"`
 		Provider *string `json:"provider,omitempty"`
 	}{in.Name, opened{in.Value}, in.Provider}
-	return answer[wire.Secret](ctx, c, http.MethodPost, secrets, body)
+	return call[wire.Secret](ctx, c, http.MethodPost, secrets, body)
 }
 
-// CreateFromPreset creates a secret whose name follows from the provider. It needs the scope
-// secrets:write, and is refused with 409 where the name is taken.
+// CreateFromPreset creates a secret with the name in its provider's preset. It needs the scope
+// secrets:write. 409: the name is in use.
 func (c *Client) CreateFromPreset(
-	ctx context.Context,
-	in wire.CreateFromPreset,
+	ctx context.Context, in wire.CreateFromPreset,
 ) (wire.Secret, error) {
 	body := struct {
 		Provider string `json:"provider"`
 		Value    opened `json:"value"`
 	}{in.Provider, opened{in.Value}}
-	return answer[wire.Secret](ctx, c, http.MethodPost, secrets+"/preset", body)
+	return call[wire.Secret](ctx, c, http.MethodPost, secrets+"/preset", body)
 }
 
-// GetSecret returns one secret. It needs the scope secrets:read, and is refused with 404 if the caller
-// has none with this id.
+// GetSecret returns one secret. It needs the scope secrets:read. 404: the caller has no secret with
+// this id.
 func (c *Client) GetSecret(ctx context.Context, id string) (wire.Secret, error) {
 	path, err := pathOf(secrets, id)
 	if err != nil {
 		return wire.Secret{}, err
 	}
-	return answer[wire.Secret](ctx, c, http.MethodGet, path, nil)
+	return call[wire.Secret](ctx, c, http.MethodGet, path, nil)
 }
 
-// UpdateSecret gives a secret its next value. It needs the scope secrets:write, and is refused with
-// 404 if the caller has none with this id.
+// UpdateSecret gives a secret a new value. It needs the scope secrets:write. 404: the caller has no
+// secret with this id.
 func (c *Client) UpdateSecret(
-	ctx context.Context,
-	id string,
-	in wire.UpdateSecret,
+	ctx context.Context, id string, in wire.UpdateSecret,
 ) (wire.Secret, error) {
 	path, err := pathOf(secrets, id)
 	if err != nil {
@@ -88,11 +85,11 @@ func (c *Client) UpdateSecret(
 	body := struct {
 		Value opened `json:"value"`
 	}{opened{in.Value}}
-	return answer[wire.Secret](ctx, c, http.MethodPut, path, body)
+	return call[wire.Secret](ctx, c, http.MethodPut, path, body)
 }
 
-// DeleteSecret deletes a secret with all its values. It needs the scope secrets:write, and is
-// refused with 404 if the caller has none with this id.
+// DeleteSecret deletes a secret and all its values. It needs the scope secrets:write. 404: the
+// caller has no secret with this id.
 func (c *Client) DeleteSecret(ctx context.Context, id string) error {
 	path, err := pathOf(secrets, id)
 	if err != nil {
@@ -101,28 +98,24 @@ func (c *Client) DeleteSecret(ctx context.Context, id string) error {
 	return c.do(ctx, http.MethodDelete, path, nil, nil)
 }
 
-// ListVersions returns the versions of a secret that are kept, newest first, which is the current
-// one. It needs the scope secrets:read, and is refused with 404 if the caller has no secret with
-// this id.
+// ListVersions returns the versions of a secret that the server keeps, newest first; the newest is
+// current. It needs the scope secrets:read. 404: the caller has no secret with this id.
 func (c *Client) ListVersions(ctx context.Context, id string) (wire.VersionList, error) {
 	path, err := pathOf(secrets, id)
 	if err != nil {
 		return wire.VersionList{}, err
 	}
-	return answer[wire.VersionList](ctx, c, http.MethodGet, path+"/versions", nil)
+	return call[wire.VersionList](ctx, c, http.MethodGet, path+"/versions", nil)
 }
 
-// RollbackSecret gives a secret the value of an older version again, as its next version. It needs
-// the scope secrets:write, and is refused with 404 if the caller has no secret with this id, with
-// 422 if that version is not kept.
+// RollbackSecret makes the value of an older version current again, as a new version. It needs the
+// scope secrets:write. 404: the caller has no secret with this id. 422: that version is not kept.
 func (c *Client) RollbackSecret(
-	ctx context.Context,
-	id string,
-	in wire.RollbackSecret,
+	ctx context.Context, id string, in wire.RollbackSecret,
 ) (wire.Secret, error) {
 	path, err := pathOf(secrets, id)
 	if err != nil {
 		return wire.Secret{}, err
 	}
-	return answer[wire.Secret](ctx, c, http.MethodPost, path+"/rollback", in)
+	return call[wire.Secret](ctx, c, http.MethodPost, path+"/rollback", in)
 }

@@ -9,29 +9,29 @@ import (
 
 const users = "/admin/users"
 
-// Health asks whether the server is there. It needs no API key.
+// Health returns whether the server can do its work. It needs no API key.
 func (c *Client) Health(ctx context.Context) (wire.Health, error) {
-	return answer[wire.Health](ctx, c, http.MethodGet, "/health", nil)
+	return call[wire.Health](ctx, c, http.MethodGet, "/health", nil)
 }
 
-// WhoAmI returns the user whose API key this is. It needs no scope.
+// WhoAmI returns the user of the API key. It needs no scope.
 func (c *Client) WhoAmI(ctx context.Context) (wire.User, error) {
-	return answer[wire.User](ctx, c, http.MethodGet, "/user", nil)
+	return call[wire.User](ctx, c, http.MethodGet, "/user", nil)
 }
 
-// CreateUser makes an account without any API key; [Client.CreateAPIKeyFor] makes its first. It
-// needs the scope admin, and is refused with 409 where the user name is taken.
+// CreateUser creates a user without an API key; [Client.CreateAPIKeyFor] creates the first. It
+// needs the scope admin. 409: the name is in use.
 func (c *Client) CreateUser(ctx context.Context, in wire.CreateUser) (wire.User, error) {
-	return answer[wire.User](ctx, c, http.MethodPost, users, in)
+	return call[wire.User](ctx, c, http.MethodPost, users, in)
 }
 
-// ListUsers returns all accounts, ordered by user name. It needs the scope admin.
+// ListUsers returns all users, ordered by name. It needs the scope admin.
 func (c *Client) ListUsers(ctx context.Context) (wire.UserList, error) {
-	return answer[wire.UserList](ctx, c, http.MethodGet, users, nil)
+	return call[wire.UserList](ctx, c, http.MethodGet, users, nil)
 }
 
-// DeleteUser deletes an account and destroys every value it owns, for good. It needs the scope
-// admin, and is refused with 404 if there is no such user.
+// DeleteUser deletes a user and destroys every value that the user owns. It needs the scope admin.
+// 404: there is no such user.
 func (c *Client) DeleteUser(ctx context.Context, id string) error {
 	path, err := pathOf(users, id)
 	if err != nil {

@@ -119,9 +119,9 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{426, envelope(426, "Too old"), 1, "Too old: install a newer keysake"},
 		{429, envelope(429, "Too many"), 1, "Too many: try again in 3s"},
 		{500, envelope(500, "Broken"), 1, "Broken: look for request r-1 in the server's log"},
-		{502, "<html>", 1, "an answer that is not Keysake's: Bad Gateway: look for request r-1 in the server's log"},
-		{307, "", 1, `the server redirects to "https://elsewhere.example.org/", which was not followed: use the right address`},
-		{200, "<html>", 1, "the answer is not one of Keysake's: check the server's address"},
+		{502, "<html>", 1, "a response that is not from Keysake: Bad Gateway: look for request r-1 in the server's log"},
+		{307, "", 1, `the server redirects to "https://elsewhere.example.org/": use the server's own address`},
+		{200, "<html>", 1, "the response is not from Keysake: check the server's address"},
 	} {
 		env := at(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X-Request-Id", "r-1")
