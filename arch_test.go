@@ -41,7 +41,7 @@ var layers = map[string]string{
 	"internal/vault":           "internal/audit internal/base62 internal/catalog internal/policy internal/seal plaintext",
 	"internal/store":           "internal/audit internal/backup internal/policy internal/vault",
 	"internal/store/sqlite":    "internal/backup internal/store internal/vault",
-	"internal/store/storetest": "internal/audit internal/policy internal/vault",
+	"internal/store/storetest": "internal/audit internal/policy internal/store internal/vault",
 	"internal/identity":        "internal/vault plaintext",
 	"internal/api":             "internal/audit internal/identity internal/vault plaintext wire",
 	"internal/api/apicontract": "",

@@ -84,8 +84,7 @@ func TestAFullDiskMakesUpdatesUnavailableUntilThereIsRoom(t *testing.T) {
 		}
 		if updates, commits := db.Stats(); updates != before || commits != beforeCommits {
 			t.Errorf(
-				"%d updates in %d commits were counted that failed",
-				updates-before,
+				"%d updates in %d commits were counted that failed", updates-before,
 				commits-beforeCommits,
 			)
 		}
@@ -140,9 +139,7 @@ func TestNothingStaysOfWhatAnUpdateDoesAfterTheDatabaseGaveUp(t *testing.T) {
 				err := insertBig(ann.ID)(tx)
 				wantUnavailable(t, "the next statement", insert("next")(tx))
 				wantUnavailable(
-					t,
-					"a deletion",
-					tx.DeleteUser(context.Background(), ann.ID, ann.CreatedAt),
+					t, "a deletion", tx.DeleteUser(context.Background(), ann.ID, ann.CreatedAt),
 				)
 				_, look := tx.User(context.Background(), ann.ID, ann.CreatedAt)
 				wantUnavailable(t, "a look", look)
@@ -189,8 +186,7 @@ func TestACommitThatFailsFailsEveryUpdateInIt(t *testing.T) {
 	if updates, after := db.Stats(); updates != before+1 || after != commits+1 {
 		t.Errorf(
 			"%d updates in %d commits were counted, want the one that kept the writer busy",
-			updates-before,
-			after-commits,
+			updates-before, after-commits,
 		)
 	}
 	wantNames(t, db, "ann")

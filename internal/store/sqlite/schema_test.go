@@ -161,8 +161,7 @@ func TestMigratingAgainChangesNothing(t *testing.T) {
 		closeDB(t, db)
 	}
 	if diff := cmp.Diff(
-		before,
-		append(rows(t, raw(t, path), schema), rows(t, raw(t, path), versions)...),
+		before, append(rows(t, raw(t, path), schema), rows(t, raw(t, path), versions)...),
 	); diff != "" {
 		t.Errorf("schema (-before +after):\n%s", diff)
 	}
@@ -173,8 +172,7 @@ func TestANewerSchemaIsRefusedAndKept(t *testing.T) {
 	path := closedDatabase(t)
 	db := raw(t, path)
 	if _, err := db.ExecContext(
-		t.Context(),
-		"INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)",
+		t.Context(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)",
 	); err != nil {
 		t.Fatal(err)
 	}

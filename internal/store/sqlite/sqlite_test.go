@@ -64,10 +64,9 @@ func newUser(name string) vault.User {
 func addUser(t *testing.T, db *sqlite.DB, name string) vault.User {
 	t.Helper()
 	u := newUser(name)
-	if err := db.Update(
-		t.Context(),
-		func(tx vault.Tx) error { return tx.InsertUser(t.Context(), u) },
-	); err != nil {
+	if err := db.Update(t.Context(), func(tx vault.Tx) error {
+		return tx.InsertUser(t.Context(), u)
+	}); err != nil {
 		t.Fatal(err)
 	}
 	return u
@@ -135,8 +134,7 @@ func TestAClosedDatabaseIsOneFileBesideItsWriteLock(t *testing.T) {
 	addUser(t, db, "ann")
 	closeDB(t, db)
 	if diff := cmp.Diff(
-		map[string]fs.FileMode{"keysake.db": 0o600, "keysake.db.write-lock": 0o600},
-		modes(t, dir),
+		map[string]fs.FileMode{"keysake.db": 0o600, "keysake.db.write-lock": 0o600}, modes(t, dir),
 	); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
@@ -190,8 +188,7 @@ func TestThePathMayHaveAnyCharacter(t *testing.T) {
 		addUser(t, db, "ann")
 		closeDB(t, db)
 		if diff := cmp.Diff(
-			map[string]fs.FileMode{name: 0o600, name + ".write-lock": 0o600},
-			modes(t, dir),
+			map[string]fs.FileMode{name: 0o600, name + ".write-lock": 0o600}, modes(t, dir),
 		); diff != "" {
 			t.Errorf("files for %q (-want +got):\n%s", name, diff)
 		}
@@ -218,10 +215,9 @@ func TestTwoProcessesMayHaveItOpen(t *testing.T) {
 			all.Go(func() {
 				for n := range 25 {
 					u := newUser(fmt.Sprintf("user-%d-%d-%d", i, caller, n))
-					if err := db.Update(
-						context.Background(),
-						func(tx vault.Tx) error { return tx.InsertUser(context.Background(), u) },
-					); err != nil {
+					if err := db.Update(context.Background(), func(tx vault.Tx) error {
+						return tx.InsertUser(context.Background(), u)
+					}); err != nil {
 						t.Error(err)
 					}
 				}
@@ -243,9 +239,7 @@ func TestWhatIsDeletedIsOverwritten(t *testing.T) {
 	u := newUser(marker("name"))
 	u.Email, u.FullName = marker("email"), marker("full-name")
 	n := vault.StoredSecret{
-		ID: uuid.Must(
-			uuid.NewV7(),
-		),
+		ID:          uuid.Must(uuid.NewV7()),
 		User:        u.ID,
 		Name:        marker("secret"),
 		Version:     1,
@@ -255,9 +249,7 @@ func TestWhatIsDeletedIsOverwritten(t *testing.T) {
 		SealedMask:  []byte(marker("mask")),
 	}
 	next := n
-	next.Version, next.SealedValue, next.SealedMask = 2, []byte(
-		marker("next-value"),
-	), []byte(
+	next.Version, next.SealedValue, next.SealedMask = 2, []byte(marker("next-value")), []byte(
 		marker("next-mask"),
 	)
 	for _, do := range []func(context.Context, vault.Tx) error{
@@ -269,10 +261,9 @@ func TestWhatIsDeletedIsOverwritten(t *testing.T) {
 			return tx.DeleteUser(ctx, u.ID, u.CreatedAt)
 		},
 	} {
-		if err := db.Update(
-			t.Context(),
-			func(tx vault.Tx) error { return do(t.Context(), tx) },
-		); err != nil {
+		if err := db.Update(t.Context(), func(tx vault.Tx) error {
+			return do(t.Context(), tx)
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}

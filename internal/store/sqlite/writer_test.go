@@ -90,9 +90,7 @@ func TestUpdatesThatWaitShareACommit(t *testing.T) {
 	if updates, commits := db.Stats(); updates != sqlite.MaxBatch+1 || commits != 2 {
 		t.Errorf(
 			"%d updates in %d commits, want %d in 2: the one that was waited for, and the rest",
-			updates,
-			commits,
-			sqlite.MaxBatch+1,
+			updates, commits, sqlite.MaxBatch+1,
 		)
 	}
 	if n := len(usernames(t, db)); n != sqlite.MaxBatch {
@@ -150,12 +148,8 @@ func TestNobodyIsAnsweredBeforeTheCommit(t *testing.T) {
 			t.Error("somebody was answered while the batch was written")
 		}
 		return db.View(context.Background(), func(r vault.Reader) error {
-			if _, err := r.UserNamed(
-				context.Background(),
-				"a",
-			); !errors.Is(
-				err,
-				vault.ErrNotFound,
+			if _, err := r.UserNamed(context.Background(), "a"); !errors.Is(
+				err, vault.ErrNotFound,
 			) {
 				t.Errorf("a view in the middle of the batch got %v, want NotFound", err)
 			}

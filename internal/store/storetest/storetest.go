@@ -41,6 +41,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Store) {
 		{"names of secrets", secretNames()},
 		{"updates and ends of secrets", secretEnds()},
 		{"secrets of others", foreignBehaviours()},
+		{"old versions", versionBehaviours()},
 		{"audit entries", auditBehaviours()},
 		{"audit chains", chainBehaviours()},
 		{"updates", updateBehaviours()},

@@ -1,0 +1,55 @@
+package storetest
+
+import (
+	"context"
+	"reflect"
+
+	"github.com/keysake/keysake/internal/store"
+)
+
+// A Statement is SQL that a method of [store.Queries] runs.
+type Statement struct {
+	Method  string
+	SQL     string
+	Erasure store.Erasure // zero if it was not run by Erase
+}
+
+// Statements calls every method of the queries with zero arguments, on a connection on which each
+// statement changes one row and finds none, and returns what they run.
+func Statements() []Statement {
+	r := &recorder{}
+	queries := reflect.ValueOf(store.New(r, store.Dialect{ForUpdate: " FOR UPDATE"}))
+	for i := range queries.NumMethod() {
+		method := queries.Method(i)
+		r.method = queries.Type().Method(i).Name
+		args := []reflect.Value{reflect.ValueOf(context.Background())}
+		for n := 1; n < method.Type().NumIn(); n++ {
+			args = append(args, reflect.Zero(method.Type().In(n)))
+		}
+		method.Call(args)
+	}
+	return r.statements
+}
+
+// A recorder is a connection that only notes what it is asked.
+type recorder struct {
+	method     string
+	statements []Statement
+}
+
+func (r *recorder) Query(_ context.Context, sql string, _ func(store.Row) error, _ ...any) error {
+	r.statements = append(r.statements, Statement{Method: r.method, SQL: sql})
+	return nil
+}
+
+func (r *recorder) Exec(_ context.Context, sql string, _ ...any) (int64, error) {
+	r.statements = append(r.statements, Statement{Method: r.method, SQL: sql})
+	return 1, nil
+}
+
+func (r *recorder) Erase(
+	_ context.Context, when store.Erasure, sql string, _ ...any,
+) (int64, error) {
+	r.statements = append(r.statements, Statement{r.method, sql, when})
+	return 1, nil
+}

@@ -1,0 +1,145 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/vault"
+)
+
+func versionBehaviours() []behaviour {
+	return []behaviour{
+		{"old versions are listed newest first, without values", func(s subject) {
+			k := s.addVersions()
+			s.wantVersions(k, versionOf(k, 2), versionOf(k, 1))
+			oldest := got(s, func(ctx context.Context, r vault.Reader) (vault.StoredVersion, error) {
+				return r.OldVersion(ctx, k.User, k.ID, 1)
+			})
+			s.wantSame("version 1", oldest, versionOf(k, 1))
+			s.wantSealed(k.User, []vault.StoredSecret{k}, versionOf(k, 1), versionOf(k, 2))
+		}},
+		{"another user's versions are not found and not touched", versionsOfOthers},
+		{"versions are pruned up to a number", func(s subject) {
+			k := s.addVersions()
+			s.update(func(ctx context.Context, tx vault.Tx) error {
+				return tx.PruneVersions(ctx, k.User, k.ID, 1)
+			})
+			s.wantVersions(k, versionOf(k, 2))
+		}},
+		{"only a version that still exists is resealed", func(s subject) {
+			k := s.addVersions()
+			second := versionOf(k, 2)
+			second.SealedMask, second.SealedValue = []byte("new mask"), []byte("new value")
+			gone, late, now := second, k, k
+			gone.Number = 7
+			late.Version, late.SealedValue = 2, []byte("late")
+			now.SealedMask, now.SealedValue = []byte("mask of 3"), []byte("value of 3")
+			s.update(func(ctx context.Context, tx vault.Tx) error {
+				return errors.Join(
+					tx.ResealVersion(ctx, second), tx.ResealVersion(ctx, gone),
+					tx.ResealSecret(ctx, late), tx.ResealSecret(ctx, now),
+				)
+			})
+			s.wantVersions(k, second, versionOf(k, 1))
+			s.wantSealed(k.User, []vault.StoredSecret{now}, versionOf(k, 1), second)
+		}},
+	}
+}
+
+// addVersions stores a secret with the versions 1 to 3, and returns it with its current value.
+func (s subject) addVersions() vault.StoredSecret {
+	s.Helper()
+	k := secretOf(s.addUser("ann").ID, "A")
+	k.UpdatedAt = k.CreatedAt
+	first := k
+	for n := uint64(1); n <= 3; n++ {
+		v := versionOf(first, n)
+		k.Version, k.SealedValue, k.SealedMask = n, v.SealedValue, v.SealedMask
+		k.UpdatedAt = v.CreatedAt
+		s.update(func(ctx context.Context, tx vault.Tx) error {
+			if n == 1 {
+				return tx.InsertSecret(ctx, k)
+			}
+			return errors.Join(tx.KeepVersion(ctx, k.User, k.ID), tx.UpdateSecret(ctx, k))
+		})
+	}
+	return k
+}
+
+// versionOf is version n of a secret of addVersions.
+func versionOf(k vault.StoredSecret, n uint64) vault.StoredVersion {
+	digit := string(rune('0' + n))
+	return vault.StoredVersion{
+		Secret: k.ID, User: k.User, Number: n, SealedValue: []byte("value " + digit),
+		SealedMask: []byte("mask " + digit),
+		CreatedAt:  k.CreatedAt.Add(time.Duration(n-1) * time.Hour),
+	}
+}
+
+// wantVersions checks the list of old versions, which has no values.
+func (s subject) wantVersions(k vault.StoredSecret, want ...vault.StoredVersion) {
+	s.Helper()
+	for i := range want {
+		want[i].SealedValue = nil
+	}
+	old := got(s, func(ctx context.Context, r vault.Reader) ([]vault.StoredVersion, error) {
+		return r.OldVersions(ctx, k.User, k.ID)
+	})
+	s.wantSame("old versions", old, want)
+}
+
+// wantSealed checks everything sealed that a user has.
+func (s subject) wantSealed(
+	user uuid.UUID, secrets []vault.StoredSecret, versions ...vault.StoredVersion,
+) {
+	s.Helper()
+	s.wantSame("secrets", got(s, readSealedSecrets(user)), secrets)
+	s.wantSame("versions", got(s, readSealedVersions(user)), versions)
+}
+
+func readSealedSecrets(
+	user uuid.UUID,
+) func(context.Context, vault.Reader) ([]vault.StoredSecret, error) {
+	return func(ctx context.Context, r vault.Reader) ([]vault.StoredSecret, error) {
+		return r.SealedSecrets(ctx, user)
+	}
+}
+
+func readSealedVersions(
+	user uuid.UUID,
+) func(context.Context, vault.Reader) ([]vault.StoredVersion, error) {
+	return func(ctx context.Context, r vault.Reader) ([]vault.StoredVersion, error) {
+		return r.SealedVersions(ctx, user)
+	}
+}
+
+func versionsOfOthers(s subject) {
+	k, bob := s.addVersions(), s.addUser("bob").ID
+	for _, v := range []vault.StoredVersion{
+		{User: bob, Secret: k.ID, Number: 1}, {User: k.User, Secret: k.ID, Number: 3},
+		{User: k.User, Secret: k.ID, Number: 0}, {User: k.User, Secret: bob, Number: 1},
+	} {
+		missing(s, "version", func(ctx context.Context, r vault.Reader) (vault.StoredVersion, error) {
+			return r.OldVersion(ctx, v.User, v.Secret, v.Number)
+		})
+	}
+	s.wantVersions(vault.StoredSecret{User: bob, ID: k.ID})
+	s.wantSealed(bob, nil)
+	s.refuses(vault.NotFound, "keep a version", func(ctx context.Context, tx vault.Tx) error {
+		return tx.KeepVersion(ctx, bob, k.ID)
+	})
+	version, secret := versionOf(k, 1), k
+	version.User, version.SealedValue = bob, []byte("x")
+	secret.User, secret.SealedValue = bob, []byte("x")
+	s.update(func(ctx context.Context, tx vault.Tx) error {
+		return errors.Join(
+			tx.PruneVersions(ctx, bob, k.ID, 9), tx.ResealVersion(ctx, version),
+			tx.ResealSecret(ctx, secret), tx.DeleteSecrets(ctx, bob),
+		)
+	})
+	s.wantVersions(k, versionOf(k, 2), versionOf(k, 1))
+	s.wantSealed(k.User, []vault.StoredSecret{k}, versionOf(k, 1), versionOf(k, 2))
+}
