@@ -47,9 +47,15 @@ var layers = map[string]string{
 	"internal/api/apicontract": "",
 	"internal/rootkey":         "internal/privatefile internal/seal plaintext",
 	"internal/config":          "",
-	"internal/server": "internal/api internal/backup internal/catalog internal/config internal/doctor internal/identity internal/privatefile internal/rootkey internal/seal internal/store internal/store/sqlite internal/vault " +
-		"plaintext",
-	"internal/cli":     "client internal/catalog internal/config internal/doctor internal/privatefile internal/rootkey internal/server plaintext wire",
+	"internal/instance": "internal/backup internal/catalog internal/config internal/rootkey " +
+		"internal/privatefile internal/seal internal/store/sqlite internal/vault plaintext",
+	"internal/maintenance": "internal/backup internal/config internal/doctor internal/instance " +
+		"internal/privatefile internal/rootkey internal/seal internal/store internal/store/sqlite " +
+		"internal/vault",
+	"internal/server": "internal/api internal/config internal/identity internal/instance " +
+		"internal/store/sqlite internal/vault",
+	"internal/cli": "client internal/catalog internal/config internal/doctor internal/instance " +
+		"internal/maintenance internal/privatefile internal/rootkey internal/server plaintext wire",
 	"internal/apptest": "client internal/config internal/server plaintext wire",
 	"cmd/keysake":      "internal/cli",
 }

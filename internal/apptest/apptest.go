@@ -83,14 +83,20 @@ func StartWith(tb testing.TB, cfg config.Config) *Server {
 			tb.Fatalf("the server does not listen\n%s", s.Logs)
 		}
 	}
-	if cfg.Dev {
-		key, err := os.ReadFile(filepath.Join(cfg.Data, "dev-api-key"))
-		if err != nil {
-			tb.Fatal(err)
-		}
+	if key, err := os.ReadFile(filepath.Join(cfg.Data, "dev-api-key")); err == nil {
 		s.Key = plaintext.New(key)
+	} else if cfg.Dev {
+		tb.Fatal(err)
 	}
 	return s
+}
+
+// Restart runs a server on the folder of one that was started by [Start] and has stopped.
+func (s *Server) Restart(tb testing.TB) *Server {
+	tb.Helper()
+	return Start(tb, func(c *config.Config) {
+		c.Data, c.RootKey = s.Data, "file:"+filepath.Join(s.Data, "root.key")
+	})
 }
 
 var listening = regexp.MustCompile(`(?m)^Keysake is listening on (\S+)$`)

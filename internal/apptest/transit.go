@@ -13,6 +13,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/keysake/keysake/internal/config"
 )
 
 // A Transit stands in for the transit engine of Vault or OpenBao, on loopback: it encrypts and
@@ -48,6 +51,15 @@ func NewTransit(tb testing.TB) *Transit {
 	tb.Setenv("VAULT_ADDR", s.server.URL)
 	tb.Setenv("VAULT_TOKEN", "token-of-nobody")
 	return s
+}
+
+// StartOnTransit runs a server whose root key is kept by a [Transit].
+func StartOnTransit(tb testing.TB) (*Server, *Transit, config.Config) {
+	tb.Helper()
+	transit := NewTransit(tb)
+	cfg := Config(tb)
+	cfg.RootKey, cfg.KeyServiceTimeout = TransitURL, 400*time.Millisecond
+	return StartWith(tb, cfg), transit, cfg
 }
 
 // Answer makes it answer in another way; with nil it answers well again.

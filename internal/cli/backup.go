@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/keysake/keysake/internal/config"
-	"github.com/keysake/keysake/internal/server"
+	"github.com/keysake/keysake/internal/maintenance"
 )
 
 const backupLong = `Write the content of a data folder, as of one moment, to a new file. The server
@@ -36,7 +36,7 @@ func newBackup(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		made, err := server.Backup(cmd.Context(), cfg, args[0], *replace)
+		made, err := maintenance.Backup(cmd.Context(), cfg, args[0], *replace)
 		if err != nil {
 			return err
 		}
@@ -48,7 +48,7 @@ func newBackup(a *app) *cobra.Command {
 	return cmd
 }
 
-func backupSummary(b server.BackupFile) string {
+func backupSummary(b maintenance.BackupFile) string {
 	rows := b.Manifest.Rows
 	return fmt.Sprintf("%s: %d users, %d secrets, %d old versions, %d audit entries, "+
 		"%d bytes, of %s\nsha256 %s\n",

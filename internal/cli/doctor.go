@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/keysake/keysake/internal/doctor"
-	"github.com/keysake/keysake/internal/server"
+	"github.com/keysake/keysake/internal/maintenance"
 )
 
 const doctorLong = `Check whether a data folder could be recovered. The server may keep running.
@@ -50,8 +50,8 @@ func newDoctor(a *app) *cobra.Command {
 		if *all {
 			*sample = doctor.All
 		}
-		options := server.Checkup{Sample: *sample, Backup: *file}
-		report, err := server.Doctor(cmd.Context(), cfg, a.passphrase, options)
+		options := maintenance.DoctorOptions{Sample: *sample, Backup: *file}
+		report, err := maintenance.Doctor(cmd.Context(), cfg, a.passphrase, options)
 		if err != nil {
 			return err
 		}

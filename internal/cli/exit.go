@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/keysake/keysake/client"
+	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/server"
 )
 
@@ -40,7 +41,7 @@ func exitCode(err error) int {
 		return exitOK
 	case isUsage(err):
 		return exitUsage
-	case errors.Is(err, server.ErrCannotStart):
+	case errors.Is(err, server.ErrCannotStart), errors.Is(err, instance.ErrCannotOpen):
 		return exitCannotStart
 	case errors.Is(err, errNoLogin), hasStatus(err, http.StatusUnauthorized),
 		hasStatus(err, http.StatusForbidden):

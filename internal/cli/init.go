@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/keysake/keysake/internal/server"
+	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/wire"
 )
 
@@ -36,7 +36,7 @@ func newInit(a *app) *cobra.Command {
 		if bad := (wire.CreateUser{Username: *username}).Validate(); len(bad) > 0 {
 			return usagef("--username: %s", bad[0].Msg)
 		}
-		first, err := server.Init(cmd.Context(), cfg, a.passphrase, *username)
+		first, err := instance.Init(cmd.Context(), cfg, a.passphrase, *username)
 		if err != nil {
 			return err
 		}

@@ -3,7 +3,7 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/keysake/keysake/internal/server"
+	"github.com/keysake/keysake/internal/maintenance"
 )
 
 func newOwnerKey(a *app) *cobra.Command {
@@ -53,7 +53,7 @@ func newOwnerKeyRotate(a *app) *cobra.Command {
 			return usagef("the user is missing or not unique: give either --user or --all")
 		}
 		shown := a.newProgress("users", *asJSON)
-		n, err := server.RotateOwnerKeys(cmd.Context(), cfg, a.passphrase, *user, shown.update)
+		n, err := maintenance.RotateOwnerKeys(cmd.Context(), cfg, a.passphrase, *user, shown.update)
 		shown.finish()
 		if err != nil {
 			return resumeHint(err, shown)

@@ -3,7 +3,7 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/keysake/keysake/internal/server"
+	"github.com/keysake/keysake/internal/maintenance"
 )
 
 const restoreLong = `Create a data folder from a backup. The folder must be empty or not exist;
@@ -32,7 +32,7 @@ func newRestore(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		done, err := server.Restore(cmd.Context(), cfg, a.passphrase, args[0])
+		done, err := maintenance.Restore(cmd.Context(), cfg, a.passphrase, args[0])
 		if err != nil {
 			return err
 		}

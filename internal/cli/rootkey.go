@@ -9,8 +9,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/instance"
+	"github.com/keysake/keysake/internal/maintenance"
 	"github.com/keysake/keysake/internal/rootkey"
-	"github.com/keysake/keysake/internal/server"
 )
 
 const localHelp = `Run this on the server's machine, as the server's user. The server may keep
@@ -73,7 +74,7 @@ func newRootKeyRotate(a *app) *cobra.Command {
 		Args: noArgs,
 	}
 	settings := localSettings(cmd)
-	to := server.NewRootKey{Ask: a.passphrase}
+	to := maintenance.NewRootKey{Ask: a.passphrase}
 	f := cmd.Flags()
 	f.StringVar(&to.URL, "to", "", "the new root key's `URL`; required")
 	f.StringVar(&to.PassphraseFile, "to-passphrase-file", "",
@@ -90,7 +91,7 @@ func newRootKeyRotate(a *app) *cobra.Command {
 			return err
 		}
 		shown := a.newProgress("owner keys", *asJSON)
-		n, err := server.RotateRootKey(cmd.Context(), cfg, a.passphrase, to, shown.update)
+		n, err := maintenance.RotateRootKey(cmd.Context(), cfg, a.passphrase, to, shown.update)
 		shown.finish()
 		if err != nil {
 			return resumeHint(err, shown)
@@ -102,7 +103,7 @@ func newRootKeyRotate(a *app) *cobra.Command {
 	return cmd
 }
 
-func checkNewRootKey(to server.NewRootKey) error {
+func checkNewRootKey(to maintenance.NewRootKey) error {
 	if to.URL == "" {
 		return usagef("--to is missing: give the new root key's URL")
 	}
@@ -123,7 +124,7 @@ func checkNewRootKey(to server.NewRootKey) error {
 
 // resumeHint adds to the error of an interrupted rotation how to continue it.
 func resumeHint(err error, shown *progress) error {
-	if errors.Is(err, server.ErrCannotStart) || errors.Is(err, server.ErrRotating) ||
+	if errors.Is(err, instance.ErrCannotOpen) || errors.Is(err, maintenance.ErrRotating) ||
 		shown.last.Total == 0 {
 		return err
 	}
@@ -132,7 +133,7 @@ func resumeHint(err error, shown *progress) error {
 }
 
 type rootKeyList struct {
-	RootKeys []server.RootKey `json:"root_keys"`
+	RootKeys []maintenance.RootKey `json:"root_keys"`
 }
 
 func newRootKeyStatus(a *app) *cobra.Command {
@@ -156,7 +157,7 @@ retired key is not needed any more. No root key is opened.
 		if err != nil {
 			return rootKeyList{}, err
 		}
-		keys, err := server.RootKeys(ctx, cfg)
+		keys, err := maintenance.ListRootKeys(ctx, cfg)
 		return rootKeyList{keys}, err
 	}, rootKeysGrid)
 }
@@ -192,7 +193,7 @@ The key itself is not deleted: backups from before the rotation need it.
 		if err != nil {
 			return err
 		}
-		if err := server.RetireRootKey(cmd.Context(), cfg, a.passphrase, args[0]); err != nil {
+		if err := maintenance.RetireRootKey(cmd.Context(), cfg, a.passphrase, args[0]); err != nil {
 			return err
 		}
 		a.infof("Retired. Backups from before the rotation still need it.")

@@ -19,7 +19,7 @@ import (
 
 	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/internal/cli"
-	"github.com/keysake/keysake/internal/server"
+	"github.com/keysake/keysake/internal/maintenance"
 )
 
 func TestMain(m *testing.M) {
@@ -185,7 +185,7 @@ func idof(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: idof STATE NAME")
 	}
 	var status struct {
-		RootKeys []server.RootKey `json:"root_keys"`
+		RootKeys []maintenance.RootKey `json:"root_keys"`
 	}
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &status))
 	ts.Setenv(args[1], "")

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -9,19 +10,11 @@ import (
 
 	"github.com/keysake/keysake/client"
 	"github.com/keysake/keysake/internal/apptest"
-	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/instance"
+	"github.com/keysake/keysake/internal/server"
 	"github.com/keysake/keysake/plaintext"
 	"github.com/keysake/keysake/wire"
 )
-
-// onTransit starts a server whose root key is kept by a stand-in of a key service.
-func onTransit(t *testing.T) (*apptest.Server, *apptest.Transit, config.Config) {
-	t.Helper()
-	transit := apptest.NewTransit(t)
-	cfg := apptest.Config(t)
-	cfg.RootKey, cfg.KeyServiceTimeout = apptest.TransitURL, 400*time.Millisecond
-	return apptest.StartWith(t, cfg), transit, cfg
-}
 
 func create(t *testing.T, c *client.Client, name string) error {
 	t.Helper()
@@ -54,7 +47,7 @@ func ready(t *testing.T, srv *apptest.Server) int {
 }
 
 func TestACreateCostsNoCallOfTheKeyService(t *testing.T) {
-	srv, transit, _ := onTransit(t)
+	srv, transit, _ := apptest.StartOnTransit(t)
 	c := srv.ClientWith(t, srv.NewUser(t, "mia"))
 	before := transit.Calls.Load()
 	for _, name := range []string{"A", "B", "C"} {
@@ -68,7 +61,7 @@ func TestACreateCostsNoCallOfTheKeyService(t *testing.T) {
 }
 
 func TestAKeyServiceThatIsAwayIsNotNoticedByWhoseKeyIsOpen(t *testing.T) {
-	srv, transit, _ := onTransit(t)
+	srv, transit, _ := apptest.StartOnTransit(t)
 	c := srv.Client(t)
 	if err := create(t, c, "BEFORE"); err != nil {
 		t.Fatal(err)
@@ -94,7 +87,7 @@ func TestAKeyServiceThatIsAwayIsNotNoticedByWhoseKeyIsOpen(t *testing.T) {
 }
 
 func TestWhatNeedsAKeyServiceThatFailsIs502Or504AndLeavesNothing(t *testing.T) {
-	srv, transit, cfg := onTransit(t)
+	srv, transit, cfg := apptest.StartOnTransit(t)
 	mia := srv.NewUser(t, "mia")
 	if err := create(t, srv.ClientWith(t, mia), "KEPT"); err != nil {
 		t.Fatal(err)
@@ -102,7 +95,6 @@ func TestWhatNeedsAKeyServiceThatFailsIs502Or504AndLeavesNothing(t *testing.T) {
 	srv.Stop(t)
 	cfg.Dev = false
 	srv = apptest.StartWith(t, cfg) // which has no owner key open
-	srv.Key = devKey(t, cfg)
 	admin, c := srv.Client(t), srv.ClientWith(t, mia)
 	for _, way := range []struct {
 		name   string
@@ -146,12 +138,11 @@ func TestWhatNeedsAKeyServiceThatFailsIs502Or504AndLeavesNothing(t *testing.T) {
 }
 
 func TestASlowKeyServiceHoldsUpNobodyElse(t *testing.T) {
-	srv, transit, cfg := onTransit(t)
+	srv, transit, cfg := apptest.StartOnTransit(t)
 	mia := srv.NewUser(t, "mia")
 	srv.Stop(t)
 	cfg.Dev, cfg.KeyServiceTimeout = false, 8*time.Second
 	srv = apptest.StartWith(t, cfg)
-	srv.Key = devKey(t, cfg)
 	if err := create(t, srv.Client(t), "OPEN"); err != nil {
 		t.Fatal(err)
 	}
@@ -184,11 +175,11 @@ func TestASlowKeyServiceHoldsUpNobodyElse(t *testing.T) {
 }
 
 func TestAServerDoesNotStartWithoutItsKeyService(t *testing.T) {
-	srv, transit, cfg := onTransit(t)
+	srv, transit, cfg := apptest.StartOnTransit(t)
 	srv.Stop(t)
 	transit.Answer(apptest.TransitError(http.StatusForbidden, "permission denied"))
-	err := startError(t, cfg)
-	if err == nil || !strings.Contains(err.Error(), "does not open") ||
+	err := server.Run(t.Context(), cfg, nil, io.Discard, io.Discard)
+	if !errors.Is(err, instance.ErrCannotOpen) || !strings.Contains(err.Error(), "does not open") ||
 		!strings.Contains(err.Error(), "status 403: permission denied") {
 		t.Errorf("%v", err)
 	}

@@ -54,7 +54,7 @@ func TestNoLabelOfAMetricIsOfAUsersChoosing(t *testing.T) {
 			t.Context(),
 			wire.CreateSecret{Name: "CHOSEN", Value: plaintext.FromString("any-value")},
 		)
-	must(t, err)
+	apptest.Must(t, err)
 	for _, path := range []string{
 		"/api/v1/user/secrets/" + made.ID, "/api/v1/user/secrets/chosen", "/api/v1/chosen",
 		"/chosen?chosen=chosen", "//chosen", "/api/v1/user/secrets/%2fchosen",
@@ -92,10 +92,10 @@ func TestNoLabelOfAMetricIsOfAUsersChoosing(t *testing.T) {
 func ask(t *testing.T, s *apptest.Server, method, path string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, nil)
-	must(t, err)
+	apptest.Must(t, err)
 	req.Header.Set("X-Api-Key", string(s.Key.Reveal()))
 	resp, err := http.DefaultClient.Do(req)
-	must(t, err)
+	apptest.Must(t, err)
 	defer resp.Body.Close()
 	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
 		t.Fatal(err)

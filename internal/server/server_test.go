@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -180,7 +177,7 @@ func TestAStopLetsARequestFinishAndSaysSo(t *testing.T) {
 		t.Errorf("the request that ran was answered %d, want 201", status)
 	}
 	<-stopped
-	again := restart(t, s)
+	again := s.Restart(t)
 	if list, err := again.Client(t).
 		ListSecrets(t.Context()); err != nil || list.Total != 1 ||
 		list.Secrets[0].Name != "LAST" {
@@ -199,22 +196,11 @@ func TestARequestThatNeverFinishesIsCutOff(t *testing.T) {
 	if !strings.Contains(s.Logs.String(), "cut off") {
 		t.Error("the log does not say so")
 	}
-	if list, err := restart(
-		t,
-		s,
-	).Client(t).
+	if list, err := s.Restart(t).Client(t).
 		ListSecrets(t.Context()); err != nil ||
 		list.Total != 0 {
 		t.Errorf("%d secrets, %v", list.Total, err)
 	}
-}
-
-// restart runs a server on the folder of one that has stopped.
-func restart(t *testing.T, s *apptest.Server) *apptest.Server {
-	t.Helper()
-	return apptest.Start(t, func(c *config.Config) {
-		c.Data, c.RootKey = s.Data, "file:"+filepath.Join(s.Data, "root.key")
-	})
 }
 
 func TestARestartKeepsEverything(t *testing.T) {
@@ -233,7 +219,7 @@ func TestARestartKeepsEverything(t *testing.T) {
 	}
 	other := s.NewUser(t, "ada", "secrets:read")
 	s.Stop(t)
-	again := restart(t, s)
+	again := s.Restart(t)
 	if string(again.Key.Reveal()) != string(s.Key.Reveal()) {
 		t.Error("the user dev has another key")
 	}
@@ -250,26 +236,6 @@ func TestARestartKeepsEverything(t *testing.T) {
 	keys, err := again.Client(t).ListAPIKeys(t.Context())
 	if err != nil || keys.Total != 1 || keys.APIKeys[0].LastUsedAt == nil {
 		t.Errorf("%d keys, %v: what was used last was not written down", keys.Total, err)
-	}
-}
-
-func TestASecondServerOnAFolderDoesNotStart(t *testing.T) {
-	t.Parallel()
-	s := apptest.Start(t)
-	cfg := apptest.Config(t)
-	cfg.Data, cfg.RootKey = s.Data, "file:"+filepath.Join(s.Data, "root.key")
-	wantNoStart(
-		t,
-		server.Run(t.Context(), cfg, nil, io.Discard, io.Discard),
-		"another keysake is running",
-	)
-	if _, err := server.Init(t.Context(), cfg, nil, "ada"); err == nil {
-		t.Error("init went into the folder of a server that runs")
-	} else {
-		wantNoStart(t, err, "another keysake is running")
-	}
-	if status, _ := get(t, "GET", s.URL+"/readyz"); status != 200 {
-		t.Errorf("the first server is not ready any more: %d", status)
 	}
 }
 
@@ -301,43 +267,5 @@ func TestAnAddressThatIsTakenIsNoStart(t *testing.T) {
 		}
 		cfg.Listen, cfg.AdminListen = "127.0.0.1:0", ""
 		apptest.StartWith(t, cfg) // and the folder is free again
-	}
-}
-
-// files returns what is in and beside a folder: by name, the mode and the content.
-func files(t *testing.T, dir string) map[string]string {
-	t.Helper()
-	all := map[string]string{}
-	err := filepath.WalkDir(filepath.Dir(dir), func(path string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		content, err := os.ReadFile(path)
-		all[path] = fmt.Sprintf("%v %x", info.Mode(), content)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
-
-// unchanged fails the test unless a folder is as it was.
-func unchanged(t *testing.T, dir string, before map[string]string) {
-	t.Helper()
-	after := files(t, dir)
-	for path := range before {
-		if after[path] != before[path] {
-			t.Errorf("%s was changed", filepath.Base(path))
-		}
-	}
-	for path := range maps.Keys(after) {
-		if _, found := before[path]; !found {
-			t.Errorf("%s was made", filepath.Base(path))
-		}
 	}
 }

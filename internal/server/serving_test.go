@@ -16,10 +16,11 @@ import (
 	"time"
 
 	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/instance"
 )
 
 // opened returns a server that does not listen yet, on a new folder.
-func opened(t *testing.T) *serving {
+func opened(t *testing.T) *server {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data")
 	cfg := config.Config{
@@ -34,23 +35,24 @@ func opened(t *testing.T) *serving {
 		ShutdownTimeout: 5 * time.Second,
 	}
 	log := slog.New(slog.DiscardHandler)
-	d, err := openFolder(t.Context(), cfg, log, nil, creating)
+	i, err := instance.Open(
+		t.Context(), cfg, log, instance.NewRootKeys(cfg, nil), instance.Create)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := d.close(); err != nil {
+		if err := i.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	if _, err := prepareDev(t.Context(), cfg, d); err != nil {
+	if _, err := i.PrepareDev(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
-	return newServing(cfg, d, log)
+	return newServer(cfg, i, log)
 }
 
 // run lets the server serve until the test ends.
-func run(t *testing.T, s *serving) {
+func run(t *testing.T, s *server) {
 	t.Helper()
 	if err := s.listen(t.Context()); err != nil {
 		t.Fatal(err)
@@ -66,7 +68,7 @@ func run(t *testing.T, s *serving) {
 	})
 }
 
-func probe(s *serving) (status int, body string) {
+func probe(s *server) (status int, body string) {
 	w := httptest.NewRecorder()
 	s.main.Handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
 	return w.Code, w.Body.String()
@@ -77,7 +79,7 @@ func TestAServerWithoutItsDatabaseIsNotReady(t *testing.T) {
 	if status, _ := probe(s); status != 200 {
 		t.Fatalf("with it: %d", status)
 	}
-	if err := s.data.store.Close(); err != nil {
+	if err := s.instance.Store.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if status, body := probe(s); status != 503 || body != "the database does not answer\n" {
@@ -168,7 +170,7 @@ func TestASlowClientIsHungUpOn(t *testing.T) {
 
 func TestAServerThatNobodyIsToldOfDoesNotStart(t *testing.T) {
 	s := opened(t)
-	if err := s.data.close(); err != nil {
+	if err := s.instance.Close(); err != nil {
 		t.Fatal(err)
 	}
 	err := Run(t.Context(), s.cfg, nil, brokenPipe{}, io.Discard)

@@ -31,7 +31,7 @@ import (
 func certificate(t *testing.T) (certFile, keyFile string, trust *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(t, err)
+	apptest.Must(t, err)
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(
 			1,
@@ -43,14 +43,14 @@ func certificate(t *testing.T) (certFile, keyFile string, trust *x509.CertPool) 
 		BasicConstraintsValid: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	must(t, err)
+	apptest.Must(t, err)
 	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	must(t, err)
+	apptest.Must(t, err)
 	dir := t.TempDir()
 	certFile, keyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	must(t, os.WriteFile(certFile, certPEM, 0o600))
-	must(
+	apptest.Must(t, os.WriteFile(certFile, certPEM, 0o600))
+	apptest.Must(
 		t,
 		os.WriteFile(
 			keyFile,
@@ -94,13 +94,13 @@ func TestASecretIsKeptOverTLS(t *testing.T) {
 	}
 	for version, transport := range transports {
 		c, err := client.New(s.URL, s.Key, client.WithTransport(transport))
-		must(t, err)
+		apptest.Must(t, err)
 		name := map[int]string{1: "ONE", 2: "TWO"}[version]
 		made, err := c.CreateSecret(
 			t.Context(),
 			wire.CreateSecret{Name: name, Value: plaintext.FromString("any-value")},
 		)
-		must(t, err)
+		apptest.Must(t, err)
 		if got, err := c.GetSecret(t.Context(), made.ID); err != nil || got != made {
 			t.Errorf("over HTTP/%d another secret is read: %v", version, err)
 		}
@@ -129,13 +129,13 @@ func TestA426OverHTTP2HasNoHeadersOfAConnection(t *testing.T) {
 			s.URL+"/api/v1/user",
 			nil,
 		)
-		must(t, err)
+		apptest.Must(t, err)
 		req.Header.Set("User-Agent", "dreadnode-sdk/2.0.0")
 		resp, err := transport.RoundTrip(req)
-		must(t, err)
+		apptest.Must(t, err)
 		var problem wire.Problem
-		must(t, json.NewDecoder(resp.Body).Decode(&problem))
-		must(t, resp.Body.Close())
+		apptest.Must(t, json.NewDecoder(resp.Body).Decode(&problem))
+		apptest.Must(t, resp.Body.Close())
 		if resp.ProtoMajor != version || resp.StatusCode != http.StatusUpgradeRequired ||
 			problem.Code != resp.StatusCode ||
 			problem.Type != "upgrade_required_error" {
@@ -171,7 +171,7 @@ func TestOldVersionsOfTLSAreNotSpoken(t *testing.T) {
 			t.Errorf("%s: %v", tls.VersionName(version), err)
 		}
 		if err == nil {
-			must(t, conn.Close())
+			apptest.Must(t, conn.Close())
 		}
 	}
 }

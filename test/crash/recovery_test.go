@@ -16,7 +16,7 @@ import (
 	"github.com/keysake/keysake/internal/backup"
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/doctor"
-	"github.com/keysake/keysake/internal/server"
+	"github.com/keysake/keysake/internal/maintenance"
 	"github.com/keysake/keysake/plaintext"
 	"github.com/keysake/keysake/wire"
 )
@@ -163,11 +163,11 @@ func checkBackup(t *testing.T, path string) (there bool) {
 // checkRestored wants everything in a folder to open.
 func checkRestored(t *testing.T, data string) {
 	t.Helper()
-	report, err := server.Doctor(
+	report, err := maintenance.Doctor(
 		t.Context(),
 		config.Config{Data: data},
 		nil,
-		server.Checkup{Sample: doctor.All},
+		maintenance.DoctorOptions{Sample: doctor.All},
 	)
 	if err != nil {
 		t.Fatal(err)

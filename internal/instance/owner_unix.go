@@ -1,6 +1,6 @@
 //go:build unix
 
-package server
+package instance
 
 import (
 	"fmt"
@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// sameUser refuses to work beside a server as somebody else: what root makes there, a key file or a
+// checkOwner refuses to work beside a server as somebody else: what root makes there, a key file or a
 // journal, the server could not read.
-func sameUser(path string) error {
+func checkOwner(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return err

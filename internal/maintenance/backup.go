@@ -1,11 +1,10 @@
-package server
+package maintenance
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
@@ -29,7 +28,7 @@ type BackupFile struct {
 // may be serving. The file has its name only when it is whole and on the disk, and only its owner
 // may read it. One that is there already is an error, or with replace is replaced. No root key is
 // needed, and none is in it. The audit log of the instance has an entry of it. Errors have
-// [ErrCannotStart] where the folder does not open.
+// [instance.ErrCannotOpen] where the folder does not open.
 func Backup(
 	ctx context.Context,
 	cfg config.Config,
@@ -45,12 +44,12 @@ func Backup(
 			file,
 		)
 	}
-	d, err := openFolder(ctx, cfg, slog.New(slog.DiscardHandler), nil, looking)
+	i, err := openSealed(ctx, cfg)
 	if err != nil {
-		return made, cannotStart(err)
+		return made, err
 	}
-	defer func() { err = errors.Join(err, d.close()) }()
-	if keys, err := d.vault.ListRootKeys(ctx); err != nil || len(keys) == 0 {
+	defer func() { err = errors.Join(err, i.Close()) }()
+	if keys, err := i.Vault.ListRootKeys(ctx); err != nil || len(keys) == 0 {
 		return made, errors.Join(
 			err,
 			fmt.Errorf("there is nothing to back up in %s yet: it has no root key", cfg.Data),
@@ -62,10 +61,10 @@ func Backup(
 		write = privatefile.Replace
 	}
 	err = write(file, func(f *os.File) error {
-		if err := d.vault.RecordBackup(ctx, file); err != nil {
+		if err := i.Vault.RecordBackup(ctx, file); err != nil {
 			return fmt.Errorf("record the backup in the audit log: %w", err)
 		}
-		return made.write(ctx, d.store, f)
+		return made.write(ctx, i.Store, f)
 	})
 	if errors.Is(err, fs.ErrExist) {
 		err = fmt.Errorf("%s was created in the meantime and was not overwritten", file)

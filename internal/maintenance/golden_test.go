@@ -1,4 +1,4 @@
-package server_test
+package maintenance_test
 
 import (
 	"bytes"
@@ -15,9 +15,9 @@ import (
 	"github.com/keysake/keysake/internal/catalog"
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/doctor"
+	"github.com/keysake/keysake/internal/maintenance"
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/seal"
-	"github.com/keysake/keysake/internal/server"
 	"github.com/keysake/keysake/internal/store"
 	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
@@ -29,7 +29,7 @@ import (
 // testdata/golden is never made anew once a release has it, a new format gets a folder beside it.
 // Before the first release a change of the schema makes them anew with
 //
-//	go test ./internal/server -run Golden -update
+//	go test ./internal/maintenance -run Golden -update
 var update = flag.Bool("update", false, "make the golden files anew")
 
 const (
@@ -159,7 +159,7 @@ func TestTheGoldenDatabaseAndTheGoldenBackupOpen(t *testing.T) {
 	assertGolden(t, cfg)
 
 	cfg.Data += "-restored"
-	if _, err := server.Restore(
+	if _, err := maintenance.Restore(
 		t.Context(),
 		cfg,
 		nil,
@@ -173,7 +173,7 @@ func TestTheGoldenDatabaseAndTheGoldenBackupOpen(t *testing.T) {
 // assertGolden wants a folder to have all golden values, and a server to serve it.
 func assertGolden(t *testing.T, cfg config.Config) {
 	t.Helper()
-	for _, c := range examine(t, cfg, server.Checkup{Sample: doctor.All}) {
+	for _, c := range examine(t, cfg, maintenance.DoctorOptions{Sample: doctor.All}) {
 		if c.Status != doctor.OK && c.Name != "schema" {
 			t.Errorf("%+v", c)
 		}

@@ -1,4 +1,4 @@
-package server
+package instance
 
 import (
 	"bytes"
@@ -26,22 +26,22 @@ const (
 	maxPassphrases    = 8
 )
 
-// passphrases are read from a file or a descriptor, one a line, or else asked for. A file is read
+// Passphrases are read from a file or a descriptor, one a line, or else asked for. A file is read
 // each time, so that a running server takes up what was added to it; a descriptor can be read only
 // once, and a person is not asked twice.
-type passphrases struct {
-	file string
-	fd   int
-	ask  Passphrase
+type Passphrases struct {
+	File string
+	FD   int
+	Ask  Passphrase
 
 	mu   sync.Mutex
 	kept []rootkey.Passphrase
 	made []rootkey.Passphrase // what a new root key was made of
 }
 
-// all returns what there is to try: first what a new root key was made of, then what was given.
+// All returns what there is to try: first what a new root key was made of, then what was given.
 // Nobody is asked before it comes to that.
-func (p *passphrases) all(ctx context.Context) iter.Seq2[rootkey.Passphrase, error] {
+func (p *Passphrases) All(ctx context.Context) iter.Seq2[rootkey.Passphrase, error] {
 	return func(yield func(rootkey.Passphrase, error) bool) {
 		for _, one := range p.news() {
 			if !yield(one, nil) {
@@ -49,7 +49,7 @@ func (p *passphrases) all(ctx context.Context) iter.Seq2[rootkey.Passphrase, err
 			}
 		}
 		given, err := p.given(
-			func() (plaintext.Value, error) { return p.ask(ctx, "Passphrase of the root key") },
+			func() (plaintext.Value, error) { return p.Ask(ctx, "Passphrase of the root key") },
 		)
 		if err != nil {
 			yield(plaintext.Value{}, err)
@@ -63,8 +63,8 @@ func (p *passphrases) all(ctx context.Context) iter.Seq2[rootkey.Passphrase, err
 	}
 }
 
-// before puts what a new root key was made of before others.
-func (p *passphrases) before(
+// Before puts what a new root key was made of before others.
+func (p *Passphrases) Before(
 	others func(context.Context) iter.Seq2[rootkey.Passphrase, error],
 ) func(context.Context) iter.Seq2[rootkey.Passphrase, error] {
 	return func(ctx context.Context) iter.Seq2[rootkey.Passphrase, error] {
@@ -79,15 +79,15 @@ func (p *passphrases) before(
 	}
 }
 
-func (p *passphrases) news() []rootkey.Passphrase {
+func (p *Passphrases) news() []rootkey.Passphrase {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.made
 }
 
-// fresh returns the passphrase of a root key that is to be made: the first line, or what somebody
+// New returns the passphrase of a root key that is to be made: the first line, or what somebody
 // types twice.
-func (p *passphrases) fresh(ctx context.Context) (rootkey.Passphrase, error) {
+func (p *Passphrases) New(ctx context.Context) (rootkey.Passphrase, error) {
 	given, err := p.given(func() (plaintext.Value, error) { return p.askTwice(ctx) })
 	if err != nil {
 		return plaintext.Value{}, err
@@ -99,7 +99,7 @@ func (p *passphrases) fresh(ctx context.Context) (rootkey.Passphrase, error) {
 }
 
 // given returns at least one passphrase, or an error.
-func (p *passphrases) given(
+func (p *Passphrases) given(
 	ask func() (plaintext.Value, error),
 ) (found []rootkey.Passphrase, err error) {
 	p.mu.Lock()
@@ -107,11 +107,11 @@ func (p *passphrases) given(
 	switch {
 	case p.kept != nil:
 		return p.kept, nil
-	case p.file != "":
+	case p.File != "":
 		return p.lines()
-	case p.fd > 0:
+	case p.FD > 0:
 		found, err = p.lines()
-	case p.ask == nil:
+	case p.Ask == nil:
 		return nil, errNobodyToAsk
 	default:
 		var typed plaintext.Value
@@ -128,15 +128,15 @@ var errNobodyToAsk = errors.New(
 	"there is nobody to ask for the passphrase: give --root-passphrase-file or --root-passphrase-fd",
 )
 
-func (p *passphrases) askTwice(ctx context.Context) (plaintext.Value, error) {
-	first, err := p.ask(ctx, "New passphrase of the root key")
+func (p *Passphrases) askTwice(ctx context.Context) (plaintext.Value, error) {
+	first, err := p.Ask(ctx, "New passphrase of the root key")
 	if err != nil {
 		return plaintext.Value{}, err
 	}
 	if first.Len() < rootkey.MinPassphrase {
 		return plaintext.Value{}, rootkey.ErrShortPassphrase
 	}
-	second, err := p.ask(ctx, "The same again")
+	second, err := p.Ask(ctx, "The same again")
 	if err == nil && !bytes.Equal(first.Reveal(), second.Reveal()) {
 		err = errors.New("the two passphrases differ")
 	}
@@ -146,7 +146,7 @@ func (p *passphrases) askTwice(ctx context.Context) (plaintext.Value, error) {
 	return first, nil
 }
 
-func (p *passphrases) lines() ([]rootkey.Passphrase, error) {
+func (p *Passphrases) lines() ([]rootkey.Passphrase, error) {
 	file, err := p.open()
 	if err != nil {
 		return nil, fmt.Errorf("passphrase of the root key: %w", err)
@@ -177,11 +177,11 @@ func (p *passphrases) lines() ([]rootkey.Passphrase, error) {
 
 // open opens the descriptor, or the file, which nobody but its owner may read. A pipe or a device
 // is taken as well.
-func (p *passphrases) open() (*os.File, error) {
-	if p.fd > 0 {
-		return os.NewFile(uintptr(p.fd), fmt.Sprintf("file descriptor %d", p.fd)), nil
+func (p *Passphrases) open() (*os.File, error) {
+	if p.FD > 0 {
+		return os.NewFile(uintptr(p.FD), fmt.Sprintf("file descriptor %d", p.FD)), nil
 	}
-	f, err := os.Open(p.file)
+	f, err := os.Open(p.File)
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +190,7 @@ func (p *passphrases) open() (*os.File, error) {
 		err = privatefile.CheckMode(info)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", p.file, err), f.Close())
+		return nil, errors.Join(fmt.Errorf("%s: %w", p.File, err), f.Close())
 	}
 	return f, nil
 }

@@ -1,4 +1,4 @@
-package server_test
+package maintenance_test
 
 import (
 	"context"
@@ -15,38 +15,17 @@ import (
 
 	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/internal/config"
-	"github.com/keysake/keysake/internal/server"
+	"github.com/keysake/keysake/internal/maintenance"
 	"github.com/keysake/keysake/plaintext"
 	"github.com/keysake/keysake/wire"
 )
-
-func devKey(t *testing.T, cfg config.Config) plaintext.Value {
-	t.Helper()
-	key, err := os.ReadFile(filepath.Join(cfg.Data, "dev-api-key"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return plaintext.New(key)
-}
-
-// startError returns why a server does not start.
-func startError(t *testing.T, cfg config.Config) error {
-	t.Helper()
-	ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
-	defer stop()
-	err := server.Run(ctx, cfg, nil, &apptest.Buffer{}, &apptest.Buffer{})
-	if !errors.Is(err, server.ErrCannotStart) {
-		t.Errorf("it started, or ended otherwise: %v", err)
-	}
-	return err
-}
 
 func silent(int, int) {}
 
 func rotateTo(t *testing.T, cfg config.Config, url string) int {
 	t.Helper()
 	cfg.RootKey = ""
-	n, err := server.RotateRootKey(t.Context(), cfg, nil, server.NewRootKey{URL: url}, silent)
+	n, err := maintenance.RotateRootKey(t.Context(), cfg, nil, maintenance.NewRootKey{URL: url}, silent)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +88,7 @@ func TestNoRequestFailsWhileKeysAreRotated(t *testing.T) {
 	})
 	for round := range rounds {
 		rotateTo(t, cfg, "file:"+filepath.Join(t.TempDir(), fmt.Sprint("root-", round)))
-		if _, err := server.RotateOwnerKeys(t.Context(), cfg, nil, "", silent); err != nil {
+		if _, err := maintenance.RotateOwnerKeys(t.Context(), cfg, nil, "", silent); err != nil {
 			t.Error(err)
 		}
 	}
@@ -118,7 +97,7 @@ func TestNoRequestFailsWhileKeysAreRotated(t *testing.T) {
 	if made.Load() == 0 {
 		t.Error("there was no load")
 	}
-	keys, err := server.RootKeys(t.Context(), cfg)
+	keys, err := maintenance.ListRootKeys(t.Context(), cfg)
 	if err != nil || len(keys) != rounds+1 || keys[rounds].State != "primary" {
 		t.Fatalf("%v, %v", keys, err)
 	}
@@ -137,20 +116,20 @@ func TestOnlyOneRotationRuns(t *testing.T) {
 		t.Fatal(locked, err)
 	}
 	next := filepath.Join(t.TempDir(), "next")
-	_, err := server.RotateRootKey(
+	_, err := maintenance.RotateRootKey(
 		t.Context(),
 		cfg,
 		nil,
-		server.NewRootKey{URL: "file:" + next},
+		maintenance.NewRootKey{URL: "file:" + next},
 		silent,
 	)
-	if !errors.Is(err, server.ErrRotating) {
+	if !errors.Is(err, maintenance.ErrRotating) {
 		t.Errorf("root-key rotate: %v", err)
 	}
 	if _, err := os.Stat(next); err == nil {
 		t.Error("a key file was made")
 	}
-	if _, err := server.RotateOwnerKeys(
+	if _, err := maintenance.RotateOwnerKeys(
 		t.Context(),
 		cfg,
 		nil,
@@ -158,7 +137,7 @@ func TestOnlyOneRotationRuns(t *testing.T) {
 		silent,
 	); !errors.Is(
 		err,
-		server.ErrRotating,
+		maintenance.ErrRotating,
 	) {
 		t.Errorf("owner-key rotate: %v", err)
 	}
@@ -175,7 +154,7 @@ func TestARotationOfAllOwnerKeysGoesOnWhereItWas(t *testing.T) {
 		srv.NewUser(t, fmt.Sprint("user-", i))
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	n, err := server.RotateOwnerKeys(ctx, cfg, nil, "", func(done, _ int) {
+	n, err := maintenance.RotateOwnerKeys(ctx, cfg, nil, "", func(done, _ int) {
 		if done == 2 {
 			stop()
 		}
@@ -183,11 +162,11 @@ func TestARotationOfAllOwnerKeysGoesOnWhereItWas(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || n < 2 {
 		t.Fatalf("%d, %v", n, err)
 	}
-	again, err := server.RotateOwnerKeys(t.Context(), cfg, nil, "", silent)
+	again, err := maintenance.RotateOwnerKeys(t.Context(), cfg, nil, "", silent)
 	if err != nil || n+again != 6 {
 		t.Errorf("%d and then %d users of 6: %v", n, again, err)
 	}
-	if all, err := server.RotateOwnerKeys(
+	if all, err := maintenance.RotateOwnerKeys(
 		t.Context(),
 		cfg,
 		nil,
@@ -200,9 +179,10 @@ func TestARotationOfAllOwnerKeysGoesOnWhereItWas(t *testing.T) {
 }
 
 func TestAKeyServiceCanBeRotatedToAndFrom(t *testing.T) {
-	srv, _, cfg := onTransit(t)
+	srv, _, cfg := apptest.StartOnTransit(t)
 	mia := srv.NewUser(t, "mia")
-	if err := create(t, srv.ClientWith(t, mia), "KEPT"); err != nil {
+	in := wire.CreateSecret{Name: "KEPT", Value: plaintext.FromString("correct-horse-battery")}
+	if _, err := srv.ClientWith(t, mia).CreateSecret(t.Context(), in); err != nil {
 		t.Fatal(err)
 	}
 	if n := rotateTo(t, cfg, "file:"+filepath.Join(t.TempDir(), "root")); n != 2 {

@@ -1,12 +1,12 @@
-package server
+package maintenance
 
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"time"
 
 	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -20,16 +20,16 @@ type RootKey struct {
 	URL       string    `json:"url"`
 }
 
-// RootKeys returns the root keys of a data folder, oldest first. It opens none of them: who has
-// lost one sees here which. Errors have [ErrCannotStart].
-func RootKeys(ctx context.Context, cfg config.Config) (found []RootKey, err error) {
-	d, err := openFolder(ctx, cfg, slog.New(slog.DiscardHandler), nil, looking)
+// ListRootKeys returns the root keys of a data folder, oldest first. It opens none of them: who has
+// lost one sees here which. Errors have [instance.ErrCannotOpen].
+func ListRootKeys(ctx context.Context, cfg config.Config) (found []RootKey, err error) {
+	i, err := openSealed(ctx, cfg)
 	if err != nil {
-		return nil, cannotStart(err)
+		return nil, err
 	}
-	keys, err := d.vault.ListRootKeys(ctx)
-	if err = errors.Join(err, d.close()); err != nil {
-		return nil, cannotStart(err)
+	keys, err := i.Vault.ListRootKeys(ctx)
+	if err = errors.Join(err, i.Close()); err != nil {
+		return nil, instance.CannotOpen(err)
 	}
 	for _, k := range keys {
 		shown := RootKey{

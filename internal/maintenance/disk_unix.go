@@ -1,6 +1,6 @@
 //go:build linux || darwin
 
-package server
+package maintenance
 
 import "golang.org/x/sys/unix"
 

@@ -1,4 +1,4 @@
-package server
+package maintenance
 
 import (
 	"fmt"
@@ -9,18 +9,19 @@ import (
 
 	"github.com/keysake/keysake/internal/backup"
 	"github.com/keysake/keysake/internal/doctor"
+	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/privatefile"
 	"github.com/keysake/keysake/internal/rootkey"
 )
 
 // folder looks at the data folder from outside: who may read it, and how much room there is.
-func (e *examiner) folder() {
+func (r *reporter) folder() {
 	open := doctor.Check{
 		Name:   "file modes",
 		Status: doctor.OK,
 		Text:   "nobody but the owner may read the data folder and its files",
 	}
-	err := filepath.WalkDir(e.cfg.Data, func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(r.cfg.Data, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -31,41 +32,41 @@ func (e *examiner) folder() {
 				fmt.Sprintf("%s has mode %04o", path, info.Mode().Perm()),
 			)
 		}
-		if d.IsDir() && path != e.cfg.Data {
+		if d.IsDir() && path != r.cfg.Data {
 			return filepath.SkipDir
 		}
 		return err
 	})
 	switch {
 	case err != nil:
-		e.fail("file modes", "", "the data folder cannot be looked at: %v", err)
+		r.fail("file modes", "", "the data folder cannot be looked at: %v", err)
 	case len(open.Details) > 0:
 		open.Status, open.Text = doctor.Warning, "others may read or change files of the data folder"
 		open.Do = "chmod 700 the folder and 600 the files: what is in them is sealed, and nobody's business"
-		e.add(open)
+		r.add(open)
 	default:
-		e.add(open)
+		r.add(open)
 	}
-	e.disk()
+	r.disk()
 }
 
 // The least room for what comes: as much again as the database has, so that a restore or a rotation
 // fits, and never less than this.
 const minFree = 64 << 20
 
-func (e *examiner) disk() {
+func (r *reporter) disk() {
 	var used uint64
 	for _, suffix := range []string{"", "-wal"} {
-		if info, err := os.Stat(filepath.Join(e.cfg.Data, databaseFile+suffix)); err == nil {
+		if info, err := os.Stat(filepath.Join(r.cfg.Data, instance.DatabaseFile+suffix)); err == nil {
 			used += uint64(info.Size()) //nolint:gosec // no file has a negative size
 		}
 	}
-	free, known := freeBytes(e.cfg.Data)
+	free, known := freeBytes(r.cfg.Data)
 	switch {
 	case !known:
-		e.warn("free disk", "look for yourself", "how much is free cannot be asked here")
+		r.warn("free disk", "look for yourself", "how much is free cannot be asked here")
 	case free < used || free < minFree:
-		e.warn(
+		r.warn(
 			"free disk",
 			"make room: a full disk stops every change",
 			"%d MiB are free, the database has %d MiB",
@@ -73,29 +74,29 @@ func (e *examiner) disk() {
 			used>>20,
 		)
 	default:
-		e.ok("free disk", "%d MiB are free, the database has %d MiB", free>>20, used>>20)
+		r.ok("free disk", "%d MiB are free, the database has %d MiB", free>>20, used>>20)
 	}
 }
 
-// custody looks at where the root keys lie that are files and still needed.
-func (e *examiner) custody(keys []backup.RootKey) {
-	data := resolved(e.cfg.Data)
+// checkKeyLocation looks at where the root keys lie that are files and still needed.
+func (r *reporter) checkKeyLocation(keys []backup.RootKey) {
+	data := resolvePath(r.cfg.Data)
 	for _, k := range keys {
 		path, isFile := rootkey.FilePath(k.URL)
 		if !k.Needed() || !isFile {
 			continue
 		}
-		if given, isFile := rootkey.FilePath(e.roots.given); isFile && e.is(k, given) {
-			path = given
+		if configured, holds := r.roots.Holds(k); holds {
+			path = configured
 		}
 		const elsewhere = "keep the key in another place than the data, and a copy of it in another place than the backups"
-		key := resolved(path)
+		key := resolvePath(path)
 		info, err := os.Stat(key)
 		switch {
 		case err != nil:
 			continue // the check of the root keys says so
 		case privatefile.CheckMode(info) != nil:
-			e.fail(
+			r.fail(
 				"custody",
 				"chmod 600 "+path,
 				"others may read the root key %s: its mode is %04o",
@@ -103,33 +104,27 @@ func (e *examiner) custody(keys []backup.RootKey) {
 				info.Mode().Perm(),
 			)
 		case key == data || strings.HasPrefix(key, data+string(filepath.Separator)):
-			e.fail(
+			r.fail(
 				"custody",
 				elsewhere,
 				"the root key %s is in the data folder: who loses or copies the one loses or copies both",
 				path,
 			)
 		case filepath.Dir(key) == filepath.Dir(data):
-			e.warn(
+			r.warn(
 				"custody",
 				elsewhere,
 				"the root key %s is beside the data that it opens: is there a copy elsewhere?",
 				path,
 			)
 		default:
-			e.ok("custody", "the root key %s is not with the data", path)
+			r.ok("custody", "the root key %s is not with the data", path)
 		}
 	}
 }
 
-// is tells whether the file at path is that root key.
-func (e *examiner) is(k backup.RootKey, path string) bool {
-	root, err := rootkey.ReadKeyFile(path)
-	return err == nil && root.ID() == k.ID
-}
-
-// resolved returns the whole path with its links followed, as far as it is there.
-func resolved(path string) string {
+// resolvePath returns the whole path with its links followed, as far as it is there.
+func resolvePath(path string) string {
 	whole, err := filepath.Abs(path)
 	if err != nil {
 		return path

@@ -1,4 +1,4 @@
-package server
+package instance
 
 import (
 	"context"
@@ -12,20 +12,22 @@ import (
 	"github.com/keysake/keysake/internal/vault"
 )
 
-// rootKeys finds root keys: the one that --root-key names, and those that the database remembers.
-type rootKeys struct {
-	given   string // --root-key; empty if it was not given
-	opener  *rootkey.Opener
-	started atomic.Bool // from then on --root-key need not be the primary
+// RootKeys finds root keys: the one that --root-key names, and those that the database remembers.
+type RootKeys struct {
+	Opener *rootkey.Opener
+
+	configured     string      // --root-key; empty if it was not given
+	primaryChecked atomic.Bool // from then on --root-key need not be the primary
 }
 
-func newRootKeys(cfg config.Config, ask Passphrase) *rootKeys {
-	p := &passphrases{file: cfg.RootPassphraseFile, fd: cfg.RootPassphraseFD, ask: ask}
-	return &rootKeys{
-		given: cfg.RootKey,
-		opener: &rootkey.Opener{
-			Passphrases:    p.all,
-			NewPassphrase:  p.fresh,
+// NewRootKeys returns the root keys as the configuration names them. ask may be nil.
+func NewRootKeys(cfg config.Config, ask Passphrase) *RootKeys {
+	p := &Passphrases{File: cfg.RootPassphraseFile, FD: cfg.RootPassphraseFD, Ask: ask}
+	return &RootKeys{
+		configured: cfg.RootKey,
+		Opener: &rootkey.Opener{
+			Passphrases:    p.All,
+			NewPassphrase:  p.New,
 			ServiceTimeout: cfg.KeyServiceTimeout,
 		},
 	}
@@ -34,19 +36,19 @@ func newRootKeys(cfg config.Config, ask Passphrase) *rootKeys {
 // open finds a root key of the database. At a server's start the primary must be the key that
 // --root-key names, if it does: a wrong one is never passed over. A primary that another process
 // makes later is where the database says.
-func (r *rootKeys) open(ctx context.Context, k vault.StoredRootKey) (seal.RootKey, error) {
+func (r *RootKeys) open(ctx context.Context, k vault.StoredRootKey) (seal.RootKey, error) {
 	var first error
-	if r.given != "" {
-		root, err := r.opener.Open(ctx, rootkey.Ref{ID: k.ID, URL: r.given, Params: k.Params})
+	if r.configured != "" {
+		root, err := r.Opener.Open(ctx, rootkey.Ref{ID: k.ID, URL: r.configured, Params: k.Params})
 		if err == nil {
 			return root, nil
 		}
-		first = fmt.Errorf("--root-key %s: %w", r.given, err)
-		if k.State == vault.Primary && !r.started.Load() {
+		first = fmt.Errorf("--root-key %s: %w", r.configured, err)
+		if k.State == vault.Primary && !r.primaryChecked.Load() {
 			return nil, wrongPrimary(first, k)
 		}
 	}
-	root, err := r.opener.Open(ctx, rootkey.Ref{ID: k.ID, URL: k.URL, Params: k.Params})
+	root, err := r.Opener.Open(ctx, rootkey.Ref{ID: k.ID, URL: k.URL, Params: k.Params})
 	if err == nil {
 		return root, nil
 	}
@@ -70,7 +72,7 @@ func wrongPrimary(err error, k vault.StoredRootKey) error {
 }
 
 // create makes the first root key of a database.
-func (r *rootKeys) create(ctx context.Context, cfg config.Config, v *vault.Service) error {
+func (r *RootKeys) create(ctx context.Context, cfg config.Config, v *vault.Service) error {
 	url := cfg.RootKey
 	if url == "" {
 		var err error
@@ -78,7 +80,7 @@ func (r *rootKeys) create(ctx context.Context, cfg config.Config, v *vault.Servi
 			return err
 		}
 	}
-	root, ref, err := r.opener.Create(ctx, url)
+	root, ref, err := r.Opener.Create(ctx, url)
 	if err != nil {
 		return err
 	}

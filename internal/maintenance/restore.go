@@ -1,4 +1,4 @@
-package server
+package maintenance
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"github.com/keysake/keysake/internal/backup"
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/doctor"
+	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/privatefile"
 	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
@@ -32,12 +33,12 @@ type Restored struct {
 // the new database then remembers; else it is where the backup says. Before anything is written all
 // of the backup is read, and every root key that is still needed and every owner key is opened. The
 // folder must be empty, or not be there; it has its database only when that is whole and on the
-// disk. The audit log of the instance has an entry of it. Errors have [ErrCannotStart] where a root
+// disk. The audit log of the instance has an entry of it. Errors have [instance.ErrCannotOpen] where a root
 // key does not open.
 func Restore(
 	ctx context.Context,
 	cfg config.Config,
-	ask Passphrase,
+	ask instance.Passphrase,
 	file string,
 ) (done Restored, err error) {
 	done = Restored{Data: cfg.Data}
@@ -69,17 +70,17 @@ func Restore(
 func openable(
 	ctx context.Context,
 	cfg config.Config,
-	ask Passphrase,
+	ask instance.Passphrase,
 	whole *backup.File,
 ) (backup.Source, error) {
 	keys, err := whole.RootKeys(ctx)
 	if err != nil {
 		return nil, err
 	}
-	needed := newRootKeys(cfg, ask).openNeeded(ctx, keys)
-	roots, err := rootsByID(needed)
+	needed := instance.NewRootKeys(cfg, ask).OpenRequired(ctx, keys)
+	roots, err := instance.ByID(needed)
 	if err != nil {
-		return nil, cannotStart(
+		return nil, instance.CannotOpen(
 			fmt.Errorf(
 				"%w. Without it nothing that it wraps opens: put it back, or say with --root-key where it is. Nothing was written",
 				err,
@@ -100,15 +101,15 @@ func openable(
 }
 
 // moveKeys returns the root keys with the URLs by which they were opened.
-func moveKeys(keys []backup.RootKey, needed []openedRoot, given string) ([]backup.RootKey, error) {
+func moveKeys(keys []backup.RootKey, needed []instance.OpenedRootKey, given string) ([]backup.RootKey, error) {
 	moved := append([]backup.RootKey(nil), keys...)
 	used := given == ""
 	for _, o := range needed {
-		url, err := wholeURL(o.url)
+		url, err := instance.AbsoluteURL(o.FoundAt)
 		if err != nil {
 			return nil, err
 		}
-		used = used || o.url == given
+		used = used || o.FoundAt == given
 		for i := range moved {
 			if moved[i].ID == o.ID {
 				moved[i].URL = url
@@ -116,7 +117,7 @@ func moveKeys(keys []backup.RootKey, needed []openedRoot, given string) ([]backu
 		}
 	}
 	if !used {
-		return nil, cannotStart(
+		return nil, instance.CannotOpen(
 			errors.New(
 				"--root-key names none of the root keys that the backup needs. Nothing was written",
 			),
@@ -144,7 +145,7 @@ func mustBeEmpty(dir string) error {
 	}
 	for _, e := range entries {
 		switch e.Name() {
-		case restoringFolder, lockFile, "lost+found":
+		case restoringFolder, instance.LockFile, "lost+found":
 		default:
 			return fmt.Errorf(
 				"%s is not empty, and nothing is restored over anything: give another --data",
@@ -160,7 +161,7 @@ func build(ctx context.Context, cfg config.Config, src backup.Source, file strin
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return err
 	}
-	lock, err := lockFolder(cfg.Data)
+	lock, err := instance.Lock(cfg.Data)
 	if err != nil {
 		return err
 	}
@@ -176,14 +177,14 @@ func build(ctx context.Context, cfg config.Config, src backup.Source, file strin
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		return err
 	}
-	path := filepath.Join(folder, databaseFile)
+	path := filepath.Join(folder, instance.DatabaseFile)
 	if err := fill(ctx, path, src, file); err != nil {
 		return err
 	}
 	if err := syncFile(path); err != nil {
 		return err
 	}
-	if err := os.Rename(path, filepath.Join(cfg.Data, databaseFile)); err != nil {
+	if err := os.Rename(path, filepath.Join(cfg.Data, instance.DatabaseFile)); err != nil {
 		return err
 	}
 	return errors.Join(privatefile.SyncDir(cfg.Data), privatefile.SyncDir(filepath.Dir(filepath.Clean(cfg.Data))))

@@ -1,4 +1,4 @@
-package server_test
+package maintenance_test
 
 import (
 	"crypto/sha256"
@@ -14,7 +14,7 @@ import (
 	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/doctor"
-	"github.com/keysake/keysake/internal/server"
+	"github.com/keysake/keysake/internal/maintenance"
 )
 
 // resigned gives a changed backup the digest of its contents.
@@ -64,7 +64,7 @@ func flip(table, column string) string {
 func TestADoctorFindsWhatIsWrong(t *testing.T) {
 	s := newSite(t)
 	s.Stop(t)
-	clean(t, s.cfg, server.Checkup{Sample: doctor.All, Backup: s.backup})
+	clean(t, s.cfg, maintenance.DoctorOptions{Sample: doctor.All, Backup: s.backup})
 	const someUser = "(SELECT id FROM users WHERE username = 'user-1')"
 	for what, c := range map[string]struct {
 		change func(t *testing.T, cfg config.Config)
@@ -129,7 +129,7 @@ func TestADoctorFindsWhatIsWrong(t *testing.T) {
 				0o600,
 			)
 			c.change(t, cfg)
-			got := examine(t, cfg, server.Checkup{Sample: doctor.All})[c.check]
+			got := examine(t, cfg, maintenance.DoctorOptions{Sample: doctor.All})[c.check]
 			if all := fmt.Sprint(
 				got,
 			); got.Status != c.status || !strings.Contains(all, c.tells) ||
@@ -202,7 +202,7 @@ func TestADoctorEndsWhicheverPageIsDamaged(t *testing.T) {
 		)
 		overwrite(t, cfg, page)
 		failed := 0
-		for _, c := range examine(t, cfg, server.Checkup{Sample: doctor.All}) {
+		for _, c := range examine(t, cfg, maintenance.DoctorOptions{Sample: doctor.All}) {
 			if c.Status == doctor.Failed {
 				failed++
 			}
@@ -219,7 +219,7 @@ func TestADoctorLooksAtWhereTheRootKeyIs(t *testing.T) {
 	if err := os.Chmod(s.key, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	checks := examine(t, s.cfg, server.Checkup{})
+	checks := examine(t, s.cfg, maintenance.DoctorOptions{})
 	for _, name := range []string{"custody", "root keys", "owner keys"} {
 		if checks[name].Status != doctor.Failed {
 			t.Errorf("a key that others may read: %+v", checks[name])
@@ -235,13 +235,13 @@ func TestADoctorLooksAtWhereTheRootKeyIs(t *testing.T) {
 		cfg := s.cfg
 		cfg.RootKey = "file:" + name
 		copyFile(t, s.key, name, 0o600)
-		if c := examine(t, cfg, server.Checkup{})["custody"]; c.Status != want {
+		if c := examine(t, cfg, maintenance.DoctorOptions{})["custody"]; c.Status != want {
 			t.Errorf("%+v", c)
 		}
 		remove(t, name)
 	}
 	remove(t, s.key)
-	checks = examine(t, s.cfg, server.Checkup{Backup: s.backup})
+	checks = examine(t, s.cfg, maintenance.DoctorOptions{Backup: s.backup})
 	for _, name := range []string{
 		"root keys", "owner keys", "backup root keys", "backup owner keys",
 	} {
@@ -280,7 +280,7 @@ func TestADoctorLooksIntoABackup(t *testing.T) {
 		if err := os.WriteFile(file, []byte(c.backup), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		for name, got := range examine(t, s.cfg, server.Checkup{Sample: doctor.All, Backup: file}) {
+		for name, got := range examine(t, s.cfg, maintenance.DoctorOptions{Sample: doctor.All, Backup: file}) {
 			if want := name == c.check; (got.Status == doctor.Failed) != want {
 				t.Errorf("%s: %+v", what, got)
 			}
@@ -293,7 +293,7 @@ func TestADoctorOpensASampleOfTheSizeThatIsAskedFor(t *testing.T) {
 	for sample, want := range map[int]string{
 		0: "0 of 24", 7: "7 of 24", 24: "all 24", 1000: "all 24", doctor.All: "all 24",
 	} {
-		if c := examine(t, s.cfg, server.Checkup{Sample: sample})["values"]; !strings.HasPrefix(
+		if c := examine(t, s.cfg, maintenance.DoctorOptions{Sample: sample})["values"]; !strings.HasPrefix(
 			c.Text,
 			want,
 		) {
@@ -303,7 +303,7 @@ func TestADoctorOpensASampleOfTheSizeThatIsAskedFor(t *testing.T) {
 	dev := apptest.Start(t)
 	cfg := s.cfg
 	cfg.Data = dev.Data
-	if c := examine(t, cfg, server.Checkup{})["custody"]; c.Status != doctor.Failed {
+	if c := examine(t, cfg, maintenance.DoctorOptions{})["custody"]; c.Status != doctor.Failed {
 		t.Errorf("a development server: %+v", c)
 	}
 }

@@ -1,4 +1,4 @@
-package server_test
+package instance_test
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/rootkey"
 	"github.com/keysake/keysake/internal/server"
 	"github.com/keysake/keysake/internal/store/sqlite"
@@ -32,10 +33,10 @@ func production(t *testing.T) config.Config {
 func keyPath(cfg config.Config) string { return strings.TrimPrefix(cfg.RootKey, "file:") }
 
 // initialised is production with a first admin.
-func initialised(t *testing.T) (config.Config, server.FirstKey) {
+func initialised(t *testing.T) (config.Config, instance.FirstAdmin) {
 	t.Helper()
 	cfg := production(t)
-	first, err := server.Init(t.Context(), cfg, nil, "ada")
+	first, err := instance.Init(t.Context(), cfg, nil, "ada")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,11 +76,11 @@ func TestInitMakesAFolderThatServesItsFirstAdmin(t *testing.T) {
 func TestInitTwiceChangesNothing(t *testing.T) {
 	t.Parallel()
 	cfg, _ := initialised(t)
-	before := files(t, cfg.Data)
+	before := apptest.Files(t, cfg.Data)
 	for _, username := range []string{"ada", "grace"} {
-		_, err := server.Init(t.Context(), cfg, nil, username)
-		wantNoStart(t, err, "has an admin already")
-		unchanged(t, cfg.Data, before)
+		_, err := instance.Init(t.Context(), cfg, nil, username)
+		wantCannotOpen(t, err, "has an admin already")
+		apptest.WantFiles(t, cfg.Data, before)
 	}
 }
 
@@ -104,17 +105,17 @@ func TestInitFinishesAFolderWhoseMakingWasCutShort(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := production(t)
-			must(t, os.MkdirAll(cfg.Data, 0o700))
-			must(t, begin(cfg))
+			apptest.Must(t, os.MkdirAll(cfg.Data, 0o700))
+			apptest.Must(t, begin(cfg))
 			if name == "an empty database" {
-				wantNoStart(
+				wantCannotOpen(
 					t,
 					server.Run(t.Context(), cfg, nil, io.Discard, io.Discard),
 					"is empty: finish it with: keysake init",
 				)
 			}
-			first, err := server.Init(t.Context(), cfg, nil, "ada")
-			must(t, err)
+			first, err := instance.Init(t.Context(), cfg, nil, "ada")
+			apptest.Must(t, err)
 			if _, err := apptest.StartWith(t, cfg).
 				ClientWith(t, first.Key).
 				ListUsers(t.Context()); err != nil {
@@ -124,24 +125,17 @@ func TestInitFinishesAFolderWhoseMakingWasCutShort(t *testing.T) {
 	}
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestAFolderWithoutAnAdminGetsANewOneFromInit(t *testing.T) {
 	t.Parallel()
 	cfg, first := initialised(t)
 	s := apptest.StartWith(t, cfg)
 	c := s.ClientWith(t, first.Key)
 	keys, err := c.ListAPIKeys(t.Context())
-	must(t, err)
-	must(t, c.RevokeAPIKey(t.Context(), keys.APIKeys[0].ID))
+	apptest.Must(t, err)
+	apptest.Must(t, c.RevokeAPIKey(t.Context(), keys.APIKeys[0].ID))
 	s.Stop(t)
-	second, err := server.Init(t.Context(), cfg, nil, "ada")
-	must(t, err)
+	second, err := instance.Init(t.Context(), cfg, nil, "ada")
+	apptest.Must(t, err)
 	again := apptest.StartWith(t, cfg)
 	users, err := again.ClientWith(t, second.Key).ListUsers(t.Context())
 	if err != nil || users.Total != 1 {
@@ -155,13 +149,13 @@ func TestAFolderWithoutAnAdminGetsANewOneFromInit(t *testing.T) {
 func TestWithoutADatabaseNothingStartsAndNothingIsMade(t *testing.T) {
 	t.Parallel()
 	cfg := production(t)
-	before := files(t, cfg.Data)
-	wantNoStart(
+	before := apptest.Files(t, cfg.Data)
+	wantCannotOpen(
 		t,
 		server.Run(t.Context(), cfg, nil, io.Discard, io.Discard),
 		"has no database: make one with: keysake init",
 	)
-	unchanged(t, cfg.Data, before)
+	apptest.WantFiles(t, cfg.Data, before)
 	if _, err := os.Stat(cfg.Data); err == nil {
 		t.Error("the folder was made")
 	}
@@ -192,22 +186,22 @@ func TestAnotherRootKeyThanItsOwnOpensNoDatabase(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			cfg, _ := initialised(t)
 			kept, err := os.ReadFile(keyPath(cfg))
-			must(t, err)
-			must(t, c.spoil(keyPath(cfg)))
-			before := files(t, cfg.Data)
+			apptest.Must(t, err)
+			apptest.Must(t, c.spoil(keyPath(cfg)))
+			before := apptest.Files(t, cfg.Data)
 			out := &apptest.Buffer{}
-			wantNoStart(t, server.Run(t.Context(), cfg, nil, out, io.Discard), c.says)
-			_, err = server.Init(t.Context(), cfg, nil, "grace")
-			wantNoStart(t, err, c.says)
+			wantCannotOpen(t, server.Run(t.Context(), cfg, nil, out, io.Discard), c.says)
+			_, err = instance.Init(t.Context(), cfg, nil, "grace")
+			wantCannotOpen(t, err, c.says)
 			dev := cfg
 			dev.Dev = true
-			wantNoStart(t, server.Run(t.Context(), dev, nil, out, io.Discard), c.says)
-			unchanged(t, cfg.Data, before)
+			wantCannotOpen(t, server.Run(t.Context(), dev, nil, out, io.Discard), c.says)
+			apptest.WantFiles(t, cfg.Data, before)
 			if out.String() != "" {
 				t.Error("it said that it listens")
 			}
-			must(t, os.RemoveAll(keyPath(cfg)))
-			must(t, os.WriteFile(keyPath(cfg), kept, 0o600))
+			apptest.Must(t, os.RemoveAll(keyPath(cfg)))
+			apptest.Must(t, os.WriteFile(keyPath(cfg), kept, 0o600))
 			apptest.StartWith(t, cfg) // put back, it opens again
 		})
 	}
@@ -216,14 +210,14 @@ func TestAnotherRootKeyThanItsOwnOpensNoDatabase(t *testing.T) {
 func TestDevDoesNotOpenAFolderThatItDidNotMake(t *testing.T) {
 	t.Parallel()
 	cfg, _ := initialised(t)
-	before := files(t, cfg.Data)
+	before := apptest.Files(t, cfg.Data)
 	cfg.Dev = true
-	wantNoStart(
+	wantCannotOpen(
 		t,
 		server.Run(t.Context(), cfg, nil, io.Discard, io.Discard),
 		"was not made by --dev",
 	)
-	unchanged(t, cfg.Data, before)
+	apptest.WantFiles(t, cfg.Data, before)
 }
 
 func TestTheDevKeyIsAloneInItsFile(t *testing.T) {
@@ -231,7 +225,7 @@ func TestTheDevKeyIsAloneInItsFile(t *testing.T) {
 	s := apptest.Start(t)
 	path := filepath.Join(s.Data, "dev-api-key")
 	content, err := os.ReadFile(path)
-	must(t, err)
+	apptest.Must(t, err)
 	if !regexp.MustCompile(`^ksk_[0-9A-Za-z]{49}$`).Match(content) {
 		t.Errorf("%d bytes, which are not the key and nothing else", len(content))
 	}
@@ -254,19 +248,47 @@ func TestADevKeyThatDoesNotWorkIsReplaced(t *testing.T) {
 			s := apptest.Start(t)
 			_, err := s.Client(t).
 				CreateSecret(t.Context(), wire.CreateSecret{Name: "KEPT", Value: s.Key})
-			must(t, err)
+			apptest.Must(t, err)
 			if spoil != nil {
-				must(t, spoil(filepath.Join(s.Data, "dev-api-key")))
+				apptest.Must(t, spoil(filepath.Join(s.Data, "dev-api-key")))
 			} else {
 				keys, err := s.Client(t).ListAPIKeys(t.Context())
-				must(t, err)
-				must(t, s.Client(t).RevokeAPIKey(t.Context(), keys.APIKeys[0].ID))
+				apptest.Must(t, err)
+				apptest.Must(t, s.Client(t).RevokeAPIKey(t.Context(), keys.APIKeys[0].ID))
 			}
 			s.Stop(t)
-			list, err := restart(t, s).Client(t).ListSecrets(t.Context())
+			list, err := s.Restart(t).Client(t).ListSecrets(t.Context())
 			if err != nil || list.Total != 1 {
 				t.Errorf("%d secrets, %v", list.Total, err)
 			}
 		})
+	}
+}
+
+func TestASecondServerOnAFolderDoesNotStart(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t)
+	cfg := apptest.Config(t)
+	cfg.Data, cfg.RootKey = s.Data, "file:"+filepath.Join(s.Data, "root.key")
+	wantCannotOpen(
+		t,
+		server.Run(t.Context(), cfg, nil, io.Discard, io.Discard),
+		"another keysake is running",
+	)
+	if _, err := instance.Init(t.Context(), cfg, nil, "ada"); err == nil {
+		t.Error("init went into the folder of a server that runs")
+	} else {
+		wantCannotOpen(t, err, "another keysake is running")
+	}
+	if _, err := s.Client(t).Health(t.Context()); err != nil {
+		t.Errorf("the first server does not serve any more: %v", err)
+	}
+}
+
+// wantCannotOpen looks at the error of a folder that must not open.
+func wantCannotOpen(t *testing.T, err error, says string) {
+	t.Helper()
+	if !errors.Is(err, instance.ErrCannotOpen) || !strings.Contains(err.Error(), says) {
+		t.Errorf("the error is %v, want one that says %q", err, says)
 	}
 }

@@ -1,4 +1,4 @@
-package server_test
+package maintenance_test
 
 import (
 	"context"
@@ -14,8 +14,9 @@ import (
 	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/doctor"
+	"github.com/keysake/keysake/internal/instance"
+	"github.com/keysake/keysake/internal/maintenance"
 	"github.com/keysake/keysake/internal/rootkey"
-	"github.com/keysake/keysake/internal/server"
 	"github.com/keysake/keysake/plaintext"
 	"github.com/keysake/keysake/wire"
 )
@@ -77,7 +78,7 @@ func newSite(tb testing.TB) *site {
 	s.Server = apptest.StartWith(tb, s.cfg)
 	s.cfg.RootKey = ""
 	populate(tb, s.Server)
-	if _, err := server.Backup(tb.Context(), s.cfg, s.backup, false); err != nil {
+	if _, err := maintenance.Backup(tb.Context(), s.cfg, s.backup, false); err != nil {
 		tb.Fatal(err)
 	}
 	return s
@@ -105,7 +106,7 @@ func TestARestoreOfABackupThatWasMadeUnderLoadIsCleanAndOpensEverything(t *testi
 		})
 	}
 	for n := range 3 {
-		made, err := server.Backup(t.Context(), s.cfg, fmt.Sprint(s.backup, n), false)
+		made, err := maintenance.Backup(t.Context(), s.cfg, fmt.Sprint(s.backup, n), false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -123,10 +124,10 @@ func TestARestoreOfABackupThatWasMadeUnderLoadIsCleanAndOpensEverything(t *testi
 	)
 	for n := range 3 {
 		cfg := s.elsewhere(t)
-		if _, err := server.Restore(t.Context(), cfg, nil, fmt.Sprint(s.backup, n)); err != nil {
+		if _, err := maintenance.Restore(t.Context(), cfg, nil, fmt.Sprint(s.backup, n)); err != nil {
 			t.Fatal(err)
 		}
-		clean(t, cfg, server.Checkup{Sample: doctor.All, Backup: fmt.Sprint(s.backup, n)})
+		clean(t, cfg, maintenance.DoctorOptions{Sample: doctor.All, Backup: fmt.Sprint(s.backup, n)})
 		if n == 2 {
 			cfg.Dev = false
 			restored := apptest.StartWith(t, cfg)
@@ -161,9 +162,9 @@ func keepCreating(ctx context.Context, c *client.Client) error {
 }
 
 // examine returns the checks of a report by their names.
-func examine(tb testing.TB, cfg config.Config, what server.Checkup) map[string]doctor.Check {
+func examine(tb testing.TB, cfg config.Config, what maintenance.DoctorOptions) map[string]doctor.Check {
 	tb.Helper()
-	report, err := server.Doctor(tb.Context(), cfg, nil, what)
+	report, err := maintenance.Doctor(tb.Context(), cfg, nil, what)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -180,7 +181,7 @@ func examine(tb testing.TB, cfg config.Config, what server.Checkup) map[string]d
 }
 
 // clean wants every check to be ok.
-func clean(tb testing.TB, cfg config.Config, what server.Checkup) {
+func clean(tb testing.TB, cfg config.Config, what maintenance.DoctorOptions) {
 	tb.Helper()
 	checks := examine(tb, cfg, what)
 	for _, c := range checks {
@@ -203,32 +204,32 @@ func TestABackupReplacesNothingUnlessItIsToldTo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := server.Backup(t.Context(), s.cfg, s.backup, false); err == nil {
+	if _, err := maintenance.Backup(t.Context(), s.cfg, s.backup, false); err == nil {
 		t.Error("a backup was replaced")
 	}
 	if after, err := os.ReadFile(s.backup); err != nil || string(after) != string(before) {
 		t.Errorf("the backup was changed: %v", err)
 	}
-	if _, err := server.Backup(t.Context(), s.cfg, s.backup, true); err != nil {
+	if _, err := maintenance.Backup(t.Context(), s.cfg, s.backup, true); err != nil {
 		t.Error(err)
 	}
 	if after, err := os.ReadFile(s.backup); err != nil || string(after) == string(before) {
 		t.Errorf("the backup was not replaced: %v", err)
 	}
-	if _, err := server.Backup(
+	if _, err := maintenance.Backup(
 		t.Context(),
 		s.elsewhere(t),
 		s.backup+"2",
 		false,
 	); !errors.Is(
 		err,
-		server.ErrCannotStart,
+		instance.ErrCannotOpen,
 	) {
 		t.Errorf("of no database: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := server.Backup(ctx, s.cfg, s.backup+"3", false); err == nil {
+	if _, err := maintenance.Backup(ctx, s.cfg, s.backup+"3", false); err == nil {
 		t.Error("a backup that was given up was made")
 	}
 	if names, err := filepath.Glob(
@@ -292,9 +293,9 @@ func TestARestoreIsRefusedForEachReasonAndThenWritesNothing(t *testing.T) {
 		}
 		cfg := s.elsewhere(t)
 		cfg.RootKey = c.rootKey
-		_, err := server.Restore(t.Context(), cfg, nil, file)
+		_, err := maintenance.Restore(t.Context(), cfg, nil, file)
 		if err == nil || !strings.Contains(err.Error(), c.want) ||
-			errors.Is(err, server.ErrCannotStart) != c.start {
+			errors.Is(err, instance.ErrCannotOpen) != c.start {
 			t.Errorf("%s: %v", what, err)
 		}
 		if _, err := os.Stat(cfg.Data); !errors.Is(err, os.ErrNotExist) {
@@ -304,14 +305,14 @@ func TestARestoreIsRefusedForEachReasonAndThenWritesNothing(t *testing.T) {
 	if err := os.Remove(s.key); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := server.Restore(
+	if _, err := maintenance.Restore(
 		t.Context(),
 		s.elsewhere(t),
 		nil,
 		s.backup,
 	); !errors.Is(
 		err,
-		server.ErrCannotStart,
+		instance.ErrCannotOpen,
 	) {
 		t.Errorf("without its root key: %v", err)
 	}
@@ -328,7 +329,7 @@ func TestARestoreNeedsAnEmptyFolderAndFinishesOneThatWasCutShort(t *testing.T) {
 		if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := server.Restore(
+		if _, err := maintenance.Restore(
 			t.Context(),
 			cfg,
 			nil,
@@ -356,14 +357,14 @@ func TestARestoreNeedsAnEmptyFolderAndFinishesOneThatWasCutShort(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg.RootKey = "file:" + moved
-	if _, err := server.Restore(t.Context(), cfg, nil, s.backup); err != nil {
+	if _, err := maintenance.Restore(t.Context(), cfg, nil, s.backup); err != nil {
 		t.Fatal(err)
 	}
 	if names, err := filepath.Glob(filepath.Join(cfg.Data, ".*")); err != nil || len(names) > 0 {
 		t.Errorf("there are %v: %v", names, err)
 	}
 	cfg.RootKey = ""
-	clean(t, cfg, server.Checkup{Sample: doctor.All}) // the new place of the key is remembered
+	clean(t, cfg, maintenance.DoctorOptions{Sample: doctor.All}) // the new place of the key is remembered
 }
 
 func copyFile(tb testing.TB, from, to string, mode os.FileMode) {

@@ -1,0 +1,150 @@
+// Package instance opens a data folder with its root keys: for the server, and for the commands
+// that maintain it.
+package instance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/gofrs/flock"
+
+	"github.com/keysake/keysake/internal/catalog"
+	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/store/sqlite"
+	"github.com/keysake/keysake/internal/vault"
+)
+
+// DatabaseFile is the name of the database in a data folder.
+const DatabaseFile = "keysake.db"
+
+// ErrCannotOpen is in the error of a data folder or a root key that cannot be opened.
+var ErrCannotOpen = errors.New("cannot start")
+
+// CannotOpen returns err as one that has [ErrCannotOpen].
+func CannotOpen(err error) error { return fmt.Errorf("%w: %w", ErrCannotOpen, err) }
+
+// An Instance is an open data folder.
+type Instance struct {
+	Store    *sqlite.DB
+	Vault    *vault.Service
+	RootKeys *RootKeys
+
+	lock *flock.Flock // nil where a server may be running
+}
+
+// An Access says what a data folder is opened for.
+type Access int
+
+const (
+	// Serve is for a server: the database must exist, and no other server may run.
+	Serve Access = iota
+	// Create is like Serve, and creates what is missing. It never overwrites anything.
+	Create
+	// Shared is for a command; a server may be running.
+	Shared
+	// Sealed is like Shared, and opens no root key.
+	Sealed
+)
+
+// exclusive reports whether no server may run at the same time.
+func (a Access) exclusive() bool { return a == Serve || a == Create }
+
+// Open opens a data folder. Unless access is [Sealed], it makes sure that every root key that is
+// still required opens. Its errors wrap [ErrCannotOpen].
+func Open(
+	ctx context.Context, cfg config.Config, log *slog.Logger, roots *RootKeys, access Access,
+) (*Instance, error) {
+	i := &Instance{RootKeys: roots}
+	err := i.open(ctx, cfg, log, access)
+	if err != nil {
+		return nil, CannotOpen(errors.Join(err, i.Close()))
+	}
+	return i, nil
+}
+
+func (i *Instance) open(
+	ctx context.Context, cfg config.Config, log *slog.Logger, access Access,
+) error {
+	if err := i.openFiles(ctx, cfg, access); err != nil {
+		return err
+	}
+	known, err := catalog.Load()
+	if err != nil {
+		return err
+	}
+	i.Vault = vault.New(vault.Options{
+		Store:        i.Store,
+		OpenRoot:     i.RootKeys.open,
+		KeyTTL:       cfg.KeyCacheTTL,
+		Catalog:      known,
+		MaxSecrets:   cfg.MaxSecrets,
+		KeepVersions: cfg.KeepVersions,
+		Log:          log,
+	})
+	if access == Sealed {
+		return nil
+	}
+	return i.openRootKeys(ctx, cfg, access)
+}
+
+// openFiles locks the folder and opens the database in it.
+func (i *Instance) openFiles(ctx context.Context, cfg config.Config, access Access) (err error) {
+	path := filepath.Join(cfg.Data, DatabaseFile)
+	if access == Create {
+		if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+			return err
+		}
+	} else if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf(
+			"%s has no database: make one with: keysake init --data %s", cfg.Data, cfg.Data)
+	}
+	open := sqlite.Open
+	if access.exclusive() {
+		i.lock, err = Lock(cfg.Data)
+	} else {
+		open = sqlite.OpenShared
+		err = checkOwner(path)
+	}
+	if err != nil {
+		return err
+	}
+	i.Store, err = open(ctx, path)
+	return err
+}
+
+// openRootKeys opens every root key that is still required, or creates the first one.
+func (i *Instance) openRootKeys(ctx context.Context, cfg config.Config, access Access) error {
+	// a command names where a key is, not which one is the primary
+	i.RootKeys.primaryChecked.Store(access == Shared)
+	err := i.Vault.CheckRootKeys(ctx)
+	failed, ok := errors.AsType[*vault.RootKeyError](err)
+	switch {
+	case errors.Is(err, vault.ErrNotFound) && access == Create:
+		err = i.RootKeys.create(ctx, cfg, i.Vault)
+	case errors.Is(err, vault.ErrNotFound):
+		err = fmt.Errorf("the database in %s is empty: finish it with: keysake init --data %s",
+			cfg.Data, cfg.Data)
+	case ok:
+		err = fmt.Errorf("%w. Without it not everything in %s opens: put it back, "+
+			"or say with --root-key where it is. Nothing was changed", failed, cfg.Data)
+	}
+	i.RootKeys.primaryChecked.Store(err == nil)
+	return err
+}
+
+// Close closes the database and unlocks the folder.
+func (i *Instance) Close() error {
+	var errs []error
+	if i.Store != nil {
+		errs = append(errs, i.Store.Close())
+	}
+	if i.lock != nil {
+		errs = append(errs, i.lock.Unlock())
+	}
+	return errors.Join(errs...)
+}

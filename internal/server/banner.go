@@ -1,0 +1,28 @@
+package server
+
+import (
+	"io"
+	"strings"
+)
+
+// printBanner tells a person where the server is, and a newcomer what to do next.
+func printBanner(out io.Writer, url string, devKeyFile string) error {
+	text := "Keysake is listening on " + url + "\n"
+	if devKeyFile != "" {
+		text += "The API key of the user dev is in " + devKeyFile +
+			"\n\nCreate a secret from a preset:\n\n" +
+			"  curl -sS " + url + "/api/v1/user/secrets/preset \\\n" +
+			"    -H \"Authorization: Bearer $(cat " + shellQuote(
+			devKeyFile,
+		) + ")\" \\\n" +
+			"    -H 'Content-Type: application/json' \\\n" +
+			"    -d '{\"provider\": \"openai\", \"value\": \"example-value-put-your-own-key-here\"}'\n\n"
+	}
+	_, err := io.WriteString(out, text)
+	return err
+}
+
+// shellQuote makes a path one word for a POSIX shell, inside $(…) too.
+func shellQuote(path string) string {
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}

@@ -1,0 +1,39 @@
+package server
+
+import (
+	"log/slog"
+
+	"github.com/keysake/keysake/internal/api"
+	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/identity"
+	"github.com/keysake/keysake/internal/instance"
+)
+
+func newServer(cfg config.Config, i *instance.Instance, log *slog.Logger) *server {
+	s := &server{cfg: cfg, instance: i, log: log}
+	metrics := newMetrics(i.Store)
+	answers := api.New(api.Options{
+		Vault:          i.Vault,
+		Identity:       identity.New(i.Vault),
+		MinClients:     minClients(cfg),
+		TrustedProxies: cfg.TrustedProxies,
+		Log:            log,
+		Limits: api.Limits{
+			PerKey:   cfg.RateLimit,
+			Burst:    cfg.RateBurst,
+			Failures: cfg.AuthFailureLimit,
+		},
+		Observe: metrics.observe,
+	})
+	s.main = s.httpServer(s.withProbes(answers))
+	s.admin = s.httpServer(s.withProbes(metrics.handler()))
+	return s
+}
+
+func minClients(cfg config.Config) []api.MinClient {
+	minima := make([]api.MinClient, len(cfg.MinClients))
+	for i, m := range cfg.MinClients {
+		minima[i] = api.MinClient(m)
+	}
+	return minima
+}

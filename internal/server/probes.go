@@ -1,0 +1,51 @@
+package server
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"time"
+)
+
+// readyTimeout is how long the database may take to answer a readiness probe.
+const readyTimeout = 2 * time.Second
+
+// withProbes answers the operator's probes and gives everything else to next, untouched: a mux
+// would clean paths and redirect.
+func (s *server) withProbes(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.Method + " " + r.URL.Path {
+		case "GET /healthz", "HEAD /healthz":
+			writeText(w, http.StatusOK, "ok")
+		case "GET /readyz", "HEAD /readyz":
+			s.readyz(w, r)
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// readyz says that requests can be answered: the database can be read, and the server is not
+// stopping.
+func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
+	defer cancel()
+	switch {
+	case s.stopping.Load():
+		writeText(w, http.StatusServiceUnavailable, "stopping")
+	case s.instance.Store.Ping(ctx) != nil:
+		writeText(w, http.StatusServiceUnavailable, "the database does not answer")
+	case s.instance.Vault.RootKeyAnswers(ctx) != nil:
+		writeText(w, http.StatusServiceUnavailable, "the root key does not answer")
+	default:
+		writeText(w, http.StatusOK, "ready")
+	}
+}
+
+func writeText(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text+"\n") // an error is the connection's
+}
