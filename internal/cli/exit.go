@@ -131,10 +131,16 @@ func explain(err error) string {
 }
 
 func explainRefusal(e *client.Error) string {
+	// A message of the API may point to a path, for which there is a command here.
+	commands := strings.NewReplacer(
+		"GET /api/v1/user/secrets/presets", `"keysake presets"`,
+		"GET /api/v1/user/secrets/{secret_id}/versions", `"keysake secrets versions"`,
+	)
 	text := e.Detail
 	sep := ": "
 	for _, f := range e.Fields {
-		text += sep + strings.TrimPrefix(client.Location(f), "body.") + ": " + f.Msg
+		field := strings.TrimPrefix(client.Location(f), "body.")
+		text += sep + field + ": " + commands.Replace(f.Msg)
 		sep = "; "
 	}
 	switch {

@@ -135,25 +135,16 @@ admin.`,
 	return cmd
 }
 
-// findUser returns the user with this NAME or ID. A name may look like an id, so a ref that is one
-// user's id and another's name is refused.
+// findUser returns the user with this NAME or ID. No name looks like an id.
 func findUser(ctx context.Context, c *client.Client, ref string) (wire.User, error) {
 	list, err := c.ListUsers(ctx)
 	if err != nil {
 		return wire.User{}, err
 	}
-	var found []wire.User
 	for _, u := range list.Users {
 		if u.ID == ref || u.Username == ref {
-			found = append(found, u)
+			return u, nil
 		}
 	}
-	switch len(found) {
-	case 0:
-		return wire.User{}, errors.New(`no such user: "keysake users list" shows them all`)
-	case 1:
-		return found[0], nil
-	}
-	return wire.User{}, errors.New("this is the ID of one user and the NAME of another: " +
-		"refer to the first by NAME and to the second by ID")
+	return wire.User{}, errors.New(`no such user: "keysake users list" shows them all`)
 }
