@@ -43,7 +43,7 @@ var layers = map[string]string{
 	"internal/store/sqlite":    "internal/backup internal/store internal/vault",
 	"internal/store/storetest": "internal/audit internal/policy internal/store internal/vault",
 	"internal/identity":        "internal/vault plaintext",
-	"internal/api":             "internal/audit internal/identity internal/vault plaintext wire",
+	"internal/api":             "internal/audit internal/identity internal/middleware internal/vault plaintext wire",
 	"internal/api/apicontract": "",
 	"internal/rootkey":         "internal/privatefile internal/seal plaintext",
 	"internal/config":          "",
@@ -53,9 +53,10 @@ var layers = map[string]string{
 		"internal/privatefile internal/rootkey internal/seal internal/store internal/store/sqlite " +
 		"internal/vault",
 	"internal/server": "internal/api internal/config internal/identity internal/instance " +
-		"internal/store/sqlite internal/vault",
+		"internal/middleware internal/store/sqlite internal/vault",
 	"internal/cli": "client internal/catalog internal/config internal/doctor internal/instance " +
-		"internal/maintenance internal/privatefile internal/rootkey internal/server plaintext wire",
+		"internal/maintenance internal/privatefile internal/rootkey internal/server internal/vault " +
+		"plaintext wire",
 	"internal/apptest": "client internal/config internal/server plaintext wire",
 	"cmd/keysake":      "internal/cli",
 }

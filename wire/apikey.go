@@ -37,30 +37,6 @@ type CreateAPIKey struct {
 	ExpiresAt     *Timestamp `json:"expires_at"`
 }
 
-// Validate tells which fields break a rule. Which scopes there are, and what time it is, is the
-// server's to know; but what was before 1970 is past, and Go's zero time must not pass for no
-// expiry.
-func (in CreateAPIKey) Validate() []FieldError {
-	var bad []FieldError
-	if in.Name != nil && *in.Name != "" {
-		bad = append(bad, text("name", *in.Name, MaxAPIKeyName)...)
-	}
-	if in.AllowedScopes != nil && len(*in.AllowedScopes) > MaxAPIKeyScopes {
-		bad = append(
-			bad,
-			bodyField(
-				"allowed_scopes",
-				TypeListTooLong,
-				"At most "+itoa(MaxAPIKeyScopes)+" scopes",
-			),
-		)
-	}
-	if in.ExpiresAt != nil && in.ExpiresAt.Unix() <= 0 {
-		bad = append(bad, bodyField("expires_at", TypeValue, "Expiry must be in the future"))
-	}
-	return bad
-}
-
 // A Timestamp is a moment in a request: RFC 3339 with any offset.
 type Timestamp struct{ time.Time }
 

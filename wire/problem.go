@@ -1,10 +1,5 @@
 package wire
 
-import (
-	"strconv"
-	"unicode"
-)
-
 // A Problem is the body of every answer that is an error.
 type Problem struct {
 	Code   int    `json:"code"`   // the HTTP status again
@@ -41,13 +36,3 @@ const (
 	TypeJSON        = "json_invalid"
 	TypeValue       = "value_error"
 )
-
-func bodyField(name, typ, msg string) FieldError {
-	return FieldError{Loc: []any{"body", name}, Msg: msg, Type: typ}
-}
-
-func itoa(n int) string { return strconv.Itoa(n) }
-
-// isControl is true for what a terminal or a log reader could obey: control and format characters,
-// among them the ones that turn the direction of text.
-func isControl(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }

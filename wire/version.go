@@ -19,12 +19,3 @@ type VersionList struct {
 type RollbackSecret struct {
 	Version int64 `json:"version" required:"true"`
 }
-
-// Validate tells which fields break a rule of the contract. Which versions are kept is the server's
-// to know.
-func (in RollbackSecret) Validate() []FieldError {
-	if in.Version < 1 {
-		return []FieldError{bodyField("version", TypeTooSmall, "Version must be at least 1")}
-	}
-	return nil
-}

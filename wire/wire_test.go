@@ -88,7 +88,9 @@ func TestTheBodiesAreThoseOfTheContractFieldForField(t *testing.T) {
 		`{"code":404,"detail":"Not found","type":"not_found_error"}`: wire.Problem{Code: 404, Detail: "Not found", Type: "not_found_error"},
 		`{"code":422,"detail":"Validation error","type":"validation_error","errors":[{"loc":["body","value"],"msg":"Value must not be empty","type":"string_too_short"}]}`: wire.Problem{
 			Code: 422, Detail: "Validation error", Type: "validation_error",
-			Errors: wire.UpdateSecret{}.Validate(),
+			Errors: []wire.FieldError{{
+				Loc: []any{"body", "value"}, Msg: "Value must not be empty", Type: wire.TypeTooShort,
+			}},
 		},
 	} {
 		if diff := cmp.Diff(want, asJSON(t, body)); diff != "" {

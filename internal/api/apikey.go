@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"net/http"
 	"time"
 
@@ -11,22 +10,12 @@ import (
 )
 
 func apiKeyBody(k vault.APIKey, now time.Time) wire.APIKey {
-	body := wire.APIKey{
-		ID:            k.ID.String(),
-		MaskedKey:     k.Masked,
-		Active:        k.Live(now),
-		Name:          k.Name,
-		AllowedScopes: make([]string, len(k.Scopes)),
-		CreatedAt: wire.At(
-			k.CreatedAt,
-		),
-		LastUsedAt: wire.AtOrNull(k.LastUsedAt),
-		ExpiresAt:  wire.AtOrNull(k.ExpiresAt),
+	return wire.APIKey{
+		ID: k.ID.String(), MaskedKey: k.Masked, Active: k.Live(now), Name: k.Name,
+		AllowedScopes: texts(k.Scopes),
+		CreatedAt:     wire.At(k.CreatedAt), LastUsedAt: wire.AtOrNull(k.LastUsedAt),
+		ExpiresAt: wire.AtOrNull(k.ExpiresAt),
 	}
-	for i, scope := range k.Scopes {
-		body.AllowedScopes[i] = string(scope)
-	}
-	return body
 }
 
 // newAPIKeyBody is the one answer that has the token.
@@ -36,68 +25,58 @@ func newAPIKeyBody(k vault.APIKey, token plaintext.Value) wire.APIKey {
 	return body
 }
 
-func apiKeyRequest(in wire.CreateAPIKey) vault.APIKeyRequest {
-	return vault.APIKeyRequest{
-		Name: orZero(
-			in.Name,
-		),
-		SelfRevoke: orZero(in.AllowSelfRevoke),
-		Scopes:     orZero(in.AllowedScopes),
-		ExpiresAt:  orZero(in.ExpiresAt).Time,
-	}
-}
-
 func createAPIKey(v *vault.Service) handler {
-	return take(
-		http.StatusCreated,
-		func(ctx context.Context, who vault.Actor, _ *http.Request, in wire.CreateAPIKey) (wire.APIKey, error) {
-			k, token, err := v.CreateAPIKey(ctx, who, apiKeyRequest(in))
+	return handleJSON(http.StatusCreated, parseAPIKey,
+		func(r *request, in vault.APIKeyRequest) (wire.APIKey, error) {
+			k, token, err := v.CreateAPIKey(r.Context(), r.actor, in)
 			return newAPIKeyBody(k, token), err
-		},
-	)
+		})
 }
 
-func grantAPIKey(v *vault.Service) handler {
-	return take(
-		http.StatusCreated,
-		func(ctx context.Context, who vault.Actor, r *http.Request, in wire.CreateAPIKey) (wire.APIKey, error) {
-			id, err := pathID(r, "id")
+func createAPIKeyFor(v *vault.Service) handler {
+	return handleJSON(http.StatusCreated, parseAPIKey,
+		func(r *request, in vault.APIKeyRequest) (wire.APIKey, error) {
+			id, err := r.pathID("id")
 			if err != nil {
 				return wire.APIKey{}, err
 			}
-			k, token, err := v.GrantAPIKey(ctx, who, id, apiKeyRequest(in))
+			k, token, err := v.GrantAPIKey(r.Context(), r.actor, id, in)
 			return newAPIKeyBody(k, token), err
-		},
-	)
+		})
+}
+
+func parseAPIKey(in wire.CreateAPIKey) (vault.APIKeyRequest, error) {
+	_, badName := vault.NewKeyName(valueOrZero(in.Name))
+	_, badScopes := vault.NewScopes(valueOrZero(in.AllowedScopes))
+	var badExpiry error
+	if in.ExpiresAt != nil {
+		_, badExpiry = vault.NewExpiry(in.ExpiresAt.Time)
+	}
+	return vault.APIKeyRequest{
+		Name: valueOrZero(in.Name), SelfRevoke: valueOrZero(in.AllowSelfRevoke),
+		Scopes: valueOrZero(in.AllowedScopes), ExpiresAt: valueOrZero(in.ExpiresAt).Time,
+	}, vault.JoinInvalid(badName, badScopes, badExpiry)
 }
 
 func listAPIKeys(v *vault.Service) handler {
-	return give(
-		func(ctx context.Context, who vault.Actor, _ *http.Request) (wire.APIKeyList, error) {
-			keys, err := v.ListAPIKeys(ctx, who)
-			list := wire.APIKeyList{APIKeys: make([]wire.APIKey, len(keys)), Total: len(keys)}
-			for i, k := range keys {
-				list.APIKeys[i] = apiKeyBody(k, time.Now())
-			}
-			return list, err
-		},
-	)
+	return handleGet(func(r *request) (wire.APIKeyList, error) {
+		keys, err := v.ListAPIKeys(r.Context(), r.actor)
+		now := time.Now()
+		body := func(k vault.APIKey) wire.APIKey { return apiKeyBody(k, now) }
+		return wire.APIKeyList{APIKeys: bodiesOf(keys, body), Total: len(keys)}, err
+	})
 }
 
 func revokeAPIKey(v *vault.Service) handler {
-	return end(func(ctx context.Context, who vault.Actor, r *http.Request) error {
-		id, err := pathID(r, "id")
+	return handleDelete(func(r *request) error {
+		id, err := r.pathID("id")
 		if err != nil {
 			return err
 		}
-		return v.RevokeAPIKey(ctx, who, id)
+		return v.RevokeAPIKey(r.Context(), r.actor, id)
 	})
 }
 
 func revokeSelf(v *vault.Service) handler {
-	return end(
-		func(ctx context.Context, who vault.Actor, _ *http.Request) error {
-			return v.RevokeSelf(ctx, who)
-		},
-	)
+	return handleDelete(func(r *request) error { return v.RevokeSelf(r.Context(), r.actor) })
 }

@@ -119,7 +119,7 @@ func TestWithoutABodyAnOperationSucceedsToo(t *testing.T) {
 			continue
 		}
 		at := s.target(t, op)
-		if op.ID == "revokeCallingAPIKey" {
+		if op.ID == "revokeSelf" {
 			at.key = s.keyFor(t, at.id, members{"allow_self_revoke": true})
 		}
 		if got := s.ask(t, op, at, at.key); got.status != op.Success {
@@ -269,7 +269,7 @@ func TestAnOperationWithoutAScopeNeedsAKeyAllTheSame(t *testing.T) {
 			)
 		}
 	}
-	if diff := cmp.Diff([]string{"getUser", "revokeCallingAPIKey"}, seen); diff != "" {
+	if diff := cmp.Diff([]string{"whoAmI", "revokeSelf"}, seen); diff != "" {
 		t.Errorf("other operations than these need no scope:\n%s", diff)
 	}
 }

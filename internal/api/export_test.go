@@ -1,10 +1,6 @@
 package api
 
-import (
-	"net/http"
-
-	"github.com/keysake/keysake/internal/vault"
-)
+import "net/http"
 
 // A Route is a line of the route table, for the tests outside.
 type Route struct {
@@ -15,24 +11,13 @@ type Route struct {
 // Routes returns the whole surface.
 func Routes() (all []Route) {
 	for _, rt := range routes(nil) {
-		all = append(all, Route{rt.method, rt.path, rt.public})
+		all = append(all, Route{rt.method, rt.path, rt.access == public})
 	}
 	return all
 }
 
-// NewWith returns an API that has one open operation, GET at path, and nothing else.
-func NewWith(o Options, path string, answer func(http.ResponseWriter) error) *API {
-	return newAPI(
-		o,
-		[]route{
-			{
-				method: http.MethodGet,
-				path:   path,
-				public: true,
-				handle: func(w http.ResponseWriter, _ *http.Request, _ vault.Actor) error {
-					return answer(w)
-				},
-			},
-		},
-	)
+// NewWith returns an API that has one public operation, GET at path, and nothing else.
+func NewWith(o Options, path string, answer func(http.ResponseWriter) error) http.Handler {
+	handle := func(w http.ResponseWriter, _ *request) error { return answer(w) }
+	return newAPI(o, []route{{method: "GET", path: path, access: public, handle: handle}})
 }

@@ -8,12 +8,13 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/keysake/keysake/internal/middleware"
 	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/wire"
 )
 
-// A problem is an error answer. What only HTTP knows (400, 405, 413, 415, 426, 429) is made here;
-// the rest comes from the vault's kinds.
+// A problem is an error answer. What only HTTP knows (400, 405, 413, 415, 426, 429) is made in this
+// package; the rest comes from the vault's kinds.
 type problem struct {
 	status int
 	detail string
@@ -84,7 +85,7 @@ func status(k vault.Kind) int {
 	return http.StatusInternalServerError
 }
 
-// problemOf turns any error into an answer. The text of an error that nobody classified is for the
+// problemOf turns any error into an answer. The text of an error without a kind is for the
 // log, never for the caller.
 func problemOf(err error) *problem {
 	if p, ok := errors.AsType[*problem](err); ok {
@@ -97,20 +98,18 @@ func problemOf(err error) *problem {
 			cause:  err,
 		}
 	}
+	if often, ok := errors.AsType[*middleware.RateError](err); ok {
+		return &problem{status: http.StatusTooManyRequests, detail: often.Error()}
+	}
 	known, ok := errors.AsType[*vault.Error](err)
 	if !ok || known.Kind == vault.Internal {
 		return &problem{
-			status: http.StatusInternalServerError,
-			detail: "Internal server error",
-			cause:  err,
+			status: http.StatusInternalServerError, detail: "Internal server error", cause: err,
 		}
 	}
 	p := &problem{status: status(known.Kind), detail: known.Detail, cause: err}
 	for _, f := range known.Fields {
-		p.errors = append(
-			p.errors,
-			wire.FieldError{Loc: []any{"body", f.Name}, Msg: f.Msg, Type: ruleType(f.Rule)},
-		)
+		p.errors = append(p.errors, bodyError(ruleType(f.Rule), f.Msg+hint(f), f.Name))
 	}
 	return p
 }
@@ -137,9 +136,7 @@ func ruleType(r vault.Rule) string {
 // invalid is the answer to fields that break a rule.
 func invalid(errs ...wire.FieldError) *problem {
 	return &problem{
-		status: http.StatusUnprocessableEntity,
-		detail: "Validation error",
-		errors: errs,
+		status: http.StatusUnprocessableEntity, detail: "Validation error", errors: errs,
 	}
 }
 
@@ -159,23 +156,15 @@ func writeProblem(w http.ResponseWriter, r *http.Request, log *slog.Logger, err 
 	}
 	if p.status >= http.StatusInternalServerError &&
 		!errors.Is(r.Context().Err(), context.Canceled) {
-		log.ErrorContext(
-			r.Context(),
-			"request failed",
-			"status",
-			p.status,
-			"tampering",
-			errors.Is(err, vault.ErrTampered),
-			"cause",
-			err,
-		)
+		log.ErrorContext(r.Context(), "request failed",
+			"status", p.status, "tampering", errors.Is(err, vault.ErrTampered), "cause", err)
 	}
 	body := wire.Problem{Code: p.status, Detail: p.detail, Type: typeOf(p.status), Errors: p.errors}
 	writeJSON(w, p.status, body)
 }
 
-// writeJSON writes an answer with a body. An error of the write is the connection's: there is
-// nobody left to tell.
+// writeJSON writes an answer with a body. An error of the write is the connection's: no
+// one is left to tell.
 func writeJSON(w http.ResponseWriter, status int, body any) {
 	b, err := json.Marshal(body)
 	if err != nil {

@@ -1,8 +1,9 @@
 package api
 
 import (
-	"net/http"
+	"time"
 
+	"github.com/keysake/keysake/internal/middleware"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -10,55 +11,58 @@ import (
 type route struct {
 	method string
 	path   string
+	access access
+	limits middleware.Limits
 	handle handler
-	// public: no API key is asked for, and neither the client's version nor its rate matter.
-	// Everything else is private.
-	public bool
 }
 
-// routes is the whole surface. Which scope an operation needs stands in the policy, by the action
-// that its use case names.
+// An access says who may call a route.
+type access int
+
+const (
+	// authenticated: whoever presents an API key. The client's version and its rate are checked.
+	authenticated access = iota
+	// public: anyone. Neither the version nor the rate matters.
+	public
+)
+
+// requestTimeout is how long a request may take from its headers to its answer.
+const requestTimeout = 10 * time.Second
+
+// maxBody is the size of the largest body that the contract allows.
+const maxBody = 256 << 10
+
+// routes is the whole surface. The policy says which scope an operation needs, by the action that
+// its use case names.
 func routes(v *vault.Service) []route {
+	noBody := middleware.Limits{Timeout: requestTimeout}
+	body := middleware.Limits{Timeout: requestTimeout, MaxBody: maxBody}
+	const secrets, keys, users = "/api/v1/user/secrets", "/api/v1/user/api-keys",
+		"/api/v1/admin/users"
 	return []route{
-		{method: http.MethodGet, path: "/api/v1/health", handle: health, public: true},
-		{method: http.MethodGet, path: "/api/v1/openapi.yaml", handle: contract, public: true},
+		{"GET", "/api/v1/health", public, noBody, getHealth},
+		{"GET", "/api/v1/openapi.yaml", public, noBody, getOpenAPIDocument},
 
-		{method: http.MethodGet, path: "/api/v1/user", handle: whoAmI(v)},
+		{"GET", "/api/v1/user", authenticated, noBody, whoAmI(v)},
 
-		{method: http.MethodGet, path: "/api/v1/user/secrets", handle: listSecrets(v)},
-		{method: http.MethodPost, path: "/api/v1/user/secrets", handle: createSecret(v)},
-		{method: http.MethodGet, path: "/api/v1/user/secrets/presets", handle: listPresets(v)},
-		{method: http.MethodPost, path: "/api/v1/user/secrets/preset", handle: createFromPreset(v)},
-		{method: http.MethodGet, path: "/api/v1/user/secrets/{secret_id}", handle: getSecret(v)},
-		{method: http.MethodPut, path: "/api/v1/user/secrets/{secret_id}", handle: updateSecret(v)},
-		{
-			method: http.MethodDelete,
-			path:   "/api/v1/user/secrets/{secret_id}",
-			handle: deleteSecret(v),
-		},
-		{
-			method: http.MethodGet,
-			path:   "/api/v1/user/secrets/{secret_id}/versions",
-			handle: listVersions(v),
-		},
-		{
-			method: http.MethodPost,
-			path:   "/api/v1/user/secrets/{secret_id}/rollback",
-			handle: rollbackSecret(v),
-		},
+		{"GET", secrets, authenticated, noBody, listSecrets(v)},
+		{"POST", secrets, authenticated, body, createSecret(v)},
+		{"GET", secrets + "/presets", authenticated, noBody, listPresets(v)},
+		{"POST", secrets + "/preset", authenticated, body, createFromPreset(v)},
+		{"GET", secrets + "/{secret_id}", authenticated, noBody, getSecret(v)},
+		{"PUT", secrets + "/{secret_id}", authenticated, body, updateSecret(v)},
+		{"DELETE", secrets + "/{secret_id}", authenticated, noBody, deleteSecret(v)},
+		{"GET", secrets + "/{secret_id}/versions", authenticated, noBody, listVersions(v)},
+		{"POST", secrets + "/{secret_id}/rollback", authenticated, body, rollbackSecret(v)},
 
-		{method: http.MethodGet, path: "/api/v1/user/api-keys", handle: listAPIKeys(v)},
-		{method: http.MethodPost, path: "/api/v1/user/api-keys", handle: createAPIKey(v)},
-		{method: http.MethodDelete, path: "/api/v1/user/api-keys/self", handle: revokeSelf(v)},
-		{method: http.MethodDelete, path: "/api/v1/user/api-keys/{id}", handle: revokeAPIKey(v)},
+		{"GET", keys, authenticated, noBody, listAPIKeys(v)},
+		{"POST", keys, authenticated, body, createAPIKey(v)},
+		{"DELETE", keys + "/self", authenticated, noBody, revokeSelf(v)},
+		{"DELETE", keys + "/{id}", authenticated, noBody, revokeAPIKey(v)},
 
-		{method: http.MethodGet, path: "/api/v1/admin/users", handle: listUsers(v)},
-		{method: http.MethodPost, path: "/api/v1/admin/users", handle: createUser(v)},
-		{method: http.MethodDelete, path: "/api/v1/admin/users/{id}", handle: deleteUser(v)},
-		{
-			method: http.MethodPost,
-			path:   "/api/v1/admin/users/{id}/api-keys",
-			handle: grantAPIKey(v),
-		},
+		{"GET", users, authenticated, noBody, listUsers(v)},
+		{"POST", users, authenticated, body, createUser(v)},
+		{"DELETE", users + "/{id}", authenticated, noBody, deleteUser(v)},
+		{"POST", users + "/{id}/api-keys", authenticated, body, createAPIKeyFor(v)},
 	}
 }

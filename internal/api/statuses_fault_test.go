@@ -18,6 +18,7 @@ import (
 	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/internal/catalog"
 	"github.com/keysake/keysake/internal/identity"
+	"github.com/keysake/keysake/internal/middleware"
 	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
@@ -25,7 +26,7 @@ import (
 )
 
 // serve puts an API that is put together here on a socket.
-func serve(t *testing.T, make func(log *slog.Logger) *api.API) *site {
+func serve(t *testing.T, make func(log *slog.Logger) http.Handler) *site {
 	t.Helper()
 	logs := &apptest.Buffer{}
 	srv := httptest.NewServer(
@@ -40,7 +41,9 @@ func answering(t *testing.T, path string, do func(http.ResponseWriter) error) *s
 	t.Helper()
 	return serve(
 		t,
-		func(log *slog.Logger) *api.API { return api.NewWith(api.Options{Log: log}, path, do) },
+		func(log *slog.Logger) http.Handler {
+			return api.NewWith(api.Options{Middleware: middleware.Options{Log: log}}, path, do)
+		},
 	)
 }
 
@@ -283,8 +286,8 @@ func TestADatabaseThatIsClosedIsA503(t *testing.T) {
 	if key, err = v.Bootstrap(t.Context(), "dev", "test"); err != nil {
 		t.Fatal(err)
 	}
-	s := serve(t, func(log *slog.Logger) *api.API {
-		return api.New(api.Options{Vault: v, Identity: identity.New(v), Log: log})
+	s := serve(t, func(log *slog.Logger) http.Handler {
+		return api.New(api.Options{Vault: v, Identity: identity.New(v), Middleware: middleware.Options{Log: log}})
 	})
 	s.do(t, call{method: "GET", path: "/api/v1/user", key: key}).want(t, 200)
 	if err := db.Close(); err != nil {

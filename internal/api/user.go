@@ -1,58 +1,57 @@
 package api
 
 import (
-	"context"
 	"net/http"
 
 	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/wire"
 )
 
-func userBody(u vault.User, maxSecrets int) wire.User {
-	return wire.User{
-		ID:              u.ID.String(),
-		EmailAddress:    u.Email,
-		Username:        u.Username,
-		FullName:        u.FullName,
-		IsPlatformAdmin: u.Admin,
-		Limits:          wire.Limits{Secrets: wire.Quota{Used: u.Secrets, Max: maxSecrets}},
+func userBody(v *vault.Service) func(vault.User) wire.User {
+	return func(u vault.User) wire.User {
+		return wire.User{
+			ID: u.ID.String(), EmailAddress: u.Email, Username: u.Username, FullName: u.FullName,
+			IsPlatformAdmin: u.Admin,
+			Limits:          wire.Limits{Secrets: wire.Quota{Used: u.Secrets, Max: v.MaxSecrets()}},
+		}
 	}
 }
 
 func whoAmI(v *vault.Service) handler {
-	return give(func(ctx context.Context, who vault.Actor, _ *http.Request) (wire.User, error) {
-		u, err := v.Self(ctx, who)
-		return userBody(u, v.MaxSecrets()), err
+	return handleGet(func(r *request) (wire.User, error) {
+		u, err := v.Self(r.Context(), r.actor)
+		return userBody(v)(u), err
 	})
 }
 
 func createUser(v *vault.Service) handler {
-	return take(
-		http.StatusCreated,
-		func(ctx context.Context, who vault.Actor, _ *http.Request, in wire.CreateUser) (wire.User, error) {
-			u, err := v.CreateUser(ctx, who, in.Username, orZero(in.EmailAddress))
-			return userBody(u, v.MaxSecrets()), err
-		},
-	)
+	return handleJSON(http.StatusCreated, parseUser,
+		func(r *request, in wire.CreateUser) (wire.User, error) {
+			u, err := v.CreateUser(
+				r.Context(), r.actor, in.Username, valueOrZero(in.EmailAddress))
+			return userBody(v)(u), err
+		})
+}
+
+func parseUser(in wire.CreateUser) (wire.CreateUser, error) {
+	_, badName := vault.NewUsername(in.Username)
+	_, badEmail := vault.NewEmail(valueOrZero(in.EmailAddress))
+	return in, vault.JoinInvalid(badName, badEmail)
 }
 
 func listUsers(v *vault.Service) handler {
-	return give(func(ctx context.Context, who vault.Actor, _ *http.Request) (wire.UserList, error) {
-		users, err := v.ListUsers(ctx, who)
-		list := wire.UserList{Users: make([]wire.User, len(users)), Total: len(users)}
-		for i, u := range users {
-			list.Users[i] = userBody(u, v.MaxSecrets())
-		}
-		return list, err
+	return handleGet(func(r *request) (wire.UserList, error) {
+		users, err := v.ListUsers(r.Context(), r.actor)
+		return wire.UserList{Users: bodiesOf(users, userBody(v)), Total: len(users)}, err
 	})
 }
 
 func deleteUser(v *vault.Service) handler {
-	return end(func(ctx context.Context, who vault.Actor, r *http.Request) error {
-		id, err := pathID(r, "id")
+	return handleDelete(func(r *request) error {
+		id, err := r.pathID("id")
 		if err != nil {
 			return err
 		}
-		return v.DeleteUser(ctx, who, id)
+		return v.DeleteUser(r.Context(), r.actor, id)
 	})
 }

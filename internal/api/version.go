@@ -1,57 +1,44 @@
 package api
 
 import (
-	"context"
 	"net/http"
 
 	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/wire"
 )
 
+func versionBody(v vault.Version) wire.Version {
+	return wire.Version{
+		Number:    int64(v.Number), //nolint:gosec // the database keeps no greater one
+		CreatedAt: wire.At(v.CreatedAt), MaskedValue: v.Mask, Current: v.Current,
+	}
+}
+
 func listVersions(v *vault.Service) handler {
-	return give(
-		func(ctx context.Context, who vault.Actor, r *http.Request) (wire.VersionList, error) {
-			id, err := pathID(r, "secret_id")
-			if err != nil {
-				return wire.VersionList{}, err
-			}
-			versions, err := v.ListVersions(ctx, who, id)
-			list := wire.VersionList{
-				Versions: make([]wire.Version, len(versions)),
-				Total:    len(versions),
-			}
-			for i, version := range versions {
-				list.Versions[i] = wire.Version{
-					Number: int64(
-						version.Number,
-					), //nolint:gosec // the database keeps no greater one
-					CreatedAt: wire.At(
-						version.CreatedAt,
-					),
-					MaskedValue: version.Mask,
-					Current:     version.Current,
-				}
-			}
-			return list, err
-		},
-	)
+	return handleGet(func(r *request) (wire.VersionList, error) {
+		id, err := r.pathID("secret_id")
+		if err != nil {
+			return wire.VersionList{}, err
+		}
+		versions, err := v.ListVersions(r.Context(), r.actor, id)
+		return wire.VersionList{
+			Versions: bodiesOf(versions, versionBody), Total: len(versions),
+		}, err
+	})
 }
 
 func rollbackSecret(v *vault.Service) handler {
-	return take(
-		http.StatusOK,
-		func(ctx context.Context, who vault.Actor, r *http.Request, in wire.RollbackSecret) (wire.Secret, error) {
-			id, err := pathID(r, "secret_id")
+	return handleJSON(http.StatusOK, parseRollback,
+		func(r *request, number uint64) (wire.Secret, error) {
+			id, err := r.pathID("secret_id")
 			if err != nil {
 				return wire.Secret{}, err
 			}
-			s, err := v.RollbackSecret(
-				ctx,
-				who,
-				id,
-				uint64(in.Version),
-			) //nolint:gosec // Validate wants it to be at least 1
+			s, err := v.RollbackSecret(r.Context(), r.actor, id, number)
 			return secretBody(s), err
-		},
-	)
+		})
+}
+
+func parseRollback(in wire.RollbackSecret) (uint64, error) {
+	return vault.NewVersionNumber(in.Version)
 }

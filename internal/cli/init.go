@@ -1,12 +1,13 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/keysake/keysake/internal/instance"
-	"github.com/keysake/keysake/wire"
+	"github.com/keysake/keysake/internal/vault"
 )
 
 const initLong = `Create a database, its root key and the first user, who is an administrator. Only
@@ -33,8 +34,9 @@ func newInit(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if bad := (wire.CreateUser{Username: *username}).Validate(); len(bad) > 0 {
-			return usagef("--username: %s", bad[0].Msg)
+		_, err = vault.NewUsername(*username)
+		if bad, ok := errors.AsType[*vault.Error](err); ok {
+			return usagef("--username: %s", bad.Fields[0].Msg)
 		}
 		first, err := instance.Init(cmd.Context(), cfg, a.passphrase, *username)
 		if err != nil {

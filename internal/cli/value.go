@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/keysake/keysake/plaintext"
-	"github.com/keysake/keysake/wire"
 )
 
 const valueHelp = `On a terminal, you are asked for the value, which is not shown. Otherwise it is
@@ -29,8 +28,11 @@ func valueFlags(cmd *cobra.Command) *valueSource {
 	return src
 }
 
+// maxValueBytes is the longest value that the server takes: no longer input is read.
+const maxValueBytes = 64 << 10
+
 var errTooLong = fmt.Errorf("the value has more than %d bytes: Keysake stores no longer ones",
-	wire.MaxValueBytes)
+	maxValueBytes)
 
 // readValue reads a value from its source. A prompt calls it what.
 func (a *app) readValue(
@@ -53,7 +55,7 @@ func (a *app) readValue(
 // readLimited reads a value of at most the length that a secret may have, and removes one line
 // ending.
 func readLimited(r io.Reader) (plaintext.Value, error) {
-	buf := make([]byte, wire.MaxValueBytes+len("\r\n")+1)
+	buf := make([]byte, maxValueBytes+len("\r\n")+1)
 	defer clear(buf)
 	n, err := io.ReadFull(r, buf)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -63,7 +65,7 @@ func readLimited(r io.Reader) (plaintext.Value, error) {
 	if line, ended := bytes.CutSuffix(b, []byte("\n")); ended {
 		b = bytes.TrimSuffix(line, []byte("\r"))
 	}
-	if len(b) > wire.MaxValueBytes {
+	if len(b) > maxValueBytes {
 		return plaintext.Value{}, errTooLong
 	}
 	return plaintext.New(b), nil

@@ -106,7 +106,7 @@ func TestOneTokenIsItsCallerInEitherHeader(t *testing.T) {
 			"X-Api-Key-2", second,
 		),
 	} {
-		got, err := who.Caller(t.Context(), h)
+		got, err := who.Authenticate(t.Context(), h)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -161,7 +161,7 @@ func TestAnythingElseIsNobody(t *testing.T) {
 		"another capital":              headers("X-API-Key", "K"+first[1:]),
 		"a cookie":                     headers("Cookie", "X-API-Key="+first),
 	} {
-		got, err := who.Caller(t.Context(), h)
+		got, err := who.Authenticate(t.Context(), h)
 		if err == nil || vault.KindOf(err) != vault.Unauthenticated {
 			t.Errorf("%s: got %v", name, err)
 			continue

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Options are what [New] needs. Observe and Now may be nil.
+// Options are what [New] needs. Observe may be nil.
 type Options struct {
 	// TrustedProxies are the networks whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
@@ -21,7 +21,6 @@ type Options struct {
 	Observe func(route, method string, status int, took time.Duration)
 	// Fail writes the answer to an error of this package.
 	Fail func(w http.ResponseWriter, r *http.Request, err error)
-	Now  func() time.Time
 }
 
 // Unmatched is the route of a request until a router names another.
@@ -50,18 +49,15 @@ func From(ctx context.Context) *Request {
 // New returns next with everything around it. Every answer leaves through it, and each has an id, a
 // line in the log and one call of [Options.Observe].
 func New(o Options, next http.Handler) http.Handler {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		began := o.Now()
+		began := time.Now()
 		req := &Request{
 			ID: newRequestID(), Client: clientAddress(r, o.TrustedProxies), Route: Unmatched,
 		}
 		w.Header().Set("X-Request-Id", req.ID)
 		rec := &recorder{ResponseWriter: w}
 		r = r.WithContext(context.WithValue(r.Context(), requestKey{}, req))
-		defer func() { o.logAccess(rec, r, o.Now().Sub(began)) }()
+		defer func() { o.logAccess(rec, r, time.Since(began)) }()
 		defer o.recoverPanic(rec, r)
 		next.ServeHTTP(rec, r)
 		rec.status = cmp.Or(rec.status, http.StatusOK) // as net/http answers for a silent handler

@@ -32,9 +32,7 @@ type Limiter[K comparable] struct {
 }
 
 // NewLimiter returns a limiter, nil for a rate of zero. The name is for people who read headers.
-func NewLimiter[K comparable](
-	name string, perSecond float64, burst int, now func() time.Time,
-) *Limiter[K] {
+func NewLimiter[K comparable](name string, perSecond float64, burst int) *Limiter[K] {
 	if perSecond <= 0 {
 		return nil
 	}
@@ -45,7 +43,7 @@ func NewLimiter[K comparable](
 	name = strconv.Quote(name)
 	window := max(1, int(math.Ceil(float64(burst)/perSecond)))
 	return &Limiter[K]{
-		name: name, rate: rate.Limit(perSecond), burst: burst, buckets: buckets, now: now,
+		name: name, rate: rate.Limit(perSecond), burst: burst, buckets: buckets, now: time.Now,
 		policy: name + ";q=" + strconv.Itoa(burst) + ";w=" + strconv.Itoa(window),
 	}
 }

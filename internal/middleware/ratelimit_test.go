@@ -1,17 +1,16 @@
-package middleware_test
+package middleware
 
 import (
 	"errors"
 	"net/http"
 	"testing"
 	"time"
-
-	"github.com/keysake/keysake/internal/middleware"
 )
 
 func TestALimiterHasABucketForEachAndTellsWhatIsLeft(t *testing.T) {
 	now := time.Unix(0, 0)
-	l := middleware.NewLimiter[string]("key", 0.5, 2, func() time.Time { return now })
+	l := NewLimiter[string]("key", 0.5, 2)
+	l.now = func() time.Time { return now }
 	for i, c := range []struct {
 		after        time.Duration
 		who          string
@@ -32,14 +31,14 @@ func TestALimiterHasABucketForEachAndTellsWhatIsLeft(t *testing.T) {
 			h.Get("RateLimit-Policy") != `"key";q=2;w=4` {
 			t.Errorf("%d: the headers are %v", i, h)
 		}
-		if _, refused := errors.AsType[*middleware.RateError](err); refused != (c.retry != "") {
+		if _, refused := errors.AsType[*RateError](err); refused != (c.retry != "") {
 			t.Errorf("%d: the error is %v", i, err)
 		}
 	}
 }
 
 func TestALimiterOfNothingLimitsNothing(t *testing.T) {
-	l := middleware.NewLimiter[string]("key", 0, 0, time.Now)
+	l := NewLimiter[string]("key", 0, 0)
 	for range 9 {
 		h := http.Header{}
 		if err := l.Take("a", h); err != nil || len(h) > 0 {

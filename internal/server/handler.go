@@ -7,23 +7,22 @@ import (
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/identity"
 	"github.com/keysake/keysake/internal/instance"
+	"github.com/keysake/keysake/internal/middleware"
 )
 
 func newServer(cfg config.Config, i *instance.Instance, log *slog.Logger) *server {
 	s := &server{cfg: cfg, instance: i, log: log}
 	metrics := newMetrics(i.Store)
 	answers := api.New(api.Options{
-		Vault:          i.Vault,
-		Identity:       identity.New(i.Vault),
-		MinClients:     minClients(cfg),
-		TrustedProxies: cfg.TrustedProxies,
-		Log:            log,
-		Limits: api.Limits{
-			PerKey:   cfg.RateLimit,
-			Burst:    cfg.RateBurst,
-			Failures: cfg.AuthFailureLimit,
+		Vault:      i.Vault,
+		Identity:   identity.New(i.Vault),
+		MinClients: minClients(cfg),
+		RateLimits: api.RateLimits{
+			PerKey: cfg.RateLimit, Burst: cfg.RateBurst, Failures: cfg.AuthFailureLimit,
 		},
-		Observe: metrics.observe,
+		Middleware: middleware.Options{
+			TrustedProxies: cfg.TrustedProxies, Log: log, Observe: metrics.observe,
+		},
 	})
 	s.main = s.httpServer(s.withProbes(answers))
 	s.admin = s.httpServer(s.withProbes(metrics.handler()))

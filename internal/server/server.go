@@ -17,7 +17,7 @@ import (
 	"github.com/keysake/keysake/internal/instance"
 )
 
-// The deadlines of a connection's phases. A request has one of its own inside, in package api.
+// The deadlines of a connection's phases. A route may set others, as package middleware says.
 const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 20 * time.Second

@@ -9,15 +9,15 @@ import (
 // A MinClient is the oldest version of a client program that is still answered.
 type MinClient struct {
 	Name string // as in the User-Agent; case does not matter
-	// up to six numbers with dots between them, and perhaps a pre-release after: 1.4, 2.0.0-rc.1,
-	// 1.2.3b1
+	// Version is up to six numbers separated by dots, then perhaps a pre-release: 1.4, 2.0.0-rc.1,
+	// 1.2.3b1.
 	Version string
 }
 
-// tooOld is the answer to a client that is older than one of the minima, with the version it needs
-// in Upgrade, as RFC 9110, section 15.5.22, demands. A program that is named here and tells no
+// checkClientVersion refuses a client that is older than one of the minima, with the version that it
+// needs in Upgrade, as RFC 9110, section 15.5.22, demands. A program that is named here and tells no
 // version that can be read is too old.
-func tooOld(minima []MinClient, h http.Header) *problem {
+func checkClientVersion(minima []MinClient, h http.Header) error {
 	name, version := firstProduct(h.Get("User-Agent"))
 	for _, least := range minima {
 		if !strings.EqualFold(name, least.Name) {
@@ -50,7 +50,7 @@ func firstProduct(userAgent string) (name, version string) {
 	return name, version
 }
 
-// A version is numbers, and perhaps a mark that makes it come before the release of those numbers.
+// A version is numbers, then perhaps a pre-release, which comes before the release of the numbers.
 type version struct {
 	numbers [maxParts]uint32
 	pre     string

@@ -1,0 +1,124 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/vault"
+	"github.com/keysake/keysake/wire"
+)
+
+// A request is what a handler gets: the HTTP request, and who sent it.
+type request struct {
+	*http.Request
+	actor vault.Actor
+}
+
+// A handler answers one operation, or returns why not.
+type handler func(w http.ResponseWriter, r *request) error
+
+// handleJSON answers an operation with a body: decode it, make the domain's own types of it with
+// parse, call, encode.
+func handleJSON[In, Arg, Out any](
+	status int, parse func(In) (Arg, error), do func(*request, Arg) (Out, error),
+) handler {
+	d := newDecoder[In]()
+	return func(w http.ResponseWriter, r *request) error {
+		arg, err := parseBody(d, parse, r.Request)
+		if err != nil {
+			return err
+		}
+		out, err := do(r, arg)
+		if err != nil {
+			return err
+		}
+		if at, ok := any(out).(locator); ok && status == http.StatusCreated {
+			w.Header().Set("Location", at.location())
+		}
+		writeJSON(w, status, out)
+		return nil
+	}
+}
+
+// parseBody reads a body. Faults of its form and of its rules are one answer.
+func parseBody[In, Arg any](
+	d decoder[In], parse func(In) (Arg, error), r *http.Request,
+) (arg Arg, err error) {
+	in, faults, err := d.decode(r)
+	if err != nil {
+		return arg, err
+	}
+	arg, err = parse(in)
+	if err != nil && vault.KindOf(err) != vault.Invalid {
+		return arg, err
+	}
+	if err != nil {
+		faults = mergeFieldErrors(faults, problemOf(err).errors)
+	}
+	if len(faults) > 0 {
+		return arg, invalid(faults[:min(len(faults), maxFaults)]...)
+	}
+	return arg, nil
+}
+
+// handleGet answers an operation without a body.
+func handleGet[Out any](do func(*request) (Out, error)) handler {
+	return func(w http.ResponseWriter, r *request) error {
+		out, err := do(r)
+		if err != nil {
+			return err
+		}
+		writeJSON(w, http.StatusOK, out)
+		return nil
+	}
+}
+
+// handleDelete answers an operation that leaves nothing to show.
+func handleDelete(do func(*request) error) handler {
+	return func(w http.ResponseWriter, r *request) error {
+		if err := do(r); err != nil {
+			return err
+		}
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+}
+
+// A locator is an answer that has an address of its own.
+type locator interface{ location() string }
+
+// pathID returns the id in the path. Only the usual form of 36 characters is accepted: an id has
+// one spelling but for case.
+func (r *request) pathID(name string) (uuid.UUID, error) {
+	text := r.PathValue(name)
+	id, err := uuid.Parse(text)
+	if err != nil || len(text) != 36 {
+		return uuid.Nil, invalid(wire.FieldError{
+			Loc: []any{"path", name}, Msg: "Must be a UUID", Type: wire.TypeUUID,
+		})
+	}
+	return id, nil
+}
+
+// valueOrZero returns an optional member of a body: the zero value if it is null or was left out.
+func valueOrZero[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
+// bodiesOf returns the body of each item, never null.
+func bodiesOf[Item, Body any](items []Item, body func(Item) Body) []Body {
+	all := make([]Body, len(items))
+	for i, item := range items {
+		all[i] = body(item)
+	}
+	return all
+}
+
+// texts is bodiesOf for what is a string by another type.
+func texts[Item ~string](items []Item) []string {
+	return bodiesOf(items, func(item Item) string { return string(item) })
+}

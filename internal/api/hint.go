@@ -1,0 +1,22 @@
+package api
+
+import (
+	"strings"
+
+	"github.com/keysake/keysake/internal/vault"
+)
+
+// hint returns what this API adds to the message of a field: where the values that it may have are
+// listed. The domain knows no paths.
+func hint(f vault.Field) string {
+	if f.Rule != vault.OneOf || strings.Contains(f.Msg, "GET") {
+		return ""
+	}
+	switch f.Name {
+	case "provider":
+		return ": GET /api/v1/user/secrets/presets lists them"
+	case "version":
+		return ": GET /api/v1/user/secrets/{secret_id}/versions lists them"
+	}
+	return ""
+}
