@@ -211,7 +211,7 @@ func (e *examination) secrets(user backup.User, keys map[uuid.UUID]seal.OwnerKey
 		current[row.ID] = row.Version
 		e.open(
 			keys,
-			seal.Place{Owner: user.ID, Subject: row.ID, Version: row.Version},
+			seal.Binding{Owner: user.ID, Subject: row.ID, Version: row.Version},
 			row.SealedMask,
 			row.SealedValue,
 		)
@@ -232,7 +232,7 @@ func (e *examination) secrets(user backup.User, keys map[uuid.UUID]seal.OwnerKey
 		}
 		e.open(
 			keys,
-			seal.Place{Owner: user.ID, Subject: row.Secret, Version: row.Version},
+			seal.Binding{Owner: user.ID, Subject: row.Secret, Version: row.Version},
 			row.SealedMask,
 			row.SealedValue,
 		)
@@ -241,7 +241,7 @@ func (e *examination) secrets(user backup.User, keys map[uuid.UUID]seal.OwnerKey
 }
 
 // open opens one version, if it is picked, and forgets what it was.
-func (e *examination) open(keys map[uuid.UUID]seal.OwnerKey, at seal.Place, mask, value []byte) {
+func (e *examination) open(keys map[uuid.UUID]seal.OwnerKey, at seal.Binding, mask, value []byte) {
 	if !e.pick.next() {
 		return
 	}

@@ -52,7 +52,7 @@ func (r *RootKeys) OpenRequired(ctx context.Context, keys []backup.RootKey) []Op
 
 // openAt opens a root key and its check value.
 func (r *RootKeys) openAt(ctx context.Context, k backup.RootKey, url string) (seal.RootKey, error) {
-	root, err := r.Opener.Open(ctx, rootkey.Ref{ID: k.ID, URL: url, Params: k.Params})
+	root, err := r.Opener.Open(ctx, rootkey.Location{ID: k.ID, URL: url, Params: k.Params})
 	if err == nil {
 		err = root.OpenCheck(ctx, k.Check)
 	}

@@ -39,7 +39,7 @@ func NewRootKeys(cfg config.Config, ask Passphrase) *RootKeys {
 func (r *RootKeys) open(ctx context.Context, k vault.StoredRootKey) (seal.RootKey, error) {
 	var first error
 	if r.configured != "" {
-		root, err := r.Opener.Open(ctx, rootkey.Ref{ID: k.ID, URL: r.configured, Params: k.Params})
+		root, err := r.Opener.Open(ctx, rootkey.Location{ID: k.ID, URL: r.configured, Params: k.Params})
 		if err == nil {
 			return root, nil
 		}
@@ -48,7 +48,7 @@ func (r *RootKeys) open(ctx context.Context, k vault.StoredRootKey) (seal.RootKe
 			return nil, wrongPrimary(first, k)
 		}
 	}
-	root, err := r.Opener.Open(ctx, rootkey.Ref{ID: k.ID, URL: k.URL, Params: k.Params})
+	root, err := r.Opener.Open(ctx, rootkey.Location{ID: k.ID, URL: k.URL, Params: k.Params})
 	if err == nil {
 		return root, nil
 	}

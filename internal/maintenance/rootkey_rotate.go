@@ -67,7 +67,7 @@ func addRootKey(ctx context.Context, i *instance.Instance, url string) error {
 		if k.State != vault.Primary || url != rootkey.PassphraseURL {
 			continue
 		}
-		same, err := i.RootKeys.Opener.Holds(ctx, rootkey.Ref{ID: k.ID, URL: k.URL, Params: k.Params})
+		same, err := i.RootKeys.Opener.SamePassphrase(ctx, rootkey.Location{ID: k.ID, URL: k.URL, Params: k.Params})
 		if same || err != nil {
 			return err
 		}

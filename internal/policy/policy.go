@@ -1,12 +1,10 @@
-// Package policy says which scope allows which action. It is pure: it knows no user, no request and
-// no database.
-//
-// What is not listed is not allowed.
+// Package policy says which scope allows which action. It knows no user, request or database. What
+// it does not list is not allowed.
 package policy
 
 import "slices"
 
-// A Scope is what an API key may do.
+// A Scope is a kind of action that an API key may take.
 type Scope string
 
 // The scopes of the contract.
@@ -19,42 +17,44 @@ const (
 	Admin        Scope = "admin"         // users
 )
 
-// UserScopes returns the scopes over one's own library: all but [Admin].
+// UserScopes returns the scopes that concern the library of a user: all but [Admin].
 func UserScopes() []Scope {
 	return []Scope{SecretsRead, SecretsWrite, LeasesWrite, KeysWrite, AuditRead}
 }
 
-// AllScopes returns every scope there is.
+// AllScopes returns all scopes.
 func AllScopes() []Scope { return append(UserScopes(), Admin) }
 
-// Known tells whether there is such a scope.
+// Known reports whether there is such a scope.
 func Known(s Scope) bool { return slices.Contains(AllScopes(), s) }
 
-// An Action is a use case, by the name that it has in the audit log.
+// An Action is a use case, under the name that it has in the audit log.
 type Action string
 
-// The actions.
+// The actions that scopes allow.
 const (
-	SecretList      Action = "secret.list"
-	SecretRead      Action = "secret.read"
-	SecretCreate    Action = "secret.create"
-	SecretUpdate    Action = "secret.update"
-	SecretDelete    Action = "secret.delete"
-	SecretVersions  Action = "secret.versions"
-	SecretRollback  Action = "secret.rollback"
-	SecretOpen      Action = "secret.open"
-	PresetList      Action = "preset.list"
-	APIKeyCreate    Action = "api-key.create"
-	APIKeyList      Action = "api-key.list"
-	APIKeyRevoke    Action = "api-key.revoke"
-	APIKeyRevokeOwn Action = "api-key.revoke-self"
-	APIKeyGrant     Action = "api-key.grant" // for another user
-	UserSelf        Action = "user.self"
-	UserList        Action = "user.list"
-	UserCreate      Action = "user.create"
-	UserDelete      Action = "user.delete"
+	SecretList       Action = "secret.list"
+	SecretGet        Action = "secret.get"
+	SecretCreate     Action = "secret.create"
+	SecretUpdate     Action = "secret.update"
+	SecretRollback   Action = "secret.rollback"
+	SecretDelete     Action = "secret.delete"
+	SecretOpen       Action = "secret.open"
+	VersionList      Action = "version.list"
+	PresetList       Action = "preset.list"
+	APIKeyCreate     Action = "api-key.create"
+	APIKeyCreateFor  Action = "api-key.create-for" // for another user
+	APIKeyList       Action = "api-key.list"
+	APIKeyRevoke     Action = "api-key.revoke"
+	APIKeyRevokeSelf Action = "api-key.revoke-self" // the key that asks
+	WhoAmI           Action = "user.who-am-i"
+	UserList         Action = "user.list"
+	UserCreate       Action = "user.create"
+	UserDelete       Action = "user.delete"
+)
 
-	// These are the operator's, at the machine itself: no scope allows them.
+// The actions of the operator, at the machine itself. No scope allows them.
+const (
 	RootKeyAdd     Action = "root-key.add"
 	RootKeyRewrap  Action = "root-key.rewrap"
 	RootKeyRetire  Action = "root-key.retire"
@@ -63,13 +63,14 @@ const (
 	BackupRestore  Action = "backup.restore"
 )
 
-// anyone stands for the actions that need no scope, only to be somebody.
-const anyone Scope = ""
+// noScope stands for the scope of an action that every API key may take.
+const noScope Scope = ""
 
-// needed returns the scope that an action needs. An action that is not here has none that would do.
-func needed(a Action) (scope Scope, found bool) {
+// requiredScope returns the scope that an action needs. found is false for an action that no scope
+// allows.
+func requiredScope(a Action) (scope Scope, found bool) {
 	switch a {
-	case SecretList, SecretRead, SecretVersions, PresetList:
+	case SecretList, SecretGet, VersionList, PresetList:
 		return SecretsRead, true
 	case SecretCreate, SecretUpdate, SecretRollback, SecretDelete:
 		return SecretsWrite, true
@@ -77,29 +78,29 @@ func needed(a Action) (scope Scope, found bool) {
 		return LeasesWrite, true
 	case APIKeyCreate, APIKeyList, APIKeyRevoke:
 		return KeysWrite, true
-	case APIKeyGrant, UserList, UserCreate, UserDelete:
+	case APIKeyCreateFor, UserList, UserCreate, UserDelete:
 		return Admin, true
-	case UserSelf, APIKeyRevokeOwn:
-		return anyone, true
+	case WhoAmI, APIKeyRevokeSelf:
+		return noScope, true
 	case RootKeyAdd, RootKeyRewrap, RootKeyRetire, OwnerKeyRotate, BackupCreate, BackupRestore:
 	}
-	return anyone, false
+	return noScope, false
 }
 
-// Allow tells whether who holds these scopes may do a.
+// Allow reports whether a holder of these scopes may take an action.
 func Allow(held []Scope, a Action) bool {
-	scope, found := needed(a)
-	return found && (scope == anyone || slices.Contains(held, scope))
+	scope, found := requiredScope(a)
+	return found && (scope == noScope || slices.Contains(held, scope))
 }
 
-// Exceeds returns the scopes in wanted that held lacks: what a key may not be given by whoever
-// holds held.
-func Exceeds(wanted, held []Scope) []Scope {
-	var over []Scope
+// Missing returns the wanted scopes that are not held. A key cannot give another key more scopes
+// than it has itself.
+func Missing(wanted, held []Scope) []Scope {
+	var missing []Scope
 	for _, s := range wanted {
 		if !slices.Contains(held, s) {
-			over = append(over, s)
+			missing = append(missing, s)
 		}
 	}
-	return over
+	return missing
 }

@@ -17,30 +17,30 @@ import (
 // allowed is the whole policy: which scopes, each alone, allow which action. Where it says anyone,
 // no scope is needed.
 var allowed = map[policy.Action][]policy.Scope{
-	policy.SecretList:      {policy.SecretsRead},
-	policy.SecretRead:      {policy.SecretsRead},
-	policy.PresetList:      {policy.SecretsRead},
-	policy.SecretCreate:    {policy.SecretsWrite},
-	policy.SecretUpdate:    {policy.SecretsWrite},
-	policy.SecretDelete:    {policy.SecretsWrite},
-	policy.SecretVersions:  {policy.SecretsRead},
-	policy.SecretRollback:  {policy.SecretsWrite},
-	policy.SecretOpen:      {policy.LeasesWrite},
-	policy.APIKeyCreate:    {policy.KeysWrite},
-	policy.APIKeyList:      {policy.KeysWrite},
-	policy.APIKeyRevoke:    {policy.KeysWrite},
-	policy.APIKeyGrant:     {policy.Admin},
-	policy.UserList:        {policy.Admin},
-	policy.UserCreate:      {policy.Admin},
-	policy.UserDelete:      {policy.Admin},
-	policy.UserSelf:        anyone,
-	policy.APIKeyRevokeOwn: anyone,
-	policy.RootKeyAdd:      nil, // the operator's, at the machine itself
-	policy.RootKeyRewrap:   nil,
-	policy.RootKeyRetire:   nil,
-	policy.OwnerKeyRotate:  nil,
-	policy.BackupCreate:    nil,
-	policy.BackupRestore:   nil,
+	policy.SecretList:       {policy.SecretsRead},
+	policy.SecretGet:        {policy.SecretsRead},
+	policy.PresetList:       {policy.SecretsRead},
+	policy.SecretCreate:     {policy.SecretsWrite},
+	policy.SecretUpdate:     {policy.SecretsWrite},
+	policy.SecretDelete:     {policy.SecretsWrite},
+	policy.VersionList:      {policy.SecretsRead},
+	policy.SecretRollback:   {policy.SecretsWrite},
+	policy.SecretOpen:       {policy.LeasesWrite},
+	policy.APIKeyCreate:     {policy.KeysWrite},
+	policy.APIKeyList:       {policy.KeysWrite},
+	policy.APIKeyRevoke:     {policy.KeysWrite},
+	policy.APIKeyCreateFor:  {policy.Admin},
+	policy.UserList:         {policy.Admin},
+	policy.UserCreate:       {policy.Admin},
+	policy.UserDelete:       {policy.Admin},
+	policy.WhoAmI:           anyone,
+	policy.APIKeyRevokeSelf: anyone,
+	policy.RootKeyAdd:       nil, // the operator's, at the machine itself
+	policy.RootKeyRewrap:    nil,
+	policy.RootKeyRetire:    nil,
+	policy.OwnerKeyRotate:   nil,
+	policy.BackupCreate:     nil,
+	policy.BackupRestore:    nil,
 }
 
 var anyone = policy.AllScopes()
@@ -96,9 +96,9 @@ func TestWhatIsNoScopeAllowsNothing(t *testing.T) {
 	}
 }
 
-func TestAnUnknownActionIsAllowedToNobody(t *testing.T) {
+func TestNoScopeAllowsAnUnknownAction(t *testing.T) {
 	for _, action := range []policy.Action{
-		"", "secret", "secret.", "secret.*", "Secret.Read", "secret.read ", "user.self.more",
+		"", "secret", "secret.", "secret.*", "Secret.Get", "secret.get ", "user.who-am-i.more",
 		"anything",
 	} {
 		if policy.Allow(policy.AllScopes(), action) {
@@ -218,7 +218,7 @@ func TestTheListsOfScopesAreTheCallersOwn(t *testing.T) {
 	}
 }
 
-func TestExceedsNamesWhatIsNotHeld(t *testing.T) {
+func TestMissingNamesTheScopesThatAreNotHeld(t *testing.T) {
 	read, write, admin := policy.SecretsRead, policy.SecretsWrite, policy.Admin
 	for _, row := range []struct{ wanted, held, over []policy.Scope }{
 		{nil, nil, nil},
@@ -230,7 +230,7 @@ func TestExceedsNamesWhatIsNotHeld(t *testing.T) {
 		{[]policy.Scope{admin}, policy.UserScopes(), []policy.Scope{admin}},
 		{[]policy.Scope{"unheard-of"}, policy.AllScopes(), []policy.Scope{"unheard-of"}},
 	} {
-		if diff := cmp.Diff(row.over, policy.Exceeds(row.wanted, row.held)); diff != "" {
+		if diff := cmp.Diff(row.over, policy.Missing(row.wanted, row.held)); diff != "" {
 			t.Errorf("wanted %v, held %v (-want +got):\n%s", row.wanted, row.held, diff)
 		}
 	}

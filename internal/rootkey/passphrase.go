@@ -125,11 +125,11 @@ func (s stretch) root(ctx context.Context, p Passphrase) (seal.RootKey, error) {
 }
 
 // openPassphrase tries the passphrases until one gives the key.
-func (o *Opener) openPassphrase(ctx context.Context, ref Ref) (seal.RootKey, error) {
-	if ref.Params == "" {
+func (o *Opener) openPassphrase(ctx context.Context, loc Location) (seal.RootKey, error) {
+	if loc.Params == "" {
 		return nil, fmt.Errorf("%w: it was not made of a passphrase", ErrNoSuchKey)
 	}
-	how, err := parseStretch(ref.Params)
+	how, err := parseStretch(loc.Params)
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +144,7 @@ func (o *Opener) openPassphrase(ctx context.Context, ref Ref) (seal.RootKey, err
 		if err != nil {
 			return nil, err
 		}
-		if root.ID() == ref.ID {
+		if root.ID() == loc.ID {
 			return root, nil
 		}
 	}
@@ -154,7 +154,7 @@ func (o *Opener) openPassphrase(ctx context.Context, ref Ref) (seal.RootKey, err
 var errNoPassphrase = errors.New("nothing was given to read the passphrase from")
 
 // newPassphrase makes a root key of a new passphrase.
-func (o *Opener) newPassphrase(ctx context.Context, ref *Ref) (seal.RootKey, error) {
+func (o *Opener) newPassphrase(ctx context.Context, loc *Location) (seal.RootKey, error) {
 	if o.NewPassphrase == nil {
 		return nil, errNoPassphrase
 	}
@@ -166,15 +166,15 @@ func (o *Opener) newPassphrase(ctx context.Context, ref *Ref) (seal.RootKey, err
 		return nil, ErrShortPassphrase
 	}
 	how := newStretch()
-	ref.Params = how.String()
+	loc.Params = how.String()
 	return how.root(ctx, p)
 }
 
-// Holds tells whether ref is the root key that [Opener.Create] would make of the new passphrase,
-// but for its salt: rotating to it again is nothing new.
-func (o *Opener) Holds(ctx context.Context, ref Ref) (bool, error) {
-	how, err := parseStretch(ref.Params)
-	if ref.URL != PassphraseURL || err != nil || !how.current() {
+// SamePassphrase reports whether loc is of the new passphrase and has the parameters of new keys:
+// [Opener.Create] would then make a key that differs in nothing but its salt.
+func (o *Opener) SamePassphrase(ctx context.Context, loc Location) (bool, error) {
+	how, err := parseStretch(loc.Params)
+	if loc.URL != PassphraseURL || err != nil || !how.current() {
 		return false, nil //nolint:nilerr // what cannot be read is none that would be made
 	}
 	if o.NewPassphrase == nil {
@@ -185,5 +185,5 @@ func (o *Opener) Holds(ctx context.Context, ref Ref) (bool, error) {
 		return false, err
 	}
 	root, err := how.root(ctx, p)
-	return err == nil && root.ID() == ref.ID, err
+	return err == nil && root.ID() == loc.ID, err
 }

@@ -66,14 +66,14 @@ func TestTheSamePassphraseIsKnownAgain(t *testing.T) {
 	weaker.Params = strings.Replace(ref.Params, "t=3", "t=2", 1)
 	file.URL = "file:/k"
 	for name, c := range map[string]struct {
-		ref  rootkey.Ref
+		ref  rootkey.Location
 		word string
 		want bool
 	}{
 		"the same": {ref, word, true}, "another": {ref, word + "x", false},
 		"weaker parameters": {weaker, word, false}, "a file": {file, word, false},
 	} {
-		if same, err := of(c.word).Holds(t.Context(), c.ref); err != nil || same != c.want {
+		if same, err := of(c.word).SamePassphrase(t.Context(), c.ref); err != nil || same != c.want {
 			t.Errorf("%s: %t, %v", name, same, err)
 		}
 	}
@@ -91,7 +91,7 @@ func TestAShortPassphraseIsRefused(t *testing.T) {
 func TestAKeyThatWasNotMadeOfAPassphraseIsNotOne(t *testing.T) {
 	if _, err := of(
 		word,
-	).Open(t.Context(), rootkey.Ref{URL: "passphrase:"}); !errors.Is(
+	).Open(t.Context(), rootkey.Location{URL: "passphrase:"}); !errors.Is(
 		err,
 		rootkey.ErrNoSuchKey,
 	) {

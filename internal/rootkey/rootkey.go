@@ -20,8 +20,8 @@ import (
 	"github.com/keysake/keysake/internal/seal"
 )
 
-// A Ref is where a root key is, as the database remembers it.
-type Ref struct {
+// A Location is where a root key is, as the database remembers it.
+type Location struct {
 	ID     uuid.UUID // nil where it is not known yet
 	URL    string
 	Params string // of a passphrase: how it becomes a key; empty for others
@@ -67,63 +67,63 @@ func Check(url string) error {
 	return ErrScheme
 }
 
-// Open returns the root key that ref names. With an ID in ref, any other key is [ErrNoSuchKey]. No
+// Open returns the root key that loc names. With an ID in loc, any other key is [ErrNoSuchKey]. No
 // error has anything of a key or a passphrase.
-func (o *Opener) Open(ctx context.Context, ref Ref) (seal.RootKey, error) {
+func (o *Opener) Open(ctx context.Context, loc Location) (seal.RootKey, error) {
 	switch {
-	case strings.HasPrefix(ref.URL, fileScheme):
-		root, err := ReadKeyFile(filePath(ref.URL))
+	case strings.HasPrefix(loc.URL, fileScheme):
+		root, err := ReadKeyFile(filePath(loc.URL))
 		if err != nil {
 			return nil, err
 		}
-		return wanted(ref, root)
-	case ref.URL == PassphraseURL:
-		return o.openPassphrase(ctx, ref)
-	case isService(ref.URL):
-		root, err := o.openService(ctx, ref.URL)
+		return checkID(loc, root)
+	case loc.URL == PassphraseURL:
+		return o.openPassphrase(ctx, loc)
+	case isService(loc.URL):
+		root, err := o.openService(ctx, loc.URL)
 		if err != nil {
 			return nil, err
 		}
-		return wanted(ref, root)
+		return checkID(loc, root)
 	}
 	return nil, ErrScheme
 }
 
 // Create returns the root key of a URL for a database that does not know it yet, and how to find it
 // again. A key file that is missing is made; one that is there is used as it is.
-func (o *Opener) Create(ctx context.Context, url string) (seal.RootKey, Ref, error) {
-	ref := Ref{URL: url}
-	root, err := o.create(ctx, &ref)
+func (o *Opener) Create(ctx context.Context, url string) (seal.RootKey, Location, error) {
+	loc := Location{URL: url}
+	root, err := o.create(ctx, &loc)
 	if err != nil {
-		return nil, Ref{}, err
+		return nil, Location{}, err
 	}
-	ref.ID = root.ID()
-	return root, ref, nil
+	loc.ID = root.ID()
+	return root, loc, nil
 }
 
-func (o *Opener) create(ctx context.Context, ref *Ref) (seal.RootKey, error) {
+func (o *Opener) create(ctx context.Context, loc *Location) (seal.RootKey, error) {
 	switch {
-	case strings.HasPrefix(ref.URL, fileScheme):
-		path, err := filepath.Abs(filePath(ref.URL)) // whoever opens it later may be elsewhere
+	case strings.HasPrefix(loc.URL, fileScheme):
+		path, err := filepath.Abs(filePath(loc.URL)) // whoever opens it later may be elsewhere
 		if err != nil {
 			return nil, err
 		}
-		ref.URL = fileScheme + path
+		loc.URL = fileScheme + path
 		root, err := ReadKeyFile(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			return CreateKeyFile(path)
 		}
 		return root, err
-	case ref.URL == PassphraseURL:
-		return o.newPassphrase(ctx, ref)
+	case loc.URL == PassphraseURL:
+		return o.newPassphrase(ctx, loc)
 	}
-	return o.Open(ctx, *ref)
+	return o.Open(ctx, *loc)
 }
 
-// wanted holds a key against the id in ref.
-func wanted(ref Ref, root seal.RootKey) (seal.RootKey, error) {
-	if ref.ID != uuid.Nil && root.ID() != ref.ID {
-		return nil, fmt.Errorf("%w: %s is root key %s", ErrNoSuchKey, ref.URL, root.ID())
+// wanted holds a key against the id in loc.
+func checkID(loc Location, root seal.RootKey) (seal.RootKey, error) {
+	if loc.ID != uuid.Nil && root.ID() != loc.ID {
+		return nil, fmt.Errorf("%w: %s is root key %s", ErrNoSuchKey, loc.URL, root.ID())
 	}
 	return root, nil
 }

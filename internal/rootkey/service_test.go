@@ -25,7 +25,7 @@ func openTransit(t *testing.T, timeout time.Duration) (*apptest.Transit, seal.Ro
 	t.Helper()
 	transit := apptest.NewTransit(t)
 	o := &rootkey.Opener{ServiceTimeout: timeout}
-	root, err := o.Open(t.Context(), rootkey.Ref{URL: apptest.TransitURL})
+	root, err := o.Open(t.Context(), rootkey.Location{URL: apptest.TransitURL})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +216,7 @@ func TestOneKeyServiceURLDoesNotChangeAnother(t *testing.T) {
 	for url, want := range map[string]error{
 		"hashivault://keysake?engine=elsewhere": seal.ErrService, apptest.TransitURL: nil,
 	} {
-		root, err := o.Open(t.Context(), rootkey.Ref{URL: url})
+		root, err := o.Open(t.Context(), rootkey.Location{URL: url})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -230,7 +230,7 @@ func TestOneKeyServiceURLDoesNotChangeAnother(t *testing.T) {
 	t.Setenv("VAULT_ADDR", "")
 	if _, err := o.Open(
 		t.Context(),
-		rootkey.Ref{URL: apptest.TransitURL},
+		rootkey.Location{URL: apptest.TransitURL},
 	); err == nil ||
 		!strings.Contains(err.Error(), "VAULT_ADDR") {
 		t.Errorf("without an address: %v", err)

@@ -31,27 +31,27 @@ func (k OwnerKey) Equal(other OwnerKey) bool {
 // ID returns the key's id, which every blob it makes carries.
 func (k OwnerKey) ID() uuid.UUID { return k.key.id }
 
-// SealValue seals a version's value for its place.
-func (k OwnerKey) SealValue(at Place, v plaintext.Value) ([]byte, error) {
-	return k.key.seal(purposeValue, at, v.Reveal())
+// SealValue seals the value of a version.
+func (k OwnerKey) SealValue(to Binding, v plaintext.Value) ([]byte, error) {
+	return k.key.seal(purposeValue, to, v.Reveal())
 }
 
-// OpenValue returns the value that SealValue sealed for the same place.
-func (k OwnerKey) OpenValue(at Place, blob []byte) (plaintext.Value, error) {
-	b, err := k.key.open(purposeValue, at, blob)
+// OpenValue opens a value that was sealed with the same binding.
+func (k OwnerKey) OpenValue(to Binding, blob []byte) (plaintext.Value, error) {
+	b, err := k.key.open(purposeValue, to, blob)
 	if err != nil {
 		return plaintext.Value{}, err
 	}
 	return plaintext.Own(b), nil
 }
 
-// SealMask seals a version's mask for its place: a stolen database shows no character of any value.
-func (k OwnerKey) SealMask(at Place, mask string) ([]byte, error) {
-	return k.key.seal(purposeMask, at, []byte(mask))
+// SealMask seals the mask of a version, so that a stolen database shows no character of any value.
+func (k OwnerKey) SealMask(to Binding, mask string) ([]byte, error) {
+	return k.key.seal(purposeMask, to, []byte(mask))
 }
 
-// OpenMask returns the mask that SealMask sealed for the same place.
-func (k OwnerKey) OpenMask(at Place, blob []byte) (string, error) {
-	b, err := k.key.open(purposeMask, at, blob)
+// OpenMask opens a mask that was sealed with the same binding.
+func (k OwnerKey) OpenMask(to Binding, blob []byte) (string, error) {
+	b, err := k.key.open(purposeMask, to, blob)
 	return string(b), err
 }

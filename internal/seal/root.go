@@ -53,7 +53,7 @@ func (r localRootKey) ID() uuid.UUID { return r.key.id }
 func (r localRootKey) Remote() bool { return false }
 
 func (r localRootKey) Wrap(_ context.Context, owner uuid.UUID, k OwnerKey) ([]byte, error) {
-	return r.key.seal(purposeOwnerKey, Place{Owner: owner, Subject: k.ID()}, k.key.bits())
+	return r.key.seal(purposeOwnerKey, Binding{Owner: owner, Subject: k.ID()}, k.key.bits())
 }
 
 func (r localRootKey) Unwrap(
@@ -61,7 +61,7 @@ func (r localRootKey) Unwrap(
 	owner, id uuid.UUID,
 	blob []byte,
 ) (OwnerKey, error) {
-	bits, err := r.key.open(purposeOwnerKey, Place{Owner: owner, Subject: id}, blob)
+	bits, err := r.key.open(purposeOwnerKey, Binding{Owner: owner, Subject: id}, blob)
 	if err != nil {
 		return OwnerKey{}, err
 	}
@@ -69,10 +69,10 @@ func (r localRootKey) Unwrap(
 }
 
 func (r localRootKey) Check(context.Context) ([]byte, error) {
-	return r.key.seal(purposeCheck, Place{Subject: r.ID()}, nil)
+	return r.key.seal(purposeCheck, Binding{Subject: r.ID()}, nil)
 }
 
 func (r localRootKey) OpenCheck(_ context.Context, blob []byte) error {
-	_, err := r.key.open(purposeCheck, Place{Subject: r.ID()}, blob)
+	_, err := r.key.open(purposeCheck, Binding{Subject: r.ID()}, blob)
 	return err
 }

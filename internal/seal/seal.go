@@ -58,11 +58,11 @@ var (
 	ErrOtherKey = errors.New("seal: the sealed data was made with another key")
 )
 
-// A Place is where a blob belongs.
-type Place struct {
+// A Binding says what a blob belongs to. The blob does not hold it: to open one, it must be known.
+type Binding struct {
 	Owner   uuid.UUID // the user
-	Subject uuid.UUID // the secret, or the owner key where that is what is wrapped
-	Version uint64    // of the secret, from 1; 0 where there are no versions
+	Subject uuid.UUID // the secret or, of a wrapped owner key, its id
+	Version uint64    // of the secret, from 1; otherwise 0
 }
 
 // key is 256 bits with an id. The bits sit behind a function so that no printing reaches them.
@@ -84,7 +84,7 @@ func randomBytes(n int) []byte {
 
 // seal returns a new blob. Each has its own salt and so its own AES key, and a random nonce: no key
 // ever sees enough nonces for the limit of 2³² (NIST SP 800-38D, section 8.3) to matter.
-func (k key) seal(purpose string, at Place, plain []byte) ([]byte, error) {
+func (k key) seal(purpose string, to Binding, plain []byte) ([]byte, error) {
 	blob := make([]byte, headerSize, Overhead+len(plain))
 	blob[0] = formatV1
 	copy(blob[1:], k.id[:])
@@ -97,13 +97,13 @@ func (k key) seal(purpose string, at Place, plain []byte) ([]byte, error) {
 		blob,
 		nil,
 		plain,
-		associated(formatV1, purpose, k.id, at),
+		associated(formatV1, purpose, k.id, to),
 	), nil //nolint:gosec // no nonce is given: the AEAD draws one at random
 }
 
 // open returns what the blob seals: [ErrFormat], [ErrOtherKey] or [ErrTampered] if it is not a blob
 // of this key, purpose and place.
-func (k key) open(purpose string, at Place, blob []byte) ([]byte, error) {
+func (k key) open(purpose string, to Binding, blob []byte) ([]byte, error) {
 	id, err := KeyID(blob)
 	if err != nil {
 		return nil, err
@@ -118,7 +118,7 @@ func (k key) open(purpose string, at Place, blob []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	plain, err := aead.Open(nil, nil, blob[headerSize:], associated(formatV1, purpose, k.id, at))
+	plain, err := aead.Open(nil, nil, blob[headerSize:], associated(formatV1, purpose, k.id, to))
 	if err != nil {
 		return nil, ErrTampered
 	}
@@ -145,15 +145,15 @@ func (k key) aead(purpose string, salt []byte) (cipher.AEAD, error) {
 
 // associated returns the associated data: the format, then every part has a fixed size but the
 // purpose, whose length stands before it.
-func associated(format byte, purpose string, keyID uuid.UUID, at Place) []byte {
+func associated(format byte, purpose string, keyID uuid.UUID, to Binding) []byte {
 	b := make([]byte, 0, 1+idSize+1+len(purpose)+2*idSize+8)
 	b = append(b, format)
 	b = append(b, keyID[:]...)
 	b = append(b, byte(len(purpose))) //nolint:gosec // the purposes are the four constants above
 	b = append(b, purpose...)
-	b = append(b, at.Owner[:]...)
-	b = append(b, at.Subject[:]...)
-	return binary.BigEndian.AppendUint64(b, at.Version)
+	b = append(b, to.Owner[:]...)
+	b = append(b, to.Subject[:]...)
+	return binary.BigEndian.AppendUint64(b, to.Version)
 }
 
 // KeyID returns the id of the key that a blob names, without opening it; [ErrFormat] if it is no

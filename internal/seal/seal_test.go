@@ -27,9 +27,9 @@ func newOwnerKey(t *testing.T) seal.OwnerKey {
 	return seal.NewOwnerKey(newID(t))
 }
 
-func newPlace(t *testing.T) seal.Place {
+func newBinding(t *testing.T) seal.Binding {
 	t.Helper()
-	return seal.Place{Owner: newID(t), Subject: newID(t), Version: 7}
+	return seal.Binding{Owner: newID(t), Subject: newID(t), Version: 7}
 }
 
 func newRootKey(t *testing.T) seal.RootKey {
@@ -47,7 +47,7 @@ func random(n int) []byte {
 	return b
 }
 
-func sealValue(t *testing.T, k seal.OwnerKey, at seal.Place, value []byte) []byte {
+func sealValue(t *testing.T, k seal.OwnerKey, at seal.Binding, value []byte) []byte {
 	t.Helper()
 	blob, err := k.SealValue(at, plaintext.New(value))
 	if err != nil {
@@ -56,7 +56,7 @@ func sealValue(t *testing.T, k seal.OwnerKey, at seal.Place, value []byte) []byt
 	return blob
 }
 
-func sealMask(t *testing.T, k seal.OwnerKey, at seal.Place, mask string) []byte {
+func sealMask(t *testing.T, k seal.OwnerKey, at seal.Binding, mask string) []byte {
 	t.Helper()
 	blob, err := k.SealMask(at, mask)
 	if err != nil {
@@ -66,7 +66,7 @@ func sealMask(t *testing.T, k seal.OwnerKey, at seal.Place, mask string) []byte 
 }
 
 func TestWhatWasSealedOpensToTheSame(t *testing.T) {
-	k, at := newOwnerKey(t), newPlace(t)
+	k, at := newOwnerKey(t), newBinding(t)
 	for _, size := range []int{0, 1, 15, 16, 17, 64 << 10} {
 		value := random(size)
 		blob := sealValue(t, k, at, value)
@@ -89,7 +89,7 @@ func TestWhatWasSealedOpensToTheSame(t *testing.T) {
 
 func TestAnOwnerKeyComesBackFromItsWrapping(t *testing.T) {
 	root, k, owner := newRootKey(t), newOwnerKey(t), newID(t)
-	at := newPlace(t)
+	at := newBinding(t)
 	blob := sealValue(t, k, at, []byte("x"))
 	wrapped, err := root.Wrap(t.Context(), owner, k)
 	if err != nil {
@@ -136,9 +136,9 @@ func TestACheckValueIsOpenedByItsRootKeyOnly(t *testing.T) {
 }
 
 func TestABlobOpensInItsOwnPlaceOnly(t *testing.T) {
-	k, at := newOwnerKey(t), newPlace(t)
+	k, at := newOwnerKey(t), newBinding(t)
 	value, mask := sealValue(t, k, at, []byte("x")), sealMask(t, k, at, "x")
-	for name, elsewhere := range map[string]seal.Place{
+	for name, elsewhere := range map[string]seal.Binding{
 		"another owner":   {Owner: newID(t), Subject: at.Subject, Version: at.Version},
 		"another subject": {Owner: at.Owner, Subject: newID(t), Version: at.Version},
 		"the version before": {
@@ -201,7 +201,7 @@ func TestAWrappedKeyOpensForItsOwnerAndIdOnly(t *testing.T) {
 }
 
 func TestABlobOfOnePurposeDoesNotOpenAsAnother(t *testing.T) {
-	k, at := newOwnerKey(t), newPlace(t)
+	k, at := newOwnerKey(t), newBinding(t)
 	if v, err := k.OpenValue(
 		at,
 		sealMask(t, k, at, "x"),
@@ -219,7 +219,7 @@ func TestABlobOfOnePurposeDoesNotOpenAsAnother(t *testing.T) {
 }
 
 func TestAnotherKeyOfTheSameIdDoesNotOpen(t *testing.T) {
-	k, at := newOwnerKey(t), newPlace(t)
+	k, at := newOwnerKey(t), newBinding(t)
 	impostor := seal.NewOwnerKey(k.ID())
 	if v, err := impostor.OpenValue(
 		at,
@@ -231,7 +231,7 @@ func TestAnotherKeyOfTheSameIdDoesNotOpen(t *testing.T) {
 }
 
 func TestTwoSealsOfTheSameValueHaveNothingInCommonButTheHeader(t *testing.T) {
-	k, at := newOwnerKey(t), newPlace(t)
+	k, at := newOwnerKey(t), newBinding(t)
 	seen := map[string]bool{}
 	for range 100 {
 		blob := sealValue(t, k, at, make([]byte, 32))
@@ -245,7 +245,7 @@ func TestTwoSealsOfTheSameValueHaveNothingInCommonButTheHeader(t *testing.T) {
 }
 
 func TestNoChangedBitOfABlobIsOverlooked(t *testing.T) {
-	k, at := newOwnerKey(t), newPlace(t)
+	k, at := newOwnerKey(t), newBinding(t)
 	blob := sealValue(t, k, at, []byte("some value"))
 	for i := range len(blob) * 8 {
 		changed := bytes.Clone(blob)
@@ -263,7 +263,7 @@ func TestNoChangedBitOfABlobIsOverlooked(t *testing.T) {
 
 func TestTheKeyIdOfABlobIsReadWithoutAKey(t *testing.T) {
 	k := newOwnerKey(t)
-	blob := sealValue(t, k, newPlace(t), []byte("x"))
+	blob := sealValue(t, k, newBinding(t), []byte("x"))
 	if id, err := seal.KeyID(blob); err != nil || id != k.ID() {
 		t.Errorf("got %s (%v), want %s", id, err, k.ID())
 	}
@@ -273,7 +273,7 @@ func TestTheKeyIdOfABlobIsReadWithoutAKey(t *testing.T) {
 }
 
 func TestAnIndependentReaderOpensWhatIsSealedNow(t *testing.T) {
-	root, k, at := newRootKey(t), newOwnerKey(t), newPlace(t)
+	root, k, at := newRootKey(t), newOwnerKey(t), newBinding(t)
 	wrapped, err := root.Wrap(t.Context(), at.Owner, k)
 	if err != nil {
 		t.Fatal(err)

@@ -47,10 +47,10 @@ func (r serviceRootKey) Remote() bool { return true }
 func (r serviceRootKey) seal(
 	ctx context.Context,
 	purpose string,
-	at Place,
+	to Binding,
 	plain []byte,
 ) ([]byte, error) {
-	bound := append(r.digest(purpose, at), plain...)
+	bound := append(r.digest(purpose, to), plain...)
 	sealed, err := r.service.Encrypt(ctx, bound)
 	if err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func (r serviceRootKey) seal(
 func (r serviceRootKey) open(
 	ctx context.Context,
 	purpose string,
-	at Place,
+	to Binding,
 	blob []byte,
 	size int,
 ) ([]byte, error) {
@@ -88,20 +88,20 @@ func (r serviceRootKey) open(
 	if len(opened) != sha256.Size+size {
 		return nil, fmt.Errorf("%w: it opens to something that was never sealed", ErrService)
 	}
-	if subtle.ConstantTimeCompare(opened[:sha256.Size], r.digest(purpose, at)) != 1 {
+	if subtle.ConstantTimeCompare(opened[:sha256.Size], r.digest(purpose, to)) != 1 {
 		return nil, ErrTampered
 	}
 	return opened[sha256.Size:], nil
 }
 
 // digest is SHA-256 of the associated data.
-func (r serviceRootKey) digest(purpose string, at Place) []byte {
-	sum := sha256.Sum256(associated(formatV2, purpose, r.id, at))
+func (r serviceRootKey) digest(purpose string, to Binding) []byte {
+	sum := sha256.Sum256(associated(formatV2, purpose, r.id, to))
 	return sum[:]
 }
 
 func (r serviceRootKey) Wrap(ctx context.Context, owner uuid.UUID, k OwnerKey) ([]byte, error) {
-	return r.seal(ctx, purposeOwnerKey, Place{Owner: owner, Subject: k.ID()}, k.key.bits())
+	return r.seal(ctx, purposeOwnerKey, Binding{Owner: owner, Subject: k.ID()}, k.key.bits())
 }
 
 func (r serviceRootKey) Unwrap(
@@ -109,7 +109,7 @@ func (r serviceRootKey) Unwrap(
 	owner, id uuid.UUID,
 	blob []byte,
 ) (OwnerKey, error) {
-	bits, err := r.open(ctx, purposeOwnerKey, Place{Owner: owner, Subject: id}, blob, KeySize)
+	bits, err := r.open(ctx, purposeOwnerKey, Binding{Owner: owner, Subject: id}, blob, KeySize)
 	if err != nil {
 		return OwnerKey{}, err
 	}
@@ -117,10 +117,10 @@ func (r serviceRootKey) Unwrap(
 }
 
 func (r serviceRootKey) Check(ctx context.Context) ([]byte, error) {
-	return r.seal(ctx, purposeCheck, Place{Subject: r.id}, nil)
+	return r.seal(ctx, purposeCheck, Binding{Subject: r.id}, nil)
 }
 
 func (r serviceRootKey) OpenCheck(ctx context.Context, blob []byte) error {
-	_, err := r.open(ctx, purposeCheck, Place{Subject: r.id}, blob, 0)
+	_, err := r.open(ctx, purposeCheck, Binding{Subject: r.id}, blob, 0)
 	return err
 }

@@ -196,7 +196,7 @@ func TestTheVectorsHaveEveryPurposeAndEveryEnd(t *testing.T) {
 
 // open opens the blob with the package.
 func (a attempt) open() ([]byte, error) {
-	at := seal.Place{Owner: a.owner, Subject: a.subject, Version: a.version}
+	at := seal.Binding{Owner: a.owner, Subject: a.subject, Version: a.version}
 	switch a.purpose {
 	case "value":
 		v, err := seal.OwnerKeyOf(a.keyID, a.key).OpenValue(at, a.blob)

@@ -117,7 +117,7 @@ func (s *Service) GrantAPIKey(
 	user uuid.UUID,
 	req APIKeyRequest,
 ) (APIKey, plaintext.Value, error) {
-	return s.grant(ctx, who, policy.APIKeyGrant, user, req)
+	return s.grant(ctx, who, policy.APIKeyCreateFor, user, req)
 }
 
 func (s *Service) grant(
@@ -168,7 +168,7 @@ func grantable(wanted []string, held []policy.Scope) ([]policy.Scope, error) {
 	scopes := []policy.Scope{}
 	if wanted == nil {
 		for _, scope := range policy.UserScopes() {
-			if len(policy.Exceeds([]policy.Scope{scope}, held)) == 0 {
+			if len(policy.Missing([]policy.Scope{scope}, held)) == 0 {
 				scopes = append(scopes, scope)
 			}
 		}
@@ -179,11 +179,11 @@ func grantable(wanted []string, held []policy.Scope) ([]policy.Scope, error) {
 		if !policy.Known(scope) {
 			return nil, invalid(Field{Name: "allowed_scopes", Rule: OneOf, Msg: "Unknown scope"})
 		}
-		if len(policy.Exceeds([]policy.Scope{scope}, scopes)) > 0 {
+		if len(policy.Missing([]policy.Scope{scope}, scopes)) > 0 {
 			scopes = append(scopes, scope)
 		}
 	}
-	if len(policy.Exceeds(scopes, held)) > 0 {
+	if len(policy.Missing(scopes, held)) > 0 {
 		return nil, denied("An API key cannot give a scope that it lacks")
 	}
 	return scopes, nil
@@ -227,11 +227,11 @@ func (s *Service) RevokeSelf(ctx context.Context, who Actor) error {
 		return s.refuse(
 			ctx,
 			who,
-			policy.APIKeyRevokeOwn,
+			policy.APIKeyRevokeSelf,
 			denied("The API key was not made with allow_self_revoke"),
 		)
 	}
-	return s.revoke(ctx, who, policy.APIKeyRevokeOwn, who.Credential.ID)
+	return s.revoke(ctx, who, policy.APIKeyRevokeSelf, who.Credential.ID)
 }
 
 func (s *Service) revoke(ctx context.Context, who Actor, action policy.Action, id uuid.UUID) error {

@@ -103,7 +103,7 @@ func TestNoKeyGivesAScopeThatItLacks(t *testing.T) {
 				}
 				return err
 			},
-			policy.APIKeyGrant: func(in vault.APIKeyRequest) error {
+			policy.APIKeyCreateFor: func(in vault.APIKeyRequest) error {
 				_, _, err := p.GrantAPIKey(t.Context(), maker, p.admin.User, in)
 				return err
 			},
@@ -227,7 +227,7 @@ func TestAKeyRevokesItselfOnlyWithLeave(t *testing.T) {
 		p.admin.User,
 		func() { assertKind(t, "without", p.RevokeSelf(t.Context(), without), vault.Denied) },
 	)
-	p.assertEntries(got, refused(without, policy.APIKeyRevokeOwn))
+	p.assertEntries(got, refused(without, policy.APIKeyRevokeSelf))
 	p.authenticated(token)
 
 	_, token = p.newKey(p.admin, vault.APIKeyRequest{Scopes: []string{}, SelfRevoke: true})

@@ -22,7 +22,7 @@ func (s *Service) Bootstrap(
 	if err != nil {
 		return token, err
 	}
-	in := intent{action: policy.APIKeyGrant, library: userLibrary(user)}
+	in := intent{action: policy.APIKeyCreateFor, library: userLibrary(user)}
 	err = s.apply(ctx, in, func(c *change) error {
 		token, err = c.addAPIKey(ctx, &APIKey{Name: keyName, Scopes: policy.AllScopes()})
 		return err

@@ -38,7 +38,7 @@ func TestTheOperatorsFirstStepsAreRecordedAsNobodys(t *testing.T) {
 	var operator vault.Actor
 	p.assertEntries(p.chain(p.admin.User),
 		done(p.admin.User, operator, policy.UserCreate, p.admin.User, "admin", 0),
-		done(p.admin.User, operator, policy.APIKeyGrant, p.admin.Credential.ID, "first", 0))
+		done(p.admin.User, operator, policy.APIKeyCreateFor, p.admin.Credential.ID, "first", 0))
 	p.assertChain(p.admin.User)
 	if len(p.admin.Scopes) != len(policy.AllScopes()) {
 		t.Errorf("the first key has %v", p.admin.Scopes)
@@ -67,7 +67,7 @@ func TestABootstrapKeepsWhatIsThere(t *testing.T) {
 	}
 	p.assertEntries(got, audit.Entry{
 		Owner:   p.admin.User,
-		Action:  string(policy.APIKeyGrant),
+		Action:  string(policy.APIKeyCreateFor),
 		Outcome: audit.Done,
 		Target: audit.Target{
 			Kind: audit.TargetAPIKey, ID: again.Credential.ID, Name: "second",

@@ -24,7 +24,7 @@ func TestAnotherUsersIdIsNotFoundByAnyUseCase(t *testing.T) {
 	before := p.entries()
 	for _, stranger := range []vault.Actor{with(ben, policy.AllScopes()...), p.admin} {
 		for action, owned := range map[policy.Action]uuid.UUID{
-			policy.SecretRead: secret.ID, policy.SecretUpdate: secret.ID,
+			policy.SecretGet: secret.ID, policy.SecretUpdate: secret.ID,
 			policy.SecretDelete: secret.ID, policy.SecretOpen: secret.ID,
 			policy.APIKeyRevoke: key.ID,
 		} {
@@ -82,7 +82,7 @@ func TestAnUnknownUserIsNotFoundByTheAdmin(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, id := range []uuid.UUID{uuid.Must(uuid.NewV7()), uuid.Nil, gone.User, p.admin.Credential.ID} {
-		for _, action := range []policy.Action{policy.APIKeyGrant, policy.UserDelete} {
+		for _, action := range []policy.Action{policy.APIKeyCreateFor, policy.UserDelete} {
 			assertKind(t, string(action), p.useCases()[action](p.admin, id), vault.NotFound)
 		}
 	}

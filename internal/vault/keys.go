@@ -222,7 +222,7 @@ func (k *keyring) sealedBy(
 func (k *keyring) openValue(
 	ctx context.Context,
 	r Reader,
-	at seal.Place,
+	at seal.Binding,
 	blob []byte,
 ) (plaintext.Value, error) {
 	key, err := k.sealedBy(ctx, r, at.Owner, blob)
@@ -240,7 +240,7 @@ func (k *keyring) openValue(
 func (k *keyring) openMask(
 	ctx context.Context,
 	r Reader,
-	at seal.Place,
+	at seal.Binding,
 	blob []byte,
 ) (string, error) {
 	key, err := k.sealedBy(ctx, r, at.Owner, blob)

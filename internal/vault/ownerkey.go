@@ -46,7 +46,7 @@ func (s *Service) reseal(ctx context.Context, c *change, user uuid.UUID, key sea
 		return err
 	}
 	for _, v := range secrets {
-		if err := s.resealOne(ctx, c, v.place(), key, &v.SealedValue, &v.SealedMask); err != nil {
+		if err := s.resealOne(ctx, c, v.binding(), key, &v.SealedValue, &v.SealedMask); err != nil {
 			return err
 		}
 		if err := c.ResealSecret(ctx, v); err != nil {
@@ -58,7 +58,7 @@ func (s *Service) reseal(ctx context.Context, c *change, user uuid.UUID, key sea
 		return err
 	}
 	for _, v := range versions {
-		if err := s.resealOne(ctx, c, v.place(), key, &v.SealedValue, &v.SealedMask); err != nil {
+		if err := s.resealOne(ctx, c, v.binding(), key, &v.SealedValue, &v.SealedMask); err != nil {
 			return err
 		}
 		if err := c.ResealVersion(ctx, v); err != nil {
@@ -73,7 +73,7 @@ func (s *Service) reseal(ctx context.Context, c *change, user uuid.UUID, key sea
 func (s *Service) resealOne(
 	ctx context.Context,
 	r Reader,
-	at seal.Place,
+	at seal.Binding,
 	key seal.OwnerKey,
 	value, mask *[]byte,
 ) error {

@@ -152,7 +152,7 @@ func (e *everything) apiKeys() {
 		return done(
 				ann.User,
 				self,
-				policy.APIKeyRevokeOwn,
+				policy.APIKeyRevokeSelf,
 				key.ID,
 				"laptop",
 				0,
@@ -168,7 +168,7 @@ func (e *everything) apiKeys() {
 			ann.User,
 			vault.APIKeyRequest{Name: "from the admin"},
 		)
-		return done(ann.User, e.admin, policy.APIKeyGrant, key.ID, "from the admin", 0), err
+		return done(ann.User, e.admin, policy.APIKeyCreateFor, key.ID, "from the admin", 0), err
 	})
 	e.once(func() (audit.Entry, error) {
 		return done(
@@ -228,7 +228,7 @@ func TestEveryRefusalForLackOfAScopeIsRecorded(t *testing.T) {
 	made := p.secret(p.admin, "MINE", fake("x"))
 	ann := p.user("ann", policy.AuditRead) // a scope that no use case needs yet
 	for action, try := range p.useCases() {
-		if action == policy.UserSelf {
+		if action == policy.WhoAmI {
 			continue // it needs none
 		}
 		for _, target := range []uuid.UUID{made.ID, ann.User, p.admin.User} {
@@ -281,8 +281,8 @@ func TestWhatFailsWithoutBeingRefusedLeavesNoEntry(t *testing.T) {
 	tries := p.useCases()
 	assertKind(t, "a conflict", tries[policy.SecretCreate](p.admin, nobody), vault.Conflict)
 	for _, action := range []policy.Action{
-		policy.SecretRead, policy.SecretUpdate, policy.SecretDelete, policy.SecretOpen,
-		policy.APIKeyRevoke, policy.APIKeyGrant, policy.UserDelete,
+		policy.SecretGet, policy.SecretUpdate, policy.SecretDelete, policy.SecretOpen,
+		policy.APIKeyRevoke, policy.APIKeyCreateFor, policy.UserDelete,
 	} {
 		assertKind(t, string(action), tries[action](p.admin, nobody), vault.NotFound)
 	}
@@ -318,7 +318,7 @@ func TestTheOperatorAtTheMachineIsNobodyToThePolicy(t *testing.T) {
 	before := p.entries()
 	for action, try := range p.useCases() {
 		err := try(vault.Actor{}, p.admin.User)
-		if action == policy.UserSelf {
+		if action == policy.WhoAmI {
 			assertKind(t, string(action), err, vault.NotFound)
 			continue
 		}

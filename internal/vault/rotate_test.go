@@ -291,7 +291,7 @@ func TestRotationsLeaveAuditEntries(t *testing.T) {
 		policy.RootKeyRewrap,
 		policy.RootKeyRetire,
 	)
-	r.assertActions(admin, policy.UserCreate, policy.APIKeyGrant, policy.OwnerKeyRotate)
+	r.assertActions(admin, policy.UserCreate, policy.APIKeyCreateFor, policy.OwnerKeyRotate)
 	if err := r.RotateOwnerKey(t.Context(), uuid.New()); vault.KindOf(err) != vault.NotFound {
 		t.Error(err)
 	}

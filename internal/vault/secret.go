@@ -39,8 +39,8 @@ type StoredSecret struct {
 	UpdatedAt   time.Time
 }
 
-func (s StoredSecret) place() seal.Place {
-	return seal.Place{Owner: s.User, Subject: s.ID, Version: s.Version}
+func (s StoredSecret) binding() seal.Binding {
+	return seal.Binding{Owner: s.User, Subject: s.ID, Version: s.Version}
 }
 
 func (s StoredSecret) target() audit.Target {
@@ -180,10 +180,10 @@ func (s *Service) seal(
 		return Secret{}, err
 	}
 	mask := catalog.Mask(value)
-	if stored.SealedValue, err = key.SealValue(stored.place(), value); err != nil {
+	if stored.SealedValue, err = key.SealValue(stored.binding(), value); err != nil {
 		return Secret{}, err
 	}
-	if stored.SealedMask, err = key.SealMask(stored.place(), mask); err != nil {
+	if stored.SealedMask, err = key.SealMask(stored.binding(), mask); err != nil {
 		return Secret{}, err
 	}
 	c.record(stored.target())
@@ -222,7 +222,7 @@ func (s *Service) ListSecrets(ctx context.Context, who Actor) (secrets []Secret,
 // Secret returns one of the caller's secrets. It needs the scope secrets:read. NotFound: there is
 // none of that id, or it is another's.
 func (s *Service) Secret(ctx context.Context, who Actor, id uuid.UUID) (secret Secret, err error) {
-	err = s.view(ctx, who, policy.SecretRead, func(r Reader) error {
+	err = s.view(ctx, who, policy.SecretGet, func(r Reader) error {
 		stored, err := r.Secret(ctx, who.Owner(), id)
 		if err != nil {
 			return err
@@ -236,7 +236,7 @@ func (s *Service) Secret(ctx context.Context, who Actor, id uuid.UUID) (secret S
 // unmask opens the mask of a stored secret. Its error has [ErrTampered] if it is not the one that
 // was sealed there.
 func (s *Service) unmask(ctx context.Context, r Reader, stored StoredSecret) (Secret, error) {
-	mask, err := s.keys.openMask(ctx, r, stored.place(), stored.SealedMask)
+	mask, err := s.keys.openMask(ctx, r, stored.binding(), stored.SealedMask)
 	if err != nil {
 		return Secret{}, err
 	}
@@ -298,7 +298,7 @@ func (s *Service) OpenSecret(
 		if err != nil {
 			return err
 		}
-		if opened, err = s.keys.openValue(ctx, c, stored.place(), blob); err != nil {
+		if opened, err = s.keys.openValue(ctx, c, stored.binding(), blob); err != nil {
 			return err
 		}
 		c.record(stored.target())

@@ -26,7 +26,7 @@ func (p *place) useCases() map[policy.Action]useCase {
 			_, err := p.ListSecrets(ctx, who)
 			return err
 		},
-		policy.SecretRead: func(who vault.Actor, target uuid.UUID) error {
+		policy.SecretGet: func(who vault.Actor, target uuid.UUID) error {
 			_, err := p.Secret(ctx, who, target)
 			return err
 		},
@@ -38,7 +38,7 @@ func (p *place) useCases() map[policy.Action]useCase {
 			_, err := p.UpdateSecret(ctx, who, target, fake("y"))
 			return err
 		},
-		policy.SecretVersions: func(who vault.Actor, target uuid.UUID) error {
+		policy.VersionList: func(who vault.Actor, target uuid.UUID) error {
 			_, err := p.ListVersions(ctx, who, target)
 			return err
 		},
@@ -62,7 +62,7 @@ func (p *place) useCases() map[policy.Action]useCase {
 			_, _, err := p.CreateAPIKey(ctx, who, vault.APIKeyRequest{Name: "made"})
 			return err
 		},
-		policy.APIKeyGrant: func(who vault.Actor, target uuid.UUID) error {
+		policy.APIKeyCreateFor: func(who vault.Actor, target uuid.UUID) error {
 			_, _, err := p.GrantAPIKey(ctx, who, target, vault.APIKeyRequest{Name: "granted"})
 			return err
 		},
@@ -70,9 +70,9 @@ func (p *place) useCases() map[policy.Action]useCase {
 			_, err := p.ListAPIKeys(ctx, who)
 			return err
 		},
-		policy.APIKeyRevoke:    func(who vault.Actor, target uuid.UUID) error { return p.RevokeAPIKey(ctx, who, target) },
-		policy.APIKeyRevokeOwn: func(who vault.Actor, _ uuid.UUID) error { return p.RevokeSelf(ctx, who) },
-		policy.UserSelf: func(who vault.Actor, _ uuid.UUID) error {
+		policy.APIKeyRevoke:     func(who vault.Actor, target uuid.UUID) error { return p.RevokeAPIKey(ctx, who, target) },
+		policy.APIKeyRevokeSelf: func(who vault.Actor, _ uuid.UUID) error { return p.RevokeSelf(ctx, who) },
+		policy.WhoAmI: func(who vault.Actor, _ uuid.UUID) error {
 			_, err := p.Self(ctx, who)
 			return err
 		},
@@ -91,11 +91,11 @@ func (p *place) useCases() map[policy.Action]useCase {
 // reads are the use cases that change nothing.
 var reads = []policy.Action{
 	policy.SecretList,
-	policy.SecretRead,
-	policy.SecretVersions,
+	policy.SecretGet,
+	policy.VersionList,
 	policy.PresetList,
 	policy.APIKeyList,
-	policy.UserSelf,
+	policy.WhoAmI,
 	policy.UserList,
 }
 

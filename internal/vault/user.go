@@ -46,7 +46,7 @@ func (s *Service) MaxSecrets() int { return s.maxSecrets }
 
 // Self returns the user who calls.
 func (s *Service) Self(ctx context.Context, who Actor) (user User, err error) {
-	err = s.view(ctx, who, policy.UserSelf, func(r Reader) error {
+	err = s.view(ctx, who, policy.WhoAmI, func(r Reader) error {
 		user, err = r.User(ctx, who.User, s.now())
 		return err
 	})

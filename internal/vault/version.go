@@ -32,8 +32,8 @@ type StoredVersion struct {
 }
 
 // place returns what the version's blobs are bound to.
-func (v StoredVersion) place() seal.Place {
-	return seal.Place{Owner: v.User, Subject: v.Secret, Version: v.Number}
+func (v StoredVersion) binding() seal.Binding {
+	return seal.Binding{Owner: v.User, Subject: v.Secret, Version: v.Number}
 }
 
 type versionReader interface {
@@ -99,7 +99,7 @@ func (s *Service) ListVersions(
 	who Actor,
 	id uuid.UUID,
 ) (versions []Version, err error) {
-	err = s.view(ctx, who, policy.SecretVersions, func(r Reader) error {
+	err = s.view(ctx, who, policy.VersionList, func(r Reader) error {
 		stored, err := r.Secret(ctx, who.Owner(), id)
 		if err != nil {
 			return err
@@ -110,7 +110,7 @@ func (s *Service) ListVersions(
 		}
 		versions = make([]Version, 0, 1+len(old))
 		for _, v := range append([]StoredVersion{stored.version()}, old...) {
-			mask, err := s.keys.openMask(ctx, r, v.place(), v.SealedMask)
+			mask, err := s.keys.openMask(ctx, r, v.binding(), v.SealedMask)
 			if err != nil {
 				return err
 			}
@@ -188,7 +188,7 @@ func (s *Service) openVersion(
 	if err != nil {
 		return plaintext.Value{}, err
 	}
-	return s.keys.openValue(ctx, r, old.place(), old.SealedValue)
+	return s.keys.openValue(ctx, r, old.binding(), old.SealedValue)
 }
 
 // NewVersionNumber returns n as the number of a version. Invalid: it is less than 1.

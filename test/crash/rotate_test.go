@@ -287,7 +287,7 @@ func (p *rotationPlace) assertOpen() {
 		KeyTTL:       time.Hour,
 		Log:          slog.New(slog.DiscardHandler),
 		OpenRoot: func(ctx context.Context, k vault.StoredRootKey) (seal.RootKey, error) {
-			return opener.Open(ctx, rootkey.Ref{ID: k.ID, URL: k.URL, Params: k.Params})
+			return opener.Open(ctx, rootkey.Location{ID: k.ID, URL: k.URL, Params: k.Params})
 		},
 	})
 	keys, err := v.ListRootKeys(p.t.Context())
