@@ -43,8 +43,8 @@ func (p *pool) Read(ctx context.Context, fn func(vault.Reader) error) error {
 	})
 }
 
-// Snapshot gives fn all rows as they are at one moment, while others read and write. The write-ahead
-// log grows as long as fn runs.
+// Snapshot gives fn all rows as they are at one moment, while others read and write. The log grows
+// as long as fn runs.
 func (p *pool) Snapshot(ctx context.Context, fn func(backup.Source) error) error {
 	return p.view(ctx, func(c *conn) error { return fn(store.NewSource(c)) })
 }

@@ -102,7 +102,8 @@ func TestEveryTableIsStrict(t *testing.T) {
 	tables := map[string]string{}
 	for _, row := range rows(
 		t, db,
-		"SELECT name, strict FROM pragma_table_list WHERE type = 'table' AND schema = 'main' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+		`SELECT name, strict FROM pragma_table_list
+		WHERE type = 'table' AND schema = 'main' AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`,
 	) {
 		tables[row[0]] = row[1]
 	}
@@ -132,7 +133,8 @@ func TestEveryForeignKeyIsThere(t *testing.T) {
 	got := map[string]bool{}
 	for _, row := range rows(
 		t, db,
-		`SELECT m.name, f."from", f."table" FROM sqlite_schema m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table'`,
+		`SELECT m.name, f."from", f."table"
+		FROM sqlite_schema m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table'`,
 	) {
 		got[strings.Join(row, " ")] = true
 	}

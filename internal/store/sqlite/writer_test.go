@@ -220,7 +220,9 @@ func TestAViewIsGivenUpWhileItWaits(t *testing.T) {
 	}
 	busy.Wait()
 	waiting := make(chan error)
-	go func() { waiting <- db.View(ctx, func(vault.Reader) error { t.Error("it ran"); return nil }) }()
+	go func() {
+		waiting <- db.View(ctx, func(vault.Reader) error { t.Error("it ran"); return nil })
+	}()
 	cancel()
 	if err := <-waiting; !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v", err, context.Canceled)

@@ -30,30 +30,23 @@ func apiKeyBehaviours() []behaviour {
 			k := s.addAPIKey(ann.ID, nil)
 			other := apiKeyOf(bob.ID)
 			other.Hash = k.Hash
-			s.refuses(
-				vault.Conflict,
-				"same token",
-				func(ctx context.Context, tx vault.Tx) error { return tx.InsertAPIKey(ctx, other) },
-			)
+			s.refuses(vault.Conflict, "same token", func(ctx context.Context, tx vault.Tx) error {
+				return tx.InsertAPIKey(ctx, other)
+			})
 			s.wantSame("the first key", got(s, readByHash(k.Hash)), k)
 		}},
 		{"an id that is taken is a conflict", func(s subject) {
 			ann := s.addUser("ann")
 			k, other := s.addAPIKey(ann.ID, nil), apiKeyOf(ann.ID)
 			other.ID, other.Hash[0] = k.ID, ^k.Hash[0]
-			s.refuses(
-				vault.Conflict,
-				"same id",
-				func(ctx context.Context, tx vault.Tx) error { return tx.InsertAPIKey(ctx, other) },
-			)
+			s.refuses(vault.Conflict, "same id", func(ctx context.Context, tx vault.Tx) error {
+				return tx.InsertAPIKey(ctx, other)
+			})
 		}},
 		{"an API key needs its user", func(s subject) {
-			s.fails(
-				"no such user",
-				func(ctx context.Context, tx vault.Tx) error {
-					return tx.InsertAPIKey(ctx, apiKeyOf(newID()))
-				},
-			)
+			s.fails("no such user", func(ctx context.Context, tx vault.Tx) error {
+				return tx.InsertAPIKey(ctx, apiKeyOf(newID()))
+			})
 		}},
 		{"a user's keys are listed newest first, and nobody else's", func(s subject) {
 			ann, bob := s.addUser("ann"), s.addUser("bob")
@@ -83,30 +76,24 @@ func apiKeyEnds() []behaviour {
 			k, kept := s.addAPIKey(ann.ID, nil), s.addAPIKey(ann.ID, nil)
 			for _, minute := range []int{50, 60} {
 				k.LastUsedAt = moment(minute)
-				s.update(
-					func(ctx context.Context, tx vault.Tx) error {
-						return tx.TouchAPIKey(ctx, k.ID, k.LastUsedAt)
-					},
-				)
+				s.update(func(ctx context.Context, tx vault.Tx) error {
+					return tx.TouchAPIKey(ctx, k.ID, k.LastUsedAt)
+				})
 				s.wantSame("keys", s.apiKeys(ann.ID), []vault.APIKey{kept, k})
 			}
 		}},
 		{"noting the use of a key that is gone is no error", func(s subject) {
-			s.update(
-				func(ctx context.Context, tx vault.Tx) error {
-					return tx.TouchAPIKey(ctx, newID(), moment(0))
-				},
-			)
+			s.update(func(ctx context.Context, tx vault.Tx) error {
+				return tx.TouchAPIKey(ctx, newID(), moment(0))
+			})
 		}},
 		{"deleting a user's keys spares the others'", func(s subject) {
 			ann, bob := s.addUser("ann"), s.addUser("bob")
 			gone, kept := s.addAPIKey(ann.ID, nil), s.addAPIKey(bob.ID, nil)
 			s.addAPIKey(ann.ID, nil)
-			s.update(
-				func(ctx context.Context, tx vault.Tx) error {
-					return tx.DeleteAPIKeys(ctx, ann.ID)
-				},
-			)
+			s.update(func(ctx context.Context, tx vault.Tx) error {
+				return tx.DeleteAPIKeys(ctx, ann.ID)
+			})
 			missing(s, "deleted key", readByHash(gone.Hash))
 			s.wantSame("how many are left", len(s.apiKeys(ann.ID)), 0)
 			s.wantSame("the other user's", s.apiKeys(bob.ID), []vault.APIKey{kept})
@@ -114,8 +101,10 @@ func apiKeyEnds() []behaviour {
 	}
 }
 
-func readByHash(hash vault.TokenHash) func(context.Context, vault.Reader) (vault.APIKey, error) {
-	return func(ctx context.Context, r vault.Reader) (vault.APIKey, error) { return r.APIKeyByHash(ctx, hash) }
+func readByHash(hash vault.TokenHash) reads[vault.APIKey] {
+	return func(ctx context.Context, r vault.Reader) (vault.APIKey, error) {
+		return r.APIKeyByHash(ctx, hash)
+	}
 }
 
 // apiKeyForms are keys with each column in each state that it has.
@@ -127,13 +116,8 @@ func apiKeyForms() map[string]func(*vault.APIKey) {
 		"all scopes":      func(k *vault.APIKey) { k.Scopes = policy.AllScopes() },
 		"without a scope": func(k *vault.APIKey) { k.Scopes = nil },
 		"may revoke itself, expires, was revoked and used": func(k *vault.APIKey) {
-			k.SelfRevoke, k.ExpiresAt, k.RevokedAt, k.LastUsedAt = true, moment(
-				70,
-			), moment(
-				71,
-			), moment(
-				72,
-			)
+			k.SelfRevoke, k.ExpiresAt = true, moment(70)
+			k.RevokedAt, k.LastUsedAt = moment(71), moment(72)
 		},
 	}
 	for _, odd := range oddTexts() {

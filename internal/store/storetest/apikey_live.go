@@ -43,21 +43,16 @@ func now() time.Time { return moment(100) }
 
 func (s subject) prune(user uuid.UUID, keep int) {
 	s.Helper()
-	s.update(
-		func(ctx context.Context, tx vault.Tx) error {
-			return tx.PruneAPIKeys(ctx, user, now(), keep)
-		},
-	)
+	s.update(func(ctx context.Context, tx vault.Tx) error {
+		return tx.PruneAPIKeys(ctx, user, now(), keep)
+	})
 }
 
 func (s subject) live(user uuid.UUID) int {
 	s.Helper()
-	return got(
-		s,
-		func(ctx context.Context, r vault.Reader) (int, error) {
-			return r.CountLiveAPIKeys(ctx, user, now())
-		},
-	)
+	return got(s, func(ctx context.Context, r vault.Reader) (int, error) {
+		return r.CountLiveAPIKeys(ctx, user, now())
+	})
 }
 
 // lives are keys with each combination of what decides.

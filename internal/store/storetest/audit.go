@@ -81,11 +81,9 @@ func chainBehaviours() []behaviour {
 			ann := s.addUser("ann")
 			e := entryOf(ann.ID, 1)
 			s.appendEntry(e)
-			s.update(
-				func(ctx context.Context, tx vault.Tx) error {
-					return tx.DeleteUser(ctx, ann.ID, moment(0))
-				},
-			)
+			s.update(func(ctx context.Context, tx vault.Tx) error {
+				return tx.DeleteUser(ctx, ann.ID, moment(0))
+			})
 			s.wantSame("entries", s.entries(ann.ID), []audit.Linked{e})
 		}},
 	}

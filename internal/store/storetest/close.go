@@ -12,19 +12,13 @@ func closeBehaviours() []behaviour {
 		{"what comes after the end is unavailable, and does not run", func(s subject) {
 			s.addUser("ann")
 			s.wantNoError(s.Close())
-			s.refuses(
-				vault.Unavailable,
-				"update",
-				func(context.Context, vault.Tx) error { s.Error("the update ran"); return nil },
-			)
-			s.wantKind(
-				vault.Unavailable,
-				"view",
-				s.View(
-					s.Context(),
-					func(vault.Reader) error { s.Error("the view ran"); return nil },
-				),
-			)
+			s.refuses(vault.Unavailable, "update", func(context.Context, vault.Tx) error {
+				s.Error("the update ran")
+				return nil
+			})
+			ran := func(vault.Reader) error { s.Error("a view or a read ran"); return nil }
+			s.wantKind(vault.Unavailable, "view", s.View(s.Context(), ran))
+			s.wantKind(vault.Unavailable, "read", s.Read(s.Context(), ran))
 			s.wantKind(vault.Unavailable, "ping", s.Ping(s.Context()))
 		}},
 		{"a store may be closed twice, also at the same time", func(s subject) {

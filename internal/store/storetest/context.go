@@ -49,18 +49,14 @@ func contextBehaviours() []behaviour {
 			var all sync.WaitGroup
 			slow := s.slowUpdate()
 			for range 20 {
-				all.Go(
-					func() {
-						_ = s.Update(
-							ctx, func(tx vault.Tx) error { return tx.InsertUser(ctx, ann) },
-						)
-					},
-				)
+				all.Go(func() {
+					_ = s.Update(ctx, func(tx vault.Tx) error { return tx.InsertUser(ctx, ann) })
+				})
 			}
 			all.Go(func() {
-				if err := s.try(
-					func(ctx context.Context, tx vault.Tx) error { return tx.InsertUser(ctx, bob) },
-				); err != nil {
+				if err := s.try(func(ctx context.Context, tx vault.Tx) error {
+					return tx.InsertUser(ctx, bob)
+				}); err != nil {
 					s.Error(err)
 				}
 			})

@@ -39,31 +39,19 @@ func (s subject) secretMissing(user, id uuid.UUID) {
 	missing(s, "SealedValue", readSealed(user, id))
 	change := secretOf(user, "TOKEN")
 	change.ID, change.Version = id, 2
-	s.refuses(
-		vault.NotFound,
-		"UpdateSecret",
-		func(ctx context.Context, tx vault.Tx) error { return tx.UpdateSecret(ctx, change) },
-	)
-	s.refuses(
-		vault.NotFound,
-		"DeleteSecret",
-		func(ctx context.Context, tx vault.Tx) error { return tx.DeleteSecret(ctx, user, id) },
-	)
+	s.refuses(vault.NotFound, "UpdateSecret", func(ctx context.Context, tx vault.Tx) error {
+		return tx.UpdateSecret(ctx, change)
+	})
+	s.refuses(vault.NotFound, "DeleteSecret", func(ctx context.Context, tx vault.Tx) error {
+		return tx.DeleteSecret(ctx, user, id)
+	})
 }
 
 // foreignAnswersAlike compares the errors' texts: a difference would tell which ids there are.
 func foreignAnswersAlike(s subject) {
 	ann, bob, root := s.addUser("ann"), s.addUser("bob"), s.addRootKey()
-	n, k, owner := s.addSecret(
-		ann.ID,
-		"TOKEN",
-	), s.addAPIKey(
-		ann.ID,
-		nil,
-	), s.addOwnerKey(
-		ann.ID,
-		root.ID,
-	)
+	n, k := s.addSecret(ann.ID, "TOKEN"), s.addAPIKey(ann.ID, nil)
+	owner := s.addOwnerKey(ann.ID, root.ID)
 	for what, do := range map[string]func(ctx context.Context, tx vault.Tx, id uuid.UUID) error{
 		"Secret": func(ctx context.Context, tx vault.Tx, id uuid.UUID) error {
 			_, err := tx.Secret(ctx, bob.ID, id)
@@ -90,20 +78,17 @@ func foreignAnswersAlike(s subject) {
 			return err
 		},
 	} {
-		unknown := s.try(
-			func(ctx context.Context, tx vault.Tx) error { return do(ctx, tx, newID()) },
-		)
+		unknown := s.try(func(ctx context.Context, tx vault.Tx) error {
+			return do(ctx, tx, newID())
+		})
 		s.wantKind(vault.NotFound, what+" of an unknown id", unknown)
 		for _, id := range []uuid.UUID{n.ID, k.ID, owner.ID} {
-			foreign := s.try(
-				func(ctx context.Context, tx vault.Tx) error { return do(ctx, tx, id) },
-			)
+			foreign := s.try(func(ctx context.Context, tx vault.Tx) error {
+				return do(ctx, tx, id)
+			})
 			if unknown == nil || foreign == nil || foreign.Error() != unknown.Error() {
 				s.Errorf(
-					"%s: another user's id answers %v, an unknown one %v",
-					what,
-					foreign,
-					unknown,
+					"%s: another user's id answers %v, an unknown one %v", what, foreign, unknown,
 				)
 			}
 		}

@@ -22,13 +22,9 @@ func keyBehaviours() []behaviour {
 			k := s.addRootKey()
 			other := k
 			other.Check = blob(10)
-			s.refuses(
-				vault.Conflict,
-				"same id",
-				func(ctx context.Context, tx vault.Tx) error {
-					return tx.InsertRootKey(ctx, other)
-				},
-			)
+			s.refuses(vault.Conflict, "same id", func(ctx context.Context, tx vault.Tx) error {
+				return tx.InsertRootKey(ctx, other)
+			})
 			s.wantSame("root key", got(s, readRootKey), k)
 		}},
 		{"an owner key is read back as it was stored", func(s subject) {
@@ -45,31 +41,19 @@ func keyBehaviours() []behaviour {
 		{"an owner key needs its user and its root key", ownerKeyNeedsOthers},
 		{"destroying a user's owner keys spares the others'", func(s subject) {
 			root, ann, bob := s.addRootKey(), s.addUser("ann"), s.addUser("bob")
-			first, second, kept := s.addOwnerKey(
-				ann.ID,
-				root.ID,
-			), s.addOwnerKey(
-				ann.ID,
-				root.ID,
-			), s.addOwnerKey(
-				bob.ID,
-				root.ID,
-			)
-			s.update(
-				func(ctx context.Context, tx vault.Tx) error {
-					return tx.DeleteOwnerKeys(ctx, ann.ID)
-				},
-			)
+			first, second := s.addOwnerKey(ann.ID, root.ID), s.addOwnerKey(ann.ID, root.ID)
+			kept := s.addOwnerKey(bob.ID, root.ID)
+			s.update(func(ctx context.Context, tx vault.Tx) error {
+				return tx.DeleteOwnerKeys(ctx, ann.ID)
+			})
 			missing(s, "destroyed key", readOwnerKey(ann.ID, first.ID))
 			missing(s, "destroyed key", readOwnerKey(ann.ID, second.ID))
 			s.wantSame("the other user's key", got(s, readOwnerKey(bob.ID, kept.ID)), kept)
 		}},
 		{"destroying the owner keys of a user who has none is no error", func(s subject) {
-			s.update(
-				func(ctx context.Context, tx vault.Tx) error {
-					return tx.DeleteOwnerKeys(ctx, newID())
-				},
-			)
+			s.update(func(ctx context.Context, tx vault.Tx) error {
+				return tx.DeleteOwnerKeys(ctx, newID())
+			})
 		}},
 	}
 }
@@ -82,9 +66,7 @@ func readRootKey(ctx context.Context, r vault.Reader) (vault.StoredRootKey, erro
 	return keys[0], nil
 }
 
-func readOwnerKey(
-	user, id uuid.UUID,
-) func(context.Context, vault.Reader) (vault.StoredOwnerKey, error) {
+func readOwnerKey(user, id uuid.UUID) reads[vault.StoredOwnerKey] {
 	return func(ctx context.Context, r vault.Reader) (vault.StoredOwnerKey, error) {
 		return r.OwnerKey(ctx, user, id)
 	}
@@ -113,10 +95,9 @@ func ownerKeyNeedsOthers(s subject) {
 		"no such user":     ownerKeyOf(newID(), root.ID),
 		"no such root key": ownerKeyOf(ann.ID, newID()),
 	} {
-		s.fails(
-			what,
-			func(ctx context.Context, tx vault.Tx) error { return tx.InsertOwnerKey(ctx, k) },
-		)
+		s.fails(what, func(ctx context.Context, tx vault.Tx) error {
+			return tx.InsertOwnerKey(ctx, k)
+		})
 		missing(s, what, readOwnerKey(k.User, k.ID))
 	}
 }

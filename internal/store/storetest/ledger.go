@@ -16,19 +16,18 @@ func ledgerBehaviours() []behaviour {
 			u.Secrets = 7 // a new library has none, whatever it says here
 			s.update(func(ctx context.Context, tx vault.Tx) error { return tx.InsertUser(ctx, u) })
 			s.wantSame(
-				"ledger",
-				got(s, readLedger(u.ID)),
-				vault.Ledger{Owner: u.ID, OwnerKey: u.OwnerKey},
+				"ledger", got(s, readLedger(u.ID)), vault.Ledger{Owner: u.ID, OwnerKey: u.OwnerKey},
 			)
 		}},
 		{"a ledger is read back as it was saved", func(s subject) {
 			u := s.addUser("ann")
 			for _, l := range []vault.Ledger{
-				ledgerOf(u.ID, 1, 1), ledgerOf(u.ID, 0, 2), ledgerOf(u.ID, 200, most), {Owner: u.ID},
+				ledgerOf(u.ID, 1, 1), ledgerOf(u.ID, 0, 2), ledgerOf(u.ID, 200, most),
+				{Owner: u.ID},
 			} {
-				s.update(
-					func(ctx context.Context, tx vault.Tx) error { return tx.SaveLedger(ctx, l) },
-				)
+				s.update(func(ctx context.Context, tx vault.Tx) error {
+					return tx.SaveLedger(ctx, l)
+				})
 				s.wantSame("ledger", got(s, readLedger(u.ID)), l)
 			}
 		}},
@@ -41,15 +40,12 @@ func ledgerBehaviours() []behaviour {
 		}},
 		{"a saved ledger leaves the others alone", func(s subject) {
 			ann, bob := s.addUser("ann"), s.addUser("bob")
-			s.update(
-				func(ctx context.Context, tx vault.Tx) error {
-					return tx.SaveLedger(ctx, ledgerOf(ann.ID, 3, 4))
-				},
-			)
+			s.update(func(ctx context.Context, tx vault.Tx) error {
+				return tx.SaveLedger(ctx, ledgerOf(ann.ID, 3, 4))
+			})
 			s.wantUser(bob)
 			s.wantSame(
-				"ledger",
-				got(s, readLedger(bob.ID)),
+				"ledger", got(s, readLedger(bob.ID)),
 				vault.Ledger{Owner: bob.ID, OwnerKey: bob.OwnerKey},
 			)
 		}},
@@ -73,12 +69,9 @@ func ledgerBehaviours() []behaviour {
 		{"the instance has one ledger, from its first record on", instanceHasOneLedger},
 		{"a library cannot have fewer than no secrets", func(s subject) {
 			u := s.addUser("ann")
-			s.fails(
-				"count of -1",
-				func(ctx context.Context, tx vault.Tx) error {
-					return tx.SaveLedger(ctx, ledgerOf(u.ID, -1, 1))
-				},
-			)
+			s.fails("count of -1", func(ctx context.Context, tx vault.Tx) error {
+				return tx.SaveLedger(ctx, ledgerOf(u.ID, -1, 1))
+			})
 			s.wantUser(u)
 		}},
 		{
@@ -91,11 +84,9 @@ func ledgerBehaviours() []behaviour {
 					}
 					return tx.SaveLedger(ctx, ledgerOf(u.ID, 0, 9))
 				})
-				s.update(
-					func(ctx context.Context, tx vault.Tx) error {
-						return tx.SaveLedger(ctx, ledgerOf(u.ID, 0, 10))
-					},
-				)
+				s.update(func(ctx context.Context, tx vault.Tx) error {
+					return tx.SaveLedger(ctx, ledgerOf(u.ID, 0, 10))
+				})
 				missing(s, "ledger of a deleted user", readLedger(u.ID))
 			},
 		},
@@ -125,7 +116,7 @@ func readInstance(ctx context.Context, r vault.Reader) (vault.Ledger, error) {
 	return r.InstanceLedger(ctx)
 }
 
-func readLedger(user uuid.UUID) func(context.Context, vault.Reader) (vault.Ledger, error) {
+func readLedger(user uuid.UUID) reads[vault.Ledger] {
 	return func(ctx context.Context, r vault.Reader) (vault.Ledger, error) {
 		return r.Ledger(ctx, user)
 	}

@@ -126,12 +126,9 @@ func (s subject) addAPIKey(user uuid.UUID, change func(*vault.APIKey)) vault.API
 
 func (s subject) apiKeys(user uuid.UUID) []vault.APIKey {
 	s.Helper()
-	return got(
-		s,
-		func(ctx context.Context, r vault.Reader) ([]vault.APIKey, error) {
-			return r.APIKeys(ctx, user)
-		},
-	)
+	return got(s, func(ctx context.Context, r vault.Reader) ([]vault.APIKey, error) {
+		return r.APIKeys(ctx, user)
+	})
 }
 
 func secretOf(user uuid.UUID, name string) vault.StoredSecret {
@@ -151,12 +148,9 @@ func (s subject) addSecret(user uuid.UUID, name string) vault.StoredSecret {
 
 func (s subject) secrets(user uuid.UUID) []vault.StoredSecret {
 	s.Helper()
-	return got(
-		s,
-		func(ctx context.Context, r vault.Reader) ([]vault.StoredSecret, error) {
-			return r.Secrets(ctx, user)
-		},
-	)
+	return got(s, func(ctx context.Context, r vault.Reader) ([]vault.StoredSecret, error) {
+		return r.Secrets(ctx, user)
+	})
 }
 
 // names returns the names of a user's secrets, in the store's order.

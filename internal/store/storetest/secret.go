@@ -23,9 +23,9 @@ func secretBehaviours() []behaviour {
 		{"a secret needs no provider", func(s subject) {
 			n := secretOf(s.addUser("ann").ID, "TOKEN")
 			n.Provider = ""
-			s.update(
-				func(ctx context.Context, tx vault.Tx) error { return tx.InsertSecret(ctx, n) },
-			)
+			s.update(func(ctx context.Context, tx vault.Tx) error {
+				return tx.InsertSecret(ctx, n)
+			})
 			s.wantSecret(n)
 		}},
 		{"a secret with odd characters in its name is read back as stored", func(s subject) {
@@ -40,9 +40,9 @@ func secretBehaviours() []behaviour {
 			for _, version := range []uint64{1, 1 << 31, 1 << 32, 1<<53 + 1, most} {
 				n := secretOf(ann.ID, newID().String())
 				n.Version = version
-				s.update(
-					func(ctx context.Context, tx vault.Tx) error { return tx.InsertSecret(ctx, n) },
-				)
+				s.update(func(ctx context.Context, tx vault.Tx) error {
+					return tx.InsertSecret(ctx, n)
+				})
 				s.wantSecret(n)
 			}
 		}},
@@ -51,9 +51,9 @@ func secretBehaviours() []behaviour {
 			for _, size := range []int{1, 255, 256, 4096, 64<<10 + 61, 1 << 20} {
 				n := secretOf(ann.ID, newID().String())
 				n.SealedValue, n.SealedMask = blob(size), blob(min(size, 4096))
-				s.update(
-					func(ctx context.Context, tx vault.Tx) error { return tx.InsertSecret(ctx, n) },
-				)
+				s.update(func(ctx context.Context, tx vault.Tx) error {
+					return tx.InsertSecret(ctx, n)
+				})
 				s.wantSecret(n)
 			}
 		}},
@@ -75,20 +75,15 @@ func secretNames() []behaviour {
 			ann, bob := s.addUser("ann"), s.addUser("bob")
 			n, other := s.addSecret(ann.ID, "A"), secretOf(bob.ID, "B")
 			other.ID = n.ID
-			s.refuses(
-				vault.Conflict,
-				"same id",
-				func(ctx context.Context, tx vault.Tx) error { return tx.InsertSecret(ctx, other) },
-			)
+			s.refuses(vault.Conflict, "same id", func(ctx context.Context, tx vault.Tx) error {
+				return tx.InsertSecret(ctx, other)
+			})
 			s.wantSecret(n)
 		}},
 		{"a secret needs its user", func(s subject) {
-			s.fails(
-				"no such user",
-				func(ctx context.Context, tx vault.Tx) error {
-					return tx.InsertSecret(ctx, secretOf(newID(), "A"))
-				},
-			)
+			s.fails("no such user", func(ctx context.Context, tx vault.Tx) error {
+				return tx.InsertSecret(ctx, secretOf(newID(), "A"))
+			})
 		}},
 		{"a user's secrets are listed by name, byte by byte, and nobody else's", func(s subject) {
 			ann, bob := s.addUser("ann"), s.addUser("bob")
@@ -125,11 +120,9 @@ func secretEnds() []behaviour {
 		{"deleting a secret frees its name", func(s subject) {
 			ann := s.addUser("ann")
 			n, kept := s.addSecret(ann.ID, "A"), s.addSecret(ann.ID, "B")
-			s.update(
-				func(ctx context.Context, tx vault.Tx) error {
-					return tx.DeleteSecret(ctx, ann.ID, n.ID)
-				},
-			)
+			s.update(func(ctx context.Context, tx vault.Tx) error {
+				return tx.DeleteSecret(ctx, ann.ID, n.ID)
+			})
 			missing(s, "deleted secret", readSecret(ann.ID, n.ID))
 			missing(s, "its value", readSealed(ann.ID, n.ID))
 			s.wantSecret(kept)
@@ -141,11 +134,9 @@ func secretEnds() []behaviour {
 			s.addSecret(ann.ID, "B")
 			kept := s.addSecret(bob.ID, "A")
 			for range 2 { // the second time there are none, which is no error
-				s.update(
-					func(ctx context.Context, tx vault.Tx) error {
-						return tx.DeleteSecrets(ctx, ann.ID)
-					},
-				)
+				s.update(func(ctx context.Context, tx vault.Tx) error {
+					return tx.DeleteSecrets(ctx, ann.ID)
+				})
 				s.wantSame("how many are left", len(s.secrets(ann.ID)), 0)
 			}
 			s.wantSecret(kept)
@@ -153,32 +144,29 @@ func secretEnds() []behaviour {
 	}
 }
 
-func readSecret(
-	user, id uuid.UUID,
-) func(context.Context, vault.Reader) (vault.StoredSecret, error) {
-	return func(ctx context.Context, r vault.Reader) (vault.StoredSecret, error) { return r.Secret(ctx, user, id) }
+func readSecret(user, id uuid.UUID) reads[vault.StoredSecret] {
+	return func(ctx context.Context, r vault.Reader) (vault.StoredSecret, error) {
+		return r.Secret(ctx, user, id)
+	}
 }
 
-func readSealed(user, id uuid.UUID) func(context.Context, vault.Reader) ([]byte, error) {
-	return func(ctx context.Context, r vault.Reader) ([]byte, error) { return r.SealedValue(ctx, user, id) }
+func readSealed(user, id uuid.UUID) reads[[]byte] {
+	return func(ctx context.Context, r vault.Reader) ([]byte, error) {
+		return r.SealedValue(ctx, user, id)
+	}
 }
 
 // wantSecret checks that a secret is stored as n.
 func (s subject) wantSecret(n vault.StoredSecret) {
 	s.Helper()
 	if sealed := got(s, readSealed(n.User, n.ID)); !bytes.Equal(sealed, n.SealedValue) {
-		s.Errorf(
-			"the sealed value of %d bytes came back as other %d bytes",
-			len(n.SealedValue),
-			len(sealed),
-		)
+		s.Errorf("%d sealed bytes came back as other %d", len(n.SealedValue), len(sealed))
 	}
 	n.SealedValue = nil
 	s.wantSame("secret", got(s, readSecret(n.User, n.ID)), n)
-	at := slices.IndexFunc(
-		s.secrets(n.User),
-		func(listed vault.StoredSecret) bool { return listed.ID == n.ID },
-	)
+	at := slices.IndexFunc(s.secrets(n.User), func(listed vault.StoredSecret) bool {
+		return listed.ID == n.ID
+	})
 	if at < 0 {
 		s.Error("the secret is not in the list")
 		return
@@ -190,11 +178,9 @@ func nameTaken(s subject) {
 	ann, bob := s.addUser("ann"), s.addUser("bob")
 	n := s.addSecret(ann.ID, "TOKEN")
 	second := secretOf(ann.ID, "TOKEN")
-	s.refuses(
-		vault.Conflict,
-		"same name",
-		func(ctx context.Context, tx vault.Tx) error { return tx.InsertSecret(ctx, second) },
-	)
+	s.refuses(vault.Conflict, "same name", func(ctx context.Context, tx vault.Tx) error {
+		return tx.InsertSecret(ctx, second)
+	})
 	missing(s, "the second secret", readSecret(ann.ID, second.ID))
 	s.wantSecret(n)
 	s.wantSecret(s.addSecret(bob.ID, "TOKEN"))
@@ -204,18 +190,13 @@ func updatesSecret(s subject) {
 	ann := s.addUser("ann")
 	n, kept := s.addSecret(ann.ID, "A"), s.addSecret(ann.ID, "B")
 	for _, version := range []uint64{2, 3, most} {
-		n.Version, n.SealedValue, n.SealedMask, n.UpdatedAt = version, blob(
-			500,
-		), blob(
-			310,
-		), moment(
-			80,
-		)
+		n.Version, n.UpdatedAt = version, moment(80)
+		n.SealedValue, n.SealedMask = blob(500), blob(310)
 		change := n
 		change.Name, change.Provider, change.CreatedAt = "C", "github", moment(81)
-		s.update(
-			func(ctx context.Context, tx vault.Tx) error { return tx.UpdateSecret(ctx, change) },
-		)
+		s.update(func(ctx context.Context, tx vault.Tx) error {
+			return tx.UpdateSecret(ctx, change)
+		})
 		s.wantSecret(n)
 	}
 	s.wantSecret(kept)

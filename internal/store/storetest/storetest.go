@@ -46,7 +46,9 @@ func Exercise(t *testing.T, open func(t *testing.T) Store) {
 		{"audit chains", chainBehaviours()},
 		{"updates", updateBehaviours()},
 		{"callers who go away", contextBehaviours()},
+		{"updates that are run again", rerunBehaviours()},
 		{"views", viewBehaviours()},
+		{"reads", readBehaviours()},
 		{"the end", closeBehaviours()},
 		{"crowds", crowdBehaviours()},
 	} {
@@ -96,9 +98,7 @@ func (s subject) try(do func(ctx context.Context, tx vault.Tx) error) error {
 
 // refuses runs an update that must fail with the kind.
 func (s subject) refuses(
-	kind vault.Kind,
-	what string,
-	do func(ctx context.Context, tx vault.Tx) error,
+	kind vault.Kind, what string, do func(ctx context.Context, tx vault.Tx) error,
 ) {
 	s.Helper()
 	s.wantKind(kind, what, s.try(do))
@@ -119,8 +119,11 @@ func (s subject) fails(what string, do func(ctx context.Context, tx vault.Tx) er
 	}
 }
 
-// got returns what a read finds in a view.
-func got[T any](s subject, read func(ctx context.Context, r vault.Reader) (T, error)) (found T) {
+// reads is a query for a T.
+type reads[T any] func(ctx context.Context, r vault.Reader) (T, error)
+
+// got returns what a read finds in a view, and alone.
+func got[T any](s subject, read reads[T]) (found T) {
 	s.Helper()
 	ctx := s.Context()
 	err := s.View(ctx, func(r vault.Reader) (err error) {
@@ -130,21 +133,25 @@ func got[T any](s subject, read func(ctx context.Context, r vault.Reader) (T, er
 	if err != nil {
 		s.Fatalf("a view failed: %v", err)
 	}
+	var alone T
+	s.wantNoError(s.Read(ctx, func(r vault.Reader) (err error) {
+		alone, err = read(ctx, r)
+		return err
+	}))
+	s.wantSame("outside of a view", alone, found)
 	return found
 }
 
-// missing checks that a read answers NotFound, in a view and in an update.
-func missing[T any](
-	s subject,
-	what string,
-	read func(ctx context.Context, r vault.Reader) (T, error),
-) {
+// missing checks that a read answers NotFound, in a view, alone and in an update.
+func missing[T any](s subject, what string, read reads[T]) {
 	s.Helper()
 	ctx := s.Context()
-	s.wantKind(vault.NotFound, what+" in a view", s.View(ctx, func(r vault.Reader) error {
+	look := func(r vault.Reader) error {
 		_, err := read(ctx, r)
 		return err
-	}))
+	}
+	s.wantKind(vault.NotFound, what+" in a view", s.View(ctx, look))
+	s.wantKind(vault.NotFound, what+" alone", s.Read(ctx, look))
 	s.refuses(vault.NotFound, what+" in an update", func(ctx context.Context, tx vault.Tx) error {
 		_, err := read(ctx, tx)
 		return err

@@ -65,9 +65,7 @@ func updateBehaviours() []behaviour {
 			after, commits := s.Stats()
 			if after-before != 3 || commits == 0 {
 				s.Errorf(
-					"%d updates in %d commits were counted, want 3 updates",
-					after-before,
-					commits,
+					"%d updates in %d commits were counted, want 3 updates", after-before, commits,
 				)
 			}
 		}},
@@ -76,9 +74,7 @@ func updateBehaviours() []behaviour {
 
 func insertUser(name string) func(context.Context, vault.Tx) error {
 	return func(ctx context.Context, tx vault.Tx) error {
-		return tx.InsertUser(
-			ctx, userNamed(name),
-		)
+		return tx.InsertUser(ctx, userNamed(name))
 	}
 }
 
@@ -90,23 +86,10 @@ func failureLeavesNothing(s subject) {
 		change := n
 		change.Version, change.SealedMask = 2, blob(20)
 		return errors.Join(
-			tx.InsertUser(
-				ctx,
-				made,
-			),
-			tx.InsertOwnerKey(ctx, ownerKeyOf(made.ID, root.ID)),
-			tx.InsertAPIKey(ctx, apiKeyOf(made.ID)),
-			tx.InsertSecret(
-				ctx,
-				secretOf(ann.ID, "NEW"),
-			),
-			tx.UpdateSecret(ctx, change),
-			tx.AppendAudit(ctx, entryOf(ann.ID, 1)),
-			tx.SaveLedger(
-				ctx,
-				ledgerOf(ann.ID, 1, 1),
-			),
-			tx.DeleteUser(ctx, ann.ID, moment(1)),
+			tx.InsertUser(ctx, made), tx.InsertOwnerKey(ctx, ownerKeyOf(made.ID, root.ID)),
+			tx.InsertAPIKey(ctx, apiKeyOf(made.ID)), tx.InsertSecret(ctx, secretOf(ann.ID, "NEW")),
+			tx.UpdateSecret(ctx, change), tx.AppendAudit(ctx, entryOf(ann.ID, 1)),
+			tx.SaveLedger(ctx, ledgerOf(ann.ID, 1, 1)), tx.DeleteUser(ctx, ann.ID, moment(1)),
 			errOwn,
 		)
 	})
@@ -141,8 +124,7 @@ func panicLeavesNothing(s subject) {
 	}
 	var none map[string]int
 	s.fails(
-		"panic of the runtime",
-		func(context.Context, vault.Tx) error { none["a"]++; return nil },
+		"panic of the runtime", func(context.Context, vault.Tx) error { none["a"]++; return nil },
 	)
 	s.wantUser(s.addUser("after"))
 }

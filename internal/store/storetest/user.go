@@ -34,11 +34,9 @@ func userBehaviours() []behaviour {
 		{"a name that is taken is a conflict, and changes nothing", func(s subject) {
 			u := s.addUser("ann")
 			second := userNamed("ann")
-			s.refuses(
-				vault.Conflict,
-				"same name",
-				func(ctx context.Context, tx vault.Tx) error { return tx.InsertUser(ctx, second) },
-			)
+			s.refuses(vault.Conflict, "same name", func(ctx context.Context, tx vault.Tx) error {
+				return tx.InsertUser(ctx, second)
+			})
 			s.wantUser(u)
 			missing(s, "the second user", readUser(second.ID))
 		}},
@@ -46,11 +44,9 @@ func userBehaviours() []behaviour {
 			u := s.addUser("ann")
 			second := userNamed("bob")
 			second.ID = u.ID
-			s.refuses(
-				vault.Conflict,
-				"same id",
-				func(ctx context.Context, tx vault.Tx) error { return tx.InsertUser(ctx, second) },
-			)
+			s.refuses(vault.Conflict, "same id", func(ctx context.Context, tx vault.Tx) error {
+				return tx.InsertUser(ctx, second)
+			})
 			s.wantUser(u)
 		}},
 	}
@@ -74,56 +70,47 @@ func userListBehaviours() []behaviour {
 		{"deleting a user frees the name", deletionFreesName},
 		{"a deleted user is not found by any method, and stays deleted", func(s subject) {
 			u, kept := s.addUser("ann"), s.addUser("bob")
-			s.update(
-				func(ctx context.Context, tx vault.Tx) error {
-					return tx.DeleteUser(ctx, u.ID, moment(9))
-				},
-			)
+			s.update(func(ctx context.Context, tx vault.Tx) error {
+				return tx.DeleteUser(ctx, u.ID, moment(9))
+			})
 			missing(s, "User", readUser(u.ID))
 			missing(s, "UserNamed", readUserNamed("ann"))
 			missing(s, "UserNamed with the emptied name", readUserNamed(""))
 			missing(s, "Ledger", readLedger(u.ID))
-			s.refuses(
-				vault.NotFound,
-				"DeleteUser",
-				func(ctx context.Context, tx vault.Tx) error {
-					return tx.DeleteUser(ctx, u.ID, moment(10))
-				},
-			)
+			s.refuses(vault.NotFound, "DeleteUser", func(ctx context.Context, tx vault.Tx) error {
+				return tx.DeleteUser(ctx, u.ID, moment(10))
+			})
 			s.wantSame("users", s.users(moment(9)), []vault.User{kept})
 		}},
 		{"the id of a deleted user is not given again", func(s subject) {
 			u := s.addUser("ann")
-			s.update(
-				func(ctx context.Context, tx vault.Tx) error {
-					return tx.DeleteUser(ctx, u.ID, moment(9))
-				},
-			)
-			s.refuses(
-				vault.Conflict,
-				"same id",
-				func(ctx context.Context, tx vault.Tx) error { return tx.InsertUser(ctx, u) },
-			)
+			s.update(func(ctx context.Context, tx vault.Tx) error {
+				return tx.DeleteUser(ctx, u.ID, moment(9))
+			})
+			s.refuses(vault.Conflict, "same id", func(ctx context.Context, tx vault.Tx) error {
+				return tx.InsertUser(ctx, u)
+			})
 		}},
 	}
 }
 
-func readUser(id uuid.UUID) func(context.Context, vault.Reader) (vault.User, error) {
-	return func(ctx context.Context, r vault.Reader) (vault.User, error) { return r.User(ctx, id, moment(0)) }
+func readUser(id uuid.UUID) reads[vault.User] {
+	return func(ctx context.Context, r vault.Reader) (vault.User, error) {
+		return r.User(ctx, id, moment(0))
+	}
 }
 
-func readUserNamed(name string) func(context.Context, vault.Reader) (uuid.UUID, error) {
-	return func(ctx context.Context, r vault.Reader) (uuid.UUID, error) { return r.UserNamed(ctx, name) }
+func readUserNamed(name string) reads[uuid.UUID] {
+	return func(ctx context.Context, r vault.Reader) (uuid.UUID, error) {
+		return r.UserNamed(ctx, name)
+	}
 }
 
 func (s subject) users(now time.Time) []vault.User {
 	s.Helper()
-	return got(
-		s,
-		func(ctx context.Context, r vault.Reader) ([]vault.User, error) {
-			return r.Users(ctx, now)
-		},
-	)
+	return got(s, func(ctx context.Context, r vault.Reader) ([]vault.User, error) {
+		return r.Users(ctx, now)
+	})
 }
 
 func (s subject) wantUser(u vault.User) {
@@ -137,13 +124,9 @@ func unknownUser(s subject) {
 	for _, id := range []uuid.UUID{newID(), uuid.Nil} {
 		missing(s, "User", readUser(id))
 		missing(s, "Ledger", readLedger(id))
-		s.refuses(
-			vault.NotFound,
-			"DeleteUser",
-			func(ctx context.Context, tx vault.Tx) error {
-				return tx.DeleteUser(ctx, id, moment(0))
-			},
-		)
+		s.refuses(vault.NotFound, "DeleteUser", func(ctx context.Context, tx vault.Tx) error {
+			return tx.DeleteUser(ctx, id, moment(0))
+		})
 		s.refuses(vault.NotFound, "SaveLedger", func(ctx context.Context, tx vault.Tx) error {
 			return tx.SaveLedger(ctx, vault.Ledger{Owner: id, OwnerKey: newID()})
 		})
@@ -160,11 +143,9 @@ func deletionFreesName(s subject) {
 		if round == 2 {
 			return
 		}
-		s.update(
-			func(ctx context.Context, tx vault.Tx) error {
-				return tx.DeleteUser(ctx, u.ID, moment(round))
-			},
-		)
+		s.update(func(ctx context.Context, tx vault.Tx) error {
+			return tx.DeleteUser(ctx, u.ID, moment(round))
+		})
 	}
 }
 
@@ -191,21 +172,15 @@ func adminBehaviour(s subject) {
 			s.addAPIKey(u.ID, c.change)
 		}
 		u.Admin = c.want
-		found := got(
-			s,
-			func(ctx context.Context, r vault.Reader) (vault.User, error) {
-				return r.User(ctx, u.ID, moment(30))
-			},
-		)
+		found := got(s, func(ctx context.Context, r vault.Reader) (vault.User, error) {
+			return r.User(ctx, u.ID, moment(30))
+		})
 		s.wantSame("user "+c.what, found, u)
 	}
 	for _, u := range s.users(moment(30)) {
-		alone := got(
-			s,
-			func(ctx context.Context, r vault.Reader) (vault.User, error) {
-				return r.User(ctx, u.ID, moment(30))
-			},
-		)
+		alone := got(s, func(ctx context.Context, r vault.Reader) (vault.User, error) {
+			return r.User(ctx, u.ID, moment(30))
+		})
 		s.wantSame("in the list and alone", u, alone)
 	}
 }

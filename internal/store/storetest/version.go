@@ -15,10 +15,7 @@ func versionBehaviours() []behaviour {
 		{"old versions are listed newest first, without values", func(s subject) {
 			k := s.addVersions()
 			s.wantVersions(k, versionOf(k, 2), versionOf(k, 1))
-			oldest := got(s, func(ctx context.Context, r vault.Reader) (vault.StoredVersion, error) {
-				return r.OldVersion(ctx, k.User, k.ID, 1)
-			})
-			s.wantSame("version 1", oldest, versionOf(k, 1))
+			s.wantSame("version 1", got(s, readVersion(k.User, k.ID, 1)), versionOf(k, 1))
 			s.wantSealed(k.User, []vault.StoredSecret{k}, versionOf(k, 1), versionOf(k, 2))
 		}},
 		{"another user's versions are not found and not touched", versionsOfOthers},
@@ -100,17 +97,19 @@ func (s subject) wantSealed(
 	s.wantSame("versions", got(s, readSealedVersions(user)), versions)
 }
 
-func readSealedSecrets(
-	user uuid.UUID,
-) func(context.Context, vault.Reader) ([]vault.StoredSecret, error) {
+func readVersion(user, secret uuid.UUID, number uint64) reads[vault.StoredVersion] {
+	return func(ctx context.Context, r vault.Reader) (vault.StoredVersion, error) {
+		return r.OldVersion(ctx, user, secret, number)
+	}
+}
+
+func readSealedSecrets(user uuid.UUID) reads[[]vault.StoredSecret] {
 	return func(ctx context.Context, r vault.Reader) ([]vault.StoredSecret, error) {
 		return r.SealedSecrets(ctx, user)
 	}
 }
 
-func readSealedVersions(
-	user uuid.UUID,
-) func(context.Context, vault.Reader) ([]vault.StoredVersion, error) {
+func readSealedVersions(user uuid.UUID) reads[[]vault.StoredVersion] {
 	return func(ctx context.Context, r vault.Reader) ([]vault.StoredVersion, error) {
 		return r.SealedVersions(ctx, user)
 	}
@@ -122,9 +121,7 @@ func versionsOfOthers(s subject) {
 		{User: bob, Secret: k.ID, Number: 1}, {User: k.User, Secret: k.ID, Number: 3},
 		{User: k.User, Secret: k.ID, Number: 0}, {User: k.User, Secret: bob, Number: 1},
 	} {
-		missing(s, "version", func(ctx context.Context, r vault.Reader) (vault.StoredVersion, error) {
-			return r.OldVersion(ctx, v.User, v.Secret, v.Number)
-		})
+		missing(s, "version", readVersion(v.User, v.Secret, v.Number))
 	}
 	s.wantVersions(vault.StoredSecret{User: bob, ID: k.ID})
 	s.wantSealed(bob, nil)

@@ -14,13 +14,8 @@ func viewBehaviours() []behaviour {
 		{"a view does not see what is committed while it goes on", viewIsSnapshot},
 		{"a view never sees half of an update", viewsSeeWholes},
 		{"a view's error is returned", func(s subject) {
-			if err := s.View(
-				s.Context(),
-				func(vault.Reader) error { return errOwn },
-			); !errors.Is(
-				err,
-				errOwn,
-			) {
+			err := s.View(s.Context(), func(vault.Reader) error { return errOwn })
+			if !errors.Is(err, errOwn) {
 				s.Errorf("got %v, want the view's own error", err)
 			}
 		}},
@@ -60,8 +55,7 @@ func viewIsSnapshot(s subject) {
 		change.Version = 2
 		if err := s.Update(ctx, func(tx vault.Tx) error {
 			return errors.Join(
-				tx.InsertSecret(ctx, secretOf(ann.ID, "B")),
-				tx.UpdateSecret(ctx, change),
+				tx.InsertSecret(ctx, secretOf(ann.ID, "B")), tx.UpdateSecret(ctx, change),
 				tx.SaveLedger(ctx, ledgerOf(ann.ID, 2, 2)),
 			)
 		}); err != nil {
@@ -78,9 +72,7 @@ func viewIsSnapshot(s subject) {
 		if len(n) != 1 || n[0].Version != 1 || l.Secrets != 0 {
 			return fmt.Errorf(
 				"the view changed while it went on: %d secrets, the first of version %d, count %d",
-				len(n),
-				n[0].Version,
-				l.Secrets,
+				len(n), n[0].Version, l.Secrets,
 			)
 		}
 		return nil
@@ -105,12 +97,9 @@ func viewsSeeWholes(s subject) {
 					running = false // and one more look, at the end
 				default:
 				}
-				s.wantNoError(
-					s.View(
-						s.Context(),
-						func(r vault.Reader) error { return countAgrees(s.Context(), r, ann) },
-					),
-				)
+				s.wantNoError(s.View(s.Context(), func(r vault.Reader) error {
+					return countAgrees(s.Context(), r, ann)
+				}))
 			}
 		})
 	}

@@ -1,0 +1,137 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/keysake/keysake/internal/vault"
+)
+
+// RunTwice returns a store that undoes the first run of every function and runs it again, as a
+// database does whose transactions may collide.
+func RunTwice(s vault.Store) vault.Store { return twice{s} }
+
+type twice struct{ store vault.Store }
+
+var errUndo = errors.New("undo the first run")
+
+// View implements [vault.Store].
+func (t twice) View(ctx context.Context, fn func(vault.Reader) error) error {
+	return runTwice(ctx, t.store.View, fn)
+}
+
+// Read implements [vault.Store].
+func (t twice) Read(ctx context.Context, fn func(vault.Reader) error) error {
+	return runTwice(ctx, t.store.Read, fn)
+}
+
+// Update implements [vault.Store].
+func (t twice) Update(ctx context.Context, fn func(vault.Tx) error) error {
+	return runTwice(ctx, t.store.Update, fn)
+}
+
+func runTwice[T any](
+	ctx context.Context, run func(context.Context, func(T) error) error, fn func(T) error,
+) error {
+	begun := false
+	err := run(ctx, func(tx T) error {
+		begun = true
+		return errors.Join(fn(tx), errUndo)
+	})
+	if !begun {
+		return err
+	}
+	return run(context.WithoutCancel(ctx), fn) // fn has begun: the outcome is awaited
+}
+
+func rerunBehaviours() []behaviour {
+	return []behaviour{
+		{"the first run of an update that is run again leaves nothing", func(s subject) {
+			ann := s.addUser("ann")
+			before, _ := s.Stats()
+			runs := 0
+			var made vault.User
+			s.wantNoError(RunTwice(s.Store).Update(s.Context(), func(tx vault.Tx) error {
+				runs++
+				made = userNamed("bob") // with an id of this run
+				l, err := tx.LockLedger(s.Context(), ann.ID)
+				if err != nil {
+					return err
+				}
+				l.Secrets++
+				return errors.Join(
+					tx.SaveLedger(s.Context(), l), tx.InsertUser(s.Context(), made),
+					tx.InsertSecret(s.Context(), secretOf(ann.ID, "A")),
+				)
+			}))
+			s.wantSame("runs", runs, 2)
+			s.wantUser(made)
+			s.wantSame("users", len(s.users(moment(0))), 2)
+			s.wantSame("count in the ledger", got(s, readLedger(ann.ID)).Secrets, 1)
+			s.wantSame("names", s.names(ann.ID), []string{"A"})
+			after, _ := s.Stats()
+			s.wantSame("updates that were counted", after-before, uint64(1))
+		}},
+		{"what the last run of an update assigned is what was committed", lastRunCounts},
+		{"an update that locks a ledger sees what the one before it committed", lockWaits},
+	}
+}
+
+// lastRunCounts has updates of one ledger collide, where a database lets them.
+func lastRunCounts(s subject) {
+	const callers = 40
+	ann := s.addUser("ann")
+	var all sync.WaitGroup
+	seen := make([]uint64, callers)
+	for i := range callers {
+		all.Go(func() {
+			s.wantNoError(s.try(func(ctx context.Context, tx vault.Tx) error {
+				l, err := tx.LockLedger(ctx, ann.ID)
+				if err != nil {
+					return err
+				}
+				l.Head.Seq++
+				seen[i] = l.Head.Seq
+				return errors.Join(
+					tx.AppendAudit(ctx, entryOf(ann.ID, l.Head.Seq)), tx.SaveLedger(ctx, l),
+				)
+			}))
+		})
+	}
+	all.Wait()
+	slices.Sort(seen)
+	for i, seq := range seen {
+		s.wantSame("number in the chain", seq, uint64(i)+1)
+	}
+	s.wantSame("entries", len(s.entries(ann.ID)), callers)
+}
+
+func lockWaits(s subject) {
+	ann := s.addUser("ann")
+	begun, release, first := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	once := sync.OnceFunc(func() { close(begun) })
+	want := ledgerOf(ann.ID, 1, 1)
+	go func() {
+		first <- s.try(func(ctx context.Context, tx vault.Tx) error {
+			_, err := tx.LockLedger(ctx, ann.ID)
+			once()
+			<-release
+			return errors.Join(err, tx.SaveLedger(ctx, want))
+		})
+	}()
+	<-begun
+	second := make(chan error, 1)
+	var locked vault.Ledger
+	go func() {
+		second <- s.try(func(ctx context.Context, tx vault.Tx) (err error) {
+			locked, err = tx.LockLedger(ctx, ann.ID)
+			return err
+		})
+	}()
+	close(release)
+	s.wantNoError(<-first)
+	s.wantNoError(<-second)
+	s.wantSame("ledger", locked, want)
+}
