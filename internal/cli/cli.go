@@ -125,7 +125,7 @@ func unknownCommand(cmd *cobra.Command, word string) error {
 	if near := cmd.SuggestionsFor(word); len(near) > 0 {
 		return usagef("unknown command: did you mean %q?", cmd.CommandPath()+" "+near[0])
 	}
-	return fmt.Errorf("unknown command of %q", cmd.CommandPath())
+	return fmt.Errorf("unknown command for %q", cmd.CommandPath())
 }
 
 // markStart sets started when a command in the tree of cmd begins its work: any earlier error is

@@ -50,7 +50,7 @@ func newOwnerKeyRotate(a *app) *cobra.Command {
 			return err
 		}
 		if (*user == "") == !*all {
-			return usagef("the user is missing or not unique: give either --user or --all")
+			return usagef("give either --user or --all")
 		}
 		shown := a.newProgress("users", *asJSON)
 		n, err := maintenance.RotateOwnerKeys(cmd.Context(), cfg, a.passphrase, *user, shown.update)
@@ -58,7 +58,7 @@ func newOwnerKeyRotate(a *app) *cobra.Command {
 		if err != nil {
 			return resumeHint(err, shown)
 		}
-		a.infof("Rotated: %d users have a new owner key.", n)
+		a.infof("Rotated the owner keys of %s.", count(n, "user", "users"))
 		return nil
 	}
 	return cmd

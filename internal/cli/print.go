@@ -25,6 +25,14 @@ func (a *app) infof(format string, args ...any) {
 	_, _ = fmt.Fprintln(a.stderr, escape(fmt.Sprintf(format, args...)))
 }
 
+// count returns n with its noun.
+func count[N int | int64](n N, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
 // jsonFlag adds --json to a command that prints data.
 func jsonFlag(cmd *cobra.Command) *bool {
 	return cmd.Flags().Bool("json", false, "print JSON")

@@ -2,16 +2,12 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"strconv"
 
 	"github.com/spf13/cobra"
 
 	"github.com/keysake/keysake/internal/config"
-	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/maintenance"
-	"github.com/keysake/keysake/internal/rootkey"
 )
 
 const localHelp = `Run this on the server's machine, as the server's user. The server may keep
@@ -41,95 +37,6 @@ func localSettings(cmd *cobra.Command) *config.Settings {
 	)
 	settings.AddFlags(cmd.Flags())
 	return settings
-}
-
-const rotateLong = `Make another root key the primary one, and wrap every owner key with it. Running
-servers start to use it by themselves. Only one rotation runs at a time. If
-interrupted, run the same command again; it continues where it stopped.
-
---to is the URL of the new root key. A key file that does not exist is created.
-For passphrase:, you are asked for the new passphrase twice, or it is read from
---to-passphrase-file or --to-passphrase-fd. Rotate to passphrase: with the same
-passphrase to upgrade its Argon2id parameters.
-
-Running servers must be able to open the new key before you rotate: they can
-read the key file, their --root-passphrase-file has the new passphrase as one of
-its lines, or the key service admits them.
-
-Backups that were made before still need the old root key, so keep it. When the
-database no longer needs it, say so with "keysake root-key retire".
-
-` + localHelp
-
-func newRootKeyRotate(a *app) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "rotate",
-		Short: "Wrap all owner keys with another root key",
-		Long:  rotateLong,
-		Example: `  keysake root-key rotate --data /var/lib/keysake/data \
-    --to file:/etc/keysake/root-2.key
-  keysake root-key rotate --data /var/lib/keysake/data \
-    --to passphrase: --to-passphrase-file /etc/keysake/passphrase-2
-  keysake root-key rotate --data /var/lib/keysake/data --to hashivault://keysake`,
-		Args: noArgs,
-	}
-	settings := localSettings(cmd)
-	to := maintenance.NewRootKey{Ask: a.passphrase}
-	f := cmd.Flags()
-	f.StringVar(&to.URL, "to", "", "the new root key's `URL`; required")
-	f.StringVar(&to.PassphraseFile, "to-passphrase-file", "",
-		"for --to passphrase:, the `FILE` with the new passphrase")
-	f.IntVar(&to.PassphraseFD, "to-passphrase-fd", 0,
-		"for --to passphrase:, the file descriptor `N` with the new passphrase")
-	asJSON := progressFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		cfg, err := a.load(settings)
-		if err != nil {
-			return err
-		}
-		if err := checkNewRootKey(to); err != nil {
-			return err
-		}
-		shown := a.newProgress("owner keys", *asJSON)
-		n, err := maintenance.RotateRootKey(cmd.Context(), cfg, a.passphrase, to, shown.update)
-		shown.finish()
-		if err != nil {
-			return resumeHint(err, shown)
-		}
-		a.infof("Rotated: %s is the root key; %d owner keys were wrapped with it now. "+
-			"Keep a copy of it elsewhere, and keep the old one while backups need it.", to.URL, n)
-		return nil
-	}
-	return cmd
-}
-
-func checkNewRootKey(to maintenance.NewRootKey) error {
-	if to.URL == "" {
-		return usagef("--to is missing: give the new root key's URL")
-	}
-	if err := rootkey.Check(to.URL); err != nil {
-		return usagef("--to: %w", err)
-	}
-	hasFile, hasFD := to.PassphraseFile != "", to.PassphraseFD != 0
-	switch {
-	case (hasFile || hasFD) && to.URL != rootkey.PassphraseURL:
-		return usagef("--to-passphrase-file and --to-passphrase-fd need --to passphrase:")
-	case hasFile && hasFD:
-		return usagef("--to-passphrase-file and --to-passphrase-fd exclude each other: give one")
-	case to.PassphraseFD < 0:
-		return usagef("--to-passphrase-fd must be a number from 3")
-	}
-	return nil
-}
-
-// resumeHint adds to the error of an interrupted rotation how to continue it.
-func resumeHint(err error, shown *progress) error {
-	if errors.Is(err, instance.ErrCannotOpen) || errors.Is(err, maintenance.ErrRotating) ||
-		shown.last.Total == 0 {
-		return err
-	}
-	return fmt.Errorf("%w: stopped after %d of %d, nothing is lost: run the same command again",
-		err, shown.last.Done, shown.last.Total)
 }
 
 type rootKeyList struct {

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"regexp"
 
@@ -107,54 +106,6 @@ func providerOf(s wire.Secret) string {
 		return ""
 	}
 	return *s.Provider
-}
-
-func newSecretsDelete(a *app) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "delete NAME|ID",
-		Short: "Delete a secret and all its values",
-		Long: `Delete a secret and all its values. This cannot be undone. You are asked to
-confirm, unless you give --yes; without a terminal, --yes is required.
-
-Needs the scope secrets:write, and secrets:read to confirm or to find a NAME.`,
-		Example: `  keysake secrets delete OPENAI_API_KEY
-  keysake secrets delete OPENAI_API_KEY --yes`,
-		Args: exactlyOne("the secret's NAME or ID"),
-	}
-	yes := yesFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := a.connect()
-		if err != nil {
-			return err
-		}
-		id, err := a.secretToDelete(cmd.Context(), c, args[0], *yes)
-		if err != nil {
-			return err
-		}
-		if err := c.DeleteSecret(cmd.Context(), id); err != nil {
-			return err
-		}
-		a.infof("Deleted.")
-		return nil
-	}
-	return cmd
-}
-
-func (a *app) secretToDelete(
-	ctx context.Context, c *client.Client, ref string, yes bool,
-) (id string, err error) {
-	if yes {
-		return secretID(ctx, c, ref)
-	}
-	if err := a.canConfirm(); err != nil {
-		return "", err
-	}
-	s, err := findSecret(ctx, c, ref)
-	if err != nil {
-		return "", err
-	}
-	question := fmt.Sprintf("Delete %s (%s) and all its values for good?", s.Name, s.MaskedValue)
-	return s.ID, a.confirm(ctx, question)
 }
 
 var uuidPattern = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)

@@ -120,8 +120,8 @@ admin.`,
 			return err
 		}
 		if !*yes {
-			question := fmt.Sprintf("Delete the user %s and destroy %d secrets for good?",
-				u.Username, u.Limits.Secrets.Used)
+			question := fmt.Sprintf("Delete the user %s and destroy %s for good?",
+				u.Username, count(u.Limits.Secrets.Used, "secret", "secrets"))
 			if err := a.confirm(cmd.Context(), question); err != nil {
 				return err
 			}
