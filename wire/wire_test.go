@@ -42,10 +42,7 @@ func TestATimeIsWrittenInUTCWithAZAndNoMoreDigitsThanItHas(t *testing.T) {
 			}
 		}
 		var back wire.Time
-		if err := json.Unmarshal(
-			[]byte(want),
-			&back,
-		); err != nil ||
+		if err := json.Unmarshal([]byte(want), &back); err != nil ||
 			!back.Equal(at.Truncate(time.Microsecond)) {
 			t.Errorf("%s is read back as %v: %v", want, back, err)
 		}
@@ -54,8 +51,7 @@ func TestATimeIsWrittenInUTCWithAZAndNoMoreDigitsThanItHas(t *testing.T) {
 
 func TestAMomentThatHasNotComeIsNull(t *testing.T) {
 	if body := asJSON(
-		t,
-		struct{ At *wire.Time }{wire.AtOrNull(time.Time{})},
+		t, struct{ At *wire.Time }{wire.AtOrNull(time.Time{})},
 	); body != `{"At":null}` {
 		t.Errorf("written as %s", body)
 	}
@@ -139,9 +135,7 @@ func TestATimestampIsRFC3339AndNothingElse(t *testing.T) {
 		`true`, `[]`, `{}`,
 	} {
 		var got wire.Timestamp
-		if err := got.UnmarshalJSON(
-			[]byte(body),
-		); err == nil ||
+		if err := got.UnmarshalJSON([]byte(body)); err == nil ||
 			err.Error() != wire.ErrNotTimestamp.Error() {
 			t.Errorf("%s is read as %v: %v", body, got, err)
 		}

@@ -21,23 +21,12 @@ func (s *site) goodValues(t *testing.T, birds *aviary) {
 	t.Helper()
 	me := s.person(t, allScopes...)
 	preset := members{"provider": "openai", "value": birds.rich("as the value of a preset")}
-	made := s.do(t, call{method: "POST", path: presetPath, key: me.key, body: encode(t, preset)}).
-		want(t, 201)
+	made := s.do(t, post(presetPath, me.key, encode(t, preset))).want(t, 201)
 	preset["value"] = birds.rich("as a value whose name is taken")
-	s.do(t, call{method: "POST", path: presetPath, key: me.key, body: encode(t, preset)}).
-		refused(t, 409)
+	s.do(t, post(presetPath, me.key, encode(t, preset))).refused(t, 409)
 	for range 3 {
 		update := members{"value": birds.rich("as a new value")}
-		s.do(
-			t,
-			call{
-				method: "PUT",
-				path:   made.header.Get("Location"),
-				key:    me.key,
-				body:   encode(t, update),
-			},
-		).
-			want(t, 200)
+		s.do(t, put(made.header.Get("Location"), me.key, encode(t, update))).want(t, 200)
 	}
 	custom := s.secret(t, me.key, "CUSTOM", birds.rich("as a custom value")+" \n\t")
 	long := s.secret(t, me.key, "LONG", strings.Repeat(birds.letOut("as a long value"), 1000))
@@ -45,11 +34,11 @@ func (s *site) goodValues(t *testing.T, birds *aviary) {
 		customPath, customPath + "/presets", customPath + "/" + custom, customPath + "/" + long,
 		keysPath, usersPath,
 	} {
-		s.do(t, call{method: "GET", path: path, key: me.key}).want(t, 200)
+		s.do(t, get(path, me.key)).want(t, 200)
 	}
-	s.do(t, call{method: "DELETE", path: customPath + "/" + custom, key: me.key}).want(t, 204)
+	s.do(t, del(customPath+"/"+custom, me.key)).want(t, 204)
 	s.ownKey(t, me.key, members{"name": "spare"})
-	s.do(t, call{method: "DELETE", path: usersPath + "/" + me.id, key: s.Key}).want(t, 204)
+	s.do(t, del(usersPath+"/"+me.id, s.Key)).want(t, 204)
 }
 
 // badBodies sends canaries in the body of an operation, in ways that are refused, by callers who
@@ -78,11 +67,7 @@ func (s *site) badBodies(t *testing.T, birds *aviary, op apicontract.Operation, 
 		s.do(
 			t,
 			call{
-				method: op.Method,
-				path:   op.URL(at.ids...),
-				key:    at.key,
-				body:   body,
-				header: header,
+				method: op.Method, path: op.URL(at.ids...), key: at.key, body: body, header: header,
 			},
 		)
 	}

@@ -57,19 +57,15 @@ func (a *aviary) see(got answer) {
 // forms are the ways in which text can be written down.
 func forms(text string) map[string]string {
 	all := map[string]string{
-		"as it is":       text,
-		"in hex":         hex.EncodeToString([]byte(text)),
-		"in capital hex": strings.ToUpper(hex.EncodeToString([]byte(text))),
-		"in a URL": url.QueryEscape(
-			text,
-		),
-		"as numbers":  strings.Trim(fmt.Sprintf("%d", []byte(text)), "[]"),
-		"in capitals": strings.ToUpper(text),
-		"in small letters": strings.ToLower(
-			text,
-		),
-		"quoted":    strings.Trim(fmt.Sprintf("%+q", text), `"`),
-		"backwards": backwards(text),
+		"as it is":         text,
+		"in hex":           hex.EncodeToString([]byte(text)),
+		"in capital hex":   strings.ToUpper(hex.EncodeToString([]byte(text))),
+		"in a URL":         url.QueryEscape(text),
+		"as numbers":       strings.Trim(fmt.Sprintf("%d", []byte(text)), "[]"),
+		"in capitals":      strings.ToUpper(text),
+		"in small letters": strings.ToLower(text),
+		"quoted":           strings.Trim(fmt.Sprintf("%+q", text), `"`),
+		"backwards":        backwards(text),
 	}
 	for shift := range 3 { // where it stands in what was encoded decides its letters
 		for name, e := range map[string]*base64.Encoding{
@@ -125,10 +121,7 @@ func (a *aviary) search(all needles, text []byte, own string) (found []string) {
 			}
 			if what := n.what + " " + n.form + ", " + a.whose(
 				text[i:],
-			); !slices.Contains(
-				found,
-				what,
-			) {
+			); !slices.Contains(found, what) {
 				found = append(found, what)
 			}
 		}
@@ -139,11 +132,7 @@ func (a *aviary) search(all needles, text []byte, own string) (found []string) {
 // whose tells a canary's place, if its number is there to read.
 func (a *aviary) whose(text []byte) string {
 	var n int
-	if _, err := fmt.Sscanf(
-		string(text[min(len(a.mark), len(text)):]),
-		"%04d",
-		&n,
-	); err != nil ||
+	if _, err := fmt.Sscanf(string(text[min(len(a.mark), len(text)):]), "%04d", &n); err != nil ||
 		n >= len(a.places) {
 		return "of an unknown place"
 	}
@@ -172,8 +161,7 @@ func TestNothingOfWhatIsSentComesBackOrIsWrittenDown(t *testing.T) {
 			s.brokenRequests(t, birds)
 			if len(birds.places) < 500 || len(birds.tokens) < 5 {
 				t.Fatalf(
-					"%d canaries and %d API keys: too few to tell",
-					len(birds.places),
+					"%d canaries and %d API keys: too few to tell", len(birds.places),
 					len(birds.tokens),
 				)
 			}
@@ -281,12 +269,8 @@ func TestTheSearchForCanariesFindsThemInEveryForm(t *testing.T) {
 				continue // a token has no mark in its halves
 			}
 			if found := birds.search(
-				needles,
-				[]byte("before "+text+" after"),
-				"",
-			); len(
-				found,
-			) == 0 {
+				needles, []byte("before "+text+" after"), "",
+			); len(found) == 0 {
 				t.Errorf("%s is not found", form)
 			}
 		}
@@ -295,12 +279,8 @@ func TestTheSearchForCanariesFindsThemInEveryForm(t *testing.T) {
 		t.Errorf("a token is found where it may be: %v", found)
 	}
 	if found := birds.search(
-		needles,
-		[]byte(canary[:6]+"••••"+canary[len(canary)-3:]),
-		"",
-	); len(
-		found,
-	) > 0 {
+		needles, []byte(canary[:6]+"••••"+canary[len(canary)-3:]), "",
+	); len(found) > 0 {
 		t.Errorf("a mask is taken for a canary: %v", found)
 	}
 }

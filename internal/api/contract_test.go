@@ -18,8 +18,7 @@ func TestTheRoutesAreTheOperationsOfTheContract(t *testing.T) {
 	var documented []api.Route
 	for _, op := range operations(t) {
 		documented = append(
-			documented,
-			api.Route{Method: op.Method, Path: op.Path, Public: op.Public},
+			documented, api.Route{Method: op.Method, Path: op.Path, Public: op.Public},
 		)
 	}
 	served := api.Routes()
@@ -39,7 +38,7 @@ func TestTheRoutesAreTheOperationsOfTheContract(t *testing.T) {
 func TestTheContractIsServedAsItIs(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	got := s.do(t, call{method: "GET", path: "/api/v1/openapi.yaml"}).want(t, 200)
+	got := s.do(t, get("/api/v1/openapi.yaml", noKey)).want(t, 200)
 	if string(got.body) != string(api.Contract) {
 		t.Error("the answer is another document")
 	}
@@ -96,12 +95,8 @@ func TestEveryDocumentedExampleSucceeds(t *testing.T) {
 			)
 			if got.status != op.Success {
 				t.Errorf(
-					"%s, example %s: answered %d, want %d: %v",
-					op.ID,
-					example.Name,
-					got.status,
-					op.Success,
-					got.faults(t),
+					"%s, example %s: answered %d, want %d: %v", op.ID, example.Name, got.status,
+					op.Success, got.faults(t),
 				)
 			}
 		}
@@ -141,13 +136,8 @@ func TestEveryMutationOfAnExampleIsRefused(t *testing.T) {
 			)
 			if got.status != m.Want || !anyBegins(into[wire.Problem](t, got).Errors, m.Loc) {
 				t.Errorf(
-					"%s, %s: answered %d for %q, want %d at %v",
-					op.ID,
-					m.Name,
-					got.status,
-					got.faults(t),
-					m.Want,
-					m.Loc,
+					"%s, %s: answered %d for %q, want %d at %v", op.ID, m.Name, got.status,
+					got.faults(t), m.Want, m.Loc,
 				)
 			}
 		}
@@ -171,12 +161,9 @@ func (s *site) library(t *testing.T, key plaintext.Value) map[string]string {
 	for _, path := range []string{
 		"/api/v1/user/secrets", "/api/v1/user/secrets/presets", "/api/v1/user",
 	} {
-		seen[path] = string(s.do(t, call{method: "GET", path: path, key: key}).want(t, 200).body)
+		seen[path] = string(s.do(t, get(path, key)).want(t, 200).body)
 	}
-	keys := into[wire.APIKeyList](
-		t,
-		s.do(t, call{method: "GET", path: "/api/v1/user/api-keys", key: key}).want(t, 200),
-	)
+	keys := into[wire.APIKeyList](t, s.do(t, get("/api/v1/user/api-keys", key)).want(t, 200))
 	for _, k := range keys.APIKeys {
 		k.LastUsedAt = nil
 		seen["/api/v1/user/api-keys"] += encode(t, k)
@@ -195,17 +182,11 @@ func TestAnIdThatIsNoUUIDIsRefusedAndTheBodyIsFine(t *testing.T) {
 				c.body = string(op.Examples[0].Body)
 			}
 			got := s.do(t, c)
-			if want := []string{
-				"path." + op.Parameters[0] + " uuid_parsing",
-			}; got.status != 422 ||
+			if want := []string{"path." + op.Parameters[0] + " uuid_parsing"}; got.status != 422 ||
 				!slices.Equal(got.faults(t), want) {
 				t.Errorf(
-					"%s at %s: answered %d for %q, want 422 for %q",
-					op.ID,
-					url,
-					got.status,
-					got.faults(t),
-					want,
+					"%s at %s: answered %d for %q, want 422 for %q", op.ID, url, got.status,
+					got.faults(t), want,
 				)
 			}
 		}
@@ -221,8 +202,7 @@ func TestAnOperationNeedsItsScopeAndNoOther(t *testing.T) {
 		}
 		at := s.target(t, op)
 		others := slices.DeleteFunc(
-			slices.Clone(allScopes),
-			func(scope string) bool { return scope == op.Scope },
+			slices.Clone(allScopes), func(scope string) bool { return scope == op.Scope },
 		)
 		if len(others) != len(allScopes)-1 {
 			t.Fatalf("%s needs the scope %s, which is none", op.ID, op.Scope)
@@ -230,19 +210,13 @@ func TestAnOperationNeedsItsScopeAndNoOther(t *testing.T) {
 		lacking := s.keyFor(t, at.id, members{"allowed_scopes": others})
 		if got := s.ask(t, op, at, lacking); got.status != 403 || len(got.faults(t)) > 0 {
 			t.Errorf(
-				"%s with every scope but %s: answered %d, want 403",
-				op.ID,
-				op.Scope,
-				got.status,
+				"%s with every scope but %s: answered %d, want 403", op.ID, op.Scope, got.status,
 			)
 		}
 		only := s.keyFor(t, at.id, members{"allowed_scopes": []string{op.Scope}})
 		if got := s.ask(t, op, at, only); got.status != op.Success {
 			t.Errorf(
-				"%s with the scope %s alone: answered %d, want %d",
-				op.ID,
-				op.Scope,
-				got.status,
+				"%s with the scope %s alone: answered %d, want %d", op.ID, op.Scope, got.status,
 				op.Success,
 			)
 		}
@@ -262,10 +236,7 @@ func TestAnOperationWithoutAScopeNeedsAKeyAllTheSame(t *testing.T) {
 		bare := s.keyFor(t, at.id, members{"allowed_scopes": []string{}, "allow_self_revoke": true})
 		if got := s.ask(t, op, at, bare); got.status != op.Success {
 			t.Errorf(
-				"%s with a key without scopes: answered %d, want %d",
-				op.ID,
-				got.status,
-				op.Success,
+				"%s with a key without scopes: answered %d, want %d", op.ID, got.status, op.Success,
 			)
 		}
 	}

@@ -32,14 +32,10 @@ type bad struct {
 func (s *site) refuseAll(t *testing.T, path string, key plaintext.Value, all []bad) {
 	t.Helper()
 	for _, b := range all {
-		got := s.do(t, call{method: "POST", path: path, key: key, body: b.body})
+		got := s.do(t, post(path, key, b.body))
 		if faults := got.faults(t); got.status != b.status || !slices.Equal(faults, b.faults) {
 			t.Errorf(
-				"%s: answered %d for %q, want %d for %q",
-				b.name,
-				got.status,
-				faults,
-				b.status,
+				"%s: answered %d for %q, want %d for %q", b.name, got.status, faults, b.status,
 				b.faults,
 			)
 		}
@@ -195,16 +191,7 @@ func TestNamesAreTakenAsTheyAreAndOnce(t *testing.T) {
 		{"twice, and unknown", "{" + openai + "," + value + `,"a":1,"a":1}`, 422, twice},
 		{"twice, further in", "{" + openai + "," + value + `,"a":{"b":1,"b":1}}`, 422, twice},
 	})
-	s.do(
-		t,
-		call{
-			method: "POST",
-			path:   presetPath,
-			key:    s.Key,
-			body:   `{"\u0076alue":"any-value","prov\u0069der":"open\u0061i"}`,
-		},
-	).
-		want(t, 201)
+	s.do(t, post(presetPath, s.Key, `{"\u0076alue":"any-value","prov\u0069der":"open\u0061i"}`)).want(t, 201)
 }
 
 func TestEveryMemberHasItsType(t *testing.T) {
@@ -270,9 +257,7 @@ func TestAnItemOfAListIsAtFaultByItsPlace(t *testing.T) {
 			"a list and an object",
 			`{"allowed_scopes":[["secrets:read"],"secrets:read",{"a":1}]}`,
 			422,
-			[]string{
-				"body.allowed_scopes.0 string_type", "body.allowed_scopes.2 string_type",
-			},
+			[]string{"body.allowed_scopes.0 string_type", "body.allowed_scopes.2 string_type"},
 		},
 		{
 			"no scope",
@@ -337,8 +322,7 @@ func TestSeveralFaultsAreToldAtOnce(t *testing.T) {
 		s.Key,
 		[]bad{{"nothing", `{}`, 422, []string{"body.username missing"}}},
 	)
-	s.do(t, call{method: "PUT", path: customPath + "/" + uuid.NewString(), key: s.Key, body: `{}`}).
-		refused(t, 422, "body.value missing")
+	s.do(t, put(customPath+"/"+uuid.NewString(), s.Key, `{}`)).refused(t, 422, "body.value missing")
 }
 
 func TestAnAnswerIsBoundedHoweverManyFaultsThereAre(t *testing.T) {
@@ -393,7 +377,7 @@ func TestANameThatCouldBeAValueIsNotRepeated(t *testing.T) {
 		strings.Repeat("a", 1000), "a\x00b", "a\"b", "\u2022\u2022", "body",
 	} {
 		body := encode(t, members{"provider": "openai", "value": "any-value", name: "any-value"})
-		got := s.do(t, call{method: "POST", path: presetPath, key: s.Key, body: body}).want(t, 422)
+		got := s.do(t, post(presetPath, s.Key, body)).want(t, 422)
 		want := []string{"body extra_forbidden"}
 		if name == "body" {
 			want = []string{"body.body extra_forbidden"}
@@ -424,10 +408,8 @@ func TestAnEmptyMessageOnTheWireIsNoBody(t *testing.T) {
 	s.do(
 		t,
 		call{method: "POST", path: keysPath, key: s.Key, header: http.Header{"Content-Type": nil}},
-	).
-		refused(t, 415)
-	made := s.do(t, call{method: "POST", path: keysPath, key: s.Key, body: "\n{\t}\r\n "}).
-		want(t, 201)
+	).refused(t, 415)
+	made := s.do(t, post(keysPath, s.Key, "\n{\t}\r\n ")).want(t, 201)
 	if k := into[wire.APIKey](t, made); k.Name != "" || k.ExpiresAt != nil {
 		t.Error("an empty object is not an API key with the defaults")
 	}

@@ -17,12 +17,7 @@ func (s *site) belongings(t *testing.T, of person) map[string]string {
 	t.Helper()
 	keyID, _ := s.ownKey(t, of.key, members{"name": "spare"})
 	return map[string]string{
-		"a secret": s.secret(
-			t,
-			of.key,
-			"CUSTOM",
-			"any-value",
-		),
+		"a secret":   s.secret(t, of.key, "CUSTOM", "any-value"),
 		"an API key": keyID,
 		"the user":   of.id,
 	}
@@ -37,9 +32,7 @@ func (s *site) rows(t *testing.T, user string) (all []string) {
 		"audit_entries": "owner_id",
 	} {
 		rows, err := db.QueryContext(
-			t.Context(),
-			"SELECT * FROM "+table+" WHERE "+owner+" = $1",
-			user,
+			t.Context(), "SELECT * FROM "+table+" WHERE "+owner+" = $1", user,
 		)
 		if err != nil {
 			t.Fatal(err)
@@ -100,8 +93,7 @@ func TestAnothersIdIsAnsweredLikeOneThatNeverWasAndNothingHappensToIt(t *testing
 		if op.Scope == "admin" {
 			want = 403 // b is no admin: whether there is such a user is not looked at
 		}
-		never := s.ask(t, op, target{person: b, ids: []string{uuid.NewString()}}, b.key).
-			want(t, want)
+		never := s.ask(t, op, target{person: b, ids: []string{uuid.NewString()}}, b.key).want(t, want)
 		for what, id := range owned {
 			for _, spelling := range []string{id, strings.ToUpper(id)} {
 				got := s.ask(t, op, target{person: b, ids: []string{spelling}}, b.key)
@@ -131,16 +123,13 @@ func TestAnAdminReachesNothingOfAnothersLibrary(t *testing.T) {
 		if len(op.Parameters) == 0 {
 			continue
 		}
-		never := s.ask(t, op, target{person: admin, ids: []string{uuid.NewString()}}, admin.key).
-			want(t, 404)
+		never := s.ask(t, op, target{person: admin, ids: []string{uuid.NewString()}}, admin.key).want(t, 404)
 		for what, id := range owned {
 			if op.Scope == "admin" && what == "the user" {
 				continue // that one is the admin's to manage
 			}
 			sameBut(
-				t,
-				op.ID+" of "+what,
-				never,
+				t, op.ID+" of "+what, never,
 				s.ask(t, op, target{person: admin, ids: []string{id}}, admin.key),
 			)
 		}
@@ -155,22 +144,13 @@ func TestAListHasNothingOfAnothers(t *testing.T) {
 	s := start(t)
 	a, b := s.person(t), s.person(t)
 	owned := s.belongings(t, a)
-	s.do(
-		t,
-		call{
-			method: "POST",
-			path:   "/api/v1/user/secrets/preset",
-			key:    a.key,
-			body:   `{"provider": "openai", "value": "any-value"}`,
-		},
-	).
-		want(t, 201)
+	s.do(t, post("/api/v1/user/secrets/preset", a.key, `{"provider": "openai", "value": "any-value"}`)).want(t, 201)
 	for _, op := range operations(t) {
 		if op.Method != http.MethodGet || len(op.Parameters) > 0 || op.Scope == "admin" ||
 			op.Public {
 			continue
 		}
-		got := s.do(t, call{method: "GET", path: op.Path, key: b.key}).want(t, 200)
+		got := s.do(t, get(op.Path, b.key)).want(t, 200)
 		for what, id := range owned {
 			if strings.Contains(string(got.body), id) {
 				t.Errorf("%s shows %s of another user", op.ID, what)
@@ -188,18 +168,15 @@ func TestADeletedUserLeavesNothingThatAnAnswerShows(t *testing.T) {
 	s := start(t)
 	a, admin := s.person(t), s.person(t, allScopes...)
 	owned := s.belongings(t, a)
-	s.do(t, call{method: "DELETE", path: "/api/v1/admin/users/" + a.id, key: admin.key}).
-		want(t, 204)
+	s.do(t, del("/api/v1/admin/users/"+a.id, admin.key)).want(t, 204)
 	for _, path := range []string{
 		"/api/v1/user/secrets/" + owned["a secret"], "/api/v1/user/api-keys/" + owned["an API key"],
 		"/api/v1/admin/users/" + a.id,
 	} {
-		s.do(t, call{method: "DELETE", path: path, key: admin.key}).refused(t, 404)
+		s.do(t, del(path, admin.key)).refused(t, 404)
 	}
-	if got := s.do(t, call{method: "GET", path: "/api/v1/admin/users", key: admin.key}).
-		want(t, 200); strings.Contains(
-		string(got.body),
-		a.id,
+	if got := s.do(t, get("/api/v1/admin/users", admin.key)).want(t, 200); strings.Contains(
+		string(got.body), a.id,
 	) {
 		t.Error("the list of users has one that was deleted")
 	}

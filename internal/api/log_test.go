@@ -35,14 +35,14 @@ func TestEveryAnswerHasALineInTheLogUnderItsOwnId(t *testing.T) {
 		status float64
 		user   string
 	}{
-		{call{method: "GET", path: "/api/v1/user?a=b", key: me.key}, "/api/v1/user", "GET", 200, me.id},
+		{get("/api/v1/user?a=b", me.key), "/api/v1/user", "GET", 200, me.id},
 		{call{method: "HEAD", path: "/api/v1/health"}, "/api/v1/health", "HEAD", 200, ""},
-		{call{method: "GET", path: "/api/v1/user/secrets/x", key: me.key}, "/api/v1/user/secrets/{secret_id}", "GET", 422, me.id},
-		{call{method: "POST", path: presetPath, key: me.key, body: "no JSON"}, presetPath, "POST", 400, me.id},
-		{call{method: "DELETE", path: "/api/v1/nowhere"}, "unmatched", "DELETE", 404, ""},
-		{call{method: "GET", path: "//"}, "unmatched", "GET", 404, ""},
+		{get("/api/v1/user/secrets/x", me.key), "/api/v1/user/secrets/{secret_id}", "GET", 422, me.id},
+		{post(presetPath, me.key, "no JSON"), presetPath, "POST", 400, me.id},
+		{del("/api/v1/nowhere", noKey), "unmatched", "DELETE", 404, ""},
+		{get("//", noKey), "unmatched", "GET", 404, ""},
 		{call{method: "BREW", path: "/api/v1/user"}, "/api/v1/user", "other", 405, ""},
-		{call{method: "GET", path: "/api/v1/user"}, "/api/v1/user", "GET", 401, ""},
+		{get("/api/v1/user", noKey), "/api/v1/user", "GET", 401, ""},
 	} {
 		got := s.do(t, c.call)
 		lines := s.logged(t, got)
@@ -55,13 +55,8 @@ func TestEveryAnswerHasALineInTheLogUnderItsOwnId(t *testing.T) {
 		if l["route"] != c.route || l["method"] != c.word || l["status"] != c.status ||
 			user != c.user {
 			t.Errorf(
-				"%s %s is logged as %v %v, %v by %v",
-				c.method,
-				c.path,
-				l["method"],
-				l["route"],
-				l["status"],
-				l["user"],
+				"%s %s is logged as %v %v, %v by %v", c.method, c.path, l["method"], l["route"],
+				l["status"], l["user"],
 			)
 		}
 		id := got.header.Get("X-Request-Id")

@@ -77,9 +77,7 @@ func newSite(t *testing.T, srv *apptest.Server, limited bool) *site {
 	t.Cleanup(transport.CloseIdleConnections)
 	return &site{Server: srv, doc: doc, http: &http.Client{
 		Transport: transport,
-		CheckRedirect: func(
-			*http.Request, []*http.Request,
-		) error {
+		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		},
 	}}
@@ -95,6 +93,22 @@ type call struct {
 	header http.Header
 }
 
+func get(path string, key plaintext.Value) call { return call{method: "GET", path: path, key: key} }
+
+func del(path string, key plaintext.Value) call {
+	return call{method: "DELETE", path: path, key: key}
+}
+
+func post(path string, key plaintext.Value, body string) call {
+	return call{method: "POST", path: path, key: key, body: body}
+}
+
+func put(path string, key plaintext.Value, body string) call {
+	return call{method: "PUT", path: path, key: key, body: body}
+}
+
+var noKey plaintext.Value
+
 // An answer has passed the contract.
 type answer struct {
 	status int
@@ -107,10 +121,7 @@ type answer struct {
 func (s *site) do(t *testing.T, c call) answer {
 	t.Helper()
 	req, err := http.NewRequestWithContext(
-		t.Context(),
-		c.method,
-		s.URL+c.path,
-		strings.NewReader(c.body),
+		t.Context(), c.method, s.URL+c.path, strings.NewReader(c.body),
 	)
 	if err != nil {
 		t.Fatalf("%s: not a request", c.method)
@@ -206,12 +217,7 @@ func into[T any](t *testing.T, a answer) (v T) {
 
 // allScopes are those of the contract.
 var allScopes = []string{
-	"secrets:read",
-	"secrets:write",
-	"leases:write",
-	"keys:write",
-	"audit:read",
-	"admin",
+	"secrets:read", "secrets:write", "leases:write", "keys:write", "audit:read", "admin",
 }
 
 // serial makes names that no other has.
@@ -231,16 +237,7 @@ type person struct {
 // person makes a user with an API key of these scopes: all but admin if none is named.
 func (s *site) person(t *testing.T, scopes ...string) person {
 	t.Helper()
-	made := s.do(
-		t,
-		call{
-			method: "POST",
-			path:   "/api/v1/admin/users",
-			key:    s.Key,
-			body:   `{"username": "` + unique("user-") + `"}`,
-		},
-	).
-		want(t, 201)
+	made := s.do(t, post("/api/v1/admin/users", s.Key, `{"username": "`+unique("user-")+`"}`)).want(t, 201)
 	p := person{id: into[wire.User](t, made).ID}
 	p.key = s.keyFor(t, p.id, members{"allowed_scopes": scopes})
 	return p
@@ -249,16 +246,7 @@ func (s *site) person(t *testing.T, scopes ...string) person {
 // keyFor makes an API key for a user, as the admin.
 func (s *site) keyFor(t *testing.T, user string, in members) plaintext.Value {
 	t.Helper()
-	made := s.do(
-		t,
-		call{
-			method: "POST",
-			path:   "/api/v1/admin/users/" + user + "/api-keys",
-			key:    s.Key,
-			body:   encode(t, in),
-		},
-	).
-		want(t, 201)
+	made := s.do(t, post("/api/v1/admin/users/"+user+"/api-keys", s.Key, encode(t, in))).want(t, 201)
 	return plaintext.FromString(into[wire.APIKey](t, made).Key)
 }
 
@@ -266,9 +254,7 @@ func (s *site) keyFor(t *testing.T, user string, in members) plaintext.Value {
 func (s *site) ownKey(t *testing.T, by plaintext.Value, in members) (string, plaintext.Value) {
 	t.Helper()
 	k := into[wire.APIKey](
-		t,
-		s.do(t, call{method: "POST", path: "/api/v1/user/api-keys", key: by, body: encode(t, in)}).
-			want(t, 201),
+		t, s.do(t, post("/api/v1/user/api-keys", by, encode(t, in))).want(t, 201),
 	)
 	return k.ID, plaintext.FromString(k.Key)
 }
@@ -276,13 +262,10 @@ func (s *site) ownKey(t *testing.T, by plaintext.Value, in members) (string, pla
 // secret makes a secret and returns its id.
 func (s *site) secret(t *testing.T, by plaintext.Value, name, value string) string {
 	t.Helper()
-	made := s.do(
-		t,
-		call{method: "POST", path: "/api/v1/user/secrets", key: by, body: encode(
-			t, members{"name": name, "value": value},
-		)},
-	).
-		want(t, 201)
+	made := s.do(t, post("/api/v1/user/secrets", by, encode(
+		t, members{"name": name, "value": value},
+	)),
+	).want(t, 201)
 	return into[wire.Secret](t, made).ID
 }
 

@@ -62,12 +62,10 @@ func TestAPanicIsA500ThatTellsNothingOfWhatWasPanickedWith(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := answering(
-				t,
-				"/api/v1/user/secrets",
-				func(http.ResponseWriter) error { panics(); return nil },
+				t, "/api/v1/user/secrets", func(http.ResponseWriter) error { panics(); return nil },
 			)
 			for range 2 { // the server lives on
-				got := s.do(t, call{method: "GET", path: "/api/v1/user/secrets"})
+				got := s.do(t, get("/api/v1/user/secrets", noKey))
 				got.refused(t, 500)
 				logs := s.Logs.String()
 				if strings.Contains(string(got.body), canary) || strings.Contains(logs, canary) {
@@ -88,8 +86,7 @@ func TestAPanicAfterTheAnswerAddsNothingToIt(t *testing.T) {
 		_, _ = io.WriteString(w, "openapi: 3.1.0")
 		panic("late")
 	})
-	if got := s.do(t, call{method: "GET", path: "/api/v1/openapi.yaml"}).
-		want(t, 200); string(
+	if got := s.do(t, get("/api/v1/openapi.yaml", noKey)).want(t, 200); string(
 		got.body,
 	) != "openapi: 3.1.0" {
 		t.Error("the answer has more than what was written before the panic")
@@ -101,9 +98,7 @@ func TestAPanicAfterTheAnswerAddsNothingToIt(t *testing.T) {
 
 func TestAHandlerThatHangsUpIsNotAnswered(t *testing.T) {
 	s := answering(
-		t,
-		"/api/v1/health",
-		func(http.ResponseWriter) error { panic(http.ErrAbortHandler) },
+		t, "/api/v1/health", func(http.ResponseWriter) error { panic(http.ErrAbortHandler) },
 	)
 	if resp, err := s.http.Get(s.URL + "/api/v1/health"); err == nil {
 		t.Errorf("answered %d", resp.StatusCode)
@@ -134,17 +129,10 @@ func TestAnErrorBecomesTheStatusOfItsKind(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := answering(
-				t,
-				"/api/v1/user/secrets/{secret_id}",
+				t, "/api/v1/user/secrets/{secret_id}",
 				func(http.ResponseWriter) error { return c.err },
 			)
-			got := s.do(
-				t,
-				call{
-					method: "GET",
-					path:   "/api/v1/user/secrets/2489e9ad-2ee2-4e00-8ec9-32d5f69181c0",
-				},
-			)
+			got := s.do(t, get("/api/v1/user/secrets/2489e9ad-2ee2-4e00-8ec9-32d5f69181c0", noKey))
 			got.refused(t, c.status)
 			if bytes.Contains(got.body, []byte(canary)) {
 				t.Error("the answer has the cause")
@@ -175,16 +163,7 @@ func TestSealedDataThatWasMovedIsA500AndNeverAnotherValue(t *testing.T) {
 		Scan(&earlier); err != nil {
 		t.Fatal(err)
 	}
-	s.do(
-		t,
-		call{
-			method: "PUT",
-			path:   "/api/v1/user/secrets/" + one,
-			key:    a.key,
-			body:   `{"value": "fourth-value-of-a-whose-mask-is-fou"}`,
-		},
-	).
-		want(t, 200)
+	s.do(t, put("/api/v1/user/secrets/"+one, a.key, `{"value": "fourth-value-of-a-whose-mask-is-fou"}`)).want(t, 200)
 	const from = " = (SELECT %s FROM secrets WHERE id = $1) WHERE id = $2"
 	column := func(set, get string) string { return "UPDATE secrets SET " + set + fmt.Sprintf(from, get) }
 	for i, swap := range []swap{
@@ -215,7 +194,7 @@ func TestSealedDataThatWasMovedIsA500AndNeverAnotherValue(t *testing.T) {
 		before := strings.Count(s.Logs.String(), "tampering=true")
 		s.exec(t, swap.query, swap.args...)
 		for n, asked := range []string{path, "/api/v1/user/secrets"} {
-			got := s.do(t, call{method: "GET", path: asked, key: victim.key})
+			got := s.do(t, get(asked, victim.key))
 			if got.status != 500 || bytes.Contains(got.body, []byte("••••")) {
 				t.Errorf("%d, %s: %s answered %d, want 500", i, swap.name, asked, got.status)
 			}
@@ -225,19 +204,17 @@ func TestSealedDataThatWasMovedIsA500AndNeverAnotherValue(t *testing.T) {
 		}
 		undo()
 	}
-	s.do(t, call{method: "GET", path: "/api/v1/user/secrets", key: a.key}).want(t, 200)
+	s.do(t, get("/api/v1/user/secrets", a.key)).want(t, 200)
 }
 
 // keep returns a function that puts a secret's row back as it is now.
 func (s *site) keep(t *testing.T, id string) (undo func()) {
 	t.Helper()
 	var row, user, name, version, mask any
-	err := s.database(t).
-		QueryRowContext(
-			t.Context(),
-			"SELECT rowid, user_id, name, version, sealed_mask FROM secrets WHERE id = $1", id,
-		).
-		Scan(&row, &user, &name, &version, &mask)
+	err := s.database(t).QueryRowContext(
+		t.Context(),
+		"SELECT rowid, user_id, name, version, sealed_mask FROM secrets WHERE id = $1", id,
+	).Scan(&row, &user, &name, &version, &mask)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,12 +222,7 @@ func (s *site) keep(t *testing.T, id string) (undo func()) {
 		s.exec(
 			t,
 			"UPDATE secrets SET id = $1, user_id = $2, name = $3, version = $4, sealed_mask = $5 WHERE rowid = $6",
-			id,
-			user,
-			name,
-			version,
-			mask,
-			row,
+			id, user, name, version, mask, row,
 		)
 	}
 }
@@ -289,22 +261,13 @@ func TestADatabaseThatIsClosedIsA503(t *testing.T) {
 	s := serve(t, func(log *slog.Logger) http.Handler {
 		return api.New(api.Options{Vault: v, Identity: identity.New(v), Middleware: middleware.Options{Log: log}})
 	})
-	s.do(t, call{method: "GET", path: "/api/v1/user", key: key}).want(t, 200)
+	s.do(t, get("/api/v1/user", key)).want(t, 200)
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s.do(t, call{method: "GET", path: "/api/v1/user", key: key}).refused(t, 503)
-	s.do(
-		t,
-		call{
-			method: "POST",
-			path:   "/api/v1/user/secrets",
-			key:    key,
-			body:   `{"name": "ONE", "value": "any-value"}`,
-		},
-	).
-		refused(t, 503)
-	s.do(t, call{method: "GET", path: "/api/v1/user"}).refused(t, 401)
+	s.do(t, get("/api/v1/user", key)).refused(t, 503)
+	s.do(t, post("/api/v1/user/secrets", key, `{"name": "ONE", "value": "any-value"}`)).refused(t, 503)
+	s.do(t, get("/api/v1/user", noKey)).refused(t, 401)
 }
 
 func TestADatabaseThatCannotBeWrittenIsA503AndWorksAgainAfterwards(t *testing.T) {
@@ -320,14 +283,9 @@ func TestADatabaseThatCannotBeWrittenIsA503AndWorksAgainAfterwards(t *testing.T)
 	if _, err := lock.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
 		t.Fatal(err)
 	}
-	create := call{
-		method: "POST",
-		path:   "/api/v1/user/secrets",
-		key:    me.key,
-		body:   `{"name": "TWO", "value": "any-value"}`,
-	}
+	create := post("/api/v1/user/secrets", me.key, `{"name": "TWO", "value": "any-value"}`)
 	s.do(t, create).refused(t, 503) // after the time that SQLite waits for a lock
-	s.do(t, call{method: "GET", path: "/api/v1/user/secrets/" + id, key: me.key}).want(t, 200)
+	s.do(t, get("/api/v1/user/secrets/"+id, me.key)).want(t, 200)
 	if _, err := lock.ExecContext(t.Context(), "ROLLBACK"); err != nil {
 		t.Fatal(err)
 	}

@@ -14,8 +14,7 @@ func TestA426NamesTheVersionToGet(t *testing.T) {
 	t.Parallel()
 	s := start(t, func(c *config.Config) {
 		c.MinClients = []config.MinClient{
-			{Name: "dreadnode-sdk", Version: "2.1.0"},
-			{Name: "Keysake", Version: "1.0.0-rc.2"},
+			{Name: "dreadnode-sdk", Version: "2.1.0"}, {Name: "Keysake", Version: "1.0.0-rc.2"},
 		}
 	})
 	for agent, upgrade := range map[string]string{
@@ -69,12 +68,8 @@ func TestA426NamesTheVersionToGet(t *testing.T) {
 		}
 		if got.status != want || got.header.Get("Upgrade") != upgrade {
 			t.Errorf(
-				"%s: answered %d with Upgrade %q, want %d with %q",
-				agent,
-				got.status,
-				got.header.Get("Upgrade"),
-				want,
-				upgrade,
+				"%s: answered %d with Upgrade %q, want %d with %q", agent, got.status,
+				got.header.Get("Upgrade"), want, upgrade,
 			)
 		}
 	}
@@ -95,8 +90,7 @@ func TestAnOldClientIsToldBeforeItsKeyIsLookedAt(t *testing.T) {
 			want = op.Success
 		}
 		if got := s.do(
-			t,
-			call{method: op.Method, path: op.URL(), body: "no JSON", header: old},
+			t, call{method: op.Method, path: op.URL(), body: "no JSON", header: old},
 		); got.status != want {
 			t.Errorf("%s: answered %d, want %d", op.ID, got.status, want)
 		}
@@ -145,7 +139,7 @@ func TestAKeyThatAsksTooOftenIsA429AndNobodyElseIs(t *testing.T) {
 	t.Parallel()
 	s := start(t, func(c *config.Config) { c.RateLimit, c.RateBurst = 0.001, 4 })
 	me := s.person(t) // two requests by the admin
-	ask := call{method: "GET", path: "/api/v1/user/secrets", key: me.key}
+	ask := get("/api/v1/user/secrets", me.key)
 	const policy = `"key";q=4;w=4000`
 	for _, left := range []string{"3", "2", "1", "0"} {
 		s.do(t, ask).want(t, 200).limits(t, policy, left)
@@ -157,19 +151,13 @@ func TestAKeyThatAsksTooOftenIsA429AndNobodyElseIs(t *testing.T) {
 			t.Errorf("to wait for %d s, and a request is free again after 1000", wait)
 		}
 	}
-	create := call{
-		method: "POST",
-		path:   "/api/v1/user/secrets",
-		key:    me.key,
-		body:   `{"name": "ONE", "value": "any-value"}`,
-	}
+	create := post("/api/v1/user/secrets", me.key, `{"name": "ONE", "value": "any-value"}`)
 	s.do(t, create).refused(t, 429)
-	got := s.do(t, call{method: "GET", path: "/api/v1/user", key: s.Key}).want(t, 200)
+	got := s.do(t, get("/api/v1/user", s.Key)).want(t, 200)
 	got.limits(t, policy, "1")
-	s.do(t, call{method: "GET", path: "/api/v1/health", key: me.key}).want(t, 200)
+	s.do(t, get("/api/v1/health", me.key)).want(t, 200)
 	if n := into[quotaUsed](
-		t,
-		s.do(t, call{method: "GET", path: "/api/v1/admin/users", key: s.Key}).want(t, 200),
+		t, s.do(t, get("/api/v1/admin/users", s.Key)).want(t, 200),
 	); n.used() > 0 {
 		t.Error("a request that was refused did its work")
 	}
@@ -213,9 +201,9 @@ func TestAnAddressThatFailsTooOftenIsA429ButARightKeyIsLetIn(t *testing.T) {
 			t.Errorf("to wait for %d s, and a failure is free again after 20", wait)
 		}
 	}
-	s.do(t, call{method: "GET", path: "/api/v1/user"}).refused(t, 429)
-	s.do(t, call{method: "GET", path: "/api/v1/user", key: s.Key}).want(t, 200)
-	s.do(t, call{method: "GET", path: "/api/v1/health"}).want(t, 200)
+	s.do(t, get("/api/v1/user", noKey)).refused(t, 429)
+	s.do(t, get("/api/v1/user", s.Key)).want(t, 200)
+	s.do(t, get("/api/v1/health", noKey)).want(t, 200)
 	s.do(t, from("192.0.2.9")).refused(t, 429)
 }
 
@@ -224,8 +212,7 @@ func TestBehindATrustedProxyEachClientFailsOnItsOwn(t *testing.T) {
 	s := start(t, func(c *config.Config) {
 		c.AuthFailureLimit = 1
 		c.TrustedProxies = []netip.Prefix{
-			netip.MustParsePrefix("127.0.0.0/8"),
-			netip.MustParsePrefix("10.0.0.0/8"),
+			netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8"),
 		}
 	})
 	for _, address := range []string{
@@ -249,8 +236,8 @@ func TestWithoutLimitsNothingIsSaidOfThem(t *testing.T) {
 	s := start(t, func(c *config.Config) { c.RateLimit, c.AuthFailureLimit = 0, 0 })
 	for range 20 {
 		for _, got := range []answer{
-			s.do(t, call{method: "GET", path: "/api/v1/user", key: s.Key}).want(t, 200),
-			s.do(t, call{method: "GET", path: "/api/v1/user"}).want(t, 401),
+			s.do(t, get("/api/v1/user", s.Key)).want(t, 200),
+			s.do(t, get("/api/v1/user", noKey)).want(t, 401),
 		} {
 			if got.header.Get("RateLimit") != "" || got.header.Get("RateLimit-Policy") != "" {
 				t.Fatalf("a %d has headers of a limit that is off", got.status)

@@ -30,15 +30,7 @@ func TestA400SaysThatTheBodyIsNotJSON(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	me := s.person(t)
-	got := s.do(
-		t,
-		call{
-			method: "POST",
-			path:   "/api/v1/user/secrets/preset",
-			key:    me.key,
-			body:   `{"provider": "openai"`,
-		},
-	)
+	got := s.do(t, post("/api/v1/user/secrets/preset", me.key, `{"provider": "openai"`))
 	got.refused(t, 400, "body json_invalid")
 }
 
@@ -95,23 +87,11 @@ func TestAPathThatIsNotInItsOneFormIsNoRoute(t *testing.T) {
 	s := start(t)
 	me := s.person(t, allScopes...)
 	one := "/api/v1/user/secrets/" + s.secret(t, me.key, "ONE", "any-value")
-	s.do(t, call{method: "GET", path: one, key: me.key}).want(t, 200)
+	s.do(t, get(one, me.key)).want(t, 200)
 	paths := append(
-		slices.Clone(notPaths),
-		one+"/",
-		one+"/value",
-		one+"/versions/",
-		one+"/versions/1",
-		one+"//",
-		one+"%2f",
-		strings.Replace(one, "/user/", "/user%2F", 1),
-		strings.Replace(
-			one,
-			"/secrets/",
-			"/secrets/./",
-			1,
-		),
-		strings.Replace(one, "-", "%2D", 1),
+		slices.Clone(notPaths), one+"/", one+"/value", one+"/versions/", one+"/versions/1",
+		one+"//", one+"%2f", strings.Replace(one, "/user/", "/user%2F", 1),
+		strings.Replace(one, "/secrets/", "/secrets/./", 1), strings.Replace(one, "-", "%2D", 1),
 		strings.Replace(one, "-", "%2d", 1),
 	)
 	for _, path := range paths {
@@ -125,7 +105,7 @@ func TestAPathThatIsNotInItsOneFormIsNoRoute(t *testing.T) {
 			}
 		}
 	}
-	s.do(t, call{method: "GET", path: one, key: me.key}).want(t, 200)
+	s.do(t, get(one, me.key)).want(t, 200)
 }
 
 func TestAnIdHasOneSpellingButForCase(t *testing.T) {
@@ -133,12 +113,8 @@ func TestAnIdHasOneSpellingButForCase(t *testing.T) {
 	s := start(t)
 	me := s.person(t)
 	id := s.secret(t, me.key, "ONE", "any-value")
-	upper := s.do(
-		t, call{method: "GET", path: "/api/v1/user/secrets/" + strings.ToUpper(id), key: me.key},
-	).
-		want(t, 200)
-	lower := s.do(t, call{method: "GET", path: "/api/v1/user/secrets/" + id, key: me.key}).
-		want(t, 200)
+	upper := s.do(t, get("/api/v1/user/secrets/"+strings.ToUpper(id), me.key)).want(t, 200)
+	lower := s.do(t, get("/api/v1/user/secrets/"+id, me.key)).want(t, 200)
 	sameBut(t, "an id in capitals", upper, lower)
 }
 
@@ -149,13 +125,8 @@ func TestAQueryChangesNothing(t *testing.T) {
 	for _, path := range []string{
 		"/api/v1/health", "/api/v1/user", "/api/v1/user/secrets", "/api/v1/user/secrets/presets",
 	} {
-		plain := s.do(t, call{method: "GET", path: path, key: me.key}).want(t, 200)
-		sameBut(
-			t,
-			path,
-			plain,
-			s.do(t, call{method: "GET", path: path + "?limit=1&show=value&%zz", key: me.key}),
-		)
+		plain := s.do(t, get(path, me.key)).want(t, 200)
+		sameBut(t, path, plain, s.do(t, get(path+"?limit=1&show=value&%zz", me.key)))
 	}
 }
 
@@ -181,8 +152,8 @@ func TestWhatIsDeletedIsA404(t *testing.T) {
 		"/api/v1/user/api-keys/" + keyID,
 		"/api/v1/admin/users/" + s.person(t).id,
 	} {
-		s.do(t, call{method: "DELETE", path: path, key: me.key}).want(t, 204)
-		s.do(t, call{method: "DELETE", path: path, key: me.key}).refused(t, 404)
+		s.do(t, del(path, me.key)).want(t, 204)
+		s.do(t, del(path, me.key)).refused(t, 404)
 	}
 }
 
@@ -219,32 +190,16 @@ func TestA405AllowsWhatThePathHasAndNothingForOtherOrigins(t *testing.T) {
 			path:   "/api/v1/health",
 			header: http.Header{"Origin": {"https://elsewhere.example.org"}},
 		},
-	).
-		want(t, 200)
+	).want(t, 200)
 }
 
 func TestA409ForWhatIsThereAlready(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	me := s.person(t, allScopes...)
-	preset := call{
-		method: "POST",
-		path:   "/api/v1/user/secrets/preset",
-		key:    me.key,
-		body:   `{"provider": "openai", "value": "any-value"}`,
-	}
-	custom := call{
-		method: "POST",
-		path:   "/api/v1/user/secrets",
-		key:    me.key,
-		body:   `{"name": "OPENAI_API_KEY", "value": "any-value"}`,
-	}
-	user := call{
-		method: "POST",
-		path:   "/api/v1/admin/users",
-		key:    me.key,
-		body:   `{"username": "` + unique("taken-") + `"}`,
-	}
+	preset := post("/api/v1/user/secrets/preset", me.key, `{"provider": "openai", "value": "any-value"}`)
+	custom := post("/api/v1/user/secrets", me.key, `{"name": "OPENAI_API_KEY", "value": "any-value"}`)
+	user := post("/api/v1/admin/users", me.key, `{"username": "`+unique("taken-")+`"}`)
 	s.do(t, preset).want(t, 201)
 	s.do(t, user).want(t, 201)
 	for _, c := range []call{
@@ -268,10 +223,7 @@ func TestA413BeginsAtOneByteTooMany(t *testing.T) {
 		me := s.person(t)
 		body := `{"provider": "openai", "value": "any-value"}`
 		c := call{
-			method:  "POST",
-			path:    "/api/v1/user/secrets/preset",
-			key:     me.key,
-			chunked: chunked,
+			method: "POST", path: "/api/v1/user/secrets/preset", key: me.key, chunked: chunked,
 		}
 		c.body = body + strings.Repeat(" ", most+1-len(body))
 		s.do(t, c).refused(t, 413)
@@ -303,9 +255,7 @@ func TestA415ForEverythingButJSONInUTF8(t *testing.T) {
 		"application/json; charset=utf-8; charset=latin1", "json", "*/*",
 		"application/json|text/plain", "text/plain|application/json",
 	} {
-		if got := ask(
-			http.Header{"Content-Type": strings.Split(media, "|")},
-		); got.status != 415 ||
+		if got := ask(http.Header{"Content-Type": strings.Split(media, "|")}); got.status != 415 ||
 			len(got.faults(t)) > 0 {
 			t.Errorf("Content-Type %q: answered %d, want 415", media, got.status)
 		}
@@ -333,24 +283,10 @@ func TestAQuotaThatIsFullIsA403UntilSomethingIsDeleted(t *testing.T) {
 	me := s.person(t)
 	s.secret(t, me.key, "ONE", "any-value")
 	two := s.secret(t, me.key, "TWO", "any-value")
-	preset := call{
-		method: "POST",
-		path:   "/api/v1/user/secrets/preset",
-		key:    me.key,
-		body:   `{"provider": "openai", "value": "any-value"}`,
-	}
+	preset := post("/api/v1/user/secrets/preset", me.key, `{"provider": "openai", "value": "any-value"}`)
 	s.do(t, preset).refused(t, 403)
-	s.do(
-		t,
-		call{
-			method: "PUT",
-			path:   "/api/v1/user/secrets/" + two,
-			key:    me.key,
-			body:   `{"value": "another"}`,
-		},
-	).
-		want(t, 200)
+	s.do(t, put("/api/v1/user/secrets/"+two, me.key, `{"value": "another"}`)).want(t, 200)
 	s.secret(t, s.person(t).key, "THREE", "any-value") // another user's quota is their own
-	s.do(t, call{method: "DELETE", path: "/api/v1/user/secrets/" + two, key: me.key}).want(t, 204)
+	s.do(t, del("/api/v1/user/secrets/"+two, me.key)).want(t, 204)
 	s.do(t, preset).want(t, 201)
 }

@@ -18,8 +18,7 @@ import (
 func (s *site) database(t *testing.T) *sql.DB {
 	t.Helper()
 	db, err := sql.Open(
-		"sqlite",
-		"file:"+filepath.Join(s.Data, "keysake.db")+"?_pragma=busy_timeout(5000)",
+		"sqlite", "file:"+filepath.Join(s.Data, "keysake.db")+"?_pragma=busy_timeout(5000)",
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -66,14 +65,13 @@ func TestAKeyThatDoesNotWorkIsA401ThatDoesNotTellWhy(t *testing.T) {
 	s := start(t)
 	me := s.person(t)
 	revokedID, revoked := s.ownKey(t, me.key, members{})
-	s.do(t, call{method: "GET", path: "/api/v1/user", key: revoked}).want(t, 200)
-	s.do(t, call{method: "DELETE", path: "/api/v1/user/api-keys/" + revokedID, key: me.key}).
-		want(t, 204)
+	s.do(t, get("/api/v1/user", revoked)).want(t, 200)
+	s.do(t, del("/api/v1/user/api-keys/"+revokedID, me.key)).want(t, 204)
 	expiredID, expired := s.ownKey(t, me.key, members{"expires_at": "2099-01-01T00:00:00Z"})
-	s.do(t, call{method: "GET", path: "/api/v1/user", key: expired}).want(t, 200)
+	s.do(t, get("/api/v1/user", expired)).want(t, 200)
 	s.exec(t, "UPDATE api_keys SET expires_at = 1 WHERE id = $1", expiredID)
 	gone := s.person(t)
-	s.do(t, call{method: "DELETE", path: "/api/v1/admin/users/" + gone.id, key: s.Key}).want(t, 204)
+	s.do(t, del("/api/v1/admin/users/"+gone.id, s.Key)).want(t, 204)
 	elsewhere := start(t).Key
 
 	want := s.as(t, http.Header{"Authorization": {"Bearer not-a-key"}})
@@ -98,7 +96,7 @@ func TestAKeyThatDoesNotWorkIsA401ThatDoesNotTellWhy(t *testing.T) {
 	if got := want.header.Get("WWW-Authenticate"); got != "Bearer" {
 		t.Errorf("WWW-Authenticate: %s", got)
 	}
-	s.do(t, call{method: "GET", path: "/api/v1/user", key: me.key}).want(t, 200)
+	s.do(t, get("/api/v1/user", me.key)).want(t, 200)
 }
 
 func TestOneKeyAndOneOnlyIsAskedFor(t *testing.T) {
@@ -122,16 +120,12 @@ func TestOneKeyAndOneOnlyIsAskedFor(t *testing.T) {
 		"a cookie":                       {"Cookie": {"token=" + one}},
 		"the proxy's header":             {"Proxy-Authorization": {"Bearer " + one}},
 	} {
-		if got := s.as(
-			t,
-			headers,
-		); got.status != 401 ||
+		if got := s.as(t, headers); got.status != 401 ||
 			got.header.Get("WWW-Authenticate") != "Bearer" {
 			t.Errorf("%s: answered %d, want 401", name, got.status)
 		}
 	}
-	s.do(t, call{method: "GET", path: "/api/v1/user?api_key=" + one + "&access_token=" + one}).
-		want(t, 401)
+	s.do(t, get("/api/v1/user?api_key="+one+"&access_token="+one, noKey)).want(t, 401)
 }
 
 func TestEitherHeaderWillDoAndBothWithTheSameKey(t *testing.T) {
@@ -158,15 +152,7 @@ func TestEitherHeaderWillDoAndBothWithTheSameKey(t *testing.T) {
 // makeKey asks for an API key with these scopes.
 func (s *site) makeKey(t *testing.T, by plaintext.Value, path string, scopes any) answer {
 	t.Helper()
-	return s.do(
-		t,
-		call{
-			method: "POST",
-			path:   path,
-			key:    by,
-			body:   encode(t, members{"allowed_scopes": scopes}),
-		},
-	)
+	return s.do(t, post(path, by, encode(t, members{"allowed_scopes": scopes})))
 }
 
 func TestAKeyIsNeverGivenAScopeThatItsMakerLacks(t *testing.T) {
@@ -186,14 +172,11 @@ func TestAKeyIsNeverGivenAScopeThatItsMakerLacks(t *testing.T) {
 		}
 	}
 	grantor := s.person(t, "admin") // may give keys to others, and cannot read secrets
-	s.makeKey(t, grantor.key, "/api/v1/admin/users/"+me.id+"/api-keys", []string{"secrets:read"}).
-		refused(t, 403)
+	s.makeKey(t, grantor.key, "/api/v1/admin/users/"+me.id+"/api-keys", []string{"secrets:read"}).refused(t, 403)
 	s.makeKey(
 		t, grantor.key, "/api/v1/admin/users/"+grantor.id+"/api-keys", []string{"secrets:read"},
-	).
-		refused(t, 403)
-	s.makeKey(t, grantor.key, "/api/v1/admin/users/"+me.id+"/api-keys", []string{"admin"}).
-		want(t, 201)
+	).refused(t, 403)
+	s.makeKey(t, grantor.key, "/api/v1/admin/users/"+me.id+"/api-keys", []string{"admin"}).want(t, 201)
 }
 
 func TestAKeyGetsWhatItsMakerHasButNeverAdminUnasked(t *testing.T) {
@@ -224,7 +207,7 @@ func TestOnlyAKeyThatWasMadeForItRevokesItself(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	me := s.person(t)
-	self := call{method: "DELETE", path: "/api/v1/user/api-keys/self"}
+	self := del("/api/v1/user/api-keys/self", noKey)
 	_, with := s.ownKey(t, me.key, members{"allow_self_revoke": true, "allowed_scopes": []string{}})
 	_, without := s.ownKey(t, me.key, members{"allowed_scopes": allScopes[:5]})
 	self.key = without
@@ -245,6 +228,6 @@ func TestAUserHasAtMostTwoHundredLiveKeys(t *testing.T) {
 	}
 	s.makeKey(t, me.key, "/api/v1/user/api-keys", nil).refused(t, 403)
 	s.makeKey(t, s.Key, "/api/v1/admin/users/"+me.id+"/api-keys", nil).refused(t, 403)
-	s.do(t, call{method: "DELETE", path: "/api/v1/user/api-keys/" + last, key: me.key}).want(t, 204)
+	s.do(t, del("/api/v1/user/api-keys/"+last, me.key)).want(t, 204)
 	s.makeKey(t, me.key, "/api/v1/user/api-keys", nil).want(t, 201)
 }

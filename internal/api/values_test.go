@@ -33,19 +33,15 @@ func TestTheMaskIsOfCharactersNotOfBytesOrEscapes(t *testing.T) {
 		{`"` + strings.Repeat("x", 65536) + `"`, "xxxxxx••••xxx"},
 		{`"-----BEGIN KEY-----\n` + strings.Repeat("x", 30) + `\n-----END KEY-----\n"`, "-----B••••--\n"},
 	} {
-		made := s.do(
-			t,
-			call{method: "POST", path: customPath, key: me.key, body: fmt.Sprintf(
-				`{"name":"N%d","value":%s}`, i, c.sent,
-			)},
-		).
-			want(t, 201)
+		made := s.do(t, post(customPath, me.key, fmt.Sprintf(
+			`{"name":"N%d","value":%s}`, i, c.sent,
+		)),
+		).want(t, 201)
 		secret := into[wire.Secret](t, made)
 		if secret.MaskedValue != c.mask {
 			t.Errorf("%d: the mask is %q, want %q", i, secret.MaskedValue, c.mask)
 		}
-		read := s.do(t, call{method: "GET", path: made.header.Get("Location"), key: me.key}).
-			want(t, 200)
+		read := s.do(t, get(made.header.Get("Location"), me.key)).want(t, 200)
 		if string(read.body) != string(made.body) {
 			t.Errorf("%d: what is read is not what was answered when it was made", i)
 		}
@@ -57,20 +53,10 @@ func TestAValueThatCannotBeKeptAsItIsIsRefused(t *testing.T) {
 	s := start(t)
 	me := s.person(t)
 	custom := func(value string) call {
-		return call{
-			method: "POST",
-			path:   customPath,
-			key:    me.key,
-			body:   encode(t, members{"name": "ONE", "value": value}),
-		}
+		return post(customPath, me.key, encode(t, members{"name": "ONE", "value": value}))
 	}
 	preset := func(value string) call {
-		return call{
-			method: "POST",
-			path:   presetPath,
-			key:    me.key,
-			body:   encode(t, members{"provider": "openai", "value": value}),
-		}
+		return post(presetPath, me.key, encode(t, members{"provider": "openai", "value": value}))
 	}
 	for value, fault := range map[string]string{
 		"": "string_too_short", "\x00": "value_error", "a\x00b": "value_error",
@@ -99,31 +85,20 @@ func TestAValueThatCannotBeKeptAsItIsIsRefused(t *testing.T) {
 		"\u3000",
 	}
 	for i, paste := range pastes {
-		if got := s.do(
-			t,
-			preset(paste),
-		); got.status != 422 ||
+		if got := s.do(t, preset(paste)); got.status != 422 ||
 			got.faults(t)[0] != "body.value value_error" {
 			t.Errorf("paste %d as the value of a preset: answered %d, want 422", i, got.status)
 		}
 		// a custom value may have anything
 		id := s.secret(t, me.key, fmt.Sprintf("CUSTOM_%d", i), paste)
-		s.do(
-			t,
-			call{method: "PUT", path: customPath + "/" + id, key: me.key, body: encode(
-				t, members{"value": paste},
-			)},
-		).
-			want(t, 200)
+		s.do(t, put(customPath+"/"+id, me.key, encode(
+			t, members{"value": paste},
+		)),
+		).want(t, 200)
 	}
 	made := s.do(t, preset("any-value")).want(t, 201)
 	for _, paste := range pastes {
-		update := call{
-			method: "PUT",
-			path:   made.header.Get("Location"),
-			key:    me.key,
-			body:   encode(t, members{"value": paste}),
-		}
+		update := put(made.header.Get("Location"), me.key, encode(t, members{"value": paste}))
 		s.do(t, update).refused(t, 422, "body.value value_error")
 	}
 }
@@ -140,13 +115,12 @@ func TestOnlyAProviderOfTheCatalogIsOne(t *testing.T) {
 			presetPath: {"provider": provider, "value": "any-value"},
 			customPath: {"provider": provider, "value": "any-value", "name": "ONE"},
 		} {
-			got := s.do(t, call{method: "POST", path: path, key: me.key, body: encode(t, body)})
+			got := s.do(t, post(path, me.key, encode(t, body)))
 			got.refused(t, 422, "body.provider enum")
 		}
 	}
 	presets := into[wire.PresetList](
-		t,
-		s.do(t, call{method: "GET", path: customPath + "/presets", key: me.key}).want(t, 200),
+		t, s.do(t, get(customPath+"/presets", me.key)).want(t, 200),
 	).Presets
 	for i, want := range []string{
 		"openai OPENAI_API_KEY", "anthropic ANTHROPIC_API_KEY", "github GITHUB_TOKEN",
@@ -158,25 +132,14 @@ func TestOnlyAProviderOfTheCatalogIsOne(t *testing.T) {
 		}
 	}
 	for _, p := range presets {
-		made := s.do(
-			t,
-			call{
-				method: "POST",
-				path:   presetPath,
-				key:    me.key,
-				body:   encode(t, members{"provider": p.Provider, "value": value("sk-pro", "789")}),
-			},
-		)
-		if secret := into[wire.Secret](
-			t,
-			made.want(t, 201),
-		); secret.Name != p.EnvVarName ||
+		made := s.do(t, post(presetPath, me.key, encode(t, members{"provider": p.Provider, "value": value("sk-pro", "789")})))
+		if secret := into[wire.Secret](t, made.want(t, 201)); secret.Name != p.EnvVarName ||
 			*secret.Provider != p.Provider {
 			t.Errorf("the preset %s makes %s", p.Provider, secret.Name)
 		}
 	}
 	for _, p := range into[wire.PresetList](
-		t, s.do(t, call{method: "GET", path: customPath + "/presets", key: me.key}).want(t, 200),
+		t, s.do(t, get(customPath+"/presets", me.key)).want(t, 200),
 	).Presets {
 		if !p.Configured {
 			t.Errorf("%s was created and is not configured", p.Provider)
@@ -189,15 +152,7 @@ func TestAnExpiryIsATimeToCome(t *testing.T) {
 	s := start(t)
 	me := s.person(t)
 	ask := func(expiry any) answer {
-		return s.do(
-			t,
-			call{
-				method: "POST",
-				path:   keysPath,
-				key:    me.key,
-				body:   encode(t, members{"expires_at": expiry}),
-			},
-		)
+		return s.do(t, post(keysPath, me.key, encode(t, members{"expires_at": expiry})))
 	}
 	for sent, shown := range map[string]string{
 		"2099-01-01T00:00:00Z":           "2099-01-01T00:00:00Z",
@@ -226,10 +181,7 @@ func TestAnExpiryIsATimeToCome(t *testing.T) {
 	} {
 		ask(text).refused(t, 422, "body.expires_at datetime_parsing")
 	}
-	list := into[wire.APIKeyList](
-		t,
-		s.do(t, call{method: "GET", path: keysPath, key: me.key}).want(t, 200),
-	)
+	list := into[wire.APIKeyList](t, s.do(t, get(keysPath, me.key)).want(t, 200))
 	if list.Total != 8 {
 		t.Errorf("there are %d keys, want 8: what was refused made some", list.Total)
 	}
@@ -252,9 +204,7 @@ func TestABodyThatBreaksOffIsA400(t *testing.T) {
 			_, err = fmt.Fprintf(
 				conn,
 				"POST %s HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nX-API-Key: %s\r\n%s",
-				presetPath,
-				text(s.Key),
-				body,
+				presetPath, text(s.Key), body,
 			)
 			if err != nil {
 				t.Fatal(err)

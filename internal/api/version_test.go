@@ -32,9 +32,7 @@ func withVersions(t *testing.T, c *client.Client) string {
 	}
 	for _, l := range []string{"b", "c"} {
 		if _, err := c.UpdateSecret(
-			t.Context(),
-			made.ID,
-			wire.UpdateSecret{Value: longValue(l)},
+			t.Context(), made.ID, wire.UpdateSecret{Value: longValue(l)},
 		); err != nil {
 			t.Fatal(err)
 		}
@@ -150,10 +148,7 @@ func TestAnswersAboutVersionsAreThoseOfTheContract(t *testing.T) {
 		{"PUT", base + "/versions", "", 405, nil},
 	} {
 		req, err := http.NewRequestWithContext(
-			t.Context(),
-			try.method,
-			s.URL+try.path,
-			strings.NewReader(try.body),
+			t.Context(), try.method, s.URL+try.path, strings.NewReader(try.body),
 		)
 		if err != nil {
 			t.Fatal(err)
@@ -182,14 +177,8 @@ func TestAnswersAboutVersionsAreThoseOfTheContract(t *testing.T) {
 		}
 		if res.StatusCode != try.want || !slices.Equal(types, try.types) {
 			t.Errorf(
-				"%s %s %s: %d %q, want %d %q",
-				try.method,
-				try.path,
-				try.body,
-				res.StatusCode,
-				types,
-				try.want,
-				try.types,
+				"%s %s %s: %d %q, want %d %q", try.method, try.path, try.body, res.StatusCode,
+				types, try.want, try.types,
 			)
 		}
 		if err := doc.CheckAnswer(try.method, try.path, res, body); err != nil {

@@ -81,10 +81,7 @@ func TestOneTokenIsItsCallerInEitherHeader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if other, err := v.Authenticate(
-		t.Context(),
-		plaintext.FromString(second),
-	); err != nil ||
+	if other, err := v.Authenticate(t.Context(), plaintext.FromString(second)); err != nil ||
 		other.Credential == want.Credential {
 		t.Fatalf("the two tokens are of one key (%v)", err)
 	}
@@ -94,9 +91,7 @@ func TestOneTokenIsItsCallerInEitherHeader(t *testing.T) {
 		"a bearer in capitals":      headers("Authorization", "BEARER "+first),
 		"several spaces":            headers("Authorization", "Bearer   "+first),
 		"X-API-Key":                 headers("X-API-Key", first),
-		"both, with the same": headers(
-			"Authorization", "Bearer "+first, "X-API-Key", first,
-		),
+		"both, with the same":       headers("Authorization", "Bearer "+first, "X-API-Key", first),
 		"twice the same, in one": headers(
 			"Authorization", "Bearer "+first, "Authorization", "Bearer "+first,
 		),
@@ -119,29 +114,21 @@ func TestOneTokenIsItsCallerInEitherHeader(t *testing.T) {
 func TestAnythingElseIsNobody(t *testing.T) {
 	who, _, first, second := start(t)
 	for name, h := range map[string]http.Header{
-		"nothing": {},
-		"two tokens": headers(
-			"Authorization", "Bearer "+first, "X-API-Key", second,
-		),
+		"nothing":    {},
+		"two tokens": headers("Authorization", "Bearer "+first, "X-API-Key", second),
 		"two tokens, the other way round": headers(
 			"Authorization", "Bearer "+second, "X-API-Key", first,
 		),
 		"two tokens in Authorization": headers(
 			"Authorization", "Bearer "+first, "Authorization", "Bearer "+second,
 		),
-		"two tokens in X-API-Key": headers("X-API-Key", first, "X-API-Key", second),
-		"two tokens in one line": headers(
-			"Authorization", "Bearer "+first+", Bearer "+second,
-		),
-		"a token and an empty one": headers(
-			"Authorization", "Bearer "+first, "X-API-Key", "",
-		),
+		"two tokens in X-API-Key":  headers("X-API-Key", first, "X-API-Key", second),
+		"two tokens in one line":   headers("Authorization", "Bearer "+first+", Bearer "+second),
+		"a token and an empty one": headers("Authorization", "Bearer "+first, "X-API-Key", ""),
 		"the same, and then another": headers(
 			"X-API-Key", first, "X-API-Key", first, "X-API-Key", second,
 		),
-		"a token and another scheme": headers(
-			"Authorization", "Basic YTpi", "X-API-Key", first,
-		),
+		"a token and another scheme": headers("Authorization", "Basic YTpi", "X-API-Key", first),
 		"a token that is only a part": headers(
 			"Authorization", "Bearer "+first, "X-API-Key", first[:len(first)-1],
 		),
