@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 
 	"github.com/google/uuid"
 
@@ -77,16 +76,6 @@ func ByID(all []OpenedRootKey) (map[uuid.UUID]seal.RootKey, error) {
 		open[o.ID] = o.root
 	}
 	return open, errors.Join(errs...)
-}
-
-// AbsoluteURL makes the path of a file: URL absolute: whoever opens it later may be elsewhere.
-func AbsoluteURL(url string) (string, error) {
-	path, isFile := rootkey.FilePath(url)
-	if !isFile {
-		return url, nil
-	}
-	path, err := filepath.Abs(path)
-	return "file:" + path, err
 }
 
 // Holds reports whether the file that --root-key names, if it names one, holds that root key, and

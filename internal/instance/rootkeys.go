@@ -12,6 +12,10 @@ import (
 	"github.com/keysake/keysake/internal/vault"
 )
 
+// A Passphrase asks a person for the passphrase of a root key. It may be nil where there is no
+// person.
+type Passphrase = rootkey.Ask
+
 // RootKeys finds root keys: the one that --root-key names, and those that the database remembers.
 type RootKeys struct {
 	Opener *rootkey.Opener
@@ -22,12 +26,12 @@ type RootKeys struct {
 
 // NewRootKeys returns the root keys as the configuration names them. ask may be nil.
 func NewRootKeys(cfg config.Config, ask Passphrase) *RootKeys {
-	p := &Passphrases{File: cfg.RootPassphraseFile, FD: cfg.RootPassphraseFD, Ask: ask}
 	return &RootKeys{
 		configured: cfg.RootKey,
 		Opener: &rootkey.Opener{
-			Passphrases:    p.All,
-			NewPassphrase:  p.New,
+			Source: &rootkey.Source{
+				File: cfg.RootPassphraseFile, FD: cfg.RootPassphraseFD, Ask: ask,
+			},
 			ServiceTimeout: cfg.KeyServiceTimeout,
 		},
 	}

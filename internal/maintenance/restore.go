@@ -14,6 +14,7 @@ import (
 	"github.com/keysake/keysake/internal/doctor"
 	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/privatefile"
+	"github.com/keysake/keysake/internal/rootkey"
 	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
 )
@@ -105,7 +106,7 @@ func moveKeys(keys []backup.RootKey, needed []instance.OpenedRootKey, given stri
 	moved := append([]backup.RootKey(nil), keys...)
 	used := given == ""
 	for _, o := range needed {
-		url, err := instance.AbsoluteURL(o.FoundAt)
+		url, err := rootkey.AbsoluteURL(o.FoundAt)
 		if err != nil {
 			return nil, err
 		}

@@ -35,16 +35,14 @@ func RotateRootKey(
 	to NewRootKey,
 	progress func(done, total int),
 ) (rewrapped int, err error) {
-	next := &instance.Passphrases{File: to.PassphraseFile, FD: to.PassphraseFD, Ask: to.Ask}
+	next := &rootkey.Source{File: to.PassphraseFile, FD: to.PassphraseFD, Ask: to.Ask}
 	roots := instance.NewRootKeys(cfg, ask)
 	if to.URL == rootkey.PassphraseURL {
 		if _, err := next.New(ctx); err != nil {
 			return 0, instance.CannotOpen(err)
 		}
 	}
-	old := roots.Opener.Passphrases
-	roots.Opener.NewPassphrase = next.New
-	roots.Opener.Passphrases = next.Before(old)
+	roots.Opener.NewSource = next
 	err = withRotationLock(ctx, cfg, roots, func(i *instance.Instance, _ *flock.Flock) error {
 		if err := addRootKey(ctx, i, to.URL); err != nil {
 			return err

@@ -6,20 +6,16 @@ import (
 	"github.com/keysake/keysake/internal/seal"
 )
 
-// Stretched returns the root key that Argon2id makes of a passphrase with these parameters,
-// whatever they are.
-func Stretched(
-	ctx context.Context,
-	p Passphrase,
-	memory, time uint32,
-	threads uint8,
-	salt []byte,
+// Derive returns the root key that Argon2id makes of a passphrase, with parameters out of any
+// bounds.
+func Derive(
+	ctx context.Context, p Passphrase, memory, time uint32, threads uint8, salt []byte,
 ) (seal.RootKey, error) {
-	return stretch{memory, time, threads, salt}.root(ctx, p)
+	return argon2Params{memory, time, threads, salt}.derive(ctx, p)
 }
 
-// ParamsAreRead tells whether stored parameters are taken.
+// ParamsAreRead reports whether stored parameters are accepted.
 func ParamsAreRead(text string) bool {
-	_, err := parseStretch(text)
+	_, err := parseArgon2Params(text)
 	return err == nil
 }

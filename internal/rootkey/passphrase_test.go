@@ -4,7 +4,8 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
-	"iter"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,85 +14,72 @@ import (
 	"github.com/keysake/keysake/plaintext"
 )
 
-// of returns an opener that makes new keys of the first passphrase and tries all.
-func of(all ...string) *rootkey.Opener {
-	return &rootkey.Opener{
-		NewPassphrase: func(context.Context) (rootkey.Passphrase, error) { return plaintext.FromString(all[0]), nil },
-		Passphrases: func(context.Context) iter.Seq2[rootkey.Passphrase, error] {
-			return func(yield func(rootkey.Passphrase, error) bool) {
-				for _, one := range all {
-					if !yield(plaintext.FromString(one), nil) {
-						return
-					}
-				}
-			}
-		},
+// of returns an opener of a file with these lines. It makes new keys of the first one.
+func of(t *testing.T, lines ...string) *rootkey.Opener {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "passphrase")
+	if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")), 0o600); err != nil {
+		t.Fatal(err)
 	}
+	return &rootkey.Opener{Source: &rootkey.Source{File: file}}
 }
 
 const word = "correct-horse-of-nobody"
 
 func TestARootKeyOfAPassphraseIsFoundAgain(t *testing.T) {
-	root, ref, err := of(word).Create(t.Context(), "passphrase:")
+	root, loc, err := of(t, word).Create(t.Context(), "passphrase:")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(ref.Params, "$argon2id$v=19$m=65536,t=3,p=4$") ||
-		strings.Contains(ref.Params+ref.URL, "horse") {
-		t.Errorf("what is stored is %q", ref.Params)
+	if !strings.HasPrefix(loc.Params, "$argon2id$v=19$m=65536,t=3,p=4$") ||
+		strings.Contains(loc.Params+loc.URL, "horse") {
+		t.Errorf("what is stored is %q", loc.Params)
 	}
-	again, err := of("another-horse", word).Open(t.Context(), ref)
+	again, err := of(t, "another-horse", word).Open(t.Context(), loc)
 	if err != nil || again.ID() != root.ID() {
 		t.Errorf("%v", err)
 	}
-	if _, err := of(
-		word+"x",
-		"",
-	).Open(t.Context(), ref); !errors.Is(err, rootkey.ErrPassphrase) ||
+	if _, err := of(t, word+"x", "").Open(t.Context(), loc); !errors.Is(err, rootkey.ErrPassphrase) ||
 		strings.Contains(err.Error(), "horse") {
 		t.Errorf("another one: %v", err)
 	}
-	other, _, err := of(word).Create(t.Context(), "passphrase:")
+	other, _, err := of(t, word).Create(t.Context(), "passphrase:")
 	if err != nil || other.ID() == root.ID() {
 		t.Errorf("the same passphrase makes the same key twice: %v", err)
 	}
 }
 
 func TestTheSamePassphraseIsKnownAgain(t *testing.T) {
-	_, ref, err := of(word).Create(t.Context(), "passphrase:")
+	_, loc, err := of(t, word).Create(t.Context(), "passphrase:")
 	if err != nil {
 		t.Fatal(err)
 	}
-	weaker, file := ref, ref
-	weaker.Params = strings.Replace(ref.Params, "t=3", "t=2", 1)
+	weaker, file := loc, loc
+	weaker.Params = strings.Replace(loc.Params, "t=3", "t=2", 1)
 	file.URL = "file:/k"
 	for name, c := range map[string]struct {
-		ref  rootkey.Location
+		loc  rootkey.Location
 		word string
 		want bool
 	}{
-		"the same": {ref, word, true}, "another": {ref, word + "x", false},
+		"the same": {loc, word, true}, "another": {loc, word + "x", false},
 		"weaker parameters": {weaker, word, false}, "a file": {file, word, false},
 	} {
-		if same, err := of(c.word).SamePassphrase(t.Context(), c.ref); err != nil || same != c.want {
+		if same, err := of(t, c.word).SamePassphrase(t.Context(), c.loc); err != nil || same != c.want {
 			t.Errorf("%s: %t, %v", name, same, err)
 		}
 	}
 }
 
 func TestAShortPassphraseIsRefused(t *testing.T) {
-	if _, _, err := of(
-		"eleven-byte",
-	).Create(t.Context(), "passphrase:"); !errors.Is(err, rootkey.ErrShortPassphrase) ||
+	if _, _, err := of(t, "eleven-byte").Create(t.Context(), "passphrase:"); !errors.Is(err, rootkey.ErrShortPassphrase) ||
 		strings.Contains(err.Error(), "eleven") {
 		t.Errorf("%v", err)
 	}
 }
 
 func TestAKeyThatWasNotMadeOfAPassphraseIsNotOne(t *testing.T) {
-	if _, err := of(
-		word,
-	).Open(t.Context(), rootkey.Location{URL: "passphrase:"}); !errors.Is(
+	if _, err := of(t, word).Open(t.Context(), rootkey.Location{URL: "passphrase:"}); !errors.Is(
 		err,
 		rootkey.ErrNoSuchKey,
 	) {
@@ -102,7 +90,7 @@ func TestAKeyThatWasNotMadeOfAPassphraseIsNotOne(t *testing.T) {
 // The vector is of the reference implementation of Argon2 (src/test.c): version 19, t = 2, m = 2^16
 // KiB, p = 1, "password", "somesalt".
 func TestArgon2idIsThatOfTheReference(t *testing.T) {
-	root, err := rootkey.Stretched(
+	root, err := rootkey.Derive(
 		t.Context(),
 		plaintext.FromString("password"),
 		64<<10,
@@ -160,9 +148,7 @@ func TestWhoWaitsForAPassphraseCanGoAway(t *testing.T) {
 	stop()
 	// One that is being stretched does not hold up a caller that is gone: either it had its turn at
 	// once, or it ends.
-	if _, _, err := of(
-		word,
-	).Create(ctx, "passphrase:"); err != nil &&
+	if _, _, err := of(t, word).Create(ctx, "passphrase:"); err != nil &&
 		!errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}

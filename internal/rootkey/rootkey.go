@@ -1,8 +1,7 @@
 // Package rootkey opens root keys by their URLs: file:PATH, passphrase:, and the key services that
-// gocloud.dev/secrets speaks.
+// gocloud.dev/secrets supports.
 //
-// A URL never has anything secret in it; the database remembers it, so that a server finds the key
-// by itself.
+// A URL holds no secret. The database remembers it, so that a server can find the key again.
 package rootkey
 
 import (
@@ -10,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
 	"path/filepath"
 	"strings"
 	"time"
@@ -20,43 +18,40 @@ import (
 	"github.com/keysake/keysake/internal/seal"
 )
 
-// A Location is where a root key is, as the database remembers it.
+// A Location says where a root key is, as the database remembers it.
 type Location struct {
-	ID     uuid.UUID // nil where it is not known yet
+	ID     uuid.UUID // nil if it is not known yet
 	URL    string
-	Params string // of a passphrase: how it becomes a key; empty for others
+	Params string // how a passphrase becomes the key; empty for other keys
 }
-
-// The schemes that are not key services.
-const fileScheme = "file:"
 
 // PassphraseURL is the whole URL of a root key that is made of a passphrase.
 const PassphraseURL = "passphrase:"
 
-// ErrScheme says that a URL is none of a root key.
-var ErrScheme = errors.New(
-	"a root key's URL is file:PATH, passphrase:, awskms://…, gcpkms://…, azurekeyvault://… or hashivault://…",
+const fileScheme = "file:"
+
+// The errors of locations.
+var (
+	// ErrScheme means that a URL is not the URL of a root key.
+	ErrScheme = errors.New("the URL of a root key is file:PATH, passphrase:, awskms://…, " +
+		"gcpkms://…, azurekeyvault://… or hashivault://…")
+	// ErrCredentials means that a URL, which would be stored and shown, has credentials in it.
+	ErrCredentials = errors.New("the URL of a root key must hold no credentials: " +
+		"set the environment variables of the key service")
+	// ErrNoSuchKey means that the URL names another key than the one that is needed.
+	ErrNoSuchKey = errors.New("that is another root key")
 )
 
-// ErrCredentials says that a URL has in it what would be remembered and shown.
-var ErrCredentials = errors.New(
-	"a root key's URL must have no credentials in it: the key service's own variables are the place for them",
-)
-
-// ErrNoSuchKey says that what the URL names opens, and is another key than the one that is needed.
-var ErrNoSuchKey = errors.New("that is another root key")
-
-// An Opener opens root keys. It is safe for concurrent use.
+// An Opener opens and creates root keys. It is safe for concurrent use.
 type Opener struct {
-	// Passphrases returns the passphrases to try, in order, until there is an error.
-	Passphrases func(ctx context.Context) iter.Seq2[Passphrase, error]
-	// NewPassphrase returns the passphrase of a root key that is to be made.
-	NewPassphrase func(ctx context.Context) (Passphrase, error)
-	// ServiceTimeout is how long a key service may take in all; 0 is [DefaultServiceTimeout].
+	Source    *Source // passphrases to try; nil for none
+	NewSource *Source // passphrase of a new root key; nil if it comes from Source
+	// ServiceTimeout bounds a request to a key service with all its retries.
+	// 0 means [DefaultServiceTimeout].
 	ServiceTimeout time.Duration
 }
 
-// Check tells whether a URL is of a form that [Opener.Open] knows, without opening it.
+// Check checks the form of a URL without opening it. [ErrScheme], [ErrCredentials].
 func Check(url string) error {
 	switch {
 	case strings.HasPrefix(url, fileScheme) && len(url) > len(fileScheme), url == PassphraseURL:
@@ -67,30 +62,30 @@ func Check(url string) error {
 	return ErrScheme
 }
 
-// Open returns the root key that loc names. With an ID in loc, any other key is [ErrNoSuchKey]. No
-// error has anything of a key or a passphrase.
+// Open returns the root key at a location. [ErrNoSuchKey]: loc.ID is set and there is another key.
+// No error shows anything of a key or passphrase.
 func (o *Opener) Open(ctx context.Context, loc Location) (seal.RootKey, error) {
-	switch {
-	case strings.HasPrefix(loc.URL, fileScheme):
-		root, err := ReadKeyFile(filePath(loc.URL))
-		if err != nil {
-			return nil, err
-		}
-		return checkID(loc, root)
-	case loc.URL == PassphraseURL:
+	if loc.URL == PassphraseURL {
 		return o.openPassphrase(ctx, loc)
-	case isService(loc.URL):
-		root, err := o.openService(ctx, loc.URL)
-		if err != nil {
-			return nil, err
-		}
-		return checkID(loc, root)
 	}
-	return nil, ErrScheme
+	var root seal.RootKey
+	var err error
+	if path, isFile := FilePath(loc.URL); isFile {
+		root, err = ReadKeyFile(path)
+	} else {
+		root, err = o.openService(ctx, loc.URL)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if loc.ID != uuid.Nil && root.ID() != loc.ID {
+		return nil, fmt.Errorf("%w: %s is root key %s", ErrNoSuchKey, loc.URL, root.ID())
+	}
+	return root, nil
 }
 
-// Create returns the root key of a URL for a database that does not know it yet, and how to find it
-// again. A key file that is missing is made; one that is there is used as it is.
+// Create returns the root key for a URL that the database does not know yet, and its location. It
+// makes a key file only if there is none.
 func (o *Opener) Create(ctx context.Context, url string) (seal.RootKey, Location, error) {
 	loc := Location{URL: url}
 	root, err := o.create(ctx, &loc)
@@ -102,38 +97,43 @@ func (o *Opener) Create(ctx context.Context, url string) (seal.RootKey, Location
 }
 
 func (o *Opener) create(ctx context.Context, loc *Location) (seal.RootKey, error) {
-	switch {
-	case strings.HasPrefix(loc.URL, fileScheme):
-		path, err := filepath.Abs(filePath(loc.URL)) // whoever opens it later may be elsewhere
-		if err != nil {
-			return nil, err
-		}
-		loc.URL = fileScheme + path
-		root, err := ReadKeyFile(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			return CreateKeyFile(path)
-		}
-		return root, err
-	case loc.URL == PassphraseURL:
+	if loc.URL == PassphraseURL {
 		return o.newPassphrase(ctx, loc)
 	}
-	return o.Open(ctx, *loc)
-}
-
-// wanted holds a key against the id in loc.
-func checkID(loc Location, root seal.RootKey) (seal.RootKey, error) {
-	if loc.ID != uuid.Nil && root.ID() != loc.ID {
-		return nil, fmt.Errorf("%w: %s is root key %s", ErrNoSuchKey, loc.URL, root.ID())
+	if _, isFile := FilePath(loc.URL); !isFile {
+		return o.Open(ctx, *loc)
 	}
-	return root, nil
+	var err error
+	// Later programs may run in another working directory.
+	if loc.URL, err = AbsoluteURL(loc.URL); err != nil {
+		return nil, err
+	}
+	root, err := o.Open(ctx, *loc)
+	if errors.Is(err, fs.ErrNotExist) {
+		path, _ := FilePath(loc.URL)
+		return CreateKeyFile(path)
+	}
+	return root, err
 }
-
-func filePath(url string) string { return filepath.Clean(strings.TrimPrefix(url, fileScheme)) }
 
 // FilePath returns the path of a file: URL.
 func FilePath(url string) (path string, isFile bool) {
-	if !strings.HasPrefix(url, fileScheme) {
+	path, isFile = strings.CutPrefix(url, fileScheme)
+	if !isFile {
 		return "", false
 	}
-	return filePath(url), true
+	return filepath.Clean(path), true
+}
+
+// AbsoluteURL makes the path of a file: URL absolute. It returns other URLs unchanged.
+func AbsoluteURL(url string) (string, error) {
+	path, isFile := FilePath(url)
+	if !isFile {
+		return url, nil
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	return fileScheme + path, nil
 }

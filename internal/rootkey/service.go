@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"gocloud.dev/secrets"
-	// The services, each by the scheme of its URL; hashivault is in vaultservice.go.
+	// The drivers of the key services. The driver of hashivault: is in hashivault.go.
 	_ "gocloud.dev/secrets/awskms"
 	_ "gocloud.dev/secrets/azurekeyvault"
 	_ "gocloud.dev/secrets/gcpkms"
@@ -16,9 +16,29 @@ import (
 	"github.com/keysake/keysake/internal/seal"
 )
 
-// DefaultServiceTimeout is how long a key service may take in all: less than a request to the API
-// may.
+// DefaultServiceTimeout is shorter than the time that a request to the API may take.
 const DefaultServiceTimeout = 8 * time.Second
+
+// service is a key service behind a URL. It implements [seal.Service].
+type service struct {
+	keeper  *secrets.Keeper
+	name    string
+	timeout time.Duration // of one request with all its retries
+}
+
+// Encrypt implements [seal.Service].
+func (s *service) Encrypt(ctx context.Context, plain []byte) ([]byte, error) {
+	return s.retry(ctx, plain, func(ctx context.Context) ([]byte, error) {
+		return s.keeper.Encrypt(ctx, plain)
+	})
+}
+
+// Decrypt implements [seal.Service].
+func (s *service) Decrypt(ctx context.Context, sealed []byte) ([]byte, error) {
+	return s.retry(ctx, nil, func(ctx context.Context) ([]byte, error) {
+		return s.keeper.Decrypt(ctx, sealed)
+	})
+}
 
 func isService(url string) bool {
 	scheme, rest, found := strings.Cut(url, "://")
@@ -29,11 +49,10 @@ func isService(url string) bool {
 	return false
 }
 
-// checkService refuses what must not be in a URL that is remembered and shown.
 func checkService(url string) error {
 	u, err := neturl.Parse(url)
 	if err != nil {
-		return ErrScheme // the parser's own words would quote it
+		return ErrScheme // the parser's own error would quote the URL
 	}
 	if u.User != nil {
 		return ErrCredentials
@@ -41,20 +60,18 @@ func checkService(url string) error {
 	return nil
 }
 
-// openService does not ask the service yet. The id of its root key is derived from the URL: the
-// service gives nothing away to derive one from.
+// openService returns the root key that a service keeps. It makes no request yet.
 func (o *Opener) openService(ctx context.Context, url string) (seal.RootKey, error) {
-	if err := checkService(url); err != nil {
+	if err := Check(url); err != nil {
 		return nil, err
 	}
-	timeout := o.ServiceTimeout
-	if timeout <= 0 {
-		timeout = DefaultServiceTimeout
+	s := &service{name: url, timeout: o.ServiceTimeout}
+	if s.timeout <= 0 {
+		s.timeout = DefaultServiceTimeout
 	}
-	s := &service{name: url, timeout: timeout}
 	var err error
 	if strings.HasPrefix(url, vaultScheme+"://") {
-		s.keeper, err = openVault(url, s.callTimeout())
+		s.keeper, err = openVault(url, s.attemptTimeout())
 	} else {
 		s.keeper, err = secrets.OpenKeeper(ctx, url)
 	}

@@ -1,0 +1,66 @@
+package rootkey
+
+import (
+	"errors"
+	neturl "net/url"
+	"os"
+	"path"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+	"gocloud.dev/secrets"
+	"gocloud.dev/secrets/hashivault"
+)
+
+const vaultScheme = hashivault.Scheme
+
+// openVault opens the key of a Vault or OpenBao transit engine: hashivault://KEY. ?engine=PATH
+// names an engine that is not mounted at "transit". The address and the token come from the
+// service's own variables: VAULT_ADDR and VAULT_TOKEN, or VAULT_SERVER_URL and VAULT_SERVER_TOKEN.
+//
+// The driver's own URL opener is not used: it shares one client and one engine between all URLs of
+// the process. The driver passes no context to its calls, so the client's timeout has to end them.
+func openVault(url string, timeout time.Duration) (*secrets.Keeper, error) {
+	u, err := neturl.Parse(url)
+	if err != nil {
+		return nil, ErrScheme
+	}
+	options := &hashivault.KeeperOptions{Engine: u.Query().Get("engine")}
+	for name := range u.Query() {
+		if name != "engine" {
+			return nil, errors.New("hashivault:// has no parameter but engine")
+		}
+	}
+	config := api.DefaultConfig()
+	if config.Error != nil {
+		return nil, config.Error
+	}
+	address := firstOf("VAULT_SERVER_URL", api.EnvVaultAddress)
+	if address == "" && config.AgentAddress == "" {
+		return nil, errors.New("VAULT_ADDR is not set: set it to the address of the service")
+	}
+	if address != "" {
+		config.Address = address
+	}
+	config.Timeout, config.MaxRetries = timeout, 0 // service.retry tries again
+	client, err := api.NewClient(config)
+	if err != nil {
+		// The cause may quote the variables.
+		return nil, errors.New("cannot use the service's variables: check VAULT_ADDR and the others")
+	}
+	if token := firstOf("VAULT_SERVER_TOKEN", api.EnvVaultToken); token != "" {
+		client.SetToken(token)
+	}
+	return hashivault.OpenKeeper(client, path.Join(u.Host, u.Path), options), nil
+}
+
+// firstOf returns the first of these variables that is not empty.
+func firstOf(names ...string) string {
+	for _, name := range names {
+		value := os.Getenv(name) //nolint:forbidigo // the service's client reads its variables, too
+		if value != "" {
+			return value
+		}
+	}
+	return ""
+}
