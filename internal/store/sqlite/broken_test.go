@@ -83,10 +83,8 @@ func TestAFullDiskMakesUpdatesUnavailableUntilThereIsRoom(t *testing.T) {
 			t.Errorf("%d secrets, want %d", n, made)
 		}
 		if updates, commits := db.Stats(); updates != before || commits != beforeCommits {
-			t.Errorf(
-				"%d updates in %d commits were counted that failed", updates-before,
-				commits-beforeCommits,
-			)
+			t.Errorf("%d updates in %d commits were counted that failed",
+				updates-before, commits-beforeCommits)
 		}
 		free(t, db)
 		if err := db.Update(t.Context(), insertBig(ann.ID)); err != nil {
@@ -122,11 +120,11 @@ func TestAFullDiskFailsTheWholeBatchAndLeavesNothingOfIt(t *testing.T) {
 func TestNothingStaysOfWhatAnUpdateDoesAfterTheDatabaseGaveUp(t *testing.T) {
 	t.Parallel()
 	for what, end := range map[string]func(error) error{
-		"and fails":     func(err error) error { return err },
-		"and shrugs":    func(error) error { return nil },
-		"and misleads":  func(error) error { return vault.ErrNotFound },
-		"and panics":    func(err error) error { panic(err) },
-		"and takes all": func(err error) error { return errors.Join(err, errOwn) },
+		"and returns the error":  func(err error) error { return err },
+		"and ignores the error":  func(error) error { return nil },
+		"and returns another":    func(error) error { return vault.ErrNotFound },
+		"and panics":             func(err error) error { panic(err) },
+		"and returns it wrapped": func(err error) error { return errors.Join(err, errOwn) },
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -138,10 +136,9 @@ func TestNothingStaysOfWhatAnUpdateDoesAfterTheDatabaseGaveUp(t *testing.T) {
 			guilty := b.add(t.Context(), func(tx vault.Tx) error {
 				err := insertBig(ann.ID)(tx)
 				wantUnavailable(t, "the next statement", insert("next")(tx))
-				wantUnavailable(
-					t, "a deletion", tx.DeleteUser(context.Background(), ann.ID, ann.CreatedAt),
-				)
-				_, look := tx.User(context.Background(), ann.ID, ann.CreatedAt)
+				ctx := context.Background()
+				wantUnavailable(t, "a deletion", tx.DeleteUser(ctx, ann.ID, ann.CreatedAt))
+				_, look := tx.User(ctx, ann.ID, ann.CreatedAt)
 				wantUnavailable(t, "a look", look)
 				return end(err)
 			})
@@ -168,13 +165,10 @@ func TestACommitThatFailsFailsEveryUpdateInIt(t *testing.T) {
 	b.add(t.Context(), insert("bob"))
 	b.add(t.Context(), func(tx vault.Tx) error {
 		ctx := context.Background()
+		// only the commit refuses a key without a user
+		k := vault.APIKey{ID: uuid.New(), User: uuid.New(), CreatedAt: newUser("").CreatedAt}
 		return errors.Join(
-			// the next statement is refused by the commit only
-			db.OnWriter(ctx, "PRAGMA defer_foreign_keys = ON"),
-			tx.InsertAPIKey(
-				ctx,
-				vault.APIKey{ID: uuid.New(), User: uuid.New(), CreatedAt: newUser("").CreatedAt},
-			),
+			db.OnWriter(ctx, "PRAGMA defer_foreign_keys = ON"), tx.InsertAPIKey(ctx, k),
 		)
 	})
 	b.add(t.Context(), insert("cem"))
@@ -184,10 +178,8 @@ func TestACommitThatFailsFailsEveryUpdateInIt(t *testing.T) {
 		}
 	}
 	if updates, after := db.Stats(); updates != before+1 || after != commits+1 {
-		t.Errorf(
-			"%d updates in %d commits were counted, want the one that kept the writer busy",
-			updates-before, after-commits,
-		)
+		t.Errorf("%d updates in %d commits were counted, want the one that kept the writer busy",
+			updates-before, after-commits)
 	}
 	wantNames(t, db, "ann")
 	addUser(t, db, "dan")

@@ -133,9 +133,8 @@ func TestAClosedDatabaseIsOneFileBesideItsWriteLock(t *testing.T) {
 	db := open(t, filepath.Join(dir, "keysake.db"))
 	addUser(t, db, "ann")
 	closeDB(t, db)
-	if diff := cmp.Diff(
-		map[string]fs.FileMode{"keysake.db": 0o600, "keysake.db.write-lock": 0o600}, modes(t, dir),
-	); diff != "" {
+	want := map[string]fs.FileMode{"keysake.db": 0o600, "keysake.db.write-lock": 0o600}
+	if diff := cmp.Diff(want, modes(t, dir)); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
 	wantNames(t, open(t, filepath.Join(dir, "keysake.db")), "ann")
@@ -187,9 +186,8 @@ func TestThePathMayHaveAnyCharacter(t *testing.T) {
 		db := open(t, "/"+dir+"/./"+name) // not in its shortest form either
 		addUser(t, db, "ann")
 		closeDB(t, db)
-		if diff := cmp.Diff(
-			map[string]fs.FileMode{name: 0o600, name + ".write-lock": 0o600}, modes(t, dir),
-		); diff != "" {
+		want := map[string]fs.FileMode{name: 0o600, name + ".write-lock": 0o600}
+		if diff := cmp.Diff(want, modes(t, dir)); diff != "" {
 			t.Errorf("files for %q (-want +got):\n%s", name, diff)
 		}
 		wantNames(t, open(t, filepath.Join(dir, name)), "ann")
@@ -215,9 +213,10 @@ func TestTwoProcessesMayHaveItOpen(t *testing.T) {
 			all.Go(func() {
 				for n := range 25 {
 					u := newUser(fmt.Sprintf("user-%d-%d-%d", i, caller, n))
-					if err := db.Update(context.Background(), func(tx vault.Tx) error {
+					err := db.Update(context.Background(), func(tx vault.Tx) error {
 						return tx.InsertUser(context.Background(), u)
-					}); err != nil {
+					})
+					if err != nil {
 						t.Error(err)
 					}
 				}
@@ -239,31 +238,22 @@ func TestWhatIsDeletedIsOverwritten(t *testing.T) {
 	u := newUser(marker("name"))
 	u.Email, u.FullName = marker("email"), marker("full-name")
 	n := vault.StoredSecret{
-		ID:          uuid.Must(uuid.NewV7()),
-		User:        u.ID,
-		Name:        marker("secret"),
-		Version:     1,
-		CreatedAt:   u.CreatedAt,
-		UpdatedAt:   u.CreatedAt,
-		SealedValue: bytes.Repeat([]byte(marker("value")), 500),
-		SealedMask:  []byte(marker("mask")),
+		ID: uuid.Must(uuid.NewV7()), User: u.ID, Name: marker("secret"), Version: 1,
+		CreatedAt: u.CreatedAt, UpdatedAt: u.CreatedAt,
+		SealedValue: bytes.Repeat([]byte(marker("value")), 500), SealedMask: []byte(marker("mask")),
 	}
 	next := n
-	next.Version, next.SealedValue, next.SealedMask = 2, []byte(marker("next-value")), []byte(
-		marker("next-mask"),
-	)
-	for _, do := range []func(context.Context, vault.Tx) error{
-		func(ctx context.Context, tx vault.Tx) error { return tx.InsertUser(ctx, u) },
-		func(ctx context.Context, tx vault.Tx) error { return tx.InsertSecret(ctx, n) },
-		func(ctx context.Context, tx vault.Tx) error { return tx.UpdateSecret(ctx, next) },
-		func(ctx context.Context, tx vault.Tx) error { return tx.DeleteSecrets(ctx, u.ID) },
-		func(ctx context.Context, tx vault.Tx) error {
-			return tx.DeleteUser(ctx, u.ID, u.CreatedAt)
-		},
+	next.Version, next.SealedValue = 2, []byte(marker("next-value"))
+	next.SealedMask = []byte(marker("next-mask"))
+	ctx := t.Context()
+	for _, do := range []func(vault.Tx) error{
+		func(tx vault.Tx) error { return tx.InsertUser(ctx, u) },
+		func(tx vault.Tx) error { return tx.InsertSecret(ctx, n) },
+		func(tx vault.Tx) error { return tx.UpdateSecret(ctx, next) },
+		func(tx vault.Tx) error { return tx.DeleteSecrets(ctx, u.ID) },
+		func(tx vault.Tx) error { return tx.DeleteUser(ctx, u.ID, u.CreatedAt) },
 	} {
-		if err := db.Update(t.Context(), func(tx vault.Tx) error {
-			return do(t.Context(), tx)
-		}); err != nil {
+		if err := db.Update(ctx, do); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -88,17 +88,15 @@ func TestUpdatesThatWaitShareACommit(t *testing.T) {
 		}
 	}
 	if updates, commits := db.Stats(); updates != sqlite.MaxBatch+1 || commits != 2 {
-		t.Errorf(
-			"%d updates in %d commits, want %d in 2: the one that was waited for, and the rest",
-			updates, commits, sqlite.MaxBatch+1,
-		)
+		t.Errorf("%d updates in %d commits, want %d in 2: the one that kept the writer busy, "+
+			"and the rest", updates, commits, sqlite.MaxBatch+1)
 	}
 	if n := len(usernames(t, db)); n != sqlite.MaxBatch {
 		t.Errorf("%d users, want %d", n, sqlite.MaxBatch)
 	}
 }
 
-func TestAFailingUpdateTakesNoNeighbourInItsBatchWithIt(t *testing.T) {
+func TestAFailingUpdateDoesNotAffectTheOthersInItsBatch(t *testing.T) {
 	t.Parallel()
 	db := openNew(t)
 	b := newBatch(t, db)
@@ -134,23 +132,22 @@ func TestAFailingUpdateTakesNoNeighbourInItsBatchWithIt(t *testing.T) {
 	wantNames(t, db, "a", "b", "c")
 }
 
-func TestNobodyIsAnsweredBeforeTheCommit(t *testing.T) {
+func TestNoCallerIsAnsweredBeforeTheCommit(t *testing.T) {
 	t.Parallel()
 	db := openNew(t)
 	b := newBatch(t, db)
 	good := b.add(t.Context(), insert("a"))
 	bad := b.add(t.Context(), func(vault.Tx) error { return errOwn })
 	b.add(t.Context(), func(vault.Tx) error {
-		for range 1000 { // whoever was answered too early gets every chance to show it
+		for range 1000 { // enough time for an early answer to show
 			runtime.Gosched()
 		}
 		if len(good) != 0 || len(bad) != 0 {
-			t.Error("somebody was answered while the batch was written")
+			t.Error("a caller was answered while the batch was written")
 		}
 		return db.View(context.Background(), func(r vault.Reader) error {
-			if _, err := r.UserNamed(context.Background(), "a"); !errors.Is(
-				err, vault.ErrNotFound,
-			) {
+			_, err := r.UserNamed(context.Background(), "a")
+			if !errors.Is(err, vault.ErrNotFound) {
 				t.Errorf("a view in the middle of the batch got %v, want NotFound", err)
 			}
 			return nil
@@ -166,7 +163,7 @@ func TestNobodyIsAnsweredBeforeTheCommit(t *testing.T) {
 	}
 }
 
-func TestAnUpdateThatIsGivenUpWhileItWaitsNeverRuns(t *testing.T) {
+func TestAnUpdateThatIsCanceledWhileItWaitsNeverRuns(t *testing.T) {
 	t.Parallel()
 	db := openNew(t)
 	b := newBatch(t, db)
@@ -185,7 +182,7 @@ func TestAnUpdateThatIsGivenUpWhileItWaitsNeverRuns(t *testing.T) {
 	wantNames(t, db, "a")
 }
 
-func TestABatchThatNobodyWaitsForAnyMoreIsNoCommit(t *testing.T) {
+func TestABatchOfCanceledUpdatesIsNoCommit(t *testing.T) {
 	t.Parallel()
 	db := openNew(t)
 	b := newBatch(t, db)
@@ -201,7 +198,7 @@ func TestABatchThatNobodyWaitsForAnyMoreIsNoCommit(t *testing.T) {
 	wantNames(t, db, "b")
 }
 
-func TestAViewIsGivenUpWhileItWaits(t *testing.T) {
+func TestAViewIsCanceledWhileItWaits(t *testing.T) {
 	t.Parallel()
 	db := openNew(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -210,10 +207,12 @@ func TestAViewIsGivenUpWhileItWaits(t *testing.T) {
 	for range sqlite.MaxReaders {
 		busy.Add(1)
 		all.Go(func() {
-			if err := db.View(
-				context.Background(),
-				func(vault.Reader) error { busy.Done(); <-release; return nil },
-			); err != nil {
+			err := db.View(context.Background(), func(vault.Reader) error {
+				busy.Done()
+				<-release
+				return nil
+			})
+			if err != nil {
 				t.Error(err)
 			}
 		})
