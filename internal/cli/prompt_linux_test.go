@@ -30,6 +30,17 @@ type terminal struct {
 // typing runs the program on a new terminal.
 func typing(ctx context.Context, t *testing.T, env map[string]string, args ...string) *terminal {
 	t.Helper()
+	term := &terminal{t: t, code: make(chan int, 1)}
+	term.person, term.stdin = openTerminal(t)
+	go func() {
+		term.code <- cli.Main(ctx, args, lookup(env), term.stdin, &term.stdout, &term.stderr)
+	}()
+	return term
+}
+
+// openTerminal returns the two ends of a new terminal.
+func openTerminal(t *testing.T) (person, program *os.File) {
+	t.Helper()
 	open := func(path string) *os.File {
 		f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOCTTY, 0)
 		if err != nil {
@@ -38,8 +49,8 @@ func typing(ctx context.Context, t *testing.T, env map[string]string, args ...st
 		t.Cleanup(func() { _ = f.Close() })
 		return f
 	}
-	term := &terminal{t: t, person: open("/dev/ptmx"), code: make(chan int, 1)}
-	fd := int(term.person.Fd())
+	person = open("/dev/ptmx")
+	fd := int(person.Fd())
 	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -47,11 +58,7 @@ func typing(ctx context.Context, t *testing.T, env map[string]string, args ...st
 	if err != nil {
 		t.Fatal(err)
 	}
-	term.stdin = open(fmt.Sprintf("/dev/pts/%d", n))
-	go func() {
-		term.code <- cli.Main(ctx, args, lookup(env), term.stdin, &term.stdout, &term.stderr)
-	}()
-	return term
+	return person, open(fmt.Sprintf("/dev/pts/%d", n))
 }
 
 func (term *terminal) echoes() bool {

@@ -91,12 +91,12 @@ func checkNewRootKey(to maintenance.NewRootKey) error {
 	return nil
 }
 
-// resumeHint adds to the error of an interrupted rotation how to continue it.
+// resumeHint adds to the error of a rotation that stopped how to continue it.
 func resumeHint(err error, shown *progress) error {
 	if errors.Is(err, instance.ErrCannotOpen) || errors.Is(err, maintenance.ErrRotating) ||
 		shown.last.Total == 0 {
 		return err
 	}
-	return fmt.Errorf("%w: stopped after %d of %d, nothing is lost: run the same command again",
-		err, shown.last.Done, shown.last.Total)
+	return fmt.Errorf("%s: stopped after %d of %d, nothing is lost: run the same command again",
+		explain(err), shown.last.Done, shown.last.Total)
 }
