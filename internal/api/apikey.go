@@ -11,7 +11,7 @@ import (
 
 func apiKeyBody(k vault.APIKey, now time.Time) wire.APIKey {
 	return wire.APIKey{
-		ID: k.ID.String(), MaskedKey: k.Masked, Active: k.Live(now), Name: k.Name,
+		ID: k.ID.String(), MaskedKey: k.Masked, Active: k.Active(now), Name: k.Name,
 		AllowedScopes: texts(k.Scopes),
 		CreatedAt:     wire.At(k.CreatedAt), LastUsedAt: wire.AtOrNull(k.LastUsedAt),
 		ExpiresAt: wire.AtOrNull(k.ExpiresAt),
@@ -40,21 +40,21 @@ func createAPIKeyFor(v *vault.Service) handler {
 			if err != nil {
 				return wire.APIKey{}, err
 			}
-			k, token, err := v.GrantAPIKey(r.Context(), r.actor, id, in)
+			k, token, err := v.CreateAPIKeyFor(r.Context(), r.actor, id, in)
 			return newAPIKeyBody(k, token), err
 		})
 }
 
 func parseAPIKey(in wire.CreateAPIKey) (vault.APIKeyRequest, error) {
-	_, badName := vault.NewKeyName(valueOrZero(in.Name))
-	_, badScopes := vault.NewScopes(valueOrZero(in.AllowedScopes))
+	name, badName := vault.NewKeyName(valueOrZero(in.Name))
+	scopes, badScopes := vault.NewScopes(valueOrZero(in.AllowedScopes))
+	var expiry vault.Expiry
 	var badExpiry error
 	if in.ExpiresAt != nil {
-		_, badExpiry = vault.NewExpiry(in.ExpiresAt.Time)
+		expiry, badExpiry = vault.NewExpiry(in.ExpiresAt.Time)
 	}
 	return vault.APIKeyRequest{
-		Name: valueOrZero(in.Name), SelfRevoke: valueOrZero(in.AllowSelfRevoke),
-		Scopes: valueOrZero(in.AllowedScopes), ExpiresAt: valueOrZero(in.ExpiresAt).Time,
+		Name: name, SelfRevoke: valueOrZero(in.AllowSelfRevoke), Scopes: scopes, ExpiresAt: expiry,
 	}, vault.JoinInvalid(badName, badScopes, badExpiry)
 }
 

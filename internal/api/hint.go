@@ -1,15 +1,11 @@
 package api
 
-import (
-	"strings"
-
-	"github.com/keysake/keysake/internal/vault"
-)
+import "github.com/keysake/keysake/internal/vault"
 
 // hint returns what this API adds to the message of a field: where the values that it may have are
 // listed. The domain knows no paths.
 func hint(f vault.Field) string {
-	if f.Rule != vault.OneOf || strings.Contains(f.Msg, "GET") {
+	if f.Rule != vault.OneOf {
 		return ""
 	}
 	switch f.Name {

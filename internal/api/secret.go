@@ -25,51 +25,51 @@ func secretBody(s vault.Secret) wire.Secret {
 
 func createFromPreset(v *vault.Service) handler {
 	return handleJSON(http.StatusCreated, parseFromPreset,
-		func(r *request, in wire.CreateFromPreset) (createdSecret, error) {
-			s, err := v.CreateFromPreset(r.Context(), r.actor, in.Provider, in.Value)
+		func(r *request, in vault.FromPreset) (createdSecret, error) {
+			s, err := v.CreateFromPreset(r.Context(), r.actor, in)
 			return createdSecret{secretBody(s)}, err
 		})
 }
 
-func parseFromPreset(in wire.CreateFromPreset) (wire.CreateFromPreset, error) {
-	_, err := vault.NewValue(in.Value)
-	return in, err
+func parseFromPreset(in wire.CreateFromPreset) (vault.FromPreset, error) {
+	value, err := vault.NewValue(in.Value)
+	return vault.FromPreset{Provider: in.Provider, Value: value}, err
 }
 
 func createSecret(v *vault.Service) handler {
 	return handleJSON(http.StatusCreated, parseSecret,
-		func(r *request, in wire.CreateSecret) (createdSecret, error) {
-			s, err := v.CreateSecret(
-				r.Context(), r.actor, in.Name, valueOrZero(in.Provider), in.Value)
+		func(r *request, in vault.SecretRequest) (createdSecret, error) {
+			s, err := v.CreateSecret(r.Context(), r.actor, in)
 			return createdSecret{secretBody(s)}, err
 		})
 }
 
-func parseSecret(in wire.CreateSecret) (wire.CreateSecret, error) {
-	_, badName := vault.NewName(in.Name)
-	_, badValue := vault.NewValue(in.Value)
+func parseSecret(in wire.CreateSecret) (vault.SecretRequest, error) {
+	name, badName := vault.NewName(in.Name)
+	value, badValue := vault.NewValue(in.Value)
+	var provider string
 	var badProvider error
 	if in.Provider != nil {
-		_, badProvider = vault.NewProvider(*in.Provider)
+		provider, badProvider = vault.NewProvider(*in.Provider)
 	}
-	return in, vault.JoinInvalid(badName, badValue, badProvider)
+	return vault.SecretRequest{Name: name, Provider: provider, Value: value},
+		vault.JoinInvalid(badName, badValue, badProvider)
 }
 
 func updateSecret(v *vault.Service) handler {
 	return handleJSON(http.StatusOK, parseUpdate,
-		func(r *request, in wire.UpdateSecret) (wire.Secret, error) {
+		func(r *request, value vault.Value) (wire.Secret, error) {
 			id, err := r.pathID("secret_id")
 			if err != nil {
 				return wire.Secret{}, err
 			}
-			s, err := v.UpdateSecret(r.Context(), r.actor, id, in.Value)
+			s, err := v.UpdateSecret(r.Context(), r.actor, id, value)
 			return secretBody(s), err
 		})
 }
 
-func parseUpdate(in wire.UpdateSecret) (wire.UpdateSecret, error) {
-	_, err := vault.NewValue(in.Value)
-	return in, err
+func parseUpdate(in wire.UpdateSecret) (vault.Value, error) {
+	return vault.NewValue(in.Value)
 }
 
 func getSecret(v *vault.Service) handler {
@@ -78,7 +78,7 @@ func getSecret(v *vault.Service) handler {
 		if err != nil {
 			return wire.Secret{}, err
 		}
-		s, err := v.Secret(r.Context(), r.actor, id)
+		s, err := v.GetSecret(r.Context(), r.actor, id)
 		return secretBody(s), err
 	})
 }
@@ -102,7 +102,7 @@ func listSecrets(v *vault.Service) handler {
 
 func listPresets(v *vault.Service) handler {
 	return handleGet(func(r *request) (wire.PresetList, error) {
-		presets, err := v.Presets(r.Context(), r.actor)
+		presets, err := v.ListPresets(r.Context(), r.actor)
 		return wire.PresetList{Presets: bodiesOf(presets, presetBody)}, err
 	})
 }

@@ -22,7 +22,6 @@ import (
 	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
-	"github.com/keysake/keysake/plaintext"
 )
 
 // serve puts an API that is put together here on a socket.
@@ -241,21 +240,26 @@ func TestADatabaseThatIsClosedIsA503(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := vault.New(
-		vault.Options{
-			Store:      db,
-			OpenRoot:   func(context.Context, vault.StoredRootKey) (seal.RootKey, error) { return root, nil },
-			KeyTTL:     time.Hour,
-			Catalog:    presets,
-			MaxSecrets: 9,
-			Log:        slog.New(slog.DiscardHandler),
-		},
-	)
-	if err := v.AddRootKey(t.Context(), root, "file:root.key", ""); err != nil {
+	limits, err := vault.NewLimits(9, 1)
+	if err != nil {
 		t.Fatal(err)
 	}
-	var key plaintext.Value
-	if key, err = v.Bootstrap(t.Context(), "dev", "test"); err != nil {
+	v, operator := vault.New(vault.Options{
+		Store:    db,
+		OpenRoot: func(context.Context, vault.StoredRootKey) (seal.RootKey, error) { return root, nil },
+		KeyTTL:   time.Hour,
+		Catalog:  presets,
+		Limits:   limits,
+	})
+	if err := operator.AddRootKey(t.Context(), root, "file:root.key", ""); err != nil {
+		t.Fatal(err)
+	}
+	dev, err := vault.NewUsername("dev")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := operator.CreateAdmin(t.Context(), dev, vault.KeyName{})
+	if err != nil {
 		t.Fatal(err)
 	}
 	s := serve(t, func(log *slog.Logger) http.Handler {

@@ -19,24 +19,24 @@ func userBody(v *vault.Service) func(vault.User) wire.User {
 
 func whoAmI(v *vault.Service) handler {
 	return handleGet(func(r *request) (wire.User, error) {
-		u, err := v.Self(r.Context(), r.actor)
+		u, err := v.WhoAmI(r.Context(), r.actor)
 		return userBody(v)(u), err
 	})
 }
 
 func createUser(v *vault.Service) handler {
 	return handleJSON(http.StatusCreated, parseUser,
-		func(r *request, in wire.CreateUser) (wire.User, error) {
-			u, err := v.CreateUser(
-				r.Context(), r.actor, in.Username, valueOrZero(in.EmailAddress))
+		func(r *request, in vault.UserRequest) (wire.User, error) {
+			u, err := v.CreateUser(r.Context(), r.actor, in)
 			return userBody(v)(u), err
 		})
 }
 
-func parseUser(in wire.CreateUser) (wire.CreateUser, error) {
-	_, badName := vault.NewUsername(in.Username)
-	_, badEmail := vault.NewEmail(valueOrZero(in.EmailAddress))
-	return in, vault.JoinInvalid(badName, badEmail)
+func parseUser(in wire.CreateUser) (vault.UserRequest, error) {
+	username, badName := vault.NewUsername(in.Username)
+	email, badEmail := vault.NewEmail(valueOrZero(in.EmailAddress))
+	return vault.UserRequest{Username: username, Email: email},
+		vault.JoinInvalid(badName, badEmail)
 }
 
 func listUsers(v *vault.Service) handler {

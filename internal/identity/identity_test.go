@@ -3,7 +3,6 @@ package identity_test
 import (
 	"bytes"
 	"context"
-	"log/slog"
 	"net/http"
 	"net/netip"
 	"path/filepath"
@@ -43,22 +42,23 @@ func start(t *testing.T) (who *identity.Identity, v *vault.Service, first, secon
 	if err != nil {
 		t.Fatal(err)
 	}
-	v = vault.New(
-		vault.Options{
-			Store:      db,
-			OpenRoot:   func(context.Context, vault.StoredRootKey) (seal.RootKey, error) { return root, nil },
-			KeyTTL:     time.Hour,
-			Catalog:    known,
-			MaxSecrets: 200,
-			Log:        slog.New(slog.DiscardHandler),
-		},
-	)
-	if err := v.AddRootKey(t.Context(), root, "file:root.key", ""); err != nil {
+	v, operator := vault.New(vault.Options{
+		Store:    db,
+		OpenRoot: func(context.Context, vault.StoredRootKey) (seal.RootKey, error) { return root, nil },
+		KeyTTL:   time.Hour,
+		Catalog:  known,
+	})
+	if err := operator.AddRootKey(t.Context(), root, "file:root.key", ""); err != nil {
+		t.Fatal(err)
+	}
+	admin, err := vault.NewUsername("admin")
+	if err != nil {
 		t.Fatal(err)
 	}
 	var tokens [2]plaintext.Value
 	for i := range tokens {
-		if tokens[i], err = v.Bootstrap(t.Context(), "admin", "key"); err != nil {
+		tokens[i], err = operator.CreateAdmin(t.Context(), admin, vault.KeyName{})
+		if err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -44,7 +44,7 @@ func (i *Instance) firstAdmin(
 		return FirstAdmin{}, fmt.Errorf(
 			"the user %s is that of --dev: give the administrator another --username", devUser)
 	}
-	admins, err := i.Vault.Admins(ctx)
+	admins, err := i.Operator.ListAdmins(ctx)
 	if err != nil {
 		return FirstAdmin{}, err
 	}
@@ -53,7 +53,7 @@ func (i *Instance) firstAdmin(
 			"%s has an admin already: start it with: keysake serve --data %s", cfg.Data, cfg.Data)
 	}
 	first := FirstAdmin{Username: username, Data: cfg.Data}
-	keys, err := i.Vault.ListRootKeys(ctx)
+	keys, err := i.Operator.ListRootKeys(ctx)
 	if err != nil {
 		return FirstAdmin{}, err
 	}
@@ -62,6 +62,17 @@ func (i *Instance) firstAdmin(
 			first.RootKey = k.URL
 		}
 	}
-	first.Key, err = i.Vault.Bootstrap(ctx, username, "first admin")
+	first.Key, err = i.createAdmin(ctx, username, "first admin")
 	return first, err
+}
+
+func (i *Instance) createAdmin(
+	ctx context.Context, username, keyName string,
+) (plaintext.Value, error) {
+	user, userErr := vault.NewUsername(username)
+	key, keyErr := vault.NewKeyName(keyName)
+	if err := vault.JoinInvalid(userErr, keyErr); err != nil {
+		return plaintext.Value{}, err
+	}
+	return i.Operator.CreateAdmin(ctx, user, key)
 }

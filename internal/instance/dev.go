@@ -35,7 +35,7 @@ func (i *Instance) prepareDev(ctx context.Context, cfg config.Config) (string, e
 	if err != nil {
 		return "", err
 	}
-	admins, err := i.Vault.Admins(ctx)
+	admins, err := i.Operator.ListAdmins(ctx)
 	if err != nil {
 		return path, err
 	}
@@ -53,7 +53,7 @@ func (i *Instance) prepareDev(ctx context.Context, cfg config.Config) (string, e
 	if _, err := i.Vault.Authenticate(ctx, plaintext.Own(stored)); err == nil {
 		return path, nil
 	}
-	key, err := i.Vault.Bootstrap(ctx, devUser, "development")
+	key, err := i.createAdmin(ctx, devUser, "development")
 	if err != nil {
 		return path, err
 	}

@@ -32,6 +32,7 @@ func CannotOpen(err error) error { return fmt.Errorf("%w: %w", ErrCannotOpen, er
 type Instance struct {
 	Store    *sqlite.DB
 	Vault    *vault.Service
+	Operator *vault.Operator
 	RootKeys *RootKeys
 
 	lock *flock.Flock // nil where a server may be running
@@ -77,14 +78,16 @@ func (i *Instance) open(
 	if err != nil {
 		return err
 	}
-	i.Vault = vault.New(vault.Options{
-		Store:        i.Store,
-		OpenRoot:     i.RootKeys.open,
-		KeyTTL:       cfg.KeyCacheTTL,
-		Catalog:      known,
-		MaxSecrets:   cfg.MaxSecrets,
-		KeepVersions: cfg.KeepVersions,
-		Log:          log,
+	limits, err := vault.NewLimits(cfg.MaxSecrets, cfg.KeepVersions)
+	if err != nil {
+		return err
+	}
+	i.Vault, i.Operator = vault.New(vault.Options{
+		Store:    i.Store,
+		OpenRoot: i.RootKeys.open,
+		KeyTTL:   cfg.KeyCacheTTL,
+		Catalog:  known,
+		Limits:   limits,
 	})
 	if access == Sealed {
 		return nil
@@ -121,11 +124,11 @@ func (i *Instance) openFiles(ctx context.Context, cfg config.Config, access Acce
 func (i *Instance) openRootKeys(ctx context.Context, cfg config.Config, access Access) error {
 	// a command names where a key is, not which one is the primary
 	i.RootKeys.primaryChecked.Store(access == Shared)
-	err := i.Vault.CheckRootKeys(ctx)
+	err := i.Operator.CheckRootKeys(ctx)
 	failed, ok := errors.AsType[*vault.RootKeyError](err)
 	switch {
 	case errors.Is(err, vault.ErrNotFound) && access == Create:
-		err = i.RootKeys.create(ctx, cfg, i.Vault)
+		err = i.RootKeys.create(ctx, cfg, i.Operator)
 	case errors.Is(err, vault.ErrNotFound):
 		err = fmt.Errorf("the database in %s is empty: finish it with: keysake init --data %s",
 			cfg.Data, cfg.Data)

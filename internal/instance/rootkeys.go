@@ -76,7 +76,7 @@ func wrongPrimary(err error, k vault.StoredRootKey) error {
 }
 
 // create makes the first root key of a database.
-func (r *RootKeys) create(ctx context.Context, cfg config.Config, v *vault.Service) error {
+func (r *RootKeys) create(ctx context.Context, cfg config.Config, v *vault.Operator) error {
 	url := cfg.RootKey
 	if url == "" {
 		var err error

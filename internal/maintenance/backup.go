@@ -49,7 +49,7 @@ func Backup(
 		return made, err
 	}
 	defer func() { err = errors.Join(err, i.Close()) }()
-	if keys, err := i.Vault.ListRootKeys(ctx); err != nil || len(keys) == 0 {
+	if keys, err := i.Operator.ListRootKeys(ctx); err != nil || len(keys) == 0 {
 		return made, errors.Join(
 			err,
 			fmt.Errorf("there is nothing to back up in %s yet: it has no root key", cfg.Data),
@@ -61,7 +61,7 @@ func Backup(
 		write = privatefile.Replace
 	}
 	err = write(file, func(f *os.File) error {
-		if err := i.Vault.RecordBackup(ctx, file); err != nil {
+		if err := i.Operator.RecordBackup(ctx, file); err != nil {
 			return fmt.Errorf("record the backup in the audit log: %w", err)
 		}
 		return made.write(ctx, i.Store, f)

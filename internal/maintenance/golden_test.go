@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"flag"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
@@ -59,21 +58,23 @@ func goldenRoot() []byte {
 }
 
 // goldenVault returns the vault of a golden database.
-func goldenVault(tb testing.TB, db *sqlite.DB) *vault.Service {
+func goldenVault(tb testing.TB, db *sqlite.DB) (*vault.Service, *vault.Operator) {
 	tb.Helper()
 	known, err := catalog.Load()
 	if err != nil {
 		tb.Fatal(err)
 	}
 	open := func(context.Context, vault.StoredRootKey) (seal.RootKey, error) { return seal.NewRootKey(goldenRoot()) }
+	limits, err := vault.NewLimits(100, 5)
+	if err != nil {
+		tb.Fatal(err)
+	}
 	return vault.New(vault.Options{
-		Store:        db,
-		OpenRoot:     open,
-		KeyTTL:       time.Hour,
-		Catalog:      known,
-		MaxSecrets:   100,
-		KeepVersions: 5,
-		Log:          slog.New(slog.DiscardHandler),
+		Store:    db,
+		OpenRoot: open,
+		KeyTTL:   time.Hour,
+		Catalog:  known,
+		Limits:   limits,
 	})
 }
 
@@ -95,12 +96,14 @@ func makeGolden(t *testing.T) {
 	must(os.WriteFile(filepath.Join(goldenFolder, "root.key"), goldenRoot(), 0o600))
 	db, err := sqlite.Open(ctx, filepath.Join(goldenFolder, "keysake.db"))
 	must(err)
-	v := goldenVault(t, db)
+	v, operator := goldenVault(t, db)
 	root, err := seal.NewRootKey(goldenRoot())
 	must(err)
-	must(v.AddRootKey(ctx, root, goldenURL, ""))
+	must(operator.AddRootKey(ctx, root, goldenURL, ""))
 	for name, secrets := range goldenValues {
-		token, err := v.Bootstrap(ctx, name, "golden")
+		username, err := vault.NewUsername(name)
+		must(err)
+		token, err := operator.CreateAdmin(ctx, username, vault.KeyName{})
 		must(err)
 		if name == "mia" {
 			must(
@@ -114,15 +117,21 @@ func makeGolden(t *testing.T) {
 		who, err := v.Authenticate(ctx, token)
 		must(err)
 		for secret, values := range secrets {
-			made, err := v.CreateSecret(ctx, who, secret, "", plaintext.FromString(values[0]))
+			name, err := vault.NewName(secret)
+			must(err)
+			value, err := vault.NewValue(plaintext.FromString(values[0]))
+			must(err)
+			made, err := v.CreateSecret(ctx, who, vault.SecretRequest{Name: name, Value: value})
 			must(err)
 			for _, next := range values[1:] {
-				_, err := v.UpdateSecret(ctx, who, made.ID, plaintext.FromString(next))
+				value, err := vault.NewValue(plaintext.FromString(next))
+				must(err)
+				_, err = v.UpdateSecret(ctx, who, made.ID, value)
 				must(err)
 			}
 		}
 	}
-	must(v.RecordBackup(ctx, "/keysake/golden/backup"))
+	must(operator.RecordBackup(ctx, "/keysake/golden/backup"))
 	f, err := os.OpenFile(filepath.Join(goldenFolder, "backup"), os.O_CREATE|os.O_WRONLY, 0o600)
 	must(err)
 	schema, err := store.SchemaVersion()
@@ -194,7 +203,7 @@ func assertGolden(t *testing.T, cfg config.Config) {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	v := goldenVault(t, db)
+	v, _ := goldenVault(t, db)
 	users := map[string]vault.Actor{}
 	err = db.View(t.Context(), func(r vault.Reader) error {
 		for name := range goldenValues {

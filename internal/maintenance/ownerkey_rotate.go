@@ -26,12 +26,12 @@ func RotateOwnerKeys(
 ) (rotated int, err error) {
 	err = withRotationLock(ctx, cfg, instance.NewRootKeys(cfg, ask), func(i *instance.Instance, lock *flock.Flock) error {
 		if user != "" {
-			id, err := i.Vault.FindUser(ctx, user)
+			id, err := i.Operator.FindUser(ctx, user)
 			if errors.Is(err, vault.ErrNotFound) {
 				return errors.New(`there is no such user: "keysake users list" shows all`)
 			}
 			if err == nil {
-				err = i.Vault.RotateOwnerKey(ctx, id)
+				err = i.Operator.RotateOwnerKey(ctx, id)
 			}
 			if err == nil {
 				rotated = 1
@@ -42,7 +42,7 @@ func RotateOwnerKeys(
 		if err != nil {
 			return err
 		}
-		err = i.Vault.RotateOwnerKeys(ctx, began, func(done, total int) {
+		err = i.Operator.RotateOwnerKeys(ctx, began, func(done, total int) {
 			rotated = done
 			progress(done, total)
 		})

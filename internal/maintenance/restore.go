@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -199,8 +198,8 @@ func fill(ctx context.Context, path string, src backup.Source, file string) erro
 	}
 	err = db.Load(ctx, src)
 	if err == nil {
-		err = vault.New(vault.Options{Store: db, Log: slog.New(slog.DiscardHandler)}).
-			RecordRestore(ctx, file)
+		_, operator := vault.New(vault.Options{Store: db})
+		err = operator.RecordRestore(ctx, file)
 	}
 	if err = errors.Join(err, db.Close()); err != nil {
 		return err

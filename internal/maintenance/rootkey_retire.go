@@ -20,7 +20,7 @@ func RetireRootKey(ctx context.Context, cfg config.Config, ask instance.Passphra
 		if err != nil {
 			return err
 		}
-		return i.Vault.RetireRootKey(ctx, key)
+		return i.Operator.RetireRootKey(ctx, key)
 	})
 }
 
@@ -28,7 +28,7 @@ func RetireRootKey(ctx context.Context, cfg config.Config, ask instance.Passphra
 func findRootKey(
 	ctx context.Context, i *instance.Instance, id string,
 ) (found uuid.UUID, err error) {
-	keys, err := i.Vault.ListRootKeys(ctx)
+	keys, err := i.Operator.ListRootKeys(ctx)
 	if err != nil {
 		return found, err
 	}

@@ -47,7 +47,7 @@ func RotateRootKey(
 		if err := addRootKey(ctx, i, to.URL); err != nil {
 			return err
 		}
-		return i.Vault.Rewrap(ctx, func(done, total int) {
+		return i.Operator.RewrapOwnerKeys(ctx, func(done, total int) {
 			rewrapped = done
 			progress(done, total)
 		})
@@ -57,7 +57,7 @@ func RotateRootKey(
 
 // addRootKey makes the key of a URL the primary, unless it is.
 func addRootKey(ctx context.Context, i *instance.Instance, url string) error {
-	keys, err := i.Vault.ListRootKeys(ctx)
+	keys, err := i.Operator.ListRootKeys(ctx)
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func addRootKey(ctx context.Context, i *instance.Instance, url string) error {
 	if err != nil {
 		return instance.CannotOpen(fmt.Errorf("--to %s: %w", url, err))
 	}
-	err = i.Vault.AddRootKey(ctx, root, ref.URL, ref.Params)
+	err = i.Operator.AddRootKey(ctx, root, ref.URL, ref.Params)
 	if failed, ok := errors.AsType[*vault.RootKeyError](err); ok {
 		return instance.CannotOpen(fmt.Errorf("--to %s: %w", url, failed.Cause))
 	}

@@ -27,7 +27,7 @@ func ListRootKeys(ctx context.Context, cfg config.Config) (found []RootKey, err 
 	if err != nil {
 		return nil, err
 	}
-	keys, err := i.Vault.ListRootKeys(ctx)
+	keys, err := i.Operator.ListRootKeys(ctx)
 	if err = errors.Join(err, i.Close()); err != nil {
 		return nil, instance.CannotOpen(err)
 	}

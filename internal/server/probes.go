@@ -35,7 +35,7 @@ func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
 		writeText(w, http.StatusServiceUnavailable, "stopping")
 	case s.instance.Store.Ping(ctx) != nil:
 		writeText(w, http.StatusServiceUnavailable, "the database does not answer")
-	case s.instance.Vault.RootKeyAnswers(ctx) != nil:
+	case s.instance.Vault.PingRootKey(ctx) != nil:
 		writeText(w, http.StatusServiceUnavailable, "the root key does not answer")
 	default:
 		writeText(w, http.StatusOK, "ready")

@@ -30,6 +30,7 @@ func opened(t *testing.T) *server {
 		Dev:             true,
 		RootKey:         "file:" + filepath.Join(dir, "root.key"),
 		MaxSecrets:      9,
+		KeepVersions:    1,
 		KeyCacheTTL:     time.Hour,
 		LogFormat:       "text",
 		ShutdownTimeout: 5 * time.Second,

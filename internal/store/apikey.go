@@ -56,7 +56,7 @@ func (s *Queries) APIKeys(ctx context.Context, user uuid.UUID) (found []vault.AP
 	return found, err
 }
 
-func (s *Queries) CountLiveAPIKeys(
+func (s *Queries) CountActiveAPIKeys(
 	ctx context.Context,
 	user uuid.UUID,
 	now time.Time,

@@ -48,7 +48,7 @@ func (s *Queries) PrimaryRootKey(ctx context.Context) (found vault.StoredRootKey
 	return found, err
 }
 
-func (s *Queries) MoveRootKey(ctx context.Context, id uuid.UUID, url string) error {
+func (s *Queries) SetRootKeyURL(ctx context.Context, id uuid.UUID, url string) error {
 	return s.one(ctx, "UPDATE root_keys SET url = $1 WHERE id = $2", url, idText(id))
 }
 
@@ -114,7 +114,7 @@ func (s *Queries) OwnerKey(
 	return found, err
 }
 
-func (s *Queries) OwnerKeysUnder(
+func (s *Queries) OwnerKeysWrappedBy(
 	ctx context.Context,
 	rootKey, after uuid.UUID,
 	limit int,

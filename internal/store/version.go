@@ -87,7 +87,7 @@ func (s *Queries) SealedVersions(
 	return found, err
 }
 
-func (s *Queries) KeepVersion(ctx context.Context, user, secret uuid.UUID) error {
+func (s *Queries) ArchiveVersion(ctx context.Context, user, secret uuid.UUID) error {
 	return s.one(
 		ctx,
 		`INSERT INTO secret_versions (secret_id, version, user_id, sealed_mask, sealed_value, created_at)
@@ -108,7 +108,7 @@ func (s *Queries) PruneVersions(ctx context.Context, user, secret uuid.UUID, upT
 }
 
 func (s *Queries) ResealSecret(ctx context.Context, n vault.StoredSecret) error {
-	return s.run(
+	return s.one(
 		ctx,
 		"UPDATE secrets SET sealed_mask = $1, sealed_value = $2 WHERE id = $3 AND user_id = $4 AND version = $5",
 		n.SealedMask,
@@ -120,7 +120,7 @@ func (s *Queries) ResealSecret(ctx context.Context, n vault.StoredSecret) error 
 }
 
 func (s *Queries) ResealVersion(ctx context.Context, v vault.StoredVersion) error {
-	return s.run(
+	return s.one(
 		ctx,
 		"UPDATE secret_versions SET sealed_mask = $1, sealed_value = $2 WHERE secret_id = $3 AND user_id = $4 AND version = $5",
 		v.SealedMask,

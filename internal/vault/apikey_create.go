@@ -1,16 +1,31 @@
 package vault
 
 import (
+	"context"
 	"fmt"
 	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/catalog"
+	"github.com/keysake/keysake/internal/policy"
+	"github.com/keysake/keysake/plaintext"
 )
+
+// An APIKeyRequest says what a new API key is to be.
+type APIKeyRequest struct {
+	Name       KeyName
+	SelfRevoke bool // it may revoke itself
+	Scopes     Scopes
+	ExpiresAt  Expiry
+}
 
 // Scopes are those that a new API key is to have. The zero Scopes stand for all that the caller's
 // own key has, except admin.
 type Scopes struct{ names []string }
 
 // NewScopes returns the scopes of these names; nil makes the zero Scopes. Invalid: there are too
-// many. Whether each exists, and whether the caller may give it, is for the use case to say.
+// many. The use case says whether each exists, and whether the caller may give it.
 func NewScopes(names []string) (Scopes, error) {
 	if len(names) > maxScopes {
 		return Scopes{}, invalid(
@@ -22,15 +37,114 @@ func NewScopes(names []string) (Scopes, error) {
 // An Expiry is when a new API key ends. The zero Expiry stands for never.
 type Expiry struct{ at time.Time }
 
-// NewExpiry returns the expiry at that time. Invalid: it was past before there were clocks to say
-// so, such as Go's zero time, which must not pass for never.
+// NewExpiry returns the expiry at that time. Invalid: the time is past by every clock, such as Go's
+// zero time, which must not pass for never.
 func NewExpiry(at time.Time) (Expiry, error) {
 	if at.Unix() <= 0 {
-		return Expiry{}, past()
+		return Expiry{}, expired()
 	}
 	return Expiry{at.UTC().Truncate(time.Microsecond)}, nil
 }
 
-func past() error {
+func expired() error {
 	return invalid(Field{"expires_at", GoodValue, "Expiry must be in the future"})
+}
+
+// CreateAPIKey makes an API key for the caller and returns it with its token, which is never shown
+// again. It needs the scope keys:write. Invalid: no such scope, or an expiry that is past. Denied:
+// a scope that the caller's own key lacks, or too many keys.
+func (s *Service) CreateAPIKey(
+	ctx context.Context, who Actor, in APIKeyRequest,
+) (APIKey, plaintext.Value, error) {
+	return s.createAPIKey(ctx, inOwnLibrary(who, policy.APIKeyCreate), in)
+}
+
+// CreateAPIKeyFor is CreateAPIKey for another user. It needs the scope admin. NotFound: no such
+// user.
+func (s *Service) CreateAPIKeyFor(
+	ctx context.Context, who Actor, user uuid.UUID, in APIKeyRequest,
+) (APIKey, plaintext.Value, error) {
+	granted := intent{who: who, action: policy.APIKeyCreateFor, library: userLibrary(user)}
+	return s.createAPIKey(ctx, granted, in)
+}
+
+func (s *Service) createAPIKey(
+	ctx context.Context, in intent, request APIKeyRequest,
+) (APIKey, plaintext.Value, error) {
+	if err := s.authorize(ctx, in.who, in.action); err != nil {
+		return APIKey{}, plaintext.Value{}, err
+	}
+	scopes, err := checkScopes(request.Scopes.names, in.who.Scopes)
+	if KindOf(err) == Denied {
+		err = s.refuse(ctx, in.who, in.action, err)
+	}
+	if err != nil {
+		return APIKey{}, plaintext.Value{}, err
+	}
+	key, token, err := newAPIKey(in.library.owner, request.Name)
+	if err != nil {
+		return APIKey{}, plaintext.Value{}, err
+	}
+	key.Scopes, key.SelfRevoke, key.ExpiresAt = scopes, request.SelfRevoke, request.ExpiresAt.at
+	err = s.update(ctx, in, func(c *change) error {
+		if !key.ExpiresAt.IsZero() && !key.ExpiresAt.After(c.at) {
+			return expired()
+		}
+		active, err := c.CountActiveAPIKeys(ctx, key.User, c.at)
+		if err != nil {
+			return err
+		}
+		if active >= maxActiveKeys {
+			return denied("The user has too many API keys: revoke one first")
+		}
+		if err := c.PruneAPIKeys(ctx, key.User, c.at, maxInactiveKeys); err != nil {
+			return err
+		}
+		key.CreatedAt = c.at
+		c.record(key.target())
+		return c.InsertAPIKey(ctx, key)
+	})
+	if err != nil {
+		return APIKey{}, plaintext.Value{}, err
+	}
+	return key, token, nil
+}
+
+// newAPIKey returns a key of a user with a new token.
+func newAPIKey(user uuid.UUID, name KeyName) (APIKey, plaintext.Value, error) {
+	id, err := newID()
+	if err != nil {
+		return APIKey{}, plaintext.Value{}, err
+	}
+	token := newToken()
+	hash, _ := hashToken(token)
+	key := APIKey{ID: id, User: user, Hash: hash, Masked: catalog.Mask(token), Name: name.text}
+	return key, token, nil
+}
+
+// checkScopes returns the scopes that a new key gets: the wanted ones, of which its maker may lack
+// none.
+func checkScopes(wanted []string, held []policy.Scope) ([]policy.Scope, error) {
+	scopes := []policy.Scope{}
+	if wanted == nil {
+		for _, scope := range policy.UserScopes() {
+			if len(policy.Missing([]policy.Scope{scope}, held)) == 0 {
+				scopes = append(scopes, scope)
+			}
+		}
+		return scopes, nil
+	}
+	for _, name := range wanted {
+		scope := policy.Scope(name)
+		if !policy.Known(scope) {
+			return nil, invalid(Field{"allowed_scopes", OneOf, "Unknown scope"})
+		}
+		if len(policy.Missing([]policy.Scope{scope}, scopes)) > 0 {
+			scopes = append(scopes, scope)
+		}
+	}
+	if len(policy.Missing(scopes, held)) > 0 {
+		return nil, denied("An API key cannot give a scope that it lacks")
+	}
+	return scopes, nil
 }

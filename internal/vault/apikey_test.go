@@ -20,7 +20,7 @@ import (
 )
 
 // newKey makes an API key for the caller.
-func (p *place) newKey(who vault.Actor, in vault.APIKeyRequest) (vault.APIKey, plaintext.Value) {
+func (p *fixture) newKey(who vault.Actor, in vault.APIKeyRequest) (vault.APIKey, plaintext.Value) {
 	p.t.Helper()
 	key, token, err := p.CreateAPIKey(p.t.Context(), who, in)
 	if err != nil {
@@ -30,14 +30,12 @@ func (p *place) newKey(who vault.Actor, in vault.APIKeyRequest) (vault.APIKey, p
 }
 
 func TestANewAPIKeyIsWhatWasAskedFor(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	ann := p.user("ann")
 	expiry := p.clock.last().Add(time.Hour + 1500*time.Nanosecond).In(time.FixedZone("east", 7200))
 	key, token := p.newKey(ann, vault.APIKeyRequest{
-		Name:       "laptop",
-		SelfRevoke: true,
-		Scopes:     []string{"secrets:write", "secrets:read", "secrets:write"},
-		ExpiresAt:  expiry,
+		Name: keyName("laptop"), SelfRevoke: true, ExpiresAt: must(vault.NewExpiry(expiry)),
+		Scopes: must(vault.NewScopes([]string{"secrets:write", "secrets:read", "secrets:write"})),
 	})
 	want := vault.APIKey{
 		ID: key.ID, User: ann.User, Hash: key.Hash, Masked: catalog.Mask(token), Name: "laptop",
@@ -69,14 +67,12 @@ func TestANewAPIKeyIsWhatWasAskedFor(t *testing.T) {
 }
 
 func TestTheDatabaseHasTheHashOfATokenOnly(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	key, token := p.newKey(p.admin, vault.APIKeyRequest{})
 	var hash []byte
 	var masked string
 	p.sqlRow(
-		"SELECT token_hash, masked FROM api_keys WHERE id = ?",
-		[]any{key.ID.String()},
-		&hash,
+		"SELECT token_hash, masked FROM api_keys WHERE id = ?", []any{key.ID.String()}, &hash,
 		&masked,
 	)
 	if len(hash) != 32 || !bytes.Equal(hash, key.Hash[:]) || bytes.Contains(token.Reveal(), hash) {
@@ -88,12 +84,11 @@ func TestTheDatabaseHasTheHashOfATokenOnly(t *testing.T) {
 }
 
 func TestNoKeyGivesAScopeThatItLacks(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	for _, scope := range policy.AllScopes() {
-		but := slices.DeleteFunc(
-			policy.AllScopes(),
-			func(s policy.Scope) bool { return s == scope },
-		)
+		but := slices.DeleteFunc(policy.AllScopes(), func(s policy.Scope) bool {
+			return s == scope
+		})
 		maker := with(p.admin, but...)
 		for action, grant := range map[policy.Action]func(in vault.APIKeyRequest) error{
 			policy.APIKeyCreate: func(in vault.APIKeyRequest) error {
@@ -104,17 +99,15 @@ func TestNoKeyGivesAScopeThatItLacks(t *testing.T) {
 				return err
 			},
 			policy.APIKeyCreateFor: func(in vault.APIKeyRequest) error {
-				_, _, err := p.GrantAPIKey(t.Context(), maker, p.admin.User, in)
+				_, _, err := p.CreateAPIKeyFor(t.Context(), maker, p.admin.User, in)
 				return err
 			},
 		} {
 			for _, wanted := range [][]string{{string(scope)}, {string(but[0]), string(scope), string(but[1])}} {
 				got := p.newEntries(p.admin.User, func() {
 					assertKind(
-						t,
-						string(action)+" with "+string(scope),
-						grant(vault.APIKeyRequest{Scopes: wanted}),
-						vault.Denied,
+						t, string(action)+" with "+string(scope),
+						grant(keyRequest(wanted...)), vault.Denied,
 					)
 				})
 				p.assertEntries(got, refused(maker, action))
@@ -125,7 +118,7 @@ func TestNoKeyGivesAScopeThatItLacks(t *testing.T) {
 }
 
 func TestTheScopesOfANewKeyAreTheMakersButAdmin(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	for _, row := range []struct {
 		held   []policy.Scope
 		wanted []string
@@ -137,7 +130,7 @@ func TestTheScopesOfANewKeyAreTheMakersButAdmin(t *testing.T) {
 		{policy.AllScopes(), []string{}, nil},
 		{policy.AllScopes(), []string{"admin"}, []policy.Scope{policy.Admin}},
 	} {
-		key, token := p.newKey(with(p.admin, row.held...), vault.APIKeyRequest{Scopes: row.wanted})
+		key, token := p.newKey(with(p.admin, row.held...), keyRequest(row.wanted...))
 		if !slices.Equal(key.Scopes, row.given) ||
 			!slices.Equal(p.authenticated(token).Scopes, row.given) {
 			t.Errorf("%v wanted by %v: got %v", row.wanted, row.held, key.Scopes)
@@ -146,14 +139,12 @@ func TestTheScopesOfANewKeyAreTheMakersButAdmin(t *testing.T) {
 }
 
 func TestWhatIsNoScopeIsRefusedWithoutBeingRepeated(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	for _, name := range []string{
 		"canary", "", "Admin", "secrets:read ", "*", "secrets:read secrets:write",
 	} {
 		_, _, err := p.CreateAPIKey(
-			t.Context(),
-			p.admin,
-			vault.APIKeyRequest{Scopes: []string{"admin", name}},
+			t.Context(), p.admin, keyRequest("admin", name),
 		)
 		assertKind(t, "a scope that is none", err, vault.Invalid)
 		assertField(t, err, "allowed_scopes", vault.OneOf, "canary")
@@ -161,21 +152,21 @@ func TestWhatIsNoScopeIsRefusedWithoutBeingRepeated(t *testing.T) {
 }
 
 func TestAnExpiryMustBeInTheFuture(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	for _, at := range []time.Time{
-		p.clock.last(), p.clock.last().Add(-time.Hour), time.Unix(0, 0),
+		p.clock.last(), p.clock.last().Add(-time.Hour), time.Unix(1, 0),
 		p.clock.last().Add(time.Second),
 	} {
-		_, _, err := p.CreateAPIKey(t.Context(), p.admin, vault.APIKeyRequest{ExpiresAt: at})
+		_, _, err := p.CreateAPIKey(t.Context(), p.admin, vault.APIKeyRequest{ExpiresAt: must(vault.NewExpiry(at))})
 		assertKind(t, at.String(), err, vault.Invalid)
 		assertField(t, err, "expires_at", vault.GoodValue, at.String())
 	}
 }
 
 func TestOnlyALiveKeyAuthenticates(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	ann := p.user("ann")
-	expiring, token := p.newKey(ann, vault.APIKeyRequest{ExpiresAt: p.clock.last().Add(time.Hour)})
+	expiring, token := p.newKey(ann, vault.APIKeyRequest{ExpiresAt: must(vault.NewExpiry(p.clock.last().Add(time.Hour)))})
 	p.authenticated(token)
 	p.clock.forward(2 * time.Hour)
 	p.assertDead("expired", token)
@@ -197,31 +188,28 @@ func TestOnlyALiveKeyAuthenticates(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.assertDead("of a deleted user", token)
-	if expiring.Live(p.clock.last()) {
+	if expiring.Active(p.clock.last()) {
 		t.Error("the expired one says that it is live")
 	}
 }
 
 // assertDead checks that a token is nobody's, and that the answer does not tell why.
-func (p *place) assertDead(what string, token plaintext.Value) {
+func (p *fixture) assertDead(what string, token plaintext.Value) {
 	p.t.Helper()
 	who, err := p.Authenticate(p.t.Context(), token)
 	assertKind(p.t, what, err, vault.Unauthenticated)
 	if !cmp.Equal(who, vault.Actor{}, cmpopts.EquateComparable(netip.Addr{})) {
 		p.t.Errorf("%s: an error, and yet a caller", what)
 	}
-	if _, unknown := p.Authenticate(
-		p.t.Context(),
-		vault.NewToken(),
-	); err == nil ||
+	if _, unknown := p.Authenticate(p.t.Context(), vault.NewToken()); err == nil ||
 		err.Error() != unknown.Error() {
 		p.t.Errorf("%s: the answer differs from that for an unknown one: %v", what, err)
 	}
 }
 
 func TestAKeyRevokesItselfOnlyWithLeave(t *testing.T) {
-	p := start(t, 200)
-	_, token := p.newKey(p.admin, vault.APIKeyRequest{Scopes: []string{"keys:write"}})
+	p := start(t)
+	_, token := p.newKey(p.admin, keyRequest("keys:write"))
 	without := p.authenticated(token)
 	got := p.newEntries(
 		p.admin.User,
@@ -230,7 +218,7 @@ func TestAKeyRevokesItselfOnlyWithLeave(t *testing.T) {
 	p.assertEntries(got, refused(without, policy.APIKeyRevokeSelf))
 	p.authenticated(token)
 
-	_, token = p.newKey(p.admin, vault.APIKeyRequest{Scopes: []string{}, SelfRevoke: true})
+	_, token = p.newKey(p.admin, vault.APIKeyRequest{Scopes: must(vault.NewScopes([]string{})), SelfRevoke: true})
 	if err := p.RevokeSelf(t.Context(), p.authenticated(token)); err != nil {
 		t.Errorf("with leave, and without any scope: %v", err)
 	}
@@ -238,7 +226,7 @@ func TestAKeyRevokesItselfOnlyWithLeave(t *testing.T) {
 }
 
 func TestAUserHasAtMost200LiveKeysAndThe200NewestDeadOnesStay(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	ann := p.user("ann") // the first key
 	keys := make([]vault.APIKey, 199)
 	// past the service, which would take a commit for each
@@ -255,9 +243,7 @@ func TestAUserHasAtMost200LiveKeysAndThe200NewestDeadOnesStay(t *testing.T) {
 		}
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	p.must(err)
 	got := p.newEntries(ann.User, func() {
 		_, _, err := p.CreateAPIKey(t.Context(), ann, vault.APIKeyRequest{})
 		assertKind(t, "the 201st", err, vault.Denied)
@@ -266,8 +252,7 @@ func TestAUserHasAtMost200LiveKeysAndThe200NewestDeadOnesStay(t *testing.T) {
 	p.assertChain(ann.User)
 
 	p.sql(
-		"UPDATE api_keys SET revoked_at = 1 WHERE user_id = ? AND id <> ?",
-		ann.User.String(),
+		"UPDATE api_keys SET revoked_at = 1 WHERE user_id = ? AND id <> ?", ann.User.String(),
 		ann.Credential.ID.String(),
 	)
 	for range 2 { // 201 dead ones after the second
@@ -276,19 +261,14 @@ func TestAUserHasAtMost200LiveKeysAndThe200NewestDeadOnesStay(t *testing.T) {
 	}
 	p.newKey(ann, vault.APIKeyRequest{})
 	listed, err := p.ListAPIKeys(t.Context(), ann)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p.must(err)
 	has := func(id uuid.UUID) bool {
 		return slices.ContainsFunc(listed, func(k vault.APIKey) bool { return k.ID == id })
 	}
 	if len(listed) != 202 || has(keys[0].ID) || !has(keys[1].ID) || !has(ann.Credential.ID) {
 		t.Errorf(
 			"%d are listed; of the dead ones the oldest: %v, the next: %v; the oldest live one: %v",
-			len(listed),
-			has(keys[0].ID),
-			has(keys[1].ID),
-			has(ann.Credential.ID),
+			len(listed), has(keys[0].ID), has(keys[1].ID), has(ann.Credential.ID),
 		)
 	}
 }

@@ -2,30 +2,21 @@ package vault_test
 
 import (
 	"errors"
-	"path/filepath"
 	"testing"
 
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/policy"
-	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
 )
 
 func TestAnEmptyDatabaseHasNoRootKeyAndNobody(t *testing.T) {
-	p := start(t, 200)
-	var err error
-	if p.db, err = sqlite.Open(
-		t.Context(),
-		filepath.Join(t.TempDir(), "empty.db"),
-	); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = p.db.Close() })
-	p.restart()
+	t.Parallel()
+	p := open(t, t.TempDir(), 1, 1)
+	defer p.db.Close()
 	if err := p.CheckRootKeys(t.Context()); !errors.Is(err, vault.ErrNotFound) {
 		t.Errorf("root key: %v", err)
 	}
-	if found, err := p.Admins(t.Context()); err != nil || len(found) > 0 {
+	if found, err := p.ListAdmins(t.Context()); err != nil || len(found) > 0 {
 		t.Errorf("admins: %v (%v)", found, err)
 	}
 	if _, err := p.FindUser(t.Context(), "admin"); !errors.Is(err, vault.ErrNotFound) {
@@ -34,7 +25,7 @@ func TestAnEmptyDatabaseHasNoRootKeyAndNobody(t *testing.T) {
 }
 
 func TestTheOperatorsFirstStepsAreRecordedAsNobodys(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	var operator vault.Actor
 	p.assertEntries(p.chain(p.admin.User),
 		done(p.admin.User, operator, policy.UserCreate, p.admin.User, "admin", 0),
@@ -46,13 +37,13 @@ func TestTheOperatorsFirstStepsAreRecordedAsNobodys(t *testing.T) {
 }
 
 func TestABootstrapKeepsWhatIsThere(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	mine := p.secret(p.admin, "MINE", fake("x"))
 	var before, after []byte
 	p.sqlRow("SELECT check_value FROM root_keys", nil, &before)
 	var again vault.Actor
 	got := p.newEntries(p.admin.User, func() {
-		token, err := p.Bootstrap(t.Context(), "admin", "second")
+		token, err := p.CreateAdmin(t.Context(), username("admin"), keyName("second"))
 		if err != nil {
 			t.Fatal(err)
 		}

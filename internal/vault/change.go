@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -12,7 +13,7 @@ import (
 	"github.com/keysake/keysake/internal/policy"
 )
 
-// An intent is who wants to do what in which library.
+// An intent says who wants to do what in which library. The zero who is the operator.
 type intent struct {
 	who     Actor
 	action  policy.Action
@@ -34,18 +35,26 @@ type change struct {
 	targets []audit.Target
 }
 
-// record names a target: an entry of its own goes to the audit log with the change.
+// record names a target. Each leaves an audit entry of its own.
 func (c *change) record(t audit.Target) { c.targets = append(c.targets, t) }
 
-// update is the only way to a transaction that writes for a caller: it checks the policy, do makes
-// the change and records its targets, and the audit entries are appended in the same transaction.
-// A refusal, by the policy or by do, is recorded in the chain of who asked. do may be run again.
-func (s *Service) update(ctx context.Context, in intent, do func(*change) error) error {
-	if in.who.User == uuid.Nil {
+// authorize refuses what the policy does not let who do.
+func (s *Service) authorize(ctx context.Context, who Actor, action policy.Action) error {
+	if who.User == uuid.Nil {
 		return unauthenticated()
 	}
-	if !policy.Allow(in.who.Scopes, in.action) {
-		return s.refuse(ctx, in.who, in.action, denied("The API key lacks the scope for this"))
+	if !policy.Allow(who.Scopes, action) {
+		return s.refuse(ctx, who, action, denied("The API key lacks the scope for this"))
+	}
+	return nil
+}
+
+// update is the only way to a transaction that writes for a caller: it checks the policy, do makes
+// the change and records its targets, and the audit entries are appended in the same transaction. A
+// refusal, by the policy or by do, is recorded in the chain of who asked. do may be run again.
+func (s *Service) update(ctx context.Context, in intent, do func(*change) error) error {
+	if err := s.authorize(ctx, in.who, in.action); err != nil {
+		return err
 	}
 	err := s.apply(ctx, in, do)
 	if KindOf(err) == Denied {
@@ -58,14 +67,24 @@ func (s *Service) update(ctx context.Context, in intent, do func(*change) error)
 func (s *Service) view(
 	ctx context.Context, who Actor, action policy.Action, do func(Reader) error,
 ) error {
-	if !policy.Allow(who.Scopes, action) {
-		return s.refuse(ctx, who, action, denied("The API key lacks the scope for this"))
+	if err := s.authorize(ctx, who, action); err != nil {
+		return err
 	}
-	return s.withKeys(ctx, func() error { return s.store.View(ctx, do) })
+	return s.store.View(ctx, do)
 }
 
-// refuse records that who was not let do action, and returns why. If that cannot be recorded, the
-// answer is that error: no refusal goes unrecorded.
+// read is view for a single query.
+func (s *Service) read(
+	ctx context.Context, who Actor, action policy.Action, do func(Reader) error,
+) error {
+	if err := s.authorize(ctx, who, action); err != nil {
+		return err
+	}
+	return s.store.Read(ctx, do)
+}
+
+// refuse records that who was not allowed to do action, and returns why. If that cannot be
+// recorded, its error is returned instead: no refusal goes unrecorded.
 func (s *Service) refuse(ctx context.Context, who Actor, action policy.Action, why error) error {
 	if who.User == uuid.Nil {
 		return unauthenticated()
@@ -77,43 +96,47 @@ func (s *Service) refuse(ctx context.Context, who Actor, action policy.Action, w
 	return why
 }
 
-// errCollision is the error of a change whose audit entry is already there.
+// errCollision is the error of a change whose audit entry has a number that is taken.
 var errCollision = errors.New("the audit chain already has an entry of this number")
 
 // apply makes the change in one transaction, for update and for the operator: it locks the ledger,
-// runs do, appends an entry for each recorded target (one without a target if there is none), and
-// saves the ledger. An entry that collides with another writer's is tried again; where it collides
-// every time, the head is not the end of its chain.
-func (s *Service) apply(ctx context.Context, in intent, do func(*change) error) error {
+// runs do, appends the audit entries and saves the ledger. An entry that collides with another
+// writer's is tried again; where it collides every time, the head is not the end of its chain.
+func (c *core) apply(ctx context.Context, in intent, do func(*change) error) error {
 	var err error
 	for range maxTries {
-		err = s.withKeys(ctx, func() error {
-			return s.store.Update(ctx, func(tx Tx) error { return s.run(ctx, tx, in, do) })
+		err = c.store.Update(ctx, func(tx Tx) error {
+			next, err := c.begin(ctx, tx, in)
+			if err != nil {
+				return err
+			}
+			if err := do(next); err != nil {
+				return err
+			}
+			return next.finish(ctx, in)
 		})
 		if !errors.Is(err, errCollision) {
 			return err
 		}
 	}
-	return tampered("audit chain that "+string(in.action)+" is to be recorded in", err)
+	return tampered("audit chain for "+string(in.action), err)
 }
 
-// run is one run of a change.
-func (s *Service) run(ctx context.Context, tx Tx, in intent, do func(*change) error) error {
+// begin locks the ledger of a change. NotFound: there is no such user. Unauthenticated: it was the
+// caller, who was deleted in the meantime.
+func (c *core) begin(ctx context.Context, tx Tx, in intent) (*change, error) {
 	ledger, err := in.library.lock(ctx, tx)
 	if errors.Is(err, ErrNotFound) && in.library.owner == in.who.Owner() {
-		return unauthenticated() // the caller was deleted in the meantime
+		return nil, unauthenticated()
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	c := &change{Tx: tx, ledger: ledger, at: s.time()}
-	if err := do(c); err != nil {
-		return err
-	}
-	return c.finish(ctx, in)
+	return &change{Tx: tx, ledger: ledger, at: c.time()}, nil
 }
 
-// finish appends the entries and saves the ledger.
+// finish appends an audit entry for each target, or one without a target if there is none, and
+// saves the ledger.
 func (c *change) finish(ctx context.Context, in intent) error {
 	targets := c.targets
 	if len(targets) == 0 {
@@ -128,7 +151,7 @@ func (c *change) finish(ctx context.Context, in intent) error {
 		c.ledger.Head = audit.Chain{}.Append(c.ledger.Head, &entry)
 		err := c.AppendAudit(ctx, audit.Linked{Entry: entry, Hash: c.ledger.Head.Hash})
 		if KindOf(err) == Conflict {
-			return errors.Join(errCollision, err)
+			return fmt.Errorf("%w: %w", errCollision, err)
 		}
 		if err != nil {
 			return err
@@ -136,9 +159,3 @@ func (c *change) finish(ctx context.Context, in intent) error {
 	}
 	return in.library.save(ctx, c.Tx, c.ledger)
 }
-
-// time returns the current time, as exact as it is kept.
-func (s *Service) time() time.Time { return s.now().UTC().Truncate(time.Microsecond) }
-
-// newID returns an id of version 7: new rows land on the page that is already in memory.
-func newID() (uuid.UUID, error) { return uuid.NewV7() }

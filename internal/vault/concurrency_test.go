@@ -37,10 +37,10 @@ func atOnce(t *testing.T, otherwise vault.Kind, do func(i int) error) int {
 }
 
 func TestOfManyWhoTakeAFreeNameAtOnceOneGetsIt(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	got := p.newEntries(p.admin.User, func() {
 		n := atOnce(t, vault.Conflict, func(int) error {
-			_, err := p.CreateFromPreset(t.Context(), p.admin, "openai", fake("x"))
+			_, err := p.CreateFromPreset(t.Context(), p.admin, fromPreset("openai", fake("x")))
 			return err
 		})
 		if n != 1 {
@@ -54,10 +54,10 @@ func TestOfManyWhoTakeAFreeNameAtOnceOneGetsIt(t *testing.T) {
 }
 
 func TestAQuotaHoldsForManyAtOnce(t *testing.T) {
-	p := start(t, 20)
+	p := startWith(t, 20, 5)
 	got := p.newEntries(p.admin.User, func() {
 		n := atOnce(t, vault.Denied, func(i int) error {
-			_, err := p.CreateSecret(t.Context(), p.admin, fmt.Sprintf("NAME_%d", i), "", fake("x"))
+			_, err := p.CreateSecret(t.Context(), p.admin, custom(fmt.Sprintf("NAME_%d", i), fake("x")))
 			return err
 		})
 		if n != 20 {
@@ -65,9 +65,7 @@ func TestAQuotaHoldsForManyAtOnce(t *testing.T) {
 		}
 	})
 	isRefused := func(e audit.Linked) bool { return e.Outcome == audit.Refused }
-	if refusals := len(
-		slices.Collect(filter(got, isRefused)),
-	); len(got) != callers ||
+	if refusals := len(slices.Collect(filter(got, isRefused))); len(got) != callers ||
 		refusals != callers-20 {
 		t.Errorf("of %d entries %d are refusals", len(got), refusals)
 	}
@@ -85,15 +83,12 @@ func filter(entries []audit.Linked, keep func(audit.Linked) bool) func(func(audi
 }
 
 func TestManyUpdatesAtOnceAreAVersionEach(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	made := p.secret(p.admin, "MINE", fake("first"))
 	got := p.newEntries(p.admin.User, func() {
 		n := atOnce(t, vault.Internal, func(i int) error {
 			_, err := p.UpdateSecret(
-				t.Context(),
-				p.admin,
-				made.ID,
-				fake(fmt.Sprintf("value %d.", i)),
+				t.Context(), p.admin, made.ID, fake(fmt.Sprintf("value %d.", i)),
 			)
 			return err
 		})
@@ -113,20 +108,18 @@ func TestManyUpdatesAtOnceAreAVersionEach(t *testing.T) {
 }
 
 func TestOfManyWhoDeleteASecretAtOnceOneDoes(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	made := p.secret(p.admin, "MINE", fake("x"))
-	if n := atOnce(
-		t,
-		vault.NotFound,
-		func(int) error { return p.DeleteSecret(t.Context(), p.admin, made.ID) },
-	); n != 1 {
+	if n := atOnce(t, vault.NotFound, func(int) error {
+		return p.DeleteSecret(t.Context(), p.admin, made.ID)
+	}); n != 1 {
 		t.Errorf("%d did", n)
 	}
 	p.assertChain(p.admin.User)
 }
 
 func TestWhoeverIsDeletedMeanwhileLeavesNothingBehind(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	ann := p.user("ann")
 	atOnce(t, vault.Unauthenticated, func(i int) error {
 		switch i {
@@ -136,7 +129,7 @@ func TestWhoeverIsDeletedMeanwhileLeavesNothingBehind(t *testing.T) {
 			_, _, err := p.CreateAPIKey(t.Context(), ann, vault.APIKeyRequest{})
 			return err
 		}
-		_, err := p.CreateSecret(t.Context(), ann, fmt.Sprintf("NAME_%d", i), "", fake("x"))
+		_, err := p.CreateSecret(t.Context(), ann, custom(fmt.Sprintf("NAME_%d", i), fake("x")))
 		return err
 	})
 	for _, table := range []string{"secrets", "owner_keys", "api_keys"} {
@@ -150,20 +143,17 @@ func TestWhoeverIsDeletedMeanwhileLeavesNothingBehind(t *testing.T) {
 }
 
 func TestReadersSeeNoHalfOfAChange(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	made := p.secret(p.admin, "MINE", fake("first"))
 	atOnce(t, vault.Internal, func(i int) error {
 		if i%8 == 0 {
 			_, err := p.UpdateSecret(
-				t.Context(),
-				p.admin,
-				made.ID,
-				fake(fmt.Sprintf("value %d.", i)),
+				t.Context(), p.admin, made.ID, fake(fmt.Sprintf("value %d.", i)),
 			)
 			return err
 		}
 		for range 10 {
-			read, err := p.Secret(t.Context(), with(p.admin, policy.SecretsRead), made.ID)
+			read, err := p.GetSecret(t.Context(), with(p.admin, policy.SecretsRead), made.ID)
 			if err != nil {
 				return err
 			}

@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"errors"
 	"iter"
-	"log/slog"
 	"net/netip"
 	"net/url"
 	"path/filepath"
@@ -19,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/uuid"
+	"pgregory.net/rapid"
 
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/catalog"
@@ -31,19 +31,27 @@ import (
 
 const bullets = "\u2022\u2022\u2022\u2022"
 
-// A place is a service on a database of its own, with the first admin in it.
-type place struct {
-	*vault.Service
-	t     *testing.T
-	db    *sqlite.DB
-	file  string // of the database
-	root  seal.RootKey
-	quota int
-	clock *clock
-	admin vault.Actor
+// A tester is a test, rapid's or not.
+type tester interface {
+	rapid.TB
+	Context() context.Context
 }
 
-// A clock goes forward by a second each time that it is asked, or as the test says.
+// A fixture is a vault on a database of its own, with the first admin in it.
+type fixture struct {
+	*vault.Service
+	*vault.Operator
+
+	t      tester
+	db     *sqlite.DB
+	file   string   // of the database
+	roots  sync.Map // the root keys that can be opened, by id
+	limits vault.Limits
+	clock  *clock
+	admin  vault.Actor
+}
+
+// A clock advances by a second each time it is read, or as the test says.
 type clock struct {
 	mu sync.Mutex
 	at time.Time
@@ -69,111 +77,154 @@ func (c *clock) last() time.Time {
 }
 
 // start makes a database with a root key and the user admin, whose API key has every scope. The
-// test goes on beside others, because most of its time it waits for the disk.
-func start(t *testing.T, quota int) *place {
+// test runs beside others, because it waits for the disk most of the time.
+func start(t *testing.T) *fixture {
+	t.Helper()
+	return startWith(t, 200, 5)
+}
+
+// startWith is start with limits.
+func startWith(t *testing.T, secrets, versions int) *fixture {
 	t.Helper()
 	t.Parallel()
-	dir := t.TempDir()
-	root, err := seal.NewRootKey(bytes.Repeat([]byte{1}, seal.KeySize))
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &place{
-		t:     t,
-		file:  filepath.Join(dir, "keysake.db"),
-		root:  root,
-		quota: quota,
-		clock: &clock{at: time.Date(2026, 4, 15, 12, 0, 0, 0, time.UTC)},
-	}
-	if p.db, err = sqlite.Open(t.Context(), p.file); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := p.db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	p.Service = p.service(root)
-	if err := p.AddRootKey(t.Context(), root, "file:root.key", ""); err != nil {
-		t.Fatal(err)
-	}
-	token, err := p.Bootstrap(t.Context(), "admin", "first")
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := open(t, t.TempDir(), secrets, versions)
+	t.Cleanup(func() { p.must(p.db.Close()) })
+	p.must(p.AddRootKey(t.Context(), p.newRoot(1), "file:root.key", ""))
+	token, err := p.CreateAdmin(t.Context(), username("admin"), keyName("first"))
+	p.must(err)
 	p.admin = p.authenticated(token)
 	return p
 }
 
-// service returns a new service on the same database: nothing is open in its memory.
-func (p *place) service(root seal.RootKey) *vault.Service {
-	p.t.Helper()
-	known, err := catalog.Load()
-	if err != nil {
-		p.t.Fatal(err)
+// open makes an empty database.
+func open(t tester, dir string, secrets, versions int) *fixture {
+	t.Helper()
+	p := &fixture{
+		t: t, file: filepath.Join(dir, "keysake.db"), limits: must(vault.NewLimits(secrets, versions)),
+		clock: &clock{at: time.Date(2026, 4, 15, 12, 0, 0, 0, time.UTC)},
+	}
+	var err error
+	p.db, err = sqlite.Open(t.Context(), p.file)
+	p.must(err)
+	p.restart()
+	return p
+}
+
+// restart forgets whatever the vault has in its memory.
+func (p *fixture) restart() {
+	p.Service, p.Operator = p.newVault()
+}
+
+// newVault is what another process would have: the same database, and nothing in the memory.
+func (p *fixture) newVault() (*vault.Service, *vault.Operator) {
+	var store vault.Store = p.db
+	if undoFirstRuns {
+		store = undoingStore{store}
 	}
 	return vault.New(vault.Options{
-		Store:        p.db,
-		OpenRoot:     func(context.Context, vault.StoredRootKey) (seal.RootKey, error) { return root, nil },
-		KeyTTL:       time.Hour,
-		KeepVersions: 5,
-		Catalog:      known,
-		MaxSecrets:   p.quota,
-		Now:          p.clock.now,
-		Log:          slog.New(slog.DiscardHandler),
+		Store: store, OpenRoot: p.openRoot, KeyTTL: time.Hour,
+		Catalog: must(catalog.Load()), Limits: p.limits, Now: p.clock.now,
 	})
 }
 
-// restart forgets whatever the service has in its memory.
-func (p *place) restart() { p.Service = p.service(p.root) }
+func (p *fixture) openRoot(_ context.Context, k vault.StoredRootKey) (seal.RootKey, error) {
+	if root, found := p.roots.Load(k.ID); found {
+		return root.(seal.RootKey), nil
+	}
+	return nil, errors.New("there is no such root key")
+}
 
-func (p *place) authenticated(token plaintext.Value) vault.Actor {
+// newRoot makes a root key that can be opened.
+func (p *fixture) newRoot(n byte) seal.RootKey {
+	root := rootKey(n)
+	p.roots.Store(root.ID(), root)
+	return root
+}
+
+func rootKey(n byte) seal.RootKey {
+	return must(seal.NewRootKey(bytes.Repeat([]byte{n}, seal.KeySize)))
+}
+
+func (p *fixture) must(err error) {
 	p.t.Helper()
-	who, err := p.Authenticate(p.t.Context(), token)
 	if err != nil {
 		p.t.Fatal(err)
 	}
+}
+
+// must returns what a constructor makes that does not fail.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func username(text string) vault.Username { return must(vault.NewUsername(text)) }
+
+func keyName(text string) vault.KeyName { return must(vault.NewKeyName(text)) }
+
+func userRequest(name string) vault.UserRequest {
+	return vault.UserRequest{Username: username(name)}
+}
+
+// keyRequest asks for an API key with these scopes, with all of the maker's if there are none.
+func keyRequest(scopes ...string) vault.APIKeyRequest {
+	return vault.APIKeyRequest{Scopes: must(vault.NewScopes(scopes))}
+}
+
+func fromPreset(provider string, v vault.Value) vault.FromPreset {
+	return vault.FromPreset{Provider: provider, Value: v}
+}
+
+func custom(name string, v vault.Value) vault.SecretRequest {
+	return ofProvider(name, "", v)
+}
+
+func ofProvider(name, provider string, v vault.Value) vault.SecretRequest {
+	return vault.SecretRequest{Name: must(vault.NewName(name)), Provider: provider, Value: v}
+}
+
+func value(text string) vault.Value { return must(vault.NewValue(plaintext.FromString(text))) }
+
+// fake makes a value that is long enough for a mask, and that no scanner takes for a key: letters
+// of the seed, over and over.
+func fake(seed string) vault.Value { return value(strings.Repeat(seed, 40/len(seed)+1)[:40]) }
+
+func (p *fixture) authenticated(token plaintext.Value) vault.Actor {
+	p.t.Helper()
+	who, err := p.Authenticate(p.t.Context(), token)
+	p.must(err)
 	return who
 }
 
 // user makes a user with an API key that has the given scopes, all of a user's if there are none.
-func (p *place) user(name string, scopes ...policy.Scope) vault.Actor {
+func (p *fixture) user(name string, scopes ...policy.Scope) vault.Actor {
 	p.t.Helper()
-	made, err := p.CreateUser(p.t.Context(), p.admin, name, "")
-	if err != nil {
-		p.t.Fatal(err)
+	made, err := p.CreateUser(p.t.Context(), p.admin, userRequest(name))
+	p.must(err)
+	var in vault.APIKeyRequest
+	if len(scopes) > 0 {
+		in = keyRequest(texts(scopes)...)
 	}
-	return p.authenticated(p.granted(made.ID, scopes...))
+	_, token, err := p.CreateAPIKeyFor(p.t.Context(), p.admin, made.ID, in)
+	p.must(err)
+	return p.authenticated(token)
 }
 
-// granted returns the token of a new API key for a user.
-func (p *place) granted(user uuid.UUID, scopes ...policy.Scope) plaintext.Value {
-	p.t.Helper()
-	var in vault.APIKeyRequest
-	for _, scope := range scopes {
-		in.Scopes = append(in.Scopes, string(scope))
+func texts(scopes []policy.Scope) (names []string) {
+	for _, s := range scopes {
+		names = append(names, string(s))
 	}
-	_, token, err := p.GrantAPIKey(p.t.Context(), p.admin, user, in)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return token
+	return names
 }
 
 // secret makes a custom secret and returns it.
-func (p *place) secret(who vault.Actor, name string, value plaintext.Value) vault.Secret {
+func (p *fixture) secret(who vault.Actor, name string, v vault.Value) vault.Secret {
 	p.t.Helper()
-	made, err := p.CreateSecret(p.t.Context(), who, name, "", value)
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	made, err := p.CreateSecret(p.t.Context(), who, custom(name, v))
+	p.must(err)
 	return made
-}
-
-// fake makes a value that is long enough for a mask, and that no scanner takes for a key: letters
-// of the seed, over and over.
-func fake(seed string) plaintext.Value {
-	return plaintext.FromString(strings.Repeat(seed, 40/len(seed)+1)[:40])
 }
 
 // with returns the same caller with other scopes.
@@ -182,23 +233,26 @@ func with(who vault.Actor, scopes ...policy.Scope) vault.Actor {
 	return who
 }
 
-// chain returns a user's audit entries.
-func (p *place) chain(user uuid.UUID) (entries []audit.Linked) {
+// view reads the database behind the vault's back.
+func (p *fixture) view(do func(vault.Reader) error) {
 	p.t.Helper()
-	err := p.db.View(p.t.Context(), func(r vault.Reader) error {
-		return r.AuditEntries(p.t.Context(), user, func(e audit.Linked) error {
+	p.must(p.db.View(p.t.Context(), do))
+}
+
+// chain returns the audit entries of a user or the instance.
+func (p *fixture) chain(owner uuid.UUID) (entries []audit.Linked) {
+	p.t.Helper()
+	p.view(func(r vault.Reader) error {
+		return r.AuditEntries(p.t.Context(), owner, func(e audit.Linked) error {
 			entries = append(entries, e)
 			return nil
 		})
 	})
-	if err != nil {
-		p.t.Fatal(err)
-	}
 	return entries
 }
 
 // newEntries returns what was appended to a user's chain while do ran.
-func (p *place) newEntries(user uuid.UUID, do func()) []audit.Linked {
+func (p *fixture) newEntries(user uuid.UUID, do func()) []audit.Linked {
 	p.t.Helper()
 	before := len(p.chain(user))
 	do()
@@ -207,27 +261,39 @@ func (p *place) newEntries(user uuid.UUID, do func()) []audit.Linked {
 
 // assertChain checks that a living user's chain holds and ends where the ledger says, and that the
 // ledger's count is that of the rows.
-func (p *place) assertChain(user uuid.UUID) {
+func (p *fixture) assertChain(user uuid.UUID) {
 	p.t.Helper()
 	var ledger vault.Ledger
 	var secrets []vault.StoredSecret
-	err := p.db.View(p.t.Context(), func(r vault.Reader) (err error) {
-		ledger, err = r.Ledger(p.t.Context(), user)
-		if err != nil {
+	p.view(func(r vault.Reader) (err error) {
+		if ledger, err = r.Ledger(p.t.Context(), user); err != nil {
 			return err
 		}
 		secrets, err = r.Secrets(p.t.Context(), user)
 		return err
 	})
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	if err := (audit.Chain{}).Verify(user, all(p.chain(user)), ledger.Head); err != nil {
-		p.t.Error(err)
-	}
+	p.assertVerified(ledger)
 	if ledger.Secrets != len(secrets) {
 		p.t.Errorf("the ledger has %d secrets, the table %d", ledger.Secrets, len(secrets))
 	}
+}
+
+// assertVerified checks that a chain holds and ends where its ledger says.
+func (p *fixture) assertVerified(l vault.Ledger) {
+	p.t.Helper()
+	if err := (audit.Chain{}).Verify(l.Owner, all(p.chain(l.Owner)), l.Head); err != nil {
+		p.t.Error(err)
+	}
+}
+
+// instance returns the instance's ledger.
+func (p *fixture) instance() (ledger vault.Ledger) {
+	p.t.Helper()
+	p.view(func(r vault.Reader) (err error) {
+		ledger, err = r.InstanceLedger(p.t.Context())
+		return err
+	})
+	return ledger
 }
 
 func all(entries []audit.Linked) iter.Seq2[audit.Linked, error] {
@@ -241,7 +307,7 @@ func all(entries []audit.Linked) iter.Seq2[audit.Linked, error] {
 }
 
 // assertEntries checks what was recorded: of each entry the fields that tell who did what to whom.
-func (p *place) assertEntries(got []audit.Linked, want ...audit.Entry) {
+func (p *fixture) assertEntries(got []audit.Linked, want ...audit.Entry) {
 	p.t.Helper()
 	var seen []audit.Entry
 	for _, e := range got {
@@ -253,46 +319,39 @@ func (p *place) assertEntries(got []audit.Linked, want ...audit.Entry) {
 	}
 }
 
-// sql changes the database behind the service's back, and returns how many rows that changed.
-func (p *place) sql(query string, args ...any) int64 {
+// sql changes the database behind the vault's back, and returns how many rows that changed.
+func (p *fixture) sql(query string, args ...any) int64 {
 	p.t.Helper()
 	db := p.connect()
 	defer db.Close()
 	result, err := db.ExecContext(p.t.Context(), query, args...)
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	p.must(err)
 	n, err := result.RowsAffected()
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	p.must(err)
 	return n
 }
 
-// sqlRow reads one row behind the service's back.
-func (p *place) sqlRow(query string, args []any, into ...any) {
+// sqlRow reads one row behind the vault's back.
+func (p *fixture) sqlRow(query string, args []any, into ...any) {
 	p.t.Helper()
 	db := p.connect()
 	defer db.Close()
-	if err := db.QueryRowContext(context.Background(), query, args...).Scan(into...); err != nil {
-		p.t.Fatal(err)
-	}
+	p.must(db.QueryRowContext(context.Background(), query, args...).Scan(into...))
 }
 
-func (p *place) connect() *sql.DB {
+func (p *fixture) connect() *sql.DB {
 	p.t.Helper()
-	db, err := sql.Open(
-		"sqlite",
-		(&url.URL{Scheme: "file", Opaque: p.file, RawQuery: "_pragma=busy_timeout(5000)&_pragma=synchronous(OFF)"}).String(),
-	)
-	if err != nil {
-		p.t.Fatal(err)
+	dsn := url.URL{
+		Scheme: "file", Opaque: p.file,
+		RawQuery: "_pragma=busy_timeout(5000)&_pragma=synchronous(OFF)",
 	}
+	db, err := sql.Open("sqlite", dsn.String())
+	p.must(err)
 	return db
 }
 
 // assertKind checks what kind of error it is.
-func assertKind(t *testing.T, what string, err error, want vault.Kind) {
+func assertKind(t tester, what string, err error, want vault.Kind) {
 	t.Helper()
 	if err == nil || vault.KindOf(err) != want {
 		t.Errorf("%s: got %v, want the kind %d", what, err, want)

@@ -13,13 +13,11 @@ import (
 
 // An admin has no more to do with other users' libraries than anybody.
 func TestAnotherUsersIdIsNotFoundByAnyUseCase(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	ann, ben := p.user("ann"), p.user("ben")
 	secret := p.secret(ann, "MINE", fake("ann's"))
-	key, token, err := p.CreateAPIKey(t.Context(), ann, vault.APIKeyRequest{Name: "ann's"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	key, token, err := p.CreateAPIKey(t.Context(), ann, vault.APIKeyRequest{Name: keyName("ann's")})
+	p.must(err)
 	tries := p.useCases()
 	before := p.entries()
 	for _, stranger := range []vault.Actor{with(ben, policy.AllScopes()...), p.admin} {
@@ -35,10 +33,7 @@ func TestAnotherUsersIdIsNotFoundByAnyUseCase(t *testing.T) {
 			for _, nothing := range []uuid.UUID{
 				uuid.Must(uuid.NewV7()), ann.User, ben.User, uuid.Nil,
 			} {
-				if absent := tries[action](
-					stranger,
-					nothing,
-				); absent == nil ||
+				if absent := tries[action](stranger, nothing); absent == nil ||
 					absent.Error() != foreign.Error() {
 					t.Errorf("%s: an absent id is %v, a foreign one %v", action, absent, foreign)
 				}
@@ -53,7 +48,7 @@ func TestAnotherUsersIdIsNotFoundByAnyUseCase(t *testing.T) {
 }
 
 func TestNoListHasAnythingOfAnotherUser(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	ann, ben := p.user("ann"), p.user("ben")
 	p.secret(ann, "OPENAI_API_KEY", fake("ann's"))
 	p.secret(ben, "BENS", fake("ben's"))
@@ -64,19 +59,19 @@ func TestNoListHasAnythingOfAnotherUser(t *testing.T) {
 	if err != nil || len(keys) != 1 || keys[0].ID != ben.Credential.ID || keys[0].User != ben.User {
 		t.Errorf("API keys: %v (%v)", keys, err)
 	}
-	presets, err := p.Presets(t.Context(), ben)
+	presets, err := p.ListPresets(t.Context(), ben)
 	if err != nil ||
 		slices.ContainsFunc(presets, func(preset vault.Preset) bool { return preset.Configured }) {
 		t.Errorf("presets: %v (%v)", presets, err)
 	}
-	self, err := p.Self(t.Context(), ben)
+	self, err := p.WhoAmI(t.Context(), ben)
 	if err != nil || self.ID != ben.User || self.Username != "ben" || self.Secrets != 1 {
 		t.Errorf("who I am: %+v (%v)", self, err)
 	}
 }
 
 func TestAnUnknownUserIsNotFoundByTheAdmin(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	gone := p.user("gone")
 	if err := p.DeleteUser(t.Context(), p.admin, gone.User); err != nil {
 		t.Fatal(err)

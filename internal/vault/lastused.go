@@ -9,24 +9,24 @@ import (
 	"github.com/google/uuid"
 )
 
-// lastUsed gathers when API keys were used, so that a read costs no write. What is not yet flushed
-// is bounded by the number of live keys, and lost in a crash: the time is a help for people, not a
-// record. The record is the audit log.
+// lastUsed collects when API keys were used, so that a read costs no write. What waits is bounded
+// by the number of active keys, and lost in a crash: the time is a help for people. The record is
+// the audit log.
 type lastUsed struct {
 	mu      sync.Mutex
 	pending map[uuid.UUID]time.Time
-	// what was written in the last flush, so that a busy key is written once a minute
+	// when a key was last flushed, so that a busy key is written once a minute
 	flushed map[uuid.UUID]time.Time
 }
 
-// usedEvery is how exact the stored time is.
-const usedEvery = time.Minute
+// lastUsedInterval is how exact the stored time is.
+const lastUsedInterval = time.Minute
 
 func newLastUsed() *lastUsed {
 	return &lastUsed{pending: map[uuid.UUID]time.Time{}, flushed: map[uuid.UUID]time.Time{}}
 }
 
-func (u *lastUsed) note(key uuid.UUID, at time.Time) {
+func (u *lastUsed) touch(key uuid.UUID, at time.Time) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if at.After(u.pending[key]) { // a flush that failed puts back what may be older by now
@@ -34,8 +34,8 @@ func (u *lastUsed) note(key uuid.UUID, at time.Time) {
 	}
 }
 
-// newest returns the later of the stored time and the one that waits to be stored.
-func (u *lastUsed) newest(key uuid.UUID, stored time.Time) time.Time {
+// latest returns the later of the stored time and the one that waits to be stored.
+func (u *lastUsed) latest(key uuid.UUID, stored time.Time) time.Time {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if at, found := u.pending[key]; found && at.After(stored) {
@@ -44,13 +44,13 @@ func (u *lastUsed) newest(key uuid.UUID, stored time.Time) time.Time {
 	return stored
 }
 
-// due takes out what is to be written now: with all, everything.
-func (u *lastUsed) due(now time.Time, all bool) map[uuid.UUID]time.Time {
+// takeDue removes and returns what is to be written now: with all, everything.
+func (u *lastUsed) takeDue(now time.Time, all bool) map[uuid.UUID]time.Time {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	maps.DeleteFunc(
 		u.flushed,
-		func(_ uuid.UUID, at time.Time) bool { return now.Sub(at) >= usedEvery },
+		func(_ uuid.UUID, at time.Time) bool { return now.Sub(at) >= lastUsedInterval },
 	)
 	due := map[uuid.UUID]time.Time{}
 	for key, at := range u.pending {
@@ -63,10 +63,10 @@ func (u *lastUsed) due(now time.Time, all bool) map[uuid.UUID]time.Time {
 	return due
 }
 
-// FlushLastUsed writes down when API keys were used. The server calls it every few seconds, and
-// with all when it stops.
+// FlushLastUsed stores when API keys were used. The server calls it every few seconds, and with all
+// when it stops.
 func (s *Service) FlushLastUsed(ctx context.Context, all bool) error {
-	due := s.used.due(s.now(), all)
+	due := s.used.takeDue(s.now(), all)
 	if len(due) == 0 {
 		return nil
 	}
@@ -80,7 +80,7 @@ func (s *Service) FlushLastUsed(ctx context.Context, all bool) error {
 	})
 	if err != nil {
 		for key, at := range due {
-			s.used.note(key, at)
+			s.used.touch(key, at)
 		}
 	}
 	return err

@@ -10,7 +10,7 @@ import (
 )
 
 // shown returns when a key was last used, as its owner sees it.
-func (p *place) shown(who vault.Actor, key uuid.UUID) time.Time {
+func (p *fixture) shown(who vault.Actor, key uuid.UUID) time.Time {
 	p.t.Helper()
 	keys, err := p.ListAPIKeys(p.t.Context(), who)
 	if err != nil {
@@ -26,7 +26,7 @@ func (p *place) shown(who vault.Actor, key uuid.UUID) time.Time {
 }
 
 // stored returns what the database has, zero for nothing.
-func (p *place) stored(key uuid.UUID) time.Time {
+func (p *fixture) stored(key uuid.UUID) time.Time {
 	p.t.Helper()
 	var us *int64
 	p.sqlRow("SELECT last_used_at FROM api_keys WHERE id = ?", []any{key.String()}, &us)
@@ -36,7 +36,7 @@ func (p *place) stored(key uuid.UUID) time.Time {
 	return time.UnixMicro(*us).UTC()
 }
 
-func (p *place) flush(all bool) {
+func (p *fixture) flush(all bool) {
 	p.t.Helper()
 	if err := p.FlushLastUsed(p.t.Context(), all); err != nil {
 		p.t.Error(err)
@@ -44,7 +44,7 @@ func (p *place) flush(all bool) {
 }
 
 func TestTheLastUseIsShownAtOnceAndStoredWhenFlushed(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	key, token := p.newKey(p.admin, vault.APIKeyRequest{})
 	if at := p.shown(p.admin, key.ID); !at.IsZero() {
 		t.Errorf("before the first use: %v", at)
@@ -68,7 +68,7 @@ func TestTheLastUseIsShownAtOnceAndStoredWhenFlushed(t *testing.T) {
 }
 
 func TestABusyKeyIsWrittenOnceAMinute(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	key, token := p.newKey(p.admin, vault.APIKeyRequest{})
 	p.authenticated(token)
 	first := p.clock.last()
@@ -96,7 +96,7 @@ func TestABusyKeyIsWrittenOnceAMinute(t *testing.T) {
 }
 
 func TestAFailedFlushLosesNoUse(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	key, token := p.newKey(p.admin, vault.APIKeyRequest{})
 	p.authenticated(token)
 	used := p.clock.last()
@@ -112,7 +112,7 @@ func TestAFailedFlushLosesNoUse(t *testing.T) {
 }
 
 func TestAnEarlierUseDoesNotReplaceALaterOneThatWaits(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	key, token := p.newKey(p.admin, vault.APIKeyRequest{})
 	p.authenticated(token)
 	used := p.clock.last()
@@ -124,7 +124,7 @@ func TestAnEarlierUseDoesNotReplaceALaterOneThatWaits(t *testing.T) {
 }
 
 func TestAUseOfAKeyThatIsGoneIsNoError(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	ann := p.user("ann")
 	if err := p.DeleteUser(t.Context(), p.admin, ann.User); err != nil {
 		t.Fatal(err)

@@ -2,147 +2,112 @@ package vault
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/keysake/keysake/internal/audit"
-	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/seal"
 )
 
-// RotateOwnerKey gives a user a new owner key: in one transaction every value and mask, those of
-// old versions too, is sealed anew, and the old owner key is destroyed. It is for the operator at
-// the machine itself, and works beside servers that serve. NotFound: there is no such user.
-func (s *Service) RotateOwnerKey(ctx context.Context, user uuid.UUID) error {
-	var old uuid.UUID
-	err := s.withNewKey(ctx, user, func(stored StoredOwnerKey, key seal.OwnerKey) error {
-		in := intent{action: policy.OwnerKeyRotate, library: userLibrary(user)}
-		return s.apply(ctx, in, func(c *change) error {
-			if err := stillPrimary(ctx, c, stored.RootKey); err != nil {
-				return err
-			}
-			if err := c.InsertOwnerKey(ctx, stored); err != nil {
-				return err
-			}
-			if err := s.reseal(ctx, c, user, key); err != nil {
-				return err
-			}
-			old, c.ledger.OwnerKey = c.ledger.OwnerKey, stored.ID
-			c.record(audit.Target{Kind: audit.TargetOwnerKey, ID: stored.ID})
-			return c.DeleteOtherOwnerKeys(ctx, user, stored.ID)
-		})
-	})
-	if err == nil {
-		s.keys.forget(user, old)
-	}
-	return err
+// A StoredOwnerKey is a wrapped owner key.
+type StoredOwnerKey struct {
+	ID        uuid.UUID
+	User      uuid.UUID
+	RootKey   uuid.UUID
+	Wrapped   []byte
+	CreatedAt time.Time
 }
 
-// reseal seals everything of a user with another owner key.
-func (s *Service) reseal(ctx context.Context, c *change, user uuid.UUID, key seal.OwnerKey) error {
-	secrets, err := c.SealedSecrets(ctx, user)
+type ownerKeyReader interface {
+	// OwnerKey returns a user's owner key. NotFound: the user has no such key.
+	OwnerKey(ctx context.Context, user, id uuid.UUID) (StoredOwnerKey, error)
+	// OwnerKeysBefore returns owner keys that were made before a time, in the order of their ids,
+	// from after that id.
+	OwnerKeysBefore(
+		ctx context.Context, before time.Time, after uuid.UUID, limit int,
+	) ([]StoredOwnerKey, error)
+	// CountOwnerKeysBefore returns how many owner keys were made before a time.
+	CountOwnerKeysBefore(ctx context.Context, before time.Time) (int, error)
+	// OwnerKeysWrappedBy returns owner keys that a root key wraps, in the order of their ids, from
+	// after that id.
+	OwnerKeysWrappedBy(
+		ctx context.Context, rootKey, after uuid.UUID, limit int,
+	) ([]StoredOwnerKey, error)
+}
+
+type ownerKeyWriter interface {
+	InsertOwnerKey(ctx context.Context, k StoredOwnerKey) error
+	// RewrapOwnerKey stores an owner key as another root key wraps it, if the root key was still
+	// wraps it.
+	RewrapOwnerKey(ctx context.Context, k StoredOwnerKey, was uuid.UUID) error
+	// DeleteOwnerKeys destroys all owner keys of a user.
+	DeleteOwnerKeys(ctx context.Context, user uuid.UUID) error
+	// DeleteOtherOwnerKeys destroys all owner keys of a user but one.
+	DeleteOtherOwnerKeys(ctx context.Context, user, keep uuid.UUID) error
+}
+
+// newOwnerKey returns a new owner key, and how the primary root key wraps it. The transaction that
+// stores it must call checkPrimary.
+func (c *core) newOwnerKey(
+	ctx context.Context, user uuid.UUID,
+) (StoredOwnerKey, seal.OwnerKey, error) {
+	id, err := newID()
 	if err != nil {
-		return err
+		return StoredOwnerKey{}, seal.OwnerKey{}, err
 	}
-	for _, v := range secrets {
-		if err := s.resealOne(ctx, c, v.binding(), key, &v.SealedValue, &v.SealedMask); err != nil {
-			return err
-		}
-		if err := c.ResealSecret(ctx, v); err != nil {
-			return err
-		}
-	}
-	versions, err := c.SealedVersions(ctx, user)
+	primary, err := c.primary(ctx)
 	if err != nil {
-		return err
+		return StoredOwnerKey{}, seal.OwnerKey{}, err
 	}
-	for _, v := range versions {
-		if err := s.resealOne(ctx, c, v.binding(), key, &v.SealedValue, &v.SealedMask); err != nil {
-			return err
-		}
-		if err := c.ResealVersion(ctx, v); err != nil {
-			return err
-		}
+	root, err := c.keys.roots.open(ctx, primary)
+	if err != nil {
+		return StoredOwnerKey{}, seal.OwnerKey{}, err
 	}
+	key := seal.NewOwnerKey(id)
+	stored := StoredOwnerKey{ID: id, User: user, CreatedAt: c.time()}
+	return stored, key, wrapOwnerKey(ctx, root, key, &stored)
+}
+
+// wrapOwnerKey wraps a key with a root key, and opens the result again: what a service cannot undo
+// would be lost.
+func wrapOwnerKey(
+	ctx context.Context, root seal.RootKey, key seal.OwnerKey, stored *StoredOwnerKey,
+) error {
+	blob, err := root.Wrap(ctx, stored.User, key)
+	if err != nil {
+		return ownerKeyError(stored, err)
+	}
+	if err := checkWrapped(ctx, root, key, stored, blob); err != nil {
+		return ownerKeyError(stored, err)
+	}
+	stored.RootKey, stored.Wrapped = root.ID(), blob
 	return nil
 }
 
-// resealOne opens a value and its mask with the key that made each, and seals them for the same
-// place with another.
-func (s *Service) resealOne(
-	ctx context.Context,
-	r Reader,
-	at seal.Binding,
-	key seal.OwnerKey,
-	value, mask *[]byte,
+func checkWrapped(
+	ctx context.Context, root seal.RootKey, key seal.OwnerKey, stored *StoredOwnerKey, blob []byte,
 ) error {
-	opened, err := s.keys.openValue(ctx, r, at, *value)
-	if err != nil {
-		return err
+	again, err := root.Unwrap(ctx, stored.User, stored.ID, blob)
+	if err == nil && !again.Equal(key) {
+		err = seal.ErrTampered
 	}
-	shown, err := s.keys.openMask(ctx, r, at, *mask)
-	if err != nil {
-		return err
+	if err != nil && root.Remote() && !isTimeout(err) {
+		return fmt.Errorf("%w: it does not open what it sealed: %w", seal.ErrService, err)
 	}
-	if *value, err = key.SealValue(at, opened); err != nil {
-		return err
-	}
-	*mask, err = key.SealMask(at, shown)
 	return err
 }
 
-// RotateOwnerKeys gives every user a new owner key whose own was made before a time, one user after
-// the other. It may be stopped at any point and begun again with the same time: nobody's turn comes
-// twice. progress is told after each user.
-func (s *Service) RotateOwnerKeys(
-	ctx context.Context,
-	before time.Time,
-	progress func(done, total int),
-) error {
-	var total int
-	err := s.store.View(ctx, func(r Reader) (err error) {
-		total, err = r.CountOwnerKeysBefore(ctx, before)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	progress(0, total)
-	done, after := 0, uuid.Nil
-	for {
-		var batch []StoredOwnerKey
-		err := s.store.View(ctx, func(r Reader) (err error) {
-			batch, err = r.OwnerKeysBefore(ctx, before, after, s.batch)
-			return err
-		})
-		if err != nil || len(batch) == 0 {
-			return err
-		}
-		after = batch[len(batch)-1].ID
-		for _, k := range batch {
-			began := time.Now()
-			// deleted meanwhile
-			if err := s.RotateOwnerKey(ctx, k.User); err != nil && KindOf(err) != NotFound {
-				return err
-			}
-			done++
-			progress(done, total)
-			giveWay(ctx, time.Since(began))
-		}
-	}
+func ownerKeyError(k *StoredOwnerKey, err error) error {
+	return serviceError(fmt.Errorf("%s: %w", ownerKeyName(k.User, k.ID), err))
 }
 
-// FindUser returns the id of the user of that name or id, NotFound where there is none. It is for
-// the operator at the machine itself.
-func (s *Service) FindUser(ctx context.Context, nameOrID string) (id uuid.UUID, err error) {
-	err = s.store.View(ctx, func(r Reader) error {
-		if id, err = uuid.Parse(nameOrID); err != nil { // no user's name is an id
-			id, err = r.UserNamed(ctx, nameOrID)
-			return err
-		}
-		_, err = r.User(ctx, id, s.now()) // the instance is no user
-		return err
-	})
-	return id, err
+// checkPrimary returns [errStale] if a root key by which something was wrapped is not the primary
+// any more.
+func checkPrimary(ctx context.Context, r Reader, rootKey uuid.UUID) error {
+	primary, err := r.PrimaryRootKey(ctx)
+	if err == nil && primary.ID != rootKey {
+		return errStale
+	}
+	return err
 }

@@ -1,11 +1,61 @@
 package vault
 
-// NewProvider returns the provider of that name. Invalid: the name is empty; a secret without a
-// provider has none at all. Whether the catalog knows it is for the use case to say.
+import (
+	"context"
+
+	"github.com/keysake/keysake/internal/policy"
+)
+
+// A Preset is a provider from which a secret can be created.
+type Preset struct {
+	Provider   string
+	EnvVarName string
+	Configured bool // the caller owns a secret of that provider, or one with that name
+}
+
+// ListPresets returns the presets in the catalog's order. It needs the scope secrets:read.
+func (s *Service) ListPresets(ctx context.Context, who Actor) ([]Preset, error) {
+	var secrets []StoredSecret
+	err := s.read(ctx, who, policy.PresetList, func(r Reader) (err error) {
+		secrets, err = r.Secrets(ctx, who.Owner())
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var presets []Preset
+	for _, p := range s.catalog.Presets() {
+		preset := Preset{Provider: p.ID, EnvVarName: p.EnvVarName}
+		for _, secret := range secrets {
+			if secret.Provider == p.ID || secret.Name == p.EnvVarName {
+				preset.Configured = true
+			}
+		}
+		presets = append(presets, preset)
+	}
+	return presets, nil
+}
+
+// NewProvider returns the provider of that name. Invalid: the name is empty, where a secret without
+// a provider has none at all. The use case says whether the catalog knows it.
 func NewProvider(name string) (string, error) {
 	if name == "" {
 		return "", invalid(Field{"provider", TooShort,
 			"Provider must not be empty: leave it out for a custom secret"})
 	}
 	return name, nil
+}
+
+func unknownProvider() error {
+	return invalid(Field{"provider", OneOf, "Unknown provider"})
+}
+
+// checkPreset refuses a bad paste as the value of a secret that is a preset's in all but how it was
+// made: it has the provider and the name.
+func (s *Service) checkPreset(secret StoredSecret, value Value) error {
+	preset, found := s.catalog.Preset(secret.Provider)
+	if found && secret.Name == preset.EnvVarName {
+		return checkPasted(value)
+	}
+	return nil
 }

@@ -17,9 +17,9 @@ type RootKeyState string
 
 // The states. There is one primary.
 const (
-	Primary  RootKeyState = "primary"  // wraps what is wrapped now
-	Replaced RootKeyState = "replaced" // may still wrap owner keys; wraps no more
-	Retired  RootKeyState = "retired"  // wraps none, and is never asked for again
+	Primary  RootKeyState = "primary"  // wraps new owner keys
+	Replaced RootKeyState = "replaced" // may still wrap owner keys, but no new ones
+	Retired  RootKeyState = "retired"  // wraps none, and is never opened again
 )
 
 // A StoredRootKey is what the database knows of a root key: never the key.
@@ -42,31 +42,21 @@ func (k StoredRootKey) target() audit.Target {
 type rootKeyReader interface {
 	// RootKeys returns all root keys, oldest first.
 	RootKeys(ctx context.Context) ([]StoredRootKey, error)
-	// PrimaryRootKey returns the primary, NotFound where the database has none yet. It does not
-	// count OwnerKeys.
+	// PrimaryRootKey returns the primary without the number of OwnerKeys. NotFound: the database
+	// has none yet.
 	PrimaryRootKey(ctx context.Context) (StoredRootKey, error)
-	// OwnerKeysUnder returns owner keys that a root key wraps, in the order of their ids, from
-	// after that id.
-	OwnerKeysUnder(
-		ctx context.Context,
-		rootKey, after uuid.UUID,
-		limit int,
-	) ([]StoredOwnerKey, error)
 }
 
 type rootKeyWriter interface {
 	InsertRootKey(ctx context.Context, k StoredRootKey) error
-	// MoveRootKey notes where a root key is now.
-	MoveRootKey(ctx context.Context, id uuid.UUID, url string) error
-	// SetRootKeyState changes the state, and notes when a key was replaced or retired.
+	// SetRootKeyURL stores where a root key is now.
+	SetRootKeyURL(ctx context.Context, id uuid.UUID, url string) error
+	// SetRootKeyState stores the state, and when a key was replaced or retired.
 	SetRootKeyState(ctx context.Context, id uuid.UUID, state RootKeyState, at time.Time) error
-	// RewrapOwnerKey stores the owner key as another root key wraps it, unless was is not the one
-	// any more that does.
-	RewrapOwnerKey(ctx context.Context, k StoredOwnerKey, was uuid.UUID) error
 }
 
 // A RootKeyError says which root key cannot be used and why; the cause says where it was looked
-// for. URL is what the database remembers.
+// for. URL is where the database expects it.
 type RootKeyError struct {
 	ID    uuid.UUID
 	URL   string
@@ -79,20 +69,24 @@ func (e *RootKeyError) Error() string {
 
 func (e *RootKeyError) Unwrap() error { return e.Cause }
 
-// ListRootKeys returns the root keys, oldest first. It is for the operator at the machine itself.
-func (s *Service) ListRootKeys(ctx context.Context) (keys []StoredRootKey, err error) {
-	err = s.store.View(ctx, func(r Reader) error {
+// ListRootKeys returns the root keys, oldest first.
+func (o *Operator) ListRootKeys(ctx context.Context) ([]StoredRootKey, error) {
+	return listRootKeys(ctx, o.store)
+}
+
+func listRootKeys(ctx context.Context, store Store) (keys []StoredRootKey, err error) {
+	err = store.Read(ctx, func(r Reader) error {
 		keys, err = r.RootKeys(ctx)
 		return err
 	})
 	return keys, err
 }
 
-// CheckRootKeys opens the check value of every root key that is still needed. It returns
-// [ErrNotFound] where the database has no root key yet, and for one that does not open a
-// [*RootKeyError]: nothing may be answered then.
-func (s *Service) CheckRootKeys(ctx context.Context) error {
-	keys, err := s.ListRootKeys(ctx)
+// CheckRootKeys opens the check value of every root key that is still needed. NotFound: the
+// database has no root key yet. The error for a key that does not open wraps a [*RootKeyError]:
+// nothing may be served then.
+func (o *Operator) CheckRootKeys(ctx context.Context) error {
+	keys, err := o.ListRootKeys(ctx)
 	if err != nil {
 		return err
 	}
@@ -103,28 +97,28 @@ func (s *Service) CheckRootKeys(ctx context.Context) error {
 		if k.State != Primary && k.OwnerKeys == 0 {
 			continue
 		}
-		if _, open := s.keys.roots.get(k.ID); open {
+		if _, open := o.keys.roots.get(k.ID); open {
 			continue
 		}
-		if _, err := s.keys.roots.openNow(ctx, k); err != nil {
+		if _, err := o.keys.roots.openUncached(ctx, k); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// RootKeyAnswers tells whether the primary root key answers. It may be asked by anybody and often:
-// a service is asked no more than once a second.
-func (s *Service) RootKeyAnswers(ctx context.Context) error {
+// PingRootKey reports whether the primary root key can be used. Callers may be many and unknown: it
+// asks a key service at most once a second.
+func (s *Service) PingRootKey(ctx context.Context) error {
 	primary, err := s.primary(ctx)
 	if err != nil {
 		return err
 	}
-	return s.keys.roots.probe(ctx, primary)
+	return s.keys.roots.ping(ctx, primary)
 }
 
-func (s *Service) primary(ctx context.Context) (k StoredRootKey, err error) {
-	err = s.store.View(ctx, func(r Reader) error {
+func (c *core) primary(ctx context.Context) (k StoredRootKey, err error) {
+	err = c.store.Read(ctx, func(r Reader) error {
 		k, err = r.PrimaryRootKey(ctx)
 		return err
 	})
@@ -143,10 +137,10 @@ func rootKeyError(err *RootKeyError) error {
 	}
 }
 
-// serviceError gives what a key service did wrong its kind.
+// serviceError gives the failure of a key service its kind.
 func serviceError(err error) error {
 	switch {
-	case errors.Is(err, seal.ErrServiceTimeout):
+	case isTimeout(err):
 		return &Error{
 			Kind:   GatewayTimeout,
 			Detail: "The key service did not answer in time: try again later",
@@ -161,3 +155,5 @@ func serviceError(err error) error {
 	}
 	return err
 }
+
+func isTimeout(err error) bool { return errors.Is(err, seal.ErrServiceTimeout) }

@@ -5,9 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -15,104 +13,78 @@ import (
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
-	"github.com/keysake/keysake/internal/audit"
-	"github.com/keysake/keysake/internal/catalog"
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/seal"
-	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
-	"github.com/keysake/keysake/plaintext"
 )
 
-// failing is what a test has, be it of rapid's or not.
-type failing interface {
-	rapid.TB
-	Context() context.Context
-}
-
-// A rotating is a database whose keys are rotated, stopped, and rotated again, beside what its
-// users were answered.
+// A rotating is a database whose keys are rotated, interrupted, and rotated again, beside the
+// values that its users have stored.
 type rotating struct {
-	*vault.Service
-	t  failing
-	db *sqlite.DB
-	// by id, those that were not destroyed; a service opens them on a goroutine of its own
-	roots sync.Map
-	users map[uuid.UUID]map[uuid.UUID]plaintext.Value
+	*fixture
+
+	users map[uuid.UUID]map[uuid.UUID]vault.Value
 	ids   []uuid.UUID
 	n     int
 }
 
-func (r *rotating) must(err error) {
-	r.t.Helper()
-	if err != nil {
-		r.t.Fatal(err)
+// startRotating makes a database with a root key and some users.
+func startRotating(t tester, dir string) *rotating {
+	r := &rotating{
+		fixture: open(t, dir, 1000, 3), users: map[uuid.UUID]map[uuid.UUID]vault.Value{},
 	}
+	r.crash()
+	r.addRoot()
+	r.must2(r.CreateAdmin(t.Context(), username("admin"), keyName("first")))
+	admin, err := r.FindUser(t.Context(), "admin")
+	r.must(err)
+	r.admin = vault.Actor{User: admin, Scopes: policy.AllScopes()}
+	r.know(admin)
+	return r
 }
 
-// restart is what a crash leaves: the database, and nothing in the memory.
-func (r *rotating) restart() {
-	known, err := catalog.Load()
-	r.must(err)
-	r.Service = vault.New(vault.Options{
-		Store:        r.db,
-		Catalog:      known,
-		MaxSecrets:   1000,
-		KeepVersions: 3,
-		KeyTTL:       time.Hour,
-		Log:          slog.New(slog.DiscardHandler),
-		OpenRoot: func(_ context.Context, k vault.StoredRootKey) (seal.RootKey, error) {
-			if root, found := r.roots.Load(k.ID); found {
-				return root.(seal.RootKey), nil
-			}
-			return nil, errors.New("it was destroyed")
-		},
-	})
+func (r *rotating) must2(_ any, err error) { r.must(err) }
+
+// crash leaves the database, and nothing in the memory.
+func (r *rotating) crash() {
+	r.restart()
 	r.RotateInBatchesOf(2)
 }
 
-func (r *rotating) newRoot() seal.RootKey {
+// next returns a number that was not used before.
+func (r *rotating) next() int {
 	r.n++
-	root, err := seal.NewRootKey(bytes.Repeat([]byte{byte(r.n)}, seal.KeySize))
-	r.must(err)
-	r.roots.Store(root.ID(), root)
+	return r.n
+}
+
+func (r *rotating) addRoot() seal.RootKey {
+	root := r.newRoot(byte(r.next()))
+	r.must(r.AddRootKey(r.t.Context(), root, "file:/"+root.ID().String(), ""))
 	return root
 }
 
-func (r *rotating) owner(id uuid.UUID) vault.Actor {
-	return vault.Actor{User: id, Scopes: policy.UserScopes()}
+func (r *rotating) know(user uuid.UUID) {
+	r.users[user] = map[uuid.UUID]vault.Value{}
+	r.ids = append(r.ids, user)
 }
 
-func (r *rotating) newUser() {
-	r.n++
-	made, err := r.CreateUser(
-		r.t.Context(),
-		vault.Actor{User: r.ids[0], Scopes: policy.AllScopes()},
-		fmt.Sprint("user-", r.n),
-		"",
-	)
+func (r *rotating) addUser() {
+	name := userRequest(fmt.Sprint("user-", r.next()))
+	made, err := r.CreateUser(r.t.Context(), r.admin, name)
 	r.must(err)
-	r.users[made.ID] = map[uuid.UUID]plaintext.Value{}
-	r.ids = append(r.ids, made.ID)
+	r.know(made.ID)
 }
 
-func (r *rotating) newValue() plaintext.Value {
-	r.n++
-	return plaintext.FromString(fmt.Sprintf("a value of nobody, the one with the number %d", r.n))
-}
+func owner(id uuid.UUID) vault.Actor { return vault.Actor{User: id, Scopes: policy.UserScopes()} }
 
 func (r *rotating) write(user uuid.UUID) {
-	r.n++
-	value := r.newValue()
-	made, err := r.CreateSecret(r.t.Context(), r.owner(user), fmt.Sprint("NAME_", r.n), "", value)
-	r.must(err)
-	r.users[user][made.ID] = value
+	v := fake(fmt.Sprint("value ", r.next(), "."))
+	made := r.secret(owner(user), fmt.Sprint("NAME_", r.n), v)
 	if r.n%2 == 0 {
-		value = r.newValue()
-		_, err := r.UpdateSecret(r.t.Context(), r.owner(user), made.ID, value)
-		r.must(err)
-		r.users[user][made.ID] = value
+		v = fake(fmt.Sprint("value ", r.next(), "."))
+		r.must2(r.UpdateSecret(r.t.Context(), owner(user), made.ID, v))
 	}
+	r.users[user][made.ID] = v
 }
 
 // until returns a context, and a progress that ends it after so many steps.
@@ -125,11 +97,12 @@ func (r *rotating) until(steps int) (context.Context, func(int, int)) {
 	}
 }
 
-// stopped is no failure of a rotation that was to be stopped.
-func (r *rotating) stopped(err error) {
+// interrupted is no failure of a rotation that was to be interrupted.
+func (r *rotating) interrupted(err error) {
 	if err != nil && !errors.Is(err, context.Canceled) {
 		r.t.Fatal(err)
 	}
+	r.crash()
 }
 
 func (r *rotating) retireSome() {
@@ -137,8 +110,8 @@ func (r *rotating) retireSome() {
 	r.must(err)
 	for _, k := range keys {
 		err := r.RetireRootKey(r.t.Context(), k.ID)
-		if needed := k.State == vault.Primary ||
-			k.OwnerKeys > 0; needed != (vault.KindOf(err) == vault.Conflict) {
+		needed := k.State == vault.Primary || k.OwnerKeys > 0
+		if needed != (vault.KindOf(err) == vault.Conflict) {
 			r.t.Fatalf("a %s root key that wraps %d: %v", k.State, k.OwnerKeys, err)
 		}
 		if err == nil {
@@ -149,7 +122,7 @@ func (r *rotating) retireSome() {
 
 // assertAll opens everything with nothing in the memory.
 func (r *rotating) assertAll() {
-	r.restart()
+	r.crash()
 	ctx := r.t.Context()
 	r.must(r.CheckRootKeys(ctx))
 	keys, err := r.ListRootKeys(ctx)
@@ -164,61 +137,19 @@ func (r *rotating) assertAll() {
 	}
 	for user, secrets := range r.users {
 		for id, want := range secrets {
-			got, err := r.OpenSecret(ctx, r.owner(user), id)
+			got, err := r.OpenSecret(ctx, owner(user), id)
 			r.must(err)
-			if !bytes.Equal(got.Reveal(), want.Reveal()) {
+			if !bytes.Equal(got.Reveal(), want.Plain().Reveal()) {
 				r.t.Fatal("a value opens to another one")
 			}
 		}
-		r.assertVerified(user)
+		r.assertChain(user)
 	}
 	r.assertVerified(r.instance())
 }
 
-// instance returns the id that owns the instance's chain.
-func (r *rotating) instance() uuid.UUID {
-	var ledger vault.Ledger
-	r.must(r.db.View(r.t.Context(), func(tx vault.Reader) (err error) {
-		ledger, err = tx.InstanceLedger(r.t.Context())
-		return err
-	}))
-	return ledger.Owner
-}
-
-func (r *rotating) assertVerified(owner uuid.UUID) {
-	r.must(r.db.View(r.t.Context(), func(tx vault.Reader) error {
-		ledger, err := tx.Ledger(r.t.Context(), owner)
-		if errors.Is(err, vault.ErrNotFound) {
-			ledger, err = tx.InstanceLedger(r.t.Context())
-		}
-		if err != nil {
-			return err
-		}
-		var failed error
-		err = audit.Chain{}.Verify(owner, func(yield func(audit.Linked, error) bool) {
-			failed = tx.AuditEntries(r.t.Context(), owner, func(e audit.Linked) error {
-				if !yield(e, nil) {
-					return errors.New("stopped")
-				}
-				return nil
-			})
-		}, ledger.Head)
-		return errors.Join(err, failed)
-	}))
-}
-
-// startRotating makes an empty database.
-func startRotating(t failing, dir string) *rotating {
-	db, err := sqlite.Open(t.Context(), filepath.Join(dir, "keysake.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &rotating{t: t, db: db, users: map[uuid.UUID]map[uuid.UUID]plaintext.Value{}}
-	r.restart()
-	return r
-}
-
 func TestNoOrderOfRotationsAndCrashesLosesAnything(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		dir, err := os.MkdirTemp(t.TempDir(), "")
 		if err != nil {
@@ -226,34 +157,24 @@ func TestNoOrderOfRotationsAndCrashesLosesAnything(t *testing.T) {
 		}
 		r := startRotating(rt, dir)
 		defer r.db.Close()
-		r.must(r.AddRootKey(rt.Context(), r.newRoot(), "file:/root", ""))
-		token, err := r.Bootstrap(rt.Context(), "admin", "first")
-		r.must(err)
-		admin, err := r.Authenticate(rt.Context(), token)
-		r.must(err)
-		r.ids, r.users[admin.User] = append(r.ids, admin.User), map[uuid.UUID]plaintext.Value{}
 		for range 4 {
-			r.newUser()
+			r.addUser()
 		}
-		began := time.Now()
+		began := r.clock.now()
 		some := func() uuid.UUID { return rapid.SampledFrom(r.ids).Draw(rt, "user") }
 		steps := rapid.IntRange(0, 4)
 		rt.Repeat(map[string]func(*rapid.T){
-			"":            func(*rapid.T) {},
-			"write":       func(*rapid.T) { r.write(some()) },
-			"make a user": func(*rapid.T) { r.newUser() },
-			"crash":       func(*rapid.T) { r.restart() },
-			"another root key": func(*rapid.T) {
-				root := r.newRoot()
-				r.must(r.AddRootKey(rt.Context(), root, "file:/"+root.ID().String(), ""))
-			},
+			"":                 func(*rapid.T) {},
+			"write":            func(*rapid.T) { r.write(some()) },
+			"make a user":      func(*rapid.T) { r.addUser() },
+			"crash":            func(*rapid.T) { r.crash() },
+			"another root key": func(*rapid.T) { r.addRoot() },
 			"rewrap a part": func(*rapid.T) {
 				ctx, progress := r.until(steps.Draw(rt, "steps"))
-				r.stopped(r.Rewrap(ctx, progress))
-				r.restart()
+				r.interrupted(r.RewrapOwnerKeys(ctx, progress))
 			},
 			"rewrap all": func(*rapid.T) {
-				r.must(r.Rewrap(rt.Context(), func(int, int) {}))
+				r.must(r.RewrapOwnerKeys(rt.Context(), func(int, int) {}))
 			},
 			"retire": func(*rapid.T) { r.retireSome() },
 			"rotate one owner key": func(*rapid.T) {
@@ -261,88 +182,153 @@ func TestNoOrderOfRotationsAndCrashesLosesAnything(t *testing.T) {
 			},
 			"rotate some owner keys": func(*rapid.T) {
 				ctx, progress := r.until(steps.Draw(rt, "steps"))
-				r.stopped(r.RotateOwnerKeys(ctx, began, progress))
-				r.restart()
+				r.interrupted(r.RotateOwnerKeys(ctx, began, progress))
 			},
 		})
 		r.assertAll()
 	})
 }
 
+// An owner key may be rotated while its user and others write, in this process and in another.
+func TestARotationOfABusyUsersOwnerKeyLosesNothing(t *testing.T) {
+	p := start(t)
+	made := p.secret(p.admin, "BUSY", fake("first"))
+	_, other := p.newVault()
+	var writers sync.WaitGroup
+	for i := range 4 {
+		writers.Go(func() {
+			for j := range 10 {
+				name := fmt.Sprintf("NAME_%d_%d", i, j)
+				if _, err := p.CreateSecret(t.Context(), p.admin, custom(name, fake(name))); err != nil {
+					t.Error(err)
+				}
+				if _, err := p.UpdateSecret(t.Context(), p.admin, made.ID, fake(name)); err != nil {
+					t.Error(err)
+				}
+				if _, err := p.ListSecrets(t.Context(), p.admin); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	rotated := 0
+	for rotated < 5 {
+		switch err := other.RotateOwnerKey(t.Context(), p.admin.User); {
+		case err == nil:
+			rotated++
+		case vault.KindOf(err) != vault.Unavailable: // it may be stale every time
+			t.Fatal(err)
+		}
+	}
+	writers.Wait()
+	secrets, err := p.ListSecrets(t.Context(), p.admin)
+	if err != nil || len(secrets) != 41 {
+		t.Fatalf("%d secrets: %v", len(secrets), err)
+	}
+	for _, s := range secrets {
+		if s.ID != made.ID {
+			p.assertOpens(p.admin, s.ID, fake(s.Name))
+		}
+	}
+	p.assertChain(p.admin.User)
+}
+
 func TestRotationsLeaveAuditEntries(t *testing.T) {
+	t.Parallel()
 	r := startRotating(t, t.TempDir())
 	defer r.db.Close()
-	first, second := r.newRoot(), r.newRoot()
-	r.must(r.AddRootKey(t.Context(), first, "file:/first", ""))
-	_, err := r.Bootstrap(t.Context(), "admin", "first")
-	r.must(err)
-	admin, err := r.FindUser(t.Context(), "admin")
-	r.must(err)
+	first := must(r.ListRootKeys(t.Context()))[0].ID
+	second := r.newRoot(200)
 	for range 2 { // nothing of it is done twice
 		r.must(r.AddRootKey(t.Context(), second, "file:/second", ""))
-		r.must(r.Rewrap(t.Context(), func(int, int) {}))
-		r.must(r.RetireRootKey(t.Context(), first.ID()))
+		r.must(r.RewrapOwnerKeys(t.Context(), func(int, int) {}))
+		r.must(r.RetireRootKey(t.Context(), first))
 	}
-	r.must(r.RotateOwnerKey(t.Context(), admin))
-	r.assertActions(
-		r.instance(),
-		policy.RootKeyAdd,
-		policy.RootKeyAdd,
-		policy.RootKeyRewrap,
-		policy.RootKeyRetire,
-	)
-	r.assertActions(admin, policy.UserCreate, policy.APIKeyCreateFor, policy.OwnerKeyRotate)
-	if err := r.RotateOwnerKey(t.Context(), uuid.New()); vault.KindOf(err) != vault.NotFound {
-		t.Error(err)
+	r.must(r.RotateOwnerKey(t.Context(), r.admin.User))
+	r.assertActions(r.instance().Owner,
+		policy.RootKeyAdd, policy.RootKeyAdd, policy.RootKeyRewrap, policy.RootKeyRetire)
+	r.assertActions(r.admin.User, policy.UserCreate, policy.APIKeyCreateFor, policy.OwnerKeyRotate)
+	assertKind(t, "a user", r.RotateOwnerKey(t.Context(), uuid.New()), vault.NotFound)
+	assertKind(t, "a root key", r.RetireRootKey(t.Context(), uuid.New()), vault.NotFound)
+}
+
+func (p *fixture) assertActions(owner uuid.UUID, want ...policy.Action) {
+	p.t.Helper()
+	var got []policy.Action
+	for _, e := range p.chain(owner) {
+		got = append(got, policy.Action(e.Action))
 	}
-	if err := r.RetireRootKey(t.Context(), uuid.New()); vault.KindOf(err) != vault.NotFound {
-		t.Error(err)
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		p.t.Errorf("recorded: %v", got)
 	}
 }
 
-func (r *rotating) assertActions(owner uuid.UUID, want ...policy.Action) {
-	var got []policy.Action
-	r.must(r.db.View(r.t.Context(), func(tx vault.Reader) error {
-		return tx.AuditEntries(r.t.Context(), owner, func(e audit.Linked) error {
-			got = append(got, policy.Action(e.Action))
-			return nil
-		})
-	}))
-	if fmt.Sprint(got) != fmt.Sprint(want) {
-		r.t.Fatalf("recorded: %v", got)
+func TestARewrapEndsWhenAnotherRootKeyBecomesThePrimary(t *testing.T) {
+	t.Parallel()
+	r := startRotating(t, t.TempDir())
+	defer r.db.Close()
+	for range 4 {
+		r.addUser()
 	}
+	r.addRoot()
+	err := r.RewrapOwnerKeys(t.Context(), func(done, _ int) {
+		if done == 2 {
+			r.addRoot()
+		}
+	})
+	assertKind(t, "the rewrap", err, vault.Unavailable)
+	r.must(r.RewrapOwnerKeys(t.Context(), func(int, int) {}))
+	r.assertAll()
 }
 
 func TestARootKeyThatIsTheOneAlreadyMayHaveMoved(t *testing.T) {
-	p := start(t, 200)
-	if err := p.AddRootKey(t.Context(), p.root, "file:elsewhere.key", ""); err != nil {
-		t.Fatal(err)
-	}
-	other := p.otherRoot()
+	p := start(t)
+	first, other := rootKey(1), p.newRoot(2)
 	for _, step := range []struct {
 		root seal.RootKey
 		url  string
-	}{{other, "file:other.key"}, {p.root, "file:back.key"}} {
-		if err := p.AddRootKey(t.Context(), step.root, step.url, ""); err != nil {
-			t.Fatal(err)
-		}
+	}{{first, "file:elsewhere.key"}, {other, "file:other.key"}, {first, "file:back.key"}} {
+		p.must(p.AddRootKey(t.Context(), step.root, step.url, ""))
 		keys, err := p.ListRootKeys(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		p.must(err)
 		for _, k := range keys {
 			if k.State == vault.Primary && (k.ID != step.root.ID() || k.URL != step.url) {
-				t.Errorf(
-					"the primary is %s at %s, not %s at %s",
-					k.ID,
-					k.URL,
-					step.root.ID(),
-					step.url,
-				)
+				t.Errorf("the primary is %s at %s, not at %s", k.ID, k.URL, step.url)
 			}
-			if k.State == vault.Replaced && k.ID == p.root.ID() && k.URL != "file:elsewhere.key" {
+			if k.State == vault.Replaced && k.ID == first.ID() && k.URL != "file:elsewhere.key" {
 				t.Errorf("the replaced one is remembered at %s", k.URL)
 			}
 		}
 	}
+}
+
+// BenchmarkRewrapping is of a rotation of the root key with 100,000 users: go test -bench
+// Rewrapping -benchtime 1x.
+func BenchmarkRewrapping(b *testing.B) {
+	const users = 100_000
+	r := startRotating(b, b.TempDir())
+	defer r.db.Close()
+	root := r.addRoot()
+	for range users / 1000 {
+		r.must(r.db.Update(b.Context(), func(tx vault.Tx) error {
+			for range 1000 {
+				user, id := uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7())
+				blob, err := root.Wrap(b.Context(), user, seal.NewOwnerKey(id))
+				r.must(err)
+				r.must(tx.InsertUser(b.Context(), vault.User{
+					ID: user, Username: user.String(), OwnerKey: id, CreatedAt: time.Now(),
+				}))
+				r.must(tx.InsertOwnerKey(b.Context(), vault.StoredOwnerKey{
+					ID: id, User: user, RootKey: root.ID(), Wrapped: blob, CreatedAt: time.Now(),
+				}))
+			}
+			return nil
+		}))
+	}
+	r.RotateInBatchesOf(50)
+	for b.Loop() {
+		r.addRoot()
+		r.must(r.RewrapOwnerKeys(b.Context(), func(int, int) {}))
+	}
+	b.ReportMetric(float64(users)*float64(b.N)/b.Elapsed().Seconds(), "owner-keys/s")
 }

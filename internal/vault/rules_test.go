@@ -14,7 +14,7 @@ import (
 )
 
 // broken are the rules that an error says are broken, each as its field and its rule.
-func broken(t *testing.T, err error) []string {
+func broken(t tester, err error) []string {
 	t.Helper()
 	rules := map[vault.Rule]string{
 		vault.OneOf: "one of", vault.TooShort: "too short", vault.TooLong: "too long",
@@ -38,7 +38,7 @@ func broken(t *testing.T, err error) []string {
 	return all
 }
 
-func assertBroken(t *testing.T, what string, err error, want ...string) {
+func assertBroken(t tester, what string, err error, want ...string) {
 	t.Helper()
 	if diff := cmp.Diff(append([]string{}, want...), broken(t, err)); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", what, diff)

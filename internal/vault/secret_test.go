@@ -11,22 +11,21 @@ import (
 
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/vault"
-	"github.com/keysake/keysake/plaintext"
 )
 
 // assertOpens checks that a secret's value is want, without ever printing one.
-func (p *place) assertOpens(who vault.Actor, id uuid.UUID, want plaintext.Value) {
+func (p *fixture) assertOpens(who vault.Actor, id uuid.UUID, want vault.Value) {
 	p.t.Helper()
 	got, err := p.OpenSecret(p.t.Context(), with(who, policy.LeasesWrite), id)
 	if err != nil {
 		p.t.Errorf("it does not open: %v", err)
-	} else if !bytes.Equal(got.Reveal(), want.Reveal()) {
+	} else if !bytes.Equal(got.Reveal(), want.Plain().Reveal()) {
 		p.t.Error("it opens to another value")
 	}
 }
 
 // names returns the names of a user's secrets, as they are listed.
-func (p *place) names(who vault.Actor) (names []string) {
+func (p *fixture) names(who vault.Actor) (names []string) {
 	p.t.Helper()
 	secrets, err := p.ListSecrets(p.t.Context(), with(who, policy.SecretsRead))
 	if err != nil {
@@ -39,13 +38,13 @@ func (p *place) names(who vault.Actor) (names []string) {
 }
 
 func TestASecretFromAPresetHasThePresetsNameAndAMask(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	for provider, name := range map[string]string{
 		"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY", "github": "GITHUB_TOKEN",
 		"tinker": "TINKER_API_KEY",
 	} {
 		value := fake("abcdefghij")
-		made, err := p.CreateFromPreset(t.Context(), p.admin, provider, value)
+		made, err := p.CreateFromPreset(t.Context(), p.admin, fromPreset(provider, value))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +62,7 @@ func TestASecretFromAPresetHasThePresetsNameAndAMask(t *testing.T) {
 		if made.ID.Version() != 7 {
 			t.Errorf("the id is of version %d", made.ID.Version())
 		}
-		read, err := p.Secret(t.Context(), p.admin, made.ID)
+		read, err := p.GetSecret(t.Context(), p.admin, made.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,15 +74,9 @@ func TestASecretFromAPresetHasThePresetsNameAndAMask(t *testing.T) {
 }
 
 func TestACustomSecretHasTheNameThatItWasGiven(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	for name, provider := range map[string]string{"MY_KEY": "", "MY_OTHER_KEY": "openai"} {
-		made, err := p.CreateSecret(
-			t.Context(),
-			p.admin,
-			name,
-			provider,
-			plaintext.FromString("short"),
-		)
+		made, err := p.CreateSecret(t.Context(), p.admin, ofProvider(name, provider, value("short")))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -94,29 +87,27 @@ func TestACustomSecretHasTheNameThatItWasGiven(t *testing.T) {
 }
 
 func TestAnyValueOpensToItself(t *testing.T) {
-	p := start(t, 200)
-	for name, value := range map[string]string{
-		"EMPTY": "", "ONE": "x", "LONGEST": strings.Repeat("0123456789abcdef", 4096), "UTF8": "é日😀",
-		"ODD": " \x00\xff\n",
+	p := start(t)
+	for name, text := range map[string]string{
+		"ONE": "x", "LONGEST": strings.Repeat("0123456789abcdef", 4096), "UTF8": "é日😀",
+		"ODD": " \x01\n",
 	} {
-		made := p.secret(p.admin, name, plaintext.FromString(value))
-		p.assertOpens(p.admin, made.ID, plaintext.FromString(value))
+		made := p.secret(p.admin, name, value(text))
+		p.assertOpens(p.admin, made.ID, value(text))
 		p.restart()
-		p.assertOpens(p.admin, made.ID, plaintext.FromString(value))
+		p.assertOpens(p.admin, made.ID, value(text))
 	}
 }
 
 func TestANameIsTakenOncePerUser(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	ann, ben := p.user("ann"), p.user("ben")
-	first, err := p.CreateFromPreset(t.Context(), ann, "openai", fake("first"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	first, err := p.CreateFromPreset(t.Context(), ann, fromPreset("openai", fake("first")))
+	p.must(err)
 	entries := p.newEntries(ann.User, func() {
-		_, err = p.CreateFromPreset(t.Context(), ann, "openai", fake("second"))
+		_, err = p.CreateFromPreset(t.Context(), ann, fromPreset("openai", fake("second")))
 		assertKind(t, "from the preset again", err, vault.Conflict)
-		_, err = p.CreateSecret(t.Context(), ann, "OPENAI_API_KEY", "", fake("third"))
+		_, err = p.CreateSecret(t.Context(), ann, custom("OPENAI_API_KEY", fake("third")))
 		assertKind(t, "a custom one of the preset's name", err, vault.Conflict)
 	})
 	if len(entries) > 0 {
@@ -124,22 +115,49 @@ func TestANameIsTakenOncePerUser(t *testing.T) {
 	}
 	p.assertOpens(ann, first.ID, fake("first"))
 	p.assertChain(ann.User)
-	if _, err := p.CreateFromPreset(t.Context(), ben, "openai", fake("ben's")); err != nil {
+	if _, err := p.CreateFromPreset(t.Context(), ben, fromPreset("openai", fake("ben's"))); err != nil {
 		t.Errorf("another user cannot use the name: %v", err)
 	}
 }
 
 func TestAnUnknownProviderIsRefusedWithoutBeingRepeated(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	for _, provider := range []string{"canary-provider", "OpenAI", "openai ", "openai\x00"} {
-		for _, name := range []string{"", "MY_KEY"} {
-			_, err := p.CreateSecret(t.Context(), p.admin, name, provider, fake("canary-value"))
-			assertKind(t, "an unknown provider", err, vault.Invalid)
-			assertField(t, err, "provider", vault.OneOf, provider)
-		}
+		_, err := p.CreateFromPreset(t.Context(), p.admin, fromPreset(provider, fake("canary-value")))
+		assertField(t, err, "provider", vault.OneOf, provider)
+		_, err = p.CreateSecret(
+			t.Context(), p.admin, ofProvider("MY_KEY", provider, fake("canary-value")))
+		assertField(t, err, "provider", vault.OneOf, provider)
 	}
 	if names := p.names(p.admin); len(names) > 0 {
 		t.Errorf("and yet it was made: %v", names)
+	}
+}
+
+// A use case asks for the rules again: a zero value has passed no constructor.
+func TestAUseCaseRefusesWhatNoConstructorHasMade(t *testing.T) {
+	p := start(t)
+	made := p.secret(p.admin, "MINE", fake("x"))
+	_, err := p.CreateSecret(t.Context(), p.admin, vault.SecretRequest{})
+	assertBroken(t, "a secret", err, "name too short", "value too short")
+	_, err = p.CreateFromPreset(t.Context(), p.admin, vault.FromPreset{Provider: "openai"})
+	assertBroken(t, "from a preset", err, "value too short")
+	_, err = p.UpdateSecret(t.Context(), p.admin, made.ID, vault.Value{})
+	assertBroken(t, "an update", err, "value too short")
+	_, err = p.CreateUser(t.Context(), p.admin, vault.UserRequest{})
+	assertBroken(t, "a user", err, "username too short")
+	_, err = p.CreateAdmin(t.Context(), vault.Username{}, vault.KeyName{})
+	assertBroken(t, "an admin", err, "username too short")
+	for _, text := range []string{"LD_PRELOAD", "PATH", "MINE\n"} {
+		name, err := vault.NewName(text)
+		if err == nil {
+			t.Errorf("%q is a name", text)
+		}
+		_, err = p.CreateSecret(t.Context(), p.admin, vault.SecretRequest{Name: name, Value: fake("x")})
+		assertBroken(t, text, err, "name too short")
+	}
+	if diff := cmp.Diff([]string{"MINE"}, p.names(p.admin)); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -179,42 +197,29 @@ var badPastes = map[string]string{
 	"line separator":         "\u2028",
 	"ideographic space":      "\u3000",
 	"next line":              "\u0085",
-	"NUL":                    "\x00",
 	"escape":                 "\x1b",
 	"delete":                 "\x7f",
-	"broken UTF-8":           "\xff",
+	"replacement character":  "\ufffd",
 }
 
 func TestABadPasteIsRefusedForAPreset(t *testing.T) {
-	p := start(t, 200)
-	kept, err := p.CreateFromPreset(t.Context(), p.admin, "github", fake("kept"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := start(t)
+	kept, err := p.CreateFromPreset(t.Context(), p.admin, fromPreset("github", fake("kept")))
+	p.must(err)
 	for what, bad := range badPastes {
-		for _, value := range []string{
+		for _, text := range []string{
 			bad + "canary-value", "canary" + bad + "value", "canary-value" + bad,
 		} {
 			entries := p.newEntries(p.admin.User, func() {
-				_, err := p.CreateFromPreset(
-					t.Context(),
-					p.admin,
-					"openai",
-					plaintext.FromString(value),
-				)
+				_, err := p.CreateFromPreset(t.Context(), p.admin, fromPreset("openai", value(text)))
 				assertKind(t, what, err, vault.Invalid)
-				assertField(t, err, "value", vault.GoodValue, value)
+				assertField(t, err, "value", vault.GoodValue, text)
 				_, err = p.CreateSecret(
-					t.Context(),
-					p.admin,
-					"OPENAI_API_KEY",
-					"openai",
-					plaintext.FromString(value),
-				)
+					t.Context(), p.admin, ofProvider("OPENAI_API_KEY", "openai", value(text)))
 				assertKind(t, what+" under the preset's name", err, vault.Invalid)
-				_, err = p.UpdateSecret(t.Context(), p.admin, kept.ID, plaintext.FromString(value))
+				_, err = p.UpdateSecret(t.Context(), p.admin, kept.ID, value(text))
 				assertKind(t, what+" in an update", err, vault.Invalid)
-				assertField(t, err, "value", vault.GoodValue, value)
+				assertField(t, err, "value", vault.GoodValue, text)
 			})
 			if len(entries) > 0 {
 				t.Errorf("%s: %d entries", what, len(entries))
@@ -228,55 +233,50 @@ func TestABadPasteIsRefusedForAPreset(t *testing.T) {
 }
 
 func TestACustomSecretMayHaveAnyValue(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	made := p.secret(p.admin, "CUSTOM", fake("first"))
 	for what, bad := range badPastes {
-		value := plaintext.FromString("line one" + bad + "line two")
-		if _, err := p.UpdateSecret(t.Context(), p.admin, made.ID, value); err != nil {
+		v := value("line one" + bad + "line two")
+		if _, err := p.UpdateSecret(t.Context(), p.admin, made.ID, v); err != nil {
 			t.Errorf("%s: %v", what, err)
 		}
-		p.assertOpens(p.admin, made.ID, value)
+		p.assertOpens(p.admin, made.ID, v)
 	}
-	value := plaintext.FromString("a b")
-	if _, err := p.CreateSecret(t.Context(), p.admin, "OWN_NAME", "openai", value); err != nil {
+	v := value("a b")
+	if _, err := p.CreateSecret(t.Context(), p.admin, ofProvider("OWN_NAME", "openai", v)); err != nil {
 		t.Errorf("of a provider, under a name of its own: %v", err)
 	}
-	if _, err := p.CreateSecret(t.Context(), p.admin, "OPENAI_API_KEY", "", value); err != nil {
+	if _, err := p.CreateSecret(t.Context(), p.admin, custom("OPENAI_API_KEY", v)); err != nil {
 		t.Errorf("of no provider, under a preset's name: %v", err)
 	}
 }
 
 func TestAnUpdateMakesTheNextVersion(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	made := p.secret(p.admin, "MINE", fake("first."))
 	updated, err := p.UpdateSecret(t.Context(), p.admin, made.ID, fake("second"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	p.must(err)
 	want := made
 	want.Mask, want.UpdatedAt = "second"+bullets+"eco", p.clock.last()
 	if diff := cmp.Diff(want, updated); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if read, err := p.Secret(t.Context(), p.admin, made.ID); err != nil || read != updated {
+	if read, err := p.GetSecret(t.Context(), p.admin, made.ID); err != nil || read != updated {
 		t.Errorf("it reads as %+v (%v)", read, err)
 	}
 	p.assertOpens(p.admin, made.ID, fake("second"))
 }
 
 func TestADeletedSecretIsGoneAndItsNameIsFree(t *testing.T) {
-	p := start(t, 1)
+	p := startWith(t, 1, 5)
 	made := p.secret(p.admin, "MINE", fake("first"))
 	if err := p.DeleteSecret(t.Context(), p.admin, made.ID); err != nil {
 		t.Fatal(err)
 	}
-	_, err := p.Secret(t.Context(), p.admin, made.ID)
+	_, err := p.GetSecret(t.Context(), p.admin, made.ID)
 	assertKind(t, "reading it", err, vault.NotFound)
 	assertKind(
-		t,
-		"deleting it again",
-		p.DeleteSecret(t.Context(), p.admin, made.ID),
-		vault.NotFound,
+		t, "deleting it again", p.DeleteSecret(t.Context(), p.admin, made.ID), vault.NotFound,
 	)
 	again := p.secret(p.admin, "MINE", fake("second"))
 	if again.ID == made.ID {
@@ -287,7 +287,7 @@ func TestADeletedSecretIsGoneAndItsNameIsFree(t *testing.T) {
 }
 
 func TestSecretsAreListedByName(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	for _, name := range []string{"B", "a", "A_1", "C", "A", "_Z"} {
 		p.secret(p.admin, name, fake(name))
 	}
@@ -301,10 +301,10 @@ func TestSecretsAreListedByName(t *testing.T) {
 }
 
 func TestAPresetIsConfiguredByItsProviderOrItsName(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	ann := p.user("ann")
 	configured := func() (ids []string) {
-		presets, err := p.Presets(t.Context(), ann)
+		presets, err := p.ListPresets(t.Context(), ann)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -321,18 +321,11 @@ func TestAPresetIsConfiguredByItsProviderOrItsName(t *testing.T) {
 		t.Errorf("with none of them: %v", got)
 	}
 	p.secret(ann, "GITHUB_TOKEN", fake("by name"))
-	if _, err := p.CreateSecret(
-		t.Context(),
-		ann,
-		"OWN_NAME",
-		"anthropic",
-		fake("by provider"),
-	); err != nil {
+	if _, err := p.CreateSecret(t.Context(), ann, ofProvider("OWN_NAME", "anthropic", fake("by provider"))); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(
-		[]string{"anthropic ANTHROPIC_API_KEY", "github GITHUB_TOKEN"},
-		configured(),
+		[]string{"anthropic ANTHROPIC_API_KEY", "github GITHUB_TOKEN"}, configured(),
 	); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -11,23 +11,22 @@ import (
 
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/vault"
-	"github.com/keysake/keysake/plaintext"
 )
 
 // A scene is a database before somebody who can write to it does.
 type scene struct {
-	*place
+	*fixture
 	ann, ben       vault.Actor
 	one, two, bens vault.Secret // of ann the first two; one is of version 2
-	values         map[uuid.UUID]plaintext.Value
+	values         map[uuid.UUID]vault.Value
 	oldMask        []byte // of version 1 of one
 	oldValue       []byte
 }
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	p := start(t, 200)
-	s := &scene{place: p, ann: p.user("ann"), ben: p.user("ben")}
+	p := start(t)
+	s := &scene{fixture: p, ann: p.user("ann"), ben: p.user("ben")}
 	s.one = s.secret(s.ann, "ONE", fake("one's first"))
 	s.two = s.secret(s.ann, "TWO", fake("two's"))
 	s.bens = s.secret(s.ben, "BENS", fake("ben's"))
@@ -36,7 +35,7 @@ func newScene(t *testing.T) *scene {
 	if s.one, err = s.UpdateSecret(t.Context(), s.ann, s.one.ID, fake("one's second")); err != nil {
 		t.Fatal(err)
 	}
-	s.values = map[uuid.UUID]plaintext.Value{
+	s.values = map[uuid.UUID]vault.Value{
 		s.one.ID:  fake("one's second"),
 		s.two.ID:  fake("two's"),
 		s.bens.ID: fake("ben's"),
@@ -90,7 +89,7 @@ func (s *scene) assertEach(broken []string) {
 
 func (s *scene) assertMask(who vault.Actor, want vault.Secret, broken bool) {
 	s.t.Helper()
-	read, err := s.Secret(s.t.Context(), who, want.ID)
+	read, err := s.GetSecret(s.t.Context(), who, want.ID)
 	list, listErr := s.ListSecrets(s.t.Context(), who)
 	if broken {
 		assertTampered(s.t, "the mask of "+want.Name, err)
@@ -110,7 +109,7 @@ func (s *scene) assertValue(who vault.Actor, secret vault.Secret, broken bool) {
 	before := s.entries()
 	value, err := s.OpenSecret(s.t.Context(), with(who, policy.LeasesWrite), secret.ID)
 	if !broken {
-		if err != nil || !bytes.Equal(value.Reveal(), s.values[secret.ID].Reveal()) {
+		if err != nil || !bytes.Equal(value.Reveal(), s.values[secret.ID].Plain().Reveal()) {
 			s.t.Errorf("%s opens to another value (%v)", secret.Name, err)
 		}
 		return
@@ -154,14 +153,10 @@ func TestSealedDataThatWasMovedIsTamperingAndNeverAnotherValue(t *testing.T) {
 			[]string{"value ONE"},
 		},
 		"the mask of the version before": {func(s *scene) {
-			s.put(
-				"sealed_mask", s.one.ID, s.oldMask,
-			)
+			s.put("sealed_mask", s.one.ID, s.oldMask)
 		}, []string{"mask ONE"}},
 		"the value of the version before": {func(s *scene) {
-			s.put(
-				"sealed_value", s.one.ID, s.oldValue,
-			)
+			s.put("sealed_value", s.one.ID, s.oldValue)
 		}, []string{"value ONE"}},
 		"both of the version before": {
 			func(s *scene) {
@@ -171,14 +166,10 @@ func TestSealedDataThatWasMovedIsTamperingAndNeverAnotherValue(t *testing.T) {
 			[]string{"mask ONE", "value ONE"},
 		},
 		"the number of the version before": {func(s *scene) {
-			s.put(
-				"version", s.one.ID, 1,
-			)
+			s.put("version", s.one.ID, 1)
 		}, []string{"mask ONE", "value ONE"}},
 		"the number of a version to come": {func(s *scene) {
-			s.put(
-				"version", s.two.ID, 2,
-			)
+			s.put("version", s.two.ID, 2)
 		}, []string{"mask TWO", "value TWO"}},
 		"versions of two rows swapped": {
 			func(s *scene) {
@@ -197,14 +188,10 @@ func TestSealedDataThatWasMovedIsTamperingAndNeverAnotherValue(t *testing.T) {
 			[]string{"mask ONE", "value ONE", "mask TWO", "value TWO"},
 		},
 		"an empty mask": {func(s *scene) {
-			s.put(
-				"sealed_mask", s.one.ID, []byte{},
-			)
+			s.put("sealed_mask", s.one.ID, []byte{})
 		}, []string{"mask ONE"}},
 		"an empty value": {func(s *scene) {
-			s.put(
-				"sealed_value", s.one.ID, []byte{},
-			)
+			s.put("sealed_value", s.one.ID, []byte{})
 		}, []string{"value ONE"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -221,7 +208,7 @@ func TestARowThatWasGivenToAnotherUserOpensForNobody(t *testing.T) {
 	for range 2 {
 		s.assertMask(s.ben, s.one, true)
 		s.assertValue(s.ben, s.one, true)
-		_, err := s.Secret(t.Context(), s.ann, s.one.ID)
+		_, err := s.GetSecret(t.Context(), s.ann, s.one.ID)
 		assertKind(t, "who had it before", err, vault.NotFound)
 		s.restart()
 	}
@@ -241,9 +228,7 @@ func TestNoFlippedBitAndNoMissingByteOfSealedDataIsOverlooked(t *testing.T) {
 		}
 		for _, blob := range damaged {
 			if _, err := db.ExecContext(
-				t.Context(),
-				"UPDATE secrets SET "+column+" = ? WHERE id = ?",
-				blob,
+				t.Context(), "UPDATE secrets SET "+column+" = ? WHERE id = ?", blob,
 				s.one.ID.String(),
 			); err != nil {
 				t.Fatal(err)
@@ -290,7 +275,7 @@ func TestKnownLimitNameProviderAndTimesAreNotSealed(t *testing.T) {
 	s.put("name", s.one.ID, "OTHER")
 	s.put("provider", s.one.ID, "github")
 	s.put("updated_at", s.one.ID, 0)
-	read, err := s.Secret(t.Context(), s.ann, s.one.ID)
+	read, err := s.GetSecret(t.Context(), s.ann, s.one.ID)
 	if err != nil || read.Name != "OTHER" || read.Provider != "github" || read.Mask != s.one.Mask {
 		t.Errorf("%+v (%v)", read, err)
 	}
@@ -300,7 +285,7 @@ func TestKnownLimitNameProviderAndTimesAreNotSealed(t *testing.T) {
 func TestTheErrorOfTamperingNamesWhatItIsAboutAndShowsNothingOfIt(t *testing.T) {
 	s := newScene(t)
 	s.put("sealed_mask", s.one.ID, s.blob("sealed_value", s.one.ID))
-	_, err := s.Secret(t.Context(), s.ann, s.one.ID)
+	_, err := s.GetSecret(t.Context(), s.ann, s.one.ID)
 	if !errors.Is(err, vault.ErrTampered) ||
 		!bytes.Contains([]byte(err.Error()), []byte(s.one.ID.String())) {
 		t.Errorf("got %v", err)

@@ -1,7 +1,6 @@
 package vault_test
 
 import (
-	"bytes"
 	"errors"
 	"testing"
 
@@ -12,13 +11,10 @@ import (
 )
 
 // ownerKey returns the id of a user's owner key, and the wrapped key.
-func (p *place) ownerKey(user uuid.UUID) (id string, wrapped []byte) {
+func (p *fixture) ownerKey(user uuid.UUID) (id string, wrapped []byte) {
 	p.t.Helper()
 	p.sqlRow(
-		"SELECT id, wrapped FROM owner_keys WHERE user_id = ?",
-		[]any{user.String()},
-		&id,
-		&wrapped,
+		"SELECT id, wrapped FROM owner_keys WHERE user_id = ?", []any{user.String()}, &id, &wrapped,
 	)
 	return id, wrapped
 }
@@ -106,7 +102,7 @@ func TestNothingIsSealedWithAnotherUsersOwnerKey(t *testing.T) {
 	bensKey, _ := s.ownerKey(s.ben.User)
 	s.sql("UPDATE users SET owner_key_id = ? WHERE id = ?", bensKey, s.ann.User.String())
 	for range 2 {
-		_, err := s.CreateSecret(t.Context(), s.ann, "THREE", "", fake("three's"))
+		_, err := s.CreateSecret(t.Context(), s.ann, custom("THREE", fake("three's")))
 		assertTampered(t, "a create", err)
 		_, err = s.UpdateSecret(t.Context(), s.ann, s.one.ID, fake("another"))
 		assertTampered(t, "an update", err)
@@ -121,15 +117,13 @@ func TestARootKeyIsCheckedAgainstTheDatabase(t *testing.T) {
 	if err := s.CheckRootKeys(t.Context()); err != nil {
 		t.Errorf("its own: %v", err)
 	}
-	other := s.service(s.otherRoot())
-	if err := other.CheckRootKeys(
-		t.Context(),
-	); !isRootKeyError(err) ||
-		!errors.Is(err, seal.ErrOtherKey) {
+	s.replaceRoot(rootKey(2))
+	err := s.CheckRootKeys(t.Context())
+	if !isRootKeyError(err) || !errors.Is(err, seal.ErrOtherKey) {
 		t.Errorf("another: %v", err)
 	}
+	s.replaceRoot(rootKey(1))
 	s.sql("UPDATE root_keys SET check_value = (SELECT wrapped FROM owner_keys LIMIT 1)")
-	s.restart()
 	if err := s.CheckRootKeys(t.Context()); !isRootKeyError(err) {
 		t.Errorf("its own, after the check value was tampered with: %v", err)
 	}
@@ -144,59 +138,39 @@ func isRootKeyError(err error) bool {
 	return ok
 }
 
-// otherRoot returns a root key that is not the database's.
-func (p *place) otherRoot() seal.RootKey {
-	p.t.Helper()
-	root, err := seal.NewRootKey(bytes.Repeat([]byte{2}, seal.KeySize))
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return root
+// replaceRoot restarts the vault with another root key in the place of the database's.
+func (p *fixture) replaceRoot(root seal.RootKey) {
+	p.roots.Store(rootKey(1).ID(), root)
+	p.restart()
 }
 
 func TestWithAnotherRootKeyNothingOpensAndNothingIsMade(t *testing.T) {
 	s := newScene(t)
 	before := s.entries()
-	right := s.Service
-	s.Service = s.service(s.otherRoot())
+	s.replaceRoot(rootKey(2))
 	for _, secret := range []vault.Secret{s.one, s.two} {
-		if got, err := s.Secret(
-			t.Context(),
-			s.ann,
-			secret.ID,
-		); !isRootKeyError(err) ||
-			got.Mask != "" {
+		got, err := s.GetSecret(t.Context(), s.ann, secret.ID)
+		if !isRootKeyError(err) || got.Mask != "" {
 			t.Errorf("the mask of %s: %v", secret.Name, err)
 		}
-		if value, err := s.OpenSecret(
-			t.Context(),
-			s.ann,
-			secret.ID,
-		); !isRootKeyError(err) ||
-			value.Len() > 0 {
+		value, err := s.OpenSecret(t.Context(), s.ann, secret.ID)
+		if !isRootKeyError(err) || value.Len() > 0 {
 			t.Errorf("the value of %s: %v", secret.Name, err)
 		}
 	}
-	if _, err := s.CreateSecret(
-		t.Context(),
-		s.ann,
-		"THREE",
-		"",
-		fake("three's"),
-	); !isRootKeyError(
-		err,
-	) {
+	_, err := s.CreateSecret(t.Context(), s.ann, custom("THREE", fake("three's")))
+	if !isRootKeyError(err) {
 		t.Errorf("a create: %v", err)
 	}
-	if _, err := s.CreateUser(t.Context(), s.admin, "cy", ""); err == nil {
+	if _, err := s.CreateUser(t.Context(), s.admin, userRequest("cy")); err == nil {
 		t.Error("a user was made, whose owner key no root key of this database wraps")
 	}
-	if _, err := s.Bootstrap(t.Context(), "cy", "first"); err == nil {
+	if _, err := s.CreateAdmin(t.Context(), username("cy"), keyName("first")); err == nil {
 		t.Error("the operator could make one")
 	}
 	if n := s.entries() - before; n != 0 {
 		t.Errorf("%d entries were recorded", n)
 	}
-	s.Service = right
+	s.replaceRoot(rootKey(1))
 	s.assertOnlyBroken()
 }

@@ -19,7 +19,7 @@ import (
 type useCase func(who vault.Actor, target uuid.UUID) error
 
 // useCases returns all that there are, by the action that each has in the policy.
-func (p *place) useCases() map[policy.Action]useCase {
+func (p *fixture) useCases() map[policy.Action]useCase {
 	ctx := p.t.Context()
 	return map[policy.Action]useCase{
 		policy.SecretList: func(who vault.Actor, _ uuid.UUID) error {
@@ -27,11 +27,11 @@ func (p *place) useCases() map[policy.Action]useCase {
 			return err
 		},
 		policy.SecretGet: func(who vault.Actor, target uuid.UUID) error {
-			_, err := p.Secret(ctx, who, target)
+			_, err := p.GetSecret(ctx, who, target)
 			return err
 		},
 		policy.SecretCreate: func(who vault.Actor, _ uuid.UUID) error {
-			_, err := p.CreateFromPreset(ctx, who, "tinker", fake("x"))
+			_, err := p.CreateFromPreset(ctx, who, fromPreset("tinker", fake("x")))
 			return err
 		},
 		policy.SecretUpdate: func(who vault.Actor, target uuid.UUID) error {
@@ -55,15 +55,15 @@ func (p *place) useCases() map[policy.Action]useCase {
 			return err
 		},
 		policy.PresetList: func(who vault.Actor, _ uuid.UUID) error {
-			_, err := p.Presets(ctx, who)
+			_, err := p.ListPresets(ctx, who)
 			return err
 		},
 		policy.APIKeyCreate: func(who vault.Actor, _ uuid.UUID) error {
-			_, _, err := p.CreateAPIKey(ctx, who, vault.APIKeyRequest{Name: "made"})
+			_, _, err := p.CreateAPIKey(ctx, who, vault.APIKeyRequest{Name: keyName("made")})
 			return err
 		},
 		policy.APIKeyCreateFor: func(who vault.Actor, target uuid.UUID) error {
-			_, _, err := p.GrantAPIKey(ctx, who, target, vault.APIKeyRequest{Name: "granted"})
+			_, _, err := p.CreateAPIKeyFor(ctx, who, target, vault.APIKeyRequest{Name: keyName("granted")})
 			return err
 		},
 		policy.APIKeyList: func(who vault.Actor, _ uuid.UUID) error {
@@ -73,7 +73,7 @@ func (p *place) useCases() map[policy.Action]useCase {
 		policy.APIKeyRevoke:     func(who vault.Actor, target uuid.UUID) error { return p.RevokeAPIKey(ctx, who, target) },
 		policy.APIKeyRevokeSelf: func(who vault.Actor, _ uuid.UUID) error { return p.RevokeSelf(ctx, who) },
 		policy.WhoAmI: func(who vault.Actor, _ uuid.UUID) error {
-			_, err := p.Self(ctx, who)
+			_, err := p.WhoAmI(ctx, who)
 			return err
 		},
 		policy.UserList: func(who vault.Actor, _ uuid.UUID) error {
@@ -81,7 +81,7 @@ func (p *place) useCases() map[policy.Action]useCase {
 			return err
 		},
 		policy.UserCreate: func(who vault.Actor, _ uuid.UUID) error {
-			_, err := p.CreateUser(ctx, who, "made", "")
+			_, err := p.CreateUser(ctx, who, userRequest("made"))
 			return err
 		},
 		policy.UserDelete: func(who vault.Actor, target uuid.UUID) error { return p.DeleteUser(ctx, who, target) },
@@ -118,12 +118,11 @@ func TestEveryActionOfThePolicyIsAUseCase(t *testing.T) {
 	for _, m := range regexp.MustCompile(`Action += "([^"]+)"|\t\w+ += "([a-z-]+\.[a-z-]+)"`).FindAllStringSubmatch(string(text), -1) {
 		declared = append(declared, policy.Action(m[1]+m[2]))
 	}
-	declared = slices.DeleteFunc(
-		declared,
-		func(a policy.Action) bool { return slices.Contains(operators, a) },
-	)
+	declared = slices.DeleteFunc(declared, func(a policy.Action) bool {
+		return slices.Contains(operators, a)
+	})
 	slices.Sort(declared)
-	p := start(t, 200)
+	p := start(t)
 	if diff := cmp.Diff(declared, slices.Sorted(maps.Keys(p.useCases()))); diff != "" {
 		t.Errorf("actions (-declared +here):\n%s", diff)
 	}

@@ -15,11 +15,11 @@ import (
 )
 
 func TestANewUserHasAnEmptyLibrary(t *testing.T) {
-	p := start(t, 200)
-	made, err := p.CreateUser(t.Context(), p.admin, "ann", "ann@example.org")
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := start(t)
+	made, err := p.CreateUser(t.Context(), p.admin, vault.UserRequest{
+		Username: username("ann"), Email: must(vault.NewEmail("ann@example.org")),
+	})
+	p.must(err)
 	want := vault.User{
 		ID:        made.ID,
 		Username:  "ann",
@@ -33,20 +33,18 @@ func TestANewUserHasAnEmptyLibrary(t *testing.T) {
 	if made.OwnerKey == uuid.Nil {
 		t.Error("there is no owner key")
 	}
-	self, err := p.Self(t.Context(), vault.Actor{User: made.ID})
-	if err != nil {
-		t.Fatal(err)
-	}
+	self, err := p.WhoAmI(t.Context(), vault.Actor{User: made.ID})
+	p.must(err)
 	if diff := cmp.Diff(want, self); diff != "" {
 		t.Errorf("by themselves (-want +got):\n%s", diff)
 	}
 	p.assertChain(made.ID)
-	_, err = p.CreateUser(t.Context(), p.admin, "ann", "")
+	_, err = p.CreateUser(t.Context(), p.admin, userRequest("ann"))
 	assertKind(t, "the name again", err, vault.Conflict)
 }
 
 func TestUsersAreListedByName(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	cy, ann := p.user("cy"), p.user("ann")
 	p.user("ben", policy.SecretsRead)
 	p.secret(cy, "MINE", fake("x"))
@@ -54,9 +52,7 @@ func TestUsersAreListedByName(t *testing.T) {
 		t.Fatal(err)
 	}
 	users, err := p.ListUsers(t.Context(), p.admin)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p.must(err)
 	type row struct {
 		Name    string
 		Admin   bool
@@ -67,19 +63,18 @@ func TestUsersAreListedByName(t *testing.T) {
 		got = append(got, row{u.Username, u.Admin, u.Secrets})
 	}
 	if diff := cmp.Diff(
-		[]row{{"admin", true, 0}, {"ben", false, 0}, {"cy", false, 1}},
-		got,
+		[]row{{"admin", true, 0}, {"ben", false, 0}, {"cy", false, 1}}, got,
 	); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
 func TestAnAdminIsWhoOwnsALiveKeyWithThatScope(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	ann := p.user("ann")
 	isAdmin := func() bool {
 		t.Helper()
-		self, err := p.Self(t.Context(), ann)
+		self, err := p.WhoAmI(t.Context(), ann)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,15 +83,14 @@ func TestAnAdminIsWhoOwnsALiveKeyWithThatScope(t *testing.T) {
 	if isAdmin() {
 		t.Error("without one she is")
 	}
-	_, _, err := p.GrantAPIKey(
-		t.Context(),
-		p.admin,
-		ann.User,
-		vault.APIKeyRequest{Scopes: []string{"admin"}, ExpiresAt: p.clock.last().Add(time.Hour)},
+	_, _, err := p.CreateAPIKeyFor(
+		t.Context(), p.admin, ann.User,
+		vault.APIKeyRequest{
+			Scopes:    must(vault.NewScopes([]string{"admin"})),
+			ExpiresAt: must(vault.NewExpiry(p.clock.last().Add(time.Hour))),
+		},
 	)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p.must(err)
 	if !isAdmin() {
 		t.Error("with one she is not")
 	}
@@ -104,19 +98,19 @@ func TestAnAdminIsWhoOwnsALiveKeyWithThatScope(t *testing.T) {
 	if isAdmin() {
 		t.Error("with an expired one she is")
 	}
-	if found, err := p.Admins(t.Context()); err != nil || len(found) == 0 {
+	if found, err := p.ListAdmins(t.Context()); err != nil || len(found) == 0 {
 		t.Errorf("there is no admin (%v)", err)
 	}
 	if err := p.RevokeAPIKey(t.Context(), p.admin, p.admin.Credential.ID); err != nil {
 		t.Fatal(err)
 	}
-	if found, err := p.Admins(t.Context()); err != nil || len(found) > 0 {
+	if found, err := p.ListAdmins(t.Context()); err != nil || len(found) > 0 {
 		t.Errorf("there is still one (%v)", err)
 	}
 }
 
 func TestDeletingAUserLeavesTheEndOfTheChainAndNothingElse(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	ann, ben := p.user("ann"), p.user("ben")
 	mine := p.secret(ann, "MINE", fake("ann's"))
 	bens := p.secret(ben, "MINE", fake("ben's"))
@@ -134,19 +128,18 @@ func TestDeletingAUserLeavesTheEndOfTheChainAndNothingElse(t *testing.T) {
 	var left string
 	p.sqlRow(
 		"SELECT username || email_address || full_name || owner_key_id || secret_count FROM users WHERE id = ?",
-		[]any{ann.User.String()},
-		&left,
+		[]any{ann.User.String()}, &left,
 	)
 	if left != "0" {
 		t.Errorf("of the user is left: %s", left)
 	}
 	p.assertDeletedChain(ann.User, "ann")
 	p.assertDead("the user's API key", token)
-	_, err := p.Self(t.Context(), ann)
+	_, err := p.WhoAmI(t.Context(), ann)
 	assertKind(t, "who I am", err, vault.NotFound)
-	_, err = p.Secret(t.Context(), ann, mine.ID)
+	_, err = p.GetSecret(t.Context(), ann, mine.ID)
 	assertKind(t, "reading the secret", err, vault.NotFound)
-	_, err = p.CreateSecret(t.Context(), ann, "NEW", "", fake("x"))
+	_, err = p.CreateSecret(t.Context(), ann, custom("NEW", fake("x")))
 	assertKind(t, "making a secret", err, vault.Unauthenticated)
 	_, _, err = p.CreateAPIKey(t.Context(), ann, vault.APIKeyRequest{})
 	assertKind(t, "making an API key", err, vault.Unauthenticated)
@@ -163,14 +156,12 @@ func TestDeletingAUserLeavesTheEndOfTheChainAndNothingElse(t *testing.T) {
 
 // assertDeletedChain checks the chain of a user who is gone: it holds, and its last entry is the
 // deletion.
-func (p *place) assertDeletedChain(user uuid.UUID, name string) {
+func (p *fixture) assertDeletedChain(user uuid.UUID, name string) {
 	p.t.Helper()
 	var head audit.Head
 	var hash []byte
 	p.sqlRow(
-		"SELECT audit_seq, audit_hash FROM users WHERE id = ?",
-		[]any{user.String()},
-		&head.Seq,
+		"SELECT audit_seq, audit_hash FROM users WHERE id = ?", []any{user.String()}, &head.Seq,
 		&hash,
 	)
 	copy(head.Hash[:], hash)
@@ -182,7 +173,7 @@ func (p *place) assertDeletedChain(user uuid.UUID, name string) {
 }
 
 func TestNobodyDeletesThemselves(t *testing.T) {
-	p := start(t, 200)
+	p := start(t)
 	mine := p.secret(p.admin, "MINE", fake("x"))
 	assertKind(t, "oneself", p.DeleteUser(t.Context(), p.admin, p.admin.User), vault.Conflict)
 	p.assertOpens(p.admin, mine.ID, fake("x"))
@@ -198,7 +189,7 @@ func TestTheSecretsOfADeletedUserDoNotOpenWhenTheirRowsArePutBack(t *testing.T) 
 	}
 	s.sql("INSERT INTO secrets SELECT * FROM backup")
 	for range 2 {
-		_, err := s.Secret(t.Context(), s.ann, s.one.ID)
+		_, err := s.GetSecret(t.Context(), s.ann, s.one.ID)
 		assertTampered(t, "the mask", err)
 		value, err := s.OpenSecret(t.Context(), with(s.ann, policy.LeasesWrite), s.one.ID)
 		if err == nil || value.Len() > 0 {
@@ -227,9 +218,7 @@ func TestNothingSealedOfADeletedUserStaysInTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	file, err := os.ReadFile(s.file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s.must(err)
 	if !bytes.Contains(file, kept) {
 		t.Error("the search does not find what must be there")
 	}

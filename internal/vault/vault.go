@@ -1,58 +1,74 @@
-// Package vault is the domain: users, their secrets, their API keys, and the use cases.
+// Package vault is the domain: users, their secrets, their API keys, the rules for them, and the
+// use cases.
 //
-// A use case is one method of [Service] and one transaction. It goes through update or view, which
-// check the policy and append the audit entry, so that none can forget; only they reach a
-// transaction on behalf of somebody. The package knows no HTTP and no SQL.
+// A [Service] has the use cases that requests reach, an [Operator] those of the operator at the
+// machine itself, which no request reaches. A use case opens keys and seals first, then makes one
+// transaction, which only checks and writes. It goes through update, view or read, which check the
+// policy and append the audit entries, so that no use case can forget. The package knows no HTTP
+// and no SQL.
 package vault
 
 import (
-	"log/slog"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/catalog"
 )
 
-// A Service has the use cases. It is safe for concurrent use.
+// core is what both audiences share.
+type core struct {
+	store Store
+	keys  *keyring
+	now   func() time.Time
+}
+
+// A Service has the use cases that requests reach. It is safe for concurrent use.
 type Service struct {
-	store      Store
-	keys       *keyring
-	catalog    *catalog.Catalog
-	used       *lastUsed
-	maxSecrets int
-	keep       int // versions of a secret, the current one among them
-	now        func() time.Time
-	log        *slog.Logger
-	batch      int // of a rotation
+	*core
+	catalog *catalog.Catalog
+	limits  Limits
+	used    *lastUsed
+	locks   *secretLocks
 }
 
-// Options are what a [Service] needs. All but Now must be set, but for a use case that needs less.
+// An Operator has the use cases of the operator at the machine itself. They work while servers
+// serve the same database. It is safe for concurrent use.
+type Operator struct {
+	*core
+	batch int // of owner keys
+}
+
+// Options are what [New] needs. Store must be set, and what the use cases need that are called.
 type Options struct {
-	Store      Store
-	OpenRoot   OpenRootKey
-	KeyTTL     time.Duration // how long an owner key stays open in memory
-	Catalog    *catalog.Catalog
-	MaxSecrets int // a user's quota
-	// KeepVersions is how many versions of a secret are kept, the current one among them; less than
-	// 1 is 1.
-	KeepVersions int
-	Now          func() time.Time
-	Log          *slog.Logger
+	Store    Store
+	OpenRoot OpenRootKey
+	KeyTTL   time.Duration // how long an owner key stays open in memory
+	Catalog  *catalog.Catalog
+	Limits   Limits
+	Now      func() time.Time // nil for the system's clock
 }
 
-// New returns a Service. It reads nothing: [Service.CheckRootKeys] comes first.
-func New(o Options) *Service {
+// New returns the two halves of a vault, which share the keys that are open. It reads nothing:
+// [Operator.CheckRootKeys] comes first.
+func New(o Options) (*Service, *Operator) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Service{
-		store:      o.Store,
-		keys:       newKeyring(newRoots(o.OpenRoot, o.Now), o.KeyTTL),
-		catalog:    o.Catalog,
-		used:       newLastUsed(),
-		maxSecrets: o.MaxSecrets,
-		keep:       max(o.KeepVersions, 1),
-		now:        o.Now,
-		log:        o.Log,
-		batch:      rotateBatch,
+	roots := newRootKeyring(o.Store, o.OpenRoot, o.Now)
+	c := &core{store: o.Store, keys: newKeyring(o.Store, roots, o.KeyTTL), now: o.Now}
+	service := &Service{
+		core:    c,
+		catalog: o.Catalog,
+		limits:  o.Limits,
+		used:    newLastUsed(),
+		locks:   newSecretLocks(),
 	}
+	return service, &Operator{core: c, batch: rotateBatch}
 }
+
+// time returns the current time, as exact as it is stored.
+func (c *core) time() time.Time { return c.now().UTC().Truncate(time.Microsecond) }
+
+// newID returns an id of version 7: new rows land on the page that is already in memory.
+func newID() (uuid.UUID, error) { return uuid.NewV7() }

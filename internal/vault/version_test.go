@@ -2,8 +2,6 @@ package vault_test
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -17,258 +15,210 @@ import (
 	"github.com/keysake/keysake/internal/vault"
 )
 
+// letter is a value that is long enough for a mask.
+func letter(l string) vault.Value { return value(strings.Repeat(l, 30)) }
+
+// values makes a secret of the admin with as many versions as there are letters, and returns its
+// id.
+func (p *fixture) values(name, letters string) uuid.UUID {
+	p.t.Helper()
+	made := p.secret(p.admin, name, letter(letters[:1]))
+	for _, l := range letters[1:] {
+		p.set(made.ID, string(l))
+	}
+	return made.ID
+}
+
+func (p *fixture) set(id uuid.UUID, l string) {
+	p.t.Helper()
+	_, err := p.UpdateSecret(p.t.Context(), p.admin, id, letter(l))
+	p.must(err)
+}
+
+// seen returns a secret's versions as number and first character of the mask, the current one with
+// a star: "*3c 2b 1a".
+func (p *fixture) seen(id uuid.UUID) string {
+	p.t.Helper()
+	versions, err := p.ListVersions(p.t.Context(), p.admin, id)
+	p.must(err)
+	var all []string
+	for _, v := range versions {
+		text := string(rune('0'+v.Number)) + v.Mask[:1]
+		if v.Current {
+			text = "*" + text
+		}
+		all = append(all, text)
+	}
+	return strings.Join(all, " ")
+}
+
+func (p *fixture) assertSeen(id uuid.UUID, want string) {
+	p.t.Helper()
+	if got := p.seen(id); got != want {
+		p.t.Errorf("versions are %s, want %s", got, want)
+	}
+}
+
+// last returns the last entry of the admin's audit chain.
+func (p *fixture) last() audit.Entry {
+	p.t.Helper()
+	p.assertChain(p.admin.User)
+	entries := p.chain(p.admin.User)
+	return entries[len(entries)-1].Entry
+}
+
 func TestAnUpdateKeepsTheLastVersions(t *testing.T) {
-	t.Parallel()
-	s := newShelf(t, 3)
-	id := s.values("A", "abcde")
-	if got := s.seen(id); got != "*5e 4d 3c" {
-		t.Errorf("versions are %s", got)
-	}
-	if other := s.values("B", "x"); s.seen(other) != "*1x" {
-		t.Errorf("versions of another secret are %s", s.seen(other))
-	}
+	p := startWith(t, 200, 3)
+	p.assertSeen(p.values("A", "abcde"), "*5e 4d 3c")
+	p.assertSeen(p.values("B", "x"), "*1x")
 }
 
 func TestWhoKeepsOneVersionKeepsNoneBeforeIt(t *testing.T) {
-	t.Parallel()
-	s := newShelf(t, 1)
-	id := s.values("A", "abc")
-	if got := s.seen(id); got != "*3c" {
-		t.Errorf("versions are %s", got)
-	}
+	p := startWith(t, 200, 1)
+	p.assertSeen(p.values("A", "abc"), "*3c")
 }
 
 func TestAVersionHasTheTimeWhenItBecameTheCurrentOne(t *testing.T) {
-	t.Parallel()
-	s := newShelf(t, 3)
-	id := s.values("A", "a")
-	first, err := s.Secret(t.Context(), s.ann, id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.set(id, "b")
-	second, err := s.Secret(t.Context(), s.ann, id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	versions, err := s.ListVersions(t.Context(), s.ann, id)
-	if err != nil || len(versions) != 2 {
-		t.Fatal(versions, err)
-	}
-	if !versions[0].CreatedAt.Equal(second.UpdatedAt) ||
+	p := start(t)
+	id := p.values("A", "a")
+	first, err := p.GetSecret(t.Context(), p.admin, id)
+	p.must(err)
+	p.set(id, "b")
+	second, err := p.GetSecret(t.Context(), p.admin, id)
+	p.must(err)
+	versions, err := p.ListVersions(t.Context(), p.admin, id)
+	if err != nil || len(versions) != 2 || !versions[0].CreatedAt.Equal(second.UpdatedAt) ||
 		!versions[1].CreatedAt.Equal(first.UpdatedAt) {
-		t.Errorf(
-			"versions are of %v and %v, want %v and %v",
-			versions[0].CreatedAt,
-			versions[1].CreatedAt,
-			second.UpdatedAt,
-			first.UpdatedAt,
-		)
+		t.Errorf("%+v (%v)", versions, err)
 	}
 }
 
 func TestARollbackIsANewVersionWithAnOldValue(t *testing.T) {
-	t.Parallel()
-	s := newShelf(t, 3)
-	id := s.values("A", "abc")
-	secret, err := s.RollbackSecret(t.Context(), s.ann, id, 1)
-	if err != nil {
-		t.Fatal(err)
+	p := startWith(t, 200, 3)
+	id := p.values("A", "abc")
+	secret, err := p.RollbackSecret(t.Context(), p.admin, id, 1)
+	if err != nil || secret.Mask[:1] != "a" {
+		t.Fatalf("the mask is %s (%v)", secret.Mask, err)
 	}
-	if secret.Mask[:1] != "a" || s.opened(id) != "a" {
-		t.Errorf("the mask is %s", secret.Mask)
+	want := audit.Target{Kind: audit.TargetSecret, ID: id, Name: "A", Version: 4}
+	if e := p.last(); e.Action != "secret.rollback" || e.Outcome != audit.Done || e.Target != want {
+		t.Errorf("the entry is %+v", e)
 	}
-	if got := s.seen(id); got != "*4a 3c 2b" {
-		t.Errorf("versions are %s", got)
+	p.assertSeen(id, "*4a 3c 2b")
+	p.assertOpens(p.admin, id, letter("a"))
+	if _, err := p.RollbackSecret(t.Context(), p.admin, id, 3); err != nil {
+		t.Errorf("a rollback of the rollback: %v", err)
 	}
-	if _, err := s.RollbackSecret(
-		t.Context(),
-		s.ann,
-		id,
-		3,
-	); err != nil || s.opened(id) != "c" ||
-		s.seen(id) != "*5c 4a 3c" {
-		t.Errorf("a rollback of the rollback: %v, versions are %s", err, s.seen(id))
-	}
-	if e := s.last(); e.Action != "secret.open" || e.Target.Version != 5 {
-		t.Errorf("the last entry is %s of version %d", e.Action, e.Target.Version)
-	}
+	p.assertSeen(id, "*5c 4a 3c")
+	p.assertOpens(p.admin, id, letter("c"))
 }
 
-func TestARollbackIsRecordedWithTheVersionThatItMakes(t *testing.T) {
-	t.Parallel()
-	s := newShelf(t, 3)
-	id := s.values("A", "ab")
-	if _, err := s.RollbackSecret(t.Context(), s.ann, id, 1); err != nil {
-		t.Fatal(err)
+func TestARollbackToTheCurrentVersionIsRecordedAndChangesNothing(t *testing.T) {
+	p := start(t)
+	id := p.values("A", "ab")
+	before, err := p.GetSecret(t.Context(), p.admin, id)
+	p.must(err)
+	after, err := p.RollbackSecret(t.Context(), p.admin, id, 2)
+	if err != nil || after != before {
+		t.Errorf("%v: %+v became %+v", err, before, after)
 	}
-	if e := s.last(); e.Action != "secret.rollback" || e.Outcome != audit.Done || e.Target !=
-		(audit.Target{Kind: audit.TargetSecret, ID: id, Name: "A", Version: 3}) {
+	p.assertSeen(id, "*2b 1a")
+	if e := p.last(); e.Action != "secret.rollback" || e.Target.Version != 2 {
 		t.Errorf("the entry is %+v", e)
 	}
 }
 
-func TestARollbackToTheCurrentVersionChangesNothing(t *testing.T) {
-	t.Parallel()
-	s := newShelf(t, 3)
-	id := s.values("A", "ab")
-	before, err := s.Secret(t.Context(), s.ann, id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	after, err := s.RollbackSecret(t.Context(), s.ann, id, 2)
-	if err != nil || after != before || s.seen(id) != "*2b 1a" {
-		t.Errorf("%v: %+v became %+v", err, before, after)
-	}
-}
-
 func TestARollbackToWhatIsNotThereIsRefused(t *testing.T) {
-	t.Parallel()
-	s := newShelf(t, 2)
-	id := s.values("A", "abc")
+	p := startWith(t, 200, 2)
+	bob := p.user("bob")
+	id := p.values("A", "abc")
 	for _, number := range []uint64{0, 1, 4, 1<<63 - 1} {
-		_, err := s.RollbackSecret(t.Context(), s.ann, id, number)
-		bad, ok := errors.AsType[*vault.Error](err)
-		if !ok || bad.Kind != vault.Invalid || len(bad.Fields) != 1 ||
-			bad.Fields[0].Name != "version" {
-			t.Errorf("version %d: %v", number, err)
-		}
+		_, err := p.RollbackSecret(t.Context(), p.admin, id, number)
+		assertBroken(t, "a version", err, "version one of")
 	}
-	if _, err := s.RollbackSecret(t.Context(), s.bob, id, 2); vault.KindOf(err) != vault.NotFound {
-		t.Errorf("by another user: %v", err)
-	}
-	if _, err := s.ListVersions(t.Context(), s.bob, id); vault.KindOf(err) != vault.NotFound {
-		t.Errorf("the list for another user: %v", err)
-	}
-	reader := s.ann
-	reader.Scopes = []policy.Scope{policy.SecretsRead}
-	if _, err := s.RollbackSecret(t.Context(), reader, id, 2); vault.KindOf(err) != vault.Denied {
-		t.Errorf("with a key that may only read: %v", err)
-	}
-	if e := s.last(); e.Action != "secret.rollback" || e.Outcome != audit.Refused {
+	_, err := p.RollbackSecret(t.Context(), bob, id, 2)
+	assertKind(t, "by another user", err, vault.NotFound)
+	_, err = p.ListVersions(t.Context(), bob, id)
+	assertKind(t, "the list for another user", err, vault.NotFound)
+	_, err = p.RollbackSecret(t.Context(), with(p.admin, policy.SecretsRead), id, 2)
+	assertKind(t, "with a key that may only read", err, vault.Denied)
+	if e := p.last(); e.Action != "secret.rollback" || e.Outcome != audit.Refused {
 		t.Errorf("the last entry is %+v", e)
 	}
-	if got := s.seen(id); got != "*3c 2b" {
-		t.Errorf("versions are %s", got)
-	}
+	p.assertSeen(id, "*3c 2b")
 }
 
 // What is moved in the database is an error, and never another value.
 func TestAVersionInAnotherPlaceDoesNotOpen(t *testing.T) {
-	t.Parallel()
-	const mask = "sealed_mask = (SELECT sealed_mask FROM "
-	const value = "sealed_value = (SELECT sealed_value FROM "
-	for name, what := range map[string]string{
-		"an old version in another's row": "UPDATE secret_versions SET " + value +
-			"secret_versions o WHERE o.secret_id = $1 AND o.version = 1), " +
-			mask +
-			"secret_versions o WHERE o.secret_id = $1 AND o.version = 1) WHERE secret_id = $1 AND version = 2",
-		"an old version under another number": "UPDATE secret_versions SET version = 12 - version WHERE secret_id = $1 AND version = 2",
-		"a version of another secret": "UPDATE secret_versions SET " + value +
-			"secret_versions o WHERE o.secret_id = $2 AND o.version = 2), " +
-			mask +
-			"secret_versions o WHERE o.secret_id = $2 AND o.version = 2) WHERE secret_id = $1 AND version = 2",
-		"the current one among the old": "UPDATE secret_versions SET " + value +
-			"secrets WHERE id = $1), " + mask +
-			"secrets WHERE id = $1) WHERE secret_id = $1 AND version = 2",
-		"an old one as the current": "UPDATE secrets SET " + value +
-			"secret_versions WHERE secret_id = $1 AND version = 2), " +
-			mask + "secret_versions WHERE secret_id = $1 AND version = 2) WHERE id = $1",
-		"a mask as a value": "UPDATE secret_versions SET sealed_value = sealed_mask, sealed_mask = sealed_value WHERE secret_id = $1 AND version = 2",
-		"other bytes": "UPDATE secret_versions SET sealed_value = randomblob(length(sealed_value)), sealed_mask = randomblob(length(sealed_mask)) " +
+	// blobs sets the blobs of a row to those of another one.
+	blobs := func(row, other string) string {
+		table, where, _ := strings.Cut(row, " ")
+		return "UPDATE " + table + " SET sealed_value = (SELECT o.sealed_value FROM " + other +
+			"), sealed_mask = (SELECT o.sealed_mask FROM " + other + ") WHERE " + where
+	}
+	const (
+		second  = "secret_versions secret_id = $1 AND version = 2"
+		current = "secrets id = $1"
+	)
+	for name, statement := range map[string]string{
+		"an old version in another's row": blobs(
+			second, "secret_versions o WHERE o.secret_id = $1 AND o.version = 1"),
+		"an old version under another number": "UPDATE secret_versions SET version = 12 - version " +
 			"WHERE secret_id = $1 AND version = 2",
+		"a version of another secret": blobs(
+			second, "secret_versions o WHERE o.secret_id = $2 AND o.version = 2"),
+		"the current one among the old": blobs(second, "secrets o WHERE o.id = $1"),
+		"an old one as the current": blobs(
+			current, "secret_versions o WHERE o.secret_id = $1 AND o.version = 2"),
+		"a mask as a value": "UPDATE secret_versions SET sealed_value = sealed_mask, " +
+			"sealed_mask = sealed_value WHERE secret_id = $1 AND version = 2",
+		"other bytes": "UPDATE secret_versions SET sealed_value = randomblob(length(sealed_value)), " +
+			"sealed_mask = randomblob(length(sealed_mask)) WHERE secret_id = $1 AND version = 2",
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newShelf(t, 5)
-			id, other := s.values("A", "abc"), s.values("B", "xyz")
-			s.tamper(what, id, other)
-			if _, err := s.ListVersions(
-				t.Context(),
-				s.ann,
-				id,
-			); !errors.Is(
-				err,
-				vault.ErrTampered,
-			) {
-				t.Errorf("the list: %v", err)
+			p := start(t)
+			id, other := p.values("A", "abc"), p.values("B", "xyz")
+			args := []any{id.String(), other.String()}
+			p.sql(statement, args[:1+strings.Count(statement, "$2")/2]...)
+			_, err := p.ListVersions(t.Context(), p.admin, id)
+			assertTampered(t, "the list", err)
+			if name == "an old one as the current" {
+				_, err := p.OpenSecret(t.Context(), p.admin, id)
+				assertTampered(t, "opening it", err)
+				return
 			}
 			number := uint64(2)
 			if name == "an old version under another number" {
 				number = 10
 			}
-			if name == "an old one as the current" {
-				if _, err := s.OpenSecret(
-					t.Context(),
-					s.ann,
-					id,
-				); !errors.Is(
-					err,
-					vault.ErrTampered,
-				) {
-					t.Errorf("opening it: %v", err)
-				}
-				return
-			}
-			if _, err := s.RollbackSecret(
-				t.Context(),
-				s.ann,
-				id,
-				number,
-			); !errors.Is(
-				err,
-				vault.ErrTampered,
-			) {
-				t.Errorf("the rollback: %v", err)
-			}
-			if s.opened(id) != "c" {
-				t.Error("the current value is another one now")
-			}
+			_, err = p.RollbackSecret(t.Context(), p.admin, id, number)
+			assertTampered(t, "the rollback", err)
+			p.assertOpens(p.admin, id, letter("c"))
 		})
 	}
 }
 
-// tamper runs a statement in which $1 and $2 stand for the ids of secrets.
-func (s *shelf) tamper(statement string, id, other uuid.UUID) {
-	s.t.Helper()
-	if strings.Contains(statement, "$2") {
-		s.behind(statement, id.String(), other.String())
-		return
-	}
-	s.behind(statement, id.String())
-}
-
 func TestVersionNumbersAreNeverUsedTwice(t *testing.T) {
-	t.Parallel()
-	s := newShelf(t, 3)
-	id := s.values("A", "a")
+	p := startWith(t, 200, 3)
+	id := p.values("A", "a")
 	var callers sync.WaitGroup
 	for range 4 {
 		callers.Go(func() {
 			for range 10 {
-				if _, err := s.UpdateSecret(
-					context.Background(),
-					s.ann,
-					id,
-					letter("u"),
-				); err != nil {
+				if _, err := p.UpdateSecret(t.Context(), p.admin, id, letter("u")); err != nil {
 					t.Error(err)
 				}
 			}
 		})
 		callers.Go(func() {
 			for range 10 {
-				versions, err := s.ListVersions(context.Background(), s.ann, id)
+				versions, err := p.ListVersions(t.Context(), p.admin, id)
 				if err != nil {
 					t.Error(err)
 					continue
 				}
-				_, err = s.RollbackSecret(
-					context.Background(),
-					s.ann,
-					id,
-					versions[len(versions)-1].Number,
-				)
+				oldest := versions[len(versions)-1].Number
+				_, err = p.RollbackSecret(t.Context(), p.admin, id, oldest)
 				if err != nil && vault.KindOf(err) != vault.Invalid { // others may have pruned it
 					t.Error(err)
 				}
@@ -277,95 +227,73 @@ func TestVersionNumbersAreNeverUsedTwice(t *testing.T) {
 	}
 	callers.Wait()
 	var numbers []uint64
-	err := s.db.View(t.Context(), func(r vault.Reader) error {
-		return r.AuditEntries(t.Context(), s.ann.User, func(e audit.Linked) error {
-			if e.Target.ID == id {
-				numbers = append(numbers, e.Target.Version)
-			}
-			return nil
-		})
-	})
-	if err != nil {
-		t.Fatal(err)
+	for _, e := range p.chain(p.admin.User) {
+		if e.Target.ID == id {
+			numbers = append(numbers, e.Target.Version)
+		}
 	}
 	// A rollback to what was just made the only version again changes nothing, and has the number
 	// of the current one.
 	if !slices.IsSorted(numbers) || len(slices.Compact(slices.Clone(numbers))) < 41 {
 		t.Errorf("version numbers were %v", numbers)
 	}
-	versions, err := s.ListVersions(t.Context(), s.ann, id)
+	versions, err := p.ListVersions(t.Context(), p.admin, id)
 	if err != nil || len(versions) != 3 || versions[0].Number != numbers[len(numbers)-1] {
 		t.Errorf("%v %v", versions, err)
 	}
 }
 
 func TestADeletedUserLeavesNothingThatOpens(t *testing.T) {
-	t.Parallel()
-	s := newShelf(t, 3)
-	made, err := s.CreateUser(t.Context(), s.ann, "mia", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	mia := s.ann
-	mia.User = made.ID
+	p := start(t)
+	mia := p.user("mia")
 	for _, name := range []string{"A", "B", "C"} {
-		secret, err := s.CreateSecret(t.Context(), mia, name, "", letter("a"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := s.UpdateSecret(t.Context(), mia, secret.ID, letter("b")); err != nil {
-			t.Fatal(err)
-		}
+		secret := p.secret(mia, name, letter("a"))
+		_, err := p.UpdateSecret(t.Context(), mia, secret.ID, letter("b"))
+		p.must(err)
 	}
-	blobs := s.blobsOf(made)
-	if len(blobs) != 13 || !s.inFiles(blobs) {
+	blobs := p.blobsOf(mia.User)
+	if len(blobs) != 13 || !p.inFiles(blobs) {
 		t.Fatalf("%d blobs, which are not found while they are there", len(blobs))
 	}
-	if err := s.DeleteUser(t.Context(), s.ann, made.ID); err != nil {
-		t.Fatal(err)
-	}
-	if s.inFiles(blobs) {
+	p.must(p.DeleteUser(t.Context(), p.admin, mia.User))
+	if p.inFiles(blobs) {
 		t.Error("a sealed value, a mask or the owner key is still in the files")
 	}
 }
 
 // blobsOf returns all that is sealed of a user, the owner key among it.
-func (s *shelf) blobsOf(user vault.User) (blobs [][]byte) {
-	s.t.Helper()
-	err := s.db.View(s.t.Context(), func(r vault.Reader) error {
-		key, err := r.OwnerKey(s.t.Context(), user.ID, user.OwnerKey)
+func (p *fixture) blobsOf(user uuid.UUID) (blobs [][]byte) {
+	p.t.Helper()
+	var key vault.StoredOwnerKey
+	var secrets []vault.StoredSecret
+	var versions []vault.StoredVersion
+	p.view(func(r vault.Reader) error {
+		ledger, err := r.Ledger(p.t.Context(), user)
 		if err != nil {
 			return err
 		}
-		blobs = append(blobs, key.Wrapped)
-		secrets, err := r.SealedSecrets(s.t.Context(), user.ID)
-		if err != nil {
-			return err
-		}
-		for _, v := range secrets {
-			blobs = append(blobs, v.SealedValue, v.SealedMask)
-		}
-		versions, err := r.SealedVersions(s.t.Context(), user.ID)
-		for _, v := range versions {
-			blobs = append(blobs, v.SealedValue, v.SealedMask)
-		}
-		return err
+		key = must(r.OwnerKey(p.t.Context(), user, ledger.OwnerKey))
+		secrets = must(r.SealedSecrets(p.t.Context(), user))
+		versions = must(r.SealedVersions(p.t.Context(), user))
+		return nil
 	})
-	if err != nil {
-		s.t.Fatal(err)
+	blobs = append(blobs, key.Wrapped)
+	for _, s := range secrets {
+		blobs = append(blobs, s.SealedValue, s.SealedMask)
+	}
+	for _, v := range versions {
+		blobs = append(blobs, v.SealedValue, v.SealedMask)
 	}
 	return blobs
 }
 
-// inFiles tells whether 16 bytes in a row of any blob, from behind the id of its key, are in the
+// inFiles reports whether 16 bytes in a row of any blob, from behind the id of its key, are in the
 // database's files.
-func (s *shelf) inFiles(blobs [][]byte) bool {
-	s.t.Helper()
+func (p *fixture) inFiles(blobs [][]byte) bool {
+	p.t.Helper()
 	for _, suffix := range []string{"", "-wal", "-shm"} {
-		data, err := os.ReadFile(s.file + suffix)
-		if err != nil {
-			s.t.Fatal(err)
-		}
+		data, err := os.ReadFile(p.file + suffix)
+		p.must(err)
 		for _, b := range blobs {
 			for i := 17; i+16 <= len(b); i++ {
 				if bytes.Contains(data, b[i:i+16]) {

@@ -3,7 +3,6 @@ package crash_test
 import (
 	"context"
 	"database/sql"
-	"log/slog"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -88,8 +87,8 @@ func checkFolder(t *testing.T, data string, libraries []*library) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	service := openVault(t, data, db)
-	if err := service.CheckRootKeys(t.Context()); err != nil {
+	service, operator := openVault(t, data, db)
+	if err := operator.CheckRootKeys(t.Context()); err != nil {
 		t.Errorf("root key: %v", err)
 	}
 	checkUsers(t, db)
@@ -103,7 +102,7 @@ func checkFolder(t *testing.T, data string, libraries []*library) {
 	checkFile(t, data)
 }
 
-func openVault(t *testing.T, data string, db *sqlite.DB) *vault.Service {
+func openVault(t *testing.T, data string, db *sqlite.DB) (*vault.Service, *vault.Operator) {
 	t.Helper()
 	root, err := rootkey.ReadKeyFile(filepath.Join(data, "root.key"))
 	if err != nil {
@@ -113,16 +112,12 @@ func openVault(t *testing.T, data string, db *sqlite.DB) *vault.Service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return vault.New(
-		vault.Options{
-			Store:      db,
-			OpenRoot:   func(context.Context, vault.StoredRootKey) (seal.RootKey, error) { return root, nil },
-			KeyTTL:     time.Hour,
-			Catalog:    known,
-			MaxSecrets: 1_000_000,
-			Log:        slog.New(slog.DiscardHandler),
-		},
-	)
+	return vault.New(vault.Options{
+		Store:    db,
+		OpenRoot: func(context.Context, vault.StoredRootKey) (seal.RootKey, error) { return root, nil },
+		KeyTTL:   time.Hour,
+		Catalog:  known,
+	})
 }
 
 // checkFile lets SQLite look for what is half written.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -279,25 +278,22 @@ func (p *rotationPlace) assertOpen() {
 		p.t.Fatal(err)
 	}
 	opener := &rootkey.Opener{}
-	v := vault.New(vault.Options{
-		Store:        db,
-		Catalog:      known,
-		MaxSecrets:   100000,
-		KeepVersions: 5,
-		KeyTTL:       time.Hour,
-		Log:          slog.New(slog.DiscardHandler),
+	v, operator := vault.New(vault.Options{
+		Store:   db,
+		Catalog: known,
+		KeyTTL:  time.Hour,
 		OpenRoot: func(ctx context.Context, k vault.StoredRootKey) (seal.RootKey, error) {
 			return opener.Open(ctx, rootkey.Location{ID: k.ID, URL: k.URL, Params: k.Params})
 		},
 	})
-	keys, err := v.ListRootKeys(p.t.Context())
+	keys, err := operator.ListRootKeys(p.t.Context())
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	wrapped := 0
 	for _, k := range keys {
 		wrapped += k.OwnerKeys
-		if err := v.OpenOwnerKeys(p.t.Context(), k.ID); err != nil {
+		if err := operator.OpenOwnerKeys(p.t.Context(), k.ID); err != nil {
 			p.t.Error(err)
 		}
 	}

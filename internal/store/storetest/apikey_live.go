@@ -51,7 +51,7 @@ func (s subject) prune(user uuid.UUID, keep int) {
 func (s subject) live(user uuid.UUID) int {
 	s.Helper()
 	return got(s, func(ctx context.Context, r vault.Reader) (int, error) {
-		return r.CountLiveAPIKeys(ctx, user, now())
+		return r.CountActiveAPIKeys(ctx, user, now())
 	})
 }
 
@@ -74,7 +74,7 @@ func countsLive(s subject) {
 	ann, bob := s.addUser("ann"), s.addUser("bob")
 	want := 0
 	for _, change := range lives() {
-		if s.addAPIKey(ann.ID, change).Live(now()) {
+		if s.addAPIKey(ann.ID, change).Active(now()) {
 			want++
 		}
 		s.wantSame("live keys", s.live(ann.ID), want)
@@ -95,10 +95,10 @@ func prunes(s subject) {
 	dead := 0
 	kept := want[:0:0]
 	for _, k := range want {
-		if !k.Live(now()) {
+		if !k.Active(now()) {
 			dead++
 		}
-		if k.Live(now()) || dead <= keep {
+		if k.Active(now()) || dead <= keep {
 			kept = append(kept, k)
 		}
 	}

@@ -35,11 +35,12 @@ func versionBehaviours() []behaviour {
 			late.Version, late.SealedValue = 2, []byte("late")
 			now.SealedMask, now.SealedValue = []byte("mask of 3"), []byte("value of 3")
 			s.update(func(ctx context.Context, tx vault.Tx) error {
-				return errors.Join(
-					tx.ResealVersion(ctx, second), tx.ResealVersion(ctx, gone),
-					tx.ResealSecret(ctx, late), tx.ResealSecret(ctx, now),
-				)
+				return errors.Join(tx.ResealVersion(ctx, second), tx.ResealSecret(ctx, now))
 			})
+			s.refuses(vault.NotFound, "a version that is gone",
+				func(ctx context.Context, tx vault.Tx) error { return tx.ResealVersion(ctx, gone) })
+			s.refuses(vault.NotFound, "a version that is not the current one",
+				func(ctx context.Context, tx vault.Tx) error { return tx.ResealSecret(ctx, late) })
 			s.wantVersions(k, second, versionOf(k, 1))
 			s.wantSealed(k.User, []vault.StoredSecret{now}, versionOf(k, 1), second)
 		}},
@@ -60,7 +61,7 @@ func (s subject) addVersions() vault.StoredSecret {
 			if n == 1 {
 				return tx.InsertSecret(ctx, k)
 			}
-			return errors.Join(tx.KeepVersion(ctx, k.User, k.ID), tx.UpdateSecret(ctx, k))
+			return errors.Join(tx.ArchiveVersion(ctx, k.User, k.ID), tx.UpdateSecret(ctx, k))
 		})
 	}
 	return k
@@ -126,16 +127,19 @@ func versionsOfOthers(s subject) {
 	s.wantVersions(vault.StoredSecret{User: bob, ID: k.ID})
 	s.wantSealed(bob, nil)
 	s.refuses(vault.NotFound, "keep a version", func(ctx context.Context, tx vault.Tx) error {
-		return tx.KeepVersion(ctx, bob, k.ID)
+		return tx.ArchiveVersion(ctx, bob, k.ID)
 	})
 	version, secret := versionOf(k, 1), k
 	version.User, version.SealedValue = bob, []byte("x")
 	secret.User, secret.SealedValue = bob, []byte("x")
+	s.refuses(vault.NotFound, "reseal a version", func(ctx context.Context, tx vault.Tx) error {
+		return tx.ResealVersion(ctx, version)
+	})
+	s.refuses(vault.NotFound, "reseal a secret", func(ctx context.Context, tx vault.Tx) error {
+		return tx.ResealSecret(ctx, secret)
+	})
 	s.update(func(ctx context.Context, tx vault.Tx) error {
-		return errors.Join(
-			tx.PruneVersions(ctx, bob, k.ID, 9), tx.ResealVersion(ctx, version),
-			tx.ResealSecret(ctx, secret), tx.DeleteSecrets(ctx, bob),
-		)
+		return errors.Join(tx.PruneVersions(ctx, bob, k.ID, 9), tx.DeleteSecrets(ctx, bob))
 	})
 	s.wantVersions(k, versionOf(k, 2), versionOf(k, 1))
 	s.wantSealed(k.User, []vault.StoredSecret{k}, versionOf(k, 1), versionOf(k, 2))

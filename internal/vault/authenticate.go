@@ -1,0 +1,37 @@
+package vault
+
+import (
+	"context"
+	"errors"
+
+	"github.com/keysake/keysake/internal/audit"
+	"github.com/keysake/keysake/plaintext"
+)
+
+// Authenticate returns who presents the token. Unauthenticated, without saying why: it is not a
+// token, unknown, revoked or expired.
+func (s *Service) Authenticate(ctx context.Context, token plaintext.Value) (Actor, error) {
+	hash, ok := hashToken(token)
+	if !ok {
+		return Actor{}, unauthenticated()
+	}
+	var key APIKey
+	err := s.store.Read(ctx, func(r Reader) (err error) {
+		key, err = r.APIKeyByHash(ctx, hash)
+		return err
+	})
+	now := s.now()
+	if errors.Is(err, ErrNotFound) || err == nil && !key.Active(now) {
+		return Actor{}, unauthenticated()
+	}
+	if err != nil {
+		return Actor{}, err
+	}
+	s.used.touch(key.ID, now)
+	return Actor{
+		User:       key.User,
+		Credential: audit.Credential{Kind: audit.CredentialAPIKey, ID: key.ID},
+		Scopes:     key.Scopes,
+		SelfRevoke: key.SelfRevoke,
+	}, nil
+}

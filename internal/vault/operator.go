@@ -1,0 +1,91 @@
+package vault
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/audit"
+	"github.com/keysake/keysake/internal/policy"
+	"github.com/keysake/keysake/plaintext"
+)
+
+// FindUser returns the id of the user of that name or id. NotFound: there is none.
+func (o *Operator) FindUser(ctx context.Context, nameOrID string) (uuid.UUID, error) {
+	id, err := uuid.Parse(nameOrID)
+	if err == nil { // no user's name has the form of an id
+		_, err := readUser(ctx, o.store, id, o.now())
+		return id, err
+	}
+	err = o.store.Read(ctx, func(r Reader) error {
+		id, err = r.UserNamed(ctx, nameOrID)
+		return err
+	})
+	return id, err
+}
+
+// CreateAdmin makes an API key with every scope for the user of that name, and the user if there is
+// none. It returns the key's token. The database must have a root key: [Operator.AddRootKey] comes
+// first.
+func (o *Operator) CreateAdmin(
+	ctx context.Context, username Username, keyName KeyName,
+) (plaintext.Value, error) {
+	user, err := o.addUser(ctx, Actor{}, UserRequest{Username: username})
+	if KindOf(err) == Conflict {
+		user.ID, err = o.FindUser(ctx, username.text)
+	}
+	if err != nil {
+		return plaintext.Value{}, err
+	}
+	key, token, err := newAPIKey(user.ID, keyName)
+	if err != nil {
+		return plaintext.Value{}, err
+	}
+	key.Scopes = policy.AllScopes()
+	in := intent{action: policy.APIKeyCreateFor, library: userLibrary(user.ID)}
+	err = o.apply(ctx, in, func(c *change) error {
+		key.CreatedAt = c.at
+		c.record(key.target())
+		return c.InsertAPIKey(ctx, key)
+	})
+	if err != nil {
+		return plaintext.Value{}, err
+	}
+	return token, nil
+}
+
+// ListAdmins returns the names of the users who own an active API key with the scope admin.
+func (o *Operator) ListAdmins(ctx context.Context) ([]string, error) {
+	var users []User
+	err := o.store.Read(ctx, func(r Reader) (err error) {
+		users, err = r.Users(ctx, o.now())
+		return err
+	})
+	var names []string
+	for _, u := range users {
+		if u.Admin {
+			names = append(names, u.Username)
+		}
+	}
+	return names, err
+}
+
+// RecordBackup records in the instance's chain that a backup is about to be written to a file. It
+// comes before the first row is read, so that the backup holds the record of itself.
+func (o *Operator) RecordBackup(ctx context.Context, file string) error {
+	return o.recordFile(ctx, policy.BackupCreate, file)
+}
+
+// RecordRestore records in the instance's chain, which continues that of the backup, that the
+// database was made from a backup.
+func (o *Operator) RecordRestore(ctx context.Context, file string) error {
+	return o.recordFile(ctx, policy.BackupRestore, file)
+}
+
+func (o *Operator) recordFile(ctx context.Context, action policy.Action, file string) error {
+	in := intent{action: action, library: instanceLibrary()}
+	return o.apply(ctx, in, func(c *change) error {
+		c.record(audit.Target{Kind: audit.TargetBackup, Name: file})
+		return nil
+	})
+}

@@ -1,0 +1,147 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/keysake/keysake/internal/seal"
+)
+
+// OpenRootKey opens a root key that the database knows.
+type OpenRootKey func(ctx context.Context, k StoredRootKey) (seal.RootKey, error)
+
+// errorTTL is how long a failure to open a root key, or the result of a ping, is remembered: each
+// may take the time of a passphrase or a service.
+const errorTTL = time.Second
+
+// A rootKeyring keeps the root keys that are open. A root key stays open until the process ends.
+type rootKeyring struct {
+	store   Store
+	openKey OpenRootKey
+	now     func() time.Time
+	calls   singleflight.Group
+
+	mu         sync.Mutex
+	keys       map[uuid.UUID]seal.RootKey
+	openErrors map[uuid.UUID]cachedError
+	pingErrors map[uuid.UUID]cachedError // nil where the ping succeeded
+}
+
+// A cachedError is what a call returned, and when.
+type cachedError struct {
+	err error
+	at  time.Time
+}
+
+func newRootKeyring(store Store, open OpenRootKey, now func() time.Time) *rootKeyring {
+	return &rootKeyring{
+		store:      store,
+		openKey:    open,
+		now:        now,
+		keys:       map[uuid.UUID]seal.RootKey{},
+		openErrors: map[uuid.UUID]cachedError{},
+		pingErrors: map[uuid.UUID]cachedError{},
+	}
+}
+
+// get returns a root key that is open.
+func (k *rootKeyring) get(id uuid.UUID) (seal.RootKey, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	root, found := k.keys[id]
+	return root, found
+}
+
+// add keeps a root key that was opened elsewhere.
+func (k *rootKeyring) add(root seal.RootKey) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.keys[root.ID()] = root
+	delete(k.openErrors, root.ID())
+}
+
+// openID returns the root key of that id. One that another process has made is looked up in the
+// database.
+func (k *rootKeyring) openID(ctx context.Context, id uuid.UUID) (seal.RootKey, error) {
+	if root, found := k.get(id); found {
+		return root, nil
+	}
+	stored, err := listRootKeys(ctx, k.store)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range stored {
+		if s.ID == id {
+			return k.open(ctx, s)
+		}
+	}
+	return nil, tampered("root key "+id.String(), errors.New("the database does not know it"))
+}
+
+// open returns a root key whose check value opens. Its error has a kind, and wraps a
+// [*RootKeyError].
+func (k *rootKeyring) open(ctx context.Context, stored StoredRootKey) (seal.RootKey, error) {
+	if root, found := k.get(stored.ID); found {
+		return root, nil
+	}
+	if last, found := k.cached(k.openErrors, stored.ID); found {
+		return nil, last.err
+	}
+	return sharedCall(ctx, &k.calls, stored.ID.String(),
+		func(ctx context.Context) (seal.RootKey, error) { return k.openUncached(ctx, stored) })
+}
+
+// openUncached is open for a caller who may take their time, such as a person who types a
+// passphrase: no other caller waits for it.
+func (k *rootKeyring) openUncached(
+	ctx context.Context, stored StoredRootKey,
+) (seal.RootKey, error) {
+	root, err := k.openKey(ctx, stored)
+	if err == nil {
+		err = root.OpenCheck(ctx, stored.Check)
+	}
+	if err != nil {
+		err = rootKeyError(&RootKeyError{ID: stored.ID, URL: stored.URL, Cause: err})
+		k.remember(k.openErrors, stored.ID, err)
+		return nil, err
+	}
+	k.add(root)
+	return root, nil
+}
+
+// ping opens the check value of a root key that a service keeps, which asks the service.
+func (k *rootKeyring) ping(ctx context.Context, stored StoredRootKey) error {
+	root, err := k.open(ctx, stored)
+	if err != nil || !root.Remote() {
+		return err
+	}
+	if last, found := k.cached(k.pingErrors, stored.ID); found {
+		return last.err
+	}
+	_, err = sharedCall(ctx, &k.calls, "ping "+stored.ID.String(),
+		func(ctx context.Context) (seal.RootKey, error) {
+			err := serviceError(root.OpenCheck(ctx, stored.Check))
+			k.remember(k.pingErrors, stored.ID, err)
+			return nil, err
+		})
+	return err
+}
+
+// cached returns what a call returned less than errorTTL ago.
+func (k *rootKeyring) cached(in map[uuid.UUID]cachedError, id uuid.UUID) (cachedError, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	last, found := in[id]
+	return last, found && k.now().Sub(last.at) < errorTTL
+}
+
+func (k *rootKeyring) remember(in map[uuid.UUID]cachedError, id uuid.UUID, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	in[id] = cachedError{err, k.now()}
+}

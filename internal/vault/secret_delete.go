@@ -1,0 +1,24 @@
+package vault
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/policy"
+)
+
+// DeleteSecret destroys one of the caller's secrets with all its versions. It needs the scope
+// secrets:write. NotFound: there is none of that id, or it is another user's.
+func (s *Service) DeleteSecret(ctx context.Context, who Actor, id uuid.UUID) error {
+	in := inOwnLibrary(who, policy.SecretDelete)
+	return s.update(ctx, in, func(c *change) error {
+		stored, err := c.Secret(ctx, who.Owner(), id)
+		if err != nil {
+			return err
+		}
+		c.ledger.Secrets--
+		c.record(stored.target())
+		return c.DeleteSecret(ctx, who.Owner(), id)
+	})
+}

@@ -1,0 +1,54 @@
+package vault
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/policy"
+)
+
+// ListSecrets returns the caller's secrets, ordered by name. It needs the scope secrets:read.
+func (s *Service) ListSecrets(ctx context.Context, who Actor) ([]Secret, error) {
+	var secrets []Secret
+	err := s.retry(who.Owner(), func() error {
+		var stored []StoredSecret
+		err := s.read(ctx, who, policy.SecretList, func(r Reader) (err error) {
+			stored, err = r.Secrets(ctx, who.Owner())
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		secrets = make([]Secret, len(stored))
+		for i := range stored {
+			if secrets[i], err = s.openMask(ctx, stored[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return secrets, nil
+}
+
+// GetSecret returns one of the caller's secrets. It needs the scope secrets:read. NotFound: there
+// is none of that id, or it is another user's.
+func (s *Service) GetSecret(ctx context.Context, who Actor, id uuid.UUID) (Secret, error) {
+	var secret Secret
+	err := s.retry(who.Owner(), func() error {
+		var stored StoredSecret
+		err := s.read(ctx, who, policy.SecretGet, func(r Reader) (err error) {
+			stored, err = r.Secret(ctx, who.Owner(), id)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		secret, err = s.openMask(ctx, stored)
+		return err
+	})
+	return secret, err
+}
