@@ -103,9 +103,7 @@ func compile(at place, e Entry) provider {
 		}
 		for _, described := range f.Formats {
 			if compiled, ok := compileFormat(
-				at.in("fields[%s].formats[%s]", f.ID, described.ID),
-				f,
-				described,
+				at.in("fields[%s].formats[%s]", f.ID, described.ID), f, described,
 			); ok {
 				p.formats = append(p.formats, compiled)
 			}

@@ -28,8 +28,7 @@ func (at place) in(format string, args ...any) place {
 
 func (at place) fault(format string, args ...any) {
 	*at.faults = append(
-		*at.faults,
-		fmt.Errorf("%s: %s: %s", at.entry, at.path, fmt.Sprintf(format, args...)),
+		*at.faults, fmt.Errorf("%s: %s: %s", at.entry, at.path, fmt.Sprintf(format, args...)),
 	)
 }
 

@@ -36,10 +36,9 @@ func checkAuth(at place, e Entry) {
 		for _, t := range templates {
 			here.template(t, e.inputs()...)
 			uses = uses ||
-				slices.ContainsFunc(
-					e.Fields,
-					func(f Field) bool { return f.Secret && strings.Contains(t, "{"+f.ID+"}") },
-				)
+				slices.ContainsFunc(e.Fields, func(f Field) bool {
+					return f.Secret && strings.Contains(t, "{"+f.ID+"}")
+				})
 		}
 		here.require(uses, "must put a secret field on the request")
 	}
@@ -96,9 +95,7 @@ func checkAttach(at place, e Entry) {
 		}
 		for j, earlier := range e.Attach[:i] {
 			here.require(
-				!earlier.hides(a),
-				"is never reached: attach[%d] takes the same requests first",
-				j,
+				!earlier.hides(a), "is never reached: attach[%d] takes the same requests first", j,
 			)
 		}
 	}
@@ -124,10 +121,9 @@ func checkStrip(at place, e Entry, a Attach) {
 		default:
 			continue
 		}
-		stripped := slices.ContainsFunc(
-			a.Strip.Headers,
-			func(h string) bool { return strings.EqualFold(h, header) },
-		)
+		stripped := slices.ContainsFunc(a.Strip.Headers, func(h string) bool {
+			return strings.EqualFold(h, header)
+		})
 		at.require(stripped, "must have %q, which the recipe %q sets", header, name)
 	}
 }
@@ -141,18 +137,16 @@ func checkMint(at place, e Entry, m Mint) {
 
 // hides is true where the earlier rule takes every request for one of the hosts and paths of a.
 func (earlier Attach) hides(a Attach) bool {
-	if !slices.ContainsFunc(
-		a.Hosts,
-		func(h string) bool { return slices.Contains(earlier.Hosts, h) },
-	) {
+	if !slices.ContainsFunc(a.Hosts, func(h string) bool {
+		return slices.Contains(earlier.Hosts, h)
+	}) {
 		return false
 	}
 	under := func(path string) bool {
 		return len(earlier.Paths) == 0 ||
-			slices.ContainsFunc(
-				earlier.Paths,
-				func(p string) bool { return strings.HasPrefix(path, p) },
-			)
+			slices.ContainsFunc(earlier.Paths, func(p string) bool {
+				return strings.HasPrefix(path, p)
+			})
 	}
 	if len(a.Paths) == 0 {
 		return under("/")

@@ -11,11 +11,7 @@ func checkClient(at place, e Entry) {
 		here := at.in("base_url[%d]", i)
 		here.in("env").envNames(b.Env)
 		oneOf(
-			here.in("scheme"),
-			b.Scheme,
-			"any",
-			"https_only",
-			"https_except_loopback",
+			here.in("scheme"), b.Scheme, "any", "https_only", "https_except_loopback",
 			"hostname_only",
 		)
 		if b.Scheme == "hostname_only" {
@@ -35,12 +31,10 @@ func checkClient(at place, e Entry) {
 	here.template(c.Placeholder, "lease")
 	head, _, ok := strings.Cut(c.Placeholder, "{lease}")
 	here.require(ok, "must have {lease} in it")
-	shaped := slices.ContainsFunc(
-		e.formats(),
-		func(f Format) bool { return f.Prefix != "" && strings.HasPrefix(head, f.Prefix) },
-	)
+	shaped := slices.ContainsFunc(e.formats(), func(f Format) bool {
+		return f.Prefix != "" && strings.HasPrefix(head, f.Prefix)
+	})
 	here.require(
-		shaped,
-		"must begin as a format of the entry does, for some clients refuse anything else",
+		shaped, "must begin as a format of the entry does, for some clients refuse anything else",
 	)
 }

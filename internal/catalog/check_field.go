@@ -40,15 +40,8 @@ func checkFormat(at place, e Entry, f Format) {
 	oneOf(at.in("checksum"), f.Checksum, "", checksumGitHub)
 	for _, t := range f.Traits {
 		oneOf(
-			at.in("traits"),
-			t,
-			TraitAdmin,
-			TraitRefresh,
-			TraitShortLived,
-			TraitPublishable,
-			TraitOAuth,
-			TraitLegacy,
-			TraitNeverVerify,
+			at.in("traits"), t, TraitAdmin, TraitRefresh, TraitShortLived, TraitPublishable,
+			TraitOAuth, TraitLegacy, TraitNeverVerify,
 		)
 	}
 	if f.Env != "" {

@@ -24,8 +24,7 @@ func checkSources(at place, e Entry) {
 		here.require(!slices.Contains(s.sources, ""), "has an empty source")
 		if s.present && len(s.sources) == 0 {
 			here.require(
-				e.admits(s.section),
-				"has no source; name one, or say so in unverified, as %q",
+				e.admits(s.section), "has no source; name one, or say so in unverified, as %q",
 				s.section+": …",
 			)
 		}
@@ -34,8 +33,7 @@ func checkSources(at place, e Entry) {
 
 // admits is true where the entry lists the whole section as unverified.
 func (e Entry) admits(section string) bool {
-	return slices.ContainsFunc(
-		e.Unverified,
-		func(u string) bool { return u == section || strings.HasPrefix(u, section+":") },
-	)
+	return slices.ContainsFunc(e.Unverified, func(u string) bool {
+		return u == section || strings.HasPrefix(u, section+":")
+	})
 }

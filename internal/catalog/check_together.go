@@ -14,11 +14,7 @@ func checkTogether(entries []Entry, providers []provider, faults *[]error) {
 				at := place{
 					entry:  e.ID,
 					faults: faults,
-				}.in(
-					"fields[%s].formats[%s]",
-					f.ID,
-					described.ID,
-				)
+				}.in("fields[%s].formats[%s]", f.ID, described.ID)
 				for _, example := range described.Examples {
 					checkExample(at, described, example, providers[i], providers)
 				}
@@ -53,14 +49,10 @@ func checkExample(at place, described Format, example string, own provider, all 
 	hidden := len(key) - described.Mask.Head - described.Mask.Tail
 	at.require(
 		hidden >= maskHidden,
-		"the mask of the format would hide %d characters of %q; it must hide %d",
-		hidden,
-		example,
+		"the mask of the format would hide %d characters of %q; it must hide %d", hidden, example,
 		maskHidden,
 	)
 	at.require(
-		Mask(plaintext.New(key)) != maskMiddle,
-		"%q is too short to show anything of",
-		example,
+		Mask(plaintext.New(key)) != maskMiddle, "%q is too short to show anything of", example,
 	)
 }

@@ -48,10 +48,9 @@ func (at place) formats(e Entry, ids ...string) {
 }
 
 func (e Entry) neverVerify(id string) bool {
-	return slices.ContainsFunc(
-		e.formats(),
-		func(f Format) bool { return f.ID == id && slices.Contains(f.Traits, TraitNeverVerify) },
-	)
+	return slices.ContainsFunc(e.formats(), func(f Format) bool {
+		return f.ID == id && slices.Contains(f.Traits, TraitNeverVerify)
+	})
 }
 
 func checkRequest(at place, e Entry, r Request, methods ...string) {
@@ -112,14 +111,8 @@ func checkRule(at place, r Rule) {
 	_, err := regexp.Compile(w.Body)
 	at.in("when.body").require(err == nil, "is no regular expression")
 	oneOf(
-		at.in("then"),
-		r.Then,
-		OutcomeValid,
-		OutcomeValidLimited,
-		OutcomeBlocked,
-		OutcomeInvalid,
-		OutcomeRateLimited,
-		OutcomeIndeterminate,
+		at.in("then"), r.Then, OutcomeValid, OutcomeValidLimited, OutcomeBlocked, OutcomeInvalid,
+		OutcomeRateLimited, OutcomeIndeterminate,
 	)
 }
 
@@ -133,9 +126,7 @@ func (at place) statuses(codes []int) {
 func (at place) pointer(p string) {
 	escapes := strings.NewReplacer("~0", "", "~1", "").Replace(p)
 	at.require(
-		strings.HasPrefix(p, "/") && !strings.Contains(escapes, "~"),
-		"%q is no JSON pointer",
-		p,
+		strings.HasPrefix(p, "/") && !strings.Contains(escapes, "~"), "%q is no JSON pointer", p,
 	)
 }
 

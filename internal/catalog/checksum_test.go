@@ -20,8 +20,7 @@ func TestAGitHubTokenWithItsChecksumIsWhole(t *testing.T) {
 	for _, b := range gitHubBodies {
 		for _, prefix := range []string{"ghp_", "gho_", "ghu_", "ghr_"} {
 			if r := c.Recognise(
-				"github",
-				plaintext.FromString(prefix+b.body+b.checksum),
+				"github", plaintext.FromString(prefix+b.body+b.checksum),
 			); r.Matched.ID != "github" ||
 				r.CutOff {
 				t.Errorf("%s with the checksum %s: got %+v", prefix, b.checksum, r)

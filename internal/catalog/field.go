@@ -124,8 +124,6 @@ func compileFormat(at place, f Field, described Format) (format, bool) {
 // they cost nothing.
 func (f format) matches(b []byte) bool { return f.begins(b) && f.regex.Match(b) }
 
-func (f format) begins(
-	b []byte,
-) bool {
+func (f format) begins(b []byte) bool {
 	return len(b) <= f.maxLength && bytes.HasPrefix(b, f.prefix)
 }

@@ -142,10 +142,9 @@ func FuzzLoad(f *testing.F) {
 		}
 		presets := c.Presets()
 		if len(presets) == 0 ||
-			slices.ContainsFunc(
-				presets,
-				func(p catalog.Preset) bool { return p.ID == "" || p.EnvVarName == "" },
-			) {
+			slices.ContainsFunc(presets, func(p catalog.Preset) bool {
+				return p.ID == "" || p.EnvVarName == ""
+			}) {
 			t.Errorf("presets that cannot be used were taken: %+v", presets)
 		}
 		for _, p := range presets {

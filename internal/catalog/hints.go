@@ -10,8 +10,7 @@ func (r Recognition) Hints() []string {
 	switch {
 	case r.WrongPreset() && r.Chosen.ID == "":
 		hints = append(
-			hints,
-			"This looks like a key from "+r.Matched.Name+", for which there is a preset.",
+			hints, "This looks like a key from "+r.Matched.Name+", for which there is a preset.",
 		)
 	case r.WrongPreset():
 		hints = append(hints, "This looks like a key from "+r.Matched.Name+

@@ -75,8 +75,7 @@ func TestEveryTraitThatSurprisesHasAHint(t *testing.T) {
 		}
 	}
 	if d := cmp.Diff(
-		[]catalog.Trait{catalog.TraitOAuth, catalog.TraitLegacy, catalog.TraitNeverVerify},
-		silent,
+		[]catalog.Trait{catalog.TraitOAuth, catalog.TraitLegacy, catalog.TraitNeverVerify}, silent,
 	); d != "" {
 		t.Error(d)
 	}

@@ -37,9 +37,7 @@ func (c *Catalog) unwrap(b []byte) ([]byte, []Paste) {
 	if bare := bytes.Trim(key, "\"'`“”‘’"); len(bare) < len(key) {
 		found, key = append(found, PasteQuotes), bytes.TrimSpace(bare)
 	}
-	if scheme := []byte(
-		"bearer ",
-	); len(key) >= len(scheme) &&
+	if scheme := []byte("bearer "); len(key) >= len(scheme) &&
 		bytes.EqualFold(key[:len(scheme)], scheme) {
 		found, key = append(found, PasteBearer), bytes.TrimSpace(key[len(scheme):])
 	}

@@ -80,8 +80,7 @@ func (p provider) match(key []byte, distinct bool) (format, bool) {
 // keys that lost their end are too short for the format, so that the checksum itself never gets to
 // speak.
 func (p provider) cutOff(key []byte) bool {
-	return slices.ContainsFunc(
-		p.formats,
-		func(f format) bool { return f.checksum != "" && f.begins(key) },
-	)
+	return slices.ContainsFunc(p.formats, func(f format) bool {
+		return f.checksum != "" && f.begins(key)
+	})
 }

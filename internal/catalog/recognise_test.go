@@ -114,8 +114,7 @@ func TestAKindOfKeyIsRecognisedWithWhatIsSpecialAboutIt(t *testing.T) {
 		{"acme", "github", "pat_fine_grained", seen{Provider: "github", Format: "pat_fine_grained", Env: "GITHUB_TOKEN", Wrong: true}},
 	} {
 		if d := cmp.Diff(
-			row.want,
-			short(c.Recognise(row.preset, example(t, row.provider, row.format))),
+			row.want, short(c.Recognise(row.preset, example(t, row.provider, row.format))),
 		); d != "" {
 			t.Errorf("%s %s under %q:\n%s", row.provider, row.format, row.preset, d)
 		}
@@ -209,8 +208,7 @@ func TestAValueLongerThanAnyKeyMatchesNothing(t *testing.T) {
 		{"github", "ghs_1_a.b." + strings.Repeat("c", 1015), false},
 	} {
 		if r := c.Recognise(
-			row.preset,
-			plaintext.FromString(row.value),
+			row.preset, plaintext.FromString(row.value),
 		); (r.Matched.ID != "") != row.found {
 			t.Errorf("%s, %d bytes: got %+v", row.preset, len(row.value), r)
 		}
@@ -228,8 +226,7 @@ func TestNoRecognitionHoldsAnyPartOfTheValue(t *testing.T) {
 		).
 			Draw(t, "before")
 		r := c.Recognise(
-			rapid.SampledFrom(presets).Draw(t, "preset"),
-			plaintext.FromString(before+secret),
+			rapid.SampledFrom(presets).Draw(t, "preset"), plaintext.FromString(before+secret),
 		)
 		told := fmt.Sprintf("%+v %q", r, r.Hints())
 		for i := range len(secret) - 3 {

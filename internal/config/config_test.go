@@ -41,7 +41,7 @@ func mustLoad(t *testing.T, env map[string]string, args ...string) config.Config
 // comparable lets cmp compare what has unexported fields.
 var comparable = cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })
 
-func TestWithoutAnyWordTheDefaultsHold(t *testing.T) {
+func TestWithoutFlagsAndVariablesTheDefaultsApply(t *testing.T) {
 	want := config.Config{
 		Listen:            "127.0.0.1:8420",
 		Data:              "/srv/keysake",
@@ -65,7 +65,7 @@ func TestWithoutAnyWordTheDefaultsHold(t *testing.T) {
 	}
 }
 
-func TestEverySettingIsTakenFromItsFlagAndFromItsVariable(t *testing.T) {
+func TestEverySettingHasAFlagAndAVariable(t *testing.T) {
 	texts := map[string]string{
 		"listen":               "0.0.0.0:443",
 		"data":                 "/d",
@@ -137,7 +137,7 @@ func TestEverySettingIsTakenFromItsFlagAndFromItsVariable(t *testing.T) {
 	}
 }
 
-func TestAFlagWinsOverItsVariableAndAVariableOverTheDefault(t *testing.T) {
+func TestAFlagOverridesItsVariableAndAVariableTheDefault(t *testing.T) {
 	env := map[string]string{
 		"KEYSAKE_MAX_SECRETS": "7",
 		"KEYSAKE_MIN_CLIENT":  "a=1,b=2",
@@ -182,7 +182,7 @@ func TestACommandTakesOnlyTheSettingsItNames(t *testing.T) {
 	}
 }
 
-func TestTheRootKeyIsBesideTheDataAndNotInIt(t *testing.T) {
+func TestTheDefaultRootKeyIsNextToTheDataFolder(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	wd, err := os.Getwd()
@@ -194,12 +194,7 @@ func TestTheRootKeyIsBesideTheDataAndNotInIt(t *testing.T) {
 		".":       wd + ".root-key",
 		"d":       filepath.Join(wd, "d.root-key"),
 	} {
-		if url, err := mustLoad(
-			t,
-			nil,
-			"--data",
-			data,
-		).DefaultRootKey(); err != nil ||
+		if url, err := mustLoad(t, nil, "--data", data).DefaultRootKey(); err != nil ||
 			url != "file:"+want {
 			t.Errorf("the key of %s is %s, want file:%s (%v)", data, url, want, err)
 		}
@@ -213,25 +208,18 @@ func TestTheRootKeyIsBesideTheDataAndNotInIt(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeReadIsRefusedByName(t *testing.T) {
+func TestAValueThatCannotBeParsedIsRefusedWithTheNameOfItsSetting(t *testing.T) {
 	for flag, text := range map[string]string{
 		"dev": "perhaps", "rate-limit": "many", "rate-burst": "1.5", "auth-failure-limit": "x",
 		"max-secrets": "x", "keep-versions": "x",
 		"log-level": "info+1", "shutdown-timeout": "15",
 	} {
-		if _, err := load(
-			t,
-			nil,
-			"--"+flag+"="+text,
-		); err == nil ||
+		if _, err := load(t, nil, "--"+flag+"="+text); err == nil ||
 			!strings.Contains(err.Error(), "--"+flag) {
 			t.Errorf("--%s=%s: %v", flag, text, err)
 		}
 		name := config.Variable(flag)
-		if _, err := load(
-			t,
-			map[string]string{name: text},
-		); err == nil ||
+		if _, err := load(t, map[string]string{name: text}); err == nil ||
 			!strings.Contains(err.Error(), name+": must be") {
 			t.Errorf("%s=%s: %v", name, text, err)
 		}
@@ -251,7 +239,7 @@ func TestWhatCannotBeReadIsRefusedByName(t *testing.T) {
 	}
 }
 
-func TestWhatMakesNoSenseIsRefusedInOneLineThatNamesTheFlag(t *testing.T) {
+func TestAnInvalidSettingIsRefusedInOneLineThatNamesItsFlag(t *testing.T) {
 	for _, c := range []struct {
 		args string
 		want string // how the message begins
@@ -262,7 +250,7 @@ func TestWhatMakesNoSenseIsRefusedInOneLineThatNamesTheFlag(t *testing.T) {
 		{"--key-cache-ttl=9s", "--key-cache-ttl must be at least 10s"},
 		{"--key-service-timeout=0s", "--key-service-timeout must be"},
 		{"--key-service-timeout=10s", "--key-service-timeout must be"},
-		{"--listen=0.0.0.0:8420", "--listen 0.0.0.0:8420 would carry secrets in the clear"},
+		{"--listen=0.0.0.0:8420", "--listen 0.0.0.0:8420 would send secrets over the network unencrypted"},
 		{"--listen=:8420", "--listen :8420 would"},
 		{"--listen=[::]:8420", "--listen [::]:8420 would"},
 		{"--listen=192.0.2.1:1", "--listen 192.0.2.1:1 would"},
@@ -295,7 +283,7 @@ func TestWhatMakesNoSenseIsRefusedInOneLineThatNamesTheFlag(t *testing.T) {
 	}
 }
 
-func TestOneMayListenBeyondThisMachineWithTLSOrBehindIt(t *testing.T) {
+func TestAnotherAddressThanLoopbackNeedsTLSOrAProxy(t *testing.T) {
 	for _, args := range [][]string{
 		{"--listen=0.0.0.0:1", "--behind-tls-proxy"},
 		{"--listen=:1", "--tls-cert=c", "--tls-key=k"},
@@ -310,7 +298,7 @@ func TestOneMayListenBeyondThisMachineWithTLSOrBehindIt(t *testing.T) {
 	}
 }
 
-func TestAllFaultsAreToldAtOnce(t *testing.T) {
+func TestAllInvalidSettingsAreReportedAtOnce(t *testing.T) {
 	err := mustLoad(t, nil, "--listen=x", "--rate-burst=0").Validate()
 	if err == nil || len(strings.Split(err.Error(), "\n")) != 3 {
 		t.Errorf("got %v", err)

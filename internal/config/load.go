@@ -2,41 +2,31 @@ package config
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 
 	"github.com/spf13/pflag"
 )
 
-// Settings are the part of a [Config] that one command takes: each from its flag, else from its
-// variable, else from its default.
+// Settings is the part of a [Config] that one command uses. Each setting comes from its flag, its
+// environment variable or its default, in this order.
 type Settings struct {
 	cfg    Config
 	fields []*field
 }
 
-// A field is one setting: what its tags say, and where it goes.
+// A field is a setting that is being read. It implements [pflag.Value].
 type field struct {
-	value
-	flag, arg, preset, help string
-	taken                   bool // by this command; the others keep their defaults
-	given                   bool // by a flag
+	setting
+	selected bool // the command uses it: others keep their defaults
+	given    bool // by a flag
 }
 
-// New returns the settings of these flags, or of all if none is named.
+// New returns the settings with these flags, or all settings if there are none.
 func New(flags ...string) *Settings {
 	s := new(Settings)
-	cfg := reflect.ValueOf(&s.cfg).Elem()
-	for i, tags := range reflect.VisibleFields(cfg.Type()) {
-		flag := tags.Tag.Get("flag")
-		s.fields = append(s.fields, &field{
-			value:  value{cfg.Field(i).Addr().Interface()},
-			flag:   flag,
-			arg:    tags.Tag.Get("arg"),
-			preset: tags.Tag.Get("default"),
-			help:   tags.Tag.Get("help"),
-			taken:  len(flags) == 0 || slices.Contains(flags, flag),
-		})
+	for _, each := range s.cfg.settings() {
+		selected := len(flags) == 0 || slices.Contains(flags, each.flag)
+		s.fields = append(s.fields, &field{setting: each, selected: selected})
 	}
 	return s
 }
@@ -44,7 +34,7 @@ func New(flags ...string) *Settings {
 // AddFlags defines the flags.
 func (s *Settings) AddFlags(fs *pflag.FlagSet) {
 	for _, f := range s.fields {
-		if !f.taken {
+		if !f.selected {
 			continue
 		}
 		flag := fs.VarPF(f, f.flag, "", f.help)
@@ -54,21 +44,21 @@ func (s *Settings) AddFlags(fs *pflag.FlagSet) {
 	}
 }
 
-// Load returns the settings once the flags are parsed. An empty variable counts as none. What it
-// returns is yet to be validated; the errors are about single settings that cannot be read.
+// Load returns the settings after the flags have been parsed. An empty variable counts as unset.
+// Its errors are about values that cannot be parsed; [Config.Validate] checks the others.
 func (s *Settings) Load(lookup func(string) (string, bool)) (Config, error) {
 	for _, f := range s.fields {
 		if f.given {
 			continue
 		}
-		if text, _ := lookup(Variable(f.flag)); f.taken && text != "" {
-			if err := f.set(text); err != nil {
+		if text, _ := lookup(Variable(f.flag)); f.selected && text != "" {
+			if err := f.parse(text); err != nil {
 				return Config{}, fmt.Errorf("%s: %w", Variable(f.flag), err)
 			}
 			continue
 		}
-		if f.preset != "" {
-			if err := f.set(f.preset); err != nil {
+		if f.defaultText != "" {
+			if err := f.parse(f.defaultText); err != nil {
 				return Config{}, fmt.Errorf("the default of --%s: %w", f.flag, err)
 			}
 		}
@@ -82,13 +72,13 @@ func (s *Settings) Load(lookup func(string) (string, bool)) (Config, error) {
 // Set implements [pflag.Value].
 func (f *field) Set(text string) error {
 	f.given = true
-	return f.set(text)
+	return f.parse(text)
 }
 
-// String implements [pflag.Value]: the default, for help texts.
-func (f *field) String() string { return f.preset }
+// String implements [pflag.Value]: it returns the default, which help texts show.
+func (f *field) String() string { return f.defaultText }
 
-// Type implements [pflag.Value]: what stands for the argument in help texts.
+// Type implements [pflag.Value]: it returns what stands for the argument in help texts.
 func (f *field) Type() string {
 	if f.arg == "" {
 		return "bool"

@@ -7,8 +7,9 @@ import (
 
 const referenceIntro = `# Settings
 
-What ` + "`keysake serve`" + ` can be told. A flag wins over its variable, and a variable over the default; an empty variable counts as none. A list
-takes commas, or its flag more than once.
+The settings of ` + "`keysake serve`" + `. A flag overrides its environment variable, and the
+variable overrides the default. An empty variable counts as unset. A list is separated by commas;
+its flag may also be repeated.
 
 This page is printed by ` + "`keysake docs settings`" + `.
 
@@ -20,15 +21,15 @@ This page is printed by ` + "`keysake docs settings`" + `.
 func Reference() string {
 	var b strings.Builder
 	b.WriteString(referenceIntro)
-	for _, f := range New().fields {
-		flag, preset := "--"+f.flag, ""
-		if f.arg != "" {
-			flag += " " + f.arg
+	for _, s := range new(Config).settings() {
+		flag, defaultText := "--"+s.flag, ""
+		if s.arg != "" {
+			flag += " " + s.arg
 		}
-		if f.preset != "" {
-			preset = "`" + f.preset + "`"
+		if s.defaultText != "" {
+			defaultText = "`" + s.defaultText + "`"
 		}
-		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s |\n", flag, Variable(f.flag), preset, f.help)
+		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s |\n", flag, Variable(s.flag), defaultText, s.help)
 	}
 	return b.String()
 }

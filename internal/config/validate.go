@@ -12,66 +12,56 @@ import (
 	"time"
 )
 
-const fileScheme = "file:"
-
-// The bounds of what is said about key services.
 const (
-	// longer than any request waits between opening a key and using it
-	minKeyCacheTTL       = 10 * time.Second
+	// minKeyCacheTTL is longer than any request uses a key after opening it.
+	minKeyCacheTTL = 10 * time.Second
+	// maxKeyServiceTimeout is shorter than the time that a request to the API may take.
 	maxKeyServiceTimeout = 9 * time.Second
+
+	maxRateLimit    = 1e9
+	maxKeepVersions = 100
 )
 
-// versionPattern has the versions that package api compares: up to six numbers, and perhaps a
-// pre-release as semantic versioning or PEP 440 write it.
 var (
+	// versionPattern accepts the versions that package api can compare: up to six numbers, with an
+	// optional pre-release as in semantic versioning or PEP 440.
 	versionPattern = regexp.MustCompile(`^\d{1,9}(\.\d{1,9}){0,5}([-._]?[A-Za-z][0-9A-Za-z._-]*)?$`)
 	tokenPattern   = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$") // RFC 9110, section 5.6.2
 )
 
-func isToken(s string) bool { return tokenPattern.MatchString(s) }
-
-// Validate tells everything that is wrong, each in one line that says what to do. What needs the
-// disk or the network to know is not asked here.
+// Validate returns everything that is wrong, one error per line, each with what to do. It does not
+// use the disk or the network.
 func (c Config) Validate() error {
 	return errors.Join(
-		c.validStorage(),
-		c.validListen(),
-		c.validTLS(),
-		c.validClients(),
-		c.validLimits(),
-		c.validRest(),
+		c.validateStorage(), c.validateListen(), c.validateTLS(), c.validateClients(),
+		c.validateLimits(), c.validateOther(),
 	)
 }
 
-func (c Config) validStorage() error {
+func (c Config) validateStorage() error {
+	data := filepath.Clean(c.Data)
 	switch {
 	case c.Data == "":
 		return errors.New(
-			"--data is missing: name the folder of the database (or use --dev to try Keysake out)",
-		)
-	case filepath.Dir(filepath.Clean(c.Data)) == filepath.Clean(c.Data) && filepath.IsAbs(c.Data):
+			"--data is missing: name the folder of the database, or use --dev to try Keysake out")
+	case filepath.Dir(data) == data && filepath.IsAbs(data):
 		return errors.New(
-			"--data must not be the root of the file system: name a folder of its own",
-		)
+			"--data must not be the root of the file system: name a folder of its own")
 	case c.RootPassphraseFile != "" && c.RootPassphraseFD != 0:
-		return errors.New(
-			"--root-passphrase-file and --root-passphrase-fd are two places for one passphrase: give one",
-		)
+		return errors.New("--root-passphrase-file and --root-passphrase-fd exclude each other: " +
+			"give one of them")
 	case c.RootPassphraseFD < 0:
-		return errors.New(
-			"--root-passphrase-fd must be the number of an open file descriptor, from 3",
-		)
+		return errors.New("--root-passphrase-fd must be an open file descriptor, from 3")
 	case c.KeyCacheTTL < minKeyCacheTTL:
-		return errors.New("--key-cache-ttl must be at least 10s, such as 1h")
+		return fmt.Errorf("--key-cache-ttl must be at least %s, such as 1h", minKeyCacheTTL)
 	case c.KeyServiceTimeout <= 0 || c.KeyServiceTimeout > maxKeyServiceTimeout:
-		return errors.New(
-			"--key-service-timeout must be more than 0 and at most 9s, because a request may take 10s",
-		)
+		return fmt.Errorf("--key-service-timeout must be more than 0s and at most %s: "+
+			"a request may take 10s", maxKeyServiceTimeout)
 	}
 	return nil
 }
 
-func (c Config) validListen() error {
+func (c Config) validateListen() error {
 	host, err := hostOf(c.Listen)
 	if err != nil {
 		return fmt.Errorf("--listen %w", err)
@@ -82,17 +72,14 @@ func (c Config) validListen() error {
 		}
 	}
 	if !isLoopback(host) && c.TLSCert == "" && !c.BehindTLSProxy {
-		return fmt.Errorf(
-			"--listen %s would carry secrets in the clear beyond this machine: give --tls-cert and --tls-key, "+
-				"or --behind-tls-proxy if a proxy in front does the TLS",
-			c.Listen,
-		)
+		return fmt.Errorf("--listen %s would send secrets over the network unencrypted: "+
+			"give --tls-cert and --tls-key, or --behind-tls-proxy if a proxy in front handles TLS",
+			c.Listen)
 	}
 	return nil
 }
 
-// hostOf checks an address to listen on and returns its host, empty for every address of this
-// machine.
+// hostOf returns the host of an address to listen on. It is empty for all addresses of the machine.
 func hostOf(address string) (string, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err == nil {
@@ -104,27 +91,26 @@ func hostOf(address string) (string, error) {
 	return host, nil
 }
 
-// isLoopback takes no name but localhost for this machine: what others resolve to is not known
-// before, nor for long.
+// isLoopback accepts no name but localhost: what other names resolve to may change.
 func isLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || (err == nil && ip.Unmap().IsLoopback())
 }
 
-func (c Config) validTLS() error {
+func (c Config) validateTLS() error {
 	switch {
 	case c.TLSCert != "" && c.TLSKey == "":
-		return errors.New("--tls-cert needs --tls-key, the certificate's private key")
+		return errors.New("--tls-cert needs --tls-key: give the private key of the certificate")
 	case c.TLSKey != "" && c.TLSCert == "":
-		return errors.New("--tls-key needs --tls-cert, the key's certificate")
+		return errors.New("--tls-key needs --tls-cert: give the certificate of the private key")
 	}
 	return nil
 }
 
-func (c Config) validClients() error {
+func (c Config) validateClients() error {
 	seen := map[string]bool{}
 	for _, m := range c.MinClients {
-		name := strings.ToLower(m.Name) // as it is compared
+		name := strings.ToLower(m.Name) // names are compared in lower case
 		if seen[name] {
 			return fmt.Errorf("--min-client has %s twice: keep one version", m.Name)
 		}
@@ -132,39 +118,31 @@ func (c Config) validClients() error {
 	}
 	for _, p := range c.TrustedProxies {
 		if p.Bits() == 0 {
-			return fmt.Errorf(
-				"--trusted-proxies %s would let every client choose its own address: name the proxies' network",
-				p,
-			)
+			return fmt.Errorf("--trusted-proxies %s would let every client choose its own address: "+
+				"name the network of the proxies", p)
 		}
 	}
 	return nil
 }
 
-func (c Config) validLimits() error {
-	const (
-		most         = 1e9
-		mostVersions = 100
-	)
+func (c Config) validateLimits() error {
 	switch {
-	case !(c.RateLimit >= 0 && c.RateLimit <= most): // NaN is neither
-		return errors.New("--rate-limit must be between 0 (no limit) and 1000000000")
+	case !(c.RateLimit >= 0 && c.RateLimit <= maxRateLimit): // also refuses NaN
+		return fmt.Errorf("--rate-limit must be between 0 (no limit) and %.0f", maxRateLimit)
 	case c.RateBurst < 1:
 		return errors.New("--rate-burst must be at least 1")
 	case c.AuthFailureLimit < 0:
 		return errors.New("--auth-failure-limit must be 0 (no limit) or more")
 	case c.MaxSecrets < 1:
 		return errors.New("--max-secrets must be at least 1")
-	case c.KeepVersions < 1 || c.KeepVersions > mostVersions:
-		return fmt.Errorf(
-			"--keep-versions must be between 1, which keeps none before the current one, and %d",
-			mostVersions,
-		)
+	case c.KeepVersions < 1 || c.KeepVersions > maxKeepVersions:
+		return fmt.Errorf("--keep-versions must be between 1, which keeps only the current one, "+
+			"and %d", maxKeepVersions)
 	}
 	return nil
 }
 
-func (c Config) validRest() error {
+func (c Config) validateOther() error {
 	switch {
 	case c.LogFormat != "text" && c.LogFormat != "json":
 		return errors.New("--log-format must be text or json")

@@ -10,49 +10,44 @@ import (
 	"time"
 )
 
-// A value writes one setting's text into its place in a [Config].
-type value struct {
-	target any // a pointer to the struct's field
-}
-
-// set parses text. A list grows by every call; within one, commas separate its members. The errors
-// say what would be right, and the caller, which knows the name, what is at fault.
-func (v value) set(text string) error {
+// parse sets the field that the setting describes. For a list it appends the values, which commas
+// separate. An error says what would be accepted; the caller adds the name of the setting.
+func (s setting) parse(text string) error {
 	var err error
-	switch p := v.target.(type) {
+	switch p := s.target.(type) {
 	case *string:
 		*p = text
 	case *bool:
-		*p, err = parse(strconv.ParseBool, text, "must be true or false")
+		*p, err = parseAs(strconv.ParseBool, text, "must be true or false")
 	case *int:
-		*p, err = parse(strconv.Atoi, text, "must be a whole number")
+		*p, err = parseAs(strconv.Atoi, text, "must be a whole number")
 	case *float64:
-		*p, err = parse(parseFloat, text, "must be a number")
+		*p, err = parseAs(parseFloat, text, "must be a number")
 	case *time.Duration:
-		*p, err = parse(time.ParseDuration, text, "must be a duration such as 15s or 2m")
+		*p, err = parseAs(time.ParseDuration, text, "must be a duration such as 15s or 2m")
 	case *slog.Level:
-		*p, err = parse(parseLevel, text, "must be debug, info, warn or error")
+		*p, err = parseAs(parseLevel, text, "must be debug, info, warn or error")
 	case *[]MinClient:
-		*p, err = grow(*p, text, parseMinClient)
+		*p, err = appendParsed(*p, text, parseMinClient)
 	case *[]netip.Prefix:
-		*p, err = grow(*p, text, parsePrefix)
+		*p, err = appendParsed(*p, text, parsePrefix)
 	default:
-		err = fmt.Errorf("%T is no type of a setting", p)
+		err = fmt.Errorf("a setting cannot have the type %T", p)
 	}
 	return err
 }
 
-func parse[T any](read func(string) (T, error), text, otherwise string) (T, error) {
-	v, err := read(text)
+func parseAs[T any](parse func(string) (T, error), text, message string) (T, error) {
+	v, err := parse(text)
 	if err != nil {
-		return v, errors.New(otherwise)
+		return v, errors.New(message)
 	}
 	return v, nil
 }
 
-func grow[T any](list []T, text string, read func(string) (T, error)) ([]T, error) {
+func appendParsed[T any](list []T, text string, parse func(string) (T, error)) ([]T, error) {
 	for part := range strings.SplitSeq(text, ",") {
-		v, err := read(strings.TrimSpace(part))
+		v, err := parse(strings.TrimSpace(part))
 		if err != nil {
 			return nil, err
 		}
@@ -79,13 +74,13 @@ func parseLevel(text string) (slog.Level, error) {
 
 func parseMinClient(text string) (MinClient, error) {
 	name, version, _ := strings.Cut(text, "=")
-	if !isToken(name) || !versionPattern.MatchString(version) {
+	if !tokenPattern.MatchString(name) || !versionPattern.MatchString(version) {
 		return MinClient{}, fmt.Errorf("%q must be NAME=VERSION, such as keysake=1.2.0", text)
 	}
 	return MinClient{Name: name, Version: version}, nil
 }
 
-// parsePrefix takes a network, or an address for the network of that address alone.
+// parsePrefix parses a network, or an address as the network of that address alone.
 func parsePrefix(text string) (netip.Prefix, error) {
 	if p, err := netip.ParsePrefix(text); err == nil {
 		return p.Masked(), nil
@@ -93,9 +88,7 @@ func parsePrefix(text string) (netip.Prefix, error) {
 	ip, err := netip.ParseAddr(text)
 	if err != nil || ip.Zone() != "" {
 		return netip.Prefix{}, fmt.Errorf(
-			"%q must be an address or a network, such as 10.0.0.7 or 10.0.0.0/8",
-			text,
-		)
+			"%q must be an address or a network, such as 10.0.0.7 or 10.0.0.0/8", text)
 	}
 	ip = ip.Unmap()
 	return netip.PrefixFrom(ip, ip.BitLen()), nil

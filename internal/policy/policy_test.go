@@ -48,12 +48,8 @@ var anyone = policy.AllScopes()
 func TestEachScopeAllowsWhatTheTableSaysAndNothingElse(t *testing.T) {
 	for action, scopes := range allowed {
 		for _, scope := range policy.AllScopes() {
-			if got, want := policy.Allow(
-				[]policy.Scope{scope},
-				action,
-			), slices.Contains(
-				scopes,
-				scope,
+			if got, want := policy.Allow([]policy.Scope{scope}, action), slices.Contains(
+				scopes, scope,
 			); got != want {
 				t.Errorf("%s with %s alone: allowed is %v", action, scope, got)
 			}
@@ -119,10 +115,9 @@ func TestMoreScopesNeverAllowLess(t *testing.T) {
 			Draw(t, "held")
 		action := rapid.SampledFrom(actions()).Draw(t, "action")
 		want := len(allowed[action]) == len(anyone) ||
-			slices.ContainsFunc(
-				held,
-				func(s policy.Scope) bool { return slices.Contains(allowed[action], s) },
-			)
+			slices.ContainsFunc(held, func(s policy.Scope) bool {
+				return slices.Contains(allowed[action], s)
+			})
 		if got := policy.Allow(held, action); got != want {
 			t.Errorf("%s with %v: allowed is %v", action, held, got)
 		}

@@ -45,11 +45,8 @@ func TestAKeyFileThatOthersMayUseIsRefused(t *testing.T) {
 
 func TestAKeyFileOfAnotherSizeIsRefused(t *testing.T) {
 	for _, size := range []int{0, 1, 31, 33, 64, 1 << 20} {
-		if _, err := rootkey.ReadKeyFile(
-			keyFile(t, size, 0o600),
-		); !errors.Is(
-			err,
-			seal.ErrKeySize,
+		if _, err := rootkey.ReadKeyFile(keyFile(t, size, 0o600)); !errors.Is(
+			err, seal.ErrKeySize,
 		) {
 			t.Errorf("%d bytes: %v", size, err)
 		}
@@ -71,11 +68,8 @@ func TestAFolderIsNoKeyFile(t *testing.T) {
 
 func TestAMissingKeyFileIsSaidToBeMissing(t *testing.T) {
 	for _, path := range []string{"absent.key", filepath.Join("absent", "root.key")} {
-		if _, err := rootkey.ReadKeyFile(
-			filepath.Join(t.TempDir(), path),
-		); !errors.Is(
-			err,
-			fs.ErrNotExist,
+		if _, err := rootkey.ReadKeyFile(filepath.Join(t.TempDir(), path)); !errors.Is(
+			err, fs.ErrNotExist,
 		) {
 			t.Errorf("%s: %v", path, err)
 		}
@@ -105,15 +99,11 @@ func TestANewKeyFileHoldsTheKeyAndNothingElse(t *testing.T) {
 	if read.ID() != made.ID() { // which follows from its bits
 		t.Error("it reads as another key than was made")
 	}
-	if names, err := filepath.Glob(
-		filepath.Join(filepath.Dir(path), "*"),
-	); err != nil ||
+	if names, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*")); err != nil ||
 		len(names) != 1 {
 		t.Errorf("beside it lies something: %v (%v)", names, err)
 	}
-	if hidden, err := filepath.Glob(
-		filepath.Join(filepath.Dir(path), ".*"),
-	); err != nil ||
+	if hidden, err := filepath.Glob(filepath.Join(filepath.Dir(path), ".*")); err != nil ||
 		len(hidden) != 0 {
 		t.Errorf("beside it lies something: %v (%v)", hidden, err)
 	}

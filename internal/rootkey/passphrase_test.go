@@ -80,8 +80,7 @@ func TestAShortPassphraseIsRefused(t *testing.T) {
 
 func TestAKeyThatWasNotMadeOfAPassphraseIsNotOne(t *testing.T) {
 	if _, err := of(t, word).Open(t.Context(), rootkey.Location{URL: "passphrase:"}); !errors.Is(
-		err,
-		rootkey.ErrNoSuchKey,
+		err, rootkey.ErrNoSuchKey,
 	) {
 		t.Errorf("%v", err)
 	}
@@ -91,12 +90,7 @@ func TestAKeyThatWasNotMadeOfAPassphraseIsNotOne(t *testing.T) {
 // KiB, p = 1, "password", "somesalt".
 func TestArgon2idIsThatOfTheReference(t *testing.T) {
 	root, err := rootkey.Derive(
-		t.Context(),
-		plaintext.FromString("password"),
-		64<<10,
-		2,
-		1,
-		[]byte("somesalt"),
+		t.Context(), plaintext.FromString("password"), 64<<10, 2, 1, []byte("somesalt"),
 	)
 	if err != nil {
 		t.Fatal(err)

@@ -95,9 +95,7 @@ func TestWhatAKeyServiceDoesWrongIsToldApart(t *testing.T) {
 		"another plaintext": {raw(`{"data":{"plaintext":"AAAA"}}`), seal.ErrService, 1},
 		"no answer in time": {apptest.Silence, seal.ErrServiceTimeout, 3},
 		"a connection that is": {func(http.ResponseWriter, *http.Request) {
-			panic(
-				http.ErrAbortHandler,
-			)
+			panic(http.ErrAbortHandler)
 		}, seal.ErrServiceTimeout, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -228,10 +226,7 @@ func TestOneKeyServiceURLDoesNotChangeAnother(t *testing.T) {
 		t.Errorf("it was asked %d times", transit.Calls.Load())
 	}
 	t.Setenv("VAULT_ADDR", "")
-	if _, err := o.Open(
-		t.Context(),
-		rootkey.Location{URL: apptest.TransitURL},
-	); err == nil ||
+	if _, err := o.Open(t.Context(), rootkey.Location{URL: apptest.TransitURL}); err == nil ||
 		!strings.Contains(err.Error(), "VAULT_ADDR") {
 		t.Errorf("without an address: %v", err)
 	}

@@ -17,9 +17,7 @@ var (
 	ownerKeyID, otherKeyID    = fakeID(0x0e), fakeID(0x0f)
 	userID, otherUserID       = fakeID(0x01), fakeID(0x02)
 	secretID, otherSecretID   = fakeID(0x51), fakeID(0x52)
-	fakeValue, fakeMask       = []byte(
-		"not-a-real-secret-but-as-long-as-one",
-	), []byte(
+	fakeValue, fakeMask       = []byte("not-a-real-secret-but-as-long-as-one"), []byte(
 		"not-a-••••one",
 	)
 )
@@ -117,16 +115,12 @@ func (c *cases) sealed() {
 	last.version = 1<<64 - 1
 	add("value", "A value.", valueAttempt(), fakeValue)
 	add(
-		"value-empty",
-		"The empty value: the format takes it, though the service does not.",
-		valueAttempt(),
-		nil,
+		"value-empty", "The empty value: the format takes it, though the service does not.",
+		valueAttempt(), nil,
 	)
 	add("value-one-byte", "A value of one byte.", valueAttempt(), []byte{'x'})
 	add(
-		"value-utf-8",
-		"A value with characters of two, three and four bytes.",
-		valueAttempt(),
+		"value-utf-8", "A value with characters of two, three and four bytes.", valueAttempt(),
 		[]byte("é日😀"),
 	)
 	add("value-last-version", "The highest version number that the format has.", last, fakeValue)
@@ -156,24 +150,18 @@ func (c *cases) damaged() {
 		}
 		flip(
 			fmt.Sprintf("flipped-header-%02d", i),
-			fmt.Sprintf("A bit of byte %d, in the %s, is flipped.", i, part),
-			expect,
-			i,
+			fmt.Sprintf("A bit of byte %d, in the %s, is flipped.", i, part), expect, i,
 		)
 	}
 	end := len(whole.blob)
 	flip("flipped-nonce-first", "A bit of the nonce's first byte is flipped.", tampered, 33)
 	flip("flipped-nonce-last", "A bit of the nonce's last byte is flipped.", tampered, 44)
 	flip(
-		"flipped-ciphertext-first",
-		"A bit of the ciphertext's first byte is flipped.",
-		tampered,
+		"flipped-ciphertext-first", "A bit of the ciphertext's first byte is flipped.", tampered,
 		45,
 	)
 	flip(
-		"flipped-ciphertext-last",
-		"A bit of the ciphertext's last byte is flipped.",
-		tampered,
+		"flipped-ciphertext-last", "A bit of the ciphertext's last byte is flipped.", tampered,
 		end-17,
 	)
 	flip("flipped-tag-first", "A bit of the tag's first byte is flipped.", tampered, end-16)
@@ -183,11 +171,7 @@ func (c *cases) damaged() {
 		a.blob = bytes.Clone(whole.blob)
 		a.blob[0] = b
 		c.add(
-			fmt.Sprintf("format-%02x", b),
-			"A format byte that means nothing yet.",
-			format,
-			a,
-			nil,
+			fmt.Sprintf("format-%02x", b), "A format byte that means nothing yet.", format, a, nil,
 		)
 	}
 	cut := func(name, about, expect string, size int) {
@@ -214,59 +198,35 @@ func (c *cases) moved() {
 	}
 	value, mask, ownerKey := valueAttempt(), maskAttempt(), ownerKeyAttempt()
 	move(
-		"moved-to-another-secret",
-		"Read as the value of another secret.",
-		value,
-		fakeValue,
+		"moved-to-another-secret", "Read as the value of another secret.", value, fakeValue,
 		func(a *attempt) { a.subject = otherSecretID },
 	)
 	move(
-		"moved-to-another-user",
-		"Read as the value of another user's secret.",
-		value,
-		fakeValue,
+		"moved-to-another-user", "Read as the value of another user's secret.", value, fakeValue,
 		func(a *attempt) { a.owner = otherUserID },
 	)
 	move(
-		"moved-to-the-next-version",
-		"An old value put back.",
-		value,
-		fakeValue,
+		"moved-to-the-next-version", "An old value put back.", value, fakeValue,
 		func(a *attempt) { a.version = 2 },
 	)
 	move(
-		"moved-to-version-0",
-		"Read as what has no versions.",
-		value,
-		fakeValue,
+		"moved-to-version-0", "Read as what has no versions.", value, fakeValue,
 		func(a *attempt) { a.version = 0 },
 	)
 	move(
-		"value-as-mask",
-		"A value read as a mask, which would show it.",
-		value,
-		fakeValue,
+		"value-as-mask", "A value read as a mask, which would show it.", value, fakeValue,
 		func(a *attempt) { a.purpose = "mask" },
 	)
 	move(
-		"mask-as-value",
-		"A mask read as a value.",
-		mask,
-		fakeMask,
+		"mask-as-value", "A mask read as a value.", mask, fakeMask,
 		func(a *attempt) { a.purpose = "value" },
 	)
 	move(
-		"mask-moved-to-another-secret",
-		"Read as the mask of another secret.",
-		mask,
-		fakeMask,
+		"mask-moved-to-another-secret", "Read as the mask of another secret.", mask, fakeMask,
 		func(a *attempt) { a.subject = otherSecretID },
 	)
 	move(
-		"mask-moved-to-the-next-version",
-		"An old mask put back.",
-		mask,
-		fakeMask,
+		"mask-moved-to-the-next-version", "An old mask put back.", mask, fakeMask,
 		func(a *attempt) { a.version = 2 },
 	)
 	move(
@@ -279,10 +239,7 @@ func (c *cases) moved() {
 		},
 	)
 	move(
-		"owner-key-moved-to-another-user",
-		"Another user's owner key.",
-		ownerKey,
-		ownerBits,
+		"owner-key-moved-to-another-user", "Another user's owner key.", ownerKey, ownerBits,
 		func(a *attempt) { a.owner = otherUserID },
 	)
 	move(
@@ -295,10 +252,7 @@ func (c *cases) moved() {
 		},
 	)
 	move(
-		"check-as-owner-key",
-		"A check value read as an owner key.",
-		checkAttempt(),
-		nil,
+		"check-as-owner-key", "A check value read as an owner key.", checkAttempt(), nil,
 		func(a *attempt) { a.purpose = "owner-key" },
 	)
 	move(
@@ -323,11 +277,8 @@ func (c *cases) withOtherKeys() {
 	a := valueAttempt().seal("value-other-key-same-id", fakeValue)
 	a.key = otherOwnerBits
 	c.add(
-		"value-other-key-same-id",
-		"The key that is tried has the right id and other bits.",
-		tampered,
-		a,
-		nil,
+		"value-other-key-same-id", "The key that is tried has the right id and other bits.",
+		tampered, a, nil,
 	)
 	a = valueAttempt().seal("value-other-key", fakeValue)
 	a.key, a.keyID = otherOwnerBits, otherKeyID
@@ -335,11 +286,8 @@ func (c *cases) withOtherKeys() {
 	a = valueAttempt().seal("value-same-key-other-id", fakeValue)
 	a.keyID = otherKeyID
 	c.add(
-		"value-same-key-other-id",
-		"The key that is tried has the right bits and another id.",
-		otherKey,
-		a,
-		nil,
+		"value-same-key-other-id", "The key that is tried has the right bits and another id.",
+		otherKey, a, nil,
 	)
 	a = maskAttempt().seal("mask-other-key", fakeMask)
 	a.key, a.keyID = otherOwnerBits, otherKeyID

@@ -73,10 +73,7 @@ func TestWhatWasSealedOpensToTheSame(t *testing.T) {
 		if len(blob) != size+seal.Overhead {
 			t.Errorf("%d bytes became a blob of %d", size, len(blob))
 		}
-		if opened, err := k.OpenValue(
-			at,
-			blob,
-		); err != nil ||
+		if opened, err := k.OpenValue(at, blob); err != nil ||
 			!bytes.Equal(opened.Reveal(), value) {
 			t.Errorf("a value of %d bytes does not open to itself: %v", size, err)
 		}
@@ -149,10 +146,7 @@ func TestABlobOpensInItsOwnPlaceOnly(t *testing.T) {
 		"owner and subject swapped": {Owner: at.Subject, Subject: at.Owner, Version: at.Version},
 		"nowhere":                   {},
 	} {
-		if v, err := k.OpenValue(
-			elsewhere,
-			value,
-		); !errors.Is(err, seal.ErrTampered) ||
+		if v, err := k.OpenValue(elsewhere, value); !errors.Is(err, seal.ErrTampered) ||
 			v.Len() > 0 {
 			t.Errorf("the value in %s: %v", name, err)
 		}
@@ -168,33 +162,18 @@ func TestAWrappedKeyOpensForItsOwnerAndIdOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := root.Unwrap(
-		t.Context(),
-		newID(t),
-		k.ID(),
-		wrapped,
-	); !errors.Is(
-		err,
-		seal.ErrTampered,
+	if _, err := root.Unwrap(t.Context(), newID(t), k.ID(), wrapped); !errors.Is(
+		err, seal.ErrTampered,
 	) {
 		t.Errorf("for another owner: %v", err)
 	}
-	if _, err := root.Unwrap(
-		t.Context(),
-		owner,
-		newID(t),
-		wrapped,
-	); !errors.Is(
-		err,
-		seal.ErrTampered,
+	if _, err := root.Unwrap(t.Context(), owner, newID(t), wrapped); !errors.Is(
+		err, seal.ErrTampered,
 	) {
 		t.Errorf("under another id: %v", err)
 	}
-	if _, err := newRootKey(
-		t,
-	).Unwrap(t.Context(), owner, k.ID(), wrapped); !errors.Is(
-		err,
-		seal.ErrOtherKey,
+	if _, err := newRootKey(t).Unwrap(t.Context(), owner, k.ID(), wrapped); !errors.Is(
+		err, seal.ErrOtherKey,
 	) {
 		t.Errorf("by another root key: %v", err)
 	}
@@ -202,16 +181,12 @@ func TestAWrappedKeyOpensForItsOwnerAndIdOnly(t *testing.T) {
 
 func TestABlobOfOnePurposeDoesNotOpenAsAnother(t *testing.T) {
 	k, at := newOwnerKey(t), newBinding(t)
-	if v, err := k.OpenValue(
-		at,
-		sealMask(t, k, at, "x"),
-	); !errors.Is(err, seal.ErrTampered) ||
+	if v, err := k.OpenValue(at, sealMask(t, k, at, "x")); !errors.Is(err, seal.ErrTampered) ||
 		v.Len() > 0 {
 		t.Errorf("a mask opens as a value: %v", err)
 	}
 	if m, err := k.OpenMask(
-		at,
-		sealValue(t, k, at, []byte("x")),
+		at, sealValue(t, k, at, []byte("x")),
 	); !errors.Is(err, seal.ErrTampered) ||
 		m != "" {
 		t.Errorf("a value opens as a mask: %v", err)
@@ -222,8 +197,7 @@ func TestAnotherKeyOfTheSameIdDoesNotOpen(t *testing.T) {
 	k, at := newOwnerKey(t), newBinding(t)
 	impostor := seal.NewOwnerKey(k.ID())
 	if v, err := impostor.OpenValue(
-		at,
-		sealValue(t, k, at, []byte("x")),
+		at, sealValue(t, k, at, []byte("x")),
 	); !errors.Is(err, seal.ErrTampered) ||
 		v.Len() > 0 {
 		t.Errorf("it opens: %v", err)

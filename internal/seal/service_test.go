@@ -155,12 +155,7 @@ func FuzzOpeningABlobOfAService(f *testing.F) {
 	f.Add(blob)
 	f.Add([]byte{2})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if _, err := root.Unwrap(
-			t.Context(),
-			owner,
-			ownerKey,
-			b,
-		); err == nil &&
+		if _, err := root.Unwrap(t.Context(), owner, ownerKey, b); err == nil &&
 			!bytes.HasPrefix(b, blob[:len(blob)-seal.KeySize]) {
 			t.Error("something opens that was not sealed")
 		}

@@ -39,15 +39,7 @@ func (v vector) text() string {
 	fmt.Fprintf(
 		b,
 		"# %s\nexpect: %s\npurpose: %s\nkey: %x\nkey-id: %s\nowner: %s\nsubject: %s\nversion: %d\nblob: %x\n",
-		v.about,
-		v.expect,
-		v.purpose,
-		v.key,
-		v.keyID,
-		v.owner,
-		v.subject,
-		v.version,
-		v.blob,
+		v.about, v.expect, v.purpose, v.key, v.keyID, v.owner, v.subject, v.version, v.blob,
 	)
 	if v.expect == opens {
 		fmt.Fprintf(b, "plaintext: %x\n", v.plain)
@@ -149,9 +141,7 @@ func writeVectors(t *testing.T, made map[string]vector) {
 	}
 	for name, v := range made {
 		if err := os.WriteFile(
-			filepath.Join(vectorFolder, name+".txt"),
-			[]byte(v.text()),
-			0o644,
+			filepath.Join(vectorFolder, name+".txt"), []byte(v.text()), 0o644,
 		); err != nil {
 			t.Fatal(err)
 		}

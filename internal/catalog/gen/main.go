@@ -43,10 +43,7 @@ func generate(folder fs.FS) ([]byte, error) {
 	}
 	for _, file := range files {
 		name := strings.TrimPrefix(file, "providers/")
-		if id, isYAML := strings.CutSuffix(
-			name,
-			".yaml",
-		); !isYAML ||
+		if id, isYAML := strings.CutSuffix(name, ".yaml"); !isYAML ||
 			!slices.Contains(order(), id) {
 			return nil, fmt.Errorf("%s has no place in the order of the presets", file)
 		}

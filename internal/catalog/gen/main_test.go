@@ -58,9 +58,7 @@ func TestAFileThatAnEntryCannotHoldIsRefused(t *testing.T) {
 		files := folder(t)
 		const file = "providers/openai.yaml"
 		files[file].Data = []byte(strings.Replace(string(files[file].Data), edit.old, edit.new, 1))
-		if made, err := generate(
-			files,
-		); err == nil || !strings.Contains(err.Error(), edit.why) ||
+		if made, err := generate(files); err == nil || !strings.Contains(err.Error(), edit.why) ||
 			made != nil {
 			t.Errorf("%s: got %v", name, err)
 		}
@@ -106,9 +104,7 @@ func TestNothingIsWrittenOfABrokenCatalog(t *testing.T) {
 		t.Errorf("what was written is no catalog: %v", err)
 	}
 	if err := os.WriteFile(
-		dir+"/providers/openai.yaml",
-		[]byte("schema: 2\nid: openai\n"),
-		0o600,
+		dir+"/providers/openai.yaml", []byte("schema: 2\nid: openai\n"), 0o600,
 	); err != nil {
 		t.Fatal(err)
 	}
