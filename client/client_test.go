@@ -214,18 +214,11 @@ func TestAnErrorHasEverythingThatTheServerSaid(t *testing.T) {
 		t.Fatalf("%T is not an *Error", err)
 	}
 	want := &client.Error{
-		Status:     422,
-		Type:       "validation_error",
-		Detail:     "Validation error",
-		RequestID:  "r-1",
-		RetryAfter: 7 * time.Second,
+		Status: 422, Type: "validation_error", Detail: "Validation error",
+		RequestID: "r-1", RetryAfter: 7 * time.Second,
 		Fields: []wire.FieldError{
 			{Loc: []any{"body", "value"}, Msg: "Value must not be empty", Type: wire.TypeTooShort},
-			{
-				Loc:  []any{"body", "allowed_scopes", float64(0)},
-				Msg:  "No such scope",
-				Type: wire.TypeEnum,
-			},
+			{Loc: []any{"body", "allowed_scopes", 0.0}, Msg: "No such scope", Type: wire.TypeEnum},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -14,8 +14,8 @@ import (
 	"github.com/keysake/keysake/wire"
 )
 
-// exampleServer answers as a server with one user and one secret would.
-func exampleServer() *httptest.Server {
+// example returns a client for a server with one user and one secret.
+func example() (c *client.Client, stop func()) {
 	const secret = `{"id":"2489e9ad-2ee2-4e00-8ec9-32d5f69181c0","name":"OPENAI_API_KEY",
 		"provider":"openai","masked_value":"sk-pro••••789",
 		"created_at":"2026-04-15T12:00:00Z","updated_at":"2026-04-15T12:00:00Z"}`
@@ -27,7 +27,7 @@ func exampleServer() *httptest.Server {
 		"GET /user/secrets/presets": `{"presets":[
 			{"provider":"openai","env_var_name":"OPENAI_API_KEY","configured":true}]}`,
 	}
-	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, found := answers[r.Method+" "+strings.TrimPrefix(r.URL.Path, "/api/v1")]
 		if !found {
 			w.WriteHeader(http.StatusNotFound)
@@ -35,10 +35,6 @@ func exampleServer() *httptest.Server {
 		}
 		_, _ = io.WriteString(w, body)
 	}))
-}
-
-func example() (c *client.Client, stop func()) {
-	srv := exampleServer()
 	c, err := client.New(srv.URL, plaintext.FromString("ksk_example"))
 	if err != nil {
 		panic(err)

@@ -9,19 +9,20 @@ import (
 func TestANewPassphraseIsTypedTwice(t *testing.T) {
 	const word = "a-horse-of-nobody"
 	data := filepath.Join(t.TempDir(), "data")
-	term := typing(t.Context(), t, nil, "init", "--data", data, "--root-key", "passphrase:")
-	term.answer("New passphrase of the root key (not shown): ", word+"\n", true)
-	term.answer("The same again (not shown): ", word+"x\n", true)
-	term.exits(3)
+	initialize := func(again string, code int) *terminal {
+		term := typing(t.Context(), t, nil, "init", "--data", data, "--root-key", "passphrase:")
+		term.answer("New passphrase of the root key (not shown): ", word+"\n", true)
+		term.answer("The same again (not shown): ", again+"\n", true)
+		term.exits(code)
+		return term
+	}
+	term := initialize(word+"x", 3)
 	said := term.stderr.String()
 	if !strings.HasSuffix(said, "keysake: cannot start: the two passphrases differ\n") ||
 		strings.Contains(said, "horse") {
 		t.Errorf("it says %q", said)
 	}
-	term = typing(t.Context(), t, nil, "init", "--data", data, "--root-key", "passphrase:")
-	term.answer("New passphrase of the root key (not shown): ", word+"\n", true)
-	term.answer("The same again (not shown): ", word+"\n", true)
-	term.exits(0)
+	initialize(word, 0)
 
 	term = typing(t.Context(), t, nil, "owner-key", "rotate", "--data", data, "--all")
 	term.answer("Passphrase of the root key (not shown): ", word+"x\n", true)

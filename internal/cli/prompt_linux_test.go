@@ -110,18 +110,9 @@ func (term *terminal) showed() int {
 
 const typed = "correct-horse-battery-staple-of-nobody-789"
 
-func loggedIn(t *testing.T) (*apptest.Server, map[string]string) {
-	t.Helper()
-	srv := apptest.Start(t)
-	return srv, map[string]string{
-		"KEYSAKE_URL":     srv.URL,
-		"KEYSAKE_API_KEY": string(srv.Key.Reveal()),
-	}
-}
-
 func TestATypedValueIsNotShown(t *testing.T) {
-	srv, env := loggedIn(t)
-	term := typing(t.Context(), t, env, "secrets", "set", "TYPED")
+	srv := apptest.Start(t)
+	term := typing(t.Context(), t, loginOf(srv), "secrets", "set", "TYPED")
 	term.answer("Value (not shown): ", typed+"\n", true)
 	term.exits(0)
 	if n := term.showed(); n != 0 {
@@ -140,9 +131,9 @@ func TestATypedValueIsNotShown(t *testing.T) {
 }
 
 func TestAnInterruptedPromptLeavesTheTerminalAsItWas(t *testing.T) {
-	srv, env := loggedIn(t)
+	srv := apptest.Start(t)
 	ctx, interrupt := context.WithCancel(t.Context())
-	term := typing(ctx, t, env, "secrets", "set", "TYPED")
+	term := typing(ctx, t, loginOf(srv), "secrets", "set", "TYPED")
 	term.answer("Value (not shown): ", "correct-ho", true)
 	interrupt()
 	term.exits(1)
@@ -158,7 +149,7 @@ func TestAnInterruptedPromptLeavesTheTerminalAsItWas(t *testing.T) {
 }
 
 func TestAValueThatATerminalMayCutOffIsRefused(t *testing.T) {
-	_, env := loggedIn(t)
+	env := loginOf(apptest.Start(t))
 	for line, want := range map[string]string{
 		strings.Repeat("a", 1001):        "a terminal may cut off",
 		"-----BEGIN SOMETHING OF NOBODY": "cannot be pasted at a prompt",
@@ -173,8 +164,8 @@ func TestAValueThatATerminalMayCutOffIsRefused(t *testing.T) {
 }
 
 func TestOnlyAYesDeletes(t *testing.T) {
-	srv, env := loggedIn(t)
-	c := srv.Client(t)
+	srv := apptest.Start(t)
+	c, env := srv.Client(t), loginOf(srv)
 	in := wire.CreateSecret{Name: "MINE", Value: plaintext.FromString(typed)}
 	if _, err := c.CreateSecret(t.Context(), in); err != nil {
 		t.Fatal(err)
