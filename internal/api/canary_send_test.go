@@ -31,12 +31,12 @@ func (s *site) goodValues(t *testing.T, birds *aviary) {
 	custom := s.secret(t, me.key, "CUSTOM", birds.rich("as a custom value")+" \n\t")
 	long := s.secret(t, me.key, "LONG", strings.Repeat(birds.letOut("as a long value"), 1000))
 	for _, path := range []string{
-		customPath, customPath + "/presets", customPath + "/" + custom, customPath + "/" + long,
+		secretsPath, secretsPath + "/presets", secretsPath + "/" + custom, secretsPath + "/" + long,
 		keysPath, usersPath,
 	} {
 		s.do(t, get(path, me.key)).want(t, 200)
 	}
-	s.do(t, del(customPath+"/"+custom, me.key)).want(t, 204)
+	s.do(t, del(secretsPath+"/"+custom, me.key)).want(t, 204)
 	s.ownKey(t, me.key, members{"name": "spare"})
 	s.do(t, del(usersPath+"/"+me.id, s.Key)).want(t, 204)
 }
@@ -48,11 +48,12 @@ func (s *site) badBodies(t *testing.T, birds *aviary, op apicontract.Operation, 
 	if !op.HasBody {
 		return
 	}
-	nobody := plaintext.Value{}
 	bare := s.keyFor(t, at.id, members{"allowed_scopes": []string{}})
-	for _, key := range []plaintext.Value{at.key, bare, nobody} {
+	for _, key := range []plaintext.Value{at.key, bare, noKey} {
 		for how, body := range badBodies(t, birds, op) {
-			got := s.do(t, call{method: op.Method, path: op.URL(at.ids...), key: key, body: body})
+			c := at.call(op, body)
+			c.key = key
+			got := s.do(t, c)
 			if got.status < 400 && !strings.Contains(how, "value") {
 				t.Errorf("%s: a canary %s was taken", op.ID, how)
 			}
@@ -64,12 +65,9 @@ func (s *site) badBodies(t *testing.T, birds *aviary, op apicontract.Operation, 
 		"in a body of an old client": {"User-Agent": {"dreadnode-sdk/1.0"}},
 	} {
 		body := encode(t, members{"value": birds.rich(how), "name": birds.rich(how)})
-		s.do(
-			t,
-			call{
-				method: op.Method, path: op.URL(at.ids...), key: at.key, body: body, header: header,
-			},
-		)
+		c := at.call(op, body)
+		c.header = header
+		s.do(t, c)
 	}
 }
 
@@ -80,23 +78,17 @@ func badBodies(t *testing.T, birds *aviary, op apicontract.Operation) map[string
 	if err := json.Unmarshal(op.Examples[0].Body, &base); err != nil {
 		t.Fatal(err)
 	}
-	good := encode(t, base)
+	good, quoted := encode(t, base), func(c string) string { return encode(t, c) }
 	all := map[string]string{}
 	add := func(how string, body func(canary string) string) {
 		all[how] = body(birds.rich(op.ID + " " + how))
 	}
 	for name := range base {
 		for how, value := range map[string]func(string) any{
-			"as ": func(c string) any {
-				return c + "\n"
-			}, "in a list for ": func(c string) any {
-				return []any{c, 7}
-			},
-			"in an object for ": func(c string) any {
-				return members{c: c}
-			}, "beside NUL in ": func(c string) any {
-				return c + "\x00"
-			},
+			"as ":                func(c string) any { return c + "\n" },
+			"in a list for ":     func(c string) any { return []any{c, 7} },
+			"in an object for ":  func(c string) any { return members{c: c} },
+			"beside NUL in ":     func(c string) any { return c + "\x00" },
 			"much too often in ": func(c string) any { return strings.Repeat(c, 1500) },
 		} {
 			add(how+name, func(c string) string {
@@ -106,45 +98,33 @@ func badBodies(t *testing.T, birds *aviary, op apicontract.Operation) map[string
 			})
 		}
 		add("twice in "+name, func(c string) string {
-			return `{"` + name + `":` + encode(t, c) + "," + `"` + name + `":` + encode(t, c) + "}"
+			return `{"` + name + `":` + quoted(c) + `,"` + name + `":` + quoted(c) + "}"
 		})
 	}
-	open := good[:len(good)-1]
-	quoted := func(c string) string { return encode(t, c) }
-	add("as a field's name", func(c string) string { return open + "," + quoted(c) + ":1}" })
-	add(
-		"as a field's name, twice",
-		func(c string) string { return open + "," + quoted(c) + ":1," + quoted(c) + ":1}" },
-	)
-	add(
-		"in an unknown field",
-		func(c string) string { return open + `,"valeu":` + quoted(c) + "}" },
-	)
-	add(
-		"in a field of another case",
-		func(c string) string { return open + `,"Value":` + quoted(c) + "}" },
-	)
-	add(
-		"in broken UTF-8",
-		func(c string) string { return open + `,"name":"` + c[:30] + "\xff" + `"}` },
-	)
-	add(
-		"in a broken escape",
-		func(c string) string { return open + `,"name":"` + c[:30] + `\ud800"}` },
-	)
-	add("in a body that is cut off", func(c string) string { return open + `,"name":"` + c[:30] })
-	add("after the body", func(c string) string { return good + c })
-	add("before the body", func(c string) string { return c + good })
-	add("as the body", func(c string) string { return c })
-	add("as a string for a body", quoted)
-	add("as a list for a body", func(c string) string { return "[" + quoted(c) + "]" })
-	add("in a body that is too deep", func(c string) string {
-		return open + `,"a":` + strings.Repeat("[", 50) + quoted(c) + strings.Repeat("]", 50) + "}"
-	})
-	add(
-		"in a body that is too large",
-		func(c string) string { return open + `,"value":` + quoted(strings.Repeat(c, 6000)) + "}" },
-	)
+	// GOOD is a body that is taken, OPEN one without its last brace; then the canary: itself, its
+	// first half, in quotes, and much too often.
+	for how, form := range map[string]string{
+		"as a field's name":           `OPEN,QUOTED:1}`,
+		"as a field's name, twice":    `OPEN,QUOTED:1,QUOTED:1}`,
+		"in an unknown field":         `OPEN,"valeu":QUOTED}`,
+		"in a field of another case":  `OPEN,"Value":QUOTED}`,
+		"in broken UTF-8":             `OPEN,"name":"HALF` + "\xff" + `"}`,
+		"in a broken escape":          `OPEN,"name":"HALF\ud800"}`,
+		"in a body that is cut off":   `OPEN,"name":"HALF`,
+		"after the body":              `GOODCANARY`,
+		"before the body":             `CANARYGOOD`,
+		"as the body":                 `CANARY`,
+		"as a string for a body":      `QUOTED`,
+		"as a list for a body":        `[QUOTED]`,
+		"in a body that is too deep":  `OPEN,"a":[[[[[[[[[[[QUOTED]]]]]]]]]]]}`,
+		"in a body that is too large": `OPEN,"value":MANY}`,
+	} {
+		add(how, func(c string) string {
+			return strings.NewReplacer("GOOD", good, "OPEN", good[:len(good)-1], "CANARY", c,
+				"HALF", c[:30], "QUOTED", quoted(c), "MANY", quoted(strings.Repeat(c, 6000)),
+			).Replace(form)
+		})
+	}
 	return all
 }
 
@@ -152,8 +132,8 @@ func badBodies(t *testing.T, birds *aviary, op apicontract.Operation) map[string
 func (s *site) badPlaces(t *testing.T, birds *aviary, op apicontract.Operation, at target) {
 	t.Helper()
 	ask := func(how string, change func(c *call, canary string)) {
-		c := call{method: op.Method, path: op.URL(at.ids...), key: at.key, header: http.Header{}}
-		if op.HasBody {
+		c := at.call(op, "")
+		if c.header = (http.Header{}); op.HasBody {
 			c.body = "{}"
 		}
 		change(&c, birds.letOut("of "+op.ID+" "+how))
@@ -178,22 +158,15 @@ func (s *site) badPlaces(t *testing.T, birds *aviary, op apicontract.Operation, 
 		ask("as "+h, func(c *call, canary string) { c.header[h] = []string{canary} })
 	}
 	ask("as the key", func(c *call, canary string) { c.key = plaintext.FromString(canary) })
-	ask(
-		"as a password",
-		func(c *call, canary string) { c.header["Authorization"] = []string{"Basic " + canary} },
-	)
-	ask(
-		"as a scheme",
-		func(c *call, canary string) { c.header["Authorization"] = []string{canary} },
-	)
-	ask(
-		"as an old client's version",
-		func(c *call, canary string) {
-			c.header["User-Agent"] = []string{"dreadnode-sdk/" + canary}
-		},
-	)
+	for how, header := range map[string][2]string{
+		"as a password":              {"Authorization", "Basic "},
+		"as a scheme":                {"Authorization", ""},
+		"as an old client's version": {"User-Agent", "dreadnode-sdk/"},
+		"beside a key":               {"X-Api-Key", ""},
+	} {
+		ask(how, func(c *call, canary string) { c.header.Set(header[0], header[1]+canary) })
+	}
 	ask("as an unknown method", func(c *call, canary string) { c.method = canary })
-	ask("beside a key", func(c *call, canary string) { c.header["X-Api-Key"] = []string{canary} })
 }
 
 // badPaths sends canaries to where nothing is.
@@ -204,15 +177,8 @@ func (s *site) badPaths(t *testing.T, birds *aviary) {
 		"/api/v1/../%s", "/api/v1/user/secrets?%s", "/api/v1/health/%s",
 	} {
 		for _, method := range []string{"GET", "POST", "DELETE"} {
-			s.do(
-				t,
-				call{
-					method: method,
-					path:   fmt.Sprintf(path, birds.letOut("in "+path)),
-					key:    s.Key,
-					body:   "{}",
-				},
-			)
+			at := fmt.Sprintf(path, birds.letOut("in "+path))
+			s.do(t, call{method: method, path: at, key: s.Key, body: "{}"})
 		}
 	}
 }

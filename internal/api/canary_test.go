@@ -71,7 +71,8 @@ func forms(text string) map[string]string {
 		for name, e := range map[string]*base64.Encoding{
 			"base64": base64.RawStdEncoding, "URL's base64": base64.RawURLEncoding,
 		} {
-			all[fmt.Sprintf("in %s at %d", name, shift)] = e.EncodeToString([]byte(strings.Repeat(" ", shift) + text + " "))[4 : 4*len(text)/3-2]
+			padded := e.EncodeToString([]byte(strings.Repeat(" ", shift) + text + " "))
+			all[fmt.Sprintf("in %s at %d", name, shift)] = padded[4 : 4*len(text)/3-2]
 		}
 	}
 	return all
@@ -119,9 +120,8 @@ func (a *aviary) search(all needles, text []byte, own string) (found []string) {
 			if !bytes.HasPrefix(text[i:], n.text) || n.token != "" && n.token == own {
 				continue
 			}
-			if what := n.what + " " + n.form + ", " + a.whose(
-				text[i:],
-			); !slices.Contains(found, what) {
+			what := n.what + " " + n.form + ", " + a.whose(text[i:])
+			if !slices.Contains(found, what) {
 				found = append(found, what)
 			}
 		}
@@ -160,10 +160,8 @@ func TestNothingOfWhatIsSentComesBackOrIsWrittenDown(t *testing.T) {
 			s.badPaths(t, birds)
 			s.brokenRequests(t, birds)
 			if len(birds.places) < 500 || len(birds.tokens) < 5 {
-				t.Fatalf(
-					"%d canaries and %d API keys: too few to tell", len(birds.places),
-					len(birds.tokens),
-				)
+				t.Fatalf("%d canaries and %d API keys: too few to tell",
+					len(birds.places), len(birds.tokens))
 			}
 			s.searchAll(t, birds, admin)
 		})
@@ -268,9 +266,8 @@ func TestTheSearchForCanariesFindsThemInEveryForm(t *testing.T) {
 			if hidden == token && strings.HasPrefix(form, "its ") {
 				continue // a token has no mark in its halves
 			}
-			if found := birds.search(
-				needles, []byte("before "+text+" after"), "",
-			); len(found) == 0 {
+			text = "before " + text + " after"
+			if found := birds.search(needles, []byte(text), ""); len(found) == 0 {
 				t.Errorf("%s is not found", form)
 			}
 		}
@@ -278,9 +275,8 @@ func TestTheSearchForCanariesFindsThemInEveryForm(t *testing.T) {
 	if found := birds.search(needles, []byte(token), token); len(found) > 0 {
 		t.Errorf("a token is found where it may be: %v", found)
 	}
-	if found := birds.search(
-		needles, []byte(canary[:6]+"••••"+canary[len(canary)-3:]), "",
-	); len(found) > 0 {
+	mask := canary[:6] + "••••" + canary[len(canary)-3:]
+	if found := birds.search(needles, []byte(mask), ""); len(found) > 0 {
 		t.Errorf("a mask is taken for a canary: %v", found)
 	}
 }

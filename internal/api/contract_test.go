@@ -17,18 +17,13 @@ import (
 func TestTheRoutesAreTheOperationsOfTheContract(t *testing.T) {
 	var documented []api.Route
 	for _, op := range operations(t) {
-		documented = append(
-			documented, api.Route{Method: op.Method, Path: op.Path, Public: op.Public},
-		)
+		documented = append(documented, api.Route{op.Method, op.Path, op.Public})
 	}
 	served := api.Routes()
 	for _, list := range [][]api.Route{documented, served} {
-		slices.SortFunc(
-			list,
-			func(a, b api.Route) int {
-				return strings.Compare(a.Path+" "+a.Method, b.Path+" "+b.Method)
-			},
-		)
+		slices.SortFunc(list, func(a, b api.Route) int {
+			return strings.Compare(a.Path+" "+a.Method, b.Path+" "+b.Method)
+		})
 	}
 	if diff := cmp.Diff(documented, served); diff != "" {
 		t.Errorf("documented (-) and served (+) differ:\n%s", diff)
@@ -68,14 +63,19 @@ func (s *site) target(t *testing.T, op apicontract.Operation) target {
 	return at
 }
 
+// call is an operation on the target, by the target's own person.
+func (at target) call(op apicontract.Operation, body string) call {
+	return call{method: op.Method, path: op.URL(at.ids...), key: at.key, body: body}
+}
+
 // ask calls an operation on a target with its last example, which asks for nothing special.
 func (s *site) ask(t *testing.T, op apicontract.Operation, at target, key plaintext.Value) answer {
 	t.Helper()
-	c := call{method: op.Method, path: op.URL(at.ids...), key: key}
+	at.key = key
 	if op.HasBody {
-		c.body = string(op.Examples[len(op.Examples)-1].Body)
+		return s.do(t, at.call(op, string(op.Examples[len(op.Examples)-1].Body)))
 	}
-	return s.do(t, c)
+	return s.do(t, at.call(op, ""))
 }
 
 func TestEveryDocumentedExampleSucceeds(t *testing.T) {
@@ -84,20 +84,10 @@ func TestEveryDocumentedExampleSucceeds(t *testing.T) {
 	for _, op := range operations(t) {
 		for _, example := range op.Examples {
 			at := s.target(t, op)
-			got := s.do(
-				t,
-				call{
-					method: op.Method,
-					path:   op.URL(at.ids...),
-					key:    at.key,
-					body:   string(example.Body),
-				},
-			)
+			got := s.do(t, at.call(op, string(example.Body)))
 			if got.status != op.Success {
-				t.Errorf(
-					"%s, example %s: answered %d, want %d: %v", op.ID, example.Name, got.status,
-					op.Success, got.faults(t),
-				)
+				t.Errorf("%s, example %s: answered %d, want %d: %v",
+					op.ID, example.Name, got.status, op.Success, got.faults(t))
 			}
 		}
 		if op.HasBody != (len(op.Examples) > 0) {
@@ -130,15 +120,10 @@ func TestEveryMutationOfAnExampleIsRefused(t *testing.T) {
 		at := s.target(t, op)
 		before := s.library(t, at.key)
 		for _, m := range op.Mutations() {
-			got := s.do(
-				t,
-				call{method: op.Method, path: op.URL(at.ids...), key: at.key, body: string(m.Body)},
-			)
+			got := s.do(t, at.call(op, string(m.Body)))
 			if got.status != m.Want || !anyBegins(into[wire.Problem](t, got).Errors, m.Loc) {
-				t.Errorf(
-					"%s, %s: answered %d for %q, want %d at %v", op.ID, m.Name, got.status,
-					got.faults(t), m.Want, m.Loc,
-				)
+				t.Errorf("%s, %s: answered %d for %q, want %d at %v",
+					op.ID, m.Name, got.status, got.faults(t), m.Want, m.Loc)
 			}
 		}
 		if diff := cmp.Diff(before, s.library(t, at.key)); diff != "" {
@@ -158,15 +143,13 @@ func anyBegins(faults []wire.FieldError, place []any) bool {
 func (s *site) library(t *testing.T, key plaintext.Value) map[string]string {
 	t.Helper()
 	seen := map[string]string{}
-	for _, path := range []string{
-		"/api/v1/user/secrets", "/api/v1/user/secrets/presets", "/api/v1/user",
-	} {
+	for _, path := range []string{secretsPath, secretsPath + "/presets", userPath} {
 		seen[path] = string(s.do(t, get(path, key)).want(t, 200).body)
 	}
-	keys := into[wire.APIKeyList](t, s.do(t, get("/api/v1/user/api-keys", key)).want(t, 200))
+	keys := into[wire.APIKeyList](t, s.do(t, get(keysPath, key)).want(t, 200))
 	for _, k := range keys.APIKeys {
 		k.LastUsedAt = nil
-		seen["/api/v1/user/api-keys"] += encode(t, k)
+		seen[keysPath] += encode(t, k)
 	}
 	return seen
 }
@@ -184,10 +167,8 @@ func TestAnIdThatIsNoUUIDIsRefusedAndTheBodyIsFine(t *testing.T) {
 			got := s.do(t, c)
 			if want := []string{"path." + op.Parameters[0] + " uuid_parsing"}; got.status != 422 ||
 				!slices.Equal(got.faults(t), want) {
-				t.Errorf(
-					"%s at %s: answered %d for %q, want 422 for %q", op.ID, url, got.status,
-					got.faults(t), want,
-				)
+				t.Errorf("%s at %s: answered %d for %q, want 422 for %q",
+					op.ID, url, got.status, got.faults(t), want)
 			}
 		}
 	}
@@ -209,16 +190,13 @@ func TestAnOperationNeedsItsScopeAndNoOther(t *testing.T) {
 		}
 		lacking := s.keyFor(t, at.id, members{"allowed_scopes": others})
 		if got := s.ask(t, op, at, lacking); got.status != 403 || len(got.faults(t)) > 0 {
-			t.Errorf(
-				"%s with every scope but %s: answered %d, want 403", op.ID, op.Scope, got.status,
-			)
+			t.Errorf("%s with every scope but %s: answered %d, want 403",
+				op.ID, op.Scope, got.status)
 		}
 		only := s.keyFor(t, at.id, members{"allowed_scopes": []string{op.Scope}})
 		if got := s.ask(t, op, at, only); got.status != op.Success {
-			t.Errorf(
-				"%s with the scope %s alone: answered %d, want %d", op.ID, op.Scope, got.status,
-				op.Success,
-			)
+			t.Errorf("%s with the scope %s alone: answered %d, want %d",
+				op.ID, op.Scope, got.status, op.Success)
 		}
 	}
 }
@@ -235,9 +213,8 @@ func TestAnOperationWithoutAScopeNeedsAKeyAllTheSame(t *testing.T) {
 		at := s.target(t, op)
 		bare := s.keyFor(t, at.id, members{"allowed_scopes": []string{}, "allow_self_revoke": true})
 		if got := s.ask(t, op, at, bare); got.status != op.Success {
-			t.Errorf(
-				"%s with a key without scopes: answered %d, want %d", op.ID, got.status, op.Success,
-			)
+			t.Errorf("%s with a key without scopes: answered %d, want %d",
+				op.ID, got.status, op.Success)
 		}
 	}
 	if diff := cmp.Diff([]string{"whoAmI", "revokeSelf"}, seen); diff != "" {

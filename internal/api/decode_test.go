@@ -3,41 +3,24 @@ package api_test
 import (
 	"bytes"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/uuid"
-
-	"github.com/keysake/keysake/plaintext"
 	"github.com/keysake/keysake/wire"
 )
 
-const (
-	presetPath = "/api/v1/user/secrets/preset"
-	customPath = "/api/v1/user/secrets"
-	keysPath   = "/api/v1/user/api-keys"
-	usersPath  = "/api/v1/admin/users"
-)
-
-// A bad body, and what is said of it.
-type bad struct {
-	name, body string
-	status     int
-	faults     []string
-}
+// A bad body, and the faults that are found in it, with commas between them.
+type bad struct{ name, body, faults string }
 
 // refuseAll sends bad bodies, and looks that each is refused for exactly what is wrong with it.
-func (s *site) refuseAll(t *testing.T, path string, key plaintext.Value, all []bad) {
+func (s *site) refuseAll(t *testing.T, path string, status int, all ...bad) {
 	t.Helper()
 	for _, b := range all {
-		got := s.do(t, post(path, key, b.body))
-		if faults := got.faults(t); got.status != b.status || !slices.Equal(faults, b.faults) {
-			t.Errorf(
-				"%s: answered %d for %q, want %d for %q", b.name, got.status, faults, b.status,
-				b.faults,
-			)
+		got := s.do(t, post(path, s.Key, b.body))
+		if faults := strings.Join(got.faults(t), ", "); got.status != status || faults != b.faults {
+			t.Errorf("%s: answered %d for %q, want %d for %q",
+				b.name, got.status, faults, status, b.faults)
 		}
 	}
 }
@@ -87,9 +70,9 @@ func TestWhatIsNotJSONIsA400(t *testing.T) {
 		"an open string":             in(`"any`),
 		"brackets that do not match": in("[}"),
 	} {
-		all = append(all, bad{name, body, 400, []string{"body json_invalid"}})
+		all = append(all, bad{name, body, "body json_invalid"})
 	}
-	s.refuseAll(t, presetPath, s.Key, all)
+	s.refuseAll(t, presetPath, 400, all...)
 }
 
 func TestAnotherValueThanAnObjectIsA422(t *testing.T) {
@@ -100,10 +83,10 @@ func TestAnotherValueThanAnObjectIsA422(t *testing.T) {
 		"null", "[]", `[{"provider":"openai","value":"v"}]`, `"text"`, "7", "-0", "1e999999",
 		"true", "false", " null\n",
 	} {
-		all = append(all, bad{body, body, 422, []string{"body model_attributes_type"}})
+		all = append(all, bad{body, body, "body model_attributes_type"})
 	}
 	for _, path := range []string{presetPath, keysPath} {
-		s.refuseAll(t, path, s.Key, all)
+		s.refuseAll(t, path, 422, all...)
 	}
 }
 
@@ -111,87 +94,28 @@ func TestNamesAreTakenAsTheyAreAndOnce(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	const openai, value = `"provider":"openai"`, `"value":"any-value"`
-	twice := []string{"body value_error"}
-	s.refuseAll(t, presetPath, s.Key, []bad{
-		{
-			"unknown",
-			"{" + openai + "," + value + `,"extra":1}`,
-			422,
-			[]string{"body.extra extra_forbidden"},
-		},
-		{
-			"misspelt",
-			"{" + openai + `,"valeu":"v"}`,
-			422,
-			[]string{"body.valeu extra_forbidden", "body.value missing"},
-		},
-		{"empty", "{" + openai + "," + value + `,"":1}`, 422, []string{"body extra_forbidden"}},
-		{
-			"with a space",
-			"{" + openai + "," + value + `," value":"v"}`,
-			422,
-			[]string{"body extra_forbidden"},
-		},
-		{
-			"with a dot",
-			"{" + openai + "," + value + `,"value.x":"v"}`,
-			422,
-			[]string{"body extra_forbidden"},
-		},
-		{
-			"in capitals",
-			"{" + openai + `,"VALUE":"v"}`,
-			422,
-			[]string{"body.VALUE extra_forbidden", "body.value missing"},
-		},
-		{
-			"with a capital",
-			`{"Provider":"openai",` + value + "}",
-			422,
-			[]string{"body.Provider extra_forbidden", "body.provider missing"},
-		},
-		{
-			"both spellings",
-			"{" + openai + "," + value + `,"Value":"v"}`,
-			422,
-			[]string{"body.Value extra_forbidden"},
-		},
-		{
-			"of the Go type",
-			`{"Provider":"openai","Value":"v"}`,
-			422,
-			[]string{
-				"body.Provider extra_forbidden",
-				"body.Value extra_forbidden",
-				"body.provider missing",
-				"body.value missing",
-			},
-		},
-		{
-			"with a letter that folds",
-			`{"provider":"openai","va\u017fue":"v","value":"v"}`,
-			422,
-			[]string{"body extra_forbidden"},
-		},
-		{
-			"of another body",
-			"{" + openai + "," + value + `,"name":"A"}`,
-			422,
-			[]string{"body.name extra_forbidden"},
-		},
-		{"twice", "{" + openai + "," + value + "," + openai + "}", 422, twice},
-		{"twice, with another value", "{" + openai + "," + value + `,"value":"other"}`, 422, twice},
-		{
-			"twice, in another spelling",
-			"{" + openai + "," + value + `,"\u0076alue":"other"}`,
-			422,
-			twice,
-		},
-		{"twice, null first", "{" + openai + `,"value":null,` + value + "}", 422, twice},
-		{"twice, and unknown", "{" + openai + "," + value + `,"a":1,"a":1}`, 422, twice},
-		{"twice, further in", "{" + openai + "," + value + `,"a":{"b":1,"b":1}}`, 422, twice},
-	})
-	s.do(t, post(presetPath, s.Key, `{"\u0076alue":"any-value","prov\u0069der":"open\u0061i"}`)).want(t, 201)
+	const twice = "body value_error"
+	s.refuseAll(t, presetPath, 422, []bad{
+		{"unknown", "{" + openai + "," + value + `,"extra":1}`, "body.extra extra_forbidden"},
+		{"misspelt", "{" + openai + `,"valeu":"v"}`, "body.valeu extra_forbidden, body.value missing"},
+		{"empty", "{" + openai + "," + value + `,"":1}`, "body extra_forbidden"},
+		{"with a space", "{" + openai + "," + value + `," value":"v"}`, "body extra_forbidden"},
+		{"with a dot", "{" + openai + "," + value + `,"value.x":"v"}`, "body extra_forbidden"},
+		{"in capitals", "{" + openai + `,"VALUE":"v"}`, "body.VALUE extra_forbidden, body.value missing"},
+		{"with a capital", `{"Provider":"openai",` + value + "}", "body.Provider extra_forbidden, body.provider missing"},
+		{"both spellings", "{" + openai + "," + value + `,"Value":"v"}`, "body.Value extra_forbidden"},
+		{"of the Go type", `{"Provider":"openai","Value":"v"}`, "body.Provider extra_forbidden, body.Value extra_forbidden, body.provider missing, body.value missing"},
+		{"with a letter that folds", `{"provider":"openai","va\u017fue":"v","value":"v"}`, "body extra_forbidden"},
+		{"of another body", "{" + openai + "," + value + `,"name":"A"}`, "body.name extra_forbidden"},
+		{"twice", "{" + openai + "," + value + "," + openai + "}", twice},
+		{"twice, with another value", "{" + openai + "," + value + `,"value":"other"}`, twice},
+		{"twice, in another spelling", "{" + openai + "," + value + `,"\u0076alue":"other"}`, twice},
+		{"twice, null first", "{" + openai + `,"value":null,` + value + "}", twice},
+		{"twice, and unknown", "{" + openai + "," + value + `,"a":1,"a":1}`, twice},
+		{"twice, further in", "{" + openai + "," + value + `,"a":{"b":1,"b":1}}`, twice},
+	}...)
+	escaped := `{"\u0076alue":"any-value","prov\u0069der":"open\u0061i"}`
+	s.do(t, post(presetPath, s.Key, escaped)).want(t, 201)
 }
 
 func TestEveryMemberHasItsType(t *testing.T) {
@@ -212,11 +136,11 @@ func TestEveryMemberHasItsType(t *testing.T) {
 		path, around, member, typ string
 		takes                     []string
 	}{
-		{presetPath, `{"value":"any-value","provider":%s}`, "provider", "string_type", []string{"a string"}},
+		{presetPath, `{"value":"v","provider":%s}`, "provider", "string_type", []string{"a string"}},
 		{presetPath, `{"provider":"openai","value":%s}`, "value", "string_type", []string{"a string"}},
-		{customPath, `{"value":"any-value","name":%s}`, "name", "string_type", []string{"a string"}},
-		{customPath, `{"name":"ONE","value":%s}`, "value", "string_type", []string{"a string"}},
-		{customPath, `{"name":"ONE","value":"any-value","provider":%s}`, "provider", "string_type", []string{"a string", "null"}},
+		{secretsPath, `{"value":"any-value","name":%s}`, "name", "string_type", []string{"a string"}},
+		{secretsPath, `{"name":"ONE","value":%s}`, "value", "string_type", []string{"a string"}},
+		{secretsPath, `{"name":"ONE","value":"any-value","provider":%s}`, "provider", "string_type", []string{"a string", "null"}},
 		{keysPath, `{"name":%s}`, "name", "string_type", []string{"a string", "null"}},
 		{keysPath, `{"allow_self_revoke":%s}`, "allow_self_revoke", "bool_type", []string{"true", "null"}},
 		{keysPath, `{"allowed_scopes":%s}`, "allowed_scopes", "list_type", []string{"a list", "an empty list", "null"}},
@@ -227,102 +151,41 @@ func TestEveryMemberHasItsType(t *testing.T) {
 		var all []bad
 		for name, value := range wrong {
 			if !slices.Contains(m.takes, name) {
-				all = append(
-					all,
-					bad{
-						m.path + " " + m.member + " of " + name,
-						fmt.Sprintf(m.around, value),
-						422,
-						[]string{"body." + m.member + " " + m.typ},
-					},
-				)
+				body, what := fmt.Sprintf(m.around, value), m.path+" "+m.member+" of "+name
+				all = append(all, bad{what, body, "body." + m.member + " " + m.typ})
 			}
 		}
-		s.refuseAll(t, m.path, s.Key, all)
+		s.refuseAll(t, m.path, 422, all...)
 	}
 }
 
 func TestAnItemOfAListIsAtFaultByItsPlace(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	s.refuseAll(t, keysPath, s.Key, []bad{
-		{
-			"a number",
-			`{"allowed_scopes":["secrets:read",7]}`,
-			422,
-			[]string{"body.allowed_scopes.1 string_type"},
-		},
-		{"null", `{"allowed_scopes":[null]}`, 422, []string{"body.allowed_scopes.0 string_type"}},
-		{
-			"a list and an object",
-			`{"allowed_scopes":[["secrets:read"],"secrets:read",{"a":1}]}`,
-			422,
-			[]string{"body.allowed_scopes.0 string_type", "body.allowed_scopes.2 string_type"},
-		},
-		{
-			"no scope",
-			`{"allowed_scopes":["secrets:read","secrets:reed"]}`,
-			422,
-			[]string{"body.allowed_scopes enum"},
-		},
-		{"another case", `{"allowed_scopes":["Admin"]}`, 422, []string{"body.allowed_scopes enum"}},
-		{"an empty scope", `{"allowed_scopes":[""]}`, 422, []string{"body.allowed_scopes enum"}},
-		{
-			"two in one",
-			`{"allowed_scopes":["secrets:read secrets:write"]}`,
-			422,
-			[]string{"body.allowed_scopes enum"},
-		},
-		{
-			"too many",
-			`{"allowed_scopes":[` + strings.Repeat(`"admin",`, 16) + `"admin"]}`,
-			422,
-			[]string{"body.allowed_scopes too_long"},
-		},
-	})
+	s.refuseAll(t, keysPath, 422, []bad{
+		{"a number", `{"allowed_scopes":["secrets:read",7]}`, "body.allowed_scopes.1 string_type"},
+		{"null", `{"allowed_scopes":[null]}`, "body.allowed_scopes.0 string_type"},
+		{"a list and an object", `{"allowed_scopes":[["secrets:read"],"secrets:read",{"a":1}]}`, "body.allowed_scopes.0 string_type, body.allowed_scopes.2 string_type"},
+		{"no scope", `{"allowed_scopes":["secrets:read","secrets:reed"]}`, "body.allowed_scopes enum"},
+		{"another case", `{"allowed_scopes":["Admin"]}`, "body.allowed_scopes enum"},
+		{"an empty scope", `{"allowed_scopes":[""]}`, "body.allowed_scopes enum"},
+		{"two in one", `{"allowed_scopes":["secrets:read secrets:write"]}`, "body.allowed_scopes enum"},
+		{"too many", `{"allowed_scopes":[` + strings.Repeat(`"admin",`, 16) + `"admin"]}`, "body.allowed_scopes too_long"},
+	}...)
 }
 
 func TestSeveralFaultsAreToldAtOnce(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	s.refuseAll(t, customPath, s.Key, []bad{
-		{"nothing", `{}`, 422, []string{"body.name missing", "body.value missing"}},
-		{
-			"everything",
-			`{"provider":7,"name":"1A","Value":"v","extra":null}`,
-			422,
-			[]string{
-				"body.provider string_type",
-				"body.Value extra_forbidden",
-				"body.extra extra_forbidden",
-				"body.value missing",
-				"body.name string_pattern_mismatch",
-			},
-		},
-		{
-			"rules",
-			`{"name":"PATH","value":"","provider":""}`,
-			422,
-			[]string{
-				"body.name value_error",
-				"body.value string_too_short",
-				"body.provider string_too_short",
-			},
-		},
-	})
-	s.refuseAll(
-		t,
-		presetPath,
-		s.Key,
-		[]bad{{"nothing", `{}`, 422, []string{"body.provider missing", "body.value missing"}}},
-	)
-	s.refuseAll(
-		t,
-		usersPath,
-		s.Key,
-		[]bad{{"nothing", `{}`, 422, []string{"body.username missing"}}},
-	)
-	s.do(t, put(customPath+"/"+uuid.NewString(), s.Key, `{}`)).refused(t, 422, "body.value missing")
+	s.refuseAll(t, secretsPath, 422, []bad{
+		{"nothing", `{}`, "body.name missing, body.value missing"},
+		{"everything", `{"provider":7,"name":"1A","Value":"v","extra":null}`, "body.provider string_type, body.Value extra_forbidden, body.extra extra_forbidden, body.value missing, body.name string_pattern_mismatch"},
+		{"rules", `{"name":"PATH","value":"","provider":""}`, "body.name value_error, body.value string_too_short, body.provider string_too_short"},
+	}...)
+	s.refuseAll(t, presetPath, 422,
+		bad{"nothing", `{}`, "body.provider missing, body.value missing"})
+	s.refuseAll(t, usersPath, 422, bad{"nothing", `{}`, "body.username missing"})
+	s.do(t, put(secretsPath+"/"+nowhere, s.Key, `{}`)).refused(t, 422, "body.value missing")
 }
 
 func TestAnAnswerIsBoundedHoweverManyFaultsThereAre(t *testing.T) {
@@ -351,19 +214,22 @@ func TestDeepNestingIsRefusedBeforeItCosts(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	const open, rest = `{"provider":"openai","value":"any-value","a":`, "}"
-	deep := []string{"body value_error"}
-	lists := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
-	objects := func(n int) string { return strings.Repeat(`{"a":`, n) + "1" + strings.Repeat("}", n) }
-	s.refuseAll(t, presetPath, s.Key, []bad{
-		{"lists", open + lists(10_000) + rest, 422, deep},
-		{"objects", open + objects(10_000) + rest, 422, deep},
-		{"lists for a body", lists(100_000), 422, deep},
-		{"objects for a body", objects(40_000), 422, deep},
-		{"lists that never end", strings.Repeat("[", 200_000), 422, deep},
-		{"one too deep", open + lists(8) + rest, 422, deep},
-		{"as deep as may be", open + lists(7) + rest, 422, []string{"body.a extra_forbidden"}},
-		{"in a value", `{"provider":"openai","value":` + objects(10_000) + rest, 422, deep},
-	})
+	const deep = "body value_error"
+	around := func(n int, open, value, end string) string {
+		return strings.Repeat(open, n) + value + strings.Repeat(end, n)
+	}
+	lists := func(n int) string { return around(n, "[", "", "]") }
+	objects := func(n int) string { return around(n, `{"a":`, "1", "}") }
+	s.refuseAll(t, presetPath, 422, []bad{
+		{"lists", open + lists(10_000) + rest, deep},
+		{"objects", open + objects(10_000) + rest, deep},
+		{"lists for a body", lists(100_000), deep},
+		{"objects for a body", objects(40_000), deep},
+		{"lists that never end", strings.Repeat("[", 200_000), deep},
+		{"one too deep", open + lists(8) + rest, deep},
+		{"as deep as may be", open + lists(7) + rest, "body.a extra_forbidden"},
+		{"in a value", `{"provider":"openai","value":` + objects(10_000) + rest, deep},
+	}...)
 }
 
 func TestANameThatCouldBeAValueIsNotRepeated(t *testing.T) {
@@ -393,22 +259,11 @@ func TestAnEmptyMessageOnTheWireIsNoBody(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	for _, chunked := range []bool{false, true} {
-		got := s.do(
-			t,
-			call{
-				method:  "POST",
-				path:    keysPath,
-				key:     s.Key,
-				chunked: chunked,
-				header:  http.Header{"Content-Type": {"application/json"}},
-			},
-		)
-		got.refused(t, 400, "body json_invalid")
+		empty := post(keysPath, s.Key, "").with("Content-Type", "application/json")
+		empty.chunked = chunked
+		s.do(t, empty).refused(t, 400, "body json_invalid")
 	}
-	s.do(
-		t,
-		call{method: "POST", path: keysPath, key: s.Key, header: http.Header{"Content-Type": nil}},
-	).refused(t, 415)
+	s.do(t, post(keysPath, s.Key, "").with("Content-Type")).refused(t, 415)
 	made := s.do(t, post(keysPath, s.Key, "\n{\t}\r\n ")).want(t, 201)
 	if k := into[wire.APIKey](t, made); k.Name != "" || k.ExpiresAt != nil {
 		t.Error("an empty object is not an API key with the defaults")

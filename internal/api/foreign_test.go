@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"bytes"
 	"database/sql"
 	"fmt"
 	"net/http"
@@ -31,9 +32,8 @@ func (s *site) rows(t *testing.T, user string) (all []string) {
 		"users": "id", "owner_keys": "user_id", "api_keys": "user_id", "secrets": "user_id",
 		"audit_entries": "owner_id",
 	} {
-		rows, err := db.QueryContext(
-			t.Context(), "SELECT * FROM "+table+" WHERE "+owner+" = $1", user,
-		)
+		query := "SELECT * FROM " + table + " WHERE " + owner + " = $1"
+		rows, err := db.QueryContext(t.Context(), query, user)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -93,10 +93,11 @@ func TestAnothersIdIsAnsweredLikeOneThatNeverWasAndNothingHappensToIt(t *testing
 		if op.Scope == "admin" {
 			want = 403 // b is no admin: whether there is such a user is not looked at
 		}
-		never := s.ask(t, op, target{person: b, ids: []string{uuid.NewString()}}, b.key).want(t, want)
+		of := func(id string) target { return target{person: b, ids: []string{id}} }
+		never := s.ask(t, op, of(uuid.NewString()), b.key).want(t, want)
 		for what, id := range owned {
 			for _, spelling := range []string{id, strings.ToUpper(id)} {
-				got := s.ask(t, op, target{person: b, ids: []string{spelling}}, b.key)
+				got := s.ask(t, op, of(spelling), b.key)
 				sameBut(t, op.ID+" of "+what, never, got)
 				if strings.Contains(strings.ToLower(string(got.body)), id) {
 					t.Errorf("%s of %s: the answer repeats the id", op.ID, what)
@@ -123,15 +124,13 @@ func TestAnAdminReachesNothingOfAnothersLibrary(t *testing.T) {
 		if len(op.Parameters) == 0 {
 			continue
 		}
-		never := s.ask(t, op, target{person: admin, ids: []string{uuid.NewString()}}, admin.key).want(t, 404)
+		of := func(id string) target { return target{person: admin, ids: []string{id}} }
+		never := s.ask(t, op, of(uuid.NewString()), admin.key).want(t, 404)
 		for what, id := range owned {
 			if op.Scope == "admin" && what == "the user" {
 				continue // that one is the admin's to manage
 			}
-			sameBut(
-				t, op.ID+" of "+what, never,
-				s.ask(t, op, target{person: admin, ids: []string{id}}, admin.key),
-			)
+			sameBut(t, op.ID+" of "+what, never, s.ask(t, op, of(id), admin.key))
 		}
 	}
 	if diff := cmp.Diff(before, s.rows(t, a.id)); diff != "" {
@@ -144,7 +143,7 @@ func TestAListHasNothingOfAnothers(t *testing.T) {
 	s := start(t)
 	a, b := s.person(t), s.person(t)
 	owned := s.belongings(t, a)
-	s.do(t, post("/api/v1/user/secrets/preset", a.key, `{"provider": "openai", "value": "any-value"}`)).want(t, 201)
+	s.do(t, post(presetPath, a.key, openAI)).want(t, 201)
 	for _, op := range operations(t) {
 		if op.Method != http.MethodGet || len(op.Parameters) > 0 || op.Scope == "admin" ||
 			op.Public {
@@ -168,24 +167,22 @@ func TestADeletedUserLeavesNothingThatAnAnswerShows(t *testing.T) {
 	s := start(t)
 	a, admin := s.person(t), s.person(t, allScopes...)
 	owned := s.belongings(t, a)
-	s.do(t, del("/api/v1/admin/users/"+a.id, admin.key)).want(t, 204)
+	s.do(t, del(usersPath+"/"+a.id, admin.key)).want(t, 204)
 	for _, path := range []string{
-		"/api/v1/user/secrets/" + owned["a secret"], "/api/v1/user/api-keys/" + owned["an API key"],
-		"/api/v1/admin/users/" + a.id,
+		secretsPath + "/" + owned["a secret"], keysPath + "/" + owned["an API key"],
+		usersPath + "/" + a.id,
 	} {
 		s.do(t, del(path, admin.key)).refused(t, 404)
 	}
-	if got := s.do(t, get("/api/v1/admin/users", admin.key)).want(t, 200); strings.Contains(
-		string(got.body), a.id,
-	) {
+	list := s.do(t, get(usersPath, admin.key)).want(t, 200)
+	if bytes.Contains(list.body, []byte(a.id)) {
 		t.Error("the list of users has one that was deleted")
 	}
 	for _, table := range []string{"secrets", "api_keys", "owner_keys"} {
 		var n int
-		if err := s.database(t).
-			QueryRowContext(t.Context(), "SELECT COUNT(*) FROM "+table+" WHERE user_id = $1", a.id).
-			Scan(&n); err != nil ||
-			n > 0 {
+		query := "SELECT COUNT(*) FROM " + table + " WHERE user_id = $1"
+		err := s.database(t).QueryRowContext(t.Context(), query, a.id).Scan(&n)
+		if err != nil || n > 0 {
 			t.Errorf("%s has %d rows of a user who was deleted: %v", table, n, err)
 		}
 	}

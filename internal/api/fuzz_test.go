@@ -22,7 +22,8 @@ var bodies = []string{
 	`{"name":"A","value":"v","provider":null}`,
 	`{"value":"\u00e9\ud83d\udd11"}`,
 	`{"username":"ada","email_address":"ada@example.org"}`,
-	`{"name":"ci","allow_self_revoke":true,"allowed_scopes":["secrets:read"],"expires_at":"2099-01-01T00:00:00Z"}`,
+	`{"name":"ci","allow_self_revoke":true,"allowed_scopes":["secrets:read"],` +
+		`"expires_at":"2099-01-01T00:00:00Z"}`,
 	`{}`,
 	``,
 	`null`,

@@ -35,14 +35,14 @@ func TestEveryAnswerHasALineInTheLogUnderItsOwnId(t *testing.T) {
 		status float64
 		user   string
 	}{
-		{get("/api/v1/user?a=b", me.key), "/api/v1/user", "GET", 200, me.id},
+		{get("/api/v1/user?a=b", me.key), userPath, "GET", 200, me.id},
 		{call{method: "HEAD", path: "/api/v1/health"}, "/api/v1/health", "HEAD", 200, ""},
 		{get("/api/v1/user/secrets/x", me.key), "/api/v1/user/secrets/{secret_id}", "GET", 422, me.id},
 		{post(presetPath, me.key, "no JSON"), presetPath, "POST", 400, me.id},
 		{del("/api/v1/nowhere", noKey), "unmatched", "DELETE", 404, ""},
 		{get("//", noKey), "unmatched", "GET", 404, ""},
-		{call{method: "BREW", path: "/api/v1/user"}, "/api/v1/user", "other", 405, ""},
-		{get("/api/v1/user", noKey), "/api/v1/user", "GET", 401, ""},
+		{call{method: "BREW", path: userPath}, userPath, "other", 405, ""},
+		{get(userPath, noKey), userPath, "GET", 401, ""},
 	} {
 		got := s.do(t, c.call)
 		lines := s.logged(t, got)
@@ -54,10 +54,8 @@ func TestEveryAnswerHasALineInTheLogUnderItsOwnId(t *testing.T) {
 		user, _ := l["user"].(string) // none if nobody is known to have called
 		if l["route"] != c.route || l["method"] != c.word || l["status"] != c.status ||
 			user != c.user {
-			t.Errorf(
-				"%s %s is logged as %v %v, %v by %v", c.method, c.path, l["method"], l["route"],
-				l["status"], l["user"],
-			)
+			t.Errorf("%s %s is logged as %v %v, %v by %v",
+				c.method, c.path, l["method"], l["route"], l["status"], l["user"])
 		}
 		id := got.header.Get("X-Request-Id")
 		if ids[id] {

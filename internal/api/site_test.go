@@ -22,9 +22,9 @@ import (
 // contract is openapi.yaml; contractWithLimits demands the headers too that are there while the
 // limits on the rate are.
 var (
-	contract = sync.OnceValues(
-		func() (*apicontract.Document, error) { return apicontract.Load(api.Contract) },
-	)
+	contract = sync.OnceValues(func() (*apicontract.Document, error) {
+		return apicontract.Load(api.Contract)
+	})
 	contractWithLimits = sync.OnceValues(func() (*apicontract.Document, error) {
 		doc, err := apicontract.Load(api.Contract)
 		if err == nil {
@@ -93,21 +93,41 @@ type call struct {
 	header http.Header
 }
 
-func get(path string, key plaintext.Value) call { return call{method: "GET", path: path, key: key} }
-
-func del(path string, key plaintext.Value) call {
-	return call{method: "DELETE", path: path, key: key}
-}
+func get(path string, key plaintext.Value) call { return call{"GET", path, key, "", false, nil} }
+func del(path string, key plaintext.Value) call { return call{"DELETE", path, key, "", false, nil} }
 
 func post(path string, key plaintext.Value, body string) call {
-	return call{method: "POST", path: path, key: key, body: body}
+	return call{"POST", path, key, body, false, nil}
 }
 
 func put(path string, key plaintext.Value, body string) call {
-	return call{method: "PUT", path: path, key: key, body: body}
+	return call{"PUT", path, key, body, false, nil}
+}
+
+// with is the call with a header.
+func (c call) with(name string, values ...string) call {
+	c.header = http.Header{name: values}
+	return c
 }
 
 var noKey plaintext.Value
+
+// nowhere is an id of nothing.
+const nowhere = "2489e9ad-2ee2-4e00-8ec9-32d5f69181c0"
+
+const (
+	userPath    = "/api/v1/user"
+	secretsPath = "/api/v1/user/secrets"
+	presetPath  = "/api/v1/user/secrets/preset"
+	keysPath    = "/api/v1/user/api-keys"
+	usersPath   = "/api/v1/admin/users"
+)
+
+// Bodies that make a secret.
+const (
+	openAI = `{"provider": "openai", "value": "any-value"}`
+	custom = `{"name": "ONE", "value": "any-value"}`
+)
 
 // An answer has passed the contract.
 type answer struct {
@@ -237,7 +257,8 @@ type person struct {
 // person makes a user with an API key of these scopes: all but admin if none is named.
 func (s *site) person(t *testing.T, scopes ...string) person {
 	t.Helper()
-	made := s.do(t, post("/api/v1/admin/users", s.Key, `{"username": "`+unique("user-")+`"}`)).want(t, 201)
+	body := encode(t, members{"username": unique("user-")})
+	made := s.do(t, post(usersPath, s.Key, body)).want(t, 201)
 	p := person{id: into[wire.User](t, made).ID}
 	p.key = s.keyFor(t, p.id, members{"allowed_scopes": scopes})
 	return p
@@ -246,26 +267,23 @@ func (s *site) person(t *testing.T, scopes ...string) person {
 // keyFor makes an API key for a user, as the admin.
 func (s *site) keyFor(t *testing.T, user string, in members) plaintext.Value {
 	t.Helper()
-	made := s.do(t, post("/api/v1/admin/users/"+user+"/api-keys", s.Key, encode(t, in))).want(t, 201)
+	path := usersPath + "/" + user + "/api-keys"
+	made := s.do(t, post(path, s.Key, encode(t, in))).want(t, 201)
 	return plaintext.FromString(into[wire.APIKey](t, made).Key)
 }
 
 // ownKey makes an API key and returns its id and itself.
 func (s *site) ownKey(t *testing.T, by plaintext.Value, in members) (string, plaintext.Value) {
 	t.Helper()
-	k := into[wire.APIKey](
-		t, s.do(t, post("/api/v1/user/api-keys", by, encode(t, in))).want(t, 201),
-	)
+	k := into[wire.APIKey](t, s.do(t, post(keysPath, by, encode(t, in))).want(t, 201))
 	return k.ID, plaintext.FromString(k.Key)
 }
 
 // secret makes a secret and returns its id.
 func (s *site) secret(t *testing.T, by plaintext.Value, name, value string) string {
 	t.Helper()
-	made := s.do(t, post("/api/v1/user/secrets", by, encode(
-		t, members{"name": name, "value": value},
-	)),
-	).want(t, 201)
+	body := encode(t, members{"name": name, "value": value})
+	made := s.do(t, post(secretsPath, by, body)).want(t, 201)
 	return into[wire.Secret](t, made).ID
 }
 

@@ -50,15 +50,7 @@ func TestA426NamesTheVersionToGet(t *testing.T) {
 		"keysake/1.0.0-rc.1":                     "Keysake/1.0.0-rc.2",
 		"keysake/0.0.0-devel":                    "Keysake/1.0.0-rc.2",
 	} {
-		got := s.do(
-			t,
-			call{
-				method: "GET",
-				path:   "/api/v1/user",
-				key:    s.Key,
-				header: http.Header{"User-Agent": {agent}},
-			},
-		)
+		got := s.do(t, get(userPath, s.Key).with("User-Agent", agent))
 		want := 200
 		if upgrade != "" {
 			want = 426
@@ -67,36 +59,30 @@ func TestA426NamesTheVersionToGet(t *testing.T) {
 			}
 		}
 		if got.status != want || got.header.Get("Upgrade") != upgrade {
-			t.Errorf(
-				"%s: answered %d with Upgrade %q, want %d with %q", agent, got.status,
-				got.header.Get("Upgrade"), want, upgrade,
-			)
+			t.Errorf("%s: answered %d with Upgrade %q, want %d with %q",
+				agent, got.status, got.header.Get("Upgrade"), want, upgrade)
 		}
 	}
 }
 
 func TestAnOldClientIsToldBeforeItsKeyIsLookedAt(t *testing.T) {
 	t.Parallel()
-	s := start(
-		t,
-		func(c *config.Config) {
-			c.MinClients = []config.MinClient{{Name: "dreadnode-sdk", Version: "2.1.0"}}
-		},
-	)
+	s := start(t, func(c *config.Config) {
+		c.MinClients = []config.MinClient{{Name: "dreadnode-sdk", Version: "2.1.0"}}
+	})
 	old := http.Header{"User-Agent": {"dreadnode-sdk/1.0.0"}}
 	for _, op := range operations(t) {
 		want := 426
 		if op.Public {
 			want = op.Success
 		}
-		if got := s.do(
-			t, call{method: op.Method, path: op.URL(), body: "no JSON", header: old},
-		); got.status != want {
+		got := s.do(t, call{method: op.Method, path: op.URL(), body: "no JSON", header: old})
+		if got.status != want {
 			t.Errorf("%s: answered %d, want %d", op.ID, got.status, want)
 		}
 	}
 	s.do(t, call{method: "GET", path: "/api/v1/nowhere", header: old}).refused(t, 404)
-	s.do(t, call{method: "PATCH", path: "/api/v1/user", header: old}).refused(t, 405)
+	s.do(t, call{method: "PATCH", path: userPath, header: old}).refused(t, 405)
 }
 
 // cut returns the name and the two numbers of `"name";q=1;w=2`.
@@ -139,7 +125,7 @@ func TestAKeyThatAsksTooOftenIsA429AndNobodyElseIs(t *testing.T) {
 	t.Parallel()
 	s := start(t, func(c *config.Config) { c.RateLimit, c.RateBurst = 0.001, 4 })
 	me := s.person(t) // two requests by the admin
-	ask := get("/api/v1/user/secrets", me.key)
+	ask := get(secretsPath, me.key)
 	const policy = `"key";q=4;w=4000`
 	for _, left := range []string{"3", "2", "1", "0"} {
 		s.do(t, ask).want(t, 200).limits(t, policy, left)
@@ -151,14 +137,13 @@ func TestAKeyThatAsksTooOftenIsA429AndNobodyElseIs(t *testing.T) {
 			t.Errorf("to wait for %d s, and a request is free again after 1000", wait)
 		}
 	}
-	create := post("/api/v1/user/secrets", me.key, `{"name": "ONE", "value": "any-value"}`)
+	create := post(secretsPath, me.key, custom)
 	s.do(t, create).refused(t, 429)
-	got := s.do(t, get("/api/v1/user", s.Key)).want(t, 200)
+	got := s.do(t, get(userPath, s.Key)).want(t, 200)
 	got.limits(t, policy, "1")
 	s.do(t, get("/api/v1/health", me.key)).want(t, 200)
-	if n := into[quotaUsed](
-		t, s.do(t, get("/api/v1/admin/users", s.Key)).want(t, 200),
-	); n.used() > 0 {
+	users := s.do(t, get(usersPath, s.Key)).want(t, 200)
+	if into[quotaUsed](t, users).used() > 0 {
 		t.Error("a request that was refused did its work")
 	}
 }
@@ -181,7 +166,7 @@ func (q quotaUsed) used() (n int) {
 func from(address string) call {
 	return call{
 		method: "GET",
-		path:   "/api/v1/user",
+		path:   userPath,
 		header: http.Header{"X-Api-Key": {"no-key"}, "X-Forwarded-For": {address}},
 	}
 }
@@ -201,8 +186,8 @@ func TestAnAddressThatFailsTooOftenIsA429ButARightKeyIsLetIn(t *testing.T) {
 			t.Errorf("to wait for %d s, and a failure is free again after 20", wait)
 		}
 	}
-	s.do(t, get("/api/v1/user", noKey)).refused(t, 429)
-	s.do(t, get("/api/v1/user", s.Key)).want(t, 200)
+	s.do(t, get(userPath, noKey)).refused(t, 429)
+	s.do(t, get(userPath, s.Key)).want(t, 200)
 	s.do(t, get("/api/v1/health", noKey)).want(t, 200)
 	s.do(t, from("192.0.2.9")).refused(t, 429)
 }
@@ -236,8 +221,7 @@ func TestWithoutLimitsNothingIsSaidOfThem(t *testing.T) {
 	s := start(t, func(c *config.Config) { c.RateLimit, c.AuthFailureLimit = 0, 0 })
 	for range 20 {
 		for _, got := range []answer{
-			s.do(t, get("/api/v1/user", s.Key)).want(t, 200),
-			s.do(t, get("/api/v1/user", noKey)).want(t, 401),
+			s.do(t, get(userPath, s.Key)).want(t, 200), s.do(t, get(userPath, noKey)).want(t, 401),
 		} {
 			if got.header.Get("RateLimit") != "" || got.header.Get("RateLimit-Policy") != "" {
 				t.Fatalf("a %d has headers of a limit that is off", got.status)

@@ -30,7 +30,7 @@ func TestA400SaysThatTheBodyIsNotJSON(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	me := s.person(t)
-	got := s.do(t, post("/api/v1/user/secrets/preset", me.key, `{"provider": "openai"`))
+	got := s.do(t, post(presetPath, me.key, `{"provider": "openai"`))
 	got.refused(t, 400, "body json_invalid")
 }
 
@@ -86,7 +86,7 @@ func TestAPathThatIsNotInItsOneFormIsNoRoute(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	me := s.person(t, allScopes...)
-	one := "/api/v1/user/secrets/" + s.secret(t, me.key, "ONE", "any-value")
+	one := secretsPath + "/" + s.secret(t, me.key, "ONE", "any-value")
 	s.do(t, get(one, me.key)).want(t, 200)
 	paths := append(
 		slices.Clone(notPaths), one+"/", one+"/value", one+"/versions/", one+"/versions/1",
@@ -96,11 +96,8 @@ func TestAPathThatIsNotInItsOneFormIsNoRoute(t *testing.T) {
 	)
 	for _, path := range paths {
 		for _, method := range []string{"GET", "DELETE", "POST"} {
-			if got := s.do(
-				t,
-				call{method: method, path: path, key: me.key, body: `{}`},
-			); got.status != 404 ||
-				len(got.faults(t)) > 0 {
+			got := s.do(t, call{method: method, path: path, key: me.key, body: `{}`})
+			if got.status != 404 || len(got.faults(t)) > 0 {
 				t.Errorf("%s %s: answered %d, want 404", method, path, got.status)
 			}
 		}
@@ -113,8 +110,8 @@ func TestAnIdHasOneSpellingButForCase(t *testing.T) {
 	s := start(t)
 	me := s.person(t)
 	id := s.secret(t, me.key, "ONE", "any-value")
-	upper := s.do(t, get("/api/v1/user/secrets/"+strings.ToUpper(id), me.key)).want(t, 200)
-	lower := s.do(t, get("/api/v1/user/secrets/"+id, me.key)).want(t, 200)
+	upper := s.do(t, get(secretsPath+"/"+strings.ToUpper(id), me.key)).want(t, 200)
+	lower := s.do(t, get(secretsPath+"/"+id, me.key)).want(t, 200)
 	sameBut(t, "an id in capitals", upper, lower)
 }
 
@@ -123,7 +120,7 @@ func TestAQueryChangesNothing(t *testing.T) {
 	s := start(t)
 	me := s.person(t)
 	for _, path := range []string{
-		"/api/v1/health", "/api/v1/user", "/api/v1/user/secrets", "/api/v1/user/secrets/presets",
+		"/api/v1/health", userPath, secretsPath, secretsPath + "/presets",
 	} {
 		plain := s.do(t, get(path, me.key)).want(t, 200)
 		sameBut(t, path, plain, s.do(t, get(path+"?limit=1&show=value&%zz", me.key)))
@@ -148,9 +145,9 @@ func TestWhatIsDeletedIsA404(t *testing.T) {
 	me := s.person(t, allScopes...)
 	keyID, _ := s.ownKey(t, me.key, members{})
 	for _, path := range []string{
-		"/api/v1/user/secrets/" + s.secret(t, me.key, "ONE", "any-value"),
-		"/api/v1/user/api-keys/" + keyID,
-		"/api/v1/admin/users/" + s.person(t).id,
+		secretsPath + "/" + s.secret(t, me.key, "ONE", "any-value"),
+		keysPath + "/" + keyID,
+		usersPath + "/" + s.person(t).id,
 	} {
 		s.do(t, del(path, me.key)).want(t, 204)
 		s.do(t, del(path, me.key)).refused(t, 404)
@@ -161,9 +158,9 @@ func TestA405AllowsWhatThePathHasAndNothingForOtherOrigins(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	for path, allow := range map[string]string{
-		"/api/v1/health":              "GET, HEAD",
-		"/api/v1/user/secrets":        "GET, HEAD, POST",
-		"/api/v1/user/secrets/preset": "POST",
+		"/api/v1/health": "GET, HEAD",
+		secretsPath:      "GET, HEAD, POST",
+		presetPath:       "POST",
 		"/api/v1/user/secrets/2489e9ad-2ee2-4e00-8ec9-32d5f69181c0": "DELETE, GET, HEAD, PUT",
 		"/api/v1/user/api-keys/self":                                "DELETE",
 	} {
@@ -182,28 +179,22 @@ func TestA405AllowsWhatThePathHasAndNothingForOtherOrigins(t *testing.T) {
 			}
 		}
 	}
-	s.do(t, call{method: "HEAD", path: "/api/v1/user/secrets/preset", key: s.Key}).want(t, 405)
-	s.do(
-		t,
-		call{
-			method: "GET",
-			path:   "/api/v1/health",
-			header: http.Header{"Origin": {"https://elsewhere.example.org"}},
-		},
-	).want(t, 200)
+	s.do(t, call{method: "HEAD", path: presetPath, key: s.Key}).want(t, 405)
+	elsewhere := get("/api/v1/health", noKey).with("Origin", "https://elsewhere.example.org")
+	s.do(t, elsewhere).want(t, 200)
 }
 
 func TestA409ForWhatIsThereAlready(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	me := s.person(t, allScopes...)
-	preset := post("/api/v1/user/secrets/preset", me.key, `{"provider": "openai", "value": "any-value"}`)
-	custom := post("/api/v1/user/secrets", me.key, `{"name": "OPENAI_API_KEY", "value": "any-value"}`)
-	user := post("/api/v1/admin/users", me.key, `{"username": "`+unique("taken-")+`"}`)
+	preset := post(presetPath, me.key, openAI)
+	custom := post(secretsPath, me.key, `{"name": "OPENAI_API_KEY", "value": "any-value"}`)
+	user := post(usersPath, me.key, `{"username": "`+unique("taken-")+`"}`)
 	s.do(t, preset).want(t, 201)
 	s.do(t, user).want(t, 201)
 	for _, c := range []call{
-		preset, custom, user, {method: "DELETE", path: "/api/v1/admin/users/" + me.id, key: me.key},
+		preset, custom, user, {method: "DELETE", path: usersPath + "/" + me.id, key: me.key},
 	} {
 		s.do(t, c).refused(t, 409)
 	}
@@ -221,10 +212,8 @@ func TestA413BeginsAtOneByteTooMany(t *testing.T) {
 	const most = 256 << 10
 	for _, chunked := range []bool{false, true} {
 		me := s.person(t)
-		body := `{"provider": "openai", "value": "any-value"}`
-		c := call{
-			method: "POST", path: "/api/v1/user/secrets/preset", key: me.key, chunked: chunked,
-		}
+		body := openAI
+		c := call{method: "POST", path: presetPath, key: me.key, chunked: chunked}
 		c.body = body + strings.Repeat(" ", most+1-len(body))
 		s.do(t, c).refused(t, 413)
 		c.body = strings.Repeat("x", most+1) // whatever it is, it is too much before it is wrong
@@ -239,11 +228,7 @@ func TestA415ForEverythingButJSONInUTF8(t *testing.T) {
 	s := start(t)
 	ask := func(header http.Header) answer {
 		return s.do(t, call{
-			method: "POST",
-			path:   "/api/v1/user/secrets/preset",
-			key:    s.person(t).key,
-			header: header,
-			body:   `{"provider": "openai", "value": "any-value"}`,
+			method: "POST", path: presetPath, key: s.person(t).key, header: header, body: openAI,
 		})
 	}
 	for _, media := range []string{
@@ -283,10 +268,10 @@ func TestAQuotaThatIsFullIsA403UntilSomethingIsDeleted(t *testing.T) {
 	me := s.person(t)
 	s.secret(t, me.key, "ONE", "any-value")
 	two := s.secret(t, me.key, "TWO", "any-value")
-	preset := post("/api/v1/user/secrets/preset", me.key, `{"provider": "openai", "value": "any-value"}`)
+	preset := post(presetPath, me.key, openAI)
 	s.do(t, preset).refused(t, 403)
-	s.do(t, put("/api/v1/user/secrets/"+two, me.key, `{"value": "another"}`)).want(t, 200)
+	s.do(t, put(secretsPath+"/"+two, me.key, `{"value": "another"}`)).want(t, 200)
 	s.secret(t, s.person(t).key, "THREE", "any-value") // another user's quota is their own
-	s.do(t, del("/api/v1/user/secrets/"+two, me.key)).want(t, 204)
+	s.do(t, del(secretsPath+"/"+two, me.key)).want(t, 204)
 	s.do(t, preset).want(t, 201)
 }

@@ -46,7 +46,7 @@ func (s *site) exec(t *testing.T, query string, args ...any) {
 // as presents credentials by other headers than do would.
 func (s *site) as(t *testing.T, headers http.Header) answer {
 	t.Helper()
-	return s.do(t, call{method: "GET", path: "/api/v1/user", header: headers})
+	return s.do(t, call{method: "GET", path: userPath, header: headers})
 }
 
 func text(v plaintext.Value) string { return string(v.Reveal()) }
@@ -65,13 +65,13 @@ func TestAKeyThatDoesNotWorkIsA401ThatDoesNotTellWhy(t *testing.T) {
 	s := start(t)
 	me := s.person(t)
 	revokedID, revoked := s.ownKey(t, me.key, members{})
-	s.do(t, get("/api/v1/user", revoked)).want(t, 200)
-	s.do(t, del("/api/v1/user/api-keys/"+revokedID, me.key)).want(t, 204)
+	s.do(t, get(userPath, revoked)).want(t, 200)
+	s.do(t, del(keysPath+"/"+revokedID, me.key)).want(t, 204)
 	expiredID, expired := s.ownKey(t, me.key, members{"expires_at": "2099-01-01T00:00:00Z"})
-	s.do(t, get("/api/v1/user", expired)).want(t, 200)
+	s.do(t, get(userPath, expired)).want(t, 200)
 	s.exec(t, "UPDATE api_keys SET expires_at = 1 WHERE id = $1", expiredID)
 	gone := s.person(t)
-	s.do(t, del("/api/v1/admin/users/"+gone.id, s.Key)).want(t, 204)
+	s.do(t, del(usersPath+"/"+gone.id, s.Key)).want(t, 204)
 	elsewhere := start(t).Key
 
 	want := s.as(t, http.Header{"Authorization": {"Bearer not-a-key"}})
@@ -96,7 +96,7 @@ func TestAKeyThatDoesNotWorkIsA401ThatDoesNotTellWhy(t *testing.T) {
 	if got := want.header.Get("WWW-Authenticate"); got != "Bearer" {
 		t.Errorf("WWW-Authenticate: %s", got)
 	}
-	s.do(t, get("/api/v1/user", me.key)).want(t, 200)
+	s.do(t, get(userPath, me.key)).want(t, 200)
 }
 
 func TestOneKeyAndOneOnlyIsAskedFor(t *testing.T) {
@@ -158,31 +158,31 @@ func (s *site) makeKey(t *testing.T, by plaintext.Value, path string, scopes any
 func TestAKeyIsNeverGivenAScopeThatItsMakerLacks(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	const own = "/api/v1/user/api-keys"
 	me := s.person(t, "keys:write", "secrets:read")
 	for _, scope := range allScopes {
 		want := 403
 		if scope == "keys:write" || scope == "secrets:read" {
 			want = 201
 		}
-		for _, scopes := range [][]string{{scope}, {"secrets:read", scope}, {scope, "secrets:read", scope}} {
-			if got := s.makeKey(t, me.key, own, scopes); got.status != want {
+		for _, scopes := range [][]string{
+			{scope}, {"secrets:read", scope}, {scope, "secrets:read", scope},
+		} {
+			if got := s.makeKey(t, me.key, keysPath, scopes); got.status != want {
 				t.Errorf("%v: answered %d, want %d", scopes, got.status, want)
 			}
 		}
 	}
 	grantor := s.person(t, "admin") // may give keys to others, and cannot read secrets
-	s.makeKey(t, grantor.key, "/api/v1/admin/users/"+me.id+"/api-keys", []string{"secrets:read"}).refused(t, 403)
-	s.makeKey(
-		t, grantor.key, "/api/v1/admin/users/"+grantor.id+"/api-keys", []string{"secrets:read"},
-	).refused(t, 403)
-	s.makeKey(t, grantor.key, "/api/v1/admin/users/"+me.id+"/api-keys", []string{"admin"}).want(t, 201)
+	for _, user := range []string{me.id, grantor.id} {
+		keys := usersPath + "/" + user + "/api-keys"
+		s.makeKey(t, grantor.key, keys, []string{"secrets:read"}).refused(t, 403)
+		s.makeKey(t, grantor.key, keys, []string{"admin"}).want(t, 201)
+	}
 }
 
 func TestAKeyGetsWhatItsMakerHasButNeverAdminUnasked(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	const own = "/api/v1/user/api-keys"
 	everything, some := s.person(t, allScopes...), s.person(t, "keys:write", "secrets:write")
 	for _, c := range []struct {
 		name   string
@@ -196,7 +196,7 @@ func TestAKeyGetsWhatItsMakerHasButNeverAdminUnasked(t *testing.T) {
 		{"admin by name", everything, []string{"admin"}, []string{"admin"}},
 		{"each once", everything, []string{"audit:read", "audit:read"}, []string{"audit:read"}},
 	} {
-		made := s.makeKey(t, c.by.key, own, c.scopes).want(t, 201)
+		made := s.makeKey(t, c.by.key, keysPath, c.scopes).want(t, 201)
 		if got := into[wire.APIKey](t, made).AllowedScopes; !slices.Equal(got, c.want) {
 			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
 		}
@@ -226,8 +226,8 @@ func TestAUserHasAtMostTwoHundredLiveKeys(t *testing.T) {
 	for range 199 {
 		last, _ = s.ownKey(t, me.key, members{"allowed_scopes": []string{}})
 	}
-	s.makeKey(t, me.key, "/api/v1/user/api-keys", nil).refused(t, 403)
-	s.makeKey(t, s.Key, "/api/v1/admin/users/"+me.id+"/api-keys", nil).refused(t, 403)
-	s.do(t, del("/api/v1/user/api-keys/"+last, me.key)).want(t, 204)
-	s.makeKey(t, me.key, "/api/v1/user/api-keys", nil).want(t, 201)
+	s.makeKey(t, me.key, keysPath, nil).refused(t, 403)
+	s.makeKey(t, s.Key, usersPath+"/"+me.id+"/api-keys", nil).refused(t, 403)
+	s.do(t, del(keysPath+"/"+last, me.key)).want(t, 204)
+	s.makeKey(t, me.key, keysPath, nil).want(t, 201)
 }

@@ -33,10 +33,8 @@ func TestTheMaskIsOfCharactersNotOfBytesOrEscapes(t *testing.T) {
 		{`"` + strings.Repeat("x", 65536) + `"`, "xxxxxx••••xxx"},
 		{`"-----BEGIN KEY-----\n` + strings.Repeat("x", 30) + `\n-----END KEY-----\n"`, "-----B••••--\n"},
 	} {
-		made := s.do(t, post(customPath, me.key, fmt.Sprintf(
-			`{"name":"N%d","value":%s}`, i, c.sent,
-		)),
-		).want(t, 201)
+		body := fmt.Sprintf(`{"name":"N%d","value":%s}`, i, c.sent)
+		made := s.do(t, post(secretsPath, me.key, body)).want(t, 201)
 		secret := into[wire.Secret](t, made)
 		if secret.MaskedValue != c.mask {
 			t.Errorf("%d: the mask is %q, want %q", i, secret.MaskedValue, c.mask)
@@ -53,7 +51,7 @@ func TestAValueThatCannotBeKeptAsItIsIsRefused(t *testing.T) {
 	s := start(t)
 	me := s.person(t)
 	custom := func(value string) call {
-		return post(customPath, me.key, encode(t, members{"name": "ONE", "value": value}))
+		return post(secretsPath, me.key, encode(t, members{"name": "ONE", "value": value}))
 	}
 	preset := func(value string) call {
 		return post(presetPath, me.key, encode(t, members{"provider": "openai", "value": value}))
@@ -67,22 +65,8 @@ func TestAValueThatCannotBeKeptAsItIsIsRefused(t *testing.T) {
 		s.do(t, preset(value)).refused(t, 422, "body.value "+fault)
 	}
 	pastes := []string{
-		" x",
-		"x ",
-		"x y",
-		"x\n",
-		"\tx",
-		"x\r\n",
-		"\x1b[31mx",
-		"x\x7f",
-		"x\u0085",
-		"x\u00a0",
-		"x\u2028",
-		"\ufeffx",
-		"x\u200b",
-		"x\u202ey",
-		"x\u00ady",
-		"\u3000",
+		" x", "x ", "x y", "x\n", "\tx", "x\r\n", "\x1b[31mx", "x\x7f", "x\u0085", "x\u00a0",
+		"x\u2028", "\ufeffx", "x\u200b", "x\u202ey", "x\u00ady", "\u3000",
 	}
 	for i, paste := range pastes {
 		if got := s.do(t, preset(paste)); got.status != 422 ||
@@ -91,10 +75,8 @@ func TestAValueThatCannotBeKeptAsItIsIsRefused(t *testing.T) {
 		}
 		// a custom value may have anything
 		id := s.secret(t, me.key, fmt.Sprintf("CUSTOM_%d", i), paste)
-		s.do(t, put(customPath+"/"+id, me.key, encode(
-			t, members{"value": paste},
-		)),
-		).want(t, 200)
+		body := encode(t, members{"value": paste})
+		s.do(t, put(secretsPath+"/"+id, me.key, body)).want(t, 200)
 	}
 	made := s.do(t, preset("any-value")).want(t, 201)
 	for _, paste := range pastes {
@@ -112,16 +94,18 @@ func TestOnlyAProviderOfTheCatalogIsOne(t *testing.T) {
 		strings.Repeat("a", 1000),
 	} {
 		for path, body := range map[string]members{
-			presetPath: {"provider": provider, "value": "any-value"},
-			customPath: {"provider": provider, "value": "any-value", "name": "ONE"},
+			presetPath:  {"provider": provider, "value": "any-value"},
+			secretsPath: {"provider": provider, "value": "any-value", "name": "ONE"},
 		} {
 			got := s.do(t, post(path, me.key, encode(t, body)))
 			got.refused(t, 422, "body.provider enum")
 		}
 	}
-	presets := into[wire.PresetList](
-		t, s.do(t, get(customPath+"/presets", me.key)).want(t, 200),
-	).Presets
+	list := func() []wire.Preset {
+		got := s.do(t, get(secretsPath+"/presets", me.key)).want(t, 200)
+		return into[wire.PresetList](t, got).Presets
+	}
+	presets := list()
 	for i, want := range []string{
 		"openai OPENAI_API_KEY", "anthropic ANTHROPIC_API_KEY", "github GITHUB_TOKEN",
 		"tinker TINKER_API_KEY",
@@ -132,15 +116,14 @@ func TestOnlyAProviderOfTheCatalogIsOne(t *testing.T) {
 		}
 	}
 	for _, p := range presets {
-		made := s.do(t, post(presetPath, me.key, encode(t, members{"provider": p.Provider, "value": value("sk-pro", "789")})))
-		if secret := into[wire.Secret](t, made.want(t, 201)); secret.Name != p.EnvVarName ||
+		body := encode(t, members{"provider": p.Provider, "value": value("sk-pro", "789")})
+		made := s.do(t, post(presetPath, me.key, body)).want(t, 201)
+		if secret := into[wire.Secret](t, made); secret.Name != p.EnvVarName ||
 			*secret.Provider != p.Provider {
 			t.Errorf("the preset %s makes %s", p.Provider, secret.Name)
 		}
 	}
-	for _, p := range into[wire.PresetList](
-		t, s.do(t, get(customPath+"/presets", me.key)).want(t, 200),
-	).Presets {
+	for _, p := range list() {
 		if !p.Configured {
 			t.Errorf("%s was created and is not configured", p.Provider)
 		}
@@ -201,11 +184,8 @@ func TestABodyThatBreaksOffIsA400(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			_, err = fmt.Fprintf(
-				conn,
-				"POST %s HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nX-API-Key: %s\r\n%s",
-				presetPath, text(s.Key), body,
-			)
+			_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: test\r\nX-API-Key: %s\r\n"+
+				"Content-Type: application/json\r\n%s", presetPath, text(s.Key), body)
 			if err != nil {
 				t.Fatal(err)
 			}

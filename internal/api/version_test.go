@@ -3,11 +3,8 @@ package api_test
 import (
 	"bytes"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,8 +12,6 @@ import (
 	"testing"
 
 	"github.com/keysake/keysake/client"
-	"github.com/keysake/keysake/internal/api"
-	"github.com/keysake/keysake/internal/api/apicontract"
 	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/plaintext"
@@ -31,9 +26,8 @@ func withVersions(t *testing.T, c *client.Client) string {
 		t.Fatal(err)
 	}
 	for _, l := range []string{"b", "c"} {
-		if _, err := c.UpdateSecret(
-			t.Context(), made.ID, wire.UpdateSecret{Value: longValue(l)},
-		); err != nil {
+		in := wire.UpdateSecret{Value: longValue(l)}
+		if _, err := c.UpdateSecret(t.Context(), made.ID, in); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -117,78 +111,42 @@ func TestARollbackIsRefusedByFieldAndLikeAnUnknownIdForOthers(t *testing.T) {
 
 func TestAnswersAboutVersionsAreThoseOfTheContract(t *testing.T) {
 	t.Parallel()
-	s := apptest.Start(t)
+	s := start(t)
 	id := withVersions(t, s.Client(t))
-	doc, err := apicontract.Load(api.Contract)
-	if err != nil {
-		t.Fatal(err)
-	}
-	base := "/api/v1/user/secrets/" + id
+	base := secretsPath + "/" + id
 	for _, try := range []struct {
 		method, path, body string
-		want               int
-		types              []string
+		status             int
+		faults             []string
 	}{
 		{"GET", base + "/versions", "", 200, nil},
 		{"POST", base + "/rollback", `{"version":1}`, 200, nil},
-		{"POST", base + "/rollback", `{"version":0}`, 422, []string{"greater_than_equal"}},
-		{"POST", base + "/rollback", `{"version":-1}`, 422, []string{"greater_than_equal"}},
-		{"POST", base + "/rollback", `{"version":"1"}`, 422, []string{"int_type"}},
-		{"POST", base + "/rollback", `{"version":1.5}`, 422, []string{"int_type"}},
-		{"POST", base + "/rollback", `{"version":1.0}`, 422, []string{"int_type"}},
-		{"POST", base + "/rollback", `{"version":1e0}`, 422, []string{"int_type"}},
-		{"POST", base + "/rollback", `{"version":true}`, 422, []string{"int_type"}},
-		{"POST", base + "/rollback", `{"version":null}`, 422, []string{"int_type"}},
-		{"POST", base + "/rollback", `{"version":9223372036854775808}`, 422, []string{"int_type"}},
-		{"POST", base + "/rollback", `{"version":9223372036854775807}`, 422, []string{"enum"}},
-		{"POST", base + "/rollback", `{}`, 422, []string{"missing"}},
-		{"POST", base + "/rollback", `{"number":1}`, 422, []string{"extra_forbidden", "missing"}},
-		{"GET", "/api/v1/user/secrets/7/versions", "", 422, []string{"uuid_parsing"}},
-		{"POST", "/api/v1/user/secrets/7/rollback", `{"version":1}`, 422, []string{"uuid_parsing"}},
+		{"POST", base + "/rollback", `{"version":0}`, 422, []string{"body.version greater_than_equal"}},
+		{"POST", base + "/rollback", `{"version":-1}`, 422, []string{"body.version greater_than_equal"}},
+		{"POST", base + "/rollback", `{"version":"1"}`, 422, []string{"body.version int_type"}},
+		{"POST", base + "/rollback", `{"version":1.5}`, 422, []string{"body.version int_type"}},
+		{"POST", base + "/rollback", `{"version":1.0}`, 422, []string{"body.version int_type"}},
+		{"POST", base + "/rollback", `{"version":1e0}`, 422, []string{"body.version int_type"}},
+		{"POST", base + "/rollback", `{"version":true}`, 422, []string{"body.version int_type"}},
+		{"POST", base + "/rollback", `{"version":null}`, 422, []string{"body.version int_type"}},
+		{"POST", base + "/rollback", `{"version":9223372036854775808}`, 422, []string{"body.version int_type"}},
+		{"POST", base + "/rollback", `{"version":9223372036854775807}`, 422, []string{"body.version enum"}},
+		{"POST", base + "/rollback", `{}`, 422, []string{"body.version missing"}},
+		{"POST", base + "/rollback", `{"number":1}`, 422, []string{"body.number extra_forbidden", "body.version missing"}},
+		{"GET", secretsPath + "/7/versions", "", 422, []string{"path.secret_id uuid_parsing"}},
+		{"POST", secretsPath + "/7/rollback", `{"version":1}`, 422, []string{"path.secret_id uuid_parsing"}},
 		{"PUT", base + "/versions", "", 405, nil},
 	} {
-		req, err := http.NewRequestWithContext(
-			t.Context(), try.method, s.URL+try.path, strings.NewReader(try.body),
-		)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer "+string(s.Key.Reveal()))
-		if try.body != "" {
-			req.Header.Set("Content-Type", "application/json")
-		}
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(res.Body)
-		if err := errors.Join(err, res.Body.Close()); err != nil {
-			t.Fatal(err)
-		}
-		var problem wire.Problem
-		if try.types != nil {
-			if err := json.Unmarshal(body, &problem); err != nil {
-				t.Fatal(err)
-			}
-		}
-		var types []string
-		for _, f := range problem.Errors {
-			types = append(types, f.Type)
-		}
-		if res.StatusCode != try.want || !slices.Equal(types, try.types) {
-			t.Errorf(
-				"%s %s %s: %d %q, want %d %q", try.method, try.path, try.body, res.StatusCode,
-				types, try.want, try.types,
-			)
-		}
-		if err := doc.CheckAnswer(try.method, try.path, res, body); err != nil {
-			t.Error(err)
+		got := s.do(t, call{method: try.method, path: try.path, key: s.Key, body: try.body})
+		if faults := got.faults(t); got.status != try.status || !slices.Equal(faults, try.faults) {
+			t.Errorf("%s %s %s: answered %d for %q, want %d for %q",
+				try.method, try.path, try.body, got.status, faults, try.status, try.faults)
 		}
 	}
 }
 
-// Of what is deleted nothing is in the files when the answer comes. That it is so in every case,
-// the tests of the store show.
+// When a deletion is answered, nothing of it is left in the files. The tests of the store show this
+// for every case.
 func TestWhatIsDeletedIsGoneFromTheFilesWithTheAnswer(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t)
@@ -215,11 +173,8 @@ func sealedOf(t *testing.T, file, id string) (blobs [][]byte) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	rows, err := db.QueryContext(
-		t.Context(),
-		"SELECT sealed_value FROM secrets WHERE id = $1 UNION ALL SELECT sealed_value FROM secret_versions WHERE secret_id = $1",
-		id,
-	)
+	rows, err := db.QueryContext(t.Context(), `SELECT sealed_value FROM secrets WHERE id = $1
+		UNION ALL SELECT sealed_value FROM secret_versions WHERE secret_id = $1`, id)
 	if err != nil {
 		t.Fatal(err)
 	}
