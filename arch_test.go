@@ -4,6 +4,7 @@ package keysake_test
 
 import (
 	"bytes"
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -62,28 +63,20 @@ var layers = map[string]string{
 }
 
 func TestImportsRunOneWay(t *testing.T) {
-	seen := 0
-	for line := range strings.Lines(goList(t, `{{.ImportPath}} {{join .Imports " "}}`, "./...")) {
-		pkg, imports, _ := strings.Cut(strings.TrimSpace(line), " ")
-		pkg = strings.TrimPrefix(pkg, module+"/")
+	packages := ourImports(t)
+	for pkg, imports := range packages {
 		allowed := strings.Fields(layers[pkg])
-		for imported := range strings.FieldsSeq(imports) {
-			if ours, found := strings.CutPrefix(
-				imported,
-				module+"/",
-			); found &&
-				!slices.Contains(allowed, ours) {
+		for _, imported := range imports {
+			ours, found := strings.CutPrefix(imported, module+"/")
+			if found && !slices.Contains(allowed, ours) {
 				t.Errorf("%s must not import %s", pkg, ours)
 			}
 		}
-		seen++
 	}
-	if seen < len(layers) {
-		t.Errorf(
-			"go list names %d packages, the table %d: take out the ones that are gone",
-			seen,
-			len(layers),
-		)
+	for pkg := range layers {
+		if _, found := packages[pkg]; !found {
+			t.Errorf("%s is in the table, and does not exist", pkg)
+		}
 	}
 }
 
@@ -98,6 +91,81 @@ func TestWhatOthersImportNeedsTheStandardLibraryOnly(t *testing.T) {
 			t.Errorf("client, wire and plaintext must not need %s", dep)
 		}
 	}
+}
+
+// outside lists the packages of others that only some of ours may import. A prefix stands for all
+// packages below it; commands and tests of the whole program (test/) are free.
+var outside = []struct{ prefix, mayImport string }{
+	{"modernc.org/", "internal/store/sqlite"},
+	{"zombiezen.com/", "internal/store/sqlite"},
+	{"github.com/jackc/", ""},
+	{"github.com/pressly/goose", "internal/store/sqlite"},
+	{"database/sql", "internal/store internal/store/sqlite"},
+	{"net/http", "client internal/api internal/api/apicontract internal/apptest internal/cli " +
+		"internal/identity internal/middleware internal/rootkey internal/server"},
+}
+
+func TestTheDomainKnowsNoHTTPAndOnlyAStoreKnowsItsDatabase(t *testing.T) {
+	for pkg, imports := range ourImports(t) {
+		for _, imported := range imports {
+			for _, rule := range outside {
+				if strings.HasPrefix(imported, rule.prefix) && !strings.HasPrefix(pkg, "test/") &&
+					!slices.Contains(strings.Fields(rule.mayImport), pkg) {
+					t.Errorf("%s must not import %s", pkg, imported)
+				}
+			}
+		}
+	}
+}
+
+// The packages that serve requests, and those that operate on a data folder.
+var (
+	serving   = []string{"api", "broker", "identity", "middleware", "server", "web"}
+	operating = []string{"backup", "doctor", "maintenance"}
+)
+
+func TestWhatServesDoesNotReachWhatOperates(t *testing.T) {
+	for pkg, imports := range ourImports(t) {
+		name := strings.TrimPrefix(pkg, "internal/")
+		if !slices.Contains(serving, name) {
+			continue
+		}
+		for _, imported := range imports {
+			operates := strings.TrimPrefix(imported, module+"/internal/")
+			if slices.Contains(operating, operates) {
+				t.Errorf("%s must not import %s", pkg, operates)
+			}
+		}
+	}
+	for path := range goFiles(t) {
+		dir := filepath.Dir(path)
+		if filepath.Dir(dir) != "internal" || !slices.Contains(serving, filepath.Base(dir)) ||
+			strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		fset := token.NewFileSet()
+		file, err := parser.ParseFile(fset, path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if s, ok := n.(*ast.SelectorExpr); ok && s.Sel.Name == "Operator" {
+				t.Errorf("%s must not name the operator's use cases", fset.Position(s.Pos()))
+			}
+			return true
+		})
+	}
+}
+
+// ourImports returns what each package of the module imports outside of its tests.
+func ourImports(t *testing.T) map[string][]string {
+	t.Helper()
+	all := map[string][]string{}
+	for line := range strings.Lines(goList(t, `{{.ImportPath}} {{join .Imports " "}}`, "./...")) {
+		pkg, imports, _ := strings.Cut(strings.TrimSpace(line), " ")
+		all[strings.TrimPrefix(pkg, module+"/")] = strings.Fields(imports)
+	}
+	return all
 }
 
 func goList(t *testing.T, format string, args ...string) string {
