@@ -54,7 +54,7 @@ var layers = map[string]string{
 		"internal/privatefile internal/rootkey internal/seal internal/store internal/store/sqlite " +
 		"internal/vault",
 	"internal/server": "internal/api internal/config internal/identity internal/instance " +
-		"internal/middleware internal/store/sqlite internal/vault",
+		"internal/middleware internal/rootkey",
 	"internal/cli": "client internal/catalog internal/config internal/doctor internal/instance " +
 		"internal/maintenance internal/privatefile internal/rootkey internal/server internal/vault " +
 		"plaintext wire",

@@ -18,7 +18,7 @@ func TestANewPassphraseIsTypedTwice(t *testing.T) {
 	}
 	term := initialize(word+"x", 3)
 	said := term.stderr.String()
-	if !strings.HasSuffix(said, "keysake: cannot start: the two passphrases differ\n") ||
+	if !strings.HasSuffix(said, "keysake: the two passphrases differ\n") ||
 		strings.Contains(said, "horse") {
 		t.Errorf("it says %q", said)
 	}

@@ -4,45 +4,45 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 
 	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/rootkey"
 	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/plaintext"
 )
 
-// A FirstAdmin is what [Init] made.
+// A FirstAdmin is the administrator that [Init] creates.
 type FirstAdmin struct {
 	Username string
-	Key      plaintext.Value
-	Data     string
-	RootKey  string
+	Key      plaintext.Value // the API key
+	Data     string          // the data folder
+	RootKey  string          // the URL of the root key
 }
 
-// Init makes the database and the root key in a new data folder, and the first admin, whose API key
-// it returns. What is there already is kept: a folder whose making was cut short is finished, and
-// one where nobody holds an admin's key any more gets a new one. Where somebody does, the error
-// says so and nothing is changed. Errors have [ErrCannotOpen].
+// Init creates the data folder with its database and its root key, and the first admin. It keeps
+// what already exists: it completes a folder whose creation was interrupted, and creates a new
+// admin where no admin has an active API key. An error wraps [ErrCannotOpen]. Where there is an
+// admin, Init fails and changes nothing.
 func Init(
-	ctx context.Context, cfg config.Config, ask Passphrase, username string,
+	ctx context.Context, cfg config.Config, ask rootkey.Ask, username string,
 ) (FirstAdmin, error) {
-	i, err := Open(ctx, cfg, slog.New(slog.DiscardHandler), NewRootKeys(cfg, ask), Create)
+	i, err := Open(ctx, cfg, NewRootKeys(cfg, ask), Create)
 	if err != nil {
 		return FirstAdmin{}, err
 	}
-	first, err := i.firstAdmin(ctx, cfg, username)
+	first, err := i.createFirstAdmin(ctx, cfg, username)
 	if err = errors.Join(err, i.Close()); err != nil {
 		return FirstAdmin{}, CannotOpen(err)
 	}
 	return first, nil
 }
 
-func (i *Instance) firstAdmin(
+func (i *Instance) createFirstAdmin(
 	ctx context.Context, cfg config.Config, username string,
 ) (FirstAdmin, error) {
 	if username == devUser {
 		return FirstAdmin{}, fmt.Errorf(
-			"the user %s is that of --dev: give the administrator another --username", devUser)
+			"the user name %s is reserved for --dev: choose another --username", devUser)
 	}
 	admins, err := i.Operator.ListAdmins(ctx)
 	if err != nil {
@@ -50,7 +50,7 @@ func (i *Instance) firstAdmin(
 	}
 	if len(admins) > 0 {
 		return FirstAdmin{}, fmt.Errorf(
-			"%s has an admin already: start it with: keysake serve --data %s", cfg.Data, cfg.Data)
+			"%s already has an admin: start it with keysake serve --data %s", cfg.Data, cfg.Data)
 	}
 	first := FirstAdmin{Username: username, Data: cfg.Data}
 	keys, err := i.Operator.ListRootKeys(ctx)

@@ -14,48 +14,37 @@ import (
 	"github.com/keysake/keysake/plaintext"
 )
 
-// The development server's user, and the file with that user's API key.
+// The user of a development server, and the file in the data folder with that user's API key.
 const (
 	devUser    = "dev"
 	devKeyFile = "dev-api-key"
 )
 
-// PrepareDev makes sure that there is a user dev, and a working API key of that user in a file of
-// the data folder, whose path it returns. Its errors wrap [ErrCannotOpen].
+// PrepareDev makes sure that the user dev exists and that a file in the data folder has a working
+// API key of that user. It returns the file's path.
 func (i *Instance) PrepareDev(ctx context.Context, cfg config.Config) (keyFile string, err error) {
-	keyFile, err = i.prepareDev(ctx, cfg)
-	if err != nil {
-		return "", CannotOpen(err)
-	}
-	return keyFile, nil
-}
-
-func (i *Instance) prepareDev(ctx context.Context, cfg config.Config) (string, error) {
-	path, err := filepath.Abs(filepath.Join(cfg.Data, devKeyFile))
+	keyFile, err = filepath.Abs(filepath.Join(cfg.Data, devKeyFile))
 	if err != nil {
 		return "", err
 	}
 	admins, err := i.Operator.ListAdmins(ctx)
 	if err != nil {
-		return path, err
+		return "", err
 	}
 	if len(admins) > 0 && !slices.Contains(admins, devUser) {
-		return path, fmt.Errorf(
-			"%s was not made by --dev: it would get an admin whose key lies beside the data. "+
-				"Leave --dev out, or give another --data",
-			cfg.Data,
-		)
+		return "", fmt.Errorf("%s was not created by --dev, which would store an admin's API key "+
+			"in it: omit --dev, or choose another --data", cfg.Data)
 	}
-	stored, err := os.ReadFile(path)
+	stored, err := os.ReadFile(keyFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return path, err
+		return "", err
 	}
 	if _, err := i.Vault.Authenticate(ctx, plaintext.Own(stored)); err == nil {
-		return path, nil
+		return keyFile, nil
 	}
 	key, err := i.createAdmin(ctx, devUser, "development")
 	if err != nil {
-		return path, err
+		return "", err
 	}
-	return path, privatefile.Replace(path, privatefile.Content(key.Reveal()))
+	return keyFile, privatefile.Replace(keyFile, privatefile.Content(key.Reveal()))
 }

@@ -1,5 +1,5 @@
-// Package instance opens a data folder with its root keys: for the server, and for the commands
-// that maintain it.
+// Package instance opens a data folder with its root keys, for the server and for the commands that
+// maintain it.
 package instance
 
 import (
@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -22,11 +21,16 @@ import (
 // DatabaseFile is the name of the database in a data folder.
 const DatabaseFile = "keysake.db"
 
-// ErrCannotOpen is in the error of a data folder or a root key that cannot be opened.
-var ErrCannotOpen = errors.New("cannot start")
+// ErrCannotOpen is in the error of a data folder, or of a root key, that cannot be opened.
+var ErrCannotOpen = errors.New("cannot open the data folder")
 
-// CannotOpen returns err as one that has [ErrCannotOpen].
-func CannotOpen(err error) error { return fmt.Errorf("%w: %w", ErrCannotOpen, err) }
+// CannotOpen returns an error with the text of err that wraps [ErrCannotOpen], too.
+func CannotOpen(err error) error { return &openError{err} }
+
+type openError struct{ cause error }
+
+func (e *openError) Error() string   { return e.cause.Error() }
+func (e *openError) Unwrap() []error { return []error{ErrCannotOpen, e.cause} }
 
 // An Instance is an open data folder.
 type Instance struct {
@@ -35,7 +39,7 @@ type Instance struct {
 	Operator *vault.Operator
 	RootKeys *RootKeys
 
-	lock *flock.Flock // nil where a server may be running
+	lock *flock.Flock // nil if a server may be running
 }
 
 // An Access says what a data folder is opened for.
@@ -52,25 +56,22 @@ const (
 	Sealed
 )
 
-// exclusive reports whether no server may run at the same time.
+// exclusive reports whether no server may run in the meantime.
 func (a Access) exclusive() bool { return a == Serve || a == Create }
 
-// Open opens a data folder. Unless access is [Sealed], it makes sure that every root key that is
-// still required opens. Its errors wrap [ErrCannotOpen].
+// Open opens a data folder, and every root key that is still required unless access is [Sealed]. An
+// error wraps [ErrCannotOpen].
 func Open(
-	ctx context.Context, cfg config.Config, log *slog.Logger, roots *RootKeys, access Access,
+	ctx context.Context, cfg config.Config, roots *RootKeys, access Access,
 ) (*Instance, error) {
 	i := &Instance{RootKeys: roots}
-	err := i.open(ctx, cfg, log, access)
-	if err != nil {
+	if err := i.open(ctx, cfg, access); err != nil {
 		return nil, CannotOpen(errors.Join(err, i.Close()))
 	}
 	return i, nil
 }
 
-func (i *Instance) open(
-	ctx context.Context, cfg config.Config, log *slog.Logger, access Access,
-) error {
+func (i *Instance) open(ctx context.Context, cfg config.Config, access Access) error {
 	if err := i.openFiles(ctx, cfg, access); err != nil {
 		return err
 	}
@@ -104,7 +105,7 @@ func (i *Instance) openFiles(ctx context.Context, cfg config.Config, access Acce
 		}
 	} else if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf(
-			"%s has no database: make one with: keysake init --data %s", cfg.Data, cfg.Data)
+			"%s has no database: create it with keysake init --data %s", cfg.Data, cfg.Data)
 	}
 	open := sqlite.Open
 	if access.exclusive() {
@@ -122,7 +123,7 @@ func (i *Instance) openFiles(ctx context.Context, cfg config.Config, access Acce
 
 // openRootKeys opens every root key that is still required, or creates the first one.
 func (i *Instance) openRootKeys(ctx context.Context, cfg config.Config, access Access) error {
-	// a command names where a key is, not which one is the primary
+	// a command says with --root-key where a key is, not which one is the primary
 	i.RootKeys.primaryChecked.Store(access == Shared)
 	err := i.Operator.CheckRootKeys(ctx)
 	failed, ok := errors.AsType[*vault.RootKeyError](err)
@@ -130,11 +131,11 @@ func (i *Instance) openRootKeys(ctx context.Context, cfg config.Config, access A
 	case errors.Is(err, vault.ErrNotFound) && access == Create:
 		err = i.RootKeys.create(ctx, cfg, i.Operator)
 	case errors.Is(err, vault.ErrNotFound):
-		err = fmt.Errorf("the database in %s is empty: finish it with: keysake init --data %s",
+		err = fmt.Errorf("the database in %s is not initialized: run keysake init --data %s",
 			cfg.Data, cfg.Data)
 	case ok:
-		err = fmt.Errorf("%w. Without it not everything in %s opens: put it back, "+
-			"or say with --root-key where it is. Nothing was changed", failed, cfg.Data)
+		err = fmt.Errorf("%w. Restore this root key, or give its URL with --root-key: "+
+			"%s needs it. Nothing was changed", failed, cfg.Data)
 	}
 	i.RootKeys.primaryChecked.Store(err == nil)
 	return err

@@ -7,7 +7,7 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// LockFile is the file of a data folder that is held while a server runs.
+// LockFile is the name of the file in a data folder that a server locks while it runs.
 const LockFile = "keysake.lock"
 
 // Lock keeps other servers out of a data folder. The caller unlocks it.
@@ -19,7 +19,7 @@ func Lock(dir string) (*flock.Flock, error) {
 	}
 	if !locked {
 		return nil, fmt.Errorf(
-			"another keysake is running on %s: stop it first, or give another --data", dir)
+			"another keysake is running on %s: stop it, or choose another --data", dir)
 	}
 	return lock, nil
 }

@@ -2,5 +2,5 @@
 
 package instance
 
-// checkOwner has nothing to look at here.
+// checkOwner accepts every file: on this platform files have no owner to compare.
 func checkOwner(string) error { return nil }

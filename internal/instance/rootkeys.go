@@ -12,20 +12,17 @@ import (
 	"github.com/keysake/keysake/internal/vault"
 )
 
-// A Passphrase asks a person for the passphrase of a root key. It may be nil where there is no
-// person.
-type Passphrase = rootkey.Ask
-
-// RootKeys finds root keys: the one that --root-key names, and those that the database remembers.
+// RootKeys finds the root keys of a database: at the URL of --root-key, or at the URL that the
+// database remembers.
 type RootKeys struct {
 	Opener *rootkey.Opener
 
-	configured     string      // --root-key; empty if it was not given
-	primaryChecked atomic.Bool // from then on --root-key need not be the primary
+	configured     string      // the URL of --root-key; empty without it
+	primaryChecked atomic.Bool // if set, --root-key may name another key than the primary
 }
 
 // NewRootKeys returns the root keys as the configuration names them. ask may be nil.
-func NewRootKeys(cfg config.Config, ask Passphrase) *RootKeys {
+func NewRootKeys(cfg config.Config, ask rootkey.Ask) *RootKeys {
 	return &RootKeys{
 		configured: cfg.RootKey,
 		Opener: &rootkey.Opener{
@@ -37,45 +34,46 @@ func NewRootKeys(cfg config.Config, ask Passphrase) *RootKeys {
 	}
 }
 
-// open finds a root key of the database. At a server's start the primary must be the key that
-// --root-key names, if it does: a wrong one is never passed over. A primary that another process
-// makes later is where the database says.
+// open opens a root key of the database. When a server starts, the primary must be the key that
+// --root-key names: a wrong URL there is an error, never ignored. A primary that another process
+// makes later is opened at the URL that the database has.
 func (r *RootKeys) open(ctx context.Context, k vault.StoredRootKey) (seal.RootKey, error) {
-	var first error
+	var configuredErr error
 	if r.configured != "" {
-		root, err := r.Opener.Open(ctx, rootkey.Location{ID: k.ID, URL: r.configured, Params: k.Params})
+		root, err := r.Opener.Open(ctx, location(k, r.configured))
 		if err == nil {
 			return root, nil
 		}
-		first = fmt.Errorf("--root-key %s: %w", r.configured, err)
+		configuredErr = fmt.Errorf("--root-key %s: %w", r.configured, err)
 		if k.State == vault.Primary && !r.primaryChecked.Load() {
-			return nil, wrongPrimary(first, k)
+			return nil, wrongPrimary(configuredErr, k)
 		}
 	}
-	root, err := r.Opener.Open(ctx, rootkey.Location{ID: k.ID, URL: k.URL, Params: k.Params})
+	root, err := r.Opener.Open(ctx, location(k, k.URL))
 	if err == nil {
 		return root, nil
 	}
-	err = fmt.Errorf("%s, where the database remembers it: %w", k.URL, err)
-	if first != nil && !errors.Is(first, rootkey.ErrNoSuchKey) {
-		err = fmt.Errorf("%w; %w", first, err)
+	err = fmt.Errorf("%s, where the database expects it: %w", k.URL, err)
+	if configuredErr != nil && !errors.Is(configuredErr, rootkey.ErrNoSuchKey) {
+		err = fmt.Errorf("%w; %w", configuredErr, err)
 	}
 	return nil, err
 }
 
-// wrongPrimary tells who names another key than the primary how the primary is found.
-func wrongPrimary(err error, k vault.StoredRootKey) error {
-	if errors.Is(err, rootkey.ErrNoSuchKey) {
-		return fmt.Errorf(
-			"%w; the database remembers it at %s: leave --root-key out, or name that",
-			err,
-			k.URL,
-		)
-	}
-	return err
+func location(k vault.StoredRootKey, url string) rootkey.Location {
+	return rootkey.Location{ID: k.ID, URL: url, Params: k.Params}
 }
 
-// create makes the first root key of a database.
+// wrongPrimary adds where the primary is, if err says that --root-key names another key.
+func wrongPrimary(err error, k vault.StoredRootKey) error {
+	if !errors.Is(err, rootkey.ErrNoSuchKey) {
+		return err
+	}
+	return fmt.Errorf(
+		"%w; the database expects it at %s: omit --root-key, or give that URL", err, k.URL)
+}
+
+// create creates the first root key of a database.
 func (r *RootKeys) create(ctx context.Context, cfg config.Config, v *vault.Operator) error {
 	url := cfg.RootKey
 	if url == "" {

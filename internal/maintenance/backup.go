@@ -16,7 +16,7 @@ import (
 	"github.com/keysake/keysake/internal/store/sqlite"
 )
 
-// A BackupFile is what is to be told of a backup.
+// A BackupFile describes a backup.
 type BackupFile struct {
 	File     string          `json:"file"`
 	Bytes    int64           `json:"bytes"`
@@ -24,36 +24,34 @@ type BackupFile struct {
 	Manifest backup.Manifest `json:"manifest"`
 }
 
-// Backup writes all that the data folder has at one moment into a new file, beside a server that
-// may be serving. The file has its name only when it is whole and on the disk, and only its owner
-// may read it. One that is there already is an error, or with replace is replaced. No root key is
-// needed, and none is in it. The audit log of the instance has an entry of it. Errors have
-// [instance.ErrCannotOpen] where the folder does not open.
+// Backup writes the content of a data folder, as of one moment, to a new file, and records that in
+// the audit log of the instance. A server may be running. The file gets its name when it is
+// complete and on disk; only its owner may read it. A file that already exists is an error, unless
+// replace is set. Backup needs no root key, and the backup contains none.
+//
+// The error wraps [instance.ErrCannotOpen] if the data folder cannot be opened.
 func Backup(
-	ctx context.Context,
-	cfg config.Config,
-	file string,
-	replace bool,
+	ctx context.Context, cfg config.Config, file string, replace bool,
 ) (made BackupFile, err error) {
 	if file, err = filepath.Abs(file); err != nil {
 		return made, err
 	}
 	if _, err := os.Lstat(file); err == nil && !replace {
 		return made, fmt.Errorf(
-			"%s already exists: choose another name, or use --force to replace it",
-			file,
-		)
+			"%s already exists: choose another name, or use --force to replace it", file)
 	}
 	i, err := openSealed(ctx, cfg)
 	if err != nil {
 		return made, err
 	}
 	defer func() { err = errors.Join(err, i.Close()) }()
-	if keys, err := i.Operator.ListRootKeys(ctx); err != nil || len(keys) == 0 {
-		return made, errors.Join(
-			err,
-			fmt.Errorf("there is nothing to back up in %s yet: it has no root key", cfg.Data),
-		)
+	keys, err := i.Operator.ListRootKeys(ctx)
+	if err != nil {
+		return made, err
+	}
+	if len(keys) == 0 {
+		return made, fmt.Errorf("the database in %s is not initialized: there is nothing to back up",
+			cfg.Data)
 	}
 	made.File = file
 	write := privatefile.Create
@@ -93,17 +91,18 @@ func (b *BackupFile) write(ctx context.Context, db *sqlite.DB, f *os.File) error
 	return err
 }
 
-// openBackup opens a backup that is whole. The caller closes the file.
+// openBackup opens a backup, and checks that it is complete and of a schema that this program
+// knows. The caller closes the file.
 func openBackup(ctx context.Context, file string) (*os.File, *backup.File, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, nil, err
 	}
-	whole, err := checkBackup(ctx, f)
+	contents, err := checkBackup(ctx, f)
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("%s: %w", file, err), f.Close())
 	}
-	return f, whole, nil
+	return f, contents, nil
 }
 
 func checkBackup(ctx context.Context, f *os.File) (*backup.File, error) {
@@ -114,17 +113,14 @@ func checkBackup(ctx context.Context, f *os.File) (*backup.File, error) {
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("it must be a regular file")
 	}
-	whole, err := backup.Open(ctx, f, info.Size())
+	contents, err := backup.Open(ctx, f, info.Size())
 	if err != nil {
 		return nil, err
 	}
 	newest, err := store.SchemaVersion()
-	if err == nil && whole.Manifest().Schema > newest {
-		err = fmt.Errorf(
-			"it is of a database whose schema is of version %d, this program knows up to %d: use a newer keysake",
-			whole.Manifest().Schema,
-			newest,
-		)
+	if err == nil && contents.Manifest().Schema > newest {
+		err = fmt.Errorf("its schema has version %d, and this program knows versions up to %d: "+
+			"use a newer keysake", contents.Manifest().Schema, newest)
 	}
-	return whole, err
+	return contents, err
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/doctor"
 	"github.com/keysake/keysake/internal/instance"
+	"github.com/keysake/keysake/internal/rootkey"
 )
 
 // DoctorOptions say what [Doctor] is to look at.
@@ -23,7 +24,7 @@ type DoctorOptions struct {
 func Doctor(
 	ctx context.Context,
 	cfg config.Config,
-	ask instance.Passphrase,
+	ask rootkey.Ask,
 	what DoctorOptions,
 ) (doctor.Report, error) {
 	r := &reporter{cfg: cfg, roots: instance.NewRootKeys(cfg, ask), what: what}

@@ -4,14 +4,12 @@ package maintenance
 
 import (
 	"context"
-	"log/slog"
 
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/instance"
 )
 
-// openSealed opens a data folder whose server may be running, and no root key.
+// openSealed opens a data folder, whose server may be running, without its root keys.
 func openSealed(ctx context.Context, cfg config.Config) (*instance.Instance, error) {
-	log, roots := slog.New(slog.DiscardHandler), instance.NewRootKeys(cfg, nil)
-	return instance.Open(ctx, cfg, log, roots, instance.Sealed)
+	return instance.Open(ctx, cfg, instance.NewRootKeys(cfg, nil), instance.Sealed)
 }

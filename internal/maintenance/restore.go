@@ -38,7 +38,7 @@ type Restored struct {
 func Restore(
 	ctx context.Context,
 	cfg config.Config,
-	ask instance.Passphrase,
+	ask rootkey.Ask,
 	file string,
 ) (done Restored, err error) {
 	done = Restored{Data: cfg.Data}
@@ -70,7 +70,7 @@ func Restore(
 func openable(
 	ctx context.Context,
 	cfg config.Config,
-	ask instance.Passphrase,
+	ask rootkey.Ask,
 	whole *backup.File,
 ) (backup.Source, error) {
 	keys, err := whole.RootKeys(ctx)

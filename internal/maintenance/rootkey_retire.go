@@ -10,12 +10,16 @@ import (
 
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/instance"
+	"github.com/keysake/keysake/internal/rootkey"
 )
 
-// RetireRootKey notes that a root key is needed no more, after it has opened every owner key
-// without it.
-func RetireRootKey(ctx context.Context, cfg config.Config, ask instance.Passphrase, id string) error {
-	return withRotationLock(ctx, cfg, instance.NewRootKeys(cfg, ask), func(i *instance.Instance, _ *flock.Flock) error {
+// RetireRootKey records that a root key is not required any more, after it has opened every owner
+// key without it. The id may be abbreviated. The errors are those of [RotateRootKey].
+func RetireRootKey(
+	ctx context.Context, cfg config.Config, ask rootkey.Ask, id string,
+) error {
+	roots := instance.NewRootKeys(cfg, ask)
+	return withRotationLock(ctx, cfg, roots, func(i *instance.Instance, _ *flock.Flock) error {
 		key, err := findRootKey(ctx, i, id)
 		if err != nil {
 			return err
@@ -24,9 +28,9 @@ func RetireRootKey(ctx context.Context, cfg config.Config, ask instance.Passphra
 	})
 }
 
-// findRootKey finds a root key by its id, or by how its id begins.
+// findRootKey returns the id of the one root key whose id begins with prefix.
 func findRootKey(
-	ctx context.Context, i *instance.Instance, id string,
+	ctx context.Context, i *instance.Instance, prefix string,
 ) (found uuid.UUID, err error) {
 	keys, err := i.Operator.ListRootKeys(ctx)
 	if err != nil {
@@ -34,15 +38,15 @@ func findRootKey(
 	}
 	n := 0
 	for _, k := range keys {
-		if id != "" && strings.HasPrefix(k.ID.String(), strings.ToLower(id)) {
+		if prefix != "" && strings.HasPrefix(k.ID.String(), strings.ToLower(prefix)) {
 			found, n = k.ID, n+1
 		}
 	}
 	switch n {
 	case 0:
-		return found, errors.New(`there is no such root key: "keysake root-key status" shows all`)
+		return found, errors.New(`no such root key: "keysake root-key status" shows them all`)
 	case 1:
 		return found, nil
 	}
-	return found, errors.New("several root keys begin so: give more of the ID")
+	return found, errors.New("several root keys have an ID that begins so: give more of it")
 }

@@ -13,25 +13,26 @@ import (
 	"github.com/keysake/keysake/internal/vault"
 )
 
-// A NewRootKey says what to rotate to.
+// A NewRootKey is the root key to rotate to. For a passphrase, the first of PassphraseFile,
+// PassphraseFD and Ask that is set gives it.
 type NewRootKey struct {
 	URL            string
-	PassphraseFile string              // of a passphrase: its first line; or
-	PassphraseFD   int                 // the same from a descriptor; or
-	Ask            instance.Passphrase // asks for it, twice
+	PassphraseFile string      // its first line
+	PassphraseFD   int         // its first line
+	Ask            rootkey.Ask // is called twice
 }
 
-// RotateRootKey makes another root key the primary, a new key file if its URL names one that is
-// missing, and rewraps every owner key with it. It works beside servers that serve. It may be
-// stopped at any point; the same call then goes on. progress is told how far it is. It returns how
-// many owner keys were rewrapped.
+// RotateRootKey makes another root key the primary, and rewraps every owner key with it. A file:
+// URL whose file does not exist gets a new key. Servers may be running. An interrupted rotation
+// continues with the same call. It returns the number of owner keys that it rewrapped, and calls
+// progress as that number grows.
 //
-// Its error has [instance.ErrCannotOpen] where the folder or a root key does not open, and is [ErrRotating]
-// where another rotation runs: nothing was changed then.
+// The error wraps [instance.ErrCannotOpen] if the data folder or a root key cannot be opened, and
+// is [ErrRotating] if another rotation is running. Nothing was changed then.
 func RotateRootKey(
 	ctx context.Context,
 	cfg config.Config,
-	ask instance.Passphrase,
+	ask rootkey.Ask,
 	to NewRootKey,
 	progress func(done, total int),
 ) (rewrapped int, err error) {
@@ -55,20 +56,10 @@ func RotateRootKey(
 	return rewrapped, err
 }
 
-// addRootKey makes the key of a URL the primary, unless it is.
+// addRootKey makes the root key at a URL the primary, if it is not the primary already.
 func addRootKey(ctx context.Context, i *instance.Instance, url string) error {
-	keys, err := i.Operator.ListRootKeys(ctx)
-	if err != nil {
+	if same, err := isPrimaryPassphrase(ctx, i, url); same || err != nil {
 		return err
-	}
-	for _, k := range keys {
-		if k.State != vault.Primary || url != rootkey.PassphraseURL {
-			continue
-		}
-		same, err := i.RootKeys.Opener.SamePassphrase(ctx, rootkey.Location{ID: k.ID, URL: k.URL, Params: k.Params})
-		if same || err != nil {
-			return err
-		}
 	}
 	root, ref, err := i.RootKeys.Opener.Create(ctx, url)
 	if err != nil {
@@ -79,4 +70,24 @@ func addRootKey(ctx context.Context, i *instance.Instance, url string) error {
 		return instance.CannotOpen(fmt.Errorf("--to %s: %w", url, failed.Cause))
 	}
 	return err
+}
+
+// isPrimaryPassphrase reports whether url is that of a passphrase and the primary was made of the
+// same one with current parameters. Such a key would get a new id, and all be rewrapped for
+// nothing.
+func isPrimaryPassphrase(ctx context.Context, i *instance.Instance, url string) (bool, error) {
+	if url != rootkey.PassphraseURL {
+		return false, nil
+	}
+	keys, err := i.Operator.ListRootKeys(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, k := range keys {
+		if k.State == vault.Primary {
+			at := rootkey.Location{ID: k.ID, URL: k.URL, Params: k.Params}
+			return i.RootKeys.Opener.SamePassphrase(ctx, at)
+		}
+	}
+	return false, nil
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/keysake/keysake/internal/vault"
 )
 
-// A RootKey is what may be seen of a root key.
+// A RootKey is what is public about a root key.
 type RootKey struct {
 	ID        string    `json:"id"`
 	State     string    `json:"state"` // primary, replaced or retired
@@ -20,8 +20,8 @@ type RootKey struct {
 	URL       string    `json:"url"`
 }
 
-// ListRootKeys returns the root keys of a data folder, oldest first. It opens none of them: who has
-// lost one sees here which. Errors have [instance.ErrCannotOpen].
+// ListRootKeys returns the root keys of a data folder, oldest first. It opens none of them, so that
+// it works when one is lost. An error wraps [instance.ErrCannotOpen].
 func ListRootKeys(ctx context.Context, cfg config.Config) (found []RootKey, err error) {
 	i, err := openSealed(ctx, cfg)
 	if err != nil {
@@ -32,22 +32,22 @@ func ListRootKeys(ctx context.Context, cfg config.Config) (found []RootKey, err 
 		return nil, instance.CannotOpen(err)
 	}
 	for _, k := range keys {
-		shown := RootKey{
+		since := k.CreatedAt
+		switch k.State {
+		case vault.Replaced:
+			since = k.ReplacedAt
+		case vault.Retired:
+			since = k.RetiredAt
+		case vault.Primary:
+		}
+		found = append(found, RootKey{
 			ID:        k.ID.String(),
 			State:     string(k.State),
 			OwnerKeys: k.OwnerKeys,
-			Since:     k.CreatedAt,
+			Since:     since,
 			CreatedAt: k.CreatedAt,
 			URL:       k.URL,
-		}
-		switch k.State {
-		case vault.Replaced:
-			shown.Since = k.ReplacedAt
-		case vault.Retired:
-			shown.Since = k.RetiredAt
-		case vault.Primary:
-		}
-		found = append(found, shown)
+		})
 	}
 	return found, nil
 }

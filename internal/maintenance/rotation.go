@@ -3,7 +3,6 @@ package maintenance
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"path/filepath"
 
 	"github.com/gofrs/flock"
@@ -12,20 +11,21 @@ import (
 	"github.com/keysake/keysake/internal/instance"
 )
 
-// rotationFile is locked while a rotation runs.
+// rotationFile is the file in a data folder that a rotation locks while it runs.
 const rotationFile = "keysake.rotate.lock"
 
-// ErrRotating says that another rotation runs on the same folder.
-var ErrRotating = errors.New("another rotation is running on this folder: wait for its end")
+// ErrRotating means that another rotation is running on the same data folder.
+var ErrRotating = errors.New("another rotation is running on this data folder: wait for its end")
 
-// withRotationLock opens a folder beside a server, keeps other rotations out, and does it.
+// withRotationLock opens a data folder, whose server may be running, and calls rotate while no
+// other rotation can run on it.
 func withRotationLock(
 	ctx context.Context,
 	cfg config.Config,
 	roots *instance.RootKeys,
-	do func(*instance.Instance, *flock.Flock) error,
+	rotate func(*instance.Instance, *flock.Flock) error,
 ) (err error) {
-	i, err := instance.Open(ctx, cfg, slog.New(slog.DiscardHandler), roots, instance.Shared)
+	i, err := instance.Open(ctx, cfg, roots, instance.Shared)
 	if err != nil {
 		return err
 	}
@@ -39,5 +39,5 @@ func withRotationLock(
 		return ErrRotating
 	}
 	defer func() { err = errors.Join(err, lock.Unlock()) }()
-	return do(i, lock)
+	return rotate(i, lock)
 }

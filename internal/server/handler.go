@@ -10,10 +10,11 @@ import (
 	"github.com/keysake/keysake/internal/middleware"
 )
 
+// newServer returns a server that does not listen yet.
 func newServer(cfg config.Config, i *instance.Instance, log *slog.Logger) *server {
 	s := &server{cfg: cfg, instance: i, log: log}
-	metrics := newMetrics(i.Store)
-	answers := api.New(api.Options{
+	metrics := newMetrics(i.Store.Stats)
+	handler := api.New(api.Options{
 		Vault:      i.Vault,
 		Identity:   identity.New(i.Vault),
 		MinClients: minClients(cfg),
@@ -24,8 +25,8 @@ func newServer(cfg config.Config, i *instance.Instance, log *slog.Logger) *serve
 			TrustedProxies: cfg.TrustedProxies, Log: log, Observe: metrics.observe,
 		},
 	})
-	s.main = s.httpServer(s.withProbes(answers))
-	s.admin = s.httpServer(s.withProbes(metrics.handler()))
+	s.main = s.newHTTPServer(s.withProbes(handler))
+	s.admin = s.newHTTPServer(s.withProbes(metrics.handler()))
 	return s
 }
 

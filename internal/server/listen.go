@@ -8,9 +8,19 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"time"
 )
 
-func (s *server) httpServer(h http.Handler) *http.Server {
+// The deadlines of a connection's phases. A route may set others, as package middleware says.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 20 * time.Second
+	writeTimeout      = 30 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 16 << 10
+)
+
+func (s *server) newHTTPServer(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:                      h,
 		ReadHeaderTimeout:            readHeaderTimeout,
@@ -19,11 +29,14 @@ func (s *server) httpServer(h http.Handler) *http.Server {
 		IdleTimeout:                  idleTimeout,
 		MaxHeaderBytes:               maxHeaderBytes,
 		DisableGeneralOptionsHandler: true,
-		// about clients that break the protocol, not about us
+		// debug, because these are the faults of clients
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 }
 
+func (s *server) tls() bool { return s.cfg.TLSCert != "" }
+
+// listen binds the addresses of the configuration, or none of them.
 func (s *server) listen(ctx context.Context) (err error) {
 	if s.tls() {
 		pair, err := tls.LoadX509KeyPair(s.cfg.TLSCert, s.cfg.TLSKey)
@@ -42,15 +55,13 @@ func (s *server) listen(ctx context.Context) (err error) {
 	if s.cfg.AdminListen == "" {
 		return nil
 	}
-	if s.adminSock, err = lc.Listen(ctx, "tcp", s.cfg.AdminListen); err != nil {
+	if s.adminSocket, err = lc.Listen(ctx, "tcp", s.cfg.AdminListen); err != nil {
 		return errors.Join(err, s.mainSocket.Close())
 	}
 	return nil
 }
 
-func (s *server) tls() bool { return s.cfg.TLSCert != "" }
-
-// url is where the server is reached from this machine.
+// url returns the URL of the server on this machine.
 func (s *server) url() string {
 	if s.tls() {
 		return "https://" + s.mainSocket.Addr().String()

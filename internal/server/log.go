@@ -7,7 +7,7 @@ import (
 	"github.com/keysake/keysake/internal/config"
 )
 
-// newLogger returns the log as the configuration wants it.
+// newLogger returns a log in the format and of the level that the configuration names.
 func newLogger(cfg config.Config, w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: cfg.LogLevel}
 	if cfg.LogFormat == "json" {

@@ -8,57 +8,42 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-
-	"github.com/keysake/keysake/internal/store/sqlite"
 )
 
-// metrics are what an operator's Prometheus reads. No label has anything that a user chose.
+// metrics are what the operator's Prometheus reads. No label contains text that a user chose.
 type metrics struct {
-	registry *prometheus.Registry
-	requests *prometheus.CounterVec
-	took     *prometheus.HistogramVec
+	registry  *prometheus.Registry
+	requests  *prometheus.CounterVec
+	durations *prometheus.HistogramVec
 }
 
-func newMetrics(db *sqlite.DB) *metrics {
+// newMetrics returns metrics of requests, of the store's updates and commits, and of the process.
+func newMetrics(stats func() (updates, commits uint64)) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "keysake_http_requests_total",
 			Help: "Answers, by the route's pattern, method and status.",
 		}, []string{"route", "method", "status"}),
-		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "keysake_http_request_duration_seconds",
 			Help: "Time from a request's headers to its answer.",
 			Buckets: []float64{
-				.0001,
-				.00025,
-				.0005,
-				.001,
-				.0025,
-				.005,
-				.01,
-				.025,
-				.05,
-				.1,
-				.25,
-				.5,
-				1,
-				2.5,
-				5,
-				10,
+				.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10,
 			},
 		}, []string{"route", "method"}),
 	}
 	m.registry.MustRegister(
 		m.requests,
-		m.took,
+		m.durations,
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "keysake_store_updates_total", Help: "Updates that were made durable.",
-		}, func() float64 { updates, _ := db.Stats(); return float64(updates) }),
+			Name: "keysake_store_updates_total",
+			Help: "Updates that were made durable.",
+		}, func() float64 { updates, _ := stats(); return float64(updates) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "keysake_store_commits_total",
 			Help: "Commits that made them durable; many updates share one.",
-		}, func() float64 { _, commits := db.Stats(); return float64(commits) }),
+		}, func() float64 { _, commits := stats(); return float64(commits) }),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		collectors.NewBuildInfoCollector(),
@@ -68,15 +53,13 @@ func newMetrics(db *sqlite.DB) *metrics {
 
 func (m *metrics) observe(route, method string, status int, took time.Duration) {
 	m.requests.WithLabelValues(route, method, strconv.Itoa(status)).Inc()
-	m.took.WithLabelValues(route, method).Observe(took.Seconds())
+	m.durations.WithLabelValues(route, method).Observe(took.Seconds())
 }
 
 // handler serves the metrics.
 func (m *metrics) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle(
-		"GET /metrics",
-		promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry}),
-	)
+	mux.Handle("GET /metrics",
+		promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry}))
 	return mux
 }

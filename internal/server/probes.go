@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// readyTimeout is how long the database may take to answer a readiness probe.
+// readyTimeout is how long a readiness probe may take.
 const readyTimeout = 2 * time.Second
 
-// withProbes answers the operator's probes and gives everything else to next, untouched: a mux
-// would clean paths and redirect.
+// withProbes answers the operator's probes and passes every other request to next unchanged. It is
+// not an [http.ServeMux], which would clean paths and redirect.
 func (s *server) withProbes(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.Method + " " + r.URL.Path {
@@ -25,8 +25,8 @@ func (s *server) withProbes(next http.Handler) http.Handler {
 	})
 }
 
-// readyz says that requests can be answered: the database can be read, and the server is not
-// stopping.
+// readyz reports whether the server can answer requests: it is not stopping, and the database and
+// the root key answer.
 func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()
@@ -47,5 +47,5 @@ func writeText(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, text+"\n") // an error is the connection's
+	_, _ = io.WriteString(w, text+"\n") // it fails only with the connection
 }

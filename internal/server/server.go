@@ -1,5 +1,5 @@
-// Package server puts the parts together and runs them: the data folder, the vault, the API, the
-// pages for operators.
+// Package server puts the parts together and serves: the API, the probes and the metrics of an open
+// instance.
 package server
 
 import (
@@ -15,46 +15,39 @@ import (
 
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/instance"
+	"github.com/keysake/keysake/internal/rootkey"
 )
 
-// The deadlines of a connection's phases. A route may set others, as package middleware says.
-const (
-	readHeaderTimeout = 5 * time.Second
-	readTimeout       = 20 * time.Second
-	writeTimeout      = 30 * time.Second
-	idleTimeout       = 2 * time.Minute
-	maxHeaderBytes    = 16 << 10
-)
+// flushInterval is how often the last use of API keys is stored.
+const flushInterval = 5 * time.Second
 
-// flushEvery is how often the last use of API keys is written down.
-const flushEvery = 5 * time.Second
-
-// ErrCannotStart is in the error of a server that did not begin to answer.
+// ErrCannotStart is in the error of a server that did not begin to serve.
 var ErrCannotStart = errors.New("cannot start")
 
 func cannotStart(err error) error { return fmt.Errorf("%w: %w", ErrCannotStart, err) }
 
-// Run serves until ctx is done, then lets the requests that it has finish, writes down what waits,
-// and returns nil. Before it begins to answer every error has [ErrCannotStart] and nothing was
-// changed that was there before. out is for people, logs for lines of log. The configuration must
-// have passed its Validate. ask may be nil.
+// Run serves until ctx is done, then drains requests, flushes pending writes and returns nil. An
+// error before it serves wraps [ErrCannotStart] and leaves the data folder unchanged.
+//
+// The banner for people goes to out, log records go to logs. The configuration must have passed its
+// Validate. ask may be nil.
 func Run(
-	ctx context.Context, cfg config.Config, ask instance.Passphrase, out, logs io.Writer,
+	ctx context.Context, cfg config.Config, ask rootkey.Ask, out, logs io.Writer,
 ) (err error) {
 	log := newLogger(cfg, logs)
 	access := instance.Serve
 	if cfg.Dev {
 		access = instance.Create
 	}
-	i, err := instance.Open(ctx, cfg, log, instance.NewRootKeys(cfg, ask), access)
+	i, err := instance.Open(ctx, cfg, instance.NewRootKeys(cfg, ask), access)
 	if err != nil {
-		return err
+		return cannotStart(err)
 	}
 	defer func() { err = errors.Join(err, i.Close()) }()
 	var devKeyFile string
 	if cfg.Dev {
 		if devKeyFile, err = i.PrepareDev(ctx, cfg); err != nil {
-			return err
+			return cannotStart(err)
 		}
 	}
 	s := newServer(cfg, i, log)
@@ -64,41 +57,34 @@ func Run(
 	if err := printBanner(out, s.url(), devKeyFile); err != nil {
 		return errors.Join(cannotStart(err), s.main.Close(), s.admin.Close())
 	}
-	return s.run(ctx)
+	return s.serve(ctx)
 }
 
-// server is a server that runs.
+// server serves an instance on one or two addresses.
 type server struct {
 	cfg      config.Config
 	instance *instance.Instance
 	log      *slog.Logger
 	stopping atomic.Bool
 
-	main, admin           *http.Server
-	mainSocket, adminSock net.Listener // adminSock is nil where there is none
+	main, admin             *http.Server
+	mainSocket, adminSocket net.Listener // adminSocket is nil without --admin-listen
 }
 
-// run serves until ctx is done or a listener fails, and stops in order.
-func (s *server) run(ctx context.Context) error {
+// serve serves until ctx is done or a listener fails, and then stops.
+func (s *server) serve(ctx context.Context) error {
 	failed := make(chan error, 2)
 	go func() { failed <- s.serveMain() }()
-	if s.adminSock != nil {
-		go func() { failed <- s.admin.Serve(s.adminSock) }()
+	if s.adminSocket != nil {
+		go func() { failed <- s.admin.Serve(s.adminSocket) }()
 	}
 	s.log.InfoContext(ctx, "listening", "address", s.mainSocket.Addr().String(), "tls", s.tls())
-	tick := time.NewTicker(flushEvery)
+	tick := time.NewTicker(flushInterval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			if err := s.instance.Vault.FlushLastUsed(ctx, false); err != nil {
-				s.log.WarnContext(
-					ctx,
-					"the last use of API keys could not be written",
-					"cause",
-					err,
-				)
-			}
+			s.flushLastUsed(ctx, false)
 		case err := <-failed:
 			return errors.Join(err, s.stop(ctx))
 		case <-ctx.Done():
@@ -114,22 +100,26 @@ func (s *server) serveMain() error {
 	return s.main.Serve(s.mainSocket)
 }
 
-// stop takes no new requests and lets those that run finish, within the time that the configuration
-// gives them.
+// stop takes no new requests, and waits --shutdown-timeout for the running ones to finish.
 func (s *server) stop(ctx context.Context) error {
 	s.stopping.Store(true)
 	s.log.InfoContext(ctx, "stopping")
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.ShutdownTimeout)
+	flushCtx := context.WithoutCancel(ctx)
+	ctx, cancel := context.WithTimeout(flushCtx, s.cfg.ShutdownTimeout)
 	defer cancel()
 	err := s.main.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		s.log.WarnContext(ctx, "requests were cut off: they took longer than --shutdown-timeout")
 		err = s.main.Close()
 	}
-	// It is a help for people and not a record: a full disk must not make of it a server that ended
-	// badly.
-	if flush := s.instance.Vault.FlushLastUsed(context.WithoutCancel(ctx), true); flush != nil {
-		s.log.WarnContext(ctx, "the last use of API keys could not be written", "cause", flush)
-	}
+	s.flushLastUsed(flushCtx, true)
 	return errors.Join(err, s.admin.Close())
+}
+
+// flushLastUsed stores the last use of API keys. A failure is only logged: the times help people,
+// and nothing depends on them.
+func (s *server) flushLastUsed(ctx context.Context, all bool) {
+	if err := s.instance.Vault.FlushLastUsed(ctx, all); err != nil {
+		s.log.WarnContext(ctx, "the last use of API keys could not be stored", "cause", err)
+	}
 }

@@ -36,8 +36,7 @@ func opened(t *testing.T) *server {
 		ShutdownTimeout: 5 * time.Second,
 	}
 	log := slog.New(slog.DiscardHandler)
-	i, err := instance.Open(
-		t.Context(), cfg, log, instance.NewRootKeys(cfg, nil), instance.Create)
+	i, err := instance.Open(t.Context(), cfg, instance.NewRootKeys(cfg, nil), instance.Create)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +59,7 @@ func run(t *testing.T, s *server) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error)
-	go func() { done <- s.run(ctx) }()
+	go func() { done <- s.serve(ctx) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-done; err != nil {
