@@ -32,7 +32,7 @@ var layers = map[string]string{
 	"internal/audit":           "",
 	"internal/policy":          "",
 	"internal/backup":          "",
-	"internal/doctor":          "internal/audit internal/backup internal/seal",
+	"internal/doctor":          "internal/audit internal/backup internal/seal internal/store internal/vault",
 	"internal/seal":            "plaintext",
 	"internal/base62":          "",
 	"internal/privatefile":     "",
@@ -48,7 +48,7 @@ var layers = map[string]string{
 	"internal/api/apicontract": "",
 	"internal/rootkey":         "internal/privatefile internal/seal plaintext",
 	"internal/config":          "",
-	"internal/instance": "internal/backup internal/catalog internal/config internal/rootkey " +
+	"internal/instance": "internal/catalog internal/config internal/rootkey " +
 		"internal/privatefile internal/seal internal/store/sqlite internal/vault plaintext",
 	"internal/maintenance": "internal/backup internal/config internal/doctor internal/instance " +
 		"internal/privatefile internal/rootkey internal/seal internal/store internal/store/sqlite " +

@@ -1,10 +1,10 @@
-// Package backup has the format of backups: writing one from a [Source] of rows, and reading one
-// back as such a source.
+// Package backup reads and writes the backup format: named tables of rows.
 //
-// format.md, beside this file, says every byte. The format knows no database: what one kind wrote,
-// another can load. It has what the database has, sealed as it is there, and never a root key. Its
-// digest finds damage; who may write the file can also make a new digest, and is kept out by the
-// file's mode and place. The package is pure: it reads and writes what it is given.
+// format.md, next to this file, specifies every byte. The package knows no database and none of its
+// tables: [Write] writes what a [Source] describes, and a [File] is such a source again. Values stay
+// sealed as they are in the database, and no root key is in a backup. The digest finds damage, not
+// forgery: the file's mode and location keep others from writing it. The package does no I/O of its
+// own.
 package backup
 
 import (
@@ -21,99 +21,46 @@ import (
 // Format is the number of the format that this version writes. It reads this one and all before it.
 const Format = 1
 
-// What begins a backup: the format's number and a line end follow.
+// magic begins a backup. The format's number and a line feed follow.
 const magic = "keysake backup "
 
 // Limits on what is read.
 const (
-	maxLine     = 1 << 20 // bytes of a line
-	maxRootKeys = 1000
+	maxLine   = 1 << 20 // bytes of a line
+	maxTables = 1000
 )
 
-// What can be wrong with a backup. Match with errors.Is. No message has anything of its rows.
+// What can be wrong with a backup. Match with errors.Is. No message quotes a row.
 var (
-	ErrNotBackup = errors.New("this is no backup of Keysake")
-	ErrNewer     = errors.New("the backup is of a newer format: use a newer keysake")
+	ErrNotBackup = errors.New("this is not a Keysake backup")
+	ErrNewer     = errors.New("the backup has a newer format: use a newer keysake")
 	ErrCutShort  = errors.New("the backup is cut short, or its last line was changed")
-	ErrDigest    = errors.New(
-		"the backup was changed or damaged: its contents do not have its digest",
-	)
-	// ErrContents: the digest is right, and what it covers is not what the format says.
-	ErrContents = errors.New("the backup does not hold what its format says")
+	ErrDigest    = errors.New("the backup is damaged or was changed: its digest does not match")
+	// ErrContents: the digest matches, but what it covers breaks the format.
+	ErrContents = errors.New("the backup breaks its format")
 )
 
-// A Source has the rows of one moment. Every sequence can be asked for more than once, and at the
-// same time as others; it ends after the first error. Its order is that of the ids as bytes: users
-// by id, audit entries by owner and number, versions by user, secret and number, and the others by
-// user and id.
+// A Source has the rows of one moment. A sequence can be read more than once, and while others are
+// read; it ends after the first error.
 type Source interface {
-	// RootKeys returns all root keys, oldest first.
-	RootKeys(ctx context.Context) ([]RootKey, error)
-	// Count returns how many rows there are.
-	Count(ctx context.Context) (Count, error)
-	Instances(ctx context.Context) iter.Seq2[Instance, error]
-	Users(ctx context.Context) iter.Seq2[User, error]
-	OwnerKeys(ctx context.Context) iter.Seq2[OwnerKey, error]
-	APIKeys(ctx context.Context) iter.Seq2[APIKey, error]
-	Secrets(ctx context.Context) iter.Seq2[Secret, error]
-	Versions(ctx context.Context) iter.Seq2[Version, error]
-	AuditEntries(ctx context.Context) iter.Seq2[AuditEntry, error]
-}
-
-// A Count says how many rows each table has.
-type Count struct {
-	Instances    int64 `json:"instance"`
-	Users        int64 `json:"users"`
-	OwnerKeys    int64 `json:"owner_keys"`
-	APIKeys      int64 `json:"api_keys"`
-	Secrets      int64 `json:"secrets"`
-	Versions     int64 `json:"secret_versions"`
-	AuditEntries int64 `json:"audit_entries"`
+	// Tables describes all tables, each after those that it refers to.
+	Tables(ctx context.Context) ([]Table, error)
+	// Rows returns the rows of a table in the ascending order of its key.
+	Rows(ctx context.Context, table string) iter.Seq2[Row, error]
 }
 
 // A Manifest says what a backup holds.
 type Manifest struct {
 	Format    int       `json:"format"`
-	Schema    int64     `json:"schema"` // of the database that it was made from
+	Schema    int64     `json:"schema"` // version of the schema of the database it was made from
 	CreatedAt time.Time `json:"created_at"`
-	RootKeys  []RootKey `json:"root_keys"`
-	Rows      Count     `json:"rows"`
-	Heads     Heads     `json:"audit_heads"`
+	Tables    []Table   `json:"tables"`
 }
 
-// Heads stand for the ends of all audit chains, which themselves are in the rows of the users.
-type Heads struct {
-	Chains   int64  `json:"chains"`
-	Instance Head   `json:"instance"` // of what touches no library
-	Digest   Digest `json:"sha256"`   // over the ends of all chains
-}
-
-// A Head is the end of one chain.
-type Head struct {
-	Seq  uint64 `json:"seq"`
-	Hash Digest `json:"hash"`
-}
-
-// headsOf is the sum of all users' heads.
-func headsOf(ctx context.Context, src Source) (h Heads, err error) {
-	sum := sha256.New()
-	for i, err := range src.Instances(ctx) {
-		if err != nil {
-			return h, err
-		}
-		h.Instance = Head{Seq: i.AuditSeq, Hash: i.AuditHash}
-		h.Chains++
-		sum.Write(h.Instance.bytes(i.ID))
-	}
-	for u, err := range src.Users(ctx) {
-		if err != nil {
-			return h, err
-		}
-		h.Chains++
-		sum.Write(Head{Seq: u.AuditSeq, Hash: u.AuditHash}.bytes(u.ID))
-	}
-	sum.Sum(h.Digest[:0])
-	return h, nil
+// Rows returns how many rows a table has: 0 if there is no such table.
+func (m Manifest) Rows(table string) int64 {
+	t, _ := find(m.Tables, table)
+	return t.Rows
 }
 
 // A Digest is SHA-256, written in hexadecimal.
@@ -136,9 +83,9 @@ func (d *Digest) UnmarshalText(text []byte) error {
 
 func magicLine(format int) string { return magic + strconv.Itoa(format) + "\n" }
 
-// A trailer is the last line. Its length does not depend on the digest.
+// trailer is the last line. Its length does not depend on the digest.
 func trailer(d Digest) string { return `{"sha256":"` + d.String() + "\"}\n" }
 
-func contents(line int64, what string) error {
+func contentsError(line int64, what string) error {
 	return fmt.Errorf("%w: line %d: %s", ErrContents, line, what)
 }

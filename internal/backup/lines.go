@@ -7,17 +7,22 @@ import (
 	"io"
 )
 
+// section is where the rows of a table begin.
+type section struct {
+	offset int64
+	line   int64 // number of the line before
+}
+
 // lines reads line by line, from anywhere in a file, and knows where it is.
 type lines struct {
-	ctx    context.Context //nolint:containedctx // it is the caller's, for the length of the caller's call
+	ctx    context.Context //nolint:containedctx // the caller's, for as long as its call
 	in     *bufio.Reader
 	long   []byte // a line that is longer than the buffer
 	offset int64  // of the next line
-	number int64  // of the line that was read last, from 1
-	failed error  // the first error of a section
+	number int64  // of the last line read, from 1
 }
 
-func newLines(ctx context.Context, r *io.SectionReader, from start) *lines {
+func newLines(ctx context.Context, r *io.SectionReader, from section) *lines {
 	rest := io.NewSectionReader(r, from.offset, r.Size()-from.offset)
 	return &lines{
 		ctx:    ctx,
@@ -27,8 +32,8 @@ func newLines(ctx context.Context, r *io.SectionReader, from start) *lines {
 	}
 }
 
-// next returns the next line without its end, valid until the next call; [io.EOF] after the last. A
-// line without an end and one that is too long are [ErrContents].
+// next returns the next line without its line feed, valid until the next call; [io.EOF] after the
+// last. A line without a line feed, and one that is too long, are [ErrContents].
 func (l *lines) next() ([]byte, error) {
 	if err := l.ctx.Err(); err != nil {
 		return nil, err
@@ -41,7 +46,7 @@ func (l *lines) next() ([]byte, error) {
 	case errors.Is(err, io.EOF) && len(text) == 0:
 		return nil, io.EOF
 	case errors.Is(err, io.EOF):
-		return nil, contents(l.number+1, "it has no end")
+		return nil, contentsError(l.number+1, "it has no end")
 	case err != nil:
 		return nil, err
 	}
@@ -50,17 +55,40 @@ func (l *lines) next() ([]byte, error) {
 	return text[:len(text)-1], nil
 }
 
+// mustNext is next where the format demands a line.
+func (l *lines) mustNext() ([]byte, error) {
+	text, err := l.next()
+	if errors.Is(err, io.EOF) {
+		err = contentsError(l.number, "lines are missing after it")
+	}
+	return text, err
+}
+
 // rest reads on in a line that is longer than the buffer.
 func (l *lines) rest(text []byte) ([]byte, error) {
 	l.long = append(l.long[:0], text...)
 	for {
 		more, err := l.in.ReadSlice('\n')
 		if len(l.long)+len(more) > maxLine {
-			return nil, contents(l.number+1, "it is too long")
+			return nil, contentsError(l.number+1, "it is too long")
 		}
 		l.long = append(l.long, more...)
 		if !errors.Is(err, bufio.ErrBufferFull) {
 			return l.long, err
 		}
 	}
+}
+
+// contextReader reads until its context ends.
+type contextReader struct {
+	ctx context.Context //nolint:containedctx // the caller's, for as long as its call
+	r   io.Reader
+}
+
+// Read implements [io.Reader].
+func (r *contextReader) Read(b []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(b)
 }

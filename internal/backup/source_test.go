@@ -2,123 +2,69 @@ package backup_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"iter"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
 	"github.com/keysake/keysake/internal/backup"
 )
 
-// rows are a source in memory.
-type rows struct {
-	roots    []backup.RootKey
-	instance []backup.Instance
-	users    []backup.User
-	keys     []backup.OwnerKey
-	apiKeys  []backup.APIKey
-	secrets  []backup.Secret
-	versions []backup.Version
-	entries  []backup.AuditEntry
+// memory is a source in memory.
+type memory struct {
+	tables []backup.Table
+	rows   map[string][]backup.Row
 }
 
-func each[T any](all []T) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		for _, e := range all {
-			if !yield(e, nil) {
+// newMemory counts the rows of its tables.
+func newMemory(tables []backup.Table, rows map[string][]backup.Row) *memory {
+	for i, t := range tables {
+		tables[i].Rows = int64(len(rows[t.Name]))
+	}
+	return &memory{tables, rows}
+}
+
+func (m *memory) Tables(context.Context) ([]backup.Table, error) { return m.tables, nil }
+
+func (m *memory) Rows(_ context.Context, table string) iter.Seq2[backup.Row, error] {
+	return func(yield func(backup.Row, error) bool) {
+		for _, r := range m.rows[table] {
+			if !yield(r, nil) {
 				return
 			}
 		}
 	}
 }
 
-func (r *rows) RootKeys(context.Context) ([]backup.RootKey, error) { return r.roots, nil }
-
-func (r *rows) Count(context.Context) (backup.Count, error) {
-	return backup.Count{
-		Instances: int64(len(r.instance)),
-		Users: int64(
-			len(r.users),
-		),
-		OwnerKeys:    int64(len(r.keys)),
-		APIKeys:      int64(len(r.apiKeys)),
-		Secrets:      int64(len(r.secrets)),
-		Versions:     int64(len(r.versions)),
-		AuditEntries: int64(len(r.entries)),
-	}, nil
-}
-
-func (r *rows) Instances(context.Context) iter.Seq2[backup.Instance, error] {
-	return each(r.instance)
-}
-
-func (r *rows) Users(context.Context) iter.Seq2[backup.User, error]         { return each(r.users) }
-func (r *rows) OwnerKeys(context.Context) iter.Seq2[backup.OwnerKey, error] { return each(r.keys) }
-
-func (r *rows) APIKeys(
-	context.Context,
-) iter.Seq2[backup.APIKey, error] {
-	return each(r.apiKeys)
-}
-
-func (r *rows) Secrets(context.Context) iter.Seq2[backup.Secret, error] { return each(r.secrets) }
-
-func (r *rows) Versions(
-	context.Context,
-) iter.Seq2[backup.Version, error] {
-	return each(r.versions)
-}
-
-func (r *rows) AuditEntries(context.Context) iter.Seq2[backup.AuditEntry, error] {
-	return each(r.entries)
-}
-
-// read returns all rows of a source.
-func read(tb testing.TB, src backup.Source) *rows {
+// read returns everything that a source has.
+func read(tb testing.TB, src backup.Source) *memory {
 	tb.Helper()
-	ctx := tb.Context()
-	roots, err := src.RootKeys(ctx)
+	tables, err := src.Tables(tb.Context())
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return &rows{
-		roots,
-		all(tb, src.Instances(ctx)),
-		all(tb, src.Users(ctx)),
-		all(tb, src.OwnerKeys(ctx)),
-		all(tb, src.APIKeys(ctx)),
-		all(tb, src.Secrets(ctx)),
-		all(tb, src.Versions(ctx)),
-		all(tb, src.AuditEntries(ctx)),
-	}
-}
-
-func all[T any](tb testing.TB, seq iter.Seq2[T, error]) (found []T) {
-	tb.Helper()
-	for e, err := range seq {
-		if err != nil {
-			tb.Fatal(err)
+	m := &memory{tables, map[string][]backup.Row{}}
+	for _, t := range tables {
+		for r, err := range src.Rows(tb.Context(), t.Name) {
+			if err != nil {
+				tb.Fatal(err)
+			}
+			m.rows[t.Name] = append(m.rows[t.Name], r)
 		}
-		found = append(found, e)
 	}
-	return found
+	return m
 }
 
 // write returns the bytes of a backup.
 func write(tb testing.TB, src backup.Source) []byte {
 	tb.Helper()
 	var b bytes.Buffer
-	if _, _, err := backup.Write(
-		tb.Context(),
-		&b,
-		src,
-		1,
-		time.Unix(1_700_000_000, 0),
-	); err != nil {
+	_, _, err := backup.Write(tb.Context(), &b, src, 1, time.Unix(1_700_000_000, 0))
+	if err != nil {
 		tb.Fatal(err)
 	}
 	return b.Bytes()
@@ -128,144 +74,94 @@ func open(ctx context.Context, b []byte) (*backup.File, error) {
 	return backup.Open(ctx, bytes.NewReader(b), int64(len(b)))
 }
 
-func id(n byte) uuid.UUID { return uuid.UUID{0: 1, 15: n} }
-
-// sample has a row of every kind, and every member of it is set.
-func sample() *rows {
-	at := new(int64(5))
-	return &rows{
-		roots: []backup.RootKey{
-			{
-				ID:         id(9),
-				URL:        "file:/k",
-				Params:     "p",
-				State:      "primary",
-				Check:      []byte{1},
-				OwnerKeys:  1,
-				CreatedAt:  1,
-				ReplacedAt: at,
-				RetiredAt:  at,
-			},
+// sample has tables with every kind of column, in and out of the key.
+func sample() *memory {
+	return newMemory([]backup.Table{
+		{Name: "people", Key: 1, Columns: []backup.Column{
+			{Name: "id", Kind: backup.Text}, {Name: "name", Kind: backup.Text},
+			{Name: "photo", Kind: backup.Blob}, {Name: "born", Kind: backup.Integer},
+		}},
+		{Name: "none", Key: 1, Columns: []backup.Column{{Name: "id", Kind: backup.Text}}},
+		{Name: "letters", Key: 3, Columns: []backup.Column{
+			{Name: "to", Kind: backup.Text}, {Name: "number", Kind: backup.Integer},
+			{Name: "stamp", Kind: backup.Blob}, {Name: "body", Kind: backup.Blob},
+		}},
+	}, map[string][]backup.Row{
+		"people": {
+			{"", "", nil, nil},
+			{"p1", "mia", []byte{}, int64(-1)},
+			{"p2", "Noah \u2028 \"N\"", []byte{0, 255}, int64(1<<63 - 1)},
 		},
-		instance: []backup.Instance{{ID: id(8), AuditSeq: 1, AuditHash: backup.Digest{1}}},
-		users: []backup.User{
-			{
-				ID: id(
-					1,
-				),
-				Username:  "mia",
-				Email:     "mia@example.org",
-				FullName:  "Mia \u2028 \"M\"",
-				OwnerKey:  id(2),
-				Secrets:   1,
-				AuditSeq:  1,
-				AuditHash: backup.Digest{2},
-				CreatedAt: 3,
-				DeletedAt: at,
-			},
+		"letters": {
+			{"p1", int64(-2), []byte{1}, []byte("sealed")},
+			{"p1", int64(10), []byte{1}, bytes.Repeat([]byte{7}, 90_000)},
+			{"p1", int64(10), []byte{1, 0}, []byte{}},
+			{"p2", int64(3), []byte{}, nil},
 		},
-		keys: []backup.OwnerKey{
-			{ID: id(2), User: id(1), RootKey: id(9), Wrapped: []byte{1, 2}, CreatedAt: 1},
-		},
-		apiKeys: []backup.APIKey{
-			{
-				ID: id(
-					3,
-				),
-				User:       id(1),
-				TokenHash:  backup.Digest{3},
-				Masked:     "ksk_••••",
-				Name:       "n",
-				Scopes:     "a b",
-				SelfRevoke: 1,
-				CreatedAt:  1,
-				ExpiresAt:  at,
-				RevokedAt:  at,
-				LastUsedAt: at,
-			},
-		},
-		secrets: []backup.Secret{
-			{
-				ID: id(
-					4,
-				),
-				User:        id(1),
-				Name:        "N",
-				Provider:    "openai",
-				Version:     2,
-				SealedMask:  []byte{1},
-				SealedValue: bytes.Repeat([]byte{7}, 90_000),
-				CreatedAt:   1,
-				UpdatedAt:   2,
-			},
-		},
-		versions: []backup.Version{
-			{
-				Secret:      id(4),
-				Version:     1,
-				User:        id(1),
-				SealedMask:  []byte{1},
-				SealedValue: []byte{2},
-				CreatedAt:   1,
-			},
-		},
-		entries: []backup.AuditEntry{
-			{Owner: id(0), Seq: 1, At: 1, Action: "root-key.add", Outcome: "done"},
-			{
-				Owner: id(1), Seq: 1, At: 1, User: id(5), CredentialKind: "api-key",
-				CredentialID: id(6), OnBehalfOf: id(7), Client: "192.0.2.7", Action: "a",
-				Outcome: "done", TargetKind: "secret", TargetID: id(4), TargetName: "N",
-				TargetVersion: 2, Lease: id(10), Run: "r", Hash: backup.Digest{2},
-			},
-		},
-	}
+	})
 }
 
-// anyRows draws a source with any number of rows of any contents.
-func anyRows(t *rapid.T) *rows {
-	blob := rapid.SliceOfN(rapid.Byte(), 0, 100)
-	ids := rapid.Custom(
-		func(t *rapid.T) uuid.UUID {
-			return uuid.UUID(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "id"))
-		},
-	)
-	digest := rapid.Custom(func(t *rapid.T) backup.Digest {
-		return backup.Digest(rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "digest"))
-	})
-	r := &rows{}
-	owners := rapid.SliceOfNDistinct(ids, 0, 6, rapid.ID).Draw(t, "users")
-	slices.SortFunc(owners, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
-	for _, owner := range owners {
-		r.users = append(r.users, backup.User{
-			ID:        owner,
-			Username:  rapid.String().Draw(t, "name"),
-			AuditSeq:  rapid.Uint64().Draw(t, "seq"),
-			AuditHash: digest.Draw(t, "hash"),
-			CreatedAt: rapid.Int64().Draw(t, "at"),
-		})
-		for seq := range rapid.Uint64Range(0, 4).Draw(t, "entries") {
-			r.entries = append(
-				r.entries,
-				backup.AuditEntry{
-					Owner:      owner,
-					Seq:        seq + 1,
-					TargetName: rapid.String().Draw(t, "name"),
-					Hash:       digest.Draw(t, "hash"),
-				},
-			)
+// small is a sample whose bits can all be flipped.
+func small() *memory {
+	m := sample()
+	m.rows["letters"][1][3] = []byte("sealed")
+	return m
+}
+
+var names = rapid.StringMatching(`[a-z0-9_]{1,9}`)
+
+// anyMemory draws tables with columns and rows of any number and contents.
+func anyMemory(t *rapid.T) *memory {
+	kinds := rapid.SampledFrom([]backup.Kind{backup.Text, backup.Integer, backup.Blob})
+	rows := map[string][]backup.Row{}
+	var tables []backup.Table
+	for _, name := range rapid.SliceOfNDistinct(names, 0, 4, rapid.ID).Draw(t, "tables") {
+		table := backup.Table{Name: name}
+		for _, c := range rapid.SliceOfNDistinct(names, 1, 5, rapid.ID).Draw(t, "columns") {
+			table.Columns = append(table.Columns, backup.Column{Name: c, Kind: kinds.Draw(t, "kind")})
 		}
-		for version := range rapid.Uint64Range(0, 3).Draw(t, "versions") {
-			r.versions = append(
-				r.versions,
-				backup.Version{
-					User:        owner,
-					Secret:      owner,
-					Version:     version,
-					SealedMask:  blob.Draw(t, "mask"),
-					SealedValue: blob.Draw(t, "value"),
-				},
-			)
+		table.Key = rapid.IntRange(1, len(table.Columns)).Draw(t, "key")
+		for range rapid.IntRange(0, 6).Draw(t, "rows") {
+			rows[name] = append(rows[name], anyRow(t, table))
+		}
+		order := func(a, b backup.Row) int { return compareKeys(a, b, table.Key) }
+		slices.SortFunc(rows[name], order)
+		rows[name] = slices.CompactFunc(rows[name], func(a, b backup.Row) bool { return order(a, b) == 0 })
+		tables = append(tables, table)
+	}
+	return newMemory(tables, rows)
+}
+
+func anyRow(t *rapid.T, table backup.Table) backup.Row {
+	r := make(backup.Row, len(table.Columns))
+	for i, c := range table.Columns {
+		switch {
+		case i >= table.Key && rapid.Bool().Draw(t, "absent"):
+		case c.Kind == backup.Text:
+			r[i] = rapid.String().Draw(t, "text")
+		case c.Kind == backup.Integer:
+			r[i] = rapid.Int64().Draw(t, "integer")
+		default:
+			r[i] = rapid.SliceOfN(rapid.Byte(), 0, 50).Draw(t, "blob")
 		}
 	}
 	return r
+}
+
+func compareKeys(a, b backup.Row, key int) int {
+	for i := range key {
+		order := 0
+		switch v := a[i].(type) {
+		case string:
+			order = cmp.Compare(v, b[i].(string)) //nolint:forcetypeassert // as in a
+		case int64:
+			order = cmp.Compare(v, b[i].(int64)) //nolint:forcetypeassert // as in a
+		case []byte:
+			order = bytes.Compare(v, b[i].([]byte)) //nolint:forcetypeassert // as in a
+		}
+		if order != 0 {
+			return order
+		}
+	}
+	return 0
 }

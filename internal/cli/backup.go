@@ -52,6 +52,6 @@ func backupSummary(b maintenance.BackupFile) string {
 	rows := b.Manifest.Rows
 	return fmt.Sprintf("%s: %d users, %d secrets, %d old versions, %d audit entries, "+
 		"%d bytes, of %s\nsha256 %s\n",
-		escape(b.File), rows.Users, rows.Secrets, rows.Versions, rows.AuditEntries,
+		escape(b.File), rows("users"), rows("secrets"), rows("secret_versions"), rows("audit_entries"),
 		b.Bytes, b.Manifest.CreatedAt.Format(time.RFC3339), b.SHA256)
 }

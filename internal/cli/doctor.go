@@ -81,8 +81,8 @@ func (a *app) printReport(report doctor.Report, asJSON bool) error {
 		for _, detail := range c.Details {
 			fmt.Fprintf(&b, "%-8s %-*s  - %s\n", "", width, "", escape(detail))
 		}
-		if c.Do != "" {
-			fmt.Fprintf(&b, "%-8s %-*s  > %s\n", "", width, "", escape(c.Do))
+		if c.Advice != "" {
+			fmt.Fprintf(&b, "%-8s %-*s  > %s\n", "", width, "", escape(c.Advice))
 		}
 	}
 	return a.print(b.String())

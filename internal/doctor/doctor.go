@@ -1,21 +1,19 @@
-// Package doctor answers "could we recover?": of a [backup.Source], which is a database or a
-// backup, it opens what is sealed and verifies what is chained.
+// Package doctor answers "could we recover?" for a [backup.Source], which is a database or a backup:
+// it opens what is sealed and verifies the audit chains.
 //
-// What it opens it shows nobody. It reads each row once, in order, and holds one user's keys at a
-// time. It reads only what it is given.
+// It shows nothing of what it opens. It reads each row once, in order, and holds the keys of one
+// user at a time. It reads only what it is given.
 package doctor
 
-import (
-	"fmt"
-)
+import "fmt"
 
-// A Status is how a check ended.
+// A Status says how a check ended.
 type Status string
 
 // The statuses.
 const (
 	OK      Status = "ok"
-	Warning Status = "warning" // it can be recovered, and something should be done
+	Warning Status = "warning" // it can be recovered, but something should be done
 	Failed  Status = "failed"  // something is lost, or would be
 )
 
@@ -24,9 +22,9 @@ type Check struct {
 	Name   string `json:"check"`
 	Status Status `json:"status"`
 	Text   string `json:"text"`
-	// the first of what was found, never anything of a value
+	// Details are the first findings, without anything of a value.
 	Details []string `json:"details,omitempty"`
-	Do      string   `json:"do,omitempty"` // what to do about it
+	Advice  string   `json:"advice,omitempty"`
 }
 
 // A Report is all checks, in the order in which they were made.
@@ -34,7 +32,7 @@ type Report struct {
 	Checks []Check `json:"checks"`
 }
 
-// Count returns how many checks ended in that way.
+// Count returns how many checks ended with a status.
 func (r Report) Count(s Status) (n int) {
 	for _, c := range r.Checks {
 		if c.Status == s {
@@ -44,10 +42,10 @@ func (r Report) Count(s Status) (n int) {
 	return n
 }
 
-// maxDetails bounds what is told of one check.
+// maxDetails limits the details of one check.
 const maxDetails = 10
 
-// findings gather what is wrong.
+// findings collect what is wrong.
 type findings struct {
 	wrong   int64
 	details []string
@@ -59,16 +57,16 @@ func (f *findings) add(format string, args ...any) {
 	}
 }
 
-// check makes a check of the findings: with none it is well.
-func (f *findings) check(name, well, ill, do string) Check {
+// check turns the findings into a check, which is OK if there are none.
+func (f *findings) check(name, okText, failText, advice string) Check {
 	if f.wrong == 0 {
-		return Check{Name: name, Status: OK, Text: well}
+		return Check{Name: name, Status: OK, Text: okText}
 	}
 	return Check{
 		Name:    name,
 		Status:  Failed,
-		Text:    fmt.Sprintf("%d %s", f.wrong, ill),
+		Text:    fmt.Sprintf("%d %s", f.wrong, failText),
 		Details: f.details,
-		Do:      do,
+		Advice:  advice,
 	}
 }

@@ -4,345 +4,152 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"math/rand/v2"
-	"net/netip"
-	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/backup"
 	"github.com/keysake/keysake/internal/seal"
+	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/vault"
 )
 
 // All is the sample that leaves nothing out.
 const All = -1
 
-// Examine opens every owner key of src with the root keys that are given, and a random sample of so
-// many versions (value and mask; [All] for all of them), and verifies every audit chain and every
-// count. An error is one of reading src; what is wrong with its rows is in the checks.
+// Examine reads every row of src. It opens every owner key with the given root keys, and the value
+// and mask of a random sample of versions ([All] for all of them), and verifies every audit chain
+// and every count. An error is one of reading src; what is wrong with its rows is in the checks.
 func Examine(
-	ctx context.Context,
-	src backup.Source,
-	roots map[uuid.UUID]seal.RootKey,
-	sample int,
+	ctx context.Context, src backup.Source, roots map[uuid.UUID]seal.RootKey, sample int,
 ) ([]Check, error) {
-	rows, err := src.Count(ctx)
+	tables, err := src.Tables(ctx)
 	if err != nil {
 		return nil, err
 	}
-	e := &examination{
-		src:      src,
-		roots:    roots,
-		versions: rows.Secrets + rows.Versions,
-		pick:     newPicker(sample, rows.Secrets+rows.Versions),
+	rows := map[string]int64{}
+	for _, t := range tables {
+		rows[t.Name] = t.Rows
 	}
+	versions := rows["secrets"] + rows["secret_versions"]
+	e := &examination{src: src, roots: roots, sampler: newSampler(sample, versions)}
 	if err := e.run(ctx); err != nil {
 		return nil, err
 	}
-	values := fmt.Sprintf("all %d versions open, value and mask", e.opened)
-	if e.opened < e.versions {
-		values = fmt.Sprintf(
-			"%d of %d versions were opened, value and mask, a random sample",
-			e.opened,
-			e.versions,
-		)
-	}
-	const restore = "restore a backup from before it was changed, beside this one, and compare"
-	return []Check{
-		e.keys.check(
-			"owner keys",
-			fmt.Sprintf("all %d open", rows.OwnerKeys),
-			"do not open",
-			"put their root key back; or "+restore,
-		),
-		e.values.check("values", values, "do not open", restore),
-		e.chains.check(
-			"audit log",
-			fmt.Sprintf(
-				"%d chains with %d entries verify to their ends",
-				rows.Instances+rows.Users,
-				rows.AuditEntries,
-			),
-			"chains do not verify",
-			"somebody or something changed the database past Keysake: find out who; "+restore,
-		),
-		e.counts.check(
-			"counts",
-			fmt.Sprintf("%d libraries have the rows that they say", e.libraries),
-			"rows or counts do not fit",
-			restore,
-		),
-	}, nil
+	return e.checks(rows, versions), nil
 }
 
 // OpenOwnerKeys opens every owner key of src. Its error names the first that does not open.
 func OpenOwnerKeys(ctx context.Context, src backup.Source, roots map[uuid.UUID]seal.RootKey) error {
 	e := &examination{src: src, roots: roots}
-	for k, err := range e.unwrapped(ctx) {
-		if err = errors.Join(err, k.err); err != nil {
-			return fmt.Errorf("owner key %s of user %s: %w", k.ID, k.User, err)
+	for k, err := range e.ownerKeys(ctx) {
+		if err != nil {
+			return err
+		}
+		if k.err != nil {
+			return fmt.Errorf("owner key %s of user %s: %w", k.ID, k.User, k.err)
 		}
 	}
 	return nil
 }
 
-// examination is one pass over all rows, user by user.
+// An examination is one pass over all rows, library by library.
 type examination struct {
-	src   backup.Source
-	roots map[uuid.UUID]seal.RootKey
-	pick  picker
+	src     backup.Source
+	roots   map[uuid.UUID]seal.RootKey
+	sampler sampler
 
-	keys, values, chains, counts findings
-	libraries, opened, versions  int64
+	rows, keys, values, chains, counts findings
+	opened, chainsSeen, libraries      int64
 }
 
-// streams are the rows of all users, which come in the users' order.
+// streams have the rows of all libraries, in the order of their owners.
 type streams struct {
 	keys     *stream[ownerKey]
-	apiKeys  *stream[backup.APIKey]
-	secrets  *stream[backup.Secret]
-	versions *stream[backup.Version]
-	entries  *stream[backup.AuditEntry]
+	apiKeys  *stream[vault.APIKey]
+	secrets  *stream[vault.StoredSecret]
+	versions *stream[vault.StoredVersion]
+	entries  *stream[audit.Linked]
 }
 
 func (e *examination) run(ctx context.Context) error {
 	s := streams{
-		keys: newStream(
-			e.unwrapped(ctx),
-			"owner key",
-			&e.counts,
-			func(k ownerKey) uuid.UUID { return k.User },
-		),
-		apiKeys: newStream(
-			e.src.APIKeys(ctx),
-			"API key",
-			&e.counts,
-			func(k backup.APIKey) uuid.UUID { return k.User },
-		),
-		secrets: newStream(
-			e.src.Secrets(ctx),
-			"secret",
-			&e.counts,
-			func(s backup.Secret) uuid.UUID { return s.User },
-		),
-		versions: newStream(
-			e.src.Versions(ctx),
-			"version",
-			&e.counts,
-			func(v backup.Version) uuid.UUID { return v.User },
-		),
-		entries: newStream(
-			e.src.AuditEntries(ctx),
-			"audit entry",
-			&e.counts,
-			func(a backup.AuditEntry) uuid.UUID { return a.Owner },
-		),
+		newStream(e, e.ownerKeys(ctx), "owner key", func(k ownerKey) uuid.UUID { return k.User }),
+		newStream(e, store.APIKeys(ctx, e.src), "API key",
+			func(k vault.APIKey) uuid.UUID { return k.User }),
+		newStream(e, store.Secrets(ctx, e.src), "secret",
+			func(s vault.StoredSecret) uuid.UUID { return s.User }),
+		newStream(e, store.Versions(ctx, e.src), "version",
+			func(v vault.StoredVersion) uuid.UUID { return v.User }),
+		newStream(e, store.AuditEntries(ctx, e.src), "audit entry",
+			func(a audit.Linked) uuid.UUID { return a.Owner }),
 	}
 	defer s.keys.stop()
 	defer s.apiKeys.stop()
 	defer s.secrets.stop()
 	defer s.versions.stop()
 	defer s.entries.stop()
-	for i, err := range e.src.Instances(ctx) {
+	for o, err := range e.owners(ctx) {
+		if err == nil {
+			err = e.checkOwner(o, s)
+		}
 		if err != nil {
-			return err
-		}
-		head := audit.Head{Seq: i.AuditSeq, Hash: audit.Hash(i.AuditHash)}
-		if err := e.chain(i.ID, head, s.entries); err != nil {
-			return err
-		}
-	}
-	for user, err := range e.src.Users(ctx) {
-		if err != nil {
-			return err
-		}
-		if err := e.library(user, s); err != nil {
 			return err
 		}
 	}
 	return errors.Join(
-		s.keys.end(),
-		s.apiKeys.end(),
-		s.secrets.end(),
-		s.versions.end(),
-		s.entries.end(),
-	)
+		s.keys.drain(), s.apiKeys.drain(), s.secrets.drain(), s.versions.drain(), s.entries.drain())
 }
 
-// library examines what one user has.
-func (e *examination) library(user backup.User, s streams) error {
-	e.libraries++
-	keys, closed := map[uuid.UUID]seal.OwnerKey{}, false
-	for k, err := range s.keys.of(user.ID) {
-		if err != nil {
-			return err
-		}
-		if k.err != nil {
-			e.keys.add("owner key %s of user %s: %v", k.ID, user.ID, k.err)
-			closed = true
-			continue
-		}
-		keys[k.ID] = k.key
+// damaged counts an error that is one of a single row, and reports whether it was.
+func (e *examination) damaged(err error) bool {
+	row, found := errors.AsType[*store.DamagedError](err)
+	if found {
+		e.rows.add("%v", row)
 	}
-	if _, found := keys[user.OwnerKey]; !found && !closed && user.DeletedAt == nil {
-		e.keys.add("user %s has no owner key %s, which seals what is new", user.ID, user.OwnerKey)
-	}
-	for _, err := range s.apiKeys.of(user.ID) {
-		if err != nil {
-			return err
-		}
-	}
-	if err := e.secrets(user, keys, s); err != nil {
-		return err
-	}
-	head := audit.Head{Seq: user.AuditSeq, Hash: audit.Hash(user.AuditHash)}
-	return e.chain(user.ID, head, s.entries)
+	return found
 }
 
-// secrets opens the values and masks that are picked, and counts.
-func (e *examination) secrets(user backup.User, keys map[uuid.UUID]seal.OwnerKey, s streams) error {
-	current := map[uuid.UUID]uint64{}
-	for row, err := range s.secrets.of(user.ID) {
-		if err != nil {
-			return err
-		}
-		current[row.ID] = row.Version
-		e.open(
-			keys,
-			seal.Binding{Owner: user.ID, Subject: row.ID, Version: row.Version},
-			row.SealedMask,
-			row.SealedValue,
-		)
+func (e *examination) checks(rows map[string]int64, versions int64) []Check {
+	values := fmt.Sprintf("all %d versions open, value and mask", e.opened)
+	if e.opened < versions {
+		values = fmt.Sprintf("%d of %d versions were opened, value and mask, a random sample",
+			e.opened, versions)
 	}
-	if n := int64(len(current)); n != user.Secrets {
-		e.counts.add("user %s has %d secrets, and counts %d", user.ID, n, user.Secrets)
-	}
-	for row, err := range s.versions.of(user.ID) {
-		if err != nil {
-			return err
-		}
-		if now, found := current[row.Secret]; !found || row.Version >= now {
-			e.counts.add(
-				"version %d of secret %s is not older than a secret of its user",
-				row.Version,
-				row.Secret,
-			)
-		}
-		e.open(
-			keys,
-			seal.Binding{Owner: user.ID, Subject: row.Secret, Version: row.Version},
-			row.SealedMask,
-			row.SealedValue,
-		)
-	}
-	return nil
-}
-
-// open opens one version, if it is picked, and forgets what it was.
-func (e *examination) open(keys map[uuid.UUID]seal.OwnerKey, at seal.Binding, mask, value []byte) {
-	if !e.pick.next() {
-		return
-	}
-	e.opened++
-	err := openWith(
-		keys,
-		value,
-		func(k seal.OwnerKey) error { _, err := k.OpenValue(at, value); return err },
-	)
-	if err == nil {
-		err = openWith(
-			keys,
-			mask,
-			func(k seal.OwnerKey) error { _, err := k.OpenMask(at, mask); return err },
-		)
-	}
-	if err != nil {
-		e.values.add(
-			"version %d of secret %s of user %s: %v",
-			at.Version,
-			at.Subject,
-			at.Owner,
-			err,
-		)
+	const restore = "restore a backup from before the change into another folder, and compare"
+	return []Check{
+		e.rows.check("rows", "none is damaged", "are damaged", restore),
+		e.keys.check("owner keys", fmt.Sprintf("all %d open", rows["owner_keys"]),
+			"do not open", "put their root key back; or "+restore),
+		e.values.check("values", values, "do not open", restore),
+		e.chains.check("audit log", fmt.Sprintf("%d chains with %d entries verify to their ends",
+			e.chainsSeen, rows["audit_entries"]), "chains do not verify",
+			"something other than Keysake changed the database: find out what; "+restore),
+		e.counts.check("counts", fmt.Sprintf("%d libraries have the rows that they count",
+			e.libraries), "rows or counts do not match", restore),
 	}
 }
 
-var errNoOwnerKey = errors.New("its owner key is not there, or does not open")
-
-func openWith(keys map[uuid.UUID]seal.OwnerKey, blob []byte, open func(seal.OwnerKey) error) error {
-	id, err := seal.KeyID(blob)
-	if err != nil {
-		return err
-	}
-	key, found := keys[id]
-	if !found {
-		return errNoOwnerKey
-	}
-	return open(key)
-}
-
-// chain verifies one audit chain.
-func (e *examination) chain(
-	owner uuid.UUID, head audit.Head, entries *stream[backup.AuditEntry],
-) error {
-	err := audit.Chain{}.Verify(owner, linked(entries.of(owner)), head)
-	if broken, ok := errors.AsType[*audit.BreakError](err); ok {
-		e.chains.add("%v", broken)
-		err = nil
-	}
-	for _, rest := range entries.of(owner) { // those that came after a break
-		err = errors.Join(err, rest)
-	}
-	return err
-}
-
-func linked(entries iter.Seq2[backup.AuditEntry, error]) iter.Seq2[audit.Linked, error] {
-	return func(yield func(audit.Linked, error) bool) {
-		for e, err := range entries {
-			client, _ := netip.ParseAddr(e.Client)
-			l := audit.Linked{Hash: audit.Hash(e.Hash), Entry: audit.Entry{
-				Owner: e.Owner, Seq: e.Seq, At: time.UnixMicro(e.At).UTC(), User: e.User,
-				Credential: audit.Credential{
-					Kind: audit.CredentialKind(e.CredentialKind), ID: e.CredentialID,
-				},
-				OnBehalfOf: e.OnBehalfOf, Client: client, Action: e.Action,
-				Outcome: audit.Outcome(e.Outcome),
-				Target: audit.Target{
-					Kind: audit.TargetKind(e.TargetKind), ID: e.TargetID, Name: e.TargetName,
-					Version: e.TargetVersion,
-				},
-				Lease: e.Lease, Run: e.Run,
-			}}
-			if !yield(l, err) {
-				return
-			}
-		}
-	}
-}
-
-// A picker picks so many of so many, each as likely as any other (Knuth, The Art of Computer
+// A sampler selects some of many, each as likely as any other (Knuth, The Art of Computer
 // Programming, volume 2, 3.4.2, algorithm S).
-type picker struct{ want, left int64 }
+type sampler struct{ want, left int64 }
 
-func newPicker(sample int, of int64) picker {
+func newSampler(sample int, of int64) sampler {
 	if sample < 0 {
-		return picker{of, of}
+		return sampler{of, of}
 	}
-	return picker{min(int64(sample), of), of}
+	return sampler{min(int64(sample), of), of}
 }
 
-func (p *picker) next() bool {
-	if p.left <= 0 {
+func (s *sampler) next() bool {
+	if s.left <= 0 {
 		return false
 	}
-	picked := rand.Int64N(
-		p.left,
-	) < p.want //nolint:gosec // which of them are looked at need not be secret
-	p.left--
-	if picked {
-		p.want--
+	selected := rand.Int64N(s.left) < s.want //nolint:gosec // the selection need not be secret
+	s.left--
+	if selected {
+		s.want--
 	}
-	return picked
+	return selected
 }

@@ -7,26 +7,28 @@ import (
 	"iter"
 	"sync"
 
-	"github.com/keysake/keysake/internal/backup"
 	"github.com/keysake/keysake/internal/seal"
+	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/vault"
 )
 
-// unwrapBatch is how many owner keys are opened together, atOnce how many at the same time where a
-// service elsewhere does it.
+// unwrapBatch is how many owner keys are opened together, and maxParallel how many at the same time
+// where a remote service does it.
 const (
 	unwrapBatch = 64
-	atOnce      = 8
+	maxParallel = 8
 )
 
 // An ownerKey is one that was opened, or why it does not open.
 type ownerKey struct {
-	backup.OwnerKey
+	vault.StoredOwnerKey
+
 	key seal.OwnerKey
 	err error
 }
 
-// unwrapped opens every owner key, in the order of the source.
-func (e *examination) unwrapped(ctx context.Context) iter.Seq2[ownerKey, error] {
+// ownerKeys opens every owner key, in the order of the source. After a damaged row it goes on.
+func (e *examination) ownerKeys(ctx context.Context) iter.Seq2[ownerKey, error] {
 	return func(yield func(ownerKey, error) bool) {
 		batch := make([]ownerKey, 0, unwrapBatch)
 		flush := func() bool {
@@ -39,12 +41,15 @@ func (e *examination) unwrapped(ctx context.Context) iter.Seq2[ownerKey, error] 
 			batch = batch[:0]
 			return true
 		}
-		for k, err := range e.src.OwnerKeys(ctx) {
+		for k, err := range store.OwnerKeys(ctx, e.src) {
 			if err != nil {
-				yield(ownerKey{OwnerKey: k}, err)
-				return
+				if !flush() || !yield(ownerKey{}, err) {
+					return
+				}
+				continue
 			}
-			if batch = append(batch, ownerKey{OwnerKey: k}); len(batch) == unwrapBatch && !flush() {
+			batch = append(batch, ownerKey{StoredOwnerKey: k})
+			if len(batch) == unwrapBatch && !flush() {
 				return
 			}
 		}
@@ -54,16 +59,16 @@ func (e *examination) unwrapped(ctx context.Context) iter.Seq2[ownerKey, error] 
 
 func (e *examination) unwrap(ctx context.Context, batch []ownerKey) {
 	var group sync.WaitGroup
-	turns := make(chan struct{}, atOnce)
+	slots := make(chan struct{}, maxParallel)
 	for i := range batch {
 		k := &batch[i]
 		root, found := e.roots[k.RootKey]
 		switch {
 		case !found:
-			k.err = fmt.Errorf("its root key %s is not there, or does not open", k.RootKey)
+			k.err = fmt.Errorf("its root key %s is missing or does not open", k.RootKey)
 		case root.Remote():
-			turns <- struct{}{}
-			group.Go(func() { k.open(ctx, root); <-turns })
+			slots <- struct{}{}
+			group.Go(func() { k.open(ctx, root); <-slots })
 		default:
 			k.open(ctx, root)
 		}
@@ -72,8 +77,8 @@ func (e *examination) unwrap(ctx context.Context, batch []ownerKey) {
 }
 
 func (k *ownerKey) open(ctx context.Context, root seal.RootKey) {
-	made, err := seal.KeyID(k.Wrapped)
-	if err == nil && made != k.RootKey {
+	wrappedBy, err := seal.KeyID(k.Wrapped)
+	if err == nil && wrappedBy != k.RootKey {
 		err = errors.New("it is wrapped by another root key than its row says")
 	}
 	if err == nil {

@@ -7,14 +7,14 @@ import (
 	"github.com/google/uuid"
 )
 
-// A stream gives the rows of one user after another, from a sequence in the order of the users.
-// What belongs to no user it counts as a finding.
+// A stream gives the rows of one owner after another, from a sequence in the order of the owners.
+// Rows that are damaged, and those without an owner, are findings.
 type stream[T any] struct {
+	e     *examination
 	next  func() (T, error, bool)
 	stop  func()
 	what  string
 	owner func(T) uuid.UUID
-	lost  *findings
 
 	row  T
 	err  error
@@ -22,33 +22,36 @@ type stream[T any] struct {
 }
 
 func newStream[T any](
-	rows iter.Seq2[T, error],
-	what string,
-	lost *findings,
-	owner func(T) uuid.UUID,
+	e *examination, rows iter.Seq2[T, error], what string, owner func(T) uuid.UUID,
 ) *stream[T] {
-	next, stop := iter.Pull2(rows)
-	s := &stream[T]{next: next, stop: stop, what: what, owner: owner, lost: lost}
+	s := &stream[T]{e: e, what: what, owner: owner}
+	s.next, s.stop = iter.Pull2(rows)
 	s.advance()
 	return s
 }
 
-func (s *stream[T]) advance() { s.row, s.err, s.have = s.next() }
+// advance reads the next row that is not damaged.
+func (s *stream[T]) advance() {
+	s.row, s.err, s.have = s.next()
+	for s.have && s.err != nil && s.e.damaged(s.err) {
+		s.row, s.err, s.have = s.next()
+	}
+}
 
-// of returns the rows of a user. Whoever stops before the end can call it again for the rest.
-func (s *stream[T]) of(user uuid.UUID) iter.Seq2[T, error] {
+// of returns the rows of an owner. After an early end, it returns the rest.
+func (s *stream[T]) of(owner uuid.UUID) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for s.have {
 			if s.err != nil {
 				yield(s.row, s.err)
 				return
 			}
-			owner := s.owner(s.row)
-			switch bytes.Compare(owner[:], user[:]) {
+			found := s.owner(s.row)
+			switch bytes.Compare(found[:], owner[:]) {
 			case 1:
 				return
 			case -1:
-				s.orphan(owner)
+				s.orphan(found)
 				s.advance()
 			default:
 				row := s.row
@@ -61,8 +64,18 @@ func (s *stream[T]) of(user uuid.UUID) iter.Seq2[T, error] {
 	}
 }
 
-// end takes what is left after the last user.
-func (s *stream[T]) end() error {
+// skip reads past the rows of an owner.
+func (s *stream[T]) skip(owner uuid.UUID) error {
+	for _, err := range s.of(owner) {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drain reads what is left after the last owner.
+func (s *stream[T]) drain() error {
 	for ; s.have && s.err == nil; s.advance() {
 		s.orphan(s.owner(s.row))
 	}
@@ -70,5 +83,5 @@ func (s *stream[T]) end() error {
 }
 
 func (s *stream[T]) orphan(owner uuid.UUID) {
-	s.lost.add("there is a row (%s) of user %s, who is not there", s.what, owner)
+	s.e.counts.add("a row (%s) belongs to %s, which does not exist", s.what, owner)
 }

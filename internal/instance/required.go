@@ -7,15 +7,15 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/keysake/keysake/internal/backup"
 	"github.com/keysake/keysake/internal/rootkey"
 	"github.com/keysake/keysake/internal/seal"
+	"github.com/keysake/keysake/internal/vault"
 )
 
 // An OpenedRootKey is a root key that is still required: where it was found, or why it does not
 // open.
 type OpenedRootKey struct {
-	backup.RootKey
+	vault.StoredRootKey
 
 	FoundAt string
 	Err     error
@@ -25,13 +25,13 @@ type OpenedRootKey struct {
 
 // OpenRequired opens every root key that is still required, and its check value: with the URL that
 // --root-key names where that is the key, else where the database remembers it.
-func (r *RootKeys) OpenRequired(ctx context.Context, keys []backup.RootKey) []OpenedRootKey {
+func (r *RootKeys) OpenRequired(ctx context.Context, keys []vault.StoredRootKey) []OpenedRootKey {
 	var all []OpenedRootKey
 	for _, k := range keys {
 		if !k.Needed() {
 			continue
 		}
-		o := OpenedRootKey{RootKey: k}
+		o := OpenedRootKey{StoredRootKey: k}
 		var first error
 		if r.configured != "" {
 			o.FoundAt = r.configured
@@ -50,7 +50,9 @@ func (r *RootKeys) OpenRequired(ctx context.Context, keys []backup.RootKey) []Op
 }
 
 // openAt opens a root key and its check value.
-func (r *RootKeys) openAt(ctx context.Context, k backup.RootKey, url string) (seal.RootKey, error) {
+func (r *RootKeys) openAt(
+	ctx context.Context, k vault.StoredRootKey, url string,
+) (seal.RootKey, error) {
 	root, err := r.Opener.Open(ctx, rootkey.Location{ID: k.ID, URL: url, Params: k.Params})
 	if err == nil {
 		err = root.OpenCheck(ctx, k.Check)
@@ -80,7 +82,7 @@ func ByID(all []OpenedRootKey) (map[uuid.UUID]seal.RootKey, error) {
 
 // Holds reports whether the file that --root-key names, if it names one, holds that root key, and
 // returns its path.
-func (r *RootKeys) Holds(k backup.RootKey) (path string, holds bool) {
+func (r *RootKeys) Holds(k vault.StoredRootKey) (path string, holds bool) {
 	path, isFile := rootkey.FilePath(r.configured)
 	if !isFile {
 		return "", false

@@ -110,8 +110,8 @@ func TestARestoreOfABackupThatWasMadeUnderLoadIsCleanAndOpensEverything(t *testi
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n > 0 && made.Manifest.Rows.Secrets < 12 {
-			t.Errorf("%d secrets", made.Manifest.Rows.Secrets)
+		if n > 0 && made.Manifest.Rows("secrets") < 12 {
+			t.Errorf("%d secrets", made.Manifest.Rows("secrets"))
 		}
 	}
 	stop()
@@ -171,7 +171,7 @@ func examine(tb testing.TB, cfg config.Config, what maintenance.DoctorOptions) m
 	byName := map[string]doctor.Check{}
 	for _, c := range report.Checks {
 		byName[c.Name] = c
-		for _, text := range append(c.Details, c.Text, c.Do) {
+		for _, text := range append(c.Details, c.Text, c.Advice) {
 			if strings.Contains(text, "value 1 of") {
 				tb.Errorf("%s shows a value", c.Name)
 			}
@@ -267,22 +267,28 @@ func TestARestoreIsRefusedForEachReasonAndThenWritesNothing(t *testing.T) {
 		"another root key":          {string(whole), "file:" + other, "none of the root keys", true},
 		"a root key others can see": {string(whole), "file:" + open, "none of the root keys", true},
 		"no such file":              {"", "", "no such file", false},
-		"a changed byte": {strings.Replace(
-			string(whole), `"version":2`, `"version":3`, 1,
+		"a changed byte": {edited(
+			t, string(whole), "secrets", "version", set("3"),
 		), "", "digest", false},
 		"an end that is missing": {string(whole[:len(whole)-200]), "", "cut short", false},
 		"a newer format": {strings.Replace(
 			string(whole), "keysake backup 1", "keysake backup 2", 1,
 		), "", "newer keysake", false},
-		"something else": {"SQLite format 3\x00", "", "no backup", false},
+		"something else": {"SQLite format 3\x00", "", "not a Keysake backup", false},
 		"a newer schema": {resigned(
 			strings.Replace(string(whole), `"schema":1`, `"schema":99`, 1),
 		), "", "newer keysake", false},
 		"an owner key that does not open": {
-			resigned(flipAfter(string(whole), `"wrapped":"`, 100)), "", "owner key", false,
+			resigned(edited(t, string(whole), "owner_keys", "wrapped", flipped(100))), "",
+			"owner key", false,
+		},
+		"a damaged row": {
+			resigned(edited(t, string(whole), "users", "audit_hash", set(`"AAAA"`))), "",
+			"audit_hash", false,
 		},
 		"a root key's check value that does not open": {
-			resigned(flipAfter(string(whole), `"check_value":"`, 70)), "", "root key", true,
+			resigned(edited(t, string(whole), "root_keys", "check_value", flipped(70))), "",
+			"root key", true,
 		},
 	} {
 		file := filepath.Join(t.TempDir(), "backup")

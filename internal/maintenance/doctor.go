@@ -2,6 +2,7 @@ package maintenance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/keysake/keysake/internal/backup"
@@ -9,6 +10,7 @@ import (
 	"github.com/keysake/keysake/internal/doctor"
 	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/rootkey"
+	"github.com/keysake/keysake/internal/store"
 )
 
 // DoctorOptions say what [Doctor] is to look at.
@@ -62,22 +64,27 @@ func (r *reporter) warn(name, do, format string, args ...any) {
 			Name:   name,
 			Status: doctor.Warning,
 			Text:   fmt.Sprintf(format, args...),
-			Do:     do,
+			Advice: do,
 		},
 	)
 }
 
 func (r *reporter) fail(name, do, format string, args ...any) {
 	r.add(
-		doctor.Check{Name: name, Status: doctor.Failed, Text: fmt.Sprintf(format, args...), Do: do},
+		doctor.Check{Name: name, Status: doctor.Failed, Text: fmt.Sprintf(format, args...), Advice: do},
 	)
 }
 
 // source examines the rows of a database or of a backup; of tells which in the names of the checks.
 func (r *reporter) source(ctx context.Context, of string, src backup.Source) error {
-	keys, err := src.RootKeys(ctx)
-	if err != nil {
+	keys, err := store.RootKeys(ctx, src)
+	if _, damaged := errors.AsType[*store.DamagedError](err); damaged {
+		r.fail(of+"root key rows", restoreBackup, "%v", err)
+	} else if err != nil {
 		return err
+	}
+	if of == "" {
+		r.checkKeyLocation(keys)
 	}
 	roots := r.rootKeys(ctx, of+"root keys", keys)
 	checks, err := doctor.Examine(ctx, src, roots, r.what.Sample)

@@ -39,11 +39,6 @@ func (r *reporter) database(ctx context.Context) (err error) {
 	}
 	r.integrity(ctx, db)
 	err = db.Snapshot(ctx, func(src backup.Source) error {
-		keys, err := src.RootKeys(ctx)
-		if err != nil {
-			return err
-		}
-		r.checkKeyLocation(keys)
 		return r.source(ctx, "", src)
 	})
 	if err != nil && ctx.Err() == nil {
@@ -100,7 +95,7 @@ func (r *reporter) integrity(ctx context.Context, db *sqlite.ReadOnly) {
 			Status:  doctor.Failed,
 			Text:    "its file is damaged, or was changed past Keysake",
 			Details: problems,
-			Do:      restoreBackup,
+			Advice:  restoreBackup,
 		})
 	default:
 		r.ok("database", "its file is sound, and what rows refer to is there")

@@ -7,11 +7,11 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/keysake/keysake/internal/backup"
 	"github.com/keysake/keysake/internal/doctor"
 	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/privatefile"
 	"github.com/keysake/keysake/internal/rootkey"
+	"github.com/keysake/keysake/internal/vault"
 )
 
 // folder looks at the data folder from outside: who may read it, and how much room there is.
@@ -42,7 +42,7 @@ func (r *reporter) folder() {
 		r.fail("file modes", "", "the data folder cannot be looked at: %v", err)
 	case len(open.Details) > 0:
 		open.Status, open.Text = doctor.Warning, "others may read or change files of the data folder"
-		open.Do = "chmod 700 the folder and 600 the files: what is in them is sealed, and nobody's business"
+		open.Advice = "chmod 700 the folder and 600 the files: what is in them is sealed, and nobody's business"
 		r.add(open)
 	default:
 		r.add(open)
@@ -79,7 +79,7 @@ func (r *reporter) disk() {
 }
 
 // checkKeyLocation looks at where the root keys lie that are files and still needed.
-func (r *reporter) checkKeyLocation(keys []backup.RootKey) {
+func (r *reporter) checkKeyLocation(keys []vault.StoredRootKey) {
 	data := resolvePath(r.cfg.Data)
 	for _, k := range keys {
 		path, isFile := rootkey.FilePath(k.URL)

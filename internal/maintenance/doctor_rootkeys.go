@@ -6,17 +6,17 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/keysake/keysake/internal/backup"
 	"github.com/keysake/keysake/internal/doctor"
 	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/seal"
+	"github.com/keysake/keysake/internal/vault"
 )
 
 // rootKeys opens every root key that is still needed.
 func (r *reporter) rootKeys(
 	ctx context.Context,
 	name string,
-	keys []backup.RootKey,
+	keys []vault.StoredRootKey,
 ) map[uuid.UUID]seal.RootKey {
 	needed := r.roots.OpenRequired(ctx, keys)
 	open, err := instance.ByID(needed)
@@ -53,7 +53,7 @@ func (r *reporter) rootKeys(
 			Status:  doctor.Warning,
 			Text:    "all that are needed open; some were replaced and are needed still",
 			Details: old,
-			Do:      "finish the rotation: keysake root-key rotate --to " + primaryURL,
+			Advice:  "finish the rotation: keysake root-key rotate --to " + primaryURL,
 		})
 	default:
 		r.ok(name, "the one that is needed opens: %s", needed[0].FoundAt)

@@ -3,15 +3,18 @@ package maintenance_test
 import (
 	"crypto/sha256"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	_ "modernc.org/sqlite" // to change a database past Keysake
 
 	"github.com/keysake/keysake/internal/apptest"
+	"github.com/keysake/keysake/internal/backup"
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/doctor"
 	"github.com/keysake/keysake/internal/maintenance"
@@ -23,15 +26,51 @@ func resigned(backup string) string {
 	return fmt.Sprintf("%s{\"sha256\":\"%x\"}\n", body, sha256.Sum256([]byte(body)))
 }
 
-// flipAfter changes one character so many after the first mark.
-func flipAfter(text, mark string, n int) string {
-	i := strings.Index(text, mark) + len(mark) + n
-	c := "A"
-	if text[i] == 'A' {
-		c = "B"
+// edited returns a backup with another value, as JSON, in the last row of a table. Its digest is not
+// that of its contents.
+func edited(tb testing.TB, file, table, column string, change func(string) string) string {
+	tb.Helper()
+	lines := strings.SplitAfter(file, "\n")
+	var manifest backup.Manifest
+	if err := json.Unmarshal([]byte(lines[1]), &manifest); err != nil {
+		tb.Fatal(err)
 	}
-	return text[:i] + c + text[i+1:]
+	isTable := func(t backup.Table) bool { return t.Name == table }
+	columns := manifest.Tables[slices.IndexFunc(manifest.Tables, isTable)].Columns
+	at := slices.IndexFunc(columns, func(c backup.Column) bool { return c.Name == column })
+	for i, line := range slices.Backward(lines) {
+		if !strings.HasPrefix(line, `["`+table+`",`) {
+			continue
+		}
+		var row []json.RawMessage
+		if err := json.Unmarshal([]byte(line), &row); err != nil {
+			tb.Fatal(err)
+		}
+		row[at+1] = json.RawMessage(change(string(row[at+1])))
+		changed, err := json.Marshal(row)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		lines[i] = string(changed) + "\n"
+		return strings.Join(lines, "")
+	}
+	tb.Fatalf("there is no row of %s", table)
+	return ""
 }
+
+// flipped changes one character of a text.
+func flipped(n int) func(string) string {
+	return func(text string) string {
+		c := "A"
+		if text[n] == 'A' {
+			c = "B"
+		}
+		return text[:n] + c + text[n+1:]
+	}
+}
+
+// set replaces a value.
+func set(value string) func(string) string { return func(string) string { return value } }
 
 // change runs SQL on a stopped or running server's database, past Keysake.
 func change(tb testing.TB, cfg config.Config, statements ...string) {
@@ -89,7 +128,7 @@ func TestADoctorFindsWhatIsWrong(t *testing.T) {
 		), "root keys", doctor.Failed, "does not open"},
 		"a value without its key": {sqlChange(
 			"DELETE FROM owner_keys WHERE user_id = " + someUser,
-		), "values", doctor.Failed, "its owner key is not there"},
+		), "values", doctor.Failed, "its owner key is missing"},
 		"a deleted audit entry": {sqlChange(
 			"DELETE FROM audit_entries WHERE seq = 3 AND owner_id = " + someUser,
 		), "audit log", doctor.Failed, "entry 3"},
@@ -106,9 +145,18 @@ func TestADoctorFindsWhatIsWrong(t *testing.T) {
 		"a wrong count": {sqlChange(
 			"UPDATE users SET secret_count = 9 WHERE username = 'user-1'",
 		), "counts", doctor.Failed, "counts 9"},
+		"a hash that is too short": {sqlChange(
+			"UPDATE users SET audit_hash = x'00' WHERE username = 'user-1'",
+		), "rows", doctor.Failed, "audit_hash"},
+		"an id that is none": {sqlChange(
+			"UPDATE owner_keys SET root_key_id = 'x' WHERE user_id = " + someUser,
+		), "rows", doctor.Failed, "root_key_id"},
+		"a damaged root key": {sqlChange(
+			"UPDATE root_keys SET id = 'x'",
+		), "root key rows", doctor.Failed, "id"},
 		"a log of nobody": {sqlChange(
 			"UPDATE audit_entries SET owner_id = 'f0000000-0000-4000-8000-000000000000' WHERE seq = 10 AND owner_id = " + someUser,
-		), "counts", doctor.Failed, "who is not there"},
+		), "counts", doctor.Failed, "does not exist"},
 		"a schema of tomorrow": {sqlChange(
 			"UPDATE goose_db_version SET version_id = 99 WHERE version_id = 1",
 		), "schema", doctor.Failed, "newer keysake"},
@@ -133,7 +181,7 @@ func TestADoctorFindsWhatIsWrong(t *testing.T) {
 			if all := fmt.Sprint(
 				got,
 			); got.Status != c.status || !strings.Contains(all, c.tells) ||
-				got.Do == "" {
+				got.Advice == "" {
 				t.Errorf("%+v", got)
 			}
 		})
@@ -256,25 +304,27 @@ func TestADoctorLooksAtWhereTheRootKeyIs(t *testing.T) {
 
 func TestADoctorLooksIntoABackup(t *testing.T) {
 	s := newSite(t)
-	whole, err := os.ReadFile(s.backup)
+	read, err := os.ReadFile(s.backup)
 	if err != nil {
 		t.Fatal(err)
 	}
+	whole := string(read)
 	for what, c := range map[string]struct{ backup, check string }{
-		"a changed byte": {strings.Replace(
-			string(whole), `"version":2`, `"version":3`, 1,
-		), "backup"},
-		"a value that does not open": {resigned(
-			flipAfter(string(whole), `"sealed_value":"`, 60),
-		), "backup values"},
-		"an audit entry of another": {resigned(
-			strings.Replace(
-				string(whole), `"action":"secret.create"`, `"action":"secret.delete"`, 1,
-			),
-		), "backup audit log"},
-		"a count": {resigned(
-			strings.Replace(string(whole), `"secret_count":4`, `"secret_count":5`, 1),
-		), "backup counts"},
+		"a changed byte": {edited(t, whole, "secrets", "version", set("3")), "backup"},
+		"a value that does not open": {
+			resigned(edited(t, whole, "secrets", "sealed_value", flipped(60))), "backup values",
+		},
+		"an audit entry of another": {
+			resigned(edited(t, whole, "audit_entries", "action", set(`"secret.delete"`))),
+			"backup audit log",
+		},
+		"a count": {resigned(edited(t, whole, "users", "secret_count", set("5"))), "backup counts"},
+		"a damaged row": {
+			resigned(edited(t, whole, "api_keys", "token_hash", set(`"AAAA"`))), "backup rows",
+		},
+		"a damaged root key": {
+			resigned(edited(t, whole, "root_keys", "replaced_at", set(`"x"`))), "backup",
+		},
 	} {
 		file := filepath.Join(t.TempDir(), "backup")
 		if err := os.WriteFile(file, []byte(c.backup), 0o600); err != nil {

@@ -8,12 +8,15 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/google/uuid"
+
 	"github.com/keysake/keysake/internal/backup"
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/doctor"
 	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/privatefile"
 	"github.com/keysake/keysake/internal/rootkey"
+	"github.com/keysake/keysake/internal/store"
 	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
 )
@@ -58,51 +61,47 @@ func Restore(
 		return done, err
 	}
 	done.Bytes, done.SHA256, done.Manifest = info.Size(), whole.Digest().String(), whole.Manifest()
-	src, err := openable(ctx, cfg, ask, whole)
+	moved, err := verify(ctx, cfg, ask, whole)
 	if err != nil {
 		return done, err
 	}
-	return done, build(ctx, cfg, src, done.File)
+	return done, createDatabase(ctx, cfg, func(db *sqlite.DB) error {
+		return load(ctx, db, whole, moved, done.File)
+	})
 }
 
-// openable makes sure that everything which the backup needs opens, and returns it with the root
-// keys where they are now.
-func openable(
-	ctx context.Context,
-	cfg config.Config,
-	ask rootkey.Ask,
-	whole *backup.File,
-) (backup.Source, error) {
-	keys, err := whole.RootKeys(ctx)
+// verify opens everything that the backup needs, and returns where its root keys are now, by their
+// ids.
+func verify(
+	ctx context.Context, cfg config.Config, ask rootkey.Ask, whole *backup.File,
+) (map[uuid.UUID]string, error) {
+	if err := store.Check(ctx, whole); err != nil {
+		return nil, fmt.Errorf("%w. Nothing was written", err)
+	}
+	keys, err := store.RootKeys(ctx, whole)
 	if err != nil {
 		return nil, err
 	}
 	needed := instance.NewRootKeys(cfg, ask).OpenRequired(ctx, keys)
 	roots, err := instance.ByID(needed)
 	if err != nil {
-		return nil, instance.CannotOpen(
-			fmt.Errorf(
-				"%w. Without it nothing that it wraps opens: put it back, or say with --root-key where it is. Nothing was written",
-				err,
-			),
-		)
+		return nil, instance.CannotOpen(fmt.Errorf("%w. Without it nothing that it wraps opens: "+
+			"put it back, or say with --root-key where it is. Nothing was written", err))
 	}
-	moved, err := moveKeys(keys, needed, cfg.RootKey)
+	moved, err := locate(needed, cfg.RootKey)
 	if err != nil {
 		return nil, err
 	}
 	if err := doctor.OpenOwnerKeys(ctx, whole, roots); err != nil {
-		return nil, fmt.Errorf(
-			"%w: the backup holds a key that does not open, and was not restored. Nothing was written",
-			err,
-		)
+		return nil, fmt.Errorf("%w: the backup holds a key that does not open, and was not "+
+			"restored. Nothing was written", err)
 	}
-	return relocated{whole, moved}, nil
+	return moved, nil
 }
 
-// moveKeys returns the root keys with the URLs by which they were opened.
-func moveKeys(keys []backup.RootKey, needed []instance.OpenedRootKey, given string) ([]backup.RootKey, error) {
-	moved := append([]backup.RootKey(nil), keys...)
+// locate returns the URLs by which the root keys were opened.
+func locate(needed []instance.OpenedRootKey, given string) (map[uuid.UUID]string, error) {
+	moved := map[uuid.UUID]string{}
 	used := given == ""
 	for _, o := range needed {
 		url, err := rootkey.AbsoluteURL(o.FoundAt)
@@ -110,31 +109,14 @@ func moveKeys(keys []backup.RootKey, needed []instance.OpenedRootKey, given stri
 			return nil, err
 		}
 		used = used || o.FoundAt == given
-		for i := range moved {
-			if moved[i].ID == o.ID {
-				moved[i].URL = url
-			}
-		}
+		moved[o.ID] = url
 	}
 	if !used {
-		return nil, instance.CannotOpen(
-			errors.New(
-				"--root-key names none of the root keys that the backup needs. Nothing was written",
-			),
-		)
+		return nil, instance.CannotOpen(errors.New(
+			"--root-key names none of the root keys that the backup needs. Nothing was written"))
 	}
 	return moved, nil
 }
-
-// relocated is a backup with its root keys where they are now.
-type relocated struct {
-	backup.Source
-
-	keys []backup.RootKey
-}
-
-// RootKeys implements [backup.Source].
-func (r relocated) RootKeys(context.Context) ([]backup.RootKey, error) { return r.keys, nil }
 
 // mustBeEmpty refuses a folder with anything in it but what a file system or a restore that was cut
 // short leaves there.
@@ -156,8 +138,10 @@ func mustBeEmpty(dir string) error {
 	return err
 }
 
-// build makes the database in a folder of its own, and gives it its name at the end.
-func build(ctx context.Context, cfg config.Config, src backup.Source, file string) (err error) {
+// createDatabase makes the database in a folder of its own, and gives it its name at the end.
+func createDatabase(
+	ctx context.Context, cfg config.Config, load func(*sqlite.DB) error,
+) (err error) {
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return err
 	}
@@ -166,7 +150,7 @@ func build(ctx context.Context, cfg config.Config, src backup.Source, file strin
 		return err
 	}
 	defer func() { err = errors.Join(err, lock.Unlock()) }()
-	if err := mustBeEmpty(cfg.Data); err != nil { // nobody came before the lock
+	if err := mustBeEmpty(cfg.Data); err != nil { // it may have changed before the lock
 		return err
 	}
 	folder := filepath.Join(cfg.Data, restoringFolder)
@@ -178,42 +162,53 @@ func build(ctx context.Context, cfg config.Config, src backup.Source, file strin
 		return err
 	}
 	path := filepath.Join(folder, instance.DatabaseFile)
-	if err := fill(ctx, path, src, file); err != nil {
-		return err
-	}
-	if err := syncFile(path); err != nil {
+	if err := createFile(ctx, path, load); err != nil {
 		return err
 	}
 	if err := os.Rename(path, filepath.Join(cfg.Data, instance.DatabaseFile)); err != nil {
 		return err
 	}
-	return errors.Join(privatefile.SyncDir(cfg.Data), privatefile.SyncDir(filepath.Dir(filepath.Clean(cfg.Data))))
+	return errors.Join(
+		privatefile.SyncDir(cfg.Data), privatefile.SyncDir(filepath.Dir(filepath.Clean(cfg.Data))))
 }
 
-// fill makes a database of all rows in one file, without a journal beside it.
-func fill(ctx context.Context, path string, src backup.Source, file string) error {
+// createFile makes a database in one file, without a journal, that is on the disk.
+func createFile(ctx context.Context, path string, load func(*sqlite.DB) error) error {
 	db, err := sqlite.Open(ctx, path)
 	if err != nil {
 		return err
 	}
-	err = db.Load(ctx, src)
-	if err == nil {
-		_, operator := vault.New(vault.Options{Store: db})
-		err = operator.RecordRestore(ctx, file)
-	}
-	if err = errors.Join(err, db.Close()); err != nil {
+	if err := errors.Join(load(db), db.Close()); err != nil {
 		return err
 	}
 	if info, err := os.Stat(path + "-wal"); err == nil && info.Size() > 0 {
 		return errors.New("the database's journal could not be written back")
 	}
-	return nil
-}
-
-func syncFile(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
 	return errors.Join(f.Sync(), f.Close())
+}
+
+// load fills a database with the backup, and records that.
+func load(
+	ctx context.Context, db *sqlite.DB, whole *backup.File, moved map[uuid.UUID]string, file string,
+) error {
+	if err := db.Load(ctx, whole); err != nil {
+		return err
+	}
+	err := db.Update(ctx, func(tx vault.Tx) error {
+		for id, url := range moved {
+			if err := tx.SetRootKeyURL(ctx, id, url); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	_, operator := vault.New(vault.Options{Store: db})
+	return operator.RecordRestore(ctx, file)
 }

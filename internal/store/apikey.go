@@ -11,116 +11,91 @@ import (
 	"github.com/keysake/keysake/internal/vault"
 )
 
-const (
-	apiKeyColumns = "id, user_id, token_hash, masked, name, scopes, self_revoke, created_at, expires_at, revoked_at, last_used_at"
-	// live and dead take the time as $2.
-	live = "(revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2))"
-	dead = "NOT " + live
-)
+var apiKeys = newTable("api_keys", 2,
+	id("user_id", func(k *vault.APIKey) *uuid.UUID { return &k.User }),
+	id("id", func(k *vault.APIKey) *uuid.UUID { return &k.ID }),
+	hash("token_hash", func(k *vault.APIKey) *vault.TokenHash { return &k.Hash }),
+	text("masked", func(k *vault.APIKey) *string { return &k.Masked }),
+	text("name", func(k *vault.APIKey) *string { return &k.Name }),
+	encoded("scopes", joinScopes, splitScopes),
+	flag("self_revoke", func(k *vault.APIKey) *bool { return &k.SelfRevoke }),
+	moment("created_at", func(k *vault.APIKey) *time.Time { return &k.CreatedAt }),
+	moment("expires_at", func(k *vault.APIKey) *time.Time { return &k.ExpiresAt }),
+	moment("revoked_at", func(k *vault.APIKey) *time.Time { return &k.RevokedAt }),
+	moment("last_used_at", func(k *vault.APIKey) *time.Time { return &k.LastUsedAt }))
 
-// scanAPIKey reads a row with apiKeyColumns.
-func scanAPIKey(row func(into ...any) error) (k vault.APIKey, err error) {
-	var hash []byte
-	var scopes string
-	err = row(&k.ID, &k.User, &hash, &k.Masked, &k.Name, &scopes, &k.SelfRevoke,
-		moment{&k.CreatedAt}, moment{&k.ExpiresAt}, moment{&k.RevokedAt}, moment{&k.LastUsedAt})
-	copy(k.Hash[:], hash)
-	for scope := range strings.FieldsSeq(scopes) {
-		k.Scopes = append(k.Scopes, policy.Scope(scope))
-	}
-	return k, err
-}
-
-func (s *Queries) APIKeyByHash(ctx context.Context, hash vault.TokenHash) (vault.APIKey, error) {
-	return scanAPIKey(func(into ...any) error {
-		return s.row(
-			ctx,
-			"SELECT "+apiKeyColumns+" FROM api_keys WHERE token_hash = $1",
-			[]any{hash[:]},
-			into,
-		)
-	})
-}
-
-func (s *Queries) APIKeys(ctx context.Context, user uuid.UUID) (found []vault.APIKey, err error) {
-	err = s.each(
-		ctx,
-		"SELECT "+apiKeyColumns+" FROM api_keys WHERE user_id = $1 ORDER BY id DESC",
-		func(row scanner) error {
-			key, err := scanAPIKey(row.Scan)
-			found = append(found, key)
-			return err
-		},
-		idText(user),
-	)
-	return found, err
-}
-
-func (s *Queries) CountActiveAPIKeys(
-	ctx context.Context,
-	user uuid.UUID,
-	now time.Time,
-) (n int, err error) {
-	err = s.row(
-		ctx,
-		"SELECT COUNT(*) FROM api_keys WHERE user_id = $1 AND "+live,
-		[]any{idText(user), micros(now)},
-		[]any{&n},
-	)
-	return n, err
-}
-
-func (s *Queries) InsertAPIKey(ctx context.Context, k vault.APIKey) error {
+func joinScopes(k *vault.APIKey) string {
 	scopes := make([]string, len(k.Scopes))
 	for i, scope := range k.Scopes {
 		scopes[i] = string(scope)
 	}
-	selfRevoke := 0 // flags are numbers in every database
-	if k.SelfRevoke {
-		selfRevoke = 1
-	}
-	return s.run(
-		ctx,
-		"INSERT INTO api_keys ("+apiKeyColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-		idText(
-			k.ID,
-		),
-		idText(k.User),
-		k.Hash[:],
-		k.Masked,
-		k.Name,
-		strings.Join(scopes, " "),
-		selfRevoke,
-		micros(k.CreatedAt),
-		micros(k.ExpiresAt),
-		micros(k.RevokedAt),
-		micros(k.LastUsedAt),
-	)
+	return strings.Join(scopes, " ")
 }
 
-func (s *Queries) RevokeAPIKey(
-	ctx context.Context,
-	user, id uuid.UUID,
-	at time.Time,
+func splitScopes(k *vault.APIKey, text string) error {
+	k.Scopes = nil
+	for scope := range strings.FieldsSeq(text) {
+		k.Scopes = append(k.Scopes, policy.Scope(scope))
+	}
+	return nil
+}
+
+// An API key is active or inactive at the time $2.
+const (
+	active   = "(revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2))"
+	inactive = "NOT " + active
+)
+
+// APIKeyByHash implements [vault.Reader].
+func (q *Queries) APIKeyByHash(ctx context.Context, hash vault.TokenHash) (vault.APIKey, error) {
+	return apiKeys.get(ctx, q.conn, "WHERE token_hash = $1", hash[:])
+}
+
+// APIKeys implements [vault.Reader].
+func (q *Queries) APIKeys(ctx context.Context, user uuid.UUID) ([]vault.APIKey, error) {
+	return apiKeys.list(ctx, q.conn, "WHERE user_id = $1 ORDER BY id DESC", idText(user))
+}
+
+// CountActiveAPIKeys implements [vault.Reader].
+func (q *Queries) CountActiveAPIKeys(
+	ctx context.Context, user uuid.UUID, now time.Time,
+) (int, error) {
+	return q.count(ctx, "SELECT COUNT(*) FROM api_keys WHERE user_id = $1 AND "+active,
+		idText(user), micros(now))
+}
+
+// InsertAPIKey implements [vault.Tx].
+func (q *Queries) InsertAPIKey(ctx context.Context, k vault.APIKey) error {
+	return apiKeys.insert(ctx, q.conn, &k)
+}
+
+// RevokeAPIKey implements [vault.Tx].
+func (q *Queries) RevokeAPIKey(
+	ctx context.Context, user, id uuid.UUID, at time.Time,
 ) (name string, err error) {
-	err = s.row(
-		ctx,
-		"UPDATE api_keys SET revoked_at = $1 WHERE id = $2 AND user_id = $3 AND revoked_at IS NULL RETURNING name",
-		[]any{micros(at), idText(id), idText(user)},
-		[]any{&name},
-	)
+	const sql = `UPDATE api_keys SET revoked_at = $1
+		WHERE id = $2 AND user_id = $3 AND revoked_at IS NULL RETURNING name`
+	err = queryRow(ctx, q.conn, sql, func(r Row) error {
+		name = r.Text(0)
+		return nil
+	}, micros(at), idText(id), idText(user))
 	return name, err
 }
 
-func (s *Queries) TouchAPIKey(ctx context.Context, id uuid.UUID, at time.Time) error {
-	return s.run(ctx, "UPDATE api_keys SET last_used_at = $1 WHERE id = $2", micros(at), idText(id))
+// TouchAPIKey implements [vault.Tx].
+func (q *Queries) TouchAPIKey(ctx context.Context, id uuid.UUID, at time.Time) error {
+	return q.exec(ctx, "UPDATE api_keys SET last_used_at = $1 WHERE id = $2",
+		micros(at), idText(id))
 }
 
-func (s *Queries) PruneAPIKeys(ctx context.Context, user uuid.UUID, now time.Time, keep int) error {
-	return s.run(ctx, "DELETE FROM api_keys WHERE user_id = $1 AND "+dead+" AND id <= ("+
-		"SELECT id FROM api_keys WHERE user_id = $1 AND "+dead+" ORDER BY id DESC LIMIT 1 OFFSET $3)", idText(user), micros(now), keep)
+// PruneAPIKeys implements [vault.Tx].
+func (q *Queries) PruneAPIKeys(ctx context.Context, user uuid.UUID, now time.Time, keep int) error {
+	return q.exec(ctx, "DELETE FROM api_keys WHERE user_id = $1 AND "+inactive+` AND id <= (
+		SELECT id FROM api_keys WHERE user_id = $1 AND `+inactive+`
+		ORDER BY id DESC LIMIT 1 OFFSET $3)`, idText(user), micros(now), integer(keep))
 }
 
-func (s *Queries) DeleteAPIKeys(ctx context.Context, user uuid.UUID) error {
-	return s.run(ctx, "DELETE FROM api_keys WHERE user_id = $1", idText(user))
+// DeleteAPIKeys implements [vault.Tx].
+func (q *Queries) DeleteAPIKeys(ctx context.Context, user uuid.UUID) error {
+	return q.exec(ctx, "DELETE FROM api_keys WHERE user_id = $1", idText(user))
 }

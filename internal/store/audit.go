@@ -2,53 +2,59 @@ package store
 
 import (
 	"context"
+	"errors"
 	"net/netip"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/audit"
 )
 
-const auditColumns = `owner_id, seq, at, user_id, credential_kind, credential_id, on_behalf_of, client,
-	action, outcome, target_kind, target_id, target_name, target_version, lease_id, run, hash`
+var auditEntries = newTable("audit_entries", 2,
+	id("owner_id", func(e *audit.Linked) *uuid.UUID { return &e.Owner }),
+	number("seq", func(e *audit.Linked) *uint64 { return &e.Seq }),
+	moment("at", func(e *audit.Linked) *time.Time { return &e.At }),
+	id("user_id", func(e *audit.Linked) *uuid.UUID { return &e.User }),
+	text("credential_kind", func(e *audit.Linked) *audit.CredentialKind {
+		return &e.Credential.Kind
+	}),
+	id("credential_id", func(e *audit.Linked) *uuid.UUID { return &e.Credential.ID }),
+	id("on_behalf_of", func(e *audit.Linked) *uuid.UUID { return &e.OnBehalfOf }),
+	encoded("client", clientText, parseClient),
+	text("action", func(e *audit.Linked) *string { return &e.Action }),
+	text("outcome", func(e *audit.Linked) *audit.Outcome { return &e.Outcome }),
+	text("target_kind", func(e *audit.Linked) *audit.TargetKind { return &e.Target.Kind }),
+	id("target_id", func(e *audit.Linked) *uuid.UUID { return &e.Target.ID }),
+	text("target_name", func(e *audit.Linked) *string { return &e.Target.Name }),
+	number("target_version", func(e *audit.Linked) *uint64 { return &e.Target.Version }),
+	id("lease_id", func(e *audit.Linked) *uuid.UUID { return &e.Lease }),
+	text("run", func(e *audit.Linked) *string { return &e.Run }),
+	hash("hash", func(e *audit.Linked) *audit.Hash { return &e.Hash }))
 
-func (s *Queries) AuditEntries(
+func clientText(e *audit.Linked) string { return audit.AddrText(e.Client) }
+
+var errNotAddress = errors.New("the value is not an address")
+
+func parseClient(e *audit.Linked, text string) (err error) {
+	e.Client = netip.Addr{}
+	if text == "" {
+		return nil
+	}
+	if e.Client, err = netip.ParseAddr(text); err != nil || audit.AddrText(e.Client) != text {
+		return errNotAddress
+	}
+	return nil
+}
+
+// AuditEntries implements [vault.Reader].
+func (q *Queries) AuditEntries(
 	ctx context.Context, owner uuid.UUID, each func(audit.Linked) error,
 ) error {
-	const q = "SELECT " + auditColumns + " FROM audit_entries WHERE owner_id = $1 ORDER BY seq"
-	return s.each(ctx, q, func(row scanner) error {
-		var e audit.Linked
-		var hash []byte
-		if err := row.Scan(
-			&e.Owner, &e.Seq, moment{&e.At}, &e.User, &e.Credential.Kind, &e.Credential.ID,
-			&e.OnBehalfOf, address{&e.Client}, &e.Action, &e.Outcome, &e.Target.Kind, &e.Target.ID,
-			&e.Target.Name, &e.Target.Version, &e.Lease, &e.Run, &hash,
-		); err != nil {
-			return err
-		}
-		copy(e.Hash[:], hash)
-		return each(e)
-	}, idText(owner))
+	return auditEntries.each(ctx, q.conn, each, "WHERE owner_id = $1 ORDER BY seq", idText(owner))
 }
 
-func (s *Queries) AppendAudit(ctx context.Context, e audit.Linked) error {
-	const q = "INSERT INTO audit_entries (" + auditColumns + `)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`
-	return s.run(ctx, q,
-		idText(e.Owner), e.Seq, micros(e.At), idText(e.User), string(e.Credential.Kind),
-		idText(e.Credential.ID), idText(e.OnBehalfOf), audit.AddrText(e.Client), e.Action,
-		string(e.Outcome), string(e.Target.Kind), idText(e.Target.ID), e.Target.Name,
-		e.Target.Version, idText(e.Lease), e.Run, e.Hash[:])
-}
-
-// An address scans what [audit.AddrText] made.
-type address struct{ a *netip.Addr }
-
-// Scan implements [sql.Scanner].
-func (a address) Scan(from any) (err error) {
-	*a.a = netip.Addr{}
-	if text, _ := from.(string); text != "" {
-		*a.a, err = netip.ParseAddr(text)
-	}
-	return err
+// AppendAudit implements [vault.Tx].
+func (q *Queries) AppendAudit(ctx context.Context, e audit.Linked) error {
+	return auditEntries.insert(ctx, q.conn, &e)
 }

@@ -9,30 +9,23 @@ import (
 )
 
 // A ledger is in the row of its user.
-const selectLedger = `SELECT secret_count, owner_key_id, audit_seq, audit_hash
-	FROM users WHERE id = $1 AND deleted_at IS NULL`
+const ownLedger = "WHERE id = $1 AND deleted_at IS NULL"
 
-func (s *Queries) Ledger(ctx context.Context, user uuid.UUID) (found vault.Ledger, err error) {
-	return s.ledger(ctx, selectLedger, user)
+// Ledger implements [vault.Reader].
+func (q *Queries) Ledger(ctx context.Context, user uuid.UUID) (vault.Ledger, error) {
+	found, err := users.get(ctx, q.conn, ownLedger, idText(user))
+	return found.Ledger, err
 }
 
-func (s *Queries) LockLedger(ctx context.Context, user uuid.UUID) (found vault.Ledger, err error) {
-	return s.ledger(ctx, query(selectLedger+s.dialect.ForUpdate), user)
+// LockLedger implements [vault.Tx].
+func (q *Queries) LockLedger(ctx context.Context, user uuid.UUID) (vault.Ledger, error) {
+	found, err := users.get(ctx, q.conn, ownLedger+" "+q.dialect.ForUpdate, idText(user))
+	return found.Ledger, err
 }
 
-func (s *Queries) ledger(
-	ctx context.Context, q query, user uuid.UUID,
-) (found vault.Ledger, err error) {
-	found.Owner = user
-	var hash []byte
-	into := []any{&found.Secrets, &found.OwnerKey, &found.Head.Seq, &hash}
-	err = s.row(ctx, q, []any{idText(user)}, into)
-	copy(found.Head.Hash[:], hash)
-	return found, err
-}
-
-func (s *Queries) SaveLedger(ctx context.Context, l vault.Ledger) error {
-	return s.one(ctx, `UPDATE users
+// SaveLedger implements [vault.Tx].
+func (q *Queries) SaveLedger(ctx context.Context, l vault.Ledger) error {
+	return q.execOne(ctx, `UPDATE users
 		SET secret_count = $1, owner_key_id = $2, audit_seq = $3, audit_hash = $4 WHERE id = $5`,
-		l.Secrets, idText(l.OwnerKey), l.Head.Seq, l.Head.Hash[:], idText(l.Owner))
+		integer(l.Secrets), idText(l.OwnerKey), integer(l.Head.Seq), l.Head.Hash[:], idText(l.Owner))
 }

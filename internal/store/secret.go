@@ -2,116 +2,91 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/vault"
 )
 
-const secretColumns = "id, user_id, name, provider, version, sealed_mask, created_at, updated_at"
+var secrets = newTable("secrets", 2,
+	id("user_id", func(s *vault.StoredSecret) *uuid.UUID { return &s.User }),
+	id("id", func(s *vault.StoredSecret) *uuid.UUID { return &s.ID }),
+	text("name", func(s *vault.StoredSecret) *string { return &s.Name }),
+	text("provider", func(s *vault.StoredSecret) *string { return &s.Provider }),
+	number("version", func(s *vault.StoredSecret) *uint64 { return &s.Version }),
+	blob("sealed_mask", func(s *vault.StoredSecret) *[]byte { return &s.SealedMask }),
+	blob("sealed_value", func(s *vault.StoredSecret) *[]byte { return &s.SealedValue }),
+	moment("created_at", func(s *vault.StoredSecret) *time.Time { return &s.CreatedAt }),
+	moment("updated_at", func(s *vault.StoredSecret) *time.Time { return &s.UpdatedAt }))
 
-func scanSecret(s *vault.StoredSecret) []any {
-	return []any{
-		&s.ID,
-		&s.User,
-		&s.Name,
-		&s.Provider,
-		&s.Version,
-		&s.SealedMask,
-		moment{&s.CreatedAt},
-		moment{&s.UpdatedAt},
-	}
+var secretsWithoutValue = secrets.without("sealed_value")
+
+// Secret implements [vault.Reader].
+func (q *Queries) Secret(ctx context.Context, user, id uuid.UUID) (vault.StoredSecret, error) {
+	return secretsWithoutValue.get(ctx, q.conn, "WHERE id = $1 AND user_id = $2",
+		idText(id), idText(user))
 }
 
-func (s *Queries) Secret(
-	ctx context.Context,
-	user, id uuid.UUID,
-) (found vault.StoredSecret, err error) {
-	err = s.row(ctx, "SELECT "+secretColumns+" FROM secrets WHERE id = $1 AND user_id = $2",
-		[]any{idText(id), idText(user)}, scanSecret(&found))
-	return found, err
+// Secrets implements [vault.Reader].
+func (q *Queries) Secrets(ctx context.Context, user uuid.UUID) ([]vault.StoredSecret, error) {
+	return secretsWithoutValue.list(ctx, q.conn, "WHERE user_id = $1 ORDER BY name", idText(user))
 }
 
-func (s *Queries) Secrets(
-	ctx context.Context,
-	user uuid.UUID,
-) (found []vault.StoredSecret, err error) {
-	err = s.each(
-		ctx,
-		"SELECT "+secretColumns+" FROM secrets WHERE user_id = $1 ORDER BY name",
-		func(row scanner) error {
-			var secret vault.StoredSecret
-			err := row.Scan(scanSecret(&secret)...)
-			found = append(found, secret)
-			return err
-		},
-		idText(user),
-	)
-	return found, err
+// SealedSecrets implements [vault.Reader].
+func (q *Queries) SealedSecrets(ctx context.Context, user uuid.UUID) ([]vault.StoredSecret, error) {
+	return secrets.list(ctx, q.conn, "WHERE user_id = $1 ORDER BY id", idText(user))
 }
 
-func (s *Queries) SealedValue(ctx context.Context, user, id uuid.UUID) (blob []byte, err error) {
-	err = s.row(ctx, "SELECT sealed_value FROM secrets WHERE id = $1 AND user_id = $2",
-		[]any{idText(id), idText(user)}, []any{&blob})
-	return blob, err
+// SealedValue implements [vault.Reader].
+func (q *Queries) SealedValue(
+	ctx context.Context, user, id uuid.UUID,
+) (sealed []byte, err error) {
+	const sql = "SELECT sealed_value FROM secrets WHERE id = $1 AND user_id = $2"
+	err = queryRow(ctx, q.conn, sql, func(r Row) error {
+		sealed = r.Bytes(0)
+		return nil
+	}, idText(id), idText(user))
+	return sealed, err
 }
 
-func (s *Queries) InsertSecret(ctx context.Context, n vault.StoredSecret) error {
-	return s.run(
-		ctx,
-		"INSERT INTO secrets ("+secretColumns+", sealed_value) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-		idText(
-			n.ID,
-		),
-		idText(n.User),
-		n.Name,
-		n.Provider,
-		n.Version,
-		n.SealedMask,
-		micros(n.CreatedAt),
-		micros(n.UpdatedAt),
-		n.SealedValue,
-	)
+// InsertSecret implements [vault.Tx].
+func (q *Queries) InsertSecret(ctx context.Context, s vault.StoredSecret) error {
+	return secrets.insert(ctx, q.conn, &s)
 }
 
-func (s *Queries) UpdateSecret(ctx context.Context, n vault.StoredSecret) error {
-	return s.one(
-		ctx,
-		"UPDATE secrets SET version = $1, sealed_mask = $2, sealed_value = $3, updated_at = $4 WHERE id = $5 AND user_id = $6",
-		n.Version,
-		n.SealedMask,
-		n.SealedValue,
-		micros(n.UpdatedAt),
-		idText(n.ID),
-		idText(n.User),
-	)
+// UpdateSecret implements [vault.Tx].
+func (q *Queries) UpdateSecret(ctx context.Context, s vault.StoredSecret) error {
+	return q.eraseOne(ctx, EraseSoon, `UPDATE secrets
+		SET version = $1, sealed_mask = $2, sealed_value = $3, updated_at = $4
+		WHERE id = $5 AND user_id = $6`,
+		integer(s.Version), s.SealedMask, s.SealedValue, micros(s.UpdatedAt), idText(s.ID),
+		idText(s.User))
 }
 
-func (s *Queries) DeleteSecret(ctx context.Context, user, id uuid.UUID) error {
-	if err := s.run(
-		ctx,
-		"DELETE FROM secret_versions WHERE secret_id = $1 AND user_id = $2",
-		idText(id),
-		idText(user),
-	); err != nil {
+// ResealSecret implements [vault.Tx].
+func (q *Queries) ResealSecret(ctx context.Context, s vault.StoredSecret) error {
+	return q.eraseOne(ctx, EraseSoon, `UPDATE secrets SET sealed_mask = $1, sealed_value = $2
+		WHERE id = $3 AND user_id = $4 AND version = $5`,
+		s.SealedMask, s.SealedValue, idText(s.ID), idText(s.User), integer(s.Version))
+}
+
+// DeleteSecret implements [vault.Tx].
+func (q *Queries) DeleteSecret(ctx context.Context, user, id uuid.UUID) error {
+	err := q.erase(ctx, EraseNow, `DELETE FROM secret_versions
+		WHERE secret_id = $1 AND user_id = $2`, idText(id), idText(user))
+	if err != nil {
 		return err
 	}
-	n, err := s.conn.Erase(
-		ctx, EraseNow, "DELETE FROM secrets WHERE id = $1 AND user_id = $2", idText(id), idText(user),
-	)
-	if err == nil && n == 0 {
-		return vault.ErrNotFound
-	}
-	return err
+	return q.eraseOne(ctx, EraseNow, "DELETE FROM secrets WHERE id = $1 AND user_id = $2",
+		idText(id), idText(user))
 }
 
-func (s *Queries) DeleteSecrets(ctx context.Context, user uuid.UUID) error {
-	if err := s.destroy(
-		ctx,
-		"DELETE FROM secret_versions WHERE user_id = $1",
-		idText(user),
-	); err != nil {
+// DeleteSecrets implements [vault.Tx].
+func (q *Queries) DeleteSecrets(ctx context.Context, user uuid.UUID) error {
+	err := q.erase(ctx, EraseNow, "DELETE FROM secret_versions WHERE user_id = $1", idText(user))
+	if err != nil {
 		return err
 	}
-	return s.destroy(ctx, "DELETE FROM secrets WHERE user_id = $1", idText(user))
+	return q.erase(ctx, EraseNow, "DELETE FROM secrets WHERE user_id = $1", idText(user))
 }

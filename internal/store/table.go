@@ -3,103 +3,42 @@ package store
 import (
 	"context"
 	"fmt"
-	"iter"
+	"slices"
 	"strings"
 
 	"github.com/keysake/keysake/internal/backup"
+	"github.com/keysake/keysake/internal/vault"
 )
 
-// pageRows is how many rows are read at once: with the largest values some megabytes.
-const pageRows = 200
-
-// A table is how the rows of a backup are kept here.
+// A table describes a table of the schema whose rows are Ts. Queries, backups, restoring and doctor
+// derive from it. The first key columns are unique and order its rows in a backup.
 type table[T any] struct {
-	name    string
-	columns []string
-	key     int // so many of the columns, which come first, are the order of [backup.Source]
-	into    func(*T) []any
-	values  func(T) []any
+	name      string
+	key       int
+	columns   []column[T]
+	selectSQL string // all columns of all rows; a condition may follow
+	insertSQL string
 }
 
-// all returns the rows in order. It reads page by page, so that no cursor stays open between rows:
-// not every database has more than one on a connection.
-func (t table[T]) all(ctx context.Context, s *Queries) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		var page []T
-		for first := true; first || len(page) == pageRows; first = false {
-			var after []any
-			if !first {
-				after = t.values(page[len(page)-1])[:t.key]
-			}
-			var err error
-			if page, err = t.page(ctx, s, after); err != nil {
-				var none T
-				yield(none, err)
-				return
-			}
-			for _, row := range page {
-				if !yield(row, nil) {
-					return
-				}
-			}
-		}
+func newTable[T any](name string, key int, columns ...column[T]) *table[T] {
+	list := make([]string, len(columns))
+	for i, c := range columns {
+		list[i] = c.name
 	}
-}
-
-// page returns the rows that come after a key; the first ones if there is none.
-func (t table[T]) page(ctx context.Context, s *Queries, after []any) (page []T, err error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	key, where := strings.Join(t.columns[:t.key], ", "), ""
-	if len(after) > 0 {
-		where = " WHERE (" + key + ") > (" + numbered(len(after)) + ")"
-	}
-	q := fmt.Sprintf(
-		"SELECT %s FROM %s%s ORDER BY %s LIMIT %d",
-		strings.Join(t.columns, ", "),
-		t.name,
-		where,
-		key,
-		pageRows,
-	)
-	err = s.each(ctx, query(q), func(row scanner) error {
-		var r T
-		err := row.Scan(t.into(&r)...)
-		page = append(page, r)
-		return err
-	}, after...)
-	return page, err
-}
-
-// load inserts the rows.
-func (t table[T]) load(ctx context.Context, s *Queries, rows iter.Seq2[T, error]) error {
-	q := query(
-		fmt.Sprintf(
-			"INSERT INTO %s (%s) VALUES (%s)",
-			t.name,
-			strings.Join(t.columns, ", "),
-			numbered(len(t.columns)),
+	names := strings.Join(list, ", ")
+	return &table[T]{
+		name:      name,
+		key:       key,
+		columns:   columns,
+		selectSQL: "SELECT " + names + " FROM " + name + " ",
+		insertSQL: fmt.Sprintf(
+			"INSERT INTO %s (%s) VALUES (%s)", name, names, placeholders(len(columns)),
 		),
-	)
-	for row, err := range rows {
-		if err != nil {
-			return err
-		}
-		if err := s.run(ctx, q, t.values(row)...); err != nil {
-			return fmt.Errorf("load a row of %s: %w", t.name, err)
-		}
 	}
-	return nil
 }
 
-func (t table[T]) count(ctx context.Context, s *Queries) (n int64, err error) {
-	err = s.row(ctx, query("SELECT COUNT(*) FROM "+t.name), nil, []any{&n})
-	return n, err
-}
-
-// numbered returns $1, …, $n.
-func numbered(n int) string {
+// placeholders returns $1, …, $n.
+func placeholders(n int) string {
 	marks := make([]string, n)
 	for i := range marks {
 		marks[i] = fmt.Sprintf("$%d", i+1)
@@ -107,15 +46,111 @@ func numbered(n int) string {
 	return strings.Join(marks, ", ")
 }
 
-// A digest scans 32 bytes.
-type digest struct{ d *backup.Digest }
+// without returns the table without a column, for queries that do not read it.
+func (t *table[T]) without(name string) *table[T] {
+	return newTable(t.name, t.key, slices.DeleteFunc(slices.Clone(t.columns), func(c column[T]) bool {
+		return c.name == name
+	})...)
+}
 
-// Scan implements [sql.Scanner].
-func (d digest) Scan(from any) error {
-	b, ok := from.([]byte)
-	if !ok || len(b) != len(d.d) {
-		return fmt.Errorf("a hash does not have %d bytes", len(d.d))
+// with returns the table with a column that is computed, for queries: its name is an expression.
+func (t *table[T]) with(computed column[T]) *table[T] {
+	return newTable(t.name, t.key, append(slices.Clone(t.columns), computed)...)
+}
+
+// describe returns the table as a backup has it, without the number of its rows.
+func (t *table[T]) describe() backup.Table {
+	d := backup.Table{Name: t.name, Key: t.key}
+	for _, c := range t.columns {
+		d.Columns = append(d.Columns, backup.Column{Name: c.name, Kind: c.kind})
 	}
-	copy(d.d[:], b)
-	return nil
+	return d
+}
+
+// insert stores a row.
+func (t *table[T]) insert(ctx context.Context, c Conn, v *T) error {
+	args := make([]any, len(t.columns))
+	for i, column := range t.columns {
+		args[i] = column.bind(v)
+	}
+	_, err := c.Exec(ctx, t.insertSQL, args...)
+	return err
+}
+
+// each calls fn for every row that a condition selects. The condition may order and limit.
+func (t *table[T]) each(
+	ctx context.Context, c Conn, fn func(T) error, condition string, args ...any,
+) error {
+	return c.Query(ctx, t.selectSQL+condition, func(r Row) error {
+		v, err := t.scan(r)
+		if err != nil {
+			return err
+		}
+		return fn(v)
+	}, args...)
+}
+
+// list returns the rows that a condition selects.
+func (t *table[T]) list(
+	ctx context.Context, c Conn, condition string, args ...any,
+) (found []T, err error) {
+	err = t.each(ctx, c, func(v T) error {
+		found = append(found, v)
+		return nil
+	}, condition, args...)
+	return found, err
+}
+
+// get returns the row that a condition selects. NotFound: there is none.
+func (t *table[T]) get(
+	ctx context.Context, c Conn, condition string, args ...any,
+) (found T, err error) {
+	err = queryRow(ctx, c, t.selectSQL+condition, func(r Row) (err error) {
+		found, err = t.scan(r)
+		return err
+	}, args...)
+	return found, err
+}
+
+// scan returns the row, of which r has the columns. The error is a [*DamagedError].
+func (t *table[T]) scan(r Row) (v T, err error) {
+	for i, c := range t.columns {
+		if err := c.scan(&v, r, i); err != nil {
+			return v, &DamagedError{Table: t.name, Column: c.name, Cause: err}
+		}
+	}
+	return v, nil
+}
+
+// A DamagedError is a row with a value that Keysake never writes. It shows nothing of the value.
+type DamagedError struct {
+	Table  string
+	Row    int64 // which row, from 1 in the order of the key; 0 where it is not known
+	Column string
+	Cause  error
+}
+
+func (e *DamagedError) Error() string {
+	row := "a row"
+	if e.Row > 0 {
+		row = fmt.Sprintf("row %d", e.Row)
+	}
+	return fmt.Sprintf("%s of %s is damaged: %s: %v", row, e.Table, e.Column, e.Cause)
+}
+
+func (e *DamagedError) Unwrap() error { return e.Cause }
+
+// queryRow calls scan for the one row of a query. NotFound: there is none.
+func queryRow(
+	ctx context.Context, c Conn, sql string, scan func(Row) error, args ...any,
+) error {
+	found := false
+	err := c.Query(ctx, sql, func(r Row) error {
+		found = true
+		return scan(r)
+	}, args...)
+	if err == nil && !found {
+		return vault.ErrNotFound
+	}
+	return err
 }

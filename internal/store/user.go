@@ -6,80 +6,90 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/vault"
 )
 
-// selectUser reads a user as of the time $1: an admin is who owns a live API key with that scope.
-const selectUser = `SELECT id, username, email_address, full_name, secret_count, owner_key_id, created_at, EXISTS (
-		SELECT 1 FROM api_keys WHERE user_id = users.id AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)
-		AND ' ' || scopes || ' ' LIKE '% admin %')
-	FROM users WHERE deleted_at IS NULL`
+// A StoredUser is a row of users: a user, of whom a deleted one keeps only id and audit chain, with
+// the ledger of the user's library.
+type StoredUser struct {
+	vault.Ledger
 
-func scanUser(u *vault.User) []any {
-	return []any{
-		&u.ID,
-		&u.Username,
-		&u.Email,
-		&u.FullName,
-		&u.Secrets,
-		&u.OwnerKey,
-		moment{&u.CreatedAt},
-		&u.Admin,
+	Username  string
+	Email     string
+	FullName  string
+	CreatedAt time.Time
+	DeletedAt time.Time // zero for one that is not
+	admin     bool      // computed
+}
+
+var users = newTable("users", 1,
+	id("id", func(u *StoredUser) *uuid.UUID { return &u.Owner }),
+	text("username", func(u *StoredUser) *string { return &u.Username }),
+	text("email_address", func(u *StoredUser) *string { return &u.Email }),
+	text("full_name", func(u *StoredUser) *string { return &u.FullName }),
+	id("owner_key_id", func(u *StoredUser) *uuid.UUID { return &u.OwnerKey }),
+	number("secret_count", func(u *StoredUser) *int { return &u.Secrets }),
+	number("audit_seq", func(u *StoredUser) *uint64 { return &u.Head.Seq }),
+	hash("audit_hash", func(u *StoredUser) *audit.Hash { return &u.Head.Hash }),
+	moment("created_at", func(u *StoredUser) *time.Time { return &u.CreatedAt }),
+	moment("deleted_at", func(u *StoredUser) *time.Time { return &u.DeletedAt }))
+
+// usersAndAdmins tells as of the time $1 who is an admin: who owns an active API key with the scope.
+var usersAndAdmins = users.with(flag(`EXISTS (SELECT 1 FROM api_keys WHERE user_id = users.id
+	AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)
+	AND ' ' || scopes || ' ' LIKE '% admin %')`,
+	func(u *StoredUser) *bool { return &u.admin }))
+
+func (u StoredUser) user() vault.User {
+	return vault.User{
+		ID:        u.Owner,
+		Username:  u.Username,
+		Email:     u.Email,
+		FullName:  u.FullName,
+		Admin:     u.admin,
+		Secrets:   u.Secrets,
+		OwnerKey:  u.OwnerKey,
+		CreatedAt: u.CreatedAt,
 	}
 }
 
-func (s *Queries) User(
-	ctx context.Context,
-	id uuid.UUID,
-	now time.Time,
-) (found vault.User, err error) {
-	err = s.row(ctx, selectUser+" AND id = $2", []any{micros(now), idText(id)}, scanUser(&found))
+// User implements [vault.Reader].
+func (q *Queries) User(ctx context.Context, id uuid.UUID, now time.Time) (vault.User, error) {
+	found, err := usersAndAdmins.get(ctx, q.conn, "WHERE deleted_at IS NULL AND id = $2",
+		micros(now), idText(id))
+	return found.user(), err
+}
+
+// Users implements [vault.Reader].
+func (q *Queries) Users(ctx context.Context, now time.Time) (found []vault.User, err error) {
+	err = usersAndAdmins.each(ctx, q.conn, func(u StoredUser) error {
+		found = append(found, u.user())
+		return nil
+	}, "WHERE deleted_at IS NULL ORDER BY username", micros(now))
 	return found, err
 }
 
-func (s *Queries) Users(ctx context.Context, now time.Time) (found []vault.User, err error) {
-	err = s.each(ctx, selectUser+" ORDER BY username", func(row scanner) error {
-		var user vault.User
-		err := row.Scan(scanUser(&user)...)
-		found = append(found, user)
-		return err
-	}, micros(now))
-	return found, err
+// UserNamed implements [vault.Reader].
+func (q *Queries) UserNamed(ctx context.Context, username string) (uuid.UUID, error) {
+	found, err := users.get(ctx, q.conn, "WHERE username = $1 AND deleted_at IS NULL", username)
+	return found.Owner, err
 }
 
-func (s *Queries) UserNamed(ctx context.Context, username string) (id uuid.UUID, err error) {
-	err = s.row(
-		ctx,
-		"SELECT id FROM users WHERE username = $1 AND deleted_at IS NULL",
-		[]any{username},
-		[]any{&id},
-	)
-	return id, err
+// InsertUser implements [vault.Tx].
+func (q *Queries) InsertUser(ctx context.Context, u vault.User) error {
+	return users.insert(ctx, q.conn, &StoredUser{
+		Ledger:    vault.Ledger{Owner: u.ID, OwnerKey: u.OwnerKey},
+		Username:  u.Username,
+		Email:     u.Email,
+		FullName:  u.FullName,
+		CreatedAt: u.CreatedAt,
+	})
 }
 
-func (s *Queries) InsertUser(ctx context.Context, u vault.User) error {
-	var none vault.Ledger
-	return s.run(
-		ctx,
-		`INSERT INTO users (id, username, email_address, full_name, owner_key_id, secret_count, audit_seq, audit_hash, created_at)
-		VALUES ($1, $2, $3, $4, $5, 0, 0, $6, $7)`,
-		idText(
-			u.ID,
-		),
-		u.Username,
-		u.Email,
-		u.FullName,
-		idText(u.OwnerKey),
-		none.Head.Hash[:],
-		micros(u.CreatedAt),
-	)
-}
-
-func (s *Queries) DeleteUser(ctx context.Context, user uuid.UUID, at time.Time) error {
-	return s.one(
-		ctx,
-		"UPDATE users SET username = '', email_address = '', full_name = '', deleted_at = $1 WHERE id = $2 AND deleted_at IS NULL",
-		micros(at),
-		idText(user),
-	)
+// DeleteUser implements [vault.Tx].
+func (q *Queries) DeleteUser(ctx context.Context, user uuid.UUID, at time.Time) error {
+	return q.execOne(ctx, `UPDATE users
+		SET username = '', email_address = '', full_name = '', deleted_at = $1
+		WHERE id = $2 AND deleted_at IS NULL`, micros(at), idText(user))
 }

@@ -2,131 +2,64 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/vault"
 )
 
-const versionColumns = "secret_id, version, user_id, sealed_mask, created_at"
+var versions = newTable("secret_versions", 3,
+	id("user_id", func(v *vault.StoredVersion) *uuid.UUID { return &v.User }),
+	id("secret_id", func(v *vault.StoredVersion) *uuid.UUID { return &v.Secret }),
+	number("version", func(v *vault.StoredVersion) *uint64 { return &v.Number }),
+	blob("sealed_mask", func(v *vault.StoredVersion) *[]byte { return &v.SealedMask }),
+	blob("sealed_value", func(v *vault.StoredVersion) *[]byte { return &v.SealedValue }),
+	moment("created_at", func(v *vault.StoredVersion) *time.Time { return &v.CreatedAt }))
 
-func scanVersion(v *vault.StoredVersion) []any {
-	return []any{&v.Secret, &v.Number, &v.User, &v.SealedMask, moment{&v.CreatedAt}}
+var versionsWithoutValue = versions.without("sealed_value")
+
+// OldVersions implements [vault.Reader].
+func (q *Queries) OldVersions(
+	ctx context.Context, user, secret uuid.UUID,
+) ([]vault.StoredVersion, error) {
+	return versionsWithoutValue.list(ctx, q.conn,
+		"WHERE user_id = $1 AND secret_id = $2 ORDER BY version DESC", idText(user), idText(secret))
 }
 
-func (s *Queries) OldVersions(
-	ctx context.Context,
-	user, secret uuid.UUID,
-) (found []vault.StoredVersion, err error) {
-	err = s.each(
-		ctx,
-		"SELECT "+versionColumns+" FROM secret_versions WHERE user_id = $1 AND secret_id = $2 ORDER BY version DESC",
-		func(row scanner) error {
-			var v vault.StoredVersion
-			err := row.Scan(scanVersion(&v)...)
-			found = append(found, v)
-			return err
-		},
-		idText(user),
-		idText(secret),
-	)
-	return found, err
+// OldVersion implements [vault.Reader].
+func (q *Queries) OldVersion(
+	ctx context.Context, user, secret uuid.UUID, number uint64,
+) (vault.StoredVersion, error) {
+	return versions.get(ctx, q.conn, "WHERE secret_id = $1 AND version = $2 AND user_id = $3",
+		idText(secret), integer(number), idText(user))
 }
 
-func (s *Queries) OldVersion(
-	ctx context.Context,
-	user, secret uuid.UUID,
-	number uint64,
-) (found vault.StoredVersion, err error) {
-	err = s.row(
-		ctx,
-		"SELECT "+versionColumns+", sealed_value FROM secret_versions WHERE secret_id = $1 AND version = $2 AND user_id = $3",
-		[]any{
-			idText(secret),
-			number,
-			idText(user),
-		},
-		append(scanVersion(&found), &found.SealedValue),
-	)
-	return found, err
+// SealedVersions implements [vault.Reader].
+func (q *Queries) SealedVersions(
+	ctx context.Context, user uuid.UUID,
+) ([]vault.StoredVersion, error) {
+	return versions.list(ctx, q.conn, "WHERE user_id = $1 ORDER BY secret_id, version", idText(user))
 }
 
-func (s *Queries) SealedSecrets(
-	ctx context.Context,
-	user uuid.UUID,
-) (found []vault.StoredSecret, err error) {
-	err = s.each(
-		ctx,
-		"SELECT "+secretColumns+", sealed_value FROM secrets WHERE user_id = $1 ORDER BY id",
-		func(row scanner) error {
-			var secret vault.StoredSecret
-			err := row.Scan(append(scanSecret(&secret), &secret.SealedValue)...)
-			found = append(found, secret)
-			return err
-		},
-		idText(user),
-	)
-	return found, err
+// ArchiveVersion implements [vault.Tx].
+func (q *Queries) ArchiveVersion(ctx context.Context, user, secret uuid.UUID) error {
+	return q.execOne(ctx, `INSERT INTO secret_versions
+			(secret_id, version, user_id, sealed_mask, sealed_value, created_at)
+		SELECT id, version, user_id, sealed_mask, sealed_value, updated_at FROM secrets
+		WHERE id = $1 AND user_id = $2`, idText(secret), idText(user))
 }
 
-func (s *Queries) SealedVersions(
-	ctx context.Context,
-	user uuid.UUID,
-) (found []vault.StoredVersion, err error) {
-	err = s.each(
-		ctx,
-		"SELECT "+versionColumns+", sealed_value FROM secret_versions WHERE user_id = $1 ORDER BY secret_id, version",
-		func(row scanner) error {
-			var v vault.StoredVersion
-			err := row.Scan(append(scanVersion(&v), &v.SealedValue)...)
-			found = append(found, v)
-			return err
-		},
-		idText(user),
-	)
-	return found, err
+// PruneVersions implements [vault.Tx].
+func (q *Queries) PruneVersions(ctx context.Context, user, secret uuid.UUID, upTo uint64) error {
+	return q.erase(ctx, EraseSoon, `DELETE FROM secret_versions
+		WHERE secret_id = $1 AND user_id = $2 AND version <= $3`,
+		idText(secret), idText(user), integer(upTo))
 }
 
-func (s *Queries) ArchiveVersion(ctx context.Context, user, secret uuid.UUID) error {
-	return s.one(
-		ctx,
-		`INSERT INTO secret_versions (secret_id, version, user_id, sealed_mask, sealed_value, created_at)
-		SELECT id, version, user_id, sealed_mask, sealed_value, updated_at FROM secrets WHERE id = $1 AND user_id = $2`,
-		idText(secret),
-		idText(user),
-	)
-}
-
-func (s *Queries) PruneVersions(ctx context.Context, user, secret uuid.UUID, upTo uint64) error {
-	return s.run(
-		ctx,
-		"DELETE FROM secret_versions WHERE secret_id = $1 AND user_id = $2 AND version <= $3",
-		idText(secret),
-		idText(user),
-		upTo,
-	)
-}
-
-func (s *Queries) ResealSecret(ctx context.Context, n vault.StoredSecret) error {
-	return s.one(
-		ctx,
-		"UPDATE secrets SET sealed_mask = $1, sealed_value = $2 WHERE id = $3 AND user_id = $4 AND version = $5",
-		n.SealedMask,
-		n.SealedValue,
-		idText(n.ID),
-		idText(n.User),
-		n.Version,
-	)
-}
-
-func (s *Queries) ResealVersion(ctx context.Context, v vault.StoredVersion) error {
-	return s.one(
-		ctx,
-		"UPDATE secret_versions SET sealed_mask = $1, sealed_value = $2 WHERE secret_id = $3 AND user_id = $4 AND version = $5",
-		v.SealedMask,
-		v.SealedValue,
-		idText(v.Secret),
-		idText(v.User),
-		v.Number,
-	)
+// ResealVersion implements [vault.Tx].
+func (q *Queries) ResealVersion(ctx context.Context, v vault.StoredVersion) error {
+	return q.eraseOne(ctx, EraseSoon, `UPDATE secret_versions SET sealed_mask = $1, sealed_value = $2
+		WHERE secret_id = $3 AND user_id = $4 AND version = $5`,
+		v.SealedMask, v.SealedValue, idText(v.Secret), idText(v.User), integer(v.Number))
 }

@@ -39,6 +39,9 @@ func (k StoredRootKey) target() audit.Target {
 	return audit.Target{Kind: audit.TargetRootKey, ID: k.ID, Name: k.URL}
 }
 
+// Needed reports whether anything is lost without the key.
+func (k StoredRootKey) Needed() bool { return k.State == Primary || k.OwnerKeys > 0 }
+
 type rootKeyReader interface {
 	// RootKeys returns all root keys, oldest first.
 	RootKeys(ctx context.Context) ([]StoredRootKey, error)

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -88,44 +89,17 @@ func fillWithRows(tb testing.TB, path string) {
 		insert("api_keys", id(), user, hash(), "ksk_", "name", "a b", i%2, n, n, nil, n)
 		for range 1 + i%3 {
 			secret := id()
-			insert(
-				"secrets",
-				secret,
-				user,
-				fmt.Sprint("S", n),
-				"openai",
-				9,
-				[]byte("mask"),
-				[]byte(fmt.Sprint("value", n)),
-				n,
-				n,
-			)
-			insert(
-				"secret_versions",
-				secret,
-				7,
-				user,
-				[]byte("mask"),
-				[]byte(fmt.Sprint("value", n)),
-				n,
-			)
-			insert(
-				"secret_versions",
-				secret,
-				8,
-				user,
-				[]byte("mask"),
-				[]byte(fmt.Sprint("value", n)),
-				n,
-			)
+			value := []byte(fmt.Sprint("value", n))
+			insert("secrets", secret, user, fmt.Sprint("S", n), "openai", 9, []byte("mask"), value, n, n)
+			insert("secret_versions", secret, 7, user, []byte("mask"), value, n)
+			insert("secret_versions", secret, 8, user, []byte("mask"), value, n)
 		}
 		insert("audit_entries", user, 2, n, user, "api-key", key, user, "192.0.2.7", "a", "done",
 			"secret", key, "n", 1, key, "run", hash())
 		insert("audit_entries", user, 10, n, "", "", "", "", "", "a", "refused", "", "", "n", 0, "",
 			"", hash())
 	}
-	gone := id()
-	insert("users", gone, "", "", "", "", 0, 1, hash(), 1, n)
+	insert("users", id(), "", "", "", "", 0, 1, hash(), 1, n)
 	insert("audit_entries", instance, 1, n, "", "", "", "", "", "a", "done", "", "", "", 0, "", "",
 		hash())
 }
@@ -155,22 +129,22 @@ func TestEveryRowIsInABackupAndComesBack(t *testing.T) {
 }
 
 // contents returns all rows of all tables but goose's, as the database has them.
-func contents(tb testing.TB, path string) map[string][]string {
-	tb.Helper()
-	db := mustOpen(tb, path)
+func contents(t *testing.T, path string) map[string][]string {
+	t.Helper()
+	db := mustOpen(t, path)
 	found := map[string][]string{}
 	for _, table := range column(
-		tb, db,
+		t, db,
 		"SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'goose_%' AND name NOT LIKE 'sqlite_%'",
 	) {
-		rows, err := db.QueryContext(tb.Context(), "SELECT * FROM "+table)
+		rows, err := db.QueryContext(t.Context(), "SELECT * FROM "+table)
 		if err != nil {
-			tb.Fatal(err)
+			t.Fatal(err)
 		}
 		defer func() { _ = rows.Close() }()
 		columns, err := rows.Columns()
 		if err != nil {
-			tb.Fatal(err)
+			t.Fatal(err)
 		}
 		for rows.Next() {
 			row, into := make([]any, len(columns)), make([]any, len(columns))
@@ -178,37 +152,25 @@ func contents(tb testing.TB, path string) map[string][]string {
 				into[i] = &row[i]
 			}
 			if err := rows.Scan(into...); err != nil {
-				tb.Fatal(err)
+				t.Fatal(err)
 			}
 			found[table] = append(found[table], fmt.Sprintf("%q", row))
 		}
 		if err := rows.Err(); err != nil {
-			tb.Fatal(err)
+			t.Fatal(err)
 		}
 		slices.Sort(found[table])
 		if len(found[table]) < 2 && table != "instance" {
-			tb.Errorf("%s has %d rows: the test does not fill it", table, len(found[table]))
+			t.Errorf("%s has %d rows: the test does not fill it", table, len(found[table]))
 		}
 	}
 	return found
 }
 
-func column(tb testing.TB, db *sql.DB, q string) (found []string) {
-	tb.Helper()
-	rows, err := db.QueryContext(tb.Context(), q)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var s string
-		if err := rows.Scan(&s); err != nil {
-			tb.Fatal(err)
-		}
-		found = append(found, s)
-	}
-	if err := rows.Err(); err != nil {
-		tb.Fatal(err)
+func column(t *testing.T, db *sql.DB, q string) (found []string) {
+	t.Helper()
+	for _, row := range rows(t, db, q) {
+		found = append(found, row[0])
 	}
 	return found
 }
@@ -225,13 +187,8 @@ func TestALoadIsWholeOrNotAtAll(t *testing.T) {
 	if err := empty.Load(t.Context(), tornSource{f, torn}); !errors.Is(err, torn) {
 		t.Errorf("a source that breaks: %v", err)
 	}
-	if n := len(
-		column(
-			t,
-			mustOpen(t, emptyPath),
-			"SELECT id FROM users UNION ALL SELECT id FROM root_keys",
-		),
-	); n != 0 {
+	const ids = "SELECT id FROM users UNION ALL SELECT id FROM root_keys"
+	if n := len(column(t, mustOpen(t, emptyPath), ids)); n != 0 {
 		t.Errorf("%d rows were left of it", n)
 	}
 	if err := empty.Load(t.Context(), tornSource{f, nil}); err == nil {
@@ -259,17 +216,20 @@ type tornSource struct {
 	err error
 }
 
-func (s tornSource) AuditEntries(ctx context.Context) iter.Seq2[backup.AuditEntry, error] {
-	return func(yield func(backup.AuditEntry, error) bool) {
+func (s tornSource) Rows(ctx context.Context, table string) iter.Seq2[backup.Row, error] {
+	if table != "audit_entries" {
+		return s.Source.Rows(ctx, table)
+	}
+	return func(yield func(backup.Row, error) bool) {
 		n := 0
-		for e, err := range s.Source.AuditEntries(ctx) {
+		for row, err := range s.Source.Rows(ctx, table) {
 			if n++; n == 300 {
 				if s.err != nil {
-					yield(backup.AuditEntry{}, s.err)
+					yield(nil, s.err)
 				}
 				return
 			}
-			if !yield(e, err) {
+			if !yield(row, err) {
 				return
 			}
 		}
@@ -280,25 +240,25 @@ func TestASnapshotStaysAsItIsWhileOthersWrite(t *testing.T) {
 	db, path := newDB(t)
 	fillWithRows(t, path)
 	err := db.Snapshot(t.Context(), func(src backup.Source) error {
-		before, err := src.Count(t.Context())
+		before, err := src.Tables(t.Context())
 		if err != nil {
 			return err
 		}
-		if _, err := mustOpen(
-			t,
-			path,
-		).ExecContext(t.Context(), "DELETE FROM audit_entries"); err != nil {
+		_, err = mustOpen(t, path).ExecContext(t.Context(), "DELETE FROM audit_entries")
+		if err != nil {
 			return err
 		}
-		n := int64(0)
-		for _, err := range src.AuditEntries(t.Context()) {
-			if err != nil {
-				return err
+		for _, table := range before {
+			n := int64(0)
+			for _, err := range src.Rows(t.Context(), table.Name) {
+				if err != nil {
+					return err
+				}
+				n++
 			}
-			n++
-		}
-		if n != before.AuditEntries || n == 0 {
-			t.Errorf("%d entries, and %d were counted", n, before.AuditEntries)
+			if n != table.Rows || n == 0 {
+				t.Errorf("%d rows of %s, and %d were counted", n, table.Name, table.Rows)
+			}
 		}
 		return nil
 	})
@@ -307,44 +267,197 @@ func TestASnapshotStaysAsItIsWhileOthersWrite(t *testing.T) {
 	}
 }
 
+// tables returns the descriptions of all tables, from the database at path.
+func tables(tb testing.TB, db *sqlite.DB) (found []backup.Table) {
+	tb.Helper()
+	err := db.Snapshot(tb.Context(), func(src backup.Source) (err error) {
+		found, err = src.Tables(tb.Context())
+		return err
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return found
+}
+
+func TestEveryColumnOfTheSchemaIsInOneDescription(t *testing.T) {
+	db, path := newDB(t)
+	schema := mustOpen(t, path)
+	kinds := map[string]backup.Kind{
+		"TEXT": backup.Text, "INTEGER": backup.Integer, "BLOB": backup.Blob,
+	}
+	want, got := map[string]backup.Kind{}, map[string]backup.Kind{}
+	for _, row := range rows(t, schema, `SELECT m.name, c.name, c.type FROM sqlite_schema m,
+		pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'goose_%'
+		AND m.name NOT LIKE 'sqlite_%'`) {
+		want[row[0]+" "+row[1]] = kinds[row[2]]
+	}
+	seen := map[string]bool{}
+	for _, table := range tables(t, db) {
+		key := map[string]bool{}
+		for i, c := range table.Columns {
+			if _, twice := got[table.Name+" "+c.Name]; twice {
+				t.Errorf("%s of %s is described twice", c.Name, table.Name)
+			}
+			got[table.Name+" "+c.Name] = c.Kind
+			key[c.Name] = i < table.Key
+		}
+		const primary = "SELECT name FROM pragma_table_info('%s') WHERE pk > 0"
+		for _, name := range column(t, schema, fmt.Sprintf(primary, table.Name)) {
+			if !key[name] {
+				t.Errorf("the key of %s is not unique: it lacks %s", table.Name, name)
+			}
+		}
+		const parents = `SELECT "table" FROM pragma_foreign_key_list('%s')`
+		for _, parent := range column(t, schema, fmt.Sprintf(parents, table.Name)) {
+			if !seen[parent] {
+				t.Errorf("%s comes before %s, to which it refers", table.Name, parent)
+			}
+		}
+		seen[table.Name] = true
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("columns of the schema and of the descriptions (-want +got):\n%s", diff)
+	}
+}
+
 func TestReadingInPagesSortsNoWholeTable(t *testing.T) {
-	_, path := newDB(t)
+	opened, path := newDB(t)
 	db := mustOpen(t, path)
-	for table, key := range map[string]string{
-		"users": "id", "owner_keys": "user_id, id", "api_keys": "user_id, id",
-		"secrets":         "user_id, id",
-		"secret_versions": "user_id, secret_id, version", "audit_entries": "owner_id, seq",
-	} {
-		n := len(bytes.Split([]byte(key), []byte(",")))
-		rows, err := db.QueryContext(
-			t.Context(),
-			fmt.Sprintf(
-				"EXPLAIN QUERY PLAN SELECT * FROM %s WHERE (%s) > (%s) ORDER BY %s LIMIT 9",
-				table,
-				key,
-				marks(n),
-				key,
-			),
-			make([]any, n)...)
-		if err != nil {
-			t.Fatal(err)
+	for _, table := range tables(t, opened) {
+		var names []string
+		for _, c := range table.Columns[:table.Key] {
+			names = append(names, c.Name)
 		}
-		defer func() { _ = rows.Close() }()
-		for rows.Next() {
-			var id, parent, unused int
-			var detail string
-			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
-				t.Fatal(err)
+		key := strings.Join(names, ", ")
+		plan := rows(t, db, fmt.Sprintf(
+			"EXPLAIN QUERY PLAN SELECT * FROM %s WHERE (%s) > (%s) ORDER BY %s LIMIT 9",
+			table.Name, key, strings.TrimSuffix(strings.Repeat("'', ", table.Key), ", "), key))
+		for _, step := range plan {
+			detail := step[3]
+			if strings.HasPrefix(detail, "SCAN") || detail == "USE TEMP B-TREE FOR ORDER BY" {
+				t.Errorf("%s: %s", table.Name, detail)
 			}
-			if bytes.HasPrefix([]byte(detail), []byte("SCAN")) ||
-				detail == "USE TEMP B-TREE FOR ORDER BY" {
-				t.Errorf("%s: %s", table, detail)
-			}
-		}
-		if err := rows.Err(); err != nil {
-			t.Error(err)
 		}
 	}
+}
+
+func TestARowThatItsTableCannotHoldIsADamagedRow(t *testing.T) {
+	db, path := newDB(t)
+	fillWithRows(t, path)
+	f, _ := backedUp(t, db)
+	const text, short = "\x1b[31m", "\x01\x02"
+	for _, c := range []struct {
+		table, column string
+		value         any
+	}{
+		{"users", "id", text}, {"users", "id", "F0000000-0000-4000-8000-000000000000"},
+		{"users", "username", "\xff"}, {"users", "secret_count", nil},
+		{"users", "audit_seq", int64(-1)}, {"users", "audit_hash", []byte(short)},
+		{"users", "audit_hash", nil}, {"instance", "id", text}, {"instance", "audit_hash", []byte{}},
+		{"root_keys", "id", text}, {"root_keys", "check_value", nil},
+		{"owner_keys", "root_key_id", text}, {"owner_keys", "wrapped", nil},
+		{"api_keys", "token_hash", []byte(short)}, {"api_keys", "self_revoke", int64(2)},
+		{"secrets", "version", int64(-1)}, {"secrets", "name", nil},
+		{"secret_versions", "secret_id", text}, {"secret_versions", "version", int64(-7)},
+		{"audit_entries", "client", text}, {"audit_entries", "client", "::ffff:192.0.2.07"},
+		{"audit_entries", "target_version", int64(-1)}, {"audit_entries", "hash", []byte(short)},
+	} {
+		src := damagedSource{f, c.table, c.column, c.value}
+		empty, _ := newDB(t)
+		err := empty.Load(t.Context(), src)
+		damaged, ok := errors.AsType[*store.DamagedError](err)
+		if !ok || damaged.Table != c.table || damaged.Column != c.column || damaged.Row != 1 ||
+			strings.Contains(err.Error(), text) {
+			t.Errorf("%s of %s is %q: %v", c.column, c.table, c.value, err)
+		}
+	}
+}
+
+func TestTypedRowsGoOnAfterADamagedOne(t *testing.T) {
+	db, path := newDB(t)
+	fillWithRows(t, path)
+	f, _ := backedUp(t, db)
+	whole, damaged := 0, 0
+	for _, err := range store.Users(t.Context(), damagedSource{f, "users", "audit_seq", int64(-1)}) {
+		switch _, found := errors.AsType[*store.DamagedError](err); {
+		case err == nil:
+			whole++
+		case found:
+			damaged++
+		default:
+			t.Fatal(err)
+		}
+	}
+	if damaged != 1 || whole != 230 {
+		t.Errorf("%d rows, %d damaged", whole, damaged)
+	}
+	keys, err := store.RootKeys(t.Context(), f)
+	if err != nil || len(keys) != 2 || keys[0].OwnerKeys != 0 || keys[1].OwnerKeys != 230 {
+		t.Errorf("root keys %+v: %v", keys, err)
+	}
+	keys, err = store.RootKeys(t.Context(), damagedSource{f, "root_keys", "check_value", nil})
+	if err == nil || len(keys) != 1 {
+		t.Errorf("%d root keys of two, one of them damaged: %v", len(keys), err)
+	}
+}
+
+// damagedSource is a source whose first row of a table has another value in a column.
+type damagedSource struct {
+	backup.Source
+
+	table, column string
+	value         any
+}
+
+func (s damagedSource) Rows(ctx context.Context, table string) iter.Seq2[backup.Row, error] {
+	described, err := s.Tables(ctx)
+	if table != s.table || err != nil {
+		return s.Source.Rows(ctx, table)
+	}
+	t := described[slices.IndexFunc(described, func(t backup.Table) bool { return t.Name == table })]
+	column := slices.IndexFunc(t.Columns, func(c backup.Column) bool { return c.Name == s.column })
+	return func(yield func(backup.Row, error) bool) {
+		first := true
+		for row, err := range s.Source.Rows(ctx, table) {
+			if first && err == nil {
+				row[column], first = s.value, false
+			}
+			if !yield(row, err) {
+				return
+			}
+		}
+	}
+}
+
+func TestASourceWithOtherTablesIsNotLoaded(t *testing.T) {
+	db, path := newDB(t)
+	fillWithRows(t, path)
+	f, _ := backedUp(t, db)
+	for what, change := range map[string]func([]backup.Table) []backup.Table{
+		"a table less":        func(s []backup.Table) []backup.Table { return s[1:] },
+		"another table":       func(s []backup.Table) []backup.Table { s[0].Name = "leases"; return s },
+		"a column less":       func(s []backup.Table) []backup.Table { s[0].Columns = s[0].Columns[:3]; return s },
+		"another key":         func(s []backup.Table) []backup.Table { s[0].Key++; return s },
+		"a count that is off": func(s []backup.Table) []backup.Table { s[0].Rows++; return s },
+	} {
+		empty, _ := newDB(t)
+		if err := empty.Load(t.Context(), describedSource{f, change}); err == nil {
+			t.Errorf("%s: it was loaded", what)
+		}
+	}
+}
+
+// describedSource is a source with other descriptions of its tables.
+type describedSource struct {
+	backup.Source
+
+	change func([]backup.Table) []backup.Table
+}
+
+func (s describedSource) Tables(ctx context.Context) ([]backup.Table, error) {
+	tables, err := s.Source.Tables(ctx)
+	return s.change(slices.Clone(tables)), err
 }
 
 func TestInspectionChangesNothingAndFindsDamage(t *testing.T) {
