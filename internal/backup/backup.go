@@ -57,12 +57,6 @@ type Manifest struct {
 	Tables    []Table   `json:"tables"`
 }
 
-// Rows returns how many rows a table has: 0 if there is no such table.
-func (m Manifest) Rows(table string) int64 {
-	t, _ := find(m.Tables, table)
-	return t.Rows
-}
-
 // A Digest is SHA-256, written in hexadecimal.
 type Digest [sha256.Size]byte
 

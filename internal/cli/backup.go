@@ -49,9 +49,9 @@ func newBackup(a *app) *cobra.Command {
 }
 
 func backupSummary(b maintenance.BackupFile) string {
-	rows := b.Manifest.Rows
+	rows := b.Rows
 	return fmt.Sprintf("%s: %d users, %d secrets, %d old versions, %d audit entries, "+
 		"%d bytes, of %s\nsha256 %s\n",
-		escape(b.File), rows("users"), rows("secrets"), rows("secret_versions"), rows("audit_entries"),
-		b.Bytes, b.Manifest.CreatedAt.Format(time.RFC3339), b.SHA256)
+		escape(b.File), rows["users"], rows["secrets"], rows["secret_versions"], rows["audit_entries"],
+		b.Bytes, b.CreatedAt.Format(time.RFC3339), b.SHA256)
 }

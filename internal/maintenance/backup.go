@@ -18,10 +18,20 @@ import (
 
 // A BackupFile describes a backup.
 type BackupFile struct {
-	File     string          `json:"file"`
-	Bytes    int64           `json:"bytes"`
-	SHA256   string          `json:"sha256"`
-	Manifest backup.Manifest `json:"manifest"`
+	File      string           `json:"file"`
+	Bytes     int64            `json:"bytes"`
+	SHA256    string           `json:"sha256"`
+	Schema    int64            `json:"schema"`
+	CreatedAt time.Time        `json:"created_at"`
+	Rows      map[string]int64 `json:"rows"` // by table
+}
+
+func (b *BackupFile) describe(m backup.Manifest, d backup.Digest) {
+	b.SHA256, b.Schema, b.CreatedAt = d.String(), m.Schema, m.CreatedAt
+	b.Rows = map[string]int64{}
+	for _, t := range m.Tables {
+		b.Rows[t.Name] = t.Rows
+	}
 }
 
 // Backup writes the content of a data folder, as of one moment, to a new file, and records that in
@@ -76,9 +86,8 @@ func (b *BackupFile) write(ctx context.Context, db *sqlite.DB, f *os.File) error
 		return err
 	}
 	err = db.Snapshot(ctx, func(src backup.Source) error {
-		var digest backup.Digest
-		b.Manifest, digest, err = backup.Write(ctx, f, src, schema, time.Now())
-		b.SHA256 = digest.String()
+		manifest, digest, err := backup.Write(ctx, f, src, schema, time.Now())
+		b.describe(manifest, digest)
 		return err
 	})
 	if err != nil {

@@ -110,8 +110,8 @@ func TestARestoreOfABackupThatWasMadeUnderLoadIsCleanAndOpensEverything(t *testi
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n > 0 && made.Manifest.Rows("secrets") < 12 {
-			t.Errorf("%d secrets", made.Manifest.Rows("secrets"))
+		if n > 0 && made.Rows["secrets"] < 12 {
+			t.Errorf("%d secrets", made.Rows["secrets"])
 		}
 	}
 	stop()

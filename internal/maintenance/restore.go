@@ -60,7 +60,8 @@ func Restore(
 	if err != nil {
 		return done, err
 	}
-	done.Bytes, done.SHA256, done.Manifest = info.Size(), whole.Digest().String(), whole.Manifest()
+	done.Bytes = info.Size()
+	done.describe(whole.Manifest(), whole.Digest())
 	moved, err := verify(ctx, cfg, ask, whole)
 	if err != nil {
 		return done, err
