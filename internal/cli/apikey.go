@@ -12,7 +12,7 @@ import (
 func newAPIKeys(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "api-keys",
-		Short: "The API keys that you and your programs use",
+		Short: "Manage your API keys",
 		Long: `Manage the API keys that you and your programs present to Keysake. The scopes of
 a key say what it may do: secrets:read, secrets:write, leases:write, keys:write,
 audit:read and admin.`,

@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -68,6 +69,9 @@ func Main(
 	return exitCode(err)
 }
 
+// helpWidth is where the descriptions of flags wrap.
+const helpWidth = 100
+
 const rootLong = `Keysake keeps the credentials that you hand to programs, such as an OpenAI key or
 a GitHub token. You enter a value once. It is sealed at rest, and from then on
 only a mask is shown, such as sk-pro••••789.
@@ -92,6 +96,8 @@ func newRoot(a *app) *cobra.Command {
 		SilenceUsage:  true,
 	}
 	group(root)
+	wrapped := fmt.Sprintf(".FlagUsagesWrapped %d ", helpWidth)
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", wrapped))
 	root.SetVersionTemplate(versionLine() + "\n")
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)

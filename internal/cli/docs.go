@@ -58,7 +58,7 @@ func describe(b *strings.Builder, cmd *cobra.Command) {
 	}
 	fmt.Fprintf(b, "\n## %s\n\n```text\n%s\n\nUsage:\n  %s\n", cmd.CommandPath(), cmd.Long, usage)
 	if flags := cmd.LocalFlags(); flags.HasAvailableFlags() {
-		fmt.Fprintf(b, "\nFlags:\n%s", flags.FlagUsages())
+		fmt.Fprintf(b, "\nFlags:\n%s", flags.FlagUsagesWrapped(helpWidth))
 	}
 	if cmd.Example != "" {
 		fmt.Fprintf(b, "\nExamples:\n%s\n", cmd.Example)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"testing/iotest"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -196,6 +197,11 @@ func TestEveryCommandHasATextAndAnExample(t *testing.T) {
 		if !strings.Contains(rest, "Examples:\n  keysake") ||
 			strings.HasPrefix(rest, "\n```text\n\n") {
 			t.Errorf("%s has no example or no text", name)
+		}
+		for line := range strings.SplitSeq(rest, "\n") {
+			if utf8.RuneCountInString(line) > 100 {
+				t.Errorf("%s has a line that a terminal breaks: %s", name, line)
+			}
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 func newOwnerKey(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "owner-key",
-		Short: "For operators: the keys that seal each user's values",
+		Short: "Manage the owner keys (for operators)",
 		Long: `Manage the owner keys. Each user has one, which seals the user's values and masks.
 The root key wraps it.
 

@@ -16,7 +16,7 @@ running.`
 func newRootKey(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "root-key",
-		Short: "For operators: the key that wraps all others",
+		Short: "Manage the root key (for operators)",
 		Long: `Manage the root key, which wraps the owner key of every user. A rotation makes
 another root key the primary one, and wraps all owner keys with it. It touches
 no value.

@@ -15,7 +15,7 @@ import (
 func newSecrets(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "secrets",
-		Short: "Your secrets: list, show, set, update, roll back, delete",
+		Short: "Manage your secrets",
 		Long: `Manage your secrets. The name of a secret is the environment variable that it
 becomes. Its value is never shown; a mask such as sk-pro••••789 stands for it.`,
 		Example: `  keysake secrets set --preset openai

@@ -15,7 +15,7 @@ import (
 func newUsers(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "users",
-		Short: "For administrators: the users of the server",
+		Short: "Manage the users (for administrators)",
 		Long:  "Manage the users of the server. All of these commands need the scope admin.",
 		Example: `  keysake users create mia --email mia@example.org
   keysake api-keys create --user mia`,
