@@ -2,8 +2,8 @@
 // openapi.yaml has them.
 //
 // The server decodes into these types and the client encodes from them. They are shapes only: the
-// rules are the server's. The package imports the standard library and the plaintext leaf, so that a
-// client needs nothing more.
+// rules are the server's. The package imports the standard library and the plaintext leaf, so that
+// a client needs nothing more.
 package wire
 
 import "time"

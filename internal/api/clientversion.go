@@ -14,9 +14,9 @@ type MinClient struct {
 	Version string
 }
 
-// checkClientVersion refuses a client that is older than one of the minima, with the version that it
-// needs in Upgrade, as RFC 9110, section 15.5.22, demands. A program that is named here and tells no
-// version that can be read is too old.
+// checkClientVersion refuses a client that is older than one of the minima, with the version that
+// it needs in Upgrade, as RFC 9110, section 15.5.22, demands. A program that is named here and
+// tells no version that can be read is too old.
 func checkClientVersion(minima []MinClient, h http.Header) error {
 	name, version := firstProduct(h.Get("User-Agent"))
 	for _, least := range minima {

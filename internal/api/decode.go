@@ -3,11 +3,11 @@ package api
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"reflect"
-	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -51,7 +51,7 @@ func (d decoder[In]) decode(r *http.Request) (in In, faults []wire.FieldError, e
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return in, nil, &problem{
 			status: http.StatusRequestEntityTooLarge,
-			detail: "The body must have at most " + strconv.FormatInt(tooLarge.Limit, 10) + " bytes",
+			detail: fmt.Sprintf("The body must have at most %d bytes", tooLarge.Limit),
 		}
 	}
 	if err != nil {

@@ -10,7 +10,8 @@ import (
 	"github.com/keysake/keysake/wire"
 )
 
-// A bad body, and the faults that are found in it, with commas between them.
+// A bad body, and the faults that are found in it: their places below body, their types, with commas
+// between them.
 type bad struct{ name, body, faults string }
 
 // refuseAll sends bad bodies, and looks that each is refused for exactly what is wrong with it.
@@ -18,7 +19,8 @@ func (s *site) refuseAll(t *testing.T, path string, status int, all ...bad) {
 	t.Helper()
 	for _, b := range all {
 		got := s.do(t, post(path, s.Key, b.body))
-		if faults := strings.Join(got.faults(t), ", "); got.status != status || faults != b.faults {
+		faults := strings.ReplaceAll(strings.Join(got.faults(t), ", "), "body.", "")
+		if got.status != status || faults != b.faults {
 			t.Errorf("%s: answered %d for %q, want %d for %q",
 				b.name, got.status, faults, status, b.faults)
 		}
@@ -94,25 +96,38 @@ func TestNamesAreTakenAsTheyAreAndOnce(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	const openai, value = `"provider":"openai"`, `"value":"any-value"`
+	more := func(members string) string { return "{" + openai + "," + value + "," + members + "}" }
 	const twice = "body value_error"
 	s.refuseAll(t, presetPath, 422, []bad{
-		{"unknown", "{" + openai + "," + value + `,"extra":1}`, "body.extra extra_forbidden"},
-		{"misspelt", "{" + openai + `,"valeu":"v"}`, "body.valeu extra_forbidden, body.value missing"},
-		{"empty", "{" + openai + "," + value + `,"":1}`, "body extra_forbidden"},
-		{"with a space", "{" + openai + "," + value + `," value":"v"}`, "body extra_forbidden"},
-		{"with a dot", "{" + openai + "," + value + `,"value.x":"v"}`, "body extra_forbidden"},
-		{"in capitals", "{" + openai + `,"VALUE":"v"}`, "body.VALUE extra_forbidden, body.value missing"},
-		{"with a capital", `{"Provider":"openai",` + value + "}", "body.Provider extra_forbidden, body.provider missing"},
-		{"both spellings", "{" + openai + "," + value + `,"Value":"v"}`, "body.Value extra_forbidden"},
-		{"of the Go type", `{"Provider":"openai","Value":"v"}`, "body.Provider extra_forbidden, body.Value extra_forbidden, body.provider missing, body.value missing"},
-		{"with a letter that folds", `{"provider":"openai","va\u017fue":"v","value":"v"}`, "body extra_forbidden"},
-		{"of another body", "{" + openai + "," + value + `,"name":"A"}`, "body.name extra_forbidden"},
-		{"twice", "{" + openai + "," + value + "," + openai + "}", twice},
-		{"twice, with another value", "{" + openai + "," + value + `,"value":"other"}`, twice},
-		{"twice, in another spelling", "{" + openai + "," + value + `,"\u0076alue":"other"}`, twice},
+		{"unknown", more(`"extra":1`), "extra extra_forbidden"},
+		{"misspelt", "{" + openai + `,"valeu":"v"}`, "valeu extra_forbidden, value missing"},
+		{"empty", more(`"":1`), "body extra_forbidden"},
+		{"with a space", more(`" value":"v"`), "body extra_forbidden"},
+		{"with a dot", more(`"value.x":"v"`), "body extra_forbidden"},
+		{"in capitals", "{" + openai + `,"VALUE":"v"}`, "VALUE extra_forbidden, value missing"},
+		{
+			"with a capital",
+			`{"Provider":"openai",` + value + "}",
+			"Provider extra_forbidden, provider missing",
+		},
+		{"both spellings", more(`"Value":"v"`), "Value extra_forbidden"},
+		{
+			"of the Go type",
+			`{"Provider":"openai","Value":"v"}`,
+			"Provider extra_forbidden, Value extra_forbidden, provider missing, value missing",
+		},
+		{
+			"with a letter that folds",
+			`{"provider":"openai","va\u017fue":"v","value":"v"}`,
+			"body extra_forbidden",
+		},
+		{"of another body", more(`"name":"A"`), "name extra_forbidden"},
+		{"twice", more(openai), twice},
+		{"twice, with another value", more(`"value":"other"`), twice},
+		{"twice, in another spelling", more(`"\u0076alue":"other"`), twice},
 		{"twice, null first", "{" + openai + `,"value":null,` + value + "}", twice},
-		{"twice, and unknown", "{" + openai + "," + value + `,"a":1,"a":1}`, twice},
-		{"twice, further in", "{" + openai + "," + value + `,"a":{"b":1,"b":1}}`, twice},
+		{"twice, and unknown", more(`"a":1,"a":1`), twice},
+		{"twice, further in", more(`"a":{"b":1,"b":1}`), twice},
 	}...)
 	escaped := `{"\u0076alue":"any-value","prov\u0069der":"open\u0061i"}`
 	s.do(t, post(presetPath, s.Key, escaped)).want(t, 201)
@@ -152,7 +167,7 @@ func TestEveryMemberHasItsType(t *testing.T) {
 		for name, value := range wrong {
 			if !slices.Contains(m.takes, name) {
 				body, what := fmt.Sprintf(m.around, value), m.path+" "+m.member+" of "+name
-				all = append(all, bad{what, body, "body." + m.member + " " + m.typ})
+				all = append(all, bad{what, body, m.member + " " + m.typ})
 			}
 		}
 		s.refuseAll(t, m.path, 422, all...)
@@ -163,14 +178,22 @@ func TestAnItemOfAListIsAtFaultByItsPlace(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	s.refuseAll(t, keysPath, 422, []bad{
-		{"a number", `{"allowed_scopes":["secrets:read",7]}`, "body.allowed_scopes.1 string_type"},
-		{"null", `{"allowed_scopes":[null]}`, "body.allowed_scopes.0 string_type"},
-		{"a list and an object", `{"allowed_scopes":[["secrets:read"],"secrets:read",{"a":1}]}`, "body.allowed_scopes.0 string_type, body.allowed_scopes.2 string_type"},
-		{"no scope", `{"allowed_scopes":["secrets:read","secrets:reed"]}`, "body.allowed_scopes enum"},
-		{"another case", `{"allowed_scopes":["Admin"]}`, "body.allowed_scopes enum"},
-		{"an empty scope", `{"allowed_scopes":[""]}`, "body.allowed_scopes enum"},
-		{"two in one", `{"allowed_scopes":["secrets:read secrets:write"]}`, "body.allowed_scopes enum"},
-		{"too many", `{"allowed_scopes":[` + strings.Repeat(`"admin",`, 16) + `"admin"]}`, "body.allowed_scopes too_long"},
+		{"a number", `{"allowed_scopes":["secrets:read",7]}`, "allowed_scopes.1 string_type"},
+		{"null", `{"allowed_scopes":[null]}`, "allowed_scopes.0 string_type"},
+		{
+			"a list and an object",
+			`{"allowed_scopes":[["secrets:read"],"secrets:read",{"a":1}]}`,
+			"allowed_scopes.0 string_type, allowed_scopes.2 string_type",
+		},
+		{"no scope", `{"allowed_scopes":["secrets:read","secrets:reed"]}`, "allowed_scopes enum"},
+		{"another case", `{"allowed_scopes":["Admin"]}`, "allowed_scopes enum"},
+		{"an empty scope", `{"allowed_scopes":[""]}`, "allowed_scopes enum"},
+		{"two in one", `{"allowed_scopes":["secrets:read secrets:write"]}`, "allowed_scopes enum"},
+		{
+			"too many",
+			`{"allowed_scopes":[` + strings.Repeat(`"admin",`, 16) + `"admin"]}`,
+			"allowed_scopes too_long",
+		},
 	}...)
 }
 
@@ -178,13 +201,21 @@ func TestSeveralFaultsAreToldAtOnce(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	s.refuseAll(t, secretsPath, 422, []bad{
-		{"nothing", `{}`, "body.name missing, body.value missing"},
-		{"everything", `{"provider":7,"name":"1A","Value":"v","extra":null}`, "body.provider string_type, body.Value extra_forbidden, body.extra extra_forbidden, body.value missing, body.name string_pattern_mismatch"},
-		{"rules", `{"name":"PATH","value":"","provider":""}`, "body.name value_error, body.value string_too_short, body.provider string_too_short"},
+		{"nothing", `{}`, "name missing, value missing"},
+		{
+			"everything",
+			`{"provider":7,"name":"1A","Value":"v","extra":null}`,
+			"provider string_type, Value extra_forbidden, extra extra_forbidden, value missing, name string_pattern_mismatch",
+		},
+		{
+			"rules",
+			`{"name":"PATH","value":"","provider":""}`,
+			"name value_error, value string_too_short, provider string_too_short",
+		},
 	}...)
 	s.refuseAll(t, presetPath, 422,
-		bad{"nothing", `{}`, "body.provider missing, body.value missing"})
-	s.refuseAll(t, usersPath, 422, bad{"nothing", `{}`, "body.username missing"})
+		bad{"nothing", `{}`, "provider missing, value missing"})
+	s.refuseAll(t, usersPath, 422, bad{"nothing", `{}`, "username missing"})
 	s.do(t, put(secretsPath+"/"+nowhere, s.Key, `{}`)).refused(t, 422, "body.value missing")
 }
 
@@ -227,7 +258,7 @@ func TestDeepNestingIsRefusedBeforeItCosts(t *testing.T) {
 		{"objects for a body", objects(40_000), deep},
 		{"lists that never end", strings.Repeat("[", 200_000), deep},
 		{"one too deep", open + lists(8) + rest, deep},
-		{"as deep as may be", open + lists(7) + rest, "body.a extra_forbidden"},
+		{"as deep as may be", open + lists(7) + rest, "a extra_forbidden"},
 		{"in a value", `{"provider":"openai","value":` + objects(10_000) + rest, deep},
 	}...)
 }

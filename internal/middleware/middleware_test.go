@@ -80,10 +80,17 @@ func (s *site) lines(t *testing.T) (lines []map[string]any) {
 	return lines
 }
 
-// ask sends a request and returns the answer with its body, and how that ended.
-func (s *site) ask(t *testing.T, method, path string, h http.Header, body io.Reader) (
-	*http.Response, string, error,
-) {
+// An answer is what a client got.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// ask sends a request. Its error says that the answer did not come, or not whole.
+func (s *site) ask(
+	t *testing.T, method, path string, h http.Header, body io.Reader,
+) (got answer, err error) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, body)
 	if err != nil {
@@ -92,11 +99,11 @@ func (s *site) ask(t *testing.T, method, path string, h http.Header, body io.Rea
 	r.Header = h
 	resp, err := s.Client().Do(r)
 	if err != nil {
-		return nil, "", err
+		return answer{}, err
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
-	return resp, string(text), err
+	return answer{resp.StatusCode, resp.Header, string(text)}, err
 }
 
 func TestEveryRequestHasAnIdOfItsOwnWhateverTheClientSays(t *testing.T) {
@@ -107,11 +114,11 @@ func TestEveryRequestHasAnIdOfItsOwnWhateverTheClientSays(t *testing.T) {
 	ids := map[string]bool{}
 	for range 3 {
 		mine := http.Header{"X-Request-Id": {"mine"}}
-		resp, body, err := s.ask(t, "GET", "/", mine, nil)
-		if err != nil || len(body) != 24 || resp.Header.Get("X-Request-Id") != body {
-			t.Errorf("the handler's id is %s, that of the answer %v: %v", body, resp.Header, err)
+		got, err := s.ask(t, "GET", "/", mine, nil)
+		if err != nil || len(got.body) != 24 || got.header.Get("X-Request-Id") != got.body {
+			t.Errorf("the handler's id is %s, that of the answer %v: %v", got.body, got.header, err)
 		}
-		ids[body] = true
+		ids[got.body] = true
 	}
 	for _, line := range s.lines(t) {
 		delete(ids, line["request_id"].(string))
@@ -133,8 +140,8 @@ func TestTheAddressIsThatBeforeTheTrustedProxies(t *testing.T) {
 		}
 	})
 	for want, s := range map[string]*site{"192.0.2.1": trusting, "127.0.0.1": serve(t, answer)} {
-		if _, got, err := s.ask(t, "GET", "/", forwarded, nil); err != nil || got != want {
-			t.Errorf("the client is %s, want %s: %v", got, want, err)
+		if got, err := s.ask(t, "GET", "/", forwarded, nil); err != nil || got.body != want {
+			t.Errorf("the client is %s, want %s: %v", got.body, want, err)
 		}
 	}
 }
@@ -158,18 +165,18 @@ func TestAnAnswerIsLoggedByItsRouteAndCallerAndNothingThatWasSent(t *testing.T) 
 		{"GET", "/known?canary"}, {"GET", "/flushed"}, {"CANARY", "/canary"}, {"POST", "/gone"},
 	} {
 		h := http.Header{"Canary": {"canary"}}
-		_, _, _ = s.ask(t, c[0], c[1], h, strings.NewReader("canary"))
+		_, _ = s.ask(t, c[0], c[1], h, strings.NewReader("canary"))
 	}
 	var got []string
 	for _, l := range s.lines(t) {
-		got = append(got, fmt.Sprint(l["method"], " ", l["route"], " ", l["status"], " ", l["user"]))
+		got = append(got, fmt.Sprintln(l["method"], l["route"], l["status"], l["user"]))
 		if l["client"] != "127.0.0.1" || l["took"] == nil {
 			t.Errorf("the log says %v", l)
 		}
 	}
 	want := []string{
-		"GET /{name} 201 ada", "GET unmatched 200 <nil>", "other unmatched 200 <nil>",
-		"POST unmatched 0 <nil>",
+		"GET /{name} 201 ada\n", "GET unmatched 200 <nil>\n", "other unmatched 200 <nil>\n",
+		"POST unmatched 0 <nil>\n",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -206,12 +213,12 @@ func TestAPanicFailsARequestThatHasNoAnswerAndIsLoggedWithoutItsCause(t *testing
 	for path, want := range map[string]string{
 		"/": "418 panic", "/index": "418 panic", "/late": "200 answered",
 	} {
-		resp, body, err := s.ask(t, "GET", path, nil, nil)
-		if err != nil || fmt.Sprint(resp.StatusCode, " ", body) != want {
-			t.Errorf("%s is answered %s: %v", path, body, err)
+		got, err := s.ask(t, "GET", path, nil, nil)
+		if err != nil || fmt.Sprint(got.status, " ", got.body) != want {
+			t.Errorf("%s is answered %v: %v", path, got, err)
 		}
 	}
-	if _, _, err := s.ask(t, "GET", "/gone", nil, nil); err == nil {
+	if _, err := s.ask(t, "GET", "/gone", nil, nil); err == nil {
 		t.Error("a handler that hangs up is answered")
 	}
 	var panics []any
@@ -264,12 +271,12 @@ func TestTheServersDeadlinesDoNotCutARouteThatHasItsOwn(t *testing.T) {
 		} else {
 			_ = slowly.Close()
 		}
-		if _, got, err := s.ask(t, "POST", path, nil, body); err != nil || got != lines+want {
-			t.Errorf("%s was cut: %q, %v", path, got, err)
+		if got, err := s.ask(t, "POST", path, nil, body); err != nil || got.body != lines+want {
+			t.Errorf("%s was cut: %q, %v", path, got.body, err)
 		}
 	}
-	if _, got, err := s.ask(t, "GET", "/other", nil, nil); err == nil {
-		t.Errorf("a route without limits outlives the server's: %q", got)
+	if got, err := s.ask(t, "GET", "/other", nil, nil); err == nil {
+		t.Errorf("a route without limits outlives the server's: %q", got.body)
 	}
 }
 
@@ -284,9 +291,9 @@ func TestARouteHasItsOwnDeadline(t *testing.T) {
 		ended <- err
 		_, _ = fmt.Fprint(w, r.Context().Err())
 	})
-	if _, got, err := s.ask(t, "GET", "/", nil, nil); err != nil ||
-		got != context.DeadlineExceeded.Error() || <-ended != nil {
-		t.Errorf("answered %q: %v", got, err)
+	if got, err := s.ask(t, "GET", "/", nil, nil); err != nil ||
+		got.body != context.DeadlineExceeded.Error() || <-ended != nil {
+		t.Errorf("answered %q: %v", got.body, err)
 	}
 	conn, err := net.Dial("tcp", s.Listener.Addr().String())
 	if err != nil {
@@ -325,11 +332,9 @@ func TestARouteHasItsOwnBodyLimit(t *testing.T) {
 		for _, body := range []io.Reader{
 			strings.NewReader(c.body), io.MultiReader(strings.NewReader(c.body)), // the latter in chunks
 		} {
-			resp, got, err := s.ask(t, "POST", c.path, nil, body)
-			if err != nil {
-				t.Errorf("%s with %d bytes: %v", c.path, len(c.body), err)
-			} else if got := fmt.Sprint(resp.StatusCode, " ", got); got != c.want {
-				t.Errorf("%s with %d bytes is answered %s, want %s", c.path, len(c.body), got, c.want)
+			got, err := s.ask(t, "POST", c.path, nil, body)
+			if err != nil || fmt.Sprint(got.status, " ", got.body) != c.want {
+				t.Errorf("%d bytes are answered %v, want %s: %v", len(c.body), got, c.want, err)
 			}
 		}
 	}
