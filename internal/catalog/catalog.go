@@ -1,12 +1,9 @@
-// Package catalog knows the providers: which environment variable a provider's key becomes, how its
-// keys look, how to ask whether one works, how to put one on a request. It computes the mask that
-// stands for a value, too.
+// Package catalog knows the providers: the environment variable for a key, the formats of keys, how
+// to check whether a key works, and how to attach one to a request. It also computes masks.
 //
 // The facts are data: one YAML file per provider in providers/, which go generate checks and turns
-// into the embedded catalog.json. Everything here is pure. Nothing is asked of the network, nothing
-// is logged, and no error, hint or result of this package has any part of a value in it; the one
-// exception is [Mask], whose purpose that is. The package imports the standard library and the
-// plaintext leaf only.
+// into the embedded catalog.json. The package does no I/O, and only [Mask] returns any part of a
+// value: no error, hint or other result does.
 package catalog
 
 import (
@@ -24,20 +21,20 @@ import (
 //go:embed catalog.json
 var embedded []byte
 
-// A Catalog has the presets and recognises their keys. It never changes, so that any number of
-// goroutines may use one.
+// A Catalog has the presets and recognises their keys. It is immutable, and so safe for concurrent
+// use.
 type Catalog struct {
 	providers []provider
-	envNames  map[string]struct{} // every variable that an entry names for a field or a format
+	envNames  map[string]struct{} // variables of fields and formats
 }
 
-// A Preset is what a secret can be created from.
+// A Preset is a provider that a secret can be created for.
 type Preset struct {
-	ID         string // what the API calls the provider; never changes
+	ID         string // of the provider; never changes
 	Name       string // for people
-	EnvVarName string // the variable that the secret becomes
-	Docs       string // https URL of the provider's documentation
-	CreateKey  string // https URL of the page where a user makes a key
+	EnvVarName string // environment variable of the secret
+	Docs       string // https URL of the documentation
+	CreateKey  string // https URL of the page where a user creates a key
 }
 
 // A provider is an entry with its formats compiled.
@@ -46,17 +43,17 @@ type provider struct {
 	formats []format
 }
 
-// Load returns the catalog that this program was built with. An error means that the build is
-// broken: go generate and the tests refuse such a catalog before.
+// Load returns the embedded catalog. It fails only in a broken build, which go generate and the
+// tests prevent.
 func Load() (*Catalog, error) { return Parse(embedded) }
 
-// Parse reads a catalog in the form of catalog.json, an array of [Entry], whose order is the order
-// of the presets.
+// Parse reads a catalog in the form of catalog.json: an array of [Entry], in the order of the
+// presets.
 //
-// It refuses unknown fields and every entry that breaks a rule of the schema: a format that its own
-// example does not match first or that matches another provider's, a check that would send a key to
-// a host where the entry does not attach one, a fact without a source that does not say so, and so
-// on. The error tells of all faults, each by entry and field.
+// It refuses unknown fields, and every entry that breaks a rule of the schema. For example, an
+// example key must match its own format first, a check must not send a key to a host where the
+// entry does not attach it, and every fact needs a source or a note that it has none. The error
+// lists all faults, each with its entry and field.
 func Parse(data []byte) (*Catalog, error) {
 	entries, err := decode(data)
 	if err != nil {
@@ -65,12 +62,12 @@ func Parse(data []byte) (*Catalog, error) {
 	var faults []error
 	c := &Catalog{envNames: make(map[string]struct{})}
 	for i, e := range entries {
-		at := place{entry: cmp.Or(e.ID, fmt.Sprintf("entry %d", i)), faults: &faults}
+		at := location{entry: cmp.Or(e.ID, fmt.Sprintf("entry %d", i)), faults: &faults}
 		checkEntry(at, e)
 		c.providers = append(c.providers, compile(at, e))
 		c.addEnvNames(e)
 	}
-	checkTogether(entries, c.providers, &faults)
+	checkAll(entries, c.providers, &faults)
 	if len(faults) > 0 {
 		return nil, fmt.Errorf("catalog: %w", errors.Join(faults...))
 	}
@@ -85,7 +82,7 @@ func decode(data []byte) ([]Entry, error) {
 		return nil, fmt.Errorf("catalog: %w", err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("catalog: something follows the entries")
+		return nil, errors.New("catalog: there is data after the entries")
 	}
 	if len(entries) == 0 {
 		return nil, errors.New("catalog: there is no entry")
@@ -93,18 +90,17 @@ func decode(data []byte) ([]Entry, error) {
 	return entries, nil
 }
 
-// compile makes the parts of an entry that are used at run time. A fault that keeps a format from
-// being compiled is reported, and the format left out.
-func compile(at place, e Entry) provider {
+// compile makes the parts of an entry that are used at run time. It reports a format that does not
+// compile and leaves it out.
+func compile(at location, e Entry) provider {
 	p := provider{preset: Preset{ID: e.ID, Name: e.Name, Docs: e.Docs, CreateKey: e.CreateKey}}
 	for _, f := range e.Fields {
 		if f.Secret && f.Required {
 			p.preset.EnvVarName = f.Env
 		}
 		for _, described := range f.Formats {
-			if compiled, ok := compileFormat(
-				at.in("fields[%s].formats[%s]", f.ID, described.ID), f, described,
-			); ok {
+			here := at.in("fields[%s].formats[%s]", f.ID, described.ID)
+			if compiled, ok := compileFormat(here, f, described); ok {
 				p.formats = append(p.formats, compiled)
 			}
 		}
@@ -129,8 +125,8 @@ func (c *Catalog) addEnvNames(e Entry) {
 	delete(c.envNames, "")
 }
 
-// Presets returns all presets. The contract fixes the order of the first four: openai, anthropic,
-// github, tinker. The slice is the caller's own.
+// Presets returns all presets in a new slice. The first four are openai, anthropic, github and
+// tinker, as the contract says.
 func (c *Catalog) Presets() []Preset {
 	presets := make([]Preset, len(c.providers))
 	for i, p := range c.providers {
@@ -139,7 +135,7 @@ func (c *Catalog) Presets() []Preset {
 	return presets
 }
 
-// Preset returns the preset of that id. Ids are compared exactly.
+// Preset returns the preset with this exact id.
 func (c *Catalog) Preset(id string) (Preset, bool) {
 	p, ok := c.provider(id)
 	return p.preset, ok

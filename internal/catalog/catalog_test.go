@@ -53,10 +53,7 @@ func TestTheContractsPresetsComeFirstAndInItsOrder(t *testing.T) {
 		got = append(got, row{p.ID, p.EnvVarName})
 	}
 	want := []row{
-		{
-			"openai",
-			"OPENAI_API_KEY",
-		},
+		{"openai", "OPENAI_API_KEY"},
 		{"anthropic", "ANTHROPIC_API_KEY"},
 		{"github", "GITHUB_TOKEN"},
 		{"tinker", "TINKER_API_KEY"},

@@ -5,15 +5,13 @@ import (
 	"strings"
 )
 
-func checkClient(at place, e Entry) {
+func checkClient(at location, e Entry) {
 	c := e.Client
 	for i, b := range c.BaseURL {
 		here := at.in("base_url[%d]", i)
 		here.in("env").envNames(b.Env)
-		oneOf(
-			here.in("scheme"), b.Scheme, "any", "https_only", "https_except_loopback",
-			"hostname_only",
-		)
+		oneOf(here.in("scheme"), b.Scheme,
+			"any", "https_only", "https_except_loopback", "hostname_only")
 		if b.Scheme == "hostname_only" {
 			here.in("default").require(hostPattern.MatchString(b.Default), "must be a host name")
 		} else {
@@ -30,11 +28,10 @@ func checkClient(at place, e Entry) {
 	here := at.in("placeholder")
 	here.template(c.Placeholder, "lease")
 	head, _, ok := strings.Cut(c.Placeholder, "{lease}")
-	here.require(ok, "must have {lease} in it")
+	here.require(ok, "must contain {lease}")
 	shaped := slices.ContainsFunc(e.formats(), func(f Format) bool {
 		return f.Prefix != "" && strings.HasPrefix(head, f.Prefix)
 	})
-	here.require(
-		shaped, "must begin as a format of the entry does, for some clients refuse anything else",
-	)
+	here.require(shaped,
+		"must begin like a format of the entry, because some clients refuse anything else")
 }

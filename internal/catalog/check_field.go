@@ -2,17 +2,15 @@ package catalog
 
 import "slices"
 
-func checkFields(at place, e Entry) {
+func checkFields(at location, e Entry) {
 	values := 0
 	var formatIDs []string
 	for _, f := range e.Fields {
 		here := at.in("fields[%s]", f.ID)
 		here.in("id").id(f.ID)
 		here.in("label").notEmpty(f.Label)
-		here.in("max_length").
-			require(
-				f.MaxLength >= 0 && f.MaxLength <= maxExample, "must be from 0 to %d", maxExample,
-			)
+		here.in("max_length").require(f.MaxLength >= 0 && f.MaxLength <= maxExample,
+			"must be from 0 to %d", maxExample)
 		if f.Secret && f.Required {
 			values++
 			here.in("env").envNames(f.Env)
@@ -25,24 +23,19 @@ func checkFields(at place, e Entry) {
 			formatIDs = append(formatIDs, format.ID)
 		}
 	}
-	at.in("fields").
-		require(
-			values == 1,
-			"exactly one must be secret and required, since a preset takes one value; here are %d",
-			values,
-		)
+	at.in("fields").require(values == 1,
+		"exactly one must be secret and required, because a secret has one value; there are %d",
+		values)
 	distinctIDs(at.in("fields"), e.inputs()...)
 	distinctIDs(at.in("fields[].formats"), formatIDs...)
 }
 
-func checkFormat(at place, e Entry, f Format) {
+func checkFormat(at location, e Entry, f Format) {
 	at.in("id").id(f.ID)
 	oneOf(at.in("checksum"), f.Checksum, "", checksumGitHub)
 	for _, t := range f.Traits {
-		oneOf(
-			at.in("traits"), t, TraitAdmin, TraitRefresh, TraitShortLived, TraitPublishable,
-			TraitOAuth, TraitLegacy, TraitNeverVerify,
-		)
+		oneOf(at.in("traits"), t, TraitAdmin, TraitRefresh, TraitShortLived, TraitPublishable,
+			TraitOAuth, TraitLegacy, TraitNeverVerify)
 	}
 	if f.Env != "" {
 		at.in("env").envNames(f.Env)
@@ -55,7 +48,7 @@ func checkFormat(at place, e Entry, f Format) {
 	at.in("examples").require(len(f.Examples) > 0, "must have one")
 }
 
-func checkParams(at place, e Entry) {
+func checkParams(at location, e Entry) {
 	for _, p := range e.Params {
 		here := at.in("params[%s]", p.ID)
 		here.in("id").id(p.ID)
@@ -63,25 +56,22 @@ func checkParams(at place, e Entry) {
 		if p.Env != "" {
 			here.in("env").envNames(p.Env)
 		}
-		here.in("pattern").
-			require(
-				(p.Pattern == "") != (len(p.Enum) == 0),
-				"exactly one of pattern and enum must be there",
-			)
+		here.in("pattern").require((p.Pattern == "") != (len(p.Enum) == 0),
+			"exactly one of pattern and enum is required")
 		pattern, _, err := compileWhole(p.Pattern)
 		if err != nil {
-			here.in("pattern").fault("%v", err)
+			here.in("pattern").report("%v", err)
 			continue
 		}
 		if p.Default != "" {
 			allowed := slices.Contains(p.Enum, p.Default) ||
 				(p.Pattern != "" && pattern.MatchString(p.Default))
-			here.in("default").require(allowed, "is not a value that the parameter may have")
+			here.in("default").require(allowed, "is not a possible value of the parameter")
 		}
 	}
 }
 
-// inputs returns the ids that a template may name: of the fields and of the params.
+// inputs returns the ids of the fields and params, which a template may use.
 func (e Entry) inputs() []string {
 	var ids []string
 	for _, f := range e.Fields {
@@ -98,7 +88,7 @@ func (e Entry) paramIDs() []string {
 	return ids
 }
 
-// formats returns all formats of all fields; their ids are unique in the entry.
+// formats returns the formats of all fields. Their ids are unique in the entry.
 func (e Entry) formats() []Format {
 	var all []Format
 	for _, f := range e.Fields {

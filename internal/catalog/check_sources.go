@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// checkSources requires that every section of an entry has a source, or that the entry says that it
-// has none.
-func checkSources(at place, e Entry) {
+// checkSources requires that every section of an entry has a source, or that the entry lists it as
+// unverified.
+func checkSources(at location, e Entry) {
 	hasFormats := slices.ContainsFunc(e.Fields, func(f Field) bool { return len(f.Formats) > 0 })
 	for _, s := range []struct {
 		section string
@@ -23,16 +23,14 @@ func checkSources(at place, e Entry) {
 		here := at.in("sources.%s", s.section)
 		here.require(!slices.Contains(s.sources, ""), "has an empty source")
 		if s.present && len(s.sources) == 0 {
-			here.require(
-				e.admits(s.section), "has no source; name one, or say so in unverified, as %q",
-				s.section+": …",
-			)
+			here.require(e.isUnverified(s.section),
+				"has no source: add one, or list it in unverified, as %q", s.section+": …")
 		}
 	}
 }
 
-// admits is true where the entry lists the whole section as unverified.
-func (e Entry) admits(section string) bool {
+// isUnverified reports whether the entry lists the whole section as unverified.
+func (e Entry) isUnverified(section string) bool {
 	return slices.ContainsFunc(e.Unverified, func(u string) bool {
 		return u == section || strings.HasPrefix(u, section+":")
 	})

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// anyFormat in a check's formats stands for keys that match none.
+// anyFormat in the formats of a check stands for keys that match no format.
 const anyFormat = "*"
 
-func checkVerify(at place, e Entry) {
+func checkVerify(at location, e Entry) {
 	var ids, formats []string
 	for _, c := range e.Verify {
 		here := at.in("verify[%s]", c.ID)
@@ -20,11 +20,10 @@ func checkVerify(at place, e Entry) {
 			if f != anyFormat {
 				here.in("formats").formats(e, f)
 			}
-			here.in("formats").
-				require(!e.neverVerify(f), "%q has the trait %s", f, TraitNeverVerify)
+			here.in("formats").require(!e.neverVerify(f), "%q has the trait %s", f, TraitNeverVerify)
 		}
 		checkRequest(here.in("request"), e, c.Request, "GET", "POST")
-		here.in("request.auth").require(c.Request.Auth != "", "must be there")
+		here.in("request.auth").require(c.Request.Auth != "", "is required")
 		oneOf(here.in("cost"), c.Cost, CostFree, CostMetered)
 		here.in("rules").require(len(c.Rules) > 0, "must have one")
 		for i, r := range c.Rules {
@@ -40,7 +39,7 @@ func checkVerify(at place, e Entry) {
 }
 
 // formats requires that the entry has a format of each id.
-func (at place) formats(e Entry, ids ...string) {
+func (at location) formats(e Entry, ids ...string) {
 	for _, id := range ids {
 		known := slices.ContainsFunc(e.formats(), func(f Format) bool { return f.ID == id })
 		at.require(known, "there is no format %q", id)
@@ -53,11 +52,11 @@ func (e Entry) neverVerify(id string) bool {
 	})
 }
 
-func checkRequest(at place, e Entry, r Request, methods ...string) {
+func checkRequest(at location, e Entry, r Request, methods ...string) {
 	oneOf(at.in("method"), r.Method, methods...)
 	at.in("url").template(r.URL, e.paramIDs()...)
 	if u := at.in("url").secureURL(e.sampleHost(r.URL)); u != nil {
-		at.in("url").require(e.attachesTo(u.Host), "the host is in no attach[].hosts")
+		at.in("url").require(e.attachesTo(u.Host), "the host is not in attach[].hosts")
 	}
 	if r.Auth != "" {
 		checkRecipeExists(at.in("auth"), e, r.Auth)
@@ -69,8 +68,8 @@ func checkRequest(at place, e Entry, r Request, methods ...string) {
 	at.in("json").body(r.JSON, e.inputs())
 }
 
-// body requires that every text in a JSON body is a template that can be filled in.
-func (at place) body(value any, known []string) {
+// body requires that every text in a JSON body is a valid template.
+func (at location) body(value any, known []string) {
 	switch v := value.(type) {
 	case string:
 		at.template(v, known...)
@@ -85,7 +84,7 @@ func (at place) body(value any, known []string) {
 	}
 }
 
-// attachesTo tells whether the entry attaches the credential on that host.
+// attachesTo reports whether the entry attaches the credential to requests to a host.
 func (e Entry) attachesTo(host string) bool {
 	return slices.ContainsFunc(e.Attach, func(a Attach) bool {
 		return slices.ContainsFunc(a.Hosts, func(h string) bool {
@@ -96,12 +95,10 @@ func (e Entry) attachesTo(host string) bool {
 	})
 }
 
-func checkRule(at place, r Rule) {
+func checkRule(at location, r Rule) {
 	w := r.When
-	at.in("when").
-		require(
-			len(w.Status)+len(w.Header)+len(w.JSON) > 0 || w.Body != "", "must have a condition",
-		)
+	at.in("when").require(len(w.Status)+len(w.Header)+len(w.JSON) > 0 || w.Body != "",
+		"must have a condition")
 	at.in("when.status").statuses(w.Status)
 	at.in("when.header").headerNames(slices.Sorted(maps.Keys(w.Header))...)
 	for _, p := range slices.Sorted(maps.Keys(w.JSON)) {
@@ -109,28 +106,25 @@ func checkRule(at place, r Rule) {
 		at.in("when.json").require(len(w.JSON[p]) > 0, "%q must have a value", p)
 	}
 	_, err := regexp.Compile(w.Body)
-	at.in("when.body").require(err == nil, "is no regular expression")
-	oneOf(
-		at.in("then"), r.Then, OutcomeValid, OutcomeValidLimited, OutcomeBlocked, OutcomeInvalid,
-		OutcomeRateLimited, OutcomeIndeterminate,
-	)
+	at.in("when.body").require(err == nil, "is not a regular expression")
+	oneOf(at.in("then"), r.Then, OutcomeValid, OutcomeValidLimited, OutcomeBlocked,
+		OutcomeInvalid, OutcomeRateLimited, OutcomeIndeterminate)
 }
 
-func (at place) statuses(codes []int) {
+func (at location) statuses(codes []int) {
 	for _, s := range codes {
-		at.require(s >= 200 && s <= 599, "%d is no status of an answer", s)
+		at.require(s >= 200 && s <= 599, "%d is not the status of a response", s)
 	}
 }
 
 // pointer requires a JSON pointer, RFC 6901, to a part of a document.
-func (at place) pointer(p string) {
+func (at location) pointer(p string) {
 	escapes := strings.NewReplacer("~0", "", "~1", "").Replace(p)
-	at.require(
-		strings.HasPrefix(p, "/") && !strings.Contains(escapes, "~"), "%q is no JSON pointer", p,
-	)
+	at.require(strings.HasPrefix(p, "/") && !strings.Contains(escapes, "~"),
+		"%q is not a JSON pointer", p)
 }
 
-func checkExtract(at place, x Extract) {
+func checkExtract(at location, x Extract) {
 	at.in("to").id(x.To)
 	from := 0
 	for _, s := range []string{x.Header, x.JSON, x.JWT} {
@@ -146,14 +140,11 @@ func checkExtract(at place, x Extract) {
 		at.in("json").pointer(x.JSON)
 	}
 	oneOf(at.in("type"), x.Type, "", "string", "csv", "time", "count")
-	at.in("layouts").
-		require(
-			(x.Type == "time") == (len(x.Layouts) > 0),
-			"must be there for a time, and for nothing else",
-		)
+	at.in("layouts").require((x.Type == "time") == (len(x.Layouts) > 0),
+		"is required for a time, and for nothing else")
 }
 
-func checkRevoke(at place, e Entry) {
+func checkRevoke(at location, e Entry) {
 	if e.Revoke == nil {
 		return
 	}

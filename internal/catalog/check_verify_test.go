@@ -11,50 +11,30 @@ func TestACheckMustBeHarmlessAndGoToTheProvidersOwnHost(t *testing.T) {
 	url := func(u string) func(*catalog.Entry) { return edit(func(c *catalog.Check) { c.Request.URL = u }) }
 	refuses(t, []broken{
 		{"github", "verify[User].id", "must match", edit(func(c *catalog.Check) { c.ID = "User" })},
-		{"github", "verify", "comes twice", edit(func(c *catalog.Check) { c.ID = "rate_limit" })},
+		{"github", "verify", "is used twice", edit(func(c *catalog.Check) { c.ID = "rate_limit" })},
 		{
 			"github",
 			"verify[].formats",
-			`"*" comes twice`,
+			`"*" is used twice`,
 			edit(func(c *catalog.Check) { c.Formats = append(c.Formats, "*") }),
 		},
-		{
-			"github",
-			"verify[user].formats",
-			"must have one",
-			edit(func(c *catalog.Check) { c.Formats = nil }),
-		},
+		{"github", "verify[user].formats", "must have one",
+			edit(func(c *catalog.Check) { c.Formats = nil })},
 		{
 			"github",
 			"verify[user].formats",
 			`no format "magic"`,
 			edit(func(c *catalog.Check) { c.Formats[0] = "magic" }),
 		},
-		{
-			"github",
-			"verify[user].formats",
-			"never_verify",
-			edit(func(c *catalog.Check) { c.Formats[0] = "app_refresh" }),
-		},
+		{"github", "verify[user].formats", "never_verify",
+			edit(func(c *catalog.Check) { c.Formats[0] = "app_refresh" })},
 		{"github", "verify[user].cost", "one of", edit(func(c *catalog.Check) { c.Cost = "" })},
-		{
-			"github",
-			"verify[user].request.method",
-			"one of",
-			edit(func(c *catalog.Check) { c.Request.Method = "PUT" }),
-		},
-		{
-			"github",
-			"verify[user].request.method",
-			"one of",
-			edit(func(c *catalog.Check) { c.Request.Method = "DELETE" }),
-		},
-		{
-			"github",
-			"verify[user].request.auth",
-			"must be there",
-			edit(func(c *catalog.Check) { c.Request.Auth = "" }),
-		},
+		{"github", "verify[user].request.method", "one of",
+			edit(func(c *catalog.Check) { c.Request.Method = "PUT" })},
+		{"github", "verify[user].request.method", "one of",
+			edit(func(c *catalog.Check) { c.Request.Method = "DELETE" })},
+		{"github", "verify[user].request.auth", "is required",
+			edit(func(c *catalog.Check) { c.Request.Auth = "" })},
 		{
 			"github",
 			"verify[user].request.auth",
@@ -73,34 +53,26 @@ func TestACheckMustBeHarmlessAndGoToTheProvidersOwnHost(t *testing.T) {
 		{
 			"github",
 			"verify[user].request.url",
-			"no attach[].hosts",
+			"not in attach[].hosts",
 			url("https://gist.github.com/user"),
 		},
 		{
 			"github",
 			"verify[user].request.url",
-			"no attach[].hosts",
+			"not in attach[].hosts",
 			url("https://api.github.com.example.org/user"),
 		},
 		{
 			"github",
 			"verify[user].request.url",
-			"stands for nothing",
+			"has no meaning",
 			url("https://api.github.com/user?key={token}"),
 		},
-		{
-			"github",
-			"verify[user].request.headers",
-			"no name",
-			edit(func(c *catalog.Check) { c.Request.Headers[""] = "x" }),
-		},
-		{
-			"github",
-			"verify[user].request.headers[X]",
-			"stands for nothing",
-			edit(func(c *catalog.Check) { c.Request.Headers["X"] = "{token}" }),
-		},
-		{"github", "verify[user].request.json", "stands for nothing", edit(func(c *catalog.Check) {
+		{"github", "verify[user].request.headers", "not the name",
+			edit(func(c *catalog.Check) { c.Request.Headers[""] = "x" })},
+		{"github", "verify[user].request.headers[X]", "has no meaning",
+			edit(func(c *catalog.Check) { c.Request.Headers["X"] = "{token}" })},
+		{"github", "verify[user].request.json", "has no meaning", edit(func(c *catalog.Check) {
 			c.Request.JSON = map[string]any{"a": []any{map[string]any{"b": "{key}"}}}
 		})},
 	})
@@ -112,55 +84,23 @@ func TestARuleMustBeSound(t *testing.T) {
 	}
 	when := func(w catalog.When) func(*catalog.Entry) { return edit(func(r *catalog.Rule) { r.When = w }) }
 	refuses(t, []broken{
-		{
-			"openai",
-			"verify[models].rules",
-			"must have one",
-			func(e *catalog.Entry) { e.Verify[0].Rules = nil },
-		},
+		{"openai", "verify[models].rules", "must have one",
+			func(e *catalog.Entry) { e.Verify[0].Rules = nil }},
 		{"openai", "verify[models].rules[0].when", "condition", when(catalog.When{})},
-		{
-			"openai",
-			"verify[models].rules[0].when.status",
-			"no status",
-			when(catalog.When{Status: []int{20}}),
-		},
-		{
-			"openai",
-			"verify[models].rules[0].when.status",
-			"no status",
-			when(catalog.When{Status: []int{600}}),
-		},
-		{
-			"openai",
-			"verify[models].rules[0].when.header",
-			"no name",
-			when(catalog.When{Header: map[string]string{"a b": "*"}}),
-		},
-		{
-			"openai",
-			"verify[models].rules[0].when.json",
-			"no JSON pointer",
-			when(catalog.When{JSON: map[string][]any{"/a~2": {"*"}}}),
-		},
-		{
-			"openai",
-			"verify[models].rules[0].when.json",
-			"must have a value",
-			when(catalog.When{JSON: map[string][]any{"/a": {}}}),
-		},
-		{
-			"openai",
-			"verify[models].rules[0].when.body",
-			"no regular expression",
-			when(catalog.When{Body: "("}),
-		},
-		{
-			"openai",
-			"verify[models].rules[0].then",
-			"one of",
-			edit(func(r *catalog.Rule) { r.Then = "maybe" }),
-		},
+		{"openai", "verify[models].rules[0].when.status", "not the status",
+			when(catalog.When{Status: []int{20}})},
+		{"openai", "verify[models].rules[0].when.status", "not the status",
+			when(catalog.When{Status: []int{600}})},
+		{"openai", "verify[models].rules[0].when.header", "not the name",
+			when(catalog.When{Header: map[string]string{"a b": "*"}})},
+		{"openai", "verify[models].rules[0].when.json", "not a JSON pointer",
+			when(catalog.When{JSON: map[string][]any{"/a~2": {"*"}}})},
+		{"openai", "verify[models].rules[0].when.json", "must have a value",
+			when(catalog.When{JSON: map[string][]any{"/a": {}}})},
+		{"openai", "verify[models].rules[0].when.body", "not a regular expression",
+			when(catalog.When{Body: "("})},
+		{"openai", "verify[models].rules[0].then", "one of",
+			edit(func(r *catalog.Rule) { r.Then = "maybe" })},
 	})
 }
 
@@ -169,97 +109,45 @@ func TestAnExtractMustBeSound(t *testing.T) {
 		return func(e *catalog.Entry) { e.Verify[0].Extract[0] = x }
 	}
 	refuses(t, []broken{
-		{
-			"openai",
-			"verify[models].extract[A].to",
-			"must match",
-			set(catalog.Extract{To: "A", Header: "X"}),
-		},
+		{"openai", "verify[models].extract[A].to", "must match",
+			set(catalog.Extract{To: "A", Header: "X"})},
 		{"openai", "verify[models].extract[a]", "exactly one", set(catalog.Extract{To: "a"})},
-		{
-			"openai",
-			"verify[models].extract[a]",
-			"exactly one",
-			set(catalog.Extract{To: "a", Header: "X", JWT: "sub"}),
-		},
-		{
-			"openai",
-			"verify[models].extract[a].header",
-			"no name",
-			set(catalog.Extract{To: "a", Header: "X Y"}),
-		},
-		{
-			"openai",
-			"verify[models].extract[a].json",
-			"no JSON pointer",
-			set(catalog.Extract{To: "a", JSON: "x"}),
-		},
-		{
-			"openai",
-			"verify[models].extract[a].type",
-			"one of",
-			set(catalog.Extract{To: "a", Header: "X", Type: "date"}),
-		},
-		{
-			"openai",
-			"verify[models].extract[a].layouts",
-			"for a time",
-			set(catalog.Extract{To: "a", Header: "X", Type: "time"}),
-		},
-		{
-			"openai",
-			"verify[models].extract[a].layouts",
-			"nothing else",
-			set(catalog.Extract{To: "a", Header: "X", Layouts: []string{"2006"}}),
-		},
+		{"openai", "verify[models].extract[a]", "exactly one",
+			set(catalog.Extract{To: "a", Header: "X", JWT: "sub"})},
+		{"openai", "verify[models].extract[a].header", "not the name",
+			set(catalog.Extract{To: "a", Header: "X Y"})},
+		{"openai", "verify[models].extract[a].json", "not a JSON pointer",
+			set(catalog.Extract{To: "a", JSON: "x"})},
+		{"openai", "verify[models].extract[a].type", "one of",
+			set(catalog.Extract{To: "a", Header: "X", Type: "date"})},
+		{"openai", "verify[models].extract[a].layouts", "for a time",
+			set(catalog.Extract{To: "a", Header: "X", Type: "time"})},
+		{"openai", "verify[models].extract[a].layouts", "nothing else",
+			set(catalog.Extract{To: "a", Header: "X", Layouts: []string{"2006"}})},
 	})
 }
 
 func TestARevocationMustBeSound(t *testing.T) {
 	edit := func(f func(*catalog.Revoke)) func(*catalog.Entry) { return func(e *catalog.Entry) { f(e.Revoke) } }
 	refuses(t, []broken{
-		{
-			"github",
-			"revoke.formats",
-			"must have one",
-			edit(func(r *catalog.Revoke) { r.Formats = nil }),
-		},
-		{
-			"github",
-			"revoke.formats",
-			"no format",
-			edit(func(r *catalog.Revoke) { r.Formats[0] = "magic" }),
-		},
-		{
-			"github",
-			"revoke.request.method",
-			"one of",
-			edit(func(r *catalog.Revoke) { r.Request.Method = "GET" }),
-		},
+		{"github", "revoke.formats", "must have one",
+			edit(func(r *catalog.Revoke) { r.Formats = nil })},
+		{"github", "revoke.formats", "no format",
+			edit(func(r *catalog.Revoke) { r.Formats[0] = "magic" })},
+		{"github", "revoke.request.method", "one of",
+			edit(func(r *catalog.Revoke) { r.Request.Method = "GET" })},
 		{
 			"github",
 			"revoke.request.url",
-			"no attach[].hosts",
+			"not in attach[].hosts",
 			edit(func(r *catalog.Revoke) { r.Request.URL = "https://example.org/" }),
 		},
-		{
-			"github",
-			"revoke.request.json",
-			"stands for nothing",
-			edit(func(r *catalog.Revoke) { r.Request.JSON["key"] = "{key}" }),
-		},
-		{
-			"github",
-			"revoke.success",
-			"must have one",
-			edit(func(r *catalog.Revoke) { r.Success = nil }),
-		},
-		{
-			"github",
-			"revoke.success",
-			"no status",
-			edit(func(r *catalog.Revoke) { r.Success[0] = 600 }),
-		},
+		{"github", "revoke.request.json", "has no meaning",
+			edit(func(r *catalog.Revoke) { r.Request.JSON["key"] = "{key}" })},
+		{"github", "revoke.success", "must have one",
+			edit(func(r *catalog.Revoke) { r.Success = nil })},
+		{"github", "revoke.success", "not the status",
+			edit(func(r *catalog.Revoke) { r.Success[0] = 600 })},
 	})
 }
 

@@ -1,6 +1,6 @@
 package catalog
 
-// An Entry is all that is known of one provider: a file in providers/.
+// An Entry has all facts about one provider. It is one file in providers/.
 type Entry struct {
 	Schema    int    `json:"schema"` // 1
 	ID        string `json:"id"`     // never changes
@@ -10,22 +10,22 @@ type Entry struct {
 	CreateKey string `json:"create_key"`
 
 	Confidence string `json:"confidence"` // high, medium or low
-	Checked    string `json:"checked"`    // the day somebody last looked, as 2006-01-02
+	Checked    string `json:"checked"`    // date of the last review, as 2006-01-02
 
 	Fields []Field           `json:"fields"`
 	Params []Param           `json:"params,omitempty"`
 	Auth   map[string]Recipe `json:"auth,omitempty"`
-	Attach []Attach          `json:"attach,omitempty"` // first match wins, longest path first
+	Attach []Attach          `json:"attach,omitempty"` // the first match applies: longest path first
 	Client Client            `json:"client,omitzero"`
 	Verify []Check           `json:"verify,omitempty"`
 	Revoke *Revoke           `json:"revoke,omitempty"`
 
 	Sources Sources `json:"sources,omitzero"`
-	// what no source was found for; "attach: …" stands for a whole section
+	// Unverified lists the facts without a source. "attach: …" stands for a whole section.
 	Unverified []string `json:"unverified,omitempty"`
 }
 
-// Sources says, for each section of an entry, where its facts come from.
+// Sources has the sources of the facts, by section of the entry.
 type Sources struct {
 	Env     []string `json:"env,omitempty"`
 	Formats []string `json:"formats,omitempty"`
@@ -34,8 +34,8 @@ type Sources struct {
 	Revoke  []string `json:"revoke,omitempty"`
 }
 
-// A Param is a value that is no secret and that hosts depend on: a region, a site. Exactly one of
-// Pattern and Enum limits it.
+// A Param is a value that is not secret and is part of hosts, such as a region. Either Pattern or
+// Enum limits it.
 type Param struct {
 	ID      string   `json:"id"`
 	Label   string   `json:"label"`
@@ -45,20 +45,19 @@ type Param struct {
 	Enum    []string `json:"enum,omitempty"`
 }
 
-// A Client says how programs of this provider are pointed at a broker, and what else they need to
-// be told.
+// A Client says how to point the provider's programs at a broker.
 type Client struct {
 	BaseURL []BaseURL `json:"base_url,omitempty"`
-	// variables to clear, lest the program find two credentials
+	// UnsetEnv lists variables to clear, so that a program finds only one credential.
 	UnsetEnv []string `json:"unset_env,omitempty"`
-	// proxy_mitm, inject_env: what works where a base URL does not
+	// Modes lists what works where a base URL does not: proxy_mitm, inject_env.
 	Modes []string `json:"modes,omitempty"`
-	// stands in for the key, in its shape, with {lease} in it
+	// Placeholder replaces the key. It has the form of a key, with {lease} in it.
 	Placeholder string   `json:"placeholder,omitempty"`
 	Notes       []string `json:"notes,omitempty"`
 }
 
-// A BaseURL is a variable from which programs read where the provider is.
+// A BaseURL is a variable from which programs read the address of the provider.
 type BaseURL struct {
 	Env     string `json:"env"`
 	Default string `json:"default"`

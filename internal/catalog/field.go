@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// A Field is one input of a preset. Exactly one field of an entry is both secret and required: the
-// value of the preset.
+// A Field is one input of a preset. Exactly one field of an entry is both secret and required: it is
+// the value of the secret.
 type Field struct {
 	ID         string   `json:"id"`
 	Label      string   `json:"label"`
@@ -18,17 +18,17 @@ type Field struct {
 	Required   bool     `json:"required,omitempty"`
 	Env        string   `json:"env,omitempty"`
 	EnvAliases []string `json:"env_aliases,omitempty"`
-	// in bytes; no format matches anything longer. 0 is defaultMaxLength.
+	// MaxLength is the length in bytes up to which a format can match. 0 means defaultMaxLength.
 	MaxLength int      `json:"max_length,omitempty"`
-	Formats   []Format `json:"formats,omitempty"` // the first match names the key
+	Formats   []Format `json:"formats,omitempty"` // the first match applies
 }
 
-// A Format is one shape that a key can have. Env, EnvAliases and Auth, where given, override those
-// of the field and the attach rules.
+// A Format is one form that a key can have. Its Env, EnvAliases and Auth override those of the field
+// and the attach rules.
 type Format struct {
 	ID         string   `json:"id"`
-	Prefix     string   `json:"prefix,omitempty"` // what every match of Regex begins with
-	Regex      string   `json:"regex"`            // RE2; matches the whole key
+	Prefix     string   `json:"prefix,omitempty"` // of every match of Regex
+	Regex      string   `json:"regex"`            // RE2, for the whole key
 	Distinct   bool     `json:"distinct,omitempty"`
 	Checksum   string   `json:"checksum,omitempty"` // github_crc32
 	Traits     []Trait  `json:"traits,omitempty"`
@@ -36,12 +36,12 @@ type Format struct {
 	EnvAliases []string `json:"env_aliases,omitempty"`
 	Auth       string   `json:"auth,omitempty"`
 	Mask       MaskHint `json:"mask,omitzero"`
-	// with macros such as {a*93}, so that no example looks like a key
+	// Examples have macros such as {a*93}, so that none of them looks like a key.
 	Examples []string `json:"examples"`
 }
 
-// A MaskHint tells how much of a format is public. It is for hints only: what a read shows, [Mask]
-// decides.
+// A MaskHint says how much of a format is public. It is only for hints: [Mask] decides what a read
+// shows.
 type MaskHint struct {
 	Head int `json:"head,omitempty"`
 	Tail int `json:"tail,omitempty"`
@@ -50,20 +50,19 @@ type MaskHint struct {
 // A Trait is something that a user should know about a kind of key.
 type Trait string
 
-// The traits there are.
+// The traits.
 const (
-	// manages an organisation, and often can do nothing else
-	TraitAdmin       Trait = "admin"
+	TraitAdmin       Trait = "admin"        // manages an organisation, and often nothing else
 	TraitRefresh     Trait = "refresh"      // is exchanged for the token that programs use
-	TraitShortLived  Trait = "short_lived"  // stops working by itself, soon
-	TraitPublishable Trait = "publishable"  // is meant to be seen by anybody
+	TraitShortLived  Trait = "short_lived"  // expires soon
+	TraitPublishable Trait = "publishable"  // is not secret
 	TraitOAuth       Trait = "oauth"        // comes from a login, not from a page of keys
 	TraitLegacy      Trait = "legacy"       // is no longer issued
-	TraitNeverVerify Trait = "never_verify" // is used up or changed by asking about it
+	TraitNeverVerify Trait = "never_verify" // a check would use it up or change it
 )
 
-// defaultMaxLength is far above the longest key known, a token of about 520 characters, and leaves
-// room for a large JWT. It keeps the work on a value of the largest size near nothing.
+// defaultMaxLength is far above the longest known key, of about 520 characters, and leaves room for
+// a large JWT. It saves matching on large values.
 const defaultMaxLength = 4096
 
 // A format is a [Format], compiled.
@@ -78,9 +77,9 @@ type format struct {
 	envVarName string
 }
 
-// compileWhole compiles an expression that must match all of a text, and tells with which
-// characters every match begins. It is parsed alone first: "a)|(?:b" is no expression, and would
-// undo the anchors.
+// compileWhole compiles an expression that must match a whole text, and returns the literal with
+// which every match begins. It parses the expression alone first, because one such as "a)|(?:b"
+// would undo the anchors.
 func compileWhole(expression string) (whole *regexp.Regexp, literal string, err error) {
 	alone, err := syntax.Parse(expression, syntax.Perl)
 	if err != nil {
@@ -97,17 +96,14 @@ func compileWhole(expression string) (whole *regexp.Regexp, literal string, err 
 }
 
 // compileFormat reports a format that cannot be compiled.
-func compileFormat(at place, f Field, described Format) (format, bool) {
+func compileFormat(at location, f Field, described Format) (format, bool) {
 	whole, literal, err := compileWhole(described.Regex)
 	if err != nil {
-		at.in("regex").fault("%v", err)
+		at.in("regex").report("%v", err)
 		return format{}, false
 	}
-	at.in("prefix").
-		require(
-			strings.HasPrefix(literal, described.Prefix),
-			"the regex allows keys that do not begin with it",
-		)
+	at.in("prefix").require(strings.HasPrefix(literal, described.Prefix),
+		"the regex allows keys that do not begin with it")
 	return format{
 		id:         described.ID,
 		prefix:     []byte(described.Prefix),
@@ -120,10 +116,9 @@ func compileFormat(at place, f Field, described Format) (format, bool) {
 	}, true
 }
 
-// matches tells whether b, all of it, has the format. The length and the prefix go first, because
-// they cost nothing.
-func (f format) matches(b []byte) bool { return f.begins(b) && f.regex.Match(b) }
+// matches reports whether all of b has the format.
+func (f format) matches(b []byte) bool { return f.hasPrefix(b) && f.regex.Match(b) }
 
-func (f format) begins(b []byte) bool {
+func (f format) hasPrefix(b []byte) bool {
 	return len(b) <= f.maxLength && bytes.HasPrefix(b, f.prefix)
 }

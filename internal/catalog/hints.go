@@ -1,7 +1,7 @@
 package catalog
 
-// Hints returns what is worth telling the user, one line each, the most useful first; none where
-// the value looks as it should. No line has any part of the value in it, and none is an error.
+// Hints returns remarks for the user, one line each, the most useful first. None of them is an
+// error, and none has any part of the value in it.
 func (r Recognition) Hints() []string {
 	var hints []string
 	for _, p := range r.Paste {
@@ -9,9 +9,8 @@ func (r Recognition) Hints() []string {
 	}
 	switch {
 	case r.WrongPreset() && r.Chosen.ID == "":
-		hints = append(
-			hints, "This looks like a key from "+r.Matched.Name+", for which there is a preset.",
-		)
+		hints = append(hints,
+			"This looks like a key from "+r.Matched.Name+", for which there is a preset.")
 	case r.WrongPreset():
 		hints = append(hints, "This looks like a key from "+r.Matched.Name+
 			". Save it under "+r.Matched.Name+", or keep it under "+r.Chosen.Name+".")
@@ -22,15 +21,13 @@ func (r Recognition) Hints() []string {
 	case r.CutOff:
 		hints = append(hints, "This may be cut off: the end of the key is missing or was changed.")
 	case r.Matched.ID == "" && r.Chosen.ID != "":
-		hints = append(
-			hints,
-			"This has no form that we know of a key from "+r.Chosen.Name+". That can be right: forms change.",
-		)
+		hints = append(hints, "This does not look like the keys from "+r.Chosen.Name+
+			" that we know. It may still be right: their forms change.")
 	}
 	return hints
 }
 
-// ownHints are about a key of the provider that was chosen.
+// ownHints returns the hints about a key of the chosen provider.
 func (r Recognition) ownHints() []string {
 	var hints []string
 	for _, t := range r.Traits {
@@ -39,25 +36,25 @@ func (r Recognition) ownHints() []string {
 		}
 	}
 	if r.EnvVarName != r.Chosen.EnvVarName {
-		hints = append(
-			hints,
-			"Programs read this kind of key from "+r.EnvVarName+", not from "+r.Chosen.EnvVarName+".",
-		)
+		hints = append(hints, "Programs read this kind of key from "+r.EnvVarName+
+			", not from "+r.Chosen.EnvVarName+".")
 	}
 	return hints
 }
 
-// hint is empty for the traits that are no surprise to whoever has such a key.
+// hint returns a hint, or nothing for a trait that does not surprise the owner of such a key.
 func (t Trait) hint() string {
 	switch t {
 	case TraitAdmin:
-		return "This looks like an admin key: it manages an organisation, and most programs need an ordinary key."
+		return "This looks like an admin key: it manages an organisation. " +
+			"Most programs need an ordinary key."
 	case TraitRefresh:
 		return "This looks like a refresh token: programs need the token that it is exchanged for."
 	case TraitShortLived:
-		return "This looks like a short-lived token: it stops working by itself, soon."
+		return "This looks like a short-lived token: it expires soon."
 	case TraitPublishable:
-		return "This looks like a publishable key: most programs need the secret key that belongs to it."
+		return "This looks like a publishable key: " +
+			"most programs need the secret key that belongs to it."
 	case TraitOAuth, TraitLegacy, TraitNeverVerify:
 	}
 	return ""
@@ -72,7 +69,7 @@ func (p Paste) hint() string {
 	case PasteAssignment:
 		return "This looks like a whole assignment: the key is what follows the equals sign."
 	case PasteQuotes:
-		return "There is a quotation mark around the value, which is part of no provider's key."
+		return "There are quotation marks around the value, which no provider's key has."
 	case PasteBearer:
 		return `The value begins with "Bearer": the key is what follows it.`
 	}

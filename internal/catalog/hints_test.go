@@ -38,10 +38,10 @@ func TestHintsSayWhatTheUserShouldKnow(t *testing.T) {
 		{"", example(
 			t, "anthropic", "admin",
 		), []string{"from Anthropic, for which there is a preset"}},
-		{"openai", plaintext.FromString("anything"), []string{"no form that we know"}},
+		{"openai", plaintext.FromString("anything"), []string{"does not look like the keys from OpenAI"}},
 		{"openai", plaintext.FromString("export X='Bearer any' \n"), []string{
-			"line break", "white space", "assignment", "quotation mark", "Bearer",
-			"no form that we know",
+			"line break", "white space", "assignment", "quotation marks", "Bearer",
+			"does not look like the keys from OpenAI",
 		}},
 	} {
 		got := c.Recognise(row.preset, row.value).Hints()

@@ -6,23 +6,21 @@ import (
 	"github.com/keysake/keysake/plaintext"
 )
 
-// What a mask shows and hides, in characters. The numbers are the contract's.
+// What a mask shows and hides, in characters, as the contract says.
 const (
 	maskHead   = 6
 	maskTail   = 3
-	maskHidden = 16 // at least this many stay hidden, or nothing is shown
+	maskHidden = 16 // if fewer would stay hidden, nothing is shown
 	maskMiddle = "••••"
 )
 
-// Mask returns what a read shows in place of v: its first 6 characters, four bullets whatever its
-// length, and its last 3 (sk-pro••••789). A value of fewer than 25 characters, of which fewer than
-// 16 would stay hidden, is four bullets alone; so is one that is not valid UTF-8, which has no
-// characters to count.
+// Mask returns what a read shows in place of a value: its first 6 characters, always four bullets,
+// and its last 3 (sk-pro••••789). The mask of a value with fewer than 25 characters, or of one that
+// is not valid UTF-8, is only the bullets.
 //
-// A character is a Unicode code point, and is shown as it is, control characters and combining
-// marks included: the mask of a preset's value has none, because the contract refuses them there,
-// and a custom value may have anything. Whoever writes a mask to a terminal makes it safe for one,
-// as with every other text that came from a user.
+// A character is a Unicode code point, and a mask may have control characters and combining marks
+// in it: the value of a custom secret may be anything. A program that writes a mask to a terminal
+// has to escape it, like every text of a user.
 func Mask(v plaintext.Value) string {
 	b := v.Reveal()
 	if !utf8.Valid(b) || utf8.RuneCount(b) < maskHead+maskHidden+maskTail {

@@ -5,24 +5,24 @@ import (
 	"regexp"
 )
 
-// A Paste is something around a key that seems to have come with it from where it was copied.
+// A Paste is something that was probably copied together with a key.
 type Paste string
 
-// What is pasted along, in the order in which it is looked for.
+// The kinds, in the order in which they are looked for.
 const (
-	PasteNewline    Paste = "newline"     // a line break, anywhere
+	PasteNewline    Paste = "newline"     // a line break anywhere
 	PasteSpace      Paste = "white_space" // other white space at an end
-	PasteAssignment Paste = "assignment"  // export X=, or X= where the catalog knows X
+	PasteAssignment Paste = "assignment"  // export X=, or X= if the catalog knows X
 	PasteQuotes     Paste = "quotes"      // a quotation mark at an end
 	PasteBearer     Paste = "bearer"      // the scheme of an Authorization header
 )
 
-// exportPattern is the left side of an assignment as a shell's profile has it.
+// exportPattern matches the left side of an assignment in a shell profile.
 var exportPattern = regexp.MustCompile(`^export[ \t]+[A-Za-z_][A-Za-z0-9_]*$`)
 
-// unwrap returns the key in b without what was pasted along, and what that was. The key is a part
-// of b, and may be empty.
-func (c *Catalog) unwrap(b []byte) ([]byte, []Paste) {
+// stripPaste returns the key without what was copied together with it, and what that was. The key
+// is a part of b, and may be empty.
+func (c *Catalog) stripPaste(b []byte) ([]byte, []Paste) {
 	var found []Paste
 	if bytes.ContainsAny(b, "\r\n") {
 		found = append(found, PasteNewline)
@@ -44,8 +44,8 @@ func (c *Catalog) unwrap(b []byte) ([]byte, []Paste) {
 	return key, found
 }
 
-// isVariable tells whether left is the left side of an assignment. Without "export" it must be a
-// variable of the catalog, for any other value may have an equals sign in it.
+// isVariable reports whether left is the left side of an assignment. Without "export" it must be a
+// variable of the catalog, because a key may have an equals sign in it.
 func (c *Catalog) isVariable(left []byte) bool {
 	_, known := c.envNames[string(left)]
 	return known || exportPattern.Match(left)

@@ -6,37 +6,31 @@ import (
 	"github.com/keysake/keysake/plaintext"
 )
 
-// A Recognition says what a value looks like. It is a guess to tell the user, never a reason to
-// refuse a value: formats change without notice. It holds facts of the catalog only, and no part of
-// the value.
+// A Recognition says what a value looks like. It is a guess, and never a reason to refuse a value,
+// because formats change without notice. It has no part of the value.
 type Recognition struct {
-	Chosen Preset // the preset that the caller named; zero where the catalog has none of that id
-	// the provider whose format the value has: the chosen one or another; zero where none
-	Matched Preset
+	Chosen  Preset // the caller's preset; zero if the catalog does not have it
+	Matched Preset // the provider whose format the value has; zero if there is none
 
-	Format string  // the id of that format, in the entry of that provider
-	Traits []Trait // of that format
-	// from which programs read this kind of key; differs from the preset's for a few
-	EnvVarName string
+	Format     string  // the id of that format
+	Traits     []Trait // of that format
+	EnvVarName string  // of that format, which may differ from the preset's
 
-	CutOff bool    // a format with a checksum, and the checksum is wrong or the end is missing
-	Paste  []Paste // what seems to have been pasted along; the formats were tried without it
+	CutOff bool    // the format has a checksum, which is wrong or missing
+	Paste  []Paste // what was copied together with the key, and ignored for the match
 }
 
-// WrongPreset is true where the value has a distinctive format of another provider than the one
-// that was chosen, or where none was chosen.
+// WrongPreset reports whether the value has a format of another provider than the chosen one.
 func (r Recognition) WrongPreset() bool { return r.Matched.ID != "" && r.Matched.ID != r.Chosen.ID }
 
-// Recognise tells what v looks like to somebody who is about to save it under the preset of that
-// id. An id that the catalog does not have stands for a custom secret: then every provider is
-// "another".
+// Recognise tells what a value looks like that a user is about to save under a preset. An id that
+// the catalog does not have stands for a custom secret.
 //
-// The formats of the chosen preset are tried in order, and then the distinctive ones of all others.
-// A distinctive match of the chosen preset wins, then one of another provider, then any match of
-// the chosen preset: a bare shape such as 40 hexadecimal digits says little. A value that is longer
-// than a field's keys can be matches none of its formats.
+// A match of a distinct format of the chosen preset wins, then a match of a distinct format of
+// another provider, then any match of the chosen preset: a bare form such as 40 hexadecimal digits
+// says little.
 func (c *Catalog) Recognise(preset string, v plaintext.Value) Recognition {
-	key, paste := c.unwrap(v.Reveal())
+	key, paste := c.stripPaste(v.Reveal())
 	chosen, _ := c.provider(preset)
 	r := Recognition{Chosen: chosen.preset, Paste: paste}
 
@@ -47,26 +41,26 @@ func (c *Catalog) Recognise(preset string, v plaintext.Value) Recognition {
 				continue
 			}
 			if f, ok := other.match(key, true); ok {
-				r.take(other.preset, f, key)
+				r.set(other.preset, f, key)
 				return r
 			}
 		}
 	}
 	if found {
-		r.take(chosen.preset, own, key)
+		r.set(chosen.preset, own, key)
 		return r
 	}
 	r.CutOff = chosen.cutOff(key)
 	return r
 }
 
-func (r *Recognition) take(p Preset, f format, key []byte) {
+func (r *Recognition) set(p Preset, f format, key []byte) {
 	r.Matched, r.Format, r.Traits, r.EnvVarName = p, f.id, slices.Clone(f.traits), f.envVarName
 	r.CutOff = !f.checksumHolds(key)
 }
 
-// match returns the first format that key has; with distinct, the first of those that no other
-// provider's keys have.
+// match returns the first format that matches the key; with distinct, the first that no key of
+// another provider matches.
 func (p provider) match(key []byte, distinct bool) (format, bool) {
 	for _, f := range p.formats {
 		if (f.distinct || !distinct) && f.matches(key) {
@@ -76,11 +70,10 @@ func (p provider) match(key []byte, distinct bool) (format, bool) {
 	return format{}, false
 }
 
-// cutOff is true for a key that matches no format, but begins as one with a checksum does: most
-// keys that lost their end are too short for the format, so that the checksum itself never gets to
-// speak.
+// cutOff reports whether a key without a match begins like one of a format with a checksum. Most
+// truncated keys are too short for their format, so their checksum is never computed.
 func (p provider) cutOff(key []byte) bool {
 	return slices.ContainsFunc(p.formats, func(f format) bool {
-		return f.checksum != "" && f.begins(key)
+		return f.checksum != "" && f.hasPrefix(key)
 	})
 }

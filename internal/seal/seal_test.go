@@ -136,11 +136,9 @@ func TestABlobOpensInItsOwnPlaceOnly(t *testing.T) {
 	k, at := newOwnerKey(t), newBinding(t)
 	value, mask := sealValue(t, k, at, []byte("x")), sealMask(t, k, at, "x")
 	for name, elsewhere := range map[string]seal.Binding{
-		"another owner":   {Owner: newID(t), Subject: at.Subject, Version: at.Version},
-		"another subject": {Owner: at.Owner, Subject: newID(t), Version: at.Version},
-		"the version before": {
-			Owner: at.Owner, Subject: at.Subject, Version: at.Version - 1,
-		},
+		"another owner":             {Owner: newID(t), Subject: at.Subject, Version: at.Version},
+		"another subject":           {Owner: at.Owner, Subject: newID(t), Version: at.Version},
+		"the version before":        {Owner: at.Owner, Subject: at.Subject, Version: at.Version - 1},
 		"the version after":         {Owner: at.Owner, Subject: at.Subject, Version: at.Version + 1},
 		"no version":                {Owner: at.Owner, Subject: at.Subject},
 		"owner and subject swapped": {Owner: at.Subject, Subject: at.Owner, Version: at.Version},

@@ -1,6 +1,6 @@
-// Command gen makes internal/catalog/catalog.json of the YAML files in internal/catalog/providers.
-// It is what go generate runs, in the folder of the catalog; it writes nothing unless the whole
-// catalog passes [catalog.Parse].
+// Command gen makes internal/catalog/catalog.json from the YAML files in internal/catalog/providers.
+// go generate runs it in the folder of the catalog. It writes nothing if [catalog.Parse] refuses the
+// result.
 package main
 
 import (
@@ -16,8 +16,7 @@ import (
 	"github.com/keysake/keysake/internal/catalog"
 )
 
-// order lists the providers as the presets are listed. The contract fixes the first four; every
-// file has its place here.
+// order lists the providers in the order of the presets. The contract fixes the first four.
 func order() []string { return []string{"openai", "anthropic", "github", "tinker"} }
 
 func main() {
@@ -45,7 +44,7 @@ func generate(folder fs.FS) ([]byte, error) {
 		name := strings.TrimPrefix(file, "providers/")
 		if id, isYAML := strings.CutSuffix(name, ".yaml"); !isYAML ||
 			!slices.Contains(order(), id) {
-			return nil, fmt.Errorf("%s has no place in the order of the presets", file)
+			return nil, fmt.Errorf("%s is not in the order of the presets: add it there", file)
 		}
 	}
 	entries := make([]catalog.Entry, len(order()))
@@ -59,7 +58,7 @@ func generate(folder fs.FS) ([]byte, error) {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
 		if entries[i].ID != id {
-			return nil, errors.New(file + ": id: must be the name of the file")
+			return nil, errors.New(file + ": id: must match the name of the file")
 		}
 	}
 	return encode(entries)

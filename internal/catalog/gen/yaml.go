@@ -13,8 +13,8 @@ import (
 	"github.com/keysake/keysake/internal/catalog"
 )
 
-// readEntry reads one entry, and refuses everything in the text that an entry cannot hold: an
-// unknown field, a field in the wrong case, a second document, a key that comes twice.
+// readEntry reads one entry. It refuses what an entry cannot hold: unknown fields, fields in the
+// wrong case, duplicate keys, and a second document.
 func readEntry(text []byte) (catalog.Entry, error) {
 	var document yaml.Node
 	d := yaml.NewDecoder(bytes.NewReader(text))
@@ -22,7 +22,7 @@ func readEntry(text []byte) (catalog.Entry, error) {
 		return catalog.Entry{}, err
 	}
 	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return catalog.Entry{}, errors.New("something follows the entry")
+		return catalog.Entry{}, errors.New("there is data after the entry")
 	}
 	datesAreText(&document)
 	var written any
@@ -32,7 +32,7 @@ func readEntry(text []byte) (catalog.Entry, error) {
 	return toEntry(written)
 }
 
-// datesAreText keeps YAML from making a time of "checked: 2026-11-23".
+// datesAreText keeps YAML from parsing "checked: 2026-11-23" as a time.
 func datesAreText(n *yaml.Node) {
 	if n.ShortTag() == "!!timestamp" {
 		n.SetString(n.Value)
@@ -42,13 +42,12 @@ func datesAreText(n *yaml.Node) {
 	}
 }
 
-// toEntry goes by way of JSON, so that the names of fields are said once. encoding/json takes a
-// field in any case; hence the entry is turned back, and must say what was written and nothing
-// else.
+// toEntry converts by way of JSON, so that the names of fields stand in one tag. encoding/json
+// accepts names in any case, so the entry is converted back and compared.
 func toEntry(written any) (catalog.Entry, error) {
 	text, err := json.Marshal(written)
 	if err != nil {
-		return catalog.Entry{}, fmt.Errorf("a key is no text: %w", err)
+		return catalog.Entry{}, fmt.Errorf("a key is not a text: %w", err)
 	}
 	var e catalog.Entry
 	d := json.NewDecoder(bytes.NewReader(text))
@@ -65,13 +64,12 @@ func toEntry(written any) (catalog.Entry, error) {
 		return catalog.Entry{}, err
 	}
 	if !reflect.DeepEqual(prune(was), prune(is)) {
-		return catalog.Entry{}, errors.New("a field is not written as the schema has it")
+		return catalog.Entry{}, errors.New("the name of a field has the wrong case")
 	}
 	return e, nil
 }
 
-// prune leaves out the fields that are zero, which an encoder may leave out as well. The items of a
-// list all stay.
+// prune removes the fields that are zero, which an encoder may omit, but no item of a list.
 func prune(value any) any {
 	switch v := value.(type) {
 	case map[string]any:
