@@ -23,9 +23,7 @@ import (
 func (p *fixture) newKey(who vault.Actor, in vault.APIKeyRequest) (vault.APIKey, plaintext.Value) {
 	p.t.Helper()
 	key, token, err := p.CreateAPIKey(p.t.Context(), who, in)
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	p.must(err)
 	return key, token
 }
 
@@ -35,7 +33,7 @@ func TestANewAPIKeyIsWhatWasAskedFor(t *testing.T) {
 	expiry := p.clock.last().Add(time.Hour + 1500*time.Nanosecond).In(time.FixedZone("east", 7200))
 	key, token := p.newKey(ann, vault.APIKeyRequest{
 		Name: keyName("laptop"), SelfRevoke: true, ExpiresAt: must(vault.NewExpiry(expiry)),
-		Scopes: must(vault.NewScopes([]string{"secrets:write", "secrets:read", "secrets:write"})),
+		Scopes: keyRequest("secrets:write", "secrets:read", "secrets:write").Scopes,
 	})
 	want := vault.APIKey{
 		ID: key.ID, User: ann.User, Hash: key.Hash, Masked: catalog.Mask(token), Name: "laptop",
@@ -103,7 +101,9 @@ func TestNoKeyGivesAScopeThatItLacks(t *testing.T) {
 				return err
 			},
 		} {
-			for _, wanted := range [][]string{{string(scope)}, {string(but[0]), string(scope), string(but[1])}} {
+			for _, wanted := range [][]string{
+				{string(scope)}, {string(but[0]), string(scope), string(but[1])},
+			} {
 				got := p.newEntries(p.admin.User, func() {
 					assertKind(
 						t, string(action)+" with "+string(scope),
@@ -125,7 +125,11 @@ func TestTheScopesOfANewKeyAreTheMakersButAdmin(t *testing.T) {
 		given  []policy.Scope
 	}{
 		{policy.AllScopes(), nil, policy.UserScopes()},
-		{[]policy.Scope{policy.KeysWrite, policy.SecretsRead}, nil, []policy.Scope{policy.SecretsRead, policy.KeysWrite}},
+		{
+			[]policy.Scope{policy.KeysWrite, policy.SecretsRead},
+			nil,
+			[]policy.Scope{policy.SecretsRead, policy.KeysWrite},
+		},
 		{[]policy.Scope{policy.KeysWrite, policy.Admin}, nil, []policy.Scope{policy.KeysWrite}},
 		{policy.AllScopes(), []string{}, nil},
 		{policy.AllScopes(), []string{"admin"}, []policy.Scope{policy.Admin}},
@@ -143,9 +147,7 @@ func TestWhatIsNoScopeIsRefusedWithoutBeingRepeated(t *testing.T) {
 	for _, name := range []string{
 		"canary", "", "Admin", "secrets:read ", "*", "secrets:read secrets:write",
 	} {
-		_, _, err := p.CreateAPIKey(
-			t.Context(), p.admin, keyRequest("admin", name),
-		)
+		_, _, err := p.CreateAPIKey(t.Context(), p.admin, keyRequest("admin", name))
 		assertKind(t, "a scope that is none", err, vault.Invalid)
 		assertField(t, err, "allowed_scopes", vault.OneOf, "canary")
 	}
@@ -157,44 +159,40 @@ func TestAnExpiryMustBeInTheFuture(t *testing.T) {
 		p.clock.last(), p.clock.last().Add(-time.Hour), time.Unix(1, 0),
 		p.clock.last().Add(time.Second),
 	} {
-		_, _, err := p.CreateAPIKey(t.Context(), p.admin, vault.APIKeyRequest{ExpiresAt: must(vault.NewExpiry(at))})
+		_, _, err := p.CreateAPIKey(t.Context(), p.admin, expiring(at))
 		assertKind(t, at.String(), err, vault.Invalid)
 		assertField(t, err, "expires_at", vault.GoodValue, at.String())
 	}
 }
 
-func TestOnlyALiveKeyAuthenticates(t *testing.T) {
+func TestOnlyAnActiveKeyAuthenticates(t *testing.T) {
 	p := start(t)
 	ann := p.user("ann")
-	expiring, token := p.newKey(ann, vault.APIKeyRequest{ExpiresAt: must(vault.NewExpiry(p.clock.last().Add(time.Hour)))})
+	key, token := p.newKey(ann, expiring(p.clock.last().Add(time.Hour)))
 	p.authenticated(token)
 	p.clock.forward(2 * time.Hour)
-	p.assertDead("expired", token)
+	p.assertInactive("expired", token)
 
 	revoked, token := p.newKey(ann, vault.APIKeyRequest{})
 	p.authenticated(token)
-	if err := p.RevokeAPIKey(t.Context(), ann, revoked.ID); err != nil {
-		t.Fatal(err)
-	}
-	p.assertDead("revoked", token)
+	p.must(p.RevokeAPIKey(t.Context(), ann, revoked.ID))
+	p.assertInactive("revoked", token)
 	assertKind(t, "revoking it again", p.RevokeAPIKey(t.Context(), ann, revoked.ID), vault.NotFound)
 
-	p.assertDead("unknown", vault.NewToken())
+	p.assertInactive("unknown", vault.NewToken())
 	for name, odd := range map[string]string{"empty": "", "no token": "secret", "prefix": "ksk_"} {
-		p.assertDead(name, plaintext.FromString(odd))
+		p.assertInactive(name, plaintext.FromString(odd))
 	}
 	_, token = p.newKey(ann, vault.APIKeyRequest{})
-	if err := p.DeleteUser(t.Context(), p.admin, ann.User); err != nil {
-		t.Fatal(err)
-	}
-	p.assertDead("of a deleted user", token)
-	if expiring.Active(p.clock.last()) {
-		t.Error("the expired one says that it is live")
+	p.must(p.DeleteUser(t.Context(), p.admin, ann.User))
+	p.assertInactive("of a deleted user", token)
+	if key.Active(p.clock.last()) {
+		t.Error("the expired one says that it is active")
 	}
 }
 
-// assertDead checks that a token is nobody's, and that the answer does not tell why.
-func (p *fixture) assertDead(what string, token plaintext.Value) {
+// assertInactive checks that a token authenticates no one, and that the answer does not say why.
+func (p *fixture) assertInactive(what string, token plaintext.Value) {
 	p.t.Helper()
 	who, err := p.Authenticate(p.t.Context(), token)
 	assertKind(p.t, what, err, vault.Unauthenticated)
@@ -218,14 +216,16 @@ func TestAKeyRevokesItselfOnlyWithLeave(t *testing.T) {
 	p.assertEntries(got, refused(without, policy.APIKeyRevokeSelf))
 	p.authenticated(token)
 
-	_, token = p.newKey(p.admin, vault.APIKeyRequest{Scopes: must(vault.NewScopes([]string{})), SelfRevoke: true})
+	request := keyRequest([]string{}...)
+	request.SelfRevoke = true
+	_, token = p.newKey(p.admin, request)
 	if err := p.RevokeSelf(t.Context(), p.authenticated(token)); err != nil {
 		t.Errorf("with leave, and without any scope: %v", err)
 	}
-	p.assertDead("revoked by itself", token)
+	p.assertInactive("revoked by itself", token)
 }
 
-func TestAUserHasAtMost200LiveKeysAndThe200NewestDeadOnesStay(t *testing.T) {
+func TestAUserHasAtMost200ActiveKeysAndThe200NewestInactiveOnesStay(t *testing.T) {
 	p := start(t)
 	ann := p.user("ann") // the first key
 	keys := make([]vault.APIKey, 199)
@@ -255,7 +255,7 @@ func TestAUserHasAtMost200LiveKeysAndThe200NewestDeadOnesStay(t *testing.T) {
 		"UPDATE api_keys SET revoked_at = 1 WHERE user_id = ? AND id <> ?", ann.User.String(),
 		ann.Credential.ID.String(),
 	)
-	for range 2 { // 201 dead ones after the second
+	for range 2 { // 201 inactive ones after the second
 		key, _ := p.newKey(ann, vault.APIKeyRequest{})
 		p.sql("UPDATE api_keys SET revoked_at = 1 WHERE id = ?", key.ID.String())
 	}
@@ -267,7 +267,7 @@ func TestAUserHasAtMost200LiveKeysAndThe200NewestDeadOnesStay(t *testing.T) {
 	}
 	if len(listed) != 202 || has(keys[0].ID) || !has(keys[1].ID) || !has(ann.Credential.ID) {
 		t.Errorf(
-			"%d are listed; of the dead ones the oldest: %v, the next: %v; the oldest live one: %v",
+			"%d are listed; of the inactive ones the oldest: %v, the next: %v; the oldest active one: %v",
 			len(listed), has(keys[0].ID), has(keys[1].ID), has(ann.Credential.ID),
 		)
 	}

@@ -44,9 +44,7 @@ func TestABootstrapKeepsWhatIsThere(t *testing.T) {
 	var again vault.Actor
 	got := p.newEntries(p.admin.User, func() {
 		token, err := p.CreateAdmin(t.Context(), username("admin"), keyName("second"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		p.must(err)
 		again = p.authenticated(token)
 	})
 	p.sqlRow("SELECT check_value FROM root_keys", nil, &after)

@@ -57,7 +57,8 @@ func TestAQuotaHoldsForManyAtOnce(t *testing.T) {
 	p := startWith(t, 20, 5)
 	got := p.newEntries(p.admin.User, func() {
 		n := atOnce(t, vault.Denied, func(i int) error {
-			_, err := p.CreateSecret(t.Context(), p.admin, custom(fmt.Sprintf("NAME_%d", i), fake("x")))
+			in := custom(fmt.Sprintf("NAME_%d", i), fake("x"))
+			_, err := p.CreateSecret(t.Context(), p.admin, in)
 			return err
 		})
 		if n != 20 {
@@ -118,7 +119,7 @@ func TestOfManyWhoDeleteASecretAtOnceOneDoes(t *testing.T) {
 	p.assertChain(p.admin.User)
 }
 
-func TestWhoeverIsDeletedMeanwhileLeavesNothingBehind(t *testing.T) {
+func TestAUserDeletedInTheMeantimeLeavesNothingBehind(t *testing.T) {
 	p := start(t)
 	ann := p.user("ann")
 	atOnce(t, vault.Unauthenticated, func(i int) error {

@@ -12,13 +12,13 @@ type Kind int
 const (
 	Internal        Kind = iota // the zero value: anything not classified
 	Invalid                     // the request breaks a rule; see Fields
-	Unauthenticated             // nobody, or nobody any more
-	Denied                      // the scope is lacking, or a quota is full
-	NotFound                    // absent, or another user's: the two are not told apart
+	Unauthenticated             // the caller is unknown, or no longer known
+	Denied                      // a scope is missing, or a quota is full
+	NotFound                    // absent, or another user's: the answer is the same
 	Conflict                    // the name is taken
 	Unavailable                 // the database cannot be written or read now
-	BadGateway                  // a service that was asked answered badly
-	GatewayTimeout              // a service that was asked did not answer in time
+	BadGateway                  // a key service answered badly
+	GatewayTimeout              // a key service did not answer in time
 )
 
 // A Field says which part of a request breaks which rule. It never repeats what was sent.
@@ -42,8 +42,8 @@ const (
 	GoodValue             // any other rule; the message says which
 )
 
-// An Error is what a use case returns. Its text is for people and has nothing of a value; its cause
-// is for the log only.
+// An Error is what a use case returns. Its text is for people and never shows a value; its cause is
+// for the log only.
 type Error struct {
 	Kind   Kind
 	Detail string
@@ -68,16 +68,14 @@ func KindOf(err error) Kind {
 	return Internal
 }
 
-// ErrTampered is the cause of the [Internal] error for sealed data that does not open. It is logged
-// as what it is.
+// ErrTampered is in the cause of the [Internal] error for sealed data that does not open, so that
+// the log can name it.
 var ErrTampered = errors.New(
-	"sealed data does not open where it stands: tampering, or a damaged database",
+	"cannot open sealed data: it was tampered with, or the database is damaged",
 )
 
-// The errors that a [Store] answers with.
-var (
-	ErrNotFound = &Error{Kind: NotFound, Detail: "Not found"}
-)
+// ErrNotFound is what a [Store] returns for a row that does not exist.
+var ErrNotFound = &Error{Kind: NotFound, Detail: "Not found"}
 
 func invalid(fields ...Field) error {
 	return &Error{Kind: Invalid, Detail: "Validation error", Fields: fields}

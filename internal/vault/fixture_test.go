@@ -100,8 +100,9 @@ func startWith(t *testing.T, secrets, versions int) *fixture {
 func open(t tester, dir string, secrets, versions int) *fixture {
 	t.Helper()
 	p := &fixture{
-		t: t, file: filepath.Join(dir, "keysake.db"), limits: must(vault.NewLimits(secrets, versions)),
-		clock: &clock{at: time.Date(2026, 4, 15, 12, 0, 0, 0, time.UTC)},
+		t: t, file: filepath.Join(dir, "keysake.db"),
+		limits: must(vault.NewLimits(secrets, versions)),
+		clock:  &clock{at: time.Date(2026, 4, 15, 12, 0, 0, 0, time.UTC)},
 	}
 	var err error
 	p.db, err = sqlite.Open(t.Context(), p.file)
@@ -115,9 +116,10 @@ func (p *fixture) restart() {
 	p.Service, p.Operator = p.newVault()
 }
 
-// newVault is what another process would have: the same database, and nothing in the memory.
-func (p *fixture) newVault() (*vault.Service, *vault.Operator) {
-	var store vault.Store = p.db
+// newVault is what another process has: the same database, and nothing in the memory.
+func (p *fixture) newVault() (*vault.Service, *vault.Operator) { return p.vaultOn(p.db) }
+
+func (p *fixture) vaultOn(store vault.Store) (*vault.Service, *vault.Operator) {
 	if undoFirstRuns {
 		store = undoingStore{store}
 	}
@@ -171,6 +173,10 @@ func userRequest(name string) vault.UserRequest {
 // keyRequest asks for an API key with these scopes, with all of the maker's if there are none.
 func keyRequest(scopes ...string) vault.APIKeyRequest {
 	return vault.APIKeyRequest{Scopes: must(vault.NewScopes(scopes))}
+}
+
+func expiring(at time.Time) vault.APIKeyRequest {
+	return vault.APIKeyRequest{ExpiresAt: must(vault.NewExpiry(at))}
 }
 
 func fromPreset(provider string, v vault.Value) vault.FromPreset {

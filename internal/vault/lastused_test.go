@@ -13,9 +13,7 @@ import (
 func (p *fixture) shown(who vault.Actor, key uuid.UUID) time.Time {
 	p.t.Helper()
 	keys, err := p.ListAPIKeys(p.t.Context(), who)
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	p.must(err)
 	for _, k := range keys {
 		if k.ID == key {
 			return k.LastUsedAt
@@ -126,8 +124,6 @@ func TestAnEarlierUseDoesNotReplaceALaterOneThatWaits(t *testing.T) {
 func TestAUseOfAKeyThatIsGoneIsNoError(t *testing.T) {
 	p := start(t)
 	ann := p.user("ann")
-	if err := p.DeleteUser(t.Context(), p.admin, ann.User); err != nil {
-		t.Fatal(err)
-	}
+	p.must(p.DeleteUser(t.Context(), p.admin, ann.User))
 	p.flush(true)
 }

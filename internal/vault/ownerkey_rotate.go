@@ -20,41 +20,45 @@ type sealedLibrary struct {
 }
 
 // RotateOwnerKey gives a user a new owner key: it seals every value and mask anew, those of old
-// versions too, and destroys the old owner key. NotFound: there is no such user.
+// versions too, and destroys the old owner key. NotFound: there is no such user. Unavailable: the
+// user changed too much at the same time.
 func (o *Operator) RotateOwnerKey(ctx context.Context, user uuid.UUID) error {
-	var old uuid.UUID
-	var key seal.OwnerKey
-	err := o.retry(user, func() error {
-		library, err := o.readLibrary(ctx, user)
+	return o.retry(user, func() error { // with another key, where the primary root key has changed
+		stored, key, err := o.newOwnerKey(ctx, user)
 		if err != nil {
 			return err
 		}
-		var stored StoredOwnerKey
-		if stored, key, err = o.newOwnerKey(ctx, user); err != nil {
+		return o.retry(user, func() error { return o.rotateTo(ctx, stored, key) })
+	})
+}
+
+// rotateTo seals all of a user's library with a new owner key. It returns [errStale] if the library
+// has changed in the meantime.
+func (o *Operator) rotateTo(ctx context.Context, next StoredOwnerKey, key seal.OwnerKey) error {
+	library, err := o.readLibrary(ctx, next.User)
+	if err != nil {
+		return err
+	}
+	if err := o.reseal(ctx, &library, key); err != nil {
+		return err
+	}
+	in := intent{action: policy.OwnerKeyRotate, library: userLibrary(next.User)}
+	err = o.apply(ctx, in, func(c *change) error {
+		if err := checkPrimary(ctx, c, next.RootKey); err != nil {
 			return err
 		}
-		if err := o.reseal(ctx, &library, key); err != nil {
-			return err
+		if c.ledger.OwnerKey != library.ownerKey || c.ledger.Secrets != len(library.secrets) {
+			return errStale
 		}
-		old = library.ownerKey
-		in := intent{action: policy.OwnerKeyRotate, library: userLibrary(user)}
-		return o.apply(ctx, in, func(c *change) error {
-			if err := checkPrimary(ctx, c, stored.RootKey); err != nil {
-				return err
-			}
-			if c.ledger.OwnerKey != old || c.ledger.Secrets != len(library.secrets) {
-				return errStale
-			}
-			c.ledger.OwnerKey = stored.ID
-			c.record(audit.Target{Kind: audit.TargetOwnerKey, ID: stored.ID})
-			return c.replaceOwnerKey(ctx, stored, library)
-		})
+		c.ledger.OwnerKey = next.ID
+		c.record(audit.Target{Kind: audit.TargetOwnerKey, ID: next.ID})
+		return c.replaceOwnerKey(ctx, next, library)
 	})
 	if err != nil {
 		return err
 	}
-	o.keys.drop(user, old)
-	o.keys.add(user, key)
+	o.keys.drop(next.User, library.ownerKey)
+	o.keys.add(next.User, key)
 	return nil
 }
 
@@ -62,11 +66,11 @@ func (o *Operator) RotateOwnerKey(ctx context.Context, user uuid.UUID) error {
 func (o *Operator) readLibrary(ctx context.Context, user uuid.UUID) (sealedLibrary, error) {
 	var library sealedLibrary
 	err := o.store.View(ctx, func(r Reader) error {
-		owner, err := r.User(ctx, user, o.now())
+		ledger, err := r.Ledger(ctx, user)
 		if err != nil {
 			return err
 		}
-		library.ownerKey = owner.OwnerKey
+		library.ownerKey = ledger.OwnerKey
 		if library.secrets, err = r.SealedSecrets(ctx, user); err != nil {
 			return err
 		}

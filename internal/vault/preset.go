@@ -40,8 +40,9 @@ func (s *Service) ListPresets(ctx context.Context, who Actor) ([]Preset, error) 
 // a provider has none at all. The use case says whether the catalog knows it.
 func NewProvider(name string) (string, error) {
 	if name == "" {
-		return "", invalid(Field{"provider", TooShort,
-			"Provider must not be empty: leave it out for a custom secret"})
+		return "", invalid(Field{
+			"provider", TooShort, "Provider must not be empty: leave it out for a custom secret",
+		})
 	}
 	return name, nil
 }

@@ -28,9 +28,7 @@ func (p *fixture) assertOpens(who vault.Actor, id uuid.UUID, want vault.Value) {
 func (p *fixture) names(who vault.Actor) (names []string) {
 	p.t.Helper()
 	secrets, err := p.ListSecrets(p.t.Context(), with(who, policy.SecretsRead))
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	p.must(err)
 	for _, s := range secrets {
 		names = append(names, s.Name)
 	}
@@ -45,9 +43,7 @@ func TestASecretFromAPresetHasThePresetsNameAndAMask(t *testing.T) {
 	} {
 		value := fake("abcdefghij")
 		made, err := p.CreateFromPreset(t.Context(), p.admin, fromPreset(provider, value))
-		if err != nil {
-			t.Fatal(err)
-		}
+		p.must(err)
 		want := vault.Secret{
 			ID:        made.ID,
 			Name:      name,
@@ -63,9 +59,7 @@ func TestASecretFromAPresetHasThePresetsNameAndAMask(t *testing.T) {
 			t.Errorf("the id is of version %d", made.ID.Version())
 		}
 		read, err := p.GetSecret(t.Context(), p.admin, made.ID)
-		if err != nil {
-			t.Fatal(err)
-		}
+		p.must(err)
 		if diff := cmp.Diff(want, read); diff != "" {
 			t.Errorf("read (-want +got):\n%s", diff)
 		}
@@ -76,10 +70,10 @@ func TestASecretFromAPresetHasThePresetsNameAndAMask(t *testing.T) {
 func TestACustomSecretHasTheNameThatItWasGiven(t *testing.T) {
 	p := start(t)
 	for name, provider := range map[string]string{"MY_KEY": "", "MY_OTHER_KEY": "openai"} {
-		made, err := p.CreateSecret(t.Context(), p.admin, ofProvider(name, provider, value("short")))
-		if err != nil {
-			t.Fatal(err)
-		}
+		made, err := p.CreateSecret(
+			t.Context(), p.admin, ofProvider(name, provider, value("short")),
+		)
+		p.must(err)
 		if made.Name != name || made.Provider != provider || made.Mask != bullets {
 			t.Errorf("got %+v", made)
 		}
@@ -115,7 +109,9 @@ func TestANameIsTakenOncePerUser(t *testing.T) {
 	}
 	p.assertOpens(ann, first.ID, fake("first"))
 	p.assertChain(ann.User)
-	if _, err := p.CreateFromPreset(t.Context(), ben, fromPreset("openai", fake("ben's"))); err != nil {
+	if _, err := p.CreateFromPreset(
+		t.Context(), ben, fromPreset("openai", fake("ben's")),
+	); err != nil {
 		t.Errorf("another user cannot use the name: %v", err)
 	}
 }
@@ -123,7 +119,9 @@ func TestANameIsTakenOncePerUser(t *testing.T) {
 func TestAnUnknownProviderIsRefusedWithoutBeingRepeated(t *testing.T) {
 	p := start(t)
 	for _, provider := range []string{"canary-provider", "OpenAI", "openai ", "openai\x00"} {
-		_, err := p.CreateFromPreset(t.Context(), p.admin, fromPreset(provider, fake("canary-value")))
+		_, err := p.CreateFromPreset(
+			t.Context(), p.admin, fromPreset(provider, fake("canary-value")),
+		)
 		assertField(t, err, "provider", vault.OneOf, provider)
 		_, err = p.CreateSecret(
 			t.Context(), p.admin, ofProvider("MY_KEY", provider, fake("canary-value")))
@@ -153,7 +151,9 @@ func TestAUseCaseRefusesWhatNoConstructorHasMade(t *testing.T) {
 		if err == nil {
 			t.Errorf("%q is a name", text)
 		}
-		_, err = p.CreateSecret(t.Context(), p.admin, vault.SecretRequest{Name: name, Value: fake("x")})
+		_, err = p.CreateSecret(
+			t.Context(), p.admin, vault.SecretRequest{Name: name, Value: fake("x")},
+		)
 		assertBroken(t, text, err, "name too short")
 	}
 	if diff := cmp.Diff([]string{"MINE"}, p.names(p.admin)); diff != "" {
@@ -211,7 +211,9 @@ func TestABadPasteIsRefusedForAPreset(t *testing.T) {
 			bad + "canary-value", "canary" + bad + "value", "canary-value" + bad,
 		} {
 			entries := p.newEntries(p.admin.User, func() {
-				_, err := p.CreateFromPreset(t.Context(), p.admin, fromPreset("openai", value(text)))
+				_, err := p.CreateFromPreset(
+					t.Context(), p.admin, fromPreset("openai", value(text)),
+				)
 				assertKind(t, what, err, vault.Invalid)
 				assertField(t, err, "value", vault.GoodValue, text)
 				_, err = p.CreateSecret(
@@ -243,7 +245,9 @@ func TestACustomSecretMayHaveAnyValue(t *testing.T) {
 		p.assertOpens(p.admin, made.ID, v)
 	}
 	v := value("a b")
-	if _, err := p.CreateSecret(t.Context(), p.admin, ofProvider("OWN_NAME", "openai", v)); err != nil {
+	if _, err := p.CreateSecret(
+		t.Context(), p.admin, ofProvider("OWN_NAME", "openai", v),
+	); err != nil {
 		t.Errorf("of a provider, under a name of its own: %v", err)
 	}
 	if _, err := p.CreateSecret(t.Context(), p.admin, custom("OPENAI_API_KEY", v)); err != nil {
@@ -270,9 +274,7 @@ func TestAnUpdateMakesTheNextVersion(t *testing.T) {
 func TestADeletedSecretIsGoneAndItsNameIsFree(t *testing.T) {
 	p := startWith(t, 1, 5)
 	made := p.secret(p.admin, "MINE", fake("first"))
-	if err := p.DeleteSecret(t.Context(), p.admin, made.ID); err != nil {
-		t.Fatal(err)
-	}
+	p.must(p.DeleteSecret(t.Context(), p.admin, made.ID))
 	_, err := p.GetSecret(t.Context(), p.admin, made.ID)
 	assertKind(t, "reading it", err, vault.NotFound)
 	assertKind(
@@ -305,9 +307,7 @@ func TestAPresetIsConfiguredByItsProviderOrItsName(t *testing.T) {
 	ann := p.user("ann")
 	configured := func() (ids []string) {
 		presets, err := p.ListPresets(t.Context(), ann)
-		if err != nil {
-			t.Fatal(err)
-		}
+		p.must(err)
 		for _, preset := range presets {
 			if preset.Configured {
 				ids = append(ids, preset.Provider+" "+preset.EnvVarName)
@@ -321,7 +321,9 @@ func TestAPresetIsConfiguredByItsProviderOrItsName(t *testing.T) {
 		t.Errorf("with none of them: %v", got)
 	}
 	p.secret(ann, "GITHUB_TOKEN", fake("by name"))
-	if _, err := p.CreateSecret(t.Context(), ann, ofProvider("OWN_NAME", "anthropic", fake("by provider"))); err != nil {
+	if _, err := p.CreateSecret(
+		t.Context(), ann, ofProvider("OWN_NAME", "anthropic", fake("by provider")),
+	); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(

@@ -66,7 +66,8 @@ func TestAnOwnerKeyThatWasTamperedWithOpensNothing(t *testing.T) {
 		"a value in its place": {
 			func(s *scene, annsKey, _ string, _, _ []byte) {
 				s.sql(
-					"UPDATE owner_keys SET wrapped = (SELECT sealed_value FROM secrets LIMIT 1) WHERE id = ?",
+					"UPDATE owner_keys SET wrapped = (SELECT sealed_value FROM secrets LIMIT 1) "+
+						"WHERE id = ?",
 					annsKey,
 				)
 			}, anns,
@@ -74,7 +75,8 @@ func TestAnOwnerKeyThatWasTamperedWithOpensNothing(t *testing.T) {
 		"the check value in its place": {
 			func(s *scene, annsKey, _ string, _, _ []byte) {
 				s.sql(
-					"UPDATE owner_keys SET wrapped = (SELECT check_value FROM root_keys) WHERE id = ?",
+					"UPDATE owner_keys SET wrapped = (SELECT check_value FROM root_keys) "+
+						"WHERE id = ?",
 					annsKey,
 				)
 			}, anns,

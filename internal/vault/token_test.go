@@ -67,9 +67,7 @@ func TestATokenWithOneOtherCharacterNeverParses(t *testing.T) {
 		}
 		at := rapid.IntRange(0, len(token)-1).Draw(t, "at")
 		other := rapid.OneOf(rapid.SampledFrom([]byte(base62)), rapid.Byte()).Draw(t, "other")
-		if changed := token[:at] + string(
-			[]byte{other},
-		) + token[at+1:]; changed != token &&
+		if changed := token[:at] + string([]byte{other}) + token[at+1:]; changed != token &&
 			parses(changed) {
 			t.Fatal("it parses")
 		}
@@ -115,14 +113,10 @@ func tokenSeeds() []string {
 		zeros[:52],
 		strings.ToUpper(last),
 		strings.ToLower(last),
-		withChecksum(
-			"ksk_" + strings.Repeat("-", 43),
-		),
+		withChecksum("ksk_" + strings.Repeat("-", 43)),
 		withChecksum("ksk_" + strings.Repeat("\x00", 43)),
 		withChecksum("ksk_" + strings.Repeat("\xff", 43)),
-		withChecksum(
-			"ksk_" + strings.Repeat("é", 21) + "0",
-		),
+		withChecksum("ksk_" + strings.Repeat("é", 21) + "0"),
 		withChecksum("ghp_" + base62[:43]),
 		withChecksum(base62[:47]),
 		strings.Repeat("k", 1<<16),

@@ -46,8 +46,10 @@ func checkPasted(v Value) error {
 	if bytes.ContainsFunc(v.plain.Reveal(), func(r rune) bool {
 		return unicode.IsSpace(r) || isControl(r) || r == utf8.RuneError
 	}) {
-		return invalid(Field{"value", GoodValue,
-			"Value must not contain white space or control characters: check what was pasted"})
+		return invalid(Field{
+			"value", GoodValue,
+			"Value must not contain white space or control characters: check what was pasted",
+		})
 	}
 	return nil
 }

@@ -163,8 +163,8 @@ func TestAVersionInAnotherPlaceDoesNotOpen(t *testing.T) {
 	for name, statement := range map[string]string{
 		"an old version in another's row": blobs(
 			second, "secret_versions o WHERE o.secret_id = $1 AND o.version = 1"),
-		"an old version under another number": "UPDATE secret_versions SET version = 12 - version " +
-			"WHERE secret_id = $1 AND version = 2",
+		"an old version under another number": "UPDATE secret_versions " +
+			"SET version = 12 - version WHERE secret_id = $1 AND version = 2",
 		"a version of another secret": blobs(
 			second, "secret_versions o WHERE o.secret_id = $2 AND o.version = 2"),
 		"the current one among the old": blobs(second, "secrets o WHERE o.id = $1"),
@@ -172,7 +172,8 @@ func TestAVersionInAnotherPlaceDoesNotOpen(t *testing.T) {
 			current, "secret_versions o WHERE o.secret_id = $1 AND o.version = 2"),
 		"a mask as a value": "UPDATE secret_versions SET sealed_value = sealed_mask, " +
 			"sealed_mask = sealed_value WHERE secret_id = $1 AND version = 2",
-		"other bytes": "UPDATE secret_versions SET sealed_value = randomblob(length(sealed_value)), " +
+		"other bytes": "UPDATE secret_versions " +
+			"SET sealed_value = randomblob(length(sealed_value)), " +
 			"sealed_mask = randomblob(length(sealed_mask)) WHERE secret_id = $1 AND version = 2",
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,108 @@
+package vault_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/vault"
+)
+
+// An overtakenStore lets another process change something before an update begins, so often.
+type overtakenStore struct {
+	vault.Store
+
+	times *int
+	other func()
+}
+
+func (s overtakenStore) Update(ctx context.Context, fn func(vault.Tx) error) error {
+	if *s.times > 0 {
+		*s.times--
+		s.other()
+	}
+	return s.Store.Update(ctx, fn)
+}
+
+// overtaken returns a vault whose next updates another process overtakes. The owner key of the
+// admin is open in it.
+func (p *fixture) overtaken(times int, other func()) *vault.Service {
+	none := 0
+	store := overtakenStore{p.db, &none, other}
+	service, _ := p.vaultOn(store)
+	_, err := service.ListSecrets(p.t.Context(), p.admin)
+	p.must(err)
+	none = times
+	return service
+}
+
+func TestAChangeThatWasOvertakenIsPreparedAnew(t *testing.T) {
+	rotate := func(p *fixture, _ uuid.UUID) {
+		p.must(p.RotateOwnerKey(p.t.Context(), p.admin.User))
+	}
+	set := func(p *fixture, id uuid.UUID) { p.set(id, "o") }
+	update := func(p *fixture, s *vault.Service, id uuid.UUID) error {
+		_, err := s.UpdateSecret(p.t.Context(), p.admin, id, letter("u"))
+		return err
+	}
+	for name, row := range map[string]struct {
+		overtake func(p *fixture, id uuid.UUID) // in another process
+		change   func(p *fixture, s *vault.Service, id uuid.UUID) error
+		want     string // the versions after it
+	}{
+		"an update by a rotation": {rotate, update, "*3u 2b 1a"},
+		"an update by an update":  {set, update, "*4u 3o 2b 1a"},
+		"a create by a rotation": {
+			rotate, func(p *fixture, s *vault.Service, _ uuid.UUID) error {
+				_, err := s.CreateSecret(p.t.Context(), p.admin, custom("NEW", fake("x")))
+				return err
+			}, "*2b 1a",
+		},
+		"a rollback by an update": {
+			set, func(p *fixture, s *vault.Service, id uuid.UUID) error {
+				_, err := s.RollbackSecret(p.t.Context(), p.admin, id, 1)
+				return err
+			}, "*4a 3o 2b 1a",
+		},
+		"an opening by an update": {
+			set, func(p *fixture, s *vault.Service, id uuid.UUID) error {
+				v, err := s.OpenSecret(p.t.Context(), p.admin, id)
+				if err == nil && string(v.Reveal()[:1]) != "o" {
+					p.t.Error("it opens to the value before")
+				}
+				return err
+			}, "*3o 2b 1a",
+		},
+		"a new user by another primary root key": {
+			func(p *fixture, _ uuid.UUID) {
+				p.must(p.AddRootKey(p.t.Context(), p.newRoot(2), "file:other.key", ""))
+			}, func(p *fixture, s *vault.Service, _ uuid.UUID) error {
+				_, err := s.CreateUser(p.t.Context(), p.admin, userRequest("ann"))
+				return err
+			}, "*2b 1a",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := start(t)
+			id := p.values("A", "ab")
+			service := p.overtaken(1, func() { row.overtake(p, id) })
+			p.must(row.change(p, service, id))
+			p.assertSeen(id, row.want)
+			p.assertChain(p.admin.User)
+		})
+	}
+}
+
+func TestAChangeThatIsOvertakenEveryTimeIsUnavailableAndNotRecorded(t *testing.T) {
+	p := start(t)
+	id := p.values("A", "a")
+	service := p.overtaken(1000, func() { p.set(id, "o") })
+	_, err := service.UpdateSecret(t.Context(), p.admin, id, letter("u"))
+	assertKind(t, "an update", err, vault.Unavailable)
+	if versions := p.seen(id); strings.Contains(versions, "u") {
+		t.Errorf("and yet it was made: %s", versions)
+	}
+	p.assertChain(p.admin.User)
+}
