@@ -214,15 +214,7 @@ func TestNoPackageIsNamedAfterNothing(t *testing.T) {
 		dir := filepath.Base(filepath.Dir(path))
 		if slices.Contains(
 			[]string{
-				"util",
-				"utils",
-				"common",
-				"helper",
-				"helpers",
-				"manager",
-				"base",
-				"impl",
-				"misc",
+				"util", "utils", "common", "helper", "helpers", "manager", "base", "impl", "misc",
 			},
 			dir,
 		) {
@@ -236,10 +228,7 @@ func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
 	for path := range goFiles(t) {
 		dir := filepath.Dir(path)
 		file, err := parser.ParseFile(
-			token.NewFileSet(),
-			path,
-			nil,
-			parser.ParseComments|parser.PackageClauseOnly,
+			token.NewFileSet(), path, nil, parser.ParseComments|parser.PackageClauseOnly,
 		)
 		if err != nil {
 			t.Fatal(err)
@@ -288,12 +277,7 @@ func TestGeneratedPagesAreCurrent(t *testing.T) {
 		var stdout, stderr bytes.Buffer
 		noEnv := func(string) (string, bool) { return "", false }
 		if code := cli.Main(
-			t.Context(),
-			[]string{"docs", command},
-			noEnv,
-			strings.NewReader(""),
-			&stdout,
-			&stderr,
+			t.Context(), []string{"docs", command}, noEnv, strings.NewReader(""), &stdout, &stderr,
 		); code != 0 {
 			t.Fatalf("keysake docs %s: exit code %d\n%s", command, code, &stderr)
 		}

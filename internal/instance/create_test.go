@@ -37,9 +37,7 @@ func initialised(t *testing.T) (config.Config, instance.FirstAdmin) {
 	t.Helper()
 	cfg := production(t)
 	first, err := instance.Init(t.Context(), cfg, nil, "ada")
-	if err != nil {
-		t.Fatal(err)
-	}
+	apptest.Must(t, err)
 	return cfg, first
 }
 
@@ -109,15 +107,13 @@ func TestInitFinishesAFolderWhoseMakingWasCutShort(t *testing.T) {
 			apptest.Must(t, begin(cfg))
 			if name == "an empty database" {
 				wantCannotOpen(
-					t,
-					server.Run(t.Context(), cfg, nil, io.Discard, io.Discard),
+					t, server.Run(t.Context(), cfg, nil, io.Discard, io.Discard),
 					"is not initialized: run keysake init",
 				)
 			}
 			first, err := instance.Init(t.Context(), cfg, nil, "ada")
 			apptest.Must(t, err)
-			if _, err := apptest.StartWith(t, cfg).
-				ClientWith(t, first.Key).
+			if _, err := apptest.StartWith(t, cfg).ClientWith(t, first.Key).
 				ListUsers(t.Context()); err != nil {
 				t.Errorf("the first admin cannot work: %v", err)
 			}
@@ -151,8 +147,7 @@ func TestWithoutADatabaseNothingStartsAndNothingIsMade(t *testing.T) {
 	cfg := production(t)
 	before := apptest.Files(t, cfg.Data)
 	wantCannotOpen(
-		t,
-		server.Run(t.Context(), cfg, nil, io.Discard, io.Discard),
+		t, server.Run(t.Context(), cfg, nil, io.Discard, io.Discard),
 		"has no database: create it with keysake init",
 	)
 	apptest.WantFiles(t, cfg.Data, before)
@@ -178,9 +173,7 @@ func TestAnotherRootKeyThanItsOwnOpensNoDatabase(t *testing.T) {
 		{"longer", "32 bytes", func(path string) error { return os.Truncate(path, 33) }},
 		{"open to others", "make it 0600", func(path string) error { return os.Chmod(path, 0o640) }},
 		{"a folder", "regular file", func(path string) error {
-			return errors.Join(
-				os.Remove(path), os.Mkdir(path, 0o700),
-			)
+			return errors.Join(os.Remove(path), os.Mkdir(path, 0o700))
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -213,9 +206,7 @@ func TestDevDoesNotOpenAFolderThatItDidNotMake(t *testing.T) {
 	before := apptest.Files(t, cfg.Data)
 	cfg.Dev = true
 	wantCannotOpen(
-		t,
-		server.Run(t.Context(), cfg, nil, io.Discard, io.Discard),
-		"was not created by --dev",
+		t, server.Run(t.Context(), cfg, nil, io.Discard, io.Discard), "was not created by --dev",
 	)
 	apptest.WantFiles(t, cfg.Data, before)
 }
@@ -271,9 +262,7 @@ func TestASecondServerOnAFolderDoesNotStart(t *testing.T) {
 	cfg := apptest.Config(t)
 	cfg.Data, cfg.RootKey = s.Data, "file:"+filepath.Join(s.Data, "root.key")
 	wantCannotOpen(
-		t,
-		server.Run(t.Context(), cfg, nil, io.Discard, io.Discard),
-		"another keysake is running",
+		t, server.Run(t.Context(), cfg, nil, io.Discard, io.Discard), "another keysake is running",
 	)
 	if _, err := instance.Init(t.Context(), cfg, nil, "ada"); err == nil {
 		t.Error("init went into the folder of a server that runs")

@@ -37,12 +37,8 @@ func fails(t *testing.T, err error, status int, kind string) {
 func ready(t *testing.T, srv *apptest.Server) int {
 	t.Helper()
 	res, err := http.Get(srv.URL + "/readyz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := res.Body.Close(); err != nil {
-		t.Fatal(err)
-	}
+	apptest.Must(t, err)
+	apptest.Must(t, res.Body.Close())
 	return res.StatusCode
 }
 
@@ -51,9 +47,7 @@ func TestACreateCostsNoCallOfTheKeyService(t *testing.T) {
 	c := srv.ClientWith(t, srv.NewUser(t, "mia"))
 	before := transit.Calls.Load()
 	for _, name := range []string{"A", "B", "C"} {
-		if err := create(t, c, name); err != nil {
-			t.Fatal(err)
-		}
+		apptest.Must(t, create(t, c, name))
 	}
 	if n := transit.Calls.Load() - before; n != 0 {
 		t.Errorf("it was asked %d times", n)
@@ -63,9 +57,7 @@ func TestACreateCostsNoCallOfTheKeyService(t *testing.T) {
 func TestAKeyServiceThatIsAwayIsNotNoticedByWhoseKeyIsOpen(t *testing.T) {
 	srv, transit, _ := apptest.StartOnTransit(t)
 	c := srv.Client(t)
-	if err := create(t, c, "BEFORE"); err != nil {
-		t.Fatal(err)
-	}
+	apptest.Must(t, create(t, c, "BEFORE"))
 	transit.Answer(apptest.Silence)
 	if err := create(t, c, "DURING"); err != nil {
 		t.Error(err)
@@ -89,9 +81,7 @@ func TestAKeyServiceThatIsAwayIsNotNoticedByWhoseKeyIsOpen(t *testing.T) {
 func TestWhatNeedsAKeyServiceThatFailsIs502Or504AndLeavesNothing(t *testing.T) {
 	srv, transit, cfg := apptest.StartOnTransit(t)
 	mia := srv.NewUser(t, "mia")
-	if err := create(t, srv.ClientWith(t, mia), "KEPT"); err != nil {
-		t.Fatal(err)
-	}
+	apptest.Must(t, create(t, srv.ClientWith(t, mia), "KEPT"))
 	srv.Stop(t)
 	cfg.Dev = false
 	srv = apptest.StartWith(t, cfg) // which has no owner key open
@@ -143,9 +133,7 @@ func TestASlowKeyServiceHoldsUpNobodyElse(t *testing.T) {
 	srv.Stop(t)
 	cfg.Dev, cfg.KeyServiceTimeout = false, 8*time.Second
 	srv = apptest.StartWith(t, cfg)
-	if err := create(t, srv.Client(t), "OPEN"); err != nil {
-		t.Fatal(err)
-	}
+	apptest.Must(t, create(t, srv.Client(t), "OPEN"))
 	asked := make(chan struct{}, 64)
 	release := make(chan struct{})
 	transit.Answer(func(w http.ResponseWriter, r *http.Request) {

@@ -44,8 +44,7 @@ func (s *server) listen(ctx context.Context) (err error) {
 			return fmt.Errorf("--tls-cert and --tls-key: %w", err)
 		}
 		s.main.TLSConfig = &tls.Config{
-			Certificates: []tls.Certificate{pair},
-			MinVersion:   tls.VersionTLS12,
+			Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12,
 		}
 	}
 	var lc net.ListenConfig

@@ -37,8 +37,7 @@ func newMetrics(stats func() (updates, commits uint64)) *metrics {
 		m.requests,
 		m.durations,
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "keysake_store_updates_total",
-			Help: "Updates that were made durable.",
+			Name: "keysake_store_updates_total", Help: "Updates that were made durable.",
 		}, func() float64 { updates, _ := stats(); return float64(updates) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "keysake_store_commits_total",

@@ -49,11 +49,10 @@ func labels(t *testing.T, page string) map[string][]string {
 func TestNoLabelOfAMetricIsOfAUsersChoosing(t *testing.T) {
 	t.Parallel()
 	s, admin := startWithAdmin(t)
-	made, err := s.Client(t).
-		CreateSecret(
-			t.Context(),
-			wire.CreateSecret{Name: "CHOSEN", Value: plaintext.FromString("any-value")},
-		)
+	made, err := s.Client(t).CreateSecret(
+		t.Context(),
+		wire.CreateSecret{Name: "CHOSEN", Value: plaintext.FromString("any-value")},
+	)
 	apptest.Must(t, err)
 	for _, path := range []string{
 		"/api/v1/user/secrets/" + made.ID, "/api/v1/user/secrets/chosen", "/api/v1/chosen",
@@ -105,11 +104,7 @@ func ask(t *testing.T, s *apptest.Server, method, path string) {
 func TestWithoutAnAddressForThemThereAreNoMetrics(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t)
-	if status, body := get(
-		t,
-		"GET",
-		s.URL+"/metrics",
-	); status != 404 ||
+	if status, body := get(t, "GET", s.URL+"/metrics"); status != 404 ||
 		!strings.Contains(body, "not_found_error") {
 		t.Errorf("answered %d", status)
 	}

@@ -31,9 +31,7 @@ func cannotStart(err error) error { return fmt.Errorf("%w: %w", ErrCannotStart, 
 //
 // The banner for people goes to out, log records go to logs. The configuration must have passed its
 // Validate. ask may be nil.
-func Run(
-	ctx context.Context, cfg config.Config, ask rootkey.Ask, out, logs io.Writer,
-) (err error) {
+func Run(ctx context.Context, cfg config.Config, ask rootkey.Ask, out, logs io.Writer) (err error) {
 	log := newLogger(cfg, logs)
 	access := instance.Serve
 	if cfg.Dev {

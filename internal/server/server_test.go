@@ -24,18 +24,12 @@ import (
 func get(t *testing.T, method, url string) (status int, body string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	apptest.Must(t, err)
 	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
+	apptest.Must(t, err)
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	apptest.Must(t, err)
 	return resp.StatusCode, string(b)
 }
 
@@ -43,12 +37,8 @@ func get(t *testing.T, method, url string) (status int, body string) {
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	apptest.Must(t, err)
+	apptest.Must(t, l.Close())
 	return l.Addr().String()
 }
 
@@ -76,20 +66,12 @@ func TestTheProbesAnswerOnBothAddresses(t *testing.T) {
 		"/healthz/", "/healthz/x", "/Healthz", "//healthz", "/readyz/.", "/metrics", "/",
 		"/debug/pprof/",
 	} {
-		if status, body := get(
-			t,
-			"GET",
-			s.URL+path,
-		); status != 404 ||
+		if status, body := get(t, "GET", s.URL+path); status != 404 ||
 			!strings.Contains(body, `"not_found_error"`) {
 			t.Errorf("GET %s: %d, want a 404 in the envelope", path, status)
 		}
 	}
-	if status, body := get(
-		t,
-		"POST",
-		s.URL+"/healthz",
-	); status != 404 ||
+	if status, body := get(t, "POST", s.URL+"/healthz"); status != 404 ||
 		!strings.Contains(body, `"not_found_error"`) {
 		t.Errorf("POST /healthz: %d, want a 404 in the envelope", status)
 	}
@@ -98,40 +80,31 @@ func TestTheProbesAnswerOnBothAddresses(t *testing.T) {
 	}
 }
 
-// A held request is one that the server has begun to read and cannot finish before the rest of it
-// comes.
+// A held request is one whose body the server waits for.
 type held struct {
 	conn net.Conn
 	in   *bufio.Reader
 	rest string
 }
 
-// hold sends a request up to its body, of which the server asks for the rest.
+// hold sends a request without its body, and waits until the server asks for that.
 func hold(t *testing.T, s *apptest.Server, body string) held {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	apptest.Must(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
-	_, err = fmt.Fprintf(
-		conn,
+	_, err = fmt.Fprintf(conn,
 		"POST /api/v1/user/secrets HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer %s\r\n"+
 			"Content-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n",
-		s.Key.Reveal(),
-		len(body),
-	)
-	if err != nil {
-		t.Fatal(err)
-	}
+		s.Key.Reveal(), len(body))
+	apptest.Must(t, err)
 	in := bufio.NewReader(conn)
 	line, err := in.ReadString('\n')
 	if err != nil || !strings.HasPrefix(line, "HTTP/1.1 100 ") {
 		t.Fatalf("the server does not ask for the body: %q, %v", line, err)
 	}
-	if _, err := in.ReadString('\n'); err != nil {
-		t.Fatal(err)
-	}
+	_, err = in.ReadString('\n')
+	apptest.Must(t, err)
 	return held{conn, in, body}
 }
 
@@ -142,9 +115,7 @@ func (h held) finish(t *testing.T) int {
 		t.Fatal(err)
 	}
 	resp, err := http.ReadResponse(h.in, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	apptest.Must(t, err)
 	defer resp.Body.Close()
 	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
 		t.Fatal(err)
@@ -178,8 +149,7 @@ func TestAStopLetsARequestFinishAndSaysSo(t *testing.T) {
 	}
 	<-stopped
 	again := s.Restart(t)
-	if list, err := again.Client(t).
-		ListSecrets(t.Context()); err != nil || list.Total != 1 ||
+	if list, err := again.Client(t).ListSecrets(t.Context()); err != nil || list.Total != 1 ||
 		list.Secrets[0].Name != "LAST" {
 		t.Errorf("what was answered is not there: %d secrets, %v", list.Total, err)
 	}
@@ -196,8 +166,7 @@ func TestARequestThatNeverFinishesIsCutOff(t *testing.T) {
 	if !strings.Contains(s.Logs.String(), "cut off") {
 		t.Error("the log does not say so")
 	}
-	if list, err := s.Restart(t).Client(t).
-		ListSecrets(t.Context()); err != nil ||
+	if list, err := s.Restart(t).Client(t).ListSecrets(t.Context()); err != nil ||
 		list.Total != 0 {
 		t.Errorf("%d secrets, %v", list.Total, err)
 	}
@@ -207,16 +176,10 @@ func TestARestartKeepsEverything(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t)
 	c := s.Client(t)
-	made, err := c.CreateFromPreset(
-		t.Context(),
-		wire.CreateFromPreset{
-			Provider: "openai",
-			Value:    plaintext.FromString("example-value-of-nobody-" + t.Name()),
-		},
-	)
-	if err != nil {
-		t.Fatal(err)
-	}
+	made, err := c.CreateFromPreset(t.Context(), wire.CreateFromPreset{
+		Provider: "openai", Value: plaintext.FromString("example-value-of-nobody-" + t.Name()),
+	})
+	apptest.Must(t, err)
 	other := s.NewUser(t, "ada", "secrets:read")
 	s.Stop(t)
 	again := s.Restart(t)
@@ -224,9 +187,7 @@ func TestARestartKeepsEverything(t *testing.T) {
 		t.Error("the user dev has another key")
 	}
 	got, err := again.Client(t).GetSecret(t.Context(), made.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
+	apptest.Must(t, err)
 	if diff := cmp.Diff(made, got); diff != "" {
 		t.Errorf("the secret has changed:\n%s", diff)
 	}
@@ -239,7 +200,7 @@ func TestARestartKeepsEverything(t *testing.T) {
 	}
 }
 
-// wantNoStart looks at the error of a server that must not start.
+// wantNoStart checks the error of a server that must not start.
 func wantNoStart(t *testing.T, err error, says string) {
 	t.Helper()
 	if !errors.Is(err, server.ErrCannotStart) || !strings.Contains(err.Error(), says) {
@@ -250,9 +211,7 @@ func wantNoStart(t *testing.T, err error, says string) {
 func TestAnAddressThatIsTakenIsNoStart(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	apptest.Must(t, err)
 	defer l.Close()
 	for _, change := range []func(*config.Config){
 		func(c *config.Config) { c.Listen = l.Addr().String() },

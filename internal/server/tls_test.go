@@ -33,9 +33,7 @@ func certificate(t *testing.T) (certFile, keyFile string, trust *x509.CertPool) 
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	apptest.Must(t, err)
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(
-			1,
-		),
+		SerialNumber:          big.NewInt(1),
 		NotBefore:             time.Now().Add(-time.Hour),
 		NotAfter:              time.Now().Add(time.Hour),
 		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
@@ -50,14 +48,8 @@ func certificate(t *testing.T) (certFile, keyFile string, trust *x509.CertPool) 
 	certFile, keyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 	apptest.Must(t, os.WriteFile(certFile, certPEM, 0o600))
-	apptest.Must(
-		t,
-		os.WriteFile(
-			keyFile,
-			pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}),
-			0o600,
-		),
-	)
+	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})
+	apptest.Must(t, os.WriteFile(keyFile, keyPEM, 0o600))
 	trust = x509.NewCertPool()
 	trust.AppendCertsFromPEM(certPEM)
 	return certFile, keyFile, trust
@@ -65,14 +57,12 @@ func certificate(t *testing.T) (certFile, keyFile string, trust *x509.CertPool) 
 
 // startTLS runs a server with a certificate, and returns what speaks HTTP/2 and HTTP/1.1 to it.
 func startTLS(
-	t *testing.T,
-	change ...func(*config.Config),
+	t *testing.T, change ...func(*config.Config),
 ) (s *apptest.Server, transports map[int]*http.Transport) {
 	t.Helper()
 	certFile, keyFile, trust := certificate(t)
-	s = apptest.Start(
-		t,
-		append(change, func(c *config.Config) { c.TLSCert, c.TLSKey = certFile, keyFile })...)
+	change = append(change, func(c *config.Config) { c.TLSCert, c.TLSKey = certFile, keyFile })
+	s = apptest.Start(t, change...)
 	transports = map[int]*http.Transport{
 		2: {TLSClientConfig: &tls.Config{RootCAs: trust}, ForceAttemptHTTP2: true},
 		1: {
@@ -97,8 +87,7 @@ func TestASecretIsKeptOverTLS(t *testing.T) {
 		apptest.Must(t, err)
 		name := map[int]string{1: "ONE", 2: "TWO"}[version]
 		made, err := c.CreateSecret(
-			t.Context(),
-			wire.CreateSecret{Name: name, Value: plaintext.FromString("any-value")},
+			t.Context(), wire.CreateSecret{Name: name, Value: plaintext.FromString("any-value")},
 		)
 		apptest.Must(t, err)
 		if got, err := c.GetSecret(t.Context(), made.ID); err != nil || got != made {
@@ -109,9 +98,7 @@ func TestASecretIsKeptOverTLS(t *testing.T) {
 		t.Error("a client that does not trust the certificate was answered")
 	}
 	if status, _ := get(
-		t,
-		"GET",
-		strings.Replace(s.URL, "https:", "http:", 1)+"/api/v1/health",
+		t, "GET", strings.Replace(s.URL, "https:", "http:", 1)+"/api/v1/health",
 	); status != 400 {
 		t.Errorf("in the clear it answers %d", status)
 	}
@@ -124,10 +111,7 @@ func TestA426OverHTTP2HasNoHeadersOfAConnection(t *testing.T) {
 	})
 	for version, transport := range transports {
 		req, err := http.NewRequestWithContext(
-			t.Context(),
-			http.MethodGet,
-			s.URL+"/api/v1/user",
-			nil,
+			t.Context(), http.MethodGet, s.URL+"/api/v1/user", nil,
 		)
 		apptest.Must(t, err)
 		req.Header.Set("User-Agent", "dreadnode-sdk/2.0.0")
@@ -181,9 +165,10 @@ func TestACertificateThatCannotBeReadIsNoStart(t *testing.T) {
 	certFile, keyFile, _ := certificate(t)
 	otherCert, _, _ := certificate(t)
 	for name, files := range map[string][2]string{
-		"no certificate": {certFile + ".not-there", keyFile},
-		"no key":         {certFile, keyFile + ".not-there"}, "a key for a certificate": {keyFile, keyFile},
-		"another's certificate": {otherCert, keyFile},
+		"no certificate":          {certFile + ".not-there", keyFile},
+		"no key":                  {certFile, keyFile + ".not-there"},
+		"a key for a certificate": {keyFile, keyFile},
+		"another's certificate":   {otherCert, keyFile},
 	} {
 		cfg := apptest.Config(t)
 		cfg.TLSCert, cfg.TLSKey = files[0], files[1]

@@ -114,8 +114,7 @@ func (b *bare) prepare(ctx context.Context) error {
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`: &b.entry,
 	} {
 		prepared, err := b.conn.PrepareContext(
-			ctx,
-			query,
+			ctx, query,
 		) //nolint:sqlclosecheck // closed with the database
 		if err != nil {
 			return err
@@ -161,15 +160,7 @@ func (b *bare) create(ctx context.Context) error {
 	user, id, now, hash := b.users[b.turn%len(b.users)], newID(), time.Now().UnixMicro(), noise(32)
 	name := fmt.Sprintf("BENCH_%d", b.turn)
 	_, err := b.secret.ExecContext(
-		ctx,
-		id,
-		user,
-		name,
-		"openai",
-		1,
-		noise(sealOverhead+21),
-		now,
-		now,
+		ctx, id, user, name, "openai", 1, noise(sealOverhead+21), now, now,
 		noise(sealOverhead+len(value)),
 	)
 	if err != nil {
@@ -180,18 +171,7 @@ func (b *bare) create(ctx context.Context) error {
 		return err
 	}
 	_, err = b.entry.ExecContext(
-		ctx,
-		user,
-		seq,
-		now,
-		user,
-		user,
-		"secret.create",
-		"done",
-		id,
-		name,
-		1,
-		hash,
+		ctx, user, seq, now, user, user, "secret.create", "done", id, name, 1, hash,
 	)
 	return err
 }

@@ -38,11 +38,7 @@ const maxAnswers = 1 << 20
 // It has one thread, because it shares the machine with the server: a second one would mostly look
 // for work.
 func drive(
-	ctx context.Context,
-	p *process,
-	clients int,
-	length time.Duration,
-	j job,
+	ctx context.Context, p *process, clients int, length time.Duration, j job,
 ) (sample, error) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	links := make([]*link, clients)

@@ -127,8 +127,7 @@ func (f *filler) user(ctx context.Context, name string) (token string, err error
 
 // make is do for what has an id.
 func (f *filler) make(
-	ctx context.Context,
-	path, token, in string,
+	ctx context.Context, path, token, in string,
 ) (id string, body []byte, err error) {
 	body, err = f.do(ctx, "POST", path, token, in)
 	var made struct{ ID string }

@@ -55,16 +55,11 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.DurationVar(&s.time, "time", 1500*time.Millisecond, "length of one measurement")
 	flags.IntVar(
-		&s.rounds,
-		"rounds",
-		3,
-		"measurements of each kind, in turn; the median is printed",
+		&s.rounds, "rounds", 3, "measurements of each kind, in turn; the median is printed",
 	)
 	flags.IntVar(&s.users, "users", 1000, "users among whom the work is spread")
 	flags.StringVar(
-		&s.binary,
-		"binary",
-		"",
+		&s.binary, "binary", "",
 		"a keysake to measure, in place of the one that is built from the source here",
 	)
 	if err := flags.Parse(args); err != nil {
@@ -126,11 +121,7 @@ func measure(ctx context.Context, s settings, dir string) (*findings, error) {
 // measureLoad fills the server, starts the floors and measures all of them in turn, so that a slow
 // minute of the machine meets each alike.
 func measureLoad(
-	ctx context.Context,
-	s settings,
-	dir, binary string,
-	server *process,
-	found *findings,
+	ctx context.Context, s settings, dir, binary string, server *process, found *findings,
 ) error {
 	lib, err := fill(ctx, server, s.users)
 	if err != nil {
@@ -142,10 +133,7 @@ func measureLoad(
 	}
 	defer floor.kill()
 	bare, err := openBare(
-		ctx,
-		filepath.Join(dir, "data", "keysake.db"),
-		filepath.Join(dir, "bare.db"),
-		s.users,
+		ctx, filepath.Join(dir, "data", "keysake.db"), filepath.Join(dir, "bare.db"), s.users,
 	)
 	if err != nil {
 		return err
@@ -178,11 +166,7 @@ func measureLoad(
 // measureJob measures one kind of work at each number of clients, and right after it the floor of
 // each.
 func measureJob(
-	ctx context.Context,
-	s settings,
-	server, floor *process,
-	j, floorJob job,
-	found *findings,
+	ctx context.Context, s settings, server, floor *process, j, floorJob job, found *findings,
 ) error {
 	for _, clients := range []int{64, 16, 1} {
 		one, err := drive(ctx, server, clients, s.time, j)

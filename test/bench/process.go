@@ -29,13 +29,7 @@ type process struct {
 // build makes the binary that users get.
 func build(ctx context.Context, path string) error {
 	cmd := exec.CommandContext(
-		ctx,
-		"go",
-		"build",
-		"-trimpath",
-		"-ldflags=-s -w",
-		"-o",
-		path,
+		ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", path,
 		"github.com/keysake/keysake/cmd/keysake",
 	)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -48,18 +42,8 @@ func build(ctx context.Context, path string) error {
 // startServer starts Keysake on a folder and waits for its first answer.
 func startServer(ctx context.Context, binary, data string) (*process, error) {
 	cmd := exec.CommandContext(
-		ctx,
-		binary,
-		"serve",
-		"--dev",
-		"--rate-limit",
-		"0",
-		"--max-secrets",
-		"10000000",
-		"--listen",
-		"127.0.0.1:0",
-		"--data",
-		data,
+		ctx, binary, "serve", "--dev", "--rate-limit", "0", "--max-secrets", "10000000", "--listen",
+		"127.0.0.1:0", "--data", data,
 	)
 	cmd.Env = []string{} // no setting but these
 	return start(cmd, data, "Keysake is listening on http://")

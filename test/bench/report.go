@@ -94,14 +94,8 @@ func (f *findings) print(out io.Writer) error {
 			cpu = micros(s.cpu)
 		}
 		fmt.Fprintf(
-			w,
-			"%s\t%s\t%.0f\t%s\t%s\t%s\t\n",
-			r.name,
-			clients,
-			s.rate,
-			micros(s.p50),
-			micros(s.p99),
-			cpu,
+			w, "%s\t%s\t%.0f\t%s\t%s\t%s\t\n", r.name, clients, s.rate, micros(s.p50),
+			micros(s.p99), cpu,
 		)
 	}
 	fmt.Fprintln(w)
@@ -119,10 +113,7 @@ func (f *findings) print(out io.Writer) error {
 	_, err := fmt.Fprintf(
 		out,
 		"\nmedians of %d rounds of %s; %d secrets of %d users at the end; SQLite's p50 and p99 are those of a commit\n",
-		f.settings.rounds,
-		f.settings.time,
-		f.secrets,
-		f.settings.users,
+		f.settings.rounds, f.settings.time, f.secrets, f.settings.users,
 	)
 	return err
 }
@@ -140,8 +131,7 @@ func (f *findings) goals() []goal {
 	create16, while := f.median("create", rotatingClients), f.median(rotating, rotatingClients)
 	return []goal{
 		atLeast(
-			"create, 64 clients / SQLite, 64 a commit",
-			0.7,
+			"create, 64 clients / SQLite, 64 a commit", 0.7,
 			create64.rate/f.median("SQLite", 64).rate,
 		),
 		below("create, 64 clients, p99", 15*time.Millisecond, create64.p99),
@@ -152,8 +142,7 @@ func (f *findings) goals() []goal {
 			float64(create1.p50) <= 1.6*float64(one),
 		},
 		atLeast(
-			"read, 16 clients / net/http",
-			0.55,
+			"read, 16 clients / net/http", 0.55,
 			f.median("read", 16).rate/f.median("net/http read", 16).rate,
 		),
 		{"list of 50, 16 clients", "≥ 10000/s", fmt.Sprintf("%.0f/s", list), list >= 10_000},
@@ -165,8 +154,7 @@ func (f *findings) goals() []goal {
 		},
 		below("start to first answer, empty", 150*time.Millisecond, f.firstStart),
 		below(
-			fmt.Sprintf("start to first answer, %d secrets", f.secrets),
-			150*time.Millisecond,
+			fmt.Sprintf("start to first answer, %d secrets", f.secrets), 150*time.Millisecond,
 			f.laterStart,
 		),
 		belowMB("memory, idle", 30, f.idle),
@@ -181,20 +169,14 @@ func atLeast(what string, least, here float64) goal {
 
 func below(what string, most, here time.Duration) goal {
 	return goal{
-		what,
-		"< " + most.String(),
-		here.Round(100 * time.Microsecond).String(),
-		here < most,
+		what, "< " + most.String(), here.Round(100 * time.Microsecond).String(), here < most,
 	}
 }
 
 func belowMB(what string, most float64, here int64) goal {
 	mb := float64(here) / 1e6
 	return goal{
-		what,
-		fmt.Sprintf("< %.0f MB", most),
-		fmt.Sprintf("%.1f MB", mb),
-		here > 0 && mb < most,
+		what, fmt.Sprintf("< %.0f MB", most), fmt.Sprintf("%.1f MB", mb), here > 0 && mb < most,
 	}
 }
 

@@ -17,23 +17,11 @@ const rotatingClients = 16
 // measureRotation drives creates while another process rotates the root key of the same data. A
 // request that fails, or a rotation, fails the measurement.
 func measureRotation(
-	ctx context.Context,
-	s settings,
-	binary string,
-	server *process,
-	create job,
-	round int,
+	ctx context.Context, s settings, binary string, server *process, create job, round int,
 ) (sample, error) {
 	to := filepath.Join(filepath.Dir(server.data), fmt.Sprintf("rotated-%d.key", round))
 	cmd := exec.CommandContext(
-		ctx,
-		binary,
-		"root-key",
-		"rotate",
-		"--data",
-		server.data,
-		"--to",
-		"file:"+to,
+		ctx, binary, "root-key", "rotate", "--data", server.data, "--to", "file:"+to,
 	)
 	cmd.Env = []string{} // no setting but these
 	done := make(chan error, 1)

@@ -34,10 +34,7 @@ func checkAPI(t *testing.T, p *process, libraries []*library) {
 		}
 		if who, err := c.WhoAmI(t.Context()); err != nil || who.Limits.Secrets.Used != list.Total {
 			t.Errorf(
-				"%d secrets where the count is %d (%v)",
-				list.Total,
-				who.Limits.Secrets.Used,
-				err,
+				"%d secrets where the count is %d (%v)", list.Total, who.Limits.Secrets.Used, err,
 			)
 		}
 		there := map[string]bool{}
@@ -69,8 +66,7 @@ func (l *library) checkMask(t *testing.T, name, id, mask string) {
 		t.Errorf("%s has another id than was answered", name)
 	}
 	s.values = slices.DeleteFunc(
-		s.values,
-		func(v plaintext.Value) bool { return catalog.Mask(v) != mask },
+		s.values, func(v plaintext.Value) bool { return catalog.Mask(v) != mask },
 	)
 	if len(s.values) == 0 {
 		t.Errorf("%s has the mask of no value that was sent", name)
@@ -196,8 +192,7 @@ func checkUser(ctx context.Context, t *testing.T, r vault.Reader, user uuid.UUID
 	for _, n := range rows {
 		if versions[n.ID] != n.Version {
 			t.Errorf(
-				"version %d of a secret is there, the audit log knows of %d",
-				n.Version,
+				"version %d of a secret is there, the audit log knows of %d", n.Version,
 				versions[n.ID],
 			)
 		}
@@ -239,9 +234,7 @@ func (l *library) checkValues(t *testing.T, service *vault.Service) {
 			value, err := service.OpenSecret(t.Context(), who, n.ID)
 			if err != nil || !s.allows(value) || catalog.Mask(value) != n.Mask {
 				t.Errorf(
-					"%s does not open to a value that was sent, with its mask (%v)",
-					n.Name,
-					err,
+					"%s does not open to a value that was sent, with its mask (%v)", n.Name, err,
 				)
 			}
 		})

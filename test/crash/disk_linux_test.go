@@ -76,11 +76,7 @@ func fullFileSystem(t *testing.T) (disk, error) {
 	t.Helper()
 	dir := t.TempDir()
 	if err := unix.Mount(
-		"keysake-test",
-		dir,
-		"tmpfs",
-		unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC,
-		"size=64m",
+		"keysake-test", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "size=64m",
 	); err != nil {
 		return disk{}, fmt.Errorf("mount: %w", err)
 	}
@@ -95,13 +91,8 @@ func fullFileSystem(t *testing.T) (disk, error) {
 		fail: func(*process) {
 			t.Helper()
 			if err := os.WriteFile(
-				ballast,
-				make([]byte, 80<<20),
-				0o600,
-			); !errors.Is(
-				err,
-				syscall.ENOSPC,
-			) {
+				ballast, make([]byte, 80<<20), 0o600,
+			); !errors.Is(err, syscall.ENOSPC) {
 				t.Fatalf("filling the file system: got %v, want %v", err, syscall.ENOSPC)
 			}
 		},
@@ -132,10 +123,7 @@ func immutableFiles(t *testing.T) (disk, error) {
 	data := newData(t)
 	set := func(on bool) {
 		for _, name := range []string{"keysake.db", "keysake.db-wal"} {
-			if err := setImmutable(
-				filepath.Join(data, name),
-				on,
-			); err != nil &&
+			if err := setImmutable(filepath.Join(data, name), on); err != nil &&
 				!errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -143,9 +131,7 @@ func immutableFiles(t *testing.T) (disk, error) {
 	}
 	t.Cleanup(func() { set(false) }) // or nobody could remove them
 	return disk{
-		data: data,
-		fail: func(*process) { set(true) },
-		mend: func(*process) { set(false) },
+		data: data, fail: func(*process) { set(true) }, mend: func(*process) { set(false) },
 	}, nil
 }
 
@@ -184,11 +170,7 @@ func survives(t *testing.T, d disk) {
 		d.fail(p)
 		untilRefused(t, p, workers[0])
 		work(
-			t,
-			p,
-			workers,
-			http.StatusOK,
-			http.StatusInternalServerError,
+			t, p, workers, http.StatusOK, http.StatusInternalServerError,
 			http.StatusServiceUnavailable,
 		)
 		stillReads(t, p, libraries)
@@ -245,11 +227,7 @@ func untilRefused(t *testing.T, p *process, w *worker) {
 	p.until("refuses to write", func() bool {
 		err := w.step(t.Context(), c)
 		wantStatus(
-			t,
-			err,
-			http.StatusOK,
-			http.StatusInternalServerError,
-			http.StatusServiceUnavailable,
+			t, err, http.StatusOK, http.StatusInternalServerError, http.StatusServiceUnavailable,
 		)
 		return err != nil
 	})

@@ -76,10 +76,7 @@ func TestAServerThatIsKilledWhileItStartsStartsTheNextTime(t *testing.T) {
 		p := start(t, data)
 		l := newLibrary(p, "somebody")
 		if err := l.create(
-			t.Context(),
-			p.client(l.key),
-			"TOKEN",
-			plaintext.FromString(text(random, 40)),
+			t.Context(), p.client(l.key), "TOKEN", plaintext.FromString(text(random, 40)),
 		); err != nil {
 			t.Error(err)
 		}

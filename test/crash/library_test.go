@@ -89,10 +89,7 @@ func (l *library) change(name string, after state, do func() (wire.Secret, error
 }
 
 func (l *library) create(
-	ctx context.Context,
-	c *client.Client,
-	name string,
-	value plaintext.Value,
+	ctx context.Context, c *client.Client, name string, value plaintext.Value,
 ) error {
 	l.set(name, state{absent: true})
 	return l.change(name, state{values: []plaintext.Value{value}}, func() (wire.Secret, error) {
@@ -101,10 +98,7 @@ func (l *library) create(
 }
 
 func (l *library) update(
-	ctx context.Context,
-	c *client.Client,
-	name string,
-	value plaintext.Value,
+	ctx context.Context, c *client.Client, name string, value plaintext.Value,
 ) error {
 	id := l.get(name).id
 	return l.change(

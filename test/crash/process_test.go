@@ -105,10 +105,8 @@ func (p *process) until(what string, happened func() bool) {
 		select {
 		case <-p.done:
 			p.t.Fatalf(
-				"the server ended before it %s: exit code %d\n%s",
-				what,
-				p.cmd.ProcessState.ExitCode(),
-				p.logs,
+				"the server ended before it %s: exit code %d\n%s", what,
+				p.cmd.ProcessState.ExitCode(), p.logs,
 			)
 		case <-time.After(time.Millisecond):
 		}

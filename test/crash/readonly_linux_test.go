@@ -38,10 +38,7 @@ func TestAServerOnAReadOnlyDatabaseReads(t *testing.T) {
 	stillReads(t, p, []*library{l})
 	for range 5 {
 		err := l.create(
-			t.Context(),
-			p.client(l.key),
-			"REFUSED",
-			plaintext.FromString(text(random, 40)),
+			t.Context(), p.client(l.key), "REFUSED", plaintext.FromString(text(random, 40)),
 		)
 		wantStatus(t, err, http.StatusInternalServerError, http.StatusServiceUnavailable)
 	}

@@ -54,10 +54,7 @@ func TestABackupAndARestoreThatAreKilledLeaveNothingHalf(t *testing.T) {
 		}
 		if _, err := os.Stat(
 			filepath.Join(restored, "keysake.db"),
-		); errors.Is(
-			err,
-			fs.ErrNotExist,
-		) {
+		); errors.Is(err, fs.ErrNotExist) {
 			command(t, "restore", whole, "--data", restored) // the same again
 		}
 		checkRestored(t, restored)
@@ -70,11 +67,7 @@ func TestABackupAndARestoreThatAreKilledLeaveNothingHalf(t *testing.T) {
 	}
 	t.Logf(
 		"%d backups and %d restores of %d were killed before they ended (they take %v and %v)",
-		backups,
-		restores,
-		all,
-		backupTakes,
-		restoreTakes,
+		backups, restores, all, backupTakes, restoreTakes,
 	)
 	p.stop()
 }
@@ -164,10 +157,7 @@ func checkBackup(t *testing.T, path string) (there bool) {
 func checkRestored(t *testing.T, data string) {
 	t.Helper()
 	report, err := maintenance.Doctor(
-		t.Context(),
-		config.Config{Data: data},
-		nil,
-		maintenance.DoctorOptions{Sample: doctor.All},
+		t.Context(), config.Config{Data: data}, nil, maintenance.DoctorOptions{Sample: doctor.All},
 	)
 	if err != nil {
 		t.Fatal(err)

@@ -28,10 +28,7 @@ const refusal = 400
 func send(t *testing.T, p *process, answers io.Writer, what string, want int, in request) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(
-		t.Context(),
-		in.method,
-		p.url+in.path,
-		strings.NewReader(in.body),
+		t.Context(), in.method, p.url+in.path, strings.NewReader(in.body),
 	)
 	if err != nil {
 		t.Fatalf("%s: the request cannot be sent", what) // the error may quote it
@@ -178,14 +175,12 @@ func badPlaces() map[string]func(v string) request {
 		},
 		"an id": func(v string) request {
 			return request{
-				method: http.MethodGet,
-				path:   create + "/" + url.PathEscape(v[:min(len(v), 2000)]),
+				method: http.MethodGet, path: create + "/" + url.PathEscape(v[:min(len(v), 2000)]),
 			}
 		},
 		"a path": func(v string) request {
 			return request{
-				method: http.MethodGet,
-				path:   "/api/v1/" + url.PathEscape(v[:min(len(v), 2000)]),
+				method: http.MethodGet, path: "/api/v1/" + url.PathEscape(v[:min(len(v), 2000)]),
 			}
 		},
 		"a query": func(v string) request {
@@ -223,10 +218,9 @@ func sendBad(t *testing.T, p *process, l *library, fresh func(string) string, an
 		"OPENAI_API_KEY",
 		state{values: []plaintext.Value{value}},
 		func() (wire.Secret, error) {
-			return p.client(l.key).
-				CreateFromPreset(
-					t.Context(), wire.CreateFromPreset{Provider: "openai", Value: value},
-				)
+			return p.client(l.key).CreateFromPreset(
+				t.Context(), wire.CreateFromPreset{Provider: "openai", Value: value},
+			)
 		},
 	)
 	if err != nil {

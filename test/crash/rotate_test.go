@@ -113,17 +113,8 @@ func (p *rotationPlace) serve() {
 	p.t.Helper()
 	var out, logs apptest.Buffer
 	p.cmd = exec.Command(
-		p.binary,
-		"serve",
-		"--dev",
-		"--listen",
-		"127.0.0.1:0",
-		"--data",
-		p.data,
-		"--rate-limit",
-		"0",
-		"--max-secrets",
-		"100000",
+		p.binary, "serve", "--dev", "--listen", "127.0.0.1:0", "--data", p.data, "--rate-limit",
+		"0", "--max-secrets", "100000",
 	)
 	p.cmd.Stdout, p.cmd.Stderr = &out, &logs
 	if err := p.cmd.Start(); err != nil {
@@ -164,10 +155,7 @@ func (p *rotationPlace) client(user string) *client.Client {
 // load creates and updates secrets until stop, and notes what was answered. Every answer must be a
 // success.
 func (p *rotationPlace) load(
-	ctx context.Context,
-	round int,
-	stop *atomic.Bool,
-	all *sync.WaitGroup,
+	ctx context.Context, round int, stop *atomic.Bool, all *sync.WaitGroup,
 ) {
 	for user := range p.known {
 		c := p.client(user)
@@ -216,9 +204,7 @@ func (p *rotationPlace) rotate(after time.Duration, args ...string) {
 	}
 	err := cmd.Wait()
 	// -1: killed
-	if exit, ok := errors.AsType[*exec.ExitError](
-		err,
-	); err != nil &&
+	if exit, ok := errors.AsType[*exec.ExitError](err); err != nil &&
 		(!ok || exit.ExitCode() >= 0) {
 		p.t.Errorf("%v: %v\n%s", args, err, &errs)
 	}

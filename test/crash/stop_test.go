@@ -92,8 +92,7 @@ func TestGracefulStop(t *testing.T) {
 	}
 	p.terminate()
 	p.until(
-		"says that it stops",
-		func() bool { return strings.Contains(p.logs.String(), "stopping") },
+		"says that it stops", func() bool { return strings.Contains(p.logs.String(), "stopping") },
 	)
 	for _, h := range begun {
 		if _, err := io.WriteString(h.conn, h.body); err != nil {
@@ -101,9 +100,7 @@ func TestGracefulStop(t *testing.T) {
 		}
 		if status := h.answer(t); status != http.StatusCreated {
 			t.Errorf(
-				"%s was begun before the stop and got %d, want %d",
-				h.name,
-				status,
+				"%s was begun before the stop and got %d, want %d", h.name, status,
 				http.StatusCreated,
 			)
 		}
@@ -130,10 +127,7 @@ func TestSecondServerRefusesToStart(t *testing.T) {
 	first := start(t, data)
 	l := newLibrary(first, "somebody")
 	if err := l.create(
-		t.Context(),
-		first.client(l.key),
-		"TOKEN",
-		plaintext.FromString(text(random, 40)),
+		t.Context(), first.client(l.key), "TOKEN", plaintext.FromString(text(random, 40)),
 	); err != nil {
 		t.Fatal(err)
 	}
@@ -150,10 +144,7 @@ func TestSecondServerRefusesToStart(t *testing.T) {
 		t.Error("the second server changed the API key")
 	}
 	if err := l.create(
-		t.Context(),
-		first.client(l.key),
-		"SECOND",
-		plaintext.FromString(text(random, 40)),
+		t.Context(), first.client(l.key), "SECOND", plaintext.FromString(text(random, 40)),
 	); err != nil {
 		t.Error(err)
 	}

@@ -118,15 +118,10 @@ func TestNothingOfAValueIsOnDiskOrInLogs(t *testing.T) {
 		}
 		report(t, when+", in the log", atRest.in([]byte(p.logs.String())), len(p.logs.String()))
 		report(
-			t,
-			when+", in what people read",
-			atRest.in([]byte(p.out.String())),
-			len(p.out.String()),
+			t, when+", in what people read", atRest.in([]byte(p.out.String())), len(p.out.String()),
 		)
 		report(
-			t,
-			when+", in the answers",
-			anywhere.in([]byte(answers.String())),
+			t, when+", in the answers", anywhere.in([]byte(answers.String())),
 			len(answers.String()),
 		)
 	}
@@ -171,11 +166,7 @@ func report(t *testing.T, where string, found map[string]int, searched int) {
 
 // sendGood stores secrets; some get a second value, and some are deleted.
 func sendGood(
-	t *testing.T,
-	p *process,
-	libraries []*library,
-	count int,
-	fresh func(string) string,
+	t *testing.T, p *process, libraries []*library, count int, fresh func(string) string,
 ) {
 	t.Helper()
 	type job struct {
@@ -223,11 +214,7 @@ func readBack(t *testing.T, p *process, libraries []*library, answers io.Writer)
 	get := func(key plaintext.Value, path string) {
 		t.Helper()
 		send(
-			t,
-			p,
-			answers,
-			path,
-			http.StatusOK,
+			t, p, answers, path, http.StatusOK,
 			request{method: http.MethodGet, path: path, key: key},
 		)
 	}
