@@ -1,10 +1,10 @@
 // Package backup reads and writes the backup format: named tables of rows.
 //
 // format.md, next to this file, specifies every byte. The package knows no database and none of its
-// tables: [Write] writes what a [Source] describes, and a [File] is such a source again. Values stay
-// sealed as they are in the database, and no root key is in a backup. The digest finds damage, not
-// forgery: the file's mode and location keep others from writing it. The package does no I/O of its
-// own.
+// tables: [Write] writes what a [Source] describes, and a [File] is such a source again. Values
+// stay sealed as they are in the database, and no root key is in a backup. The digest finds damage,
+// not forgery: the file's mode and location keep others from writing it. The package does no I/O of
+// its own.
 package backup
 
 import (

@@ -224,11 +224,11 @@ func TestWhatCannotBeWrittenIsAnError(t *testing.T) {
 	full := errors.New("no space left on device")
 	for what, change := range map[string]func(*memory){
 		"text that is not UTF-8":  func(m *memory) { m.rows["people"][1][1] = "canary\xff" },
-		"a row that is too long":  func(m *memory) { m.rows["letters"][1][3] = make([]byte, 1<<20) },
+		"a row that is too long":  func(m *memory) { m.rows["people"][1][2] = make([]byte, 1<<20) },
 		"a value of another kind": func(m *memory) { m.rows["people"][1][1] = int64(1) },
 		"a value of no kind":      func(m *memory) { m.rows["people"][1][3] = 1 },
 		"a row without its key":   func(m *memory) { m.rows["people"][0][0] = nil },
-		"a row with a value less": func(m *memory) { m.rows["people"][0] = m.rows["people"][0][:3] },
+		"a row of another table":  func(m *memory) { m.rows["people"][0] = backup.Row{"p0"} },
 		"a row twice":             func(m *memory) { m.rows["people"][0] = m.rows["people"][1] },
 		"a count that is wrong":   func(m *memory) { m.tables[0].Rows++ },
 		"a table without a key":   func(m *memory) { m.tables[1].Key = 0 },

@@ -25,8 +25,8 @@ type File struct {
 var _ Source = (*File)(nil)
 
 // Open reads all of a backup of that size in bytes, and returns it if its digest is right and what
-// it holds is what its format and its manifest say. The errors are [ErrNotBackup], [ErrNewer],
-// [ErrCutShort], [ErrDigest] and [ErrContents], or the reader's. Memory is bounded whatever is read.
+// it holds is what its format and its manifest say. Memory is bounded whatever is read. The errors
+// are [ErrNotBackup], [ErrNewer], [ErrCutShort], [ErrDigest] and [ErrContents], or the reader's.
 func Open(ctx context.Context, r io.ReaderAt, size int64) (*File, error) {
 	if err := checkFormat(r); err != nil {
 		return nil, err

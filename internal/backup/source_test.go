@@ -78,13 +78,17 @@ func open(ctx context.Context, b []byte) (*backup.File, error) {
 func sample() *memory {
 	return newMemory([]backup.Table{
 		{Name: "people", Key: 1, Columns: []backup.Column{
-			{Name: "id", Kind: backup.Text}, {Name: "name", Kind: backup.Text},
-			{Name: "photo", Kind: backup.Blob}, {Name: "born", Kind: backup.Integer},
+			{Name: "id", Kind: backup.Text},
+			{Name: "name", Kind: backup.Text},
+			{Name: "photo", Kind: backup.Blob},
+			{Name: "born", Kind: backup.Integer},
 		}},
 		{Name: "none", Key: 1, Columns: []backup.Column{{Name: "id", Kind: backup.Text}}},
 		{Name: "letters", Key: 3, Columns: []backup.Column{
-			{Name: "to", Kind: backup.Text}, {Name: "number", Kind: backup.Integer},
-			{Name: "stamp", Kind: backup.Blob}, {Name: "body", Kind: backup.Blob},
+			{Name: "to", Kind: backup.Text},
+			{Name: "number", Kind: backup.Integer},
+			{Name: "stamp", Kind: backup.Blob},
+			{Name: "body", Kind: backup.Blob},
 		}},
 	}, map[string][]backup.Row{
 		"people": {
@@ -118,15 +122,17 @@ func anyMemory(t *rapid.T) *memory {
 	for _, name := range rapid.SliceOfNDistinct(names, 0, 4, rapid.ID).Draw(t, "tables") {
 		table := backup.Table{Name: name}
 		for _, c := range rapid.SliceOfNDistinct(names, 1, 5, rapid.ID).Draw(t, "columns") {
-			table.Columns = append(table.Columns, backup.Column{Name: c, Kind: kinds.Draw(t, "kind")})
+			column := backup.Column{Name: c, Kind: kinds.Draw(t, "kind")}
+			table.Columns = append(table.Columns, column)
 		}
 		table.Key = rapid.IntRange(1, len(table.Columns)).Draw(t, "key")
 		for range rapid.IntRange(0, 6).Draw(t, "rows") {
 			rows[name] = append(rows[name], anyRow(t, table))
 		}
 		order := func(a, b backup.Row) int { return compareKeys(a, b, table.Key) }
+		same := func(a, b backup.Row) bool { return order(a, b) == 0 }
 		slices.SortFunc(rows[name], order)
-		rows[name] = slices.CompactFunc(rows[name], func(a, b backup.Row) bool { return order(a, b) == 0 })
+		rows[name] = slices.CompactFunc(rows[name], same)
 		tables = append(tables, table)
 	}
 	return newMemory(tables, rows)

@@ -1,5 +1,5 @@
-// Package doctor answers "could we recover?" for a [backup.Source], which is a database or a backup:
-// it opens what is sealed and verifies the audit chains.
+// Package doctor answers "could we recover?" for a [backup.Source], which is a database or a
+// backup: it opens what is sealed and verifies the audit chains.
 //
 // It shows nothing of what it opens. It reads each row once, in order, and holds the keys of one
 // user at a time. It reads only what it is given.

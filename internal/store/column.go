@@ -11,8 +11,8 @@ import (
 	"github.com/keysake/keysake/internal/backup"
 )
 
-// A column describes a column of a table whose rows are Ts: how a T is bound to it, and scanned from
-// it. A value that cannot be is an error of scan.
+// A column describes a column of a table whose rows are Ts: how a T is bound to it, and scanned
+// from it. scan returns an error for a value that bind never makes.
 type column[T any] struct {
 	name string
 	kind backup.Kind

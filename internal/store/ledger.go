@@ -25,7 +25,8 @@ func (q *Queries) LockLedger(ctx context.Context, user uuid.UUID) (vault.Ledger,
 
 // SaveLedger implements [vault.Tx].
 func (q *Queries) SaveLedger(ctx context.Context, l vault.Ledger) error {
-	return q.execOne(ctx, `UPDATE users
-		SET secret_count = $1, owner_key_id = $2, audit_seq = $3, audit_hash = $4 WHERE id = $5`,
-		integer(l.Secrets), idText(l.OwnerKey), integer(l.Head.Seq), l.Head.Hash[:], idText(l.Owner))
+	const update = `UPDATE users
+		SET secret_count = $1, owner_key_id = $2, audit_seq = $3, audit_hash = $4 WHERE id = $5`
+	return q.execOne(ctx, update, integer(l.Secrets), idText(l.OwnerKey), integer(l.Head.Seq),
+		l.Head.Hash[:], idText(l.Owner))
 }

@@ -48,9 +48,10 @@ func placeholders(n int) string {
 
 // without returns the table without a column, for queries that do not read it.
 func (t *table[T]) without(name string) *table[T] {
-	return newTable(t.name, t.key, slices.DeleteFunc(slices.Clone(t.columns), func(c column[T]) bool {
+	rest := slices.DeleteFunc(slices.Clone(t.columns), func(c column[T]) bool {
 		return c.name == name
-	})...)
+	})
+	return newTable(t.name, t.key, rest...)
 }
 
 // with returns the table with a column that is computed, for queries: its name is an expression.

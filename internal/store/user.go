@@ -35,7 +35,8 @@ var users = newTable("users", 1,
 	moment("created_at", func(u *StoredUser) *time.Time { return &u.CreatedAt }),
 	moment("deleted_at", func(u *StoredUser) *time.Time { return &u.DeletedAt }))
 
-// usersAndAdmins tells as of the time $1 who is an admin: who owns an active API key with the scope.
+// usersAndAdmins tells who is an admin at the time $1: the owner of an active API key with that
+// scope.
 var usersAndAdmins = users.with(flag(`EXISTS (SELECT 1 FROM api_keys WHERE user_id = users.id
 	AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)
 	AND ' ' || scopes || ' ' LIKE '% admin %')`,

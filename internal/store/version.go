@@ -39,7 +39,8 @@ func (q *Queries) OldVersion(
 func (q *Queries) SealedVersions(
 	ctx context.Context, user uuid.UUID,
 ) ([]vault.StoredVersion, error) {
-	return versions.list(ctx, q.conn, "WHERE user_id = $1 ORDER BY secret_id, version", idText(user))
+	return versions.list(ctx, q.conn,
+		"WHERE user_id = $1 ORDER BY secret_id, version", idText(user))
 }
 
 // ArchiveVersion implements [vault.Tx].
@@ -59,7 +60,7 @@ func (q *Queries) PruneVersions(ctx context.Context, user, secret uuid.UUID, upT
 
 // ResealVersion implements [vault.Tx].
 func (q *Queries) ResealVersion(ctx context.Context, v vault.StoredVersion) error {
-	return q.eraseOne(ctx, EraseSoon, `UPDATE secret_versions SET sealed_mask = $1, sealed_value = $2
-		WHERE secret_id = $3 AND user_id = $4 AND version = $5`,
+	return q.eraseOne(ctx, EraseSoon, `UPDATE secret_versions
+		SET sealed_mask = $1, sealed_value = $2 WHERE secret_id = $3 AND user_id = $4 AND version = $5`,
 		v.SealedMask, v.SealedValue, idText(v.Secret), idText(v.User), integer(v.Number))
 }

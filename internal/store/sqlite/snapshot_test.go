@@ -90,7 +90,18 @@ func fillWithRows(tb testing.TB, path string) {
 		for range 1 + i%3 {
 			secret := id()
 			value := []byte(fmt.Sprint("value", n))
-			insert("secrets", secret, user, fmt.Sprint("S", n), "openai", 9, []byte("mask"), value, n, n)
+			insert(
+				"secrets",
+				secret,
+				user,
+				fmt.Sprint("S", n),
+				"openai",
+				9,
+				[]byte("mask"),
+				value,
+				n,
+				n,
+			)
 			insert("secret_versions", secret, 7, user, []byte("mask"), value, n)
 			insert("secret_versions", secret, 8, user, []byte("mask"), value, n)
 		}
@@ -135,7 +146,8 @@ func contents(t *testing.T, path string) map[string][]string {
 	found := map[string][]string{}
 	for _, table := range column(
 		t, db,
-		"SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'goose_%' AND name NOT LIKE 'sqlite_%'",
+		`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'goose_%'
+			AND name NOT LIKE 'sqlite_%'`,
 	) {
 		rows, err := db.QueryContext(t.Context(), "SELECT * FROM "+table)
 		if err != nil {
@@ -351,17 +363,29 @@ func TestARowThatItsTableCannotHoldIsADamagedRow(t *testing.T) {
 		table, column string
 		value         any
 	}{
-		{"users", "id", text}, {"users", "id", "F0000000-0000-4000-8000-000000000000"},
-		{"users", "username", "\xff"}, {"users", "secret_count", nil},
-		{"users", "audit_seq", int64(-1)}, {"users", "audit_hash", []byte(short)},
-		{"users", "audit_hash", nil}, {"instance", "id", text}, {"instance", "audit_hash", []byte{}},
-		{"root_keys", "id", text}, {"root_keys", "check_value", nil},
-		{"owner_keys", "root_key_id", text}, {"owner_keys", "wrapped", nil},
-		{"api_keys", "token_hash", []byte(short)}, {"api_keys", "self_revoke", int64(2)},
-		{"secrets", "version", int64(-1)}, {"secrets", "name", nil},
-		{"secret_versions", "secret_id", text}, {"secret_versions", "version", int64(-7)},
-		{"audit_entries", "client", text}, {"audit_entries", "client", "::ffff:192.0.2.07"},
-		{"audit_entries", "target_version", int64(-1)}, {"audit_entries", "hash", []byte(short)},
+		{"users", "id", text},
+		{"users", "id", "F0000000-0000-4000-8000-000000000000"},
+		{"users", "username", "\xff"},
+		{"users", "secret_count", nil},
+		{"users", "audit_seq", int64(-1)},
+		{"users", "audit_hash", []byte(short)},
+		{"users", "audit_hash", nil},
+		{"instance", "id", text},
+		{"instance", "audit_hash", []byte{}},
+		{"root_keys", "id", text},
+		{"root_keys", "check_value", nil},
+		{"owner_keys", "root_key_id", text},
+		{"owner_keys", "wrapped", nil},
+		{"api_keys", "token_hash", []byte(short)},
+		{"api_keys", "self_revoke", int64(2)},
+		{"secrets", "version", int64(-1)},
+		{"secrets", "name", nil},
+		{"secret_versions", "secret_id", text},
+		{"secret_versions", "version", int64(-7)},
+		{"audit_entries", "client", text},
+		{"audit_entries", "client", "::ffff:192.0.2.07"},
+		{"audit_entries", "target_version", int64(-1)},
+		{"audit_entries", "hash", []byte(short)},
 	} {
 		src := damagedSource{f, c.table, c.column, c.value}
 		empty, _ := newDB(t)
@@ -379,7 +403,8 @@ func TestTypedRowsGoOnAfterADamagedOne(t *testing.T) {
 	fillWithRows(t, path)
 	f, _ := backedUp(t, db)
 	whole, damaged := 0, 0
-	for _, err := range store.Users(t.Context(), damagedSource{f, "users", "audit_seq", int64(-1)}) {
+	src := damagedSource{f, "users", "audit_seq", int64(-1)}
+	for _, err := range store.Users(t.Context(), src) {
 		switch _, found := errors.AsType[*store.DamagedError](err); {
 		case err == nil:
 			whole++
@@ -415,7 +440,8 @@ func (s damagedSource) Rows(ctx context.Context, table string) iter.Seq2[backup.
 	if table != s.table || err != nil {
 		return s.Source.Rows(ctx, table)
 	}
-	t := described[slices.IndexFunc(described, func(t backup.Table) bool { return t.Name == table })]
+	isTable := func(t backup.Table) bool { return t.Name == table }
+	t := described[slices.IndexFunc(described, isTable)]
 	column := slices.IndexFunc(t.Columns, func(c backup.Column) bool { return c.Name == s.column })
 	return func(yield func(backup.Row, error) bool) {
 		first := true
@@ -434,12 +460,12 @@ func TestASourceWithOtherTablesIsNotLoaded(t *testing.T) {
 	db, path := newDB(t)
 	fillWithRows(t, path)
 	f, _ := backedUp(t, db)
-	for what, change := range map[string]func([]backup.Table) []backup.Table{
-		"a table less":        func(s []backup.Table) []backup.Table { return s[1:] },
-		"another table":       func(s []backup.Table) []backup.Table { s[0].Name = "leases"; return s },
-		"a column less":       func(s []backup.Table) []backup.Table { s[0].Columns = s[0].Columns[:3]; return s },
-		"another key":         func(s []backup.Table) []backup.Table { s[0].Key++; return s },
-		"a count that is off": func(s []backup.Table) []backup.Table { s[0].Rows++; return s },
+	for what, change := range map[string]func(*[]backup.Table){
+		"a table less":        func(t *[]backup.Table) { *t = (*t)[1:] },
+		"another table":       func(t *[]backup.Table) { (*t)[0].Name = "leases" },
+		"a column less":       func(t *[]backup.Table) { (*t)[0].Columns = (*t)[0].Columns[:3] },
+		"another key":         func(t *[]backup.Table) { (*t)[0].Key++ },
+		"a count that is off": func(t *[]backup.Table) { (*t)[0].Rows++ },
 	} {
 		empty, _ := newDB(t)
 		if err := empty.Load(t.Context(), describedSource{f, change}); err == nil {
@@ -452,12 +478,14 @@ func TestASourceWithOtherTablesIsNotLoaded(t *testing.T) {
 type describedSource struct {
 	backup.Source
 
-	change func([]backup.Table) []backup.Table
+	change func(*[]backup.Table)
 }
 
 func (s describedSource) Tables(ctx context.Context) ([]backup.Table, error) {
 	tables, err := s.Source.Tables(ctx)
-	return s.change(slices.Clone(tables)), err
+	tables = slices.Clone(tables)
+	s.change(&tables)
+	return tables, err
 }
 
 func TestInspectionChangesNothingAndFindsDamage(t *testing.T) {
