@@ -49,9 +49,10 @@ func newBackup(a *app) *cobra.Command {
 }
 
 func backupSummary(b maintenance.BackupFile) string {
-	rows := b.Rows
-	return fmt.Sprintf("%s: %d users, %d secrets, %d old versions, %d audit entries, "+
-		"%d bytes, of %s\nsha256 %s\n",
-		escape(b.File), rows["users"], rows["secrets"], rows["secret_versions"], rows["audit_entries"],
-		b.Bytes, b.CreatedAt.Format(time.RFC3339), b.SHA256)
+	return fmt.Sprintf("%s: %s, %s, %s, %s, %s, of %s\nsha256 %s\n", escape(b.File),
+		count(b.Rows["users"], "user", "users"),
+		count(b.Rows["secrets"], "secret", "secrets"),
+		count(b.Rows["secret_versions"], "old version", "old versions"),
+		count(b.Rows["audit_entries"], "audit entry", "audit entries"),
+		count(b.Bytes, "byte", "bytes"), b.CreatedAt.Format(time.RFC3339), b.SHA256)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/plaintext"
 )
 
@@ -28,11 +29,8 @@ func valueFlags(cmd *cobra.Command) *valueSource {
 	return src
 }
 
-// maxValueBytes is the longest value that the server takes: no longer input is read.
-const maxValueBytes = 64 << 10
-
 var errTooLong = fmt.Errorf("the value has more than %d bytes: Keysake stores no longer ones",
-	maxValueBytes)
+	vault.MaxValueBytes)
 
 // readValue reads a value from its source. A prompt calls it what.
 func (a *app) readValue(
@@ -55,7 +53,7 @@ func (a *app) readValue(
 // readLimited reads a value of at most the length that a secret may have, and removes one line
 // ending.
 func readLimited(r io.Reader) (plaintext.Value, error) {
-	buf := make([]byte, maxValueBytes+len("\r\n")+1)
+	buf := make([]byte, vault.MaxValueBytes+len("\r\n")+1)
 	defer clear(buf)
 	n, err := io.ReadFull(r, buf)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -65,7 +63,7 @@ func readLimited(r io.Reader) (plaintext.Value, error) {
 	if line, ended := bytes.CutSuffix(b, []byte("\n")); ended {
 		b = bytes.TrimSuffix(line, []byte("\r"))
 	}
-	if len(b) > maxValueBytes {
+	if len(b) > vault.MaxValueBytes {
 		return plaintext.Value{}, errTooLong
 	}
 	return plaintext.New(b), nil

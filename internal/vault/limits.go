@@ -1,10 +1,12 @@
 package vault
 
-// What a name, a text or a list may be at most. Names and texts are measured in characters, values
-// and email addresses in bytes.
+// MaxValueBytes is how long the value of a secret may be.
+const MaxValueBytes = 64 << 10
+
+// What a name, a text or a list may be at most. Names and texts are measured in characters, email
+// addresses in bytes.
 const (
 	maxName     = 128
-	maxValue    = 64 << 10
 	maxUsername = 64
 	maxEmail    = 254 // RFC 5321, section 4.5.3.1.3, less the angle brackets
 	maxKeyName  = 128

@@ -27,8 +27,8 @@ func checkValue(v plaintext.Value) error {
 	switch b := v.Reveal(); {
 	case len(b) == 0:
 		return broken(TooShort, "Value must not be empty")
-	case len(b) > maxValue:
-		return broken(TooLong, fmt.Sprintf("Value must have at most %d bytes", maxValue))
+	case len(b) > MaxValueBytes:
+		return broken(TooLong, fmt.Sprintf("Value must have at most %d bytes", MaxValueBytes))
 	case !utf8.Valid(b):
 		return broken(GoodValue, "Value must be valid UTF-8")
 	case bytes.IndexByte(b, 0) >= 0:
