@@ -20,7 +20,7 @@ import (
 	"github.com/keysake/keysake/wire"
 )
 
-// An aviary makes canaries, values that are nobody's, and remembers where each was let out. All
+// An aviary makes canaries, values that belong to no user, and remembers where each was let out. All
 // have the same mark in them, twice, so that one search finds them all, the halves of one too.
 type aviary struct {
 	mark   string
@@ -129,7 +129,7 @@ func (a *aviary) search(all needles, text []byte, own string) (found []string) {
 	return found
 }
 
-// whose tells a canary's place, if its number is there to read.
+// whose returns the place of a canary, if its number can be read.
 func (a *aviary) whose(text []byte) string {
 	var n int
 	if _, err := fmt.Sscanf(string(text[min(len(a.mark), len(text)):]), "%04d", &n); err != nil ||

@@ -132,7 +132,7 @@ func TestEveryMutationOfAnExampleIsRefused(t *testing.T) {
 	}
 }
 
-// anyBegins tells whether one of the faults is at the place or inward of it.
+// anyBegins reports whether one of the faults is at the place or inward of it.
 func anyBegins(faults []wire.FieldError, place []any) bool {
 	return slices.ContainsFunc(faults, func(f wire.FieldError) bool {
 		return len(f.Loc) >= len(place) && slices.Equal(f.Loc[:len(place)], place)

@@ -14,7 +14,7 @@ import (
 // between them.
 type bad struct{ name, body, faults string }
 
-// refuseAll sends bad bodies, and looks that each is refused for exactly what is wrong with it.
+// refuseAll sends bad bodies and checks that each is refused for exactly what is wrong with it.
 func (s *site) refuseAll(t *testing.T, path string, status int, all ...bad) {
 	t.Helper()
 	for _, b := range all {

@@ -24,7 +24,7 @@ func (s *site) belongings(t *testing.T, of person) map[string]string {
 	}
 }
 
-// rows returns everything that the database has of a user, but for when API keys were last used.
+// rows returns all that the database has of a user, except when API keys were last used.
 func (s *site) rows(t *testing.T, user string) (all []string) {
 	t.Helper()
 	db := s.database(t)

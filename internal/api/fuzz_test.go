@@ -232,7 +232,7 @@ func checkMinimum(t *testing.T, name, text string, readable bool) {
 	}
 }
 
-// checkOrder looks that the versions have one order, whichever are compared.
+// checkOrder checks that the versions have one order.
 func checkOrder(t *testing.T, all []version) {
 	t.Helper()
 	for _, a := range all {

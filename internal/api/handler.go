@@ -89,7 +89,7 @@ func handleDelete(do func(*request) error) handler {
 type locator interface{ location() string }
 
 // pathID returns the id in the path. Only the usual form of 36 characters is accepted: an id has
-// one spelling but for case.
+// one spelling, in either case.
 func (r *request) pathID(name string) (uuid.UUID, error) {
 	text := r.PathValue(name)
 	id, err := uuid.Parse(text)

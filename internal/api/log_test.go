@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/json"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -51,7 +52,7 @@ func TestEveryAnswerHasALineInTheLogUnderItsOwnId(t *testing.T) {
 			continue
 		}
 		l := lines[0]
-		user, _ := l["user"].(string) // none if nobody is known to have called
+		user, _ := l["user"].(string) // none before the caller is known
 		if l["route"] != c.route || l["method"] != c.word || l["status"] != c.status ||
 			user != c.user {
 			t.Errorf("%s %s is logged as %v %v, %v by %v",
@@ -59,8 +60,25 @@ func TestEveryAnswerHasALineInTheLogUnderItsOwnId(t *testing.T) {
 		}
 		id := got.header.Get("X-Request-Id")
 		if ids[id] {
-			t.Errorf("the id %s is there twice", id)
+			t.Errorf("two requests have the id %s", id)
 		}
 		ids[id] = true
+	}
+}
+
+func TestTheAuditLogHasTheCallersKeyAndItsResolvedAddress(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(c *config.Config) {
+		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	})
+	me := s.person(t)
+	keyID, key := s.ownKey(t, me.key, members{})
+	s.do(t, post(secretsPath, key, custom).with("X-Forwarded-For", "192.0.2.1")).want(t, 201)
+	var kind, id, client string
+	err := s.database(t).QueryRowContext(t.Context(), `SELECT credential_kind, credential_id, client
+		FROM audit_entries WHERE user_id = $1 AND action = 'secret.create'`, me.id).
+		Scan(&kind, &id, &client)
+	if err != nil || kind != "api-key" || id != keyID || client != "192.0.2.1" {
+		t.Errorf("the entry is by the %s %s from %s: %v", kind, id, client, err)
 	}
 }

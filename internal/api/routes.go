@@ -20,9 +20,9 @@ type route struct {
 type access int
 
 const (
-	// authenticated: whoever presents an API key. The client's version and its rate are checked.
+	// authenticated is for callers with an API key. It checks the client's version and rate as well.
 	authenticated access = iota
-	// public: anyone. Neither the version nor the rate matters.
+	// public is for everyone, and checks nothing.
 	public
 )
 
@@ -37,8 +37,11 @@ const maxBody = 256 << 10
 func routes(v *vault.Service) []route {
 	noBody := middleware.Limits{Timeout: requestTimeout}
 	body := middleware.Limits{Timeout: requestTimeout, MaxBody: maxBody}
-	const secrets, keys, users = "/api/v1/user/secrets", "/api/v1/user/api-keys",
-		"/api/v1/admin/users"
+	const (
+		secrets = "/api/v1/user/secrets"
+		keys    = "/api/v1/user/api-keys"
+		users   = "/api/v1/admin/users"
+	)
 	return []route{
 		{"GET", "/api/v1/health", public, noBody, getHealth},
 		{"GET", "/api/v1/openapi.yaml", public, noBody, getOpenAPIDocument},

@@ -19,8 +19,8 @@ import (
 	"github.com/keysake/keysake/wire"
 )
 
-// contract is openapi.yaml; contractWithLimits demands the headers too that are there while the
-// limits on the rate are.
+// contract is openapi.yaml; contractWithLimits also demands the headers of the rate limits, for
+// servers that have them.
 var (
 	contract = sync.OnceValues(func() (*apicontract.Document, error) {
 		return apicontract.Load(api.Contract)
@@ -44,7 +44,7 @@ func operations(t *testing.T) []apicontract.Operation {
 	return doc.Operations()
 }
 
-// A site is a server that runs, every answer of which is held against the contract.
+// A site is a running server, each answer of which is checked against the contract.
 type site struct {
 	*apptest.Server
 	doc  *apicontract.Document
@@ -136,7 +136,7 @@ type answer struct {
 	body   []byte
 }
 
-// do is the one way in which this suite asks: every answer, good or bad, is held against
+// do sends every request of this suite, so that every answer, good or bad, is checked against
 // openapi.yaml.
 func (s *site) do(t *testing.T, c call) answer {
 	t.Helper()
@@ -165,8 +165,7 @@ func (s *site) do(t *testing.T, c call) answer {
 	return s.check(t, c.method, c.path, resp)
 }
 
-// check takes in an answer and holds it against the contract, and against what it asks of all
-// answers.
+// check reads an answer and checks it against the contract, and against what it asks of all answers.
 func (s *site) check(t *testing.T, method, path string, resp *http.Response) answer {
 	t.Helper()
 	body, err := io.ReadAll(resp.Body)
@@ -240,7 +239,7 @@ var allScopes = []string{
 	"secrets:read", "secrets:write", "leases:write", "keys:write", "audit:read", "admin",
 }
 
-// serial makes names that no other has.
+// serial makes unique names.
 var serial atomic.Int64
 
 func unique(prefix string) string { return fmt.Sprintf("%s%d", prefix, serial.Add(1)) }

@@ -23,7 +23,7 @@ import (
 	"github.com/keysake/keysake/internal/vault"
 )
 
-// serve puts an API that is put together here on a socket.
+// serve runs an API that a test puts together.
 func serve(t *testing.T, make func(log *slog.Logger) http.Handler) *site {
 	t.Helper()
 	logs := &apptest.Buffer{}
@@ -105,7 +105,7 @@ func TestAnErrorBecomesTheStatusOfItsKind(t *testing.T) {
 	}
 }
 
-// A swap is something that somebody does to the database file.
+// A swap is a change of the database file by another program.
 type swap struct {
 	name, query string
 	args        []any

@@ -9,7 +9,7 @@ import (
 	"github.com/keysake/keysake/internal/config"
 )
 
-// sameBut fails the test unless two answers are the same but for what names the request and the
+// sameBut fails the test unless two answers are the same, except in what names the request and the
 // time.
 func sameBut(t *testing.T, what string, a, b answer) {
 	t.Helper()
@@ -133,7 +133,7 @@ func TestA404ForAnIdThatNeverWas(t *testing.T) {
 	me := s.person(t, allScopes...)
 	for _, op := range operations(t) {
 		if len(op.Parameters) > 0 {
-			// the contract's example is nobody's
+			// the contract's example is no user's
 			s.ask(t, op, target{person: me}, me.key).refused(t, 404)
 		}
 	}

@@ -99,6 +99,9 @@ func TestOnlyAProviderOfTheCatalogIsOne(t *testing.T) {
 		} {
 			got := s.do(t, post(path, me.key, encode(t, body)))
 			got.refused(t, 422, "body.provider enum")
+			if !strings.Contains(string(got.body), "GET "+secretsPath+"/presets") {
+				t.Error("the answer does not say where the providers are listed")
+			}
 		}
 	}
 	list := func() []wire.Preset {

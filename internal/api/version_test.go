@@ -192,7 +192,7 @@ func sealedOf(t *testing.T, file, id string) (blobs [][]byte) {
 	return blobs
 }
 
-// inFiles tells whether the end of any blob is in the database or its journal.
+// inFiles reports whether the end of any blob is in the database or its journal.
 func inFiles(t *testing.T, file string, blobs [][]byte) bool {
 	t.Helper()
 	for _, suffix := range []string{"", "-wal"} {

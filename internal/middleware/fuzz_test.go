@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// hops are seeds: what stands in X-Forwarded-For, and what somebody might try.
+// hops are seeds: what X-Forwarded-For has, and what an attacker might write into it.
 var hops = []string{
 	"",
 	"192.0.2.1",
@@ -44,7 +44,7 @@ func FuzzClientAddress(f *testing.F) {
 		r.Header["X-Forwarded-For"] = []string{forwarded}
 		peer, got := hostAddress(remote), clientAddress(r, trusted)
 		if !isTrusted(peer, trusted) && got != peer {
-			t.Fatal("who is no trusted proxy chose an address")
+			t.Fatal("an untrusted peer chose its address")
 		}
 		if peer.IsValid() != got.IsValid() || got.Is4In6() || got.Zone() != "" {
 			t.Fatalf("%v is not a plain address", got)
@@ -54,7 +54,7 @@ func FuzzClientAddress(f *testing.F) {
 				strings.Split(forwarded, ","),
 				func(hop string) bool { return hostAddress(strings.TrimSpace(hop)) == got },
 			) {
-			t.Fatalf("%v is nobody's", got)
+			t.Fatalf("%v is in none of the hops", got)
 		}
 		checkRightmost(t, got, trusted)
 		if net := Network(got); got.IsValid() &&
@@ -64,8 +64,8 @@ func FuzzClientAddress(f *testing.F) {
 	})
 }
 
-// checkRightmost looks that nothing which a client writes before the last address that no proxy of
-// ours has, makes a difference.
+// checkRightmost checks that an address which a trusted proxy reports counts, and that nothing which
+// the client wrote before it does.
 func checkRightmost(t *testing.T, got netip.Addr, trusted []netip.Prefix) {
 	t.Helper()
 	if isTrusted(got, trusted) || !got.IsValid() {

@@ -33,6 +33,14 @@ type site struct {
 // serve runs a handler on a socket. Its server gives up on slow connections soon.
 func serve(t *testing.T, next http.HandlerFunc, change ...func(*middleware.Options)) *site {
 	t.Helper()
+	s := prepare(t, next, change...)
+	s.Start()
+	return s
+}
+
+// prepare is serve without the socket.
+func prepare(t *testing.T, next http.HandlerFunc, change ...func(*middleware.Options)) *site {
+	t.Helper()
 	s := &site{}
 	o := middleware.Options{
 		Log: slog.New(slog.NewJSONHandler(s, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -52,7 +60,6 @@ func serve(t *testing.T, next http.HandlerFunc, change ...func(*middleware.Optio
 	s.Server = httptest.NewUnstartedServer(middleware.New(o, next))
 	s.Config.ReadTimeout, s.Config.WriteTimeout = serverTimeout, serverTimeout
 	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
-	s.Start()
 	t.Cleanup(s.Close)
 	return s
 }
@@ -85,6 +92,7 @@ type answer struct {
 	status int
 	header http.Header
 	body   string
+	proto  int
 }
 
 // ask sends a request. Its error says that the answer did not come, or not whole.
@@ -103,7 +111,7 @@ func (s *site) ask(
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
-	return answer{resp.StatusCode, resp.Header, string(text)}, err
+	return answer{resp.StatusCode, resp.Header, string(text), resp.ProtoMajor}, err
 }
 
 func TestEveryRequestHasAnIdOfItsOwnWhateverTheClientSays(t *testing.T) {
@@ -242,7 +250,7 @@ func TestTheServersDeadlinesDoNotCutARouteThatHasItsOwn(t *testing.T) {
 	limits := map[string]middleware.Limits{
 		"/stream": {}, "/slow": {Timeout: time.Minute}, "/upload": {MaxBody: 99},
 	}
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	slow := func(w http.ResponseWriter, r *http.Request) {
 		if l, found := limits[r.URL.Path]; found {
 			var end context.CancelFunc
 			r, end = l.Begin(w, r)
@@ -250,34 +258,48 @@ func TestTheServersDeadlinesDoNotCutARouteThatHasItsOwn(t *testing.T) {
 		}
 		body, err := io.ReadAll(r.Body)
 		for range 4 {
-			time.Sleep(serverTimeout) // 200 ms in all
+			time.Sleep(serverTimeout)
 			_, _ = io.WriteString(w, "line\n")
 			_ = http.NewResponseController(w).Flush()
 		}
 		_, _ = fmt.Fprint(w, string(body), err, r.Context().Err())
-	})
+	}
+	first, second := serve(t, slow), prepare(t, slow)
+	second.EnableHTTP2 = true
+	second.StartTLS()
+	if got, err := second.ask(t, "POST", "/slow", nil, nil); err != nil || got.proto != 2 {
+		t.Fatalf("the second server speaks HTTP/%d: %v", got.proto, err)
+	}
 	const lines = "line\nline\nline\nline\n"
-	for path, want := range map[string]string{
-		"/stream": "<nil> <nil>", "/slow": "<nil> <nil>", "/upload": "one two<nil> <nil>",
-	} {
-		body, slowly := io.Pipe()
-		if path == "/upload" {
-			go func() {
-				_, _ = io.WriteString(slowly, "one ")
-				time.Sleep(2 * serverTimeout)
-				_, _ = io.WriteString(slowly, "two")
-				_ = slowly.Close()
-			}()
-		} else {
-			_ = slowly.Close()
+	for _, s := range []*site{first, second} {
+		for path, want := range map[string]string{
+			"/stream": "<nil> <nil>", "/slow": "<nil> <nil>", "/upload": "one two<nil> <nil>",
+		} {
+			var body io.Reader = http.NoBody
+			if path == "/upload" {
+				body = slowly("one ", "two")
+			}
+			if got, err := s.ask(t, "POST", path, nil, body); err != nil || got.body != lines+want {
+				t.Errorf("%s%s was cut: %q, %v", s.URL, path, got.body, err)
+			}
 		}
-		if got, err := s.ask(t, "POST", path, nil, body); err != nil || got.body != lines+want {
-			t.Errorf("%s was cut: %q, %v", path, got.body, err)
+		if got, err := s.ask(t, "GET", "/other", nil, nil); err == nil {
+			t.Errorf("a route without limits outlives the server's: %q", got.body)
 		}
 	}
-	if got, err := s.ask(t, "GET", "/other", nil, nil); err == nil {
-		t.Errorf("a route without limits outlives the server's: %q", got.body)
-	}
+}
+
+// slowly is a body that arrives in parts, later than the server waits for one.
+func slowly(parts ...string) io.Reader {
+	body, w := io.Pipe()
+	go func() {
+		for _, part := range parts {
+			_, _ = io.WriteString(w, part)
+			time.Sleep(2 * serverTimeout)
+		}
+		_ = w.Close()
+	}()
+	return body
 }
 
 func TestARouteHasItsOwnDeadline(t *testing.T) {
