@@ -30,8 +30,8 @@ type Attach struct {
 	Note        string    `json:"note,omitempty"`
 }
 
-// A Strip lists every part of a request in which the provider accepts a credential. A broker removes
-// all of them before it attaches its own.
+// A Strip lists every part of a request in which the provider accepts a credential. A broker
+// removes all of them before it attaches its own.
 type Strip struct {
 	Headers        []string `json:"headers,omitempty"`
 	Query          []string `json:"query,omitempty"`

@@ -109,7 +109,8 @@ func TestNoPackageOfOthersButTheStandardLibraryIsImported(t *testing.T) {
 		}
 		for _, imported := range parsed.Imports {
 			path := strings.Trim(imported.Path.Value, `"`)
-			if strings.Contains(path, ".") && !strings.HasPrefix(path, "github.com/keysake/keysake/") {
+			ours := strings.HasPrefix(path, "github.com/keysake/keysake/")
+			if strings.Contains(path, ".") && !ours {
 				t.Errorf("%s imports %s", file, path)
 			}
 		}

@@ -42,7 +42,9 @@ var (
 	headerPattern = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$") // a token of RFC 9110
 )
 
-func (at location) id(id string) { at.require(idPattern.MatchString(id), "must match %v", idPattern) }
+func (at location) id(id string) {
+	at.require(idPattern.MatchString(id), "must match %v", idPattern)
+}
 
 func (at location) notEmpty(s string) { at.require(s != "", "must not be empty") }
 

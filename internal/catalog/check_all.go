@@ -41,7 +41,8 @@ func checkExample(at location, described Format, example string, own provider, a
 			continue
 		}
 		if f, ok := other.match(key, true); ok {
-			at.report("%q also matches the distinct format %q of %s", example, f.id, other.preset.ID)
+			at.report("%q also matches the distinct format %q of %s",
+				example, f.id, other.preset.ID)
 		}
 	}
 	hidden := len(key) - described.Mask.Head - described.Mask.Tail

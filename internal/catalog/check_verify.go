@@ -20,7 +20,8 @@ func checkVerify(at location, e Entry) {
 			if f != anyFormat {
 				here.in("formats").formats(e, f)
 			}
-			here.in("formats").require(!e.neverVerify(f), "%q has the trait %s", f, TraitNeverVerify)
+			here.in("formats").require(!e.neverVerify(f),
+				"%q has the trait %s", f, TraitNeverVerify)
 		}
 		checkRequest(here.in("request"), e, c.Request, "GET", "POST")
 		here.in("request.auth").require(c.Request.Auth != "", "is required")

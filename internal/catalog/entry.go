@@ -15,7 +15,7 @@ type Entry struct {
 	Fields []Field           `json:"fields"`
 	Params []Param           `json:"params,omitempty"`
 	Auth   map[string]Recipe `json:"auth,omitempty"`
-	Attach []Attach          `json:"attach,omitempty"` // the first match applies: longest path first
+	Attach []Attach          `json:"attach,omitempty"` // longest path first
 	Client Client            `json:"client,omitzero"`
 	Verify []Check           `json:"verify,omitempty"`
 	Revoke *Revoke           `json:"revoke,omitempty"`

@@ -17,7 +17,7 @@ const maxExample = 64 << 10
 // expand replaces the macros of an example. The result is always the same, and never a real key.
 func expand(example string) (string, error) {
 	if rest := macroPattern.ReplaceAllString(example, ""); strings.ContainsAny(rest, "{}") {
-		return "", fmt.Errorf("%q has braces that are not a macro such as {a*93} or {1*40}", example)
+		return "", fmt.Errorf("%q has braces that are not a macro such as {a*93}", example)
 	}
 	var b strings.Builder
 	end := 0

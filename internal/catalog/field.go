@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// A Field is one input of a preset. Exactly one field of an entry is both secret and required: it is
-// the value of the secret.
+// A Field is one input of a preset. Exactly one field of an entry is both secret and required: it
+// is the value of the secret.
 type Field struct {
 	ID         string   `json:"id"`
 	Label      string   `json:"label"`
@@ -23,8 +23,8 @@ type Field struct {
 	Formats   []Format `json:"formats,omitempty"` // the first match applies
 }
 
-// A Format is one form that a key can have. Its Env, EnvAliases and Auth override those of the field
-// and the attach rules.
+// A Format is one form that a key can have. Its Env, EnvAliases and Auth override those of the
+// field and the attach rules.
 type Format struct {
 	ID         string   `json:"id"`
 	Prefix     string   `json:"prefix,omitempty"` // of every match of Regex

@@ -59,7 +59,7 @@ type Outcome string
 const (
 	OutcomeValid         Outcome = "valid"
 	OutcomeValidLimited  Outcome = "valid_limited" // works, but not for everything
-	OutcomeBlocked       Outcome = "blocked"       // valid but unusable now, as by billing or policy
+	OutcomeBlocked       Outcome = "blocked"       // valid, but blocked by billing or policy
 	OutcomeInvalid       Outcome = "invalid"
 	OutcomeRateLimited   Outcome = "rate_limited"
 	OutcomeIndeterminate Outcome = "indeterminate"

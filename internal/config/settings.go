@@ -27,11 +27,13 @@ func (c *Config) storageSettings() []setting {
 		{&c.Data, "data", "DIR", "",
 			"folder of the database; required (serve --dev: " + DevData + ")"},
 		{&c.Dev, "dev", "", "",
-			"development: create what is missing, and a user dev with an API key in DIR/dev-api-key"},
+			"development: create what is missing, and a user dev with an API key in " +
+				"DIR/dev-api-key"},
 		{&c.RootKey, "root-key", "URL", "",
 			"URL of the key that wraps all others: file:PATH, passphrase:, awskms://, gcpkms://, " +
-				"azurekeyvault:// or hashivault://. The database remembers it; for a new database " +
-				"the default is file:DIR.root-key, next to the data folder (--dev: DIR/root.key)"},
+				"azurekeyvault:// or hashivault://. The database remembers it; for a new " +
+				"database the default is file:DIR.root-key, next to the data folder " +
+				"(--dev: DIR/root.key)"},
 		{&c.RootPassphraseFile, "root-passphrase-file", "FILE", "",
 			"file with the passphrase of a root key passphrase:; if it has several lines, " +
 				"each is tried in turn"},
@@ -49,8 +51,8 @@ func (c *Config) storageSettings() []setting {
 func (c *Config) clientSettings() []setting {
 	return []setting{
 		{&c.MinClients, "min-client", "NAME=VERSION", "",
-			"refuse older versions of the client NAME (the first product in User-Agent) with 426; " +
-				"repeatable"},
+			"refuse older versions of the client NAME (the first product in User-Agent) " +
+				"with 426; repeatable"},
 		{&c.RateLimit, "rate-limit", "N", "100",
 			"requests per second for each API key; 0 for no limit"},
 		{&c.RateBurst, "rate-burst", "N", "200",

@@ -118,7 +118,7 @@ func (c Config) validateClients() error {
 	}
 	for _, p := range c.TrustedProxies {
 		if p.Bits() == 0 {
-			return fmt.Errorf("--trusted-proxies %s would let every client choose its own address: "+
+			return fmt.Errorf("--trusted-proxies %s would let every client choose its address: "+
 				"name the network of the proxies", p)
 		}
 	}

@@ -46,7 +46,7 @@ func openVault(url string, timeout time.Duration) (*secrets.Keeper, error) {
 	client, err := api.NewClient(config)
 	if err != nil {
 		// The cause may quote the variables.
-		return nil, errors.New("cannot use the service's variables: check VAULT_ADDR and the others")
+		return nil, errors.New("the VAULT variables make no client: check VAULT_ADDR")
 	}
 	if token := firstOf("VAULT_SERVER_TOKEN", api.EnvVaultToken); token != "" {
 		client.SetToken(token)

@@ -8,14 +8,14 @@ import (
 	"github.com/keysake/keysake/plaintext"
 )
 
-// An OwnerKey seals the values and masks of one user. It is safe for concurrent use and prints
-// nothing of itself.
+// An OwnerKey seals the values and masks of one user. It is safe for concurrent use, and cannot be
+// printed.
 type OwnerKey struct{ key key }
 
-// NewOwnerKey returns a new random key. Its id is of version 7, so that ids sort by time.
+// NewOwnerKey returns a new random key with this id.
 func NewOwnerKey(id uuid.UUID) OwnerKey { return OwnerKey{newKey(id, randomBytes(KeySize))} }
 
-// ownerKeyOf returns the owner key of bits that were unwrapped.
+// ownerKeyOf returns the owner key of unwrapped bits.
 func ownerKeyOf(id uuid.UUID, bits []byte) (OwnerKey, error) {
 	if len(bits) != KeySize {
 		return OwnerKey{}, ErrFormat
@@ -23,12 +23,12 @@ func ownerKeyOf(id uuid.UUID, bits []byte) (OwnerKey, error) {
 	return OwnerKey{newKey(id, bits)}, nil
 }
 
-// Equal tells whether two keys are the same, in constant time.
+// Equal compares two keys in constant time.
 func (k OwnerKey) Equal(other OwnerKey) bool {
 	return k.ID() == other.ID() && subtle.ConstantTimeCompare(k.key.bits(), other.key.bits()) == 1
 }
 
-// ID returns the key's id, which every blob it makes carries.
+// ID returns the id of the key, which is in every blob that it makes.
 func (k OwnerKey) ID() uuid.UUID { return k.key.id }
 
 // SealValue seals the value of a version.

@@ -7,25 +7,24 @@ import (
 	"github.com/google/uuid"
 )
 
-// A RootKey wraps owner keys. It is safe for concurrent use and prints nothing of itself.
+// A RootKey wraps owner keys. It is safe for concurrent use, and cannot be printed.
 //
-// A key that is kept by a service elsewhere asks that service, within a deadline of its own; its
-// errors are [ErrService] and [ErrServiceTimeout].
+// A key service may keep the key. Each use of such a key is then a request with its own time limit.
+// [ErrService], [ErrServiceTimeout].
 type RootKey interface {
-	// ID returns the key's id, which every blob it makes carries.
+	// ID returns the id of the key, which is in every blob that it makes.
 	ID() uuid.UUID
-	// Remote tells whether the key is kept by a service elsewhere: nothing that others wait for may
-	// be held while it is asked.
+	// Remote reports whether a key service keeps the key. Then no lock that others wait for may be
+	// held during a use of the key.
 	Remote() bool
-	// Wrap seals an owner key for its owner.
+	// Wrap seals an owner key.
 	Wrap(ctx context.Context, owner uuid.UUID, k OwnerKey) ([]byte, error)
-	// Unwrap returns the owner key that Wrap sealed under the same owner and id.
+	// Unwrap opens an owner key that was sealed for the same owner and id.
 	Unwrap(ctx context.Context, owner, id uuid.UUID, blob []byte) (OwnerKey, error)
-	// Check returns a new check value: a blob that only this key opens, kept in the database and
-	// opened at every start.
+	// Check returns a new check value: a blob that only this key opens. The database keeps it, and
+	// every start opens it.
 	Check(ctx context.Context) ([]byte, error)
-	// OpenCheck opens a check value. Its error is [ErrOtherKey] where the check was made by another
-	// key.
+	// OpenCheck opens a check value. [ErrOtherKey]: it belongs to another key.
 	OpenCheck(ctx context.Context, blob []byte) error
 }
 
@@ -57,9 +56,7 @@ func (r localRootKey) Wrap(_ context.Context, owner uuid.UUID, k OwnerKey) ([]by
 }
 
 func (r localRootKey) Unwrap(
-	_ context.Context,
-	owner, id uuid.UUID,
-	blob []byte,
+	_ context.Context, owner, id uuid.UUID, blob []byte,
 ) (OwnerKey, error) {
 	bits, err := r.key.open(purposeOwnerKey, Binding{Owner: owner, Subject: id}, blob)
 	if err != nil {

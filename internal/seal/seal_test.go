@@ -34,7 +34,7 @@ func newBinding(t *testing.T) seal.Binding {
 
 func newRootKey(t *testing.T) seal.RootKey {
 	t.Helper()
-	root, err := seal.RootKeyOf(random(32))
+	root, err := seal.NewRootKey(random(32))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,6 +65,20 @@ func sealMask(t *testing.T, k seal.OwnerKey, at seal.Binding, mask string) []byt
 	return blob
 }
 
+func assertNoValue(t *testing.T, what string, k seal.OwnerKey, at seal.Binding, blob []byte) {
+	t.Helper()
+	if v, err := k.OpenValue(at, blob); !errors.Is(err, seal.ErrTampered) || v.Len() > 0 {
+		t.Errorf("%s opens as a value, or shows something: %v", what, err)
+	}
+}
+
+func assertNoMask(t *testing.T, what string, k seal.OwnerKey, at seal.Binding, blob []byte) {
+	t.Helper()
+	if m, err := k.OpenMask(at, blob); !errors.Is(err, seal.ErrTampered) || m != "" {
+		t.Errorf("%s opens as a mask, or shows something: %v", what, err)
+	}
+}
+
 func TestWhatWasSealedOpensToTheSame(t *testing.T) {
 	k, at := newOwnerKey(t), newBinding(t)
 	for _, size := range []int{0, 1, 15, 16, 17, 64 << 10} {
@@ -73,8 +87,8 @@ func TestWhatWasSealedOpensToTheSame(t *testing.T) {
 		if len(blob) != size+seal.Overhead {
 			t.Errorf("%d bytes became a blob of %d", size, len(blob))
 		}
-		if opened, err := k.OpenValue(at, blob); err != nil ||
-			!bytes.Equal(opened.Reveal(), value) {
+		opened, err := k.OpenValue(at, blob)
+		if err != nil || !bytes.Equal(opened.Reveal(), value) {
 			t.Errorf("a value of %d bytes does not open to itself: %v", size, err)
 		}
 		mask := string(value)
@@ -110,7 +124,7 @@ func TestTwoNewOwnerKeysDiffer(t *testing.T) {
 	}
 }
 
-func TestARootKeyOfAnotherSizeIsRefused(t *testing.T) {
+func TestANewRootKeyAnotherSizeIsRefused(t *testing.T) {
 	for _, size := range []int{0, 16, 31, 33, 64} {
 		if _, err := seal.NewRootKey(random(size)); !errors.Is(err, seal.ErrKeySize) {
 			t.Errorf("%d bytes: %v", size, err)
@@ -118,7 +132,7 @@ func TestARootKeyOfAnotherSizeIsRefused(t *testing.T) {
 	}
 }
 
-func TestACheckValueIsOpenedByItsRootKeyOnly(t *testing.T) {
+func TestOnlyItsRootKeyOpensACheckValue(t *testing.T) {
 	root, other := newRootKey(t), newRootKey(t)
 	check, err := root.Check(t.Context())
 	if err != nil {
@@ -132,7 +146,7 @@ func TestACheckValueIsOpenedByItsRootKeyOnly(t *testing.T) {
 	}
 }
 
-func TestABlobOpensInItsOwnPlaceOnly(t *testing.T) {
+func TestABlobOpensOnlyWithItsOwnBinding(t *testing.T) {
 	k, at := newOwnerKey(t), newBinding(t)
 	value, mask := sealValue(t, k, at, []byte("x")), sealMask(t, k, at, "x")
 	for name, elsewhere := range map[string]seal.Binding{
@@ -142,64 +156,44 @@ func TestABlobOpensInItsOwnPlaceOnly(t *testing.T) {
 		"the version after":         {Owner: at.Owner, Subject: at.Subject, Version: at.Version + 1},
 		"no version":                {Owner: at.Owner, Subject: at.Subject},
 		"owner and subject swapped": {Owner: at.Subject, Subject: at.Owner, Version: at.Version},
-		"nowhere":                   {},
+		"nothing":                   {},
 	} {
-		if v, err := k.OpenValue(elsewhere, value); !errors.Is(err, seal.ErrTampered) ||
-			v.Len() > 0 {
-			t.Errorf("the value in %s: %v", name, err)
-		}
-		if m, err := k.OpenMask(elsewhere, mask); !errors.Is(err, seal.ErrTampered) || m != "" {
-			t.Errorf("the mask in %s: %v", name, err)
-		}
+		assertNoValue(t, "the value with "+name, k, elsewhere, value)
+		assertNoMask(t, "the mask with "+name, k, elsewhere, mask)
 	}
 }
 
-func TestAWrappedKeyOpensForItsOwnerAndIdOnly(t *testing.T) {
+func TestAWrappedKeyOpensOnlyForItsOwnerAndId(t *testing.T) {
 	root, k, owner := newRootKey(t), newOwnerKey(t), newID(t)
 	wrapped, err := root.Wrap(t.Context(), owner, k)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := root.Unwrap(t.Context(), newID(t), k.ID(), wrapped); !errors.Is(
-		err, seal.ErrTampered,
-	) {
-		t.Errorf("for another owner: %v", err)
-	}
-	if _, err := root.Unwrap(t.Context(), owner, newID(t), wrapped); !errors.Is(
-		err, seal.ErrTampered,
-	) {
-		t.Errorf("under another id: %v", err)
-	}
-	if _, err := newRootKey(t).Unwrap(t.Context(), owner, k.ID(), wrapped); !errors.Is(
-		err, seal.ErrOtherKey,
-	) {
-		t.Errorf("by another root key: %v", err)
+	for name, c := range map[string]struct {
+		root      seal.RootKey
+		owner, id uuid.UUID
+		want      error
+	}{
+		"another owner":    {root, newID(t), k.ID(), seal.ErrTampered},
+		"another id":       {root, owner, newID(t), seal.ErrTampered},
+		"another root key": {newRootKey(t), owner, k.ID(), seal.ErrOtherKey},
+	} {
+		if _, err := c.root.Unwrap(t.Context(), c.owner, c.id, wrapped); !errors.Is(err, c.want) {
+			t.Errorf("with %s: %v", name, err)
+		}
 	}
 }
 
 func TestABlobOfOnePurposeDoesNotOpenAsAnother(t *testing.T) {
 	k, at := newOwnerKey(t), newBinding(t)
-	if v, err := k.OpenValue(at, sealMask(t, k, at, "x")); !errors.Is(err, seal.ErrTampered) ||
-		v.Len() > 0 {
-		t.Errorf("a mask opens as a value: %v", err)
-	}
-	if m, err := k.OpenMask(
-		at, sealValue(t, k, at, []byte("x")),
-	); !errors.Is(err, seal.ErrTampered) ||
-		m != "" {
-		t.Errorf("a value opens as a mask: %v", err)
-	}
+	assertNoValue(t, "a mask", k, at, sealMask(t, k, at, "x"))
+	assertNoMask(t, "a value", k, at, sealValue(t, k, at, []byte("x")))
 }
 
 func TestAnotherKeyOfTheSameIdDoesNotOpen(t *testing.T) {
 	k, at := newOwnerKey(t), newBinding(t)
 	impostor := seal.NewOwnerKey(k.ID())
-	if v, err := impostor.OpenValue(
-		at, sealValue(t, k, at, []byte("x")),
-	); !errors.Is(err, seal.ErrTampered) ||
-		v.Len() > 0 {
-		t.Errorf("it opens: %v", err)
-	}
+	assertNoValue(t, "with other bits", impostor, at, sealValue(t, k, at, []byte("x")))
 }
 
 func TestTwoSealsOfTheSameValueHaveNothingInCommonButTheHeader(t *testing.T) {
@@ -256,30 +250,29 @@ func TestAnIndependentReaderOpensWhatIsSealedNow(t *testing.T) {
 	}
 	rootID := rootKeyID(seal.Bits(root))
 	value := random(1000)
-	for purpose, row := range map[string]struct {
-		attempt
-		want []byte
+	sealed := attempt{key: k.Bits(), keyID: k.ID(), version: at.Version}
+	wrapping := attempt{key: seal.Bits(root), keyID: rootID}
+	for _, c := range []struct {
+		purpose        string
+		as             attempt
+		owner, subject uuid.UUID
+		blob, want     []byte
 	}{
-		"value": {attempt{
-			key: k.Bits(), keyID: k.ID(), owner: at.Owner, subject: at.Subject, version: at.Version,
-			blob: sealValue(t, k, at, value),
-		}, value},
-		"mask": {attempt{
-			key: k.Bits(), keyID: k.ID(), owner: at.Owner, subject: at.Subject, version: at.Version,
-			blob: sealMask(t, k, at, "m"),
-		}, []byte("m")},
-		"owner-key":      {attempt{key: seal.Bits(root), keyID: rootID, owner: at.Owner, subject: k.ID(), blob: wrapped}, k.Bits()},
-		"root-key-check": {attempt{key: seal.Bits(root), keyID: rootID, subject: rootID, blob: check}, nil},
+		{"value", sealed, at.Owner, at.Subject, sealValue(t, k, at, value), value},
+		{"mask", sealed, at.Owner, at.Subject, sealMask(t, k, at, "m"), []byte("m")},
+		{"owner-key", wrapping, at.Owner, k.ID(), wrapped, k.Bits()},
+		{"root-key-check", wrapping, uuid.Nil, rootID, check, nil},
 	} {
-		row.purpose = purpose
-		if plain, end := row.read(); end != opens || !bytes.Equal(plain, row.want) {
-			t.Errorf("%s: it ends with %q", purpose, end)
+		a := c.as
+		a.purpose, a.owner, a.subject, a.blob = c.purpose, c.owner, c.subject, c.blob
+		if plain, end := a.read(); end != opens || !bytes.Equal(plain, c.want) {
+			t.Errorf("%s: it ends with %q", c.purpose, end)
 		}
 	}
 }
 
 func TestARootKeysIdFollowsFromItsBits(t *testing.T) {
-	root, err := seal.RootKeyOf(rootBits)
+	root, err := seal.NewRootKey(rootBits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,7 +283,16 @@ func TestARootKeysIdFollowsFromItsBits(t *testing.T) {
 	if root.ID().Version() != 8 || root.ID().Variant() != uuid.RFC4122 {
 		t.Errorf("%s is no UUID of version 8", root.ID())
 	}
-	if other, err := seal.RootKeyOf(otherRootBits); err != nil || other.ID() == root.ID() {
+	if other, err := seal.NewRootKey(otherRootBits); err != nil || other.ID() == root.ID() {
 		t.Errorf("two root keys have one id (%v)", err)
+	}
+}
+
+func TestTheIdOfAServicesRootKeyFollowsFromItsURL(t *testing.T) {
+	// The first half of SHA-256("keysake v1 service-root-key-id hashivault://keysake"), as a UUID.
+	const pinned = "16037140-3dc6-82eb-bc5e-62c340c652cd"
+	id := seal.ServiceRootKeyID("hashivault://keysake")
+	if id.String() != pinned || id.Version() != 8 || id.Variant() != uuid.RFC4122 {
+		t.Errorf("it is %s", id)
 	}
 }

@@ -11,33 +11,32 @@ import (
 	"github.com/google/uuid"
 )
 
-// formatV2 is a blob of a key service: format, key id, and what the service made of it.
+// formatV2 is the format of a key service: format, key id, and what the service encrypted.
 const formatV2 = 2
 
-// What a key service can do wrong.
+// The errors of a key service.
 var (
-	// ErrService: the service answered badly: it denies, does not know the key, or what it answers
-	// is not understood.
+	// ErrService means that the service refused, does not know the key, or sent a bad answer.
 	ErrService = errors.New("the key service answered badly")
-	// ErrServiceTimeout: the service did not answer in time.
+	// ErrServiceTimeout means that the service did not answer in time.
 	ErrServiceTimeout = errors.New("the key service did not answer in time")
 )
 
-// A Service encrypts and decrypts with a key that it does not give away. Its errors are
-// [ErrService] and [ErrServiceTimeout].
+// A Service encrypts and decrypts with a key that never leaves it.
+// [ErrService], [ErrServiceTimeout].
 type Service interface {
 	Encrypt(ctx context.Context, plain []byte) ([]byte, error)
 	Decrypt(ctx context.Context, sealed []byte) ([]byte, error)
 }
 
-// serviceRootKey is kept by a service. Such services have no associated data in common: the digest
-// of it stands before what is sealed, and is compared after opening.
+// serviceRootKey is a root key that a service keeps. Not all services have associated data: its
+// digest is encrypted together with the plaintext, and compared after decryption.
 type serviceRootKey struct {
 	id      uuid.UUID
 	service Service
 }
 
-// NewServiceRootKey returns the root key of that id that the service keeps.
+// NewServiceRootKey returns the root key that a service keeps.
 func NewServiceRootKey(id uuid.UUID, s Service) RootKey { return serviceRootKey{id, s} }
 
 func (r serviceRootKey) ID() uuid.UUID { return r.id }
@@ -45,10 +44,7 @@ func (r serviceRootKey) ID() uuid.UUID { return r.id }
 func (r serviceRootKey) Remote() bool { return true }
 
 func (r serviceRootKey) seal(
-	ctx context.Context,
-	purpose string,
-	to Binding,
-	plain []byte,
+	ctx context.Context, purpose string, to Binding, plain []byte,
 ) ([]byte, error) {
 	bound := append(r.digest(purpose, to), plain...)
 	sealed, err := r.service.Encrypt(ctx, bound)
@@ -56,20 +52,17 @@ func (r serviceRootKey) seal(
 		return nil, err
 	}
 	if bytes.Contains(sealed, bound) {
-		return nil, fmt.Errorf("%w: it encrypts nothing", ErrService)
+		return nil, fmt.Errorf("%w: it does not encrypt", ErrService)
 	}
 	blob := append(make([]byte, 0, 1+idSize+len(sealed)), formatV2)
 	blob = append(blob, r.id[:]...)
 	return append(blob, sealed...), nil
 }
 
-// open returns what the blob seals, which is of that size.
+// open returns what the blob seals. [ErrFormat], [ErrOtherKey], [ErrTampered], and the errors of
+// the service. [ErrService] also if the plaintext has another size.
 func (r serviceRootKey) open(
-	ctx context.Context,
-	purpose string,
-	to Binding,
-	blob []byte,
-	size int,
+	ctx context.Context, purpose string, to Binding, blob []byte, size int,
 ) ([]byte, error) {
 	id, err := KeyID(blob)
 	if err != nil {
@@ -86,7 +79,7 @@ func (r serviceRootKey) open(
 		return nil, err
 	}
 	if len(opened) != sha256.Size+size {
-		return nil, fmt.Errorf("%w: it opens to something that was never sealed", ErrService)
+		return nil, fmt.Errorf("%w: it decrypted something that was never sealed", ErrService)
 	}
 	if subtle.ConstantTimeCompare(opened[:sha256.Size], r.digest(purpose, to)) != 1 {
 		return nil, ErrTampered
@@ -105,9 +98,7 @@ func (r serviceRootKey) Wrap(ctx context.Context, owner uuid.UUID, k OwnerKey) (
 }
 
 func (r serviceRootKey) Unwrap(
-	ctx context.Context,
-	owner, id uuid.UUID,
-	blob []byte,
+	ctx context.Context, owner, id uuid.UUID, blob []byte,
 ) (OwnerKey, error) {
 	bits, err := r.open(ctx, purposeOwnerKey, Binding{Owner: owner, Subject: id}, blob, KeySize)
 	if err != nil {

@@ -12,8 +12,7 @@ import (
 	"github.com/keysake/keysake/internal/seal"
 )
 
-// mirror is a key service whose encryption is known: it turns every bit around and puts a word
-// before. It shows what a service is given to seal.
+// mirror is a key service that flips every bit and adds a word. It shows what a service is given.
 type mirror struct{ given []byte }
 
 func (m *mirror) Encrypt(_ context.Context, plain []byte) ([]byte, error) {
@@ -45,7 +44,7 @@ var (
 
 // What a service is given is SHA-256 of the associated data, and then what is to be sealed. The
 // digest is that of 02 ‖ key id ‖ 0e ‖ "root-key-check" ‖ nil UUID ‖ key id ‖ 0 (8 bytes).
-func TestTheCheckValueOfAServiceHasTheFormatThatIsWrittenDown(t *testing.T) {
+func TestTheCheckValueOfAServiceHasTheSpecifiedFormat(t *testing.T) {
 	m := &mirror{}
 	blob, err := seal.NewServiceRootKey(serviceID, m).Check(t.Context())
 	if err != nil {
@@ -62,7 +61,7 @@ func TestTheCheckValueOfAServiceHasTheFormatThatIsWrittenDown(t *testing.T) {
 	}
 }
 
-func TestABlobOfAServiceOpensInItsPlaceOnly(t *testing.T) {
+func TestABlobOfAServiceOpensOnlyWithItsOwnBinding(t *testing.T) {
 	m := &mirror{}
 	root := seal.NewServiceRootKey(serviceID, m)
 	key := seal.NewOwnerKey(ownerKey)
@@ -80,6 +79,8 @@ func TestABlobOfAServiceOpensInItsPlaceOnly(t *testing.T) {
 	changed := bytes.Clone(blob)
 	changed[len(changed)-40] ^= 1 // in the digest: before the key's 32 bytes
 	other := seal.NewServiceRootKey(owner, m)
+	unknown := append([]byte{3}, blob[1:]...)
+	header := append([]byte{2}, serviceID[:]...)
 	for name, c := range map[string]struct {
 		root      seal.RootKey
 		owner, id uuid.UUID
@@ -93,12 +94,8 @@ func TestABlobOfAServiceOpensInItsPlaceOnly(t *testing.T) {
 		"too short":         {root, owner, ownerKey, blob[:len(blob)-1], seal.ErrService},
 		"cut in its header": {root, owner, ownerKey, blob[:10], seal.ErrFormat},
 		"nothing":           {root, owner, ownerKey, nil, seal.ErrFormat},
-		"an unknown format": {root, owner, ownerKey, append(
-			[]byte{3}, blob[1:]...,
-		), seal.ErrFormat},
-		"the service's word": {root, owner, ownerKey, append(
-			[]byte{2}, serviceID[:]...,
-		), seal.ErrService},
+		"an unknown format": {root, owner, ownerKey, unknown, seal.ErrFormat},
+		"only a header":     {root, owner, ownerKey, header, seal.ErrService},
 	} {
 		if _, err := c.root.Unwrap(t.Context(), c.owner, c.id, c.blob); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
@@ -109,7 +106,7 @@ func TestABlobOfAServiceOpensInItsPlaceOnly(t *testing.T) {
 	}
 }
 
-func TestABlobOfAFileAndOneOfAServiceAreNotTakenForEachOther(t *testing.T) {
+func TestABlobOfAFileIsNotMistakenForOneOfAService(t *testing.T) {
 	file, err := seal.NewRootKey(bytes.Repeat([]byte{7}, seal.KeySize))
 	if err != nil {
 		t.Fatal(err)
@@ -137,12 +134,10 @@ func (echo) Encrypt(_ context.Context, plain []byte) ([]byte, error)  { return p
 func (echo) Decrypt(_ context.Context, sealed []byte) ([]byte, error) { return sealed, nil }
 
 func TestAServiceThatEncryptsNothingIsRefused(t *testing.T) {
-	if _, err := seal.NewServiceRootKey(serviceID, echo{}).
-		Wrap(t.Context(), owner, seal.NewOwnerKey(ownerKey)); !errors.Is(
-		err,
-		seal.ErrService,
-	) {
-		t.Errorf("%v", err)
+	root := seal.NewServiceRootKey(serviceID, echo{})
+	_, err := root.Wrap(t.Context(), owner, seal.NewOwnerKey(ownerKey))
+	if !errors.Is(err, seal.ErrService) {
+		t.Error(err)
 	}
 }
 
@@ -155,8 +150,8 @@ func FuzzOpeningABlobOfAService(f *testing.F) {
 	f.Add(blob)
 	f.Add([]byte{2})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if _, err := root.Unwrap(t.Context(), owner, ownerKey, b); err == nil &&
-			!bytes.HasPrefix(b, blob[:len(blob)-seal.KeySize]) {
+		_, err := root.Unwrap(t.Context(), owner, ownerKey, b)
+		if err == nil && !bytes.HasPrefix(b, blob[:len(blob)-seal.KeySize]) {
 			t.Error("something opens that was not sealed")
 		}
 	})

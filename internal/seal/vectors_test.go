@@ -38,7 +38,8 @@ func (v vector) text() string {
 	b := &strings.Builder{}
 	fmt.Fprintf(
 		b,
-		"# %s\nexpect: %s\npurpose: %s\nkey: %x\nkey-id: %s\nowner: %s\nsubject: %s\nversion: %d\nblob: %x\n",
+		"# %s\nexpect: %s\npurpose: %s\nkey: %x\nkey-id: %s\nowner: %s\nsubject: %s\n"+
+			"version: %d\nblob: %x\n",
 		v.about, v.expect, v.purpose, v.key, v.keyID, v.owner, v.subject, v.version, v.blob,
 	)
 	if v.expect == opens {
@@ -195,7 +196,7 @@ func (a attempt) open() ([]byte, error) {
 		mask, err := seal.OwnerKeyOf(a.keyID, a.key).OpenMask(at, a.blob)
 		return []byte(mask), err
 	}
-	root, err := seal.RootKeyOf(a.key)
+	root, err := seal.NewRootKey(a.key)
 	if err != nil {
 		return nil, err
 	}

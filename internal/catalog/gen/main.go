@@ -1,6 +1,5 @@
-// Command gen makes internal/catalog/catalog.json from the YAML files in internal/catalog/providers.
-// go generate runs it in the folder of the catalog. It writes nothing if [catalog.Parse] refuses the
-// result.
+// Command gen makes internal/catalog/catalog.json from the YAML files in providers/. go generate
+// runs it in the folder of the catalog. It writes nothing if [catalog.Parse] refuses the result.
 package main
 
 import (
