@@ -51,6 +51,8 @@ type fixture struct {
 	admin  vault.Actor
 }
 
+var presets = sync.OnceValue(func() *catalog.Catalog { return must(catalog.Load()) })
+
 // A clock advances by a second each time it is read, or as the test says.
 type clock struct {
 	mu sync.Mutex
@@ -125,7 +127,7 @@ func (p *fixture) vaultOn(store vault.Store) (*vault.Service, *vault.Operator) {
 	}
 	return vault.New(vault.Options{
 		Store: store, OpenRoot: p.openRoot, KeyTTL: time.Hour,
-		Catalog: must(catalog.Load()), Limits: p.limits, Now: p.clock.now,
+		Catalog: presets(), Limits: p.limits, Now: p.clock.now,
 	})
 }
 

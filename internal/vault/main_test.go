@@ -3,6 +3,7 @@ package vault_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -19,6 +20,7 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	if code == 0 {
 		undoFirstRuns = true
+		_ = flag.Set("rapid.checks", "25") // each takes twice as long
 		if code = m.Run(); code != 0 {
 			fmt.Println("FAIL on a store that runs each function twice")
 		}
