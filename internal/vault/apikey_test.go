@@ -266,9 +266,7 @@ func TestAUserHasAtMost200ActiveKeysAndThe200NewestInactiveOnesStay(t *testing.T
 		return slices.ContainsFunc(listed, func(k vault.APIKey) bool { return k.ID == id })
 	}
 	if len(listed) != 202 || has(keys[0].ID) || !has(keys[1].ID) || !has(ann.Credential.ID) {
-		t.Errorf(
-			"%d are listed; of the inactive ones the oldest: %v, the next: %v; the oldest active one: %v",
-			len(listed), has(keys[0].ID), has(keys[1].ID), has(ann.Credential.ID),
-		)
+		t.Errorf("%d are listed; the oldest inactive one: %v, the next: %v; the oldest active: %v",
+			len(listed), has(keys[0].ID), has(keys[1].ID), has(ann.Credential.ID))
 	}
 }

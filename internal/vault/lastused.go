@@ -48,10 +48,9 @@ func (u *lastUsed) latest(key uuid.UUID, stored time.Time) time.Time {
 func (u *lastUsed) takeDue(now time.Time, all bool) map[uuid.UUID]time.Time {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	maps.DeleteFunc(
-		u.flushed,
-		func(_ uuid.UUID, at time.Time) bool { return now.Sub(at) >= lastUsedInterval },
-	)
+	maps.DeleteFunc(u.flushed, func(_ uuid.UUID, at time.Time) bool {
+		return now.Sub(at) >= lastUsedInterval
+	})
 	due := map[uuid.UUID]time.Time{}
 	for key, at := range u.pending {
 		if _, recent := u.flushed[key]; !recent || all {

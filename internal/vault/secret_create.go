@@ -23,9 +23,7 @@ type SecretRequest struct {
 // CreateFromPreset makes a secret whose name is the one of the provider's preset. It needs the
 // scope secrets:write. Invalid: no such provider, or a value that is a bad paste. Conflict: the
 // user has a secret of that name. Denied: the quota is full.
-func (s *Service) CreateFromPreset(
-	ctx context.Context, who Actor, in FromPreset,
-) (Secret, error) {
+func (s *Service) CreateFromPreset(ctx context.Context, who Actor, in FromPreset) (Secret, error) {
 	if err := s.authorize(ctx, who, policy.SecretCreate); err != nil {
 		return Secret{}, err
 	}
@@ -41,9 +39,7 @@ func (s *Service) CreateFromPreset(
 
 // CreateSecret makes a secret of any name, with a provider or without. It needs the scope
 // secrets:write, and has the errors of CreateFromPreset.
-func (s *Service) CreateSecret(
-	ctx context.Context, who Actor, in SecretRequest,
-) (Secret, error) {
+func (s *Service) CreateSecret(ctx context.Context, who Actor, in SecretRequest) (Secret, error) {
 	if err := s.authorize(ctx, who, policy.SecretCreate); err != nil {
 		return Secret{}, err
 	}

@@ -14,8 +14,7 @@ const sharedCallTimeout = time.Minute
 // sharedCall runs fn once for concurrent callers of one key. A caller that gives up does not cancel
 // it.
 func sharedCall[T any](
-	ctx context.Context, calls *singleflight.Group, key string,
-	fn func(context.Context) (T, error),
+	ctx context.Context, calls *singleflight.Group, key string, fn func(context.Context) (T, error),
 ) (T, error) {
 	result := calls.DoChan(key, func() (_ any, err error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sharedCallTimeout)
