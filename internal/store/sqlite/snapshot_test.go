@@ -66,10 +66,8 @@ func fillWithRows(tb testing.TB, path string) {
 	}()
 	n := 0
 	insert := func(table string, values ...any) {
-		_, err := db.ExecContext(
-			tb.Context(),
-			"INSERT INTO "+table+" VALUES ("+marks(len(values))+")",
-			values...)
+		marks := strings.TrimSuffix(strings.Repeat("?, ", len(values)), ", ")
+		_, err := db.ExecContext(tb.Context(), "INSERT INTO "+table+" VALUES ("+marks+")", values...)
 		if err != nil {
 			tb.Fatalf("%s: %v", table, err)
 		}
@@ -89,19 +87,8 @@ func fillWithRows(tb testing.TB, path string) {
 		insert("api_keys", id(), user, hash(), "ksk_", "name", "a b", i%2, n, n, nil, n)
 		for range 1 + i%3 {
 			secret := id()
-			value := []byte(fmt.Sprint("value", n))
-			insert(
-				"secrets",
-				secret,
-				user,
-				fmt.Sprint("S", n),
-				"openai",
-				9,
-				[]byte("mask"),
-				value,
-				n,
-				n,
-			)
+			name, value := fmt.Sprint("S", n), fmt.Append(nil, "value", n)
+			insert("secrets", secret, user, name, "openai", 9, []byte("mask"), value, n, n)
 			insert("secret_versions", secret, 7, user, []byte("mask"), value, n)
 			insert("secret_versions", secret, 8, user, []byte("mask"), value, n)
 		}
@@ -115,18 +102,18 @@ func fillWithRows(tb testing.TB, path string) {
 		hash())
 }
 
-func marks(n int) string {
-	var b bytes.Buffer
-	for i := range n {
-		fmt.Fprintf(&b, ", $%d", i+1)
-	}
-	return b.String()[2:]
+// filled returns a database with rows, and a backup of it.
+func filled(t *testing.T) (db *sqlite.DB, path string, f *backup.File) {
+	t.Helper()
+	db, path = newDB(t)
+	fillWithRows(t, path)
+	f, _ = backedUp(t, db)
+	return db, path, f
 }
 
 func TestEveryRowIsInABackupAndComesBack(t *testing.T) {
-	db, path := newDB(t)
-	fillWithRows(t, path)
-	f, first := backedUp(t, db)
+	db, path, f := filled(t)
+	_, first := backedUp(t, db)
 	again, copied := newDB(t)
 	if err := again.Load(t.Context(), f); err != nil {
 		t.Fatal(err)
@@ -134,47 +121,26 @@ func TestEveryRowIsInABackupAndComesBack(t *testing.T) {
 	if _, second := backedUp(t, again); !bytes.Equal(first, second) {
 		t.Error("a backup of what was restored is another one")
 	}
-	if diff := cmp.Diff(contents(t, path), contents(t, copied)); diff != "" {
+	if diff := cmp.Diff(contents(t, db, path), contents(t, again, copied)); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// contents returns all rows of all tables but goose's, as the database has them.
-func contents(t *testing.T, path string) map[string][]string {
+// contents returns all rows of all tables but goose's, as SQL literals.
+func contents(t *testing.T, db *sqlite.DB, path string) map[string][][]string {
 	t.Helper()
-	db := mustOpen(t, path)
-	found := map[string][]string{}
-	for _, table := range column(
-		t, db,
-		`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'goose_%'
-			AND name NOT LIKE 'sqlite_%'`,
-	) {
-		rows, err := db.QueryContext(t.Context(), "SELECT * FROM "+table)
-		if err != nil {
-			t.Fatal(err)
+	found := map[string][][]string{}
+	for _, table := range tables(t, db) {
+		var columns []string
+		for _, c := range table.Columns {
+			columns = append(columns, "quote("+c.Name+")")
 		}
-		defer func() { _ = rows.Close() }()
-		columns, err := rows.Columns()
-		if err != nil {
-			t.Fatal(err)
+		all := rows(t, mustOpen(t, path),
+			"SELECT "+strings.Join(columns, ", ")+" FROM "+table.Name+" ORDER BY 1, 2, 3")
+		if len(all) < 2 && table.Name != "instance" {
+			t.Errorf("%s has %d rows: the test does not fill it", table.Name, len(all))
 		}
-		for rows.Next() {
-			row, into := make([]any, len(columns)), make([]any, len(columns))
-			for i := range row {
-				into[i] = &row[i]
-			}
-			if err := rows.Scan(into...); err != nil {
-				t.Fatal(err)
-			}
-			found[table] = append(found[table], fmt.Sprintf("%q", row))
-		}
-		if err := rows.Err(); err != nil {
-			t.Fatal(err)
-		}
-		slices.Sort(found[table])
-		if len(found[table]) < 2 && table != "instance" {
-			t.Errorf("%s has %d rows: the test does not fill it", table, len(found[table]))
-		}
+		found[table.Name] = all
 	}
 	return found
 }
@@ -188,22 +154,20 @@ func column(t *testing.T, db *sql.DB, q string) (found []string) {
 }
 
 func TestALoadIsWholeOrNotAtAll(t *testing.T) {
-	db, path := newDB(t)
-	fillWithRows(t, path)
-	f, _ := backedUp(t, db)
+	db, _, f := filled(t)
 	if err := db.Load(t.Context(), f); vault.KindOf(err) != vault.Conflict {
 		t.Errorf("over something: %v", err)
 	}
 	empty, emptyPath := newDB(t)
-	torn := errors.New("the disk is torn")
-	if err := empty.Load(t.Context(), tornSource{f, torn}); !errors.Is(err, torn) {
+	lost := errors.New("the disk is lost")
+	if err := empty.Load(t.Context(), torn(f, lost)); !errors.Is(err, lost) {
 		t.Errorf("a source that breaks: %v", err)
 	}
 	const ids = "SELECT id FROM users UNION ALL SELECT id FROM root_keys"
 	if n := len(column(t, mustOpen(t, emptyPath), ids)); n != 0 {
 		t.Errorf("%d rows were left of it", n)
 	}
-	if err := empty.Load(t.Context(), tornSource{f, nil}); err == nil {
+	if err := empty.Load(t.Context(), torn(f, nil)); err == nil {
 		t.Error("a source with fewer rows than it counts was loaded")
 	}
 	if err := empty.Load(t.Context(), f); err != nil {
@@ -221,31 +185,58 @@ func mustOpen(tb testing.TB, path string) *sql.DB {
 	return db
 }
 
-// tornSource ends with an error, or without one, in the middle of the last table.
-type tornSource struct {
+// changed is a source with other rows in a table: change gets the number of each row, from 1, and
+// returns what is there instead. Without a row or an error, the table ends.
+type changed struct {
 	backup.Source
 
-	err error
+	table  string
+	change func(n int, row backup.Row) (backup.Row, error)
 }
 
-func (s tornSource) Rows(ctx context.Context, table string) iter.Seq2[backup.Row, error] {
-	if table != "audit_entries" {
+func (s changed) Rows(ctx context.Context, table string) iter.Seq2[backup.Row, error] {
+	if table != s.table {
 		return s.Source.Rows(ctx, table)
 	}
 	return func(yield func(backup.Row, error) bool) {
 		n := 0
 		for row, err := range s.Source.Rows(ctx, table) {
-			if n++; n == 300 {
-				if s.err != nil {
-					yield(nil, s.err)
-				}
-				return
+			if n++; err == nil {
+				row, err = s.change(n, row)
 			}
-			if !yield(row, err) {
+			if row == nil && err == nil || !yield(row, err) || err != nil {
 				return
 			}
 		}
 	}
+}
+
+// torn ends a source with an error, or without one, in the middle of the last table.
+func torn(src backup.Source, err error) backup.Source {
+	return changed{src, "audit_entries", func(n int, row backup.Row) (backup.Row, error) {
+		if n == 300 {
+			return nil, err
+		}
+		return row, nil
+	}}
+}
+
+// damaged puts another value into the first row of a table.
+func damaged(t *testing.T, src backup.Source, table, column string, value any) backup.Source {
+	t.Helper()
+	described, err := src.Tables(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	isTable := func(t backup.Table) bool { return t.Name == table }
+	columns := described[slices.IndexFunc(described, isTable)].Columns
+	at := slices.IndexFunc(columns, func(c backup.Column) bool { return c.Name == column })
+	return changed{src, table, func(n int, row backup.Row) (backup.Row, error) {
+		if n == 1 {
+			row[at] = value
+		}
+		return row, nil
+	}}
 }
 
 func TestASnapshotStaysAsItIsWhileOthersWrite(t *testing.T) {
@@ -355,9 +346,8 @@ func TestReadingInPagesSortsNoWholeTable(t *testing.T) {
 }
 
 func TestARowThatItsTableCannotHoldIsADamagedRow(t *testing.T) {
-	db, path := newDB(t)
-	fillWithRows(t, path)
-	f, _ := backedUp(t, db)
+	_, _, f := filled(t)
+	empty, _ := newDB(t)
 	const text, short = "\x1b[31m", "\x01\x02"
 	for _, c := range []struct {
 		table, column string
@@ -387,11 +377,9 @@ func TestARowThatItsTableCannotHoldIsADamagedRow(t *testing.T) {
 		{"audit_entries", "target_version", int64(-1)},
 		{"audit_entries", "hash", []byte(short)},
 	} {
-		src := damagedSource{f, c.table, c.column, c.value}
-		empty, _ := newDB(t)
-		err := empty.Load(t.Context(), src)
-		damaged, ok := errors.AsType[*store.DamagedError](err)
-		if !ok || damaged.Table != c.table || damaged.Column != c.column || damaged.Row != 1 ||
+		err := empty.Load(t.Context(), damaged(t, f, c.table, c.column, c.value))
+		found, ok := errors.AsType[*store.DamagedError](err)
+		if !ok || found.Table != c.table || found.Column != c.column || found.Row != 1 ||
 			strings.Contains(err.Error(), text) {
 			t.Errorf("%s of %s is %q: %v", c.column, c.table, c.value, err)
 		}
@@ -399,67 +387,34 @@ func TestARowThatItsTableCannotHoldIsADamagedRow(t *testing.T) {
 }
 
 func TestTypedRowsGoOnAfterADamagedOne(t *testing.T) {
-	db, path := newDB(t)
-	fillWithRows(t, path)
-	f, _ := backedUp(t, db)
-	whole, damaged := 0, 0
-	src := damagedSource{f, "users", "audit_seq", int64(-1)}
+	_, _, f := filled(t)
+	whole, broken := 0, 0
+	src := damaged(t, f, "users", "audit_seq", int64(-1))
 	for _, err := range store.Users(t.Context(), src) {
 		switch _, found := errors.AsType[*store.DamagedError](err); {
 		case err == nil:
 			whole++
 		case found:
-			damaged++
+			broken++
 		default:
 			t.Fatal(err)
 		}
 	}
-	if damaged != 1 || whole != 230 {
-		t.Errorf("%d rows, %d damaged", whole, damaged)
+	if broken != 1 || whole != 230 {
+		t.Errorf("%d rows, %d damaged", whole, broken)
 	}
 	keys, err := store.RootKeys(t.Context(), f)
 	if err != nil || len(keys) != 2 || keys[0].OwnerKeys != 0 || keys[1].OwnerKeys != 230 {
 		t.Errorf("root keys %+v: %v", keys, err)
 	}
-	keys, err = store.RootKeys(t.Context(), damagedSource{f, "root_keys", "check_value", nil})
+	keys, err = store.RootKeys(t.Context(), damaged(t, f, "root_keys", "check_value", nil))
 	if err == nil || len(keys) != 1 {
 		t.Errorf("%d root keys of two, one of them damaged: %v", len(keys), err)
 	}
 }
 
-// damagedSource is a source whose first row of a table has another value in a column.
-type damagedSource struct {
-	backup.Source
-
-	table, column string
-	value         any
-}
-
-func (s damagedSource) Rows(ctx context.Context, table string) iter.Seq2[backup.Row, error] {
-	described, err := s.Tables(ctx)
-	if table != s.table || err != nil {
-		return s.Source.Rows(ctx, table)
-	}
-	isTable := func(t backup.Table) bool { return t.Name == table }
-	t := described[slices.IndexFunc(described, isTable)]
-	column := slices.IndexFunc(t.Columns, func(c backup.Column) bool { return c.Name == s.column })
-	return func(yield func(backup.Row, error) bool) {
-		first := true
-		for row, err := range s.Source.Rows(ctx, table) {
-			if first && err == nil {
-				row[column], first = s.value, false
-			}
-			if !yield(row, err) {
-				return
-			}
-		}
-	}
-}
-
 func TestASourceWithOtherTablesIsNotLoaded(t *testing.T) {
-	db, path := newDB(t)
-	fillWithRows(t, path)
-	f, _ := backedUp(t, db)
+	_, _, f := filled(t)
 	for what, change := range map[string]func(*[]backup.Table){
 		"a table less":        func(t *[]backup.Table) { *t = (*t)[1:] },
 		"another table":       func(t *[]backup.Table) { (*t)[0].Name = "leases" },
