@@ -162,22 +162,14 @@ func TestAWrongAddressIsRefusedWithoutRepeatingIt(t *testing.T) {
 		"https://localhost/api/v1/",
 	} {
 		_, err := client.New(address, plaintext.Value{})
-		if err == nil {
-			t.Errorf("%q was accepted", address)
-			continue
-		}
-		assertHidden(t, err)
+		assertRefused(t, address, err)
 	}
 }
 
 func TestAKeyThatCannotBeAHeaderIsRefusedWithoutRepeatingIt(t *testing.T) {
 	for _, key := range []string{hidden + "\n", hidden + " x", hidden + "é", "\x00" + hidden} {
 		_, err := client.New("https://localhost", plaintext.FromString(key))
-		if err == nil {
-			t.Errorf("%q was accepted", key)
-			continue
-		}
-		assertHidden(t, err)
+		assertRefused(t, key, err)
 	}
 }
 
@@ -242,11 +234,7 @@ func TestAResponseThatIsNotFromKeysakeIsNotQuoted(t *testing.T) {
 				_, _ = io.WriteString(w, body)
 			})
 			_, err := c.CreateAPIKey(t.Context(), wire.CreateAPIKey{})
-			if err == nil {
-				t.Errorf("%d with %.7s… was accepted", status, body)
-				continue
-			}
-			assertHidden(t, err)
+			assertRefused(t, body, err)
 		}
 	}
 }
@@ -272,7 +260,7 @@ func TestAValueThatJSONWouldChangeIsNotSent(t *testing.T) {
 	if !errors.Is(err, client.ErrNotUTF8) {
 		t.Errorf("got %v", err)
 	}
-	assertHidden(t, err)
+	assertRefused(t, in.Name, err)
 }
 
 func TestAValueArrivesUnchanged(t *testing.T) {
@@ -334,9 +322,10 @@ func TestAClientPrintsNoKey(t *testing.T) {
 	}
 }
 
-func assertHidden(t *testing.T, err error) {
+// assertRefused checks that there is an error, which does not repeat hidden.
+func assertRefused(t *testing.T, what string, err error) {
 	t.Helper()
-	if strings.Contains(err.Error(), hidden) {
-		t.Errorf("the error repeats what it should hide: %v", err)
+	if err == nil || strings.Contains(err.Error(), hidden) {
+		t.Errorf("%q: %v", what, err)
 	}
 }

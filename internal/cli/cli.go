@@ -39,7 +39,7 @@ type app struct {
 	env            func(string) (string, bool)
 	now            func() time.Time
 	stdin          io.Reader
-	stdout, stderr io.Writer // what was asked for, and everything else
+	stdout, stderr io.Writer // data, and everything else
 }
 
 // Main runs the program with these arguments, without its own name, and returns the exit code. An
