@@ -20,7 +20,7 @@ const Redacted = "[redacted]"
 // does not quote the document.
 var ErrNotString = errors.New("plaintext: a value must be a JSON string")
 
-// A Value is a secret value in the clear. The zero Value is empty. Values cannot be compared with ==.
+// A Value is a secret value in the clear. The zero Value is empty. It cannot be compared with ==.
 type Value struct {
 	open func() []byte
 }

@@ -77,12 +77,9 @@ func TestAValueIsACopyOfWhatItWasMadeFrom(t *testing.T) {
 
 func TestAValueIsReadFromAJSONStringOnly(t *testing.T) {
 	var v plaintext.Value
-	if err := json.Unmarshal(
-		[]byte(`"a\u00e9\n"`),
-		&v,
-	); err != nil ||
-		string(v.Reveal()) != "aé\n" {
-		t.Fatalf("a JSON string was not taken: %v", err)
+	err := json.Unmarshal([]byte(`"a\u00e9\n"`), &v)
+	if err != nil || string(v.Reveal()) != "aé\n" {
+		t.Fatalf("a JSON string was refused: %v", err)
 	}
 	for _, in := range []string{
 		`null`, `1`, `true`, `["` + hidden + `"]`, `{"a":"` + hidden + `"}`,
@@ -90,7 +87,7 @@ func TestAValueIsReadFromAJSONStringOnly(t *testing.T) {
 		var v plaintext.Value
 		err := v.UnmarshalJSON([]byte(in))
 		if err == nil {
-			t.Errorf("a JSON %c… was taken as a value", in[0])
+			t.Errorf("a JSON %c… became a value", in[0])
 			continue
 		}
 		assertHidden(t, "the error", err.Error())

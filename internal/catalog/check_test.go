@@ -204,14 +204,17 @@ func TestAnExampleHasItsOwnFormatFirstAndNoOtherProviders(t *testing.T) {
 		Examples: []string{"eyJ{a*30}.{a*90}.{a*40}"},
 	}
 	_, err := parse(t, all)
-	want := `openai: fields[api_key].formats[project].examples: "eyJ{a*30}.{a*90}.{a*40}" also matches the distinct format "jwt" of tinker`
+	want := `openai: fields[api_key].formats[project].examples: "eyJ{a*30}.{a*90}.{a*40}" ` +
+		`also matches the distinct format "jwt" of tinker`
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("a format that is not distinctive was taken for one: %v", err)
 	}
 }
 
 func TestARecipeMustPutASecretOnTheRequest(t *testing.T) {
-	set := func(r catalog.Recipe) func(*catalog.Entry) { return func(e *catalog.Entry) { e.Auth["bearer"] = r } }
+	set := func(r catalog.Recipe) func(*catalog.Entry) {
+		return func(e *catalog.Entry) { e.Auth["bearer"] = r }
+	}
 	refuses(t, []broken{
 		{"openai", "auth[bearer].in", "one of",
 			set(catalog.Recipe{In: "cookie", Value: "{api_key}"})},
@@ -234,8 +237,12 @@ func TestARecipeMustPutASecretOnTheRequest(t *testing.T) {
 }
 
 func TestAnAttachRuleMustBeSound(t *testing.T) {
-	edit := func(f func(*catalog.Attach)) func(*catalog.Entry) { return func(e *catalog.Entry) { f(&e.Attach[0]) } }
-	host := func(h string) func(*catalog.Entry) { return edit(func(a *catalog.Attach) { a.Hosts[0] = h }) }
+	edit := func(f func(*catalog.Attach)) func(*catalog.Entry) {
+		return func(e *catalog.Entry) { f(&e.Attach[0]) }
+	}
+	host := func(h string) func(*catalog.Entry) {
+		return edit(func(a *catalog.Attach) { a.Hosts[0] = h })
+	}
 	refuses(t, []broken{
 		{"github", "attach[0].hosts", "must have one",
 			edit(func(a *catalog.Attach) { a.Hosts = nil })},
@@ -303,7 +310,9 @@ func TestAMintMustBeSound(t *testing.T) {
 }
 
 func TestTheClientSectionMustBeSound(t *testing.T) {
-	edit := func(f func(*catalog.Client)) func(*catalog.Entry) { return func(e *catalog.Entry) { f(&e.Client) } }
+	edit := func(f func(*catalog.Client)) func(*catalog.Entry) {
+		return func(e *catalog.Entry) { f(&e.Client) }
+	}
 	refuses(t, []broken{
 		{"github", "client.base_url[0].env", "must match",
 			edit(func(c *catalog.Client) { c.BaseURL[0].Env = "" })},

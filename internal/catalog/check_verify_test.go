@@ -7,8 +7,12 @@ import (
 )
 
 func TestACheckMustBeHarmlessAndGoToTheProvidersOwnHost(t *testing.T) {
-	edit := func(f func(*catalog.Check)) func(*catalog.Entry) { return func(e *catalog.Entry) { f(&e.Verify[0]) } }
-	url := func(u string) func(*catalog.Entry) { return edit(func(c *catalog.Check) { c.Request.URL = u }) }
+	edit := func(f func(*catalog.Check)) func(*catalog.Entry) {
+		return func(e *catalog.Entry) { f(&e.Verify[0]) }
+	}
+	url := func(u string) func(*catalog.Entry) {
+		return edit(func(c *catalog.Check) { c.Request.URL = u })
+	}
 	refuses(t, []broken{
 		{"github", "verify[User].id", "must match", edit(func(c *catalog.Check) { c.ID = "User" })},
 		{"github", "verify", "is used twice", edit(func(c *catalog.Check) { c.ID = "rate_limit" })},
@@ -82,7 +86,9 @@ func TestARuleMustBeSound(t *testing.T) {
 	edit := func(f func(*catalog.Rule)) func(*catalog.Entry) {
 		return func(e *catalog.Entry) { f(&e.Verify[0].Rules[0]) }
 	}
-	when := func(w catalog.When) func(*catalog.Entry) { return edit(func(r *catalog.Rule) { r.When = w }) }
+	when := func(w catalog.When) func(*catalog.Entry) {
+		return edit(func(r *catalog.Rule) { r.When = w })
+	}
 	refuses(t, []broken{
 		{"openai", "verify[models].rules", "must have one",
 			func(e *catalog.Entry) { e.Verify[0].Rules = nil }},
@@ -128,7 +134,9 @@ func TestAnExtractMustBeSound(t *testing.T) {
 }
 
 func TestARevocationMustBeSound(t *testing.T) {
-	edit := func(f func(*catalog.Revoke)) func(*catalog.Entry) { return func(e *catalog.Entry) { f(e.Revoke) } }
+	edit := func(f func(*catalog.Revoke)) func(*catalog.Entry) {
+		return func(e *catalog.Entry) { f(e.Revoke) }
+	}
 	refuses(t, []broken{
 		{"github", "revoke.formats", "must have one",
 			edit(func(r *catalog.Revoke) { r.Formats = nil })},

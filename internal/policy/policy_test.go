@@ -48,16 +48,15 @@ var anyone = policy.AllScopes()
 func TestEachScopeAllowsWhatTheTableSaysAndNothingElse(t *testing.T) {
 	for action, scopes := range allowed {
 		for _, scope := range policy.AllScopes() {
-			if got, want := policy.Allow([]policy.Scope{scope}, action), slices.Contains(
-				scopes, scope,
-			); got != want {
+			got, want := policy.Allow([]policy.Scope{scope}, action), slices.Contains(scopes, scope)
+			if got != want {
 				t.Errorf("%s with %s alone: allowed is %v", action, scope, got)
 			}
 		}
 	}
 }
 
-func TestWithoutAScopeOnlyWhatNeedsNoneIsAllowed(t *testing.T) {
+func TestWithoutScopesOnlyActionsThatNeedNoneAreAllowed(t *testing.T) {
 	for action, scopes := range allowed {
 		for _, none := range [][]policy.Scope{nil, {}} {
 			if got, want := policy.Allow(none, action), len(scopes) == len(anyone); got != want {
@@ -67,7 +66,7 @@ func TestWithoutAScopeOnlyWhatNeedsNoneIsAllowed(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoScopeAllowsNothing(t *testing.T) {
+func TestAnUnknownScopeAllowsNothing(t *testing.T) {
 	odd := []policy.Scope{
 		"",
 		"*",

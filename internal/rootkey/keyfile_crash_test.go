@@ -12,15 +12,14 @@ import (
 	"github.com/keysake/keysake/internal/rootkey"
 )
 
-// crashFolder is set for the process that is going to be killed.
+// crashFolder is set in the process that will be killed.
 const crashFolder = "ROOTKEY_TEST_CRASH_FOLDER"
 
-func TestAKilledProcessLeavesNoHalfAKeyFile(t *testing.T) {
+func TestAKilledProcessLeavesNoPartialKeyFile(t *testing.T) {
 	if dir := os.Getenv(crashFolder); dir != "" {
 		for i := 0; ; i++ {
-			if _, err := rootkey.CreateKeyFile(
-				filepath.Join(dir, fmt.Sprintf("%06d.key", i)),
-			); err != nil {
+			path := filepath.Join(dir, fmt.Sprintf("%06d.key", i))
+			if _, err := rootkey.CreateKeyFile(path); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -35,43 +35,23 @@ func TestARootKeyIsReadFromAFileOfItsOwner(t *testing.T) {
 	}
 }
 
-func TestAKeyFileThatOthersMayUseIsRefused(t *testing.T) {
-	for _, mode := range []fs.FileMode{0o644, 0o640, 0o604, 0o660, 0o602, 0o610, 0o601, 0o777} {
-		if _, err := rootkey.ReadKeyFile(keyFile(t, 32, mode)); !errors.Is(err, privatefile.ErrMode) {
-			t.Errorf("%v: %v", mode, err)
-		}
-	}
-}
-
-func TestAKeyFileOfAnotherSizeIsRefused(t *testing.T) {
-	for _, size := range []int{0, 1, 31, 33, 64, 1 << 20} {
-		if _, err := rootkey.ReadKeyFile(keyFile(t, size, 0o600)); !errors.Is(
-			err, seal.ErrKeySize,
-		) {
-			t.Errorf("%d bytes: %v", size, err)
-		}
-	}
-}
-
-func TestAFolderIsNoKeyFile(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o700); err != nil {
+func TestAFileThatIsNotAKeyFileIsRefused(t *testing.T) {
+	folder := t.TempDir()
+	if err := os.Chmod(folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := rootkey.ReadKeyFile(dir); !errors.Is(err, rootkey.ErrKeyFileType) {
-		t.Error(err)
-	}
-	if _, err := rootkey.CreateKeyFile(dir); !errors.Is(err, fs.ErrExist) {
-		t.Errorf("made over it: %v", err)
-	}
-}
-
-func TestAMissingKeyFileIsSaidToBeMissing(t *testing.T) {
-	for _, path := range []string{"absent.key", filepath.Join("absent", "root.key")} {
-		if _, err := rootkey.ReadKeyFile(filepath.Join(t.TempDir(), path)); !errors.Is(
-			err, fs.ErrNotExist,
-		) {
-			t.Errorf("%s: %v", path, err)
+	for path, want := range map[string]error{
+		keyFile(t, 32, 0o640):                       privatefile.ErrMode,
+		keyFile(t, 0, 0o600):                        seal.ErrKeySize,
+		keyFile(t, 31, 0o600):                       seal.ErrKeySize,
+		keyFile(t, 33, 0o600):                       seal.ErrKeySize,
+		keyFile(t, 1<<20, 0o600):                    seal.ErrKeySize,
+		folder:                                      rootkey.ErrKeyFileType,
+		filepath.Join(folder, "absent.key"):         fs.ErrNotExist,
+		filepath.Join(folder, "absent", "root.key"): fs.ErrNotExist,
+	} {
+		if _, err := rootkey.ReadKeyFile(path); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", path, err, want)
 		}
 	}
 }
@@ -99,13 +79,8 @@ func TestANewKeyFileHoldsTheKeyAndNothingElse(t *testing.T) {
 	if read.ID() != made.ID() { // which follows from its bits
 		t.Error("it reads as another key than was made")
 	}
-	if names, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*")); err != nil ||
-		len(names) != 1 {
-		t.Errorf("beside it lies something: %v (%v)", names, err)
-	}
-	if hidden, err := filepath.Glob(filepath.Join(filepath.Dir(path), ".*")); err != nil ||
-		len(hidden) != 0 {
-		t.Errorf("beside it lies something: %v (%v)", hidden, err)
+	if entries, err := os.ReadDir(filepath.Dir(path)); err != nil || len(entries) != 1 {
+		t.Errorf("there are other files in its folder: %v (%v)", entries, err)
 	}
 }
 
@@ -121,7 +96,7 @@ func TestTwoNewKeysDiffer(t *testing.T) {
 	}
 }
 
-func TestNoKeyFileIsEverWrittenOver(t *testing.T) {
+func TestAKeyFileIsNeverOverwritten(t *testing.T) {
 	dir := t.TempDir()
 	for name, put := range map[string]func(path string) error{
 		"a key": func(path string) error {
@@ -130,13 +105,14 @@ func TestNoKeyFileIsEverWrittenOver(t *testing.T) {
 		"an empty file": func(path string) error {
 			return os.WriteFile(path, nil, 0o600)
 		},
+		"a folder": func(path string) error { return os.Mkdir(path, 0o700) },
 		"a link to a file": func(path string) error {
 			return os.Symlink(keyFile(t, 32, 0o600), path)
 		},
-		"a link that leads off": func(path string) error {
+		"a link to nothing": func(path string) error {
 			return os.Symlink(filepath.Join(dir, "nowhere"), path)
 		},
-		"a file that nobody sees": func(path string) error {
+		"an unreadable file": func(path string) error {
 			return os.WriteFile(path, []byte("kept"), 0o000)
 		},
 	} {
@@ -148,7 +124,7 @@ func TestNoKeyFileIsEverWrittenOver(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		content, _ := os.ReadFile(path) // of the link that leads off there is none
+		content, _ := os.ReadFile(path) // a link to nothing has none
 		if _, err := rootkey.CreateKeyFile(path); !errors.Is(err, fs.ErrExist) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -165,7 +141,7 @@ func TestNoKeyFileIsEverWrittenOver(t *testing.T) {
 	}
 }
 
-func TestOfManyWhoMakeAKeyFileAtOnceOneDoes(t *testing.T) {
+func TestOneOfManyConcurrentCreatorsOfAKeyFileSucceeds(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "root.key")
 	var made sync.Map // ids
 	var makers, readers sync.WaitGroup

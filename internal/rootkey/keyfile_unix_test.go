@@ -11,8 +11,8 @@ import (
 	"github.com/keysake/keysake/internal/rootkey"
 )
 
-// Opening a pipe that nobody writes to would wait for ever.
-func TestAPipeIsNoKeyFile(t *testing.T) {
+// Opening a pipe without a writer must not wait for one.
+func TestAPipeIsNotAKeyFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "root.key")
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)

@@ -200,11 +200,9 @@ func TestTheURLOfAKeyServiceIsChecked(t *testing.T) {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}
-	if err := rootkey.Check(
-		"hashivault://me:word@keysake",
-	); !errors.Is(err, rootkey.ErrCredentials) ||
-		strings.Contains(err.Error(), "word") {
-		t.Errorf("%v", err)
+	err := rootkey.Check("hashivault://me:word@keysake")
+	if !errors.Is(err, rootkey.ErrCredentials) || strings.Contains(err.Error(), "word") {
+		t.Error(err)
 	}
 }
 
@@ -226,8 +224,8 @@ func TestOneKeyServiceURLDoesNotChangeAnother(t *testing.T) {
 		t.Errorf("it was asked %d times", transit.Calls.Load())
 	}
 	t.Setenv("VAULT_ADDR", "")
-	if _, err := o.Open(t.Context(), rootkey.Location{URL: apptest.TransitURL}); err == nil ||
-		!strings.Contains(err.Error(), "VAULT_ADDR") {
+	_, err := o.Open(t.Context(), rootkey.Location{URL: apptest.TransitURL})
+	if err == nil || !strings.Contains(err.Error(), "VAULT_ADDR") {
 		t.Errorf("without an address: %v", err)
 	}
 }

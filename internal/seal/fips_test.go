@@ -34,13 +34,13 @@ func TestTheWholeSuitePassesInStrictFIPSMode(t *testing.T) {
 		t.Fatalf("%v\n%s", err, strings.Join(failures.FindAllString(string(out), -1), ""))
 	}
 	if !strings.Contains(string(out), "--- PASS: "+fipsModeIsReal) {
-		t.Error("it passes, but in another mode")
+		t.Error("it passes, but not in strict mode")
 	}
 }
 
 func TestStrictFIPSModeIsOnWhereItWasAskedFor(t *testing.T) {
 	if !strings.Contains(os.Getenv("GODEBUG"), fipsOnly) {
-		t.Skip("it was not asked for")
+		t.Skip("GODEBUG does not ask for it")
 	}
 	if !fips140.Enforced() {
 		t.Error("it is not")

@@ -12,7 +12,7 @@ import (
 	"github.com/keysake/keysake/internal/seal"
 )
 
-// blobSeeds has every blob of the vectors, and some things that are none.
+// blobSeeds returns every blob of the vectors, and some texts that are not blobs.
 func blobSeeds(tb testing.TB) [][]byte {
 	tb.Helper()
 	seeds := [][]byte{
@@ -34,8 +34,8 @@ func TestTheFuzzersHaveSeeds(t *testing.T) {
 	}
 }
 
-// FuzzOpen tries a blob as what each vector that opens is: nothing but a blob of the vectors may
-// open. Some of those do in two places, because they are the vectors of blobs that were moved.
+// FuzzOpen opens a blob like each vector that opens. Only blobs of the vectors may open; some open
+// in two cases, because they are also the vectors of blobs that were moved.
 func FuzzOpen(f *testing.F) {
 	for _, blob := range blobSeeds(f) {
 		f.Add(blob)
@@ -55,10 +55,10 @@ func FuzzOpen(f *testing.F) {
 			plain, err := a.open()
 			end := endOf(t, err)
 			if end == opens && !sealed[string(blob)] {
-				t.Errorf("a blob that nobody sealed opens as %s", name)
+				t.Errorf("a blob that was never sealed opens as %s", name)
 			}
 			if end != opens && len(plain) > 0 {
-				t.Errorf("as %s it fails, and yet there is something in it", name)
+				t.Errorf("as %s it fails, but returns something", name)
 			}
 			if independent, independentEnd := a.read(); independentEnd != end ||
 				!bytes.Equal(independent, plain) {

@@ -13,7 +13,7 @@ import (
 	"github.com/keysake/keysake/internal/seal"
 )
 
-// A holder has keys where fmt calls no methods, and reflection is all there is.
+// A holder has keys in unexported fields, for which fmt calls no methods.
 type holder struct {
 	Root   seal.RootKey
 	Owner  seal.OwnerKey
@@ -110,8 +110,8 @@ func TestReflectionFindsNoKeyBits(t *testing.T) {
 	}
 }
 
-// assertNoBytes allows bytes in the id alone: everything else must be a function, into which
-// nothing can look.
+// assertNoBytes allows bytes only in the id. Everything else must be a function, into which
+// reflection cannot look.
 func assertNoBytes(t *testing.T, typ reflect.Type, path string) {
 	t.Helper()
 	if typ.Kind() == reflect.Struct {

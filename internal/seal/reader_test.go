@@ -14,10 +14,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// This file reads and writes blobs by format.md alone: nothing in it calls the package that it is
-// to agree with.
+// This file reads and writes blobs by format.md alone. It does not use the package.
 
-// The ends that an attempt to open a blob can have, as the vectors name them.
+// The results of opening a blob, as the vectors name them.
 const (
 	opens    = "opens"
 	tampered = "tampered"
@@ -25,7 +24,7 @@ const (
 	otherKey = "other-key"
 )
 
-// An attempt is a blob and everything that it is to be opened with.
+// An attempt is a blob and everything that is needed to open it.
 type attempt struct {
 	purpose        string
 	key            []byte
@@ -53,8 +52,7 @@ func (a attempt) read() (plain []byte, end string) {
 	return plain, opens
 }
 
-// write seals plain for the place of a with a given salt and nonce, where the package itself takes
-// random ones.
+// write seals plain with a given salt and nonce, for which the package has random ones.
 func (a attempt) write(salt, nonce, plain []byte) []byte {
 	blob := bytes.Join([][]byte{{1}, a.keyID[:], salt, nonce}, nil)
 	return a.aead(salt).Seal(blob, nonce, plain, a.associated())
@@ -69,8 +67,8 @@ func (a attempt) associated() []byte {
 	)
 }
 
-// aead is AES-256-GCM under the blob's own key. Strict FIPS mode forbids a GCM whose nonce is
-// given, as it is for anyone who reads the format without Go: enforcement is off for this one call.
+// aead is AES-256-GCM with the key of the blob. Strict FIPS mode forbids a GCM with a given nonce,
+// so enforcement is off for this one call.
 func (a attempt) aead(salt []byte) (aead cipher.AEAD) {
 	fips140.WithoutEnforcement(func() {
 		block, err := aes.NewCipher(hkdfSHA256(a.key, salt, "keysake v1 "+a.purpose, 32))

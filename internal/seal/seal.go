@@ -1,5 +1,5 @@
-// Package seal encrypts what Keysake stores: a root key wraps owner keys, and an owner key seals the
-// values and masks of one user.
+// Package seal encrypts what Keysake stores: a root key wraps owner keys, and an owner key seals
+// the values and masks of one user.
 //
 // The result is a blob. format.md specifies its bytes, and testdata has test vectors. A blob names
 // its format and its key. Its purpose and its [Binding] are associated data, so that a blob that

@@ -22,11 +22,11 @@ import (
 
 const vectorFolder = "testdata/vectors"
 
-// With go test ./internal/seal -run Vectors -update the folder is written anew. It must come out as
-// it was, unless a case was added.
+// go test ./internal/seal -run Vectors -update writes the folder again. Only new cases may change
+// it.
 var update = flag.Bool("update", false, "write the test vectors")
 
-// A vector is an attempt to open a blob, and how it must end.
+// A vector is an attempt to open a blob, and its result.
 type vector struct {
 	attempt
 	about  string // one line
@@ -58,7 +58,7 @@ func parseVector(text string) (v vector, err error) {
 		}
 		name, value, found := strings.Cut(line, ":")
 		if _, twice := fields[name]; twice || !found {
-			return v, fmt.Errorf("a line that is no field, or is there twice: %q", name)
+			return v, fmt.Errorf("a line is not a field, or repeats one: %q", name)
 		}
 		fields[name] = strings.TrimPrefix(value, " ")
 	}
@@ -112,14 +112,14 @@ func readVectors(tb testing.TB) map[string]vector {
 	return read
 }
 
-func TestTheCommittedVectorsAreTheOnesThatTheFormatGives(t *testing.T) {
+func TestTheCommittedVectorsMatchTheFormat(t *testing.T) {
 	made := makeVectors(t)
 	if *update {
 		writeVectors(t, made)
 	}
 	for name := range readVectors(t) {
 		if _, found := made[name]; !found {
-			t.Errorf("%s.txt is of no case", name)
+			t.Errorf("%s.txt belongs to no case", name)
 		}
 	}
 	for name, v := range made {
@@ -127,7 +127,7 @@ func TestTheCommittedVectorsAreTheOnesThatTheFormatGives(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		} else if string(text) != v.text() {
-			t.Errorf("%s.txt is not what the format gives", name)
+			t.Errorf("%s.txt does not match the format", name)
 		}
 	}
 }
