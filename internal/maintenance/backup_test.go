@@ -116,12 +116,10 @@ func TestARestoreOfABackupThatWasMadeUnderLoadIsCleanAndOpensEverything(t *testi
 	}
 	stop()
 	load.Wait()
-	lost.Range(
-		func(_, err any) bool {
-			t.Errorf("a request failed because of a backup: %v", err)
-			return true
-		},
-	)
+	lost.Range(func(_, err any) bool {
+		t.Errorf("a request failed because of a backup: %v", err)
+		return true
+	})
 	for n := range 3 {
 		cfg := s.elsewhere(t)
 		if _, err := maintenance.Restore(t.Context(), cfg, nil, fmt.Sprint(s.backup, n)); err != nil {
@@ -216,14 +214,8 @@ func TestABackupReplacesNothingUnlessItIsToldTo(t *testing.T) {
 	if after, err := os.ReadFile(s.backup); err != nil || string(after) == string(before) {
 		t.Errorf("the backup was not replaced: %v", err)
 	}
-	if _, err := maintenance.Backup(
-		t.Context(),
-		s.elsewhere(t),
-		s.backup+"2",
-		false,
-	); !errors.Is(
-		err,
-		instance.ErrCannotOpen,
+	if _, err := maintenance.Backup(t.Context(), s.elsewhere(t), s.backup+"2", false); !errors.Is(
+		err, instance.ErrCannotOpen,
 	) {
 		t.Errorf("of no database: %v", err)
 	}
@@ -232,15 +224,11 @@ func TestABackupReplacesNothingUnlessItIsToldTo(t *testing.T) {
 	if _, err := maintenance.Backup(ctx, s.cfg, s.backup+"3", false); err == nil {
 		t.Error("a backup that was given up was made")
 	}
-	if names, err := filepath.Glob(
-		filepath.Join(filepath.Dir(s.backup), "*"),
-	); err != nil ||
+	if names, err := filepath.Glob(filepath.Join(filepath.Dir(s.backup), "*")); err != nil ||
 		len(names) != 1 {
 		t.Errorf("there are %v: %v", names, err)
 	}
-	if names, err := filepath.Glob(
-		filepath.Join(filepath.Dir(s.backup), ".*"),
-	); err != nil ||
+	if names, err := filepath.Glob(filepath.Join(filepath.Dir(s.backup), ".*")); err != nil ||
 		len(names) > 0 {
 		t.Errorf("there are %v: %v", names, err)
 	}
@@ -311,14 +299,8 @@ func TestARestoreIsRefusedForEachReasonAndThenWritesNothing(t *testing.T) {
 	if err := os.Remove(s.key); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := maintenance.Restore(
-		t.Context(),
-		s.elsewhere(t),
-		nil,
-		s.backup,
-	); !errors.Is(
-		err,
-		instance.ErrCannotOpen,
+	if _, err := maintenance.Restore(t.Context(), s.elsewhere(t), nil, s.backup); !errors.Is(
+		err, instance.ErrCannotOpen,
 	) {
 		t.Errorf("without its root key: %v", err)
 	}
@@ -335,12 +317,7 @@ func TestARestoreNeedsAnEmptyFolderAndFinishesOneThatWasCutShort(t *testing.T) {
 		if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := maintenance.Restore(
-			t.Context(),
-			cfg,
-			nil,
-			s.backup,
-		); err == nil ||
+		if _, err := maintenance.Restore(t.Context(), cfg, nil, s.backup); err == nil ||
 			!strings.Contains(err.Error(), "not empty") {
 			t.Errorf("over %s: %v", name, err)
 		}

@@ -24,10 +24,7 @@ type DoctorOptions struct {
 // beside a server that may be serving, changes nothing, and shows nothing of a value. What is wrong
 // is in the report; an error says that it could not be made.
 func Doctor(
-	ctx context.Context,
-	cfg config.Config,
-	ask rootkey.Ask,
-	what DoctorOptions,
+	ctx context.Context, cfg config.Config, ask rootkey.Ask, what DoctorOptions,
 ) (doctor.Report, error) {
 	r := &reporter{cfg: cfg, roots: instance.NewRootKeys(cfg, ask), what: what}
 	r.folder()

@@ -19,19 +19,13 @@ func (r *reporter) backup(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, f.Close()) }()
 	m := whole.Manifest()
 	r.ok(
-		"backup",
-		"of %s, whole: format %d, schema %d, sha256 %s",
-		m.CreatedAt.Format(time.RFC3339),
-		m.Format,
-		m.Schema,
-		whole.Digest(),
+		"backup", "of %s, whole: format %d, schema %d, sha256 %s", m.CreatedAt.Format(time.RFC3339),
+		m.Format, m.Schema, whole.Digest(),
 	)
 	if info, err := f.Stat(); err == nil && privatefile.CheckMode(info) != nil {
 		r.warn(
-			"backup mode",
-			"chmod 600 "+r.what.Backup,
-			"others may read or change the backup: its mode is %04o",
-			info.Mode().Perm(),
+			"backup mode", "chmod 600 "+r.what.Backup,
+			"others may read or change the backup: its mode is %04o", info.Mode().Perm(),
 		)
 	}
 	if err := r.source(ctx, "backup ", whole); err != nil && ctx.Err() == nil {

@@ -21,10 +21,8 @@ func (r *reporter) database(ctx context.Context) (err error) {
 	path := filepath.Join(r.cfg.Data, instance.DatabaseFile)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		r.fail(
-			"database",
-			"name the right folder with --data; or "+restoreBackup,
-			"there is none in %s",
-			r.cfg.Data,
+			"database", "name the right folder with --data; or "+restoreBackup,
+			"there is none in %s", r.cfg.Data,
 		)
 		return nil
 	}
@@ -57,26 +55,18 @@ func (r *reporter) schema(ctx context.Context, db *sqlite.ReadOnly) (known bool)
 	switch {
 	case err != nil:
 		r.fail(
-			"schema",
-			restoreBackup,
-			"the version of the database's schema cannot be read: %v",
-			err,
+			"schema", restoreBackup, "the version of the database's schema cannot be read: %v", err,
 		)
 	case version > newest:
 		r.fail(
-			"schema",
-			"use a newer keysake",
-			"the database's schema is of version %d, this program knows up to %d",
-			version,
-			newest,
+			"schema", "use a newer keysake",
+			"the database's schema is of version %d, this program knows up to %d", version, newest,
 		)
 	case version < newest:
 		r.fail(
 			"schema",
 			"start the server of this version once, or use the doctor of the version that serves it",
-			"the database's schema is of version %d, this program's is %d",
-			version,
-			newest,
+			"the database's schema is of version %d, this program's is %d", version, newest,
 		)
 	default:
 		r.ok("schema", "version %d, which is this program's", version)

@@ -28,8 +28,7 @@ func (r *reporter) folder() {
 		info, err := d.Info()
 		if err == nil && privatefile.CheckMode(info) != nil && d.Type()&fs.ModeSymlink == 0 {
 			open.Details = append(
-				open.Details,
-				fmt.Sprintf("%s has mode %04o", path, info.Mode().Perm()),
+				open.Details, fmt.Sprintf("%s has mode %04o", path, info.Mode().Perm()),
 			)
 		}
 		if d.IsDir() && path != r.cfg.Data {
@@ -67,11 +66,8 @@ func (r *reporter) disk() {
 		r.warn("free disk", "look for yourself", "how much is free cannot be asked here")
 	case free < used || free < minFree:
 		r.warn(
-			"free disk",
-			"make room: a full disk stops every change",
-			"%d MiB are free, the database has %d MiB",
-			free>>20,
-			used>>20,
+			"free disk", "make room: a full disk stops every change",
+			"%d MiB are free, the database has %d MiB", free>>20, used>>20,
 		)
 	default:
 		r.ok("free disk", "%d MiB are free, the database has %d MiB", free>>20, used>>20)
@@ -97,23 +93,18 @@ func (r *reporter) checkKeyLocation(keys []vault.StoredRootKey) {
 			continue // the check of the root keys says so
 		case privatefile.CheckMode(info) != nil:
 			r.fail(
-				"custody",
-				"chmod 600 "+path,
-				"others may read the root key %s: its mode is %04o",
-				path,
-				info.Mode().Perm(),
+				"custody", "chmod 600 "+path, "others may read the root key %s: its mode is %04o",
+				path, info.Mode().Perm(),
 			)
 		case key == data || strings.HasPrefix(key, data+string(filepath.Separator)):
 			r.fail(
-				"custody",
-				elsewhere,
+				"custody", elsewhere,
 				"the root key %s is in the data folder: who loses or copies the one loses or copies both",
 				path,
 			)
 		case filepath.Dir(key) == filepath.Dir(data):
 			r.warn(
-				"custody",
-				elsewhere,
+				"custody", elsewhere,
 				"the root key %s is beside the data that it opens: is there a copy elsewhere?",
 				path,
 			)

@@ -14,9 +14,7 @@ import (
 
 // rootKeys opens every root key that is still needed.
 func (r *reporter) rootKeys(
-	ctx context.Context,
-	name string,
-	keys []vault.StoredRootKey,
+	ctx context.Context, name string, keys []vault.StoredRootKey,
 ) map[uuid.UUID]seal.RootKey {
 	needed := r.roots.OpenRequired(ctx, keys)
 	open, err := instance.ByID(needed)
@@ -29,10 +27,7 @@ func (r *reporter) rootKeys(
 			old = append(
 				old,
 				fmt.Sprintf(
-					"root key %s at %s still wraps %d owner keys",
-					o.ID,
-					o.URL,
-					o.OwnerKeys,
+					"root key %s at %s still wraps %d owner keys", o.ID, o.URL, o.OwnerKeys,
 				),
 			)
 		}
@@ -42,8 +37,7 @@ func (r *reporter) rootKeys(
 		r.fail(
 			name,
 			"put the key back, or say with --root-key where it is; without it what it wraps is lost",
-			"%v",
-			err,
+			"%v", err,
 		)
 	case primary != 1:
 		r.fail(name, restoreBackup, "there are %d primary root keys, not one", primary)

@@ -76,8 +76,7 @@ func set(value string) func(string) string { return func(string) string { return
 func change(tb testing.TB, cfg config.Config, statements ...string) {
 	tb.Helper()
 	db, err := sql.Open(
-		"sqlite",
-		"file:"+filepath.Join(cfg.Data, "keysake.db")+"?_pragma=busy_timeout(10000)",
+		"sqlite", "file:"+filepath.Join(cfg.Data, "keysake.db")+"?_pragma=busy_timeout(10000)",
 	)
 	if err != nil {
 		tb.Fatal(err)
@@ -171,16 +170,12 @@ func TestADoctorFindsWhatIsWrong(t *testing.T) {
 				t.Fatal(err)
 			}
 			copyFile(
-				t,
-				filepath.Join(s.cfg.Data, "keysake.db"),
-				filepath.Join(cfg.Data, "keysake.db"),
+				t, filepath.Join(s.cfg.Data, "keysake.db"), filepath.Join(cfg.Data, "keysake.db"),
 				0o600,
 			)
 			c.change(t, cfg)
 			got := examine(t, cfg, maintenance.DoctorOptions{Sample: doctor.All})[c.check]
-			if all := fmt.Sprint(
-				got,
-			); got.Status != c.status || !strings.Contains(all, c.tells) ||
+			if all := fmt.Sprint(got); got.Status != c.status || !strings.Contains(all, c.tells) ||
 				got.Advice == "" {
 				t.Errorf("%+v", got)
 			}
@@ -243,9 +238,7 @@ func TestADoctorEndsWhicheverPageIsDamaged(t *testing.T) {
 			t.Fatal(err)
 		}
 		copyFile(
-			t,
-			filepath.Join(s.cfg.Data, "keysake.db"),
-			filepath.Join(cfg.Data, "keysake.db"),
+			t, filepath.Join(s.cfg.Data, "keysake.db"), filepath.Join(cfg.Data, "keysake.db"),
 			0o600,
 		)
 		overwrite(t, cfg, page)
@@ -344,8 +337,7 @@ func TestADoctorOpensASampleOfTheSizeThatIsAskedFor(t *testing.T) {
 		0: "0 of 24", 7: "7 of 24", 24: "all 24", 1000: "all 24", doctor.All: "all 24",
 	} {
 		if c := examine(t, s.cfg, maintenance.DoctorOptions{Sample: sample})["values"]; !strings.HasPrefix(
-			c.Text,
-			want,
+			c.Text, want,
 		) {
 			t.Errorf("%d: %q", sample, c.Text)
 		}

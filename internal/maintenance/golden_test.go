@@ -109,8 +109,7 @@ func makeGolden(t *testing.T) {
 			must(
 				os.WriteFile(
 					filepath.Join(goldenFolder, "api-key"),
-					bytes.TrimPrefix(token.Reveal(), []byte(tokenPrefix)),
-					0o600,
+					bytes.TrimPrefix(token.Reveal(), []byte(tokenPrefix)), 0o600,
 				),
 			)
 		}
@@ -160,19 +159,13 @@ func TestTheGoldenDatabaseAndTheGoldenBackupOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	copyFile(
-		t,
-		filepath.Join(goldenFolder, "keysake.db"),
-		filepath.Join(cfg.Data, "keysake.db"),
-		0o600,
+		t, filepath.Join(goldenFolder, "keysake.db"), filepath.Join(cfg.Data, "keysake.db"), 0o600,
 	)
 	assertGolden(t, cfg)
 
 	cfg.Data += "-restored"
 	if _, err := maintenance.Restore(
-		t.Context(),
-		cfg,
-		nil,
-		filepath.Join(goldenFolder, "backup"),
+		t.Context(), cfg, nil, filepath.Join(goldenFolder, "backup"),
 	); err != nil {
 		t.Fatal(err)
 	}

@@ -19,10 +19,7 @@ import (
 // rotation continues with the same call. It returns the number of users who got a new key, and
 // calls progress as that number grows. The errors are those of [RotateRootKey].
 func RotateOwnerKeys(
-	ctx context.Context,
-	cfg config.Config,
-	ask rootkey.Ask,
-	user string,
+	ctx context.Context, cfg config.Config, ask rootkey.Ask, user string,
 	progress func(done, total int),
 ) (rotated int, err error) {
 	roots := instance.NewRootKeys(cfg, ask)

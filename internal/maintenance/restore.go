@@ -39,10 +39,7 @@ type Restored struct {
 // disk. The audit log of the instance has an entry of it. Errors have [instance.ErrCannotOpen] where a root
 // key does not open.
 func Restore(
-	ctx context.Context,
-	cfg config.Config,
-	ask rootkey.Ask,
-	file string,
+	ctx context.Context, cfg config.Config, ask rootkey.Ask, file string,
 ) (done Restored, err error) {
 	done = Restored{Data: cfg.Data}
 	if err := mustBeEmpty(cfg.Data); err != nil {
@@ -131,8 +128,7 @@ func mustBeEmpty(dir string) error {
 		case restoringFolder, instance.LockFile, "lost+found":
 		default:
 			return fmt.Errorf(
-				"%s is not empty, and nothing is restored over anything: give another --data",
-				dir,
+				"%s is not empty, and nothing is restored over anything: give another --data", dir,
 			)
 		}
 	}

@@ -15,9 +15,7 @@ import (
 
 // RetireRootKey records that a root key is not required any more, after it has opened every owner
 // key without it. The id may be abbreviated. The errors are those of [RotateRootKey].
-func RetireRootKey(
-	ctx context.Context, cfg config.Config, ask rootkey.Ask, id string,
-) error {
+func RetireRootKey(ctx context.Context, cfg config.Config, ask rootkey.Ask, id string) error {
 	roots := instance.NewRootKeys(cfg, ask)
 	return withRotationLock(ctx, cfg, roots, func(i *instance.Instance, _ *flock.Flock) error {
 		key, err := findRootKey(ctx, i, id)

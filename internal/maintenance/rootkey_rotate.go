@@ -30,10 +30,7 @@ type NewRootKey struct {
 // The error wraps [instance.ErrCannotOpen] if the data folder or a root key cannot be opened, and
 // is [ErrRotating] if another rotation is running. Nothing was changed then.
 func RotateRootKey(
-	ctx context.Context,
-	cfg config.Config,
-	ask rootkey.Ask,
-	to NewRootKey,
+	ctx context.Context, cfg config.Config, ask rootkey.Ask, to NewRootKey,
 	progress func(done, total int),
 ) (rewrapped int, err error) {
 	next := &rootkey.Source{File: to.PassphraseFile, FD: to.PassphraseFD, Ask: to.Ask}

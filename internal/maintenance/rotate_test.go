@@ -46,17 +46,14 @@ func TestNoRequestFailsWhileKeysAreRotated(t *testing.T) {
 			for i := 0; !stop.Load(); i++ {
 				value := plaintext.FromString(fmt.Sprintf("correct-horse-battery-staple-%d", i))
 				s, err := c.CreateSecret(
-					t.Context(),
-					wire.CreateSecret{Name: fmt.Sprint("NAME_", i), Value: value},
+					t.Context(), wire.CreateSecret{Name: fmt.Sprint("NAME_", i), Value: value},
 				)
 				if err != nil {
 					t.Error("create:", err)
 					return
 				}
 				if _, err := c.UpdateSecret(
-					t.Context(),
-					s.ID,
-					wire.UpdateSecret{Value: value},
+					t.Context(), s.ID, wire.UpdateSecret{Value: value},
 				); err != nil {
 					t.Error("update:", err)
 				}
@@ -78,8 +75,7 @@ func TestNoRequestFailsWhileKeysAreRotated(t *testing.T) {
 			// else most of the rotation would be of users that it has just made
 			time.Sleep(10 * time.Millisecond)
 			if _, err := admin.CreateUser(
-				t.Context(),
-				wire.CreateUser{Username: fmt.Sprint("new-", i)},
+				t.Context(), wire.CreateUser{Username: fmt.Sprint("new-", i)},
 			); err != nil {
 				t.Error("create user:", err)
 				return
@@ -117,11 +113,7 @@ func TestOnlyOneRotationRuns(t *testing.T) {
 	}
 	next := filepath.Join(t.TempDir(), "next")
 	_, err := maintenance.RotateRootKey(
-		t.Context(),
-		cfg,
-		nil,
-		maintenance.NewRootKey{URL: "file:" + next},
-		silent,
+		t.Context(), cfg, nil, maintenance.NewRootKey{URL: "file:" + next}, silent,
 	)
 	if !errors.Is(err, maintenance.ErrRotating) {
 		t.Errorf("root-key rotate: %v", err)
@@ -129,15 +121,8 @@ func TestOnlyOneRotationRuns(t *testing.T) {
 	if _, err := os.Stat(next); err == nil {
 		t.Error("a key file was made")
 	}
-	if _, err := maintenance.RotateOwnerKeys(
-		t.Context(),
-		cfg,
-		nil,
-		"",
-		silent,
-	); !errors.Is(
-		err,
-		maintenance.ErrRotating,
+	if _, err := maintenance.RotateOwnerKeys(t.Context(), cfg, nil, "", silent); !errors.Is(
+		err, maintenance.ErrRotating,
 	) {
 		t.Errorf("owner-key rotate: %v", err)
 	}
@@ -166,13 +151,7 @@ func TestARotationOfAllOwnerKeysGoesOnWhereItWas(t *testing.T) {
 	if err != nil || n+again != 6 {
 		t.Errorf("%d and then %d users of 6: %v", n, again, err)
 	}
-	if all, err := maintenance.RotateOwnerKeys(
-		t.Context(),
-		cfg,
-		nil,
-		"",
-		silent,
-	); err != nil ||
+	if all, err := maintenance.RotateOwnerKeys(t.Context(), cfg, nil, "", silent); err != nil ||
 		all != 6 {
 		t.Errorf("the next one is of %d users: %v", all, err)
 	}

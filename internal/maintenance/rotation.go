@@ -20,9 +20,7 @@ var ErrRotating = errors.New("another rotation is running on this data folder: w
 // withRotationLock opens a data folder, whose server may be running, and calls rotate while no
 // other rotation can run on it.
 func withRotationLock(
-	ctx context.Context,
-	cfg config.Config,
-	roots *instance.RootKeys,
+	ctx context.Context, cfg config.Config, roots *instance.RootKeys,
 	rotate func(*instance.Instance, *flock.Flock) error,
 ) (err error) {
 	i, err := instance.Open(ctx, cfg, roots, instance.Shared)

@@ -50,8 +50,7 @@ func TestNoLabelOfAMetricIsOfAUsersChoosing(t *testing.T) {
 	t.Parallel()
 	s, admin := startWithAdmin(t)
 	made, err := s.Client(t).CreateSecret(
-		t.Context(),
-		wire.CreateSecret{Name: "CHOSEN", Value: plaintext.FromString("any-value")},
+		t.Context(), wire.CreateSecret{Name: "CHOSEN", Value: plaintext.FromString("any-value")},
 	)
 	apptest.Must(t, err)
 	for _, path := range []string{
