@@ -12,48 +12,50 @@ import (
 	"github.com/keysake/keysake/internal/vault"
 )
 
-// An OpenedRootKey is a root key that is still required: where it was found, or why it does not
-// open.
+// An OpenedRootKey is a required root key, or the reason why it does not open.
 type OpenedRootKey struct {
 	vault.StoredRootKey
 
-	FoundAt string
+	FoundAt string // its URL; not always that of the database
 	Err     error
 
 	root seal.RootKey
 }
 
-// OpenRequired opens every root key that is still required, and its check value: with the URL that
-// --root-key names where that is the key, else where the database remembers it.
+// OpenRequired opens every root key that is still required, with its check value. It tries the URL
+// of --root-key first, then the one that the database remembers.
 func (r *RootKeys) OpenRequired(ctx context.Context, keys []vault.StoredRootKey) []OpenedRootKey {
 	var all []OpenedRootKey
 	for _, k := range keys {
-		if !k.Needed() {
-			continue
+		if k.Required() {
+			all = append(all, r.openRequired(ctx, k))
 		}
-		o := OpenedRootKey{StoredRootKey: k}
-		var first error
-		if r.configured != "" {
-			o.FoundAt = r.configured
-			o.root, first = r.openAt(ctx, k, r.configured)
-		}
-		if o.root == nil {
-			o.FoundAt = k.URL
-			o.root, o.Err = r.openAt(ctx, k, k.URL)
-		}
-		if o.Err != nil && first != nil {
-			o.Err = fmt.Errorf("%w; --root-key %s: %w", o.Err, r.configured, first)
-		}
-		all = append(all, o)
 	}
 	return all
 }
 
-// openAt opens a root key and its check value.
-func (r *RootKeys) openAt(
+func (r *RootKeys) openRequired(ctx context.Context, k vault.StoredRootKey) OpenedRootKey {
+	o := OpenedRootKey{StoredRootKey: k}
+	var configuredErr error
+	if r.configured != "" {
+		o.FoundAt = r.configured
+		if o.root, configuredErr = r.openChecked(ctx, k, r.configured); configuredErr == nil {
+			return o
+		}
+	}
+	o.FoundAt = k.URL
+	o.root, o.Err = r.openChecked(ctx, k, k.URL)
+	if o.Err != nil && configuredErr != nil {
+		o.Err = fmt.Errorf("%w; --root-key %s: %w", o.Err, r.configured, configuredErr)
+	}
+	return o
+}
+
+// openChecked opens a root key and its check value.
+func (r *RootKeys) openChecked(
 	ctx context.Context, k vault.StoredRootKey, url string,
 ) (seal.RootKey, error) {
-	root, err := r.Opener.Open(ctx, rootkey.Location{ID: k.ID, URL: url, Params: k.Params})
+	root, err := r.Opener.Open(ctx, location(k, url))
 	if err == nil {
 		err = root.OpenCheck(ctx, k.Check)
 	}
@@ -63,25 +65,22 @@ func (r *RootKeys) openAt(
 	return root, nil
 }
 
-// ByID returns the root keys that are open, and why the others are not.
+// ByID returns the root keys that are open, and an error that names the others.
 func ByID(all []OpenedRootKey) (map[uuid.UUID]seal.RootKey, error) {
 	open := map[uuid.UUID]seal.RootKey{}
 	var errs []error
 	for _, o := range all {
-		if o.Err != nil {
-			errs = append(
-				errs,
-				fmt.Errorf("root key %s, remembered at %s, does not open: %w", o.ID, o.URL, o.Err),
-			)
+		if o.Err == nil {
+			open[o.ID] = o.root
 			continue
 		}
-		open[o.ID] = o.root
+		errs = append(errs, fmt.Errorf(
+			"root key %s, expected at %s, does not open: %w", o.ID, o.URL, o.Err))
 	}
 	return open, errors.Join(errs...)
 }
 
-// Holds reports whether the file that --root-key names, if it names one, holds that root key, and
-// returns its path.
+// Holds reports whether --root-key names a file that holds that root key, and returns its path.
 func (r *RootKeys) Holds(k vault.StoredRootKey) (path string, holds bool) {
 	path, isFile := rootkey.FilePath(r.configured)
 	if !isFile {

@@ -252,8 +252,8 @@ func TestARestoreIsRefusedForEachReasonAndThenWritesNothing(t *testing.T) {
 		want    string
 		start   bool // exit code 3
 	}{
-		"another root key":          {string(whole), "file:" + other, "none of the root keys", true},
-		"a root key others can see": {string(whole), "file:" + open, "none of the root keys", true},
+		"another root key":          {string(whole), "file:" + other, "no root key that the backup needs", true},
+		"a root key others can see": {string(whole), "file:" + open, "no root key that the backup needs", true},
 		"no such file":              {"", "", "no such file", false},
 		"a changed byte": {edited(
 			t, string(whole), "secrets", "version", set("3"),

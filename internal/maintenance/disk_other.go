@@ -2,5 +2,5 @@
 
 package maintenance
 
-// freeBytes does not know how to ask here.
+// freeBytes returns that the free space is unknown.
 func freeBytes(string) (free uint64, known bool) { return 0, false }

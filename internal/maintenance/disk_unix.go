@@ -4,7 +4,7 @@ package maintenance
 
 import "golang.org/x/sys/unix"
 
-// freeBytes returns how much a file in the folder may still grow.
+// freeBytes returns how many bytes files in the folder may still grow.
 func freeBytes(dir string) (free uint64, known bool) {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(dir, &fs); err != nil {

@@ -13,37 +13,39 @@ import (
 	"github.com/keysake/keysake/internal/store"
 )
 
-// DoctorOptions say what [Doctor] is to look at.
+// DoctorOptions say what [Doctor] examines.
 type DoctorOptions struct {
-	// how many versions to open, of the database and of the backup each; [doctor.All] for all
+	// Sample is how many versions of secrets to open, of the database and of the backup each;
+	// [doctor.All] for all.
 	Sample int
-	Backup string // a backup to look at as well; none if empty
+	Backup string // a backup to examine, too; empty for none
 }
 
-// Doctor answers "could we recover?" of a data folder, and of a backup if one is named. It works
-// beside a server that may be serving, changes nothing, and shows nothing of a value. What is wrong
-// is in the report; an error says that it could not be made.
+// Doctor examines whether a data folder could be recovered, and whether a backup could. A server may
+// be running. Doctor changes nothing and shows no value. Faults are in the report; an error means
+// that the report could not be completed.
 func Doctor(
-	ctx context.Context, cfg config.Config, ask rootkey.Ask, what DoctorOptions,
+	ctx context.Context, cfg config.Config, ask rootkey.Ask, o DoctorOptions,
 ) (doctor.Report, error) {
-	r := &reporter{cfg: cfg, roots: instance.NewRootKeys(cfg, ask), what: what}
-	r.folder()
-	if err := r.database(ctx); err != nil {
+	r := &reporter{cfg: cfg, roots: instance.NewRootKeys(cfg, ask), sample: o.Sample}
+	r.checkModes()
+	r.checkFreeDisk()
+	if err := r.examineDatabase(ctx); err != nil {
 		return r.report, err
 	}
-	if what.Backup != "" {
-		if err := r.backup(ctx); err != nil {
+	if o.Backup != "" {
+		if err := r.examineBackup(ctx, o.Backup); err != nil {
 			return r.report, err
 		}
 	}
 	return r.report, ctx.Err()
 }
 
-// reporter makes the report, check by check.
+// reporter makes a report, check by check.
 type reporter struct {
 	cfg    config.Config
 	roots  *instance.RootKeys
-	what   DoctorOptions
+	sample int
 	report doctor.Report
 }
 
@@ -55,38 +57,32 @@ func (r *reporter) ok(name, format string, args ...any) {
 	r.add(doctor.Check{Name: name, Status: doctor.OK, Text: fmt.Sprintf(format, args...)})
 }
 
-func (r *reporter) warn(name, do, format string, args ...any) {
-	r.add(
-		doctor.Check{
-			Name:   name,
-			Status: doctor.Warning,
-			Text:   fmt.Sprintf(format, args...),
-			Advice: do,
-		},
-	)
+func (r *reporter) warn(name, advice, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	r.add(doctor.Check{Name: name, Status: doctor.Warning, Text: text, Advice: advice})
 }
 
-func (r *reporter) fail(name, do, format string, args ...any) {
-	r.add(
-		doctor.Check{Name: name, Status: doctor.Failed, Text: fmt.Sprintf(format, args...), Advice: do},
-	)
+func (r *reporter) fail(name, advice, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	r.add(doctor.Check{Name: name, Status: doctor.Failed, Text: text, Advice: advice})
 }
 
-// source examines the rows of a database or of a backup; of tells which in the names of the checks.
-func (r *reporter) source(ctx context.Context, of string, src backup.Source) error {
+// examineRows examines the rows of a database or a backup. The name of each check begins with
+// prefix, which is empty for the database.
+func (r *reporter) examineRows(ctx context.Context, prefix string, src backup.Source) error {
 	keys, err := store.RootKeys(ctx, src)
 	if _, damaged := errors.AsType[*store.DamagedError](err); damaged {
-		r.fail(of+"root key rows", restoreBackup, "%v", err)
+		r.fail(prefix+"root key rows", restoreBackup, "%v", err)
 	} else if err != nil {
 		return err
 	}
-	if of == "" {
+	if prefix == "" {
 		r.checkKeyLocation(keys)
 	}
-	roots := r.rootKeys(ctx, of+"root keys", keys)
-	checks, err := doctor.Examine(ctx, src, roots, r.what.Sample)
+	roots := r.openRootKeys(ctx, prefix+"root keys", keys)
+	checks, err := doctor.Examine(ctx, src, roots, r.sample)
 	for _, c := range checks {
-		c.Name = of + c.Name
+		c.Name = prefix + c.Name
 		r.add(c)
 	}
 	return err

@@ -14,16 +14,15 @@ import (
 	"github.com/keysake/keysake/internal/store/sqlite"
 )
 
-const restoreBackup = "restore a backup into another folder, and check that with doctor"
+// restoreBackup is the advice where the database has lost something.
+const restoreBackup = "restore a backup to another folder, and check that folder with doctor"
 
-// database examines the database of the data folder.
-func (r *reporter) database(ctx context.Context) (err error) {
+// examineDatabase examines the database of the data folder.
+func (r *reporter) examineDatabase(ctx context.Context) (err error) {
 	path := filepath.Join(r.cfg.Data, instance.DatabaseFile)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		r.fail(
-			"database", "name the right folder with --data; or "+restoreBackup,
-			"there is none in %s", r.cfg.Data,
-		)
+		r.fail("database", "give the right folder with --data, or "+restoreBackup,
+			"%s has no database", r.cfg.Data)
 		return nil
 	}
 	db, err := sqlite.OpenReadOnly(ctx, path)
@@ -32,13 +31,11 @@ func (r *reporter) database(ctx context.Context) (err error) {
 		return ctx.Err()
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if !r.schema(ctx, db) {
+	if !r.checkSchema(ctx, db) {
 		return nil
 	}
-	r.integrity(ctx, db)
-	err = db.Snapshot(ctx, func(src backup.Source) error {
-		return r.source(ctx, "", src)
-	})
+	r.checkIntegrity(ctx, db)
+	err = db.Snapshot(ctx, func(src backup.Source) error { return r.examineRows(ctx, "", src) })
 	if err != nil && ctx.Err() == nil {
 		r.fail("database", restoreBackup, "it cannot be read to its end: %v", err)
 		err = nil
@@ -46,7 +43,9 @@ func (r *reporter) database(ctx context.Context) (err error) {
 	return err
 }
 
-func (r *reporter) schema(ctx context.Context, db *sqlite.ReadOnly) (known bool) {
+// checkSchema reports whether the database has the schema of this program, which the other checks
+// need.
+func (r *reporter) checkSchema(ctx context.Context, db *sqlite.ReadOnly) bool {
 	newest, err := store.SchemaVersion()
 	version := int64(0)
 	if err == nil {
@@ -54,27 +53,24 @@ func (r *reporter) schema(ctx context.Context, db *sqlite.ReadOnly) (known bool)
 	}
 	switch {
 	case err != nil:
-		r.fail(
-			"schema", restoreBackup, "the version of the database's schema cannot be read: %v", err,
-		)
+		r.fail("schema", restoreBackup, "its version cannot be read: %v", err)
+		return false
 	case version > newest:
-		r.fail(
-			"schema", "use a newer keysake",
-			"the database's schema is of version %d, this program knows up to %d", version, newest,
-		)
+		r.fail("schema", "use a newer keysake",
+			"the database has version %d, and this program knows versions up to %d",
+			version, newest)
+		return false
 	case version < newest:
-		r.fail(
-			"schema",
-			"start the server of this version once, or use the doctor of the version that serves it",
-			"the database's schema is of version %d, this program's is %d", version, newest,
-		)
-	default:
-		r.ok("schema", "version %d, which is this program's", version)
+		r.fail("schema", "start the server of this version once, or use the doctor of the version "+
+			"that serves the database",
+			"the database has version %d, and this program version %d", version, newest)
+		return false
 	}
-	return err == nil && version == newest
+	r.ok("schema", "version %d, as this program has", version)
+	return true
 }
 
-func (r *reporter) integrity(ctx context.Context, db *sqlite.ReadOnly) {
+func (r *reporter) checkIntegrity(ctx context.Context, db *sqlite.ReadOnly) {
 	problems, err := db.Integrity(ctx)
 	switch {
 	case err != nil:
@@ -83,11 +79,11 @@ func (r *reporter) integrity(ctx context.Context, db *sqlite.ReadOnly) {
 		r.add(doctor.Check{
 			Name:    "database",
 			Status:  doctor.Failed,
-			Text:    "its file is damaged, or was changed past Keysake",
+			Text:    "the file is damaged, or another program changed it",
 			Details: problems,
 			Advice:  restoreBackup,
 		})
 	default:
-		r.ok("database", "its file is sound, and what rows refer to is there")
+		r.ok("database", "the file is not damaged, and no row refers to a missing one")
 	}
 }

@@ -162,7 +162,7 @@ func TestADoctorFindsWhatIsWrong(t *testing.T) {
 		"a database that others read": {modeOf("keysake.db", 0o644), "file modes", doctor.Warning, "keysake.db has mode 0644"},
 		"a folder that others read":   {modeOf(".", 0o755), "file modes", doctor.Warning, "has mode 0755"},
 		"a database that is none":     {damagedFirstPage, "schema", doctor.Failed, "cannot be read"},
-		"no database":                 {withoutDatabase, "database", doctor.Failed, "there is none"},
+		"no database":                 {withoutDatabase, "database", doctor.Failed, "has no database"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			cfg := s.elsewhere(t)
@@ -261,7 +261,7 @@ func TestADoctorLooksAtWhereTheRootKeyIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	checks := examine(t, s.cfg, maintenance.DoctorOptions{})
-	for _, name := range []string{"custody", "root keys", "owner keys"} {
+	for _, name := range []string{"key location", "root keys", "owner keys"} {
 		if checks[name].Status != doctor.Failed {
 			t.Errorf("a key that others may read: %+v", checks[name])
 		}
@@ -276,7 +276,7 @@ func TestADoctorLooksAtWhereTheRootKeyIs(t *testing.T) {
 		cfg := s.cfg
 		cfg.RootKey = "file:" + name
 		copyFile(t, s.key, name, 0o600)
-		if c := examine(t, cfg, maintenance.DoctorOptions{})["custody"]; c.Status != want {
+		if c := examine(t, cfg, maintenance.DoctorOptions{})["key location"]; c.Status != want {
 			t.Errorf("%+v", c)
 		}
 		remove(t, name)
@@ -345,7 +345,7 @@ func TestADoctorOpensASampleOfTheSizeThatIsAskedFor(t *testing.T) {
 	dev := apptest.Start(t)
 	cfg := s.cfg
 	cfg.Data = dev.Data
-	if c := examine(t, cfg, maintenance.DoctorOptions{})["custody"]; c.Status != doctor.Failed {
+	if c := examine(t, cfg, maintenance.DoctorOptions{})["key location"]; c.Status != doctor.Failed {
 		t.Errorf("a development server: %+v", c)
 	}
 }

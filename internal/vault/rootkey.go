@@ -39,8 +39,8 @@ func (k StoredRootKey) target() audit.Target {
 	return audit.Target{Kind: audit.TargetRootKey, ID: k.ID, Name: k.URL}
 }
 
-// Needed reports whether anything is lost without the key.
-func (k StoredRootKey) Needed() bool { return k.State == Primary || k.OwnerKeys > 0 }
+// Required reports whether anything is lost without the key.
+func (k StoredRootKey) Required() bool { return k.State == Primary || k.OwnerKeys > 0 }
 
 type rootKeyReader interface {
 	// RootKeys returns all root keys, oldest first.
