@@ -100,7 +100,7 @@ var outside = []struct{ prefix, mayImport string }{
 	{"zombiezen.com/", "internal/store/sqlite"},
 	{"github.com/jackc/", ""},
 	{"github.com/pressly/goose", "internal/store/sqlite"},
-	{"database/sql", "internal/store internal/store/sqlite"},
+	{"database/sql", "internal/store/sqlite"},
 	{"net/http", "client internal/api internal/api/apicontract internal/apptest internal/cli " +
 		"internal/identity internal/middleware internal/rootkey internal/server"},
 }

@@ -28,8 +28,8 @@ type Conn interface {
 type Erasure int
 
 const (
-	// EraseSoon is for a value that was replaced: about a second after the commit, unless somebody
-	// still reads an older snapshot.
+	// EraseSoon is for a value that was replaced: about a second after the commit, unless an older
+	// snapshot is still being read.
 	EraseSoon Erasure = iota + 1
 
 	// EraseNow is for a value that was deleted: before Update returns. A snapshot that stays open
@@ -48,7 +48,7 @@ type Row interface {
 
 // A Dialect is the SQL in which databases differ.
 type Dialect struct {
-	// ForUpdate is appended to a SELECT to lock its row until the transaction ends. It is empty
-	// where transactions that write run one at a time.
+	// ForUpdate is the clause that ends a SELECT to lock its row until the transaction ends. It is
+	// empty where transactions that write run one at a time.
 	ForUpdate string
 }

@@ -28,8 +28,8 @@ const (
 	canceled
 )
 
-// drain adds the jobs that wait already. It waits for none: while one batch is written, the next
-// fills by itself.
+// drain adds the jobs that are already queued. It waits for none: the next batch fills while this
+// one is written.
 func drain(batch []*job, jobs <-chan *job) []*job {
 	for len(batch) < maxBatch {
 		select {

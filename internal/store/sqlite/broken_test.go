@@ -144,8 +144,8 @@ func TestNothingStaysOfWhatAnUpdateDoesAfterTheDatabaseGaveUp(t *testing.T) {
 			})
 			after := b.add(t.Context(), insert("after"))
 			b.start()
-			wantUnavailable(t, "the neighbour before", <-before)
-			wantUnavailable(t, "the neighbour after", <-after)
+			wantUnavailable(t, "the update before", <-before)
+			wantUnavailable(t, "the update after", <-after)
 			if <-guilty == nil {
 				t.Error("the update that found the disk full was answered as a success")
 			}
@@ -227,7 +227,7 @@ func TestAReadOnlyFileCanBeReadAndNotWritten(t *testing.T) {
 	wantNames(t, again, "ann", "bob")
 }
 
-func TestAJournalThatWasLeftReadOnlyIsMadeLikeItsDatabase(t *testing.T) {
+func TestALogThatWasLeftReadOnlyGetsTheModeOfItsDatabase(t *testing.T) {
 	t.Parallel()
 	path := closedDatabase(t)
 	for _, suffix := range []string{"-wal", "-shm"} {
@@ -248,7 +248,7 @@ func TestADatabaseThatAnotherProcessKeepsLockedIsUnavailable(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keysake.db")
 	db := open(t, path)
 	addUser(t, db, "ann")
-	// else this test would wait for as long as a caller does
+	// not as long as a caller waits
 	onWriter(t, db, "PRAGMA busy_timeout = 1")
 	other := raw(t, path)
 	conn, err := other.Conn(t.Context())

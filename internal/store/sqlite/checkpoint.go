@@ -27,8 +27,8 @@ func walFrames(ctx context.Context, c *conn, mode string) (n int, busy bool, err
 	return n, busy, err
 }
 
-// checkpoint copies a long log into the database, so that the log begins anew. SQLite would do it
-// by itself, but without overwriting the gaps first.
+// checkpoint copies a long log into the database, so that the log begins anew. An automatic
+// checkpoint would not overwrite the gaps first.
 func (w *wal) checkpoint(ctx context.Context, c *conn, lock *writeLock) error {
 	n, _, err := walFrames(ctx, c, "NOOP")
 	if err != nil || n >= w.checkpointed && n-w.checkpointed < maxFrames {

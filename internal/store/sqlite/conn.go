@@ -19,9 +19,8 @@ type conn struct {
 	// pendingErase is the most urgent erasure since the last purge; zero if there is none.
 	pendingErase store.Erasure
 
-	// txError is why the database may have ended the transaction by itself, as it does when the
-	// disk is full. Nothing runs after that until the next begin: it would be a transaction of its
-	// own, and stay.
+	// txError is why the database may have ended the transaction, as it does when the disk is full.
+	// Nothing runs after that until the next begin: it would be a transaction of its own, and stay.
 	txError error
 }
 

@@ -131,11 +131,10 @@ func (l *library) replace(k *storedSecret) {
 	l.addVersion(k)
 	stored := k.StoredSecret
 	l.queue(func(tx vault.Tx) error {
-		err := errors.Join(tx.ArchiveVersion(l.ctx, l.user, stored.ID), tx.UpdateSecret(l.ctx, stored))
-		if stored.Version > maxVersions {
-			err = errors.Join(
-				err, tx.PruneVersions(l.ctx, l.user, stored.ID, stored.Version-maxVersions),
-			)
+		err := tx.ArchiveVersion(l.ctx, l.user, stored.ID)
+		err = errors.Join(err, tx.UpdateSecret(l.ctx, stored))
+		if n := stored.Version; n > maxVersions {
+			err = errors.Join(err, tx.PruneVersions(l.ctx, l.user, stored.ID, n-maxVersions))
 		}
 		return err
 	})

@@ -250,7 +250,7 @@ func TestOnlyTheFirstPurgeWaitsForALongRead(t *testing.T) {
 	l.assertKept()
 }
 
-func TestACommandBesideAServerPurgesToo(t *testing.T) {
+func TestACommandThatSharesTheDatabasePurgesToo(t *testing.T) {
 	t.Parallel()
 	l := newLibrary(t, 8)
 	server := l.db

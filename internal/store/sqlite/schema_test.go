@@ -233,7 +233,7 @@ func refused(
 	found := modes(t, filepath.Dir(path))
 	delete(found, filepath.Base(path)+".write-lock")
 	if diff := cmp.Diff(1, len(found)); diff != "" {
-		t.Errorf("other files were left beside it (-want +got):\n%s", diff)
+		t.Errorf("other files were left (-want +got):\n%s", diff)
 	}
 }
 

@@ -92,7 +92,8 @@ func ensurePrivate(path string) error {
 	return nil
 }
 
-// Update implements [vault.Store]. Updates that wait are written together, in one commit.
+// Update implements [vault.Store]. Updates that wait are written together, in one commit. fn runs
+// once, because updates do not overlap.
 func (d *DB) Update(ctx context.Context, fn func(vault.Tx) error) error {
 	return d.writer.do(ctx, func(c *conn) error { return fn(c.queries) })
 }

@@ -127,7 +127,7 @@ func modes(t *testing.T, dir string) map[string]fs.FileMode {
 	return found
 }
 
-func TestAClosedDatabaseIsOneFileBesideItsWriteLock(t *testing.T) {
+func TestAClosedDatabaseIsOneFileAndItsWriteLock(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	db := open(t, filepath.Join(dir, "keysake.db"))
@@ -229,7 +229,7 @@ func TestTwoProcessesMayHaveItOpen(t *testing.T) {
 	}
 }
 
-// What is deleted must not lie in the file until something else happens to be written there.
+// Deleted data must not stay in the file until other data is written over it.
 func TestWhatIsDeletedIsOverwritten(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "keysake.db")

@@ -48,7 +48,7 @@ func apiKeyBehaviours() []behaviour {
 				return tx.InsertAPIKey(ctx, apiKeyOf(newID()))
 			})
 		}},
-		{"a user's keys are listed newest first, and nobody else's", func(s subject) {
+		{"a user's keys are listed newest first, without those of others", func(s subject) {
 			ann, bob := s.addUser("ann"), s.addUser("bob")
 			var want []vault.APIKey
 			for range 12 {
@@ -56,7 +56,7 @@ func apiKeyBehaviours() []behaviour {
 				s.addAPIKey(bob.ID, nil)
 			}
 			s.wantSame("keys", s.apiKeys(ann.ID), want)
-			s.wantSame("keys of nobody", len(s.apiKeys(newID())), 0)
+			s.wantSame("keys of an unknown user", len(s.apiKeys(newID())), 0)
 		}},
 	}
 }
@@ -147,7 +147,7 @@ func revokedOnce(s subject) {
 	}
 	s.refuses(vault.NotFound, "another user's key", revoke(bob.ID, k.ID, 1))
 	s.refuses(vault.NotFound, "an unknown key", revoke(ann.ID, newID(), 1))
-	s.wantSame("key that nobody revoked", got(s, readByHash(k.Hash)), k)
+	s.wantSame("key that was not revoked", got(s, readByHash(k.Hash)), k)
 	s.update(revoke(ann.ID, k.ID, 2))
 	s.refuses(vault.NotFound, "a revoked key", revoke(ann.ID, k.ID, 3))
 	k.RevokedAt = moment(2)

@@ -81,7 +81,7 @@ func countsLive(s subject) {
 		s.addAPIKey(bob.ID, nil)
 	}
 	s.wantSame("live keys of the other user", s.live(bob.ID), len(lives()))
-	s.wantSame("live keys of nobody", s.live(newID()), 0)
+	s.wantSame("active keys of an unknown user", s.live(newID()), 0)
 }
 
 func prunes(s subject) {

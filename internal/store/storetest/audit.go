@@ -73,7 +73,7 @@ func chainBehaviours() []behaviour {
 			s.appendEntry(second)
 			s.wantSame("entries", s.entries(first.Owner), []audit.Linked{first})
 			s.wantSame("entries", s.entries(second.Owner), []audit.Linked{second})
-			s.wantSame("entries of nobody", len(s.entries(newID())), 0)
+			s.wantSame("entries of an unknown user", len(s.entries(newID())), 0)
 		}},
 		{"an error ends the reading, and is what the reading returns", stopsReading},
 		{"a chain still verifies when it comes back", chainVerifies},

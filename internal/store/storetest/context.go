@@ -43,7 +43,7 @@ func contextBehaviours() []behaviour {
 			}
 			missing(s, "what it wrote", readUser(u.ID))
 		}},
-		{"a caller who goes away takes no neighbour along", func(s subject) {
+		{"a caller who goes away does not affect the others", func(s subject) {
 			ctx, cancel := context.WithCancel(s.Context())
 			ann, bob := userNamed("ann"), userNamed("bob")
 			var all sync.WaitGroup

@@ -70,8 +70,7 @@ func crowd(s subject) {
 	}
 }
 
-// oneOfCrowd runs an update that ends at random, and tells whether its caller was told of a
-// success.
+// oneOfCrowd runs an update that ends at random, and reports whether it succeeded.
 func (s subject) oneOfCrowd(random *rand.Rand, user uuid.UUID, name string) bool {
 	ctx, cancel := context.WithCancel(s.Context())
 	defer cancel()

@@ -35,7 +35,7 @@ func keyBehaviours() []behaviour {
 			ann, bob := s.addUser("ann"), s.addUser("bob")
 			k := s.addOwnerKey(ann.ID, s.addRootKey().ID)
 			missing(s, "another user's key", readOwnerKey(bob.ID, k.ID))
-			missing(s, "nobody's key", readOwnerKey(uuid.Nil, k.ID))
+			missing(s, "a key without an owner", readOwnerKey(uuid.Nil, k.ID))
 			missing(s, "an unknown key", readOwnerKey(ann.ID, newID()))
 		}},
 		{"an owner key needs its user and its root key", ownerKeyNeedsOthers},

@@ -72,7 +72,7 @@ func userNamed(name string) vault.User {
 		ID:        newID(),
 		Username:  name,
 		Email:     name + "@example.org",
-		FullName:  "Somebody " + name,
+		FullName:  "Full name of " + name,
 		OwnerKey:  newID(),
 		CreatedAt: moment(0),
 	}

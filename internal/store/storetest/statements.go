@@ -18,7 +18,7 @@ type Statement struct {
 // statement changes one row and finds none, and returns what they run.
 func Statements() []Statement {
 	r := &recorder{}
-	queries := reflect.ValueOf(store.New(r, store.Dialect{ForUpdate: " FOR UPDATE"}))
+	queries := reflect.ValueOf(store.New(r, store.Dialect{ForUpdate: "FOR UPDATE"}))
 	for i := range queries.NumMethod() {
 		method := queries.Method(i)
 		r.method = queries.Type().Method(i).Name

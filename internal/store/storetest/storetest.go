@@ -2,7 +2,7 @@
 // whatever database there is.
 //
 // A behaviour is a function with a sentence for a name, and gets an empty store of its own. What
-// one database does in its own way (files, pragmas, full disks) is tested beside its code.
+// one database does in its own way (files, pragmas, full disks) is tested next to its code.
 package storetest
 
 import (
@@ -15,7 +15,7 @@ import (
 // A Store is a database that the suite can run on.
 type Store interface {
 	vault.Store
-	// Ping tells whether the database can be read.
+	// Ping reports whether the database can be read.
 	Ping(ctx context.Context) error
 	// Stats returns how many updates were made durable, and in how many commits.
 	Stats() (updates, commits uint64)

@@ -54,7 +54,7 @@ func updateBehaviours() []behaviour {
 			"an update that panics leaves nothing, and what it panicked with is not repeated",
 			panicLeavesNothing,
 		},
-		{"an update that fails takes no neighbour with it", neighboursStay},
+		{"an update that fails does not affect the others", othersStay},
 		{"updates that read and then write lose nothing of each other", countsUp},
 		{"the updates that are counted are those that were made durable", func(s subject) {
 			before, _ := s.Stats()
@@ -129,9 +129,9 @@ func panicLeavesNothing(s subject) {
 	s.wantUser(s.addUser("after"))
 }
 
-// neighboursStay lets updates of every kind wait behind one that is slow, so that a store that
+// othersStay lets updates of every kind wait behind one that is slow, so that a store that
 // gathers them has them together.
-func neighboursStay(s subject) {
+func othersStay(s subject) {
 	ann := s.addUser("ann")
 	taken := s.addSecret(ann.ID, "TAKEN")
 	endings := map[string]func(context.Context, vault.Tx, vault.StoredSecret) error{

@@ -119,8 +119,10 @@ func readSealedVersions(user uuid.UUID) reads[[]vault.StoredVersion] {
 func versionsOfOthers(s subject) {
 	k, bob := s.addVersions(), s.addUser("bob").ID
 	for _, v := range []vault.StoredVersion{
-		{User: bob, Secret: k.ID, Number: 1}, {User: k.User, Secret: k.ID, Number: 3},
-		{User: k.User, Secret: k.ID, Number: 0}, {User: k.User, Secret: bob, Number: 1},
+		{User: bob, Secret: k.ID, Number: 1},
+		{User: k.User, Secret: k.ID, Number: 3},
+		{User: k.User, Secret: k.ID, Number: 0},
+		{User: k.User, Secret: bob, Number: 1},
 	} {
 		missing(s, "version", readVersion(v.User, v.Secret, v.Number))
 	}

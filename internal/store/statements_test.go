@@ -3,6 +3,7 @@ package store_test
 import (
 	"io/fs"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -51,5 +52,18 @@ func TestWhatRemovesSealedDataErasesIt(t *testing.T) {
 		if !found[table] {
 			t.Errorf("no statement removes data from %s: the search misses it", table)
 		}
+	}
+}
+
+func TestOnlyLedgersAreLocked(t *testing.T) {
+	t.Parallel()
+	var locking []string
+	for _, s := range storetest.Statements() {
+		if strings.HasSuffix(s.SQL, " FOR UPDATE") {
+			locking = append(locking, s.Method)
+		}
+	}
+	if want := []string{"LockInstance", "LockLedger"}; !slices.Equal(locking, want) {
+		t.Errorf("%q lock, want %q", locking, want)
 	}
 }
