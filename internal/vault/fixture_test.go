@@ -25,6 +25,7 @@ import (
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/internal/store/sqlite"
+	"github.com/keysake/keysake/internal/store/storetest"
 	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/plaintext"
 )
@@ -122,8 +123,8 @@ func (p *fixture) restart() {
 func (p *fixture) newVault() (*vault.Service, *vault.Operator) { return p.vaultOn(p.db) }
 
 func (p *fixture) vaultOn(store vault.Store) (*vault.Service, *vault.Operator) {
-	if undoFirstRuns {
-		store = undoingStore{store}
+	if runTwice {
+		store = storetest.RunTwice(store)
 	}
 	return vault.New(vault.Options{
 		Store: store, OpenRoot: p.openRoot, KeyTTL: time.Hour,

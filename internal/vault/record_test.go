@@ -159,6 +159,24 @@ func (e *everything) users() {
 	})
 }
 
+func TestAChangeLeavesAnEntryForEachTarget(t *testing.T) {
+	p := start(t)
+	var targets []audit.Target
+	var want []audit.Entry
+	for _, name := range []string{"ONE", "TWO", "THREE"} {
+		made := p.secret(p.admin, name, fake(name))
+		targets = append(targets, audit.Target{
+			Kind: audit.TargetSecret, ID: made.ID, Name: name, Version: 1,
+		})
+		want = append(want, done(p.admin.User, p.admin, policy.SecretOpen, made.ID, name, 1))
+	}
+	got := p.newEntries(p.admin.User, func() {
+		p.must(p.UseAll(t.Context(), p.admin, targets))
+	})
+	p.assertEntries(got, want...)
+	p.assertChain(p.admin.User)
+}
+
 func TestReadsLeaveNoEntry(t *testing.T) {
 	p := start(t)
 	made := p.secret(p.admin, "MINE", fake("x"))
