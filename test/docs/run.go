@@ -44,8 +44,7 @@ func Start(root, repository, program string) (*Session, error) {
 	home := filepath.Join(root, "home", "you")
 	work, tools := filepath.Join(home, "keysake"), filepath.Join(root, "tools")
 	err := errors.Join(
-		os.MkdirAll(filepath.Join(work, "bin"), 0o700),
-		os.MkdirAll(tools, 0o700),
+		os.MkdirAll(filepath.Join(work, "bin"), 0o700), os.MkdirAll(tools, 0o700),
 		os.Symlink(filepath.Join(repository, "Makefile"), filepath.Join(work, "Makefile")),
 		os.Symlink(program, filepath.Join(work, "bin", "keysake")),
 		os.WriteFile(filepath.Join(tools, "go"), []byte("#!/bin/sh\n"), 0o700),

@@ -127,17 +127,13 @@ func (op Operation) URL(parameters ...string) string {
 // BadURLs returns paths in which one parameter that must be a UUID is none. Each must be a 422 with
 // that parameter at fault.
 func (op Operation) BadURLs() (urls []string) {
-	for i, p := range op.parameters {
+	for _, p := range op.parameters {
 		if p.Value.Schema.Value.Format != "uuid" {
 			continue
 		}
+		example, _ := p.Value.Example.(string)
 		for _, bad := range badIDs() {
-			var values []string
-			for _, before := range op.parameters[:i] {
-				value, _ := before.Value.Example.(string)
-				values = append(values, value)
-			}
-			urls = append(urls, op.URL(append(values, bad)...))
+			urls = append(urls, strings.Replace(op.URL(), example, url.PathEscape(bad), 1))
 		}
 	}
 	return urls
