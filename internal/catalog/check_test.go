@@ -7,15 +7,21 @@ import (
 	"github.com/keysake/keysake/internal/catalog"
 )
 
-// A broken is one way in which an entry can be wrong, and how the error names the field.
+// Short names, so that a case fits on a line.
+type (
+	entry  = catalog.Entry
+	format = catalog.Format
+)
+
+// A broken is one way to break an entry.
 type broken struct {
 	entry string // the entry to break
-	field string // as the error has it
+	field string // as the error names it
 	why   string // a part of the reason
-	edit  func(e *catalog.Entry)
+	edit  func(e *entry)
 }
 
-// refuses breaks a fresh catalog in each way, and expects that exactly that is found.
+// refuses breaks a new copy of the catalog in each way, and expects an error about it.
 func refuses(t *testing.T, ways []broken) {
 	t.Helper()
 	for _, way := range ways {
@@ -28,11 +34,12 @@ func refuses(t *testing.T, ways []broken) {
 			}
 			c, err := parse(t, all)
 			if err == nil || c != nil {
-				t.Fatal("the broken catalog was taken")
+				t.Fatal("the broken catalog was accepted")
 			}
-			if want := way.entry + ": " + way.field + ": "; !strings.Contains(err.Error(), want) ||
-				!strings.Contains(err.Error(), way.why) {
-				t.Errorf("the error does not name %q and %q:\n%v", want, way.why, err)
+			for _, want := range []string{way.entry + ": " + way.field + ": ", way.why} {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("the error does not name %q:\n%v", want, err)
+				}
 			}
 		})
 	}
@@ -40,18 +47,18 @@ func refuses(t *testing.T, ways []broken) {
 
 func TestAnEntryNeedsAnIdentity(t *testing.T) {
 	refuses(t, []broken{
-		{"openai", "schema", "must be 1", func(e *catalog.Entry) { e.Schema = 2 }},
-		{"openai", "name", "empty", func(e *catalog.Entry) { e.Name = "" }},
-		{"openai", "category", "empty", func(e *catalog.Entry) { e.Category = "" }},
-		{"openai", "docs", "https", func(e *catalog.Entry) { e.Docs = "http://example.org/" }},
+		{"openai", "schema", "must be 1", func(e *entry) { e.Schema = 2 }},
+		{"openai", "name", "empty", func(e *entry) { e.Name = "" }},
+		{"openai", "category", "empty", func(e *entry) { e.Category = "" }},
+		{"openai", "docs", "https", func(e *entry) { e.Docs = "http://example.org/" }},
 		{
 			"openai",
 			"create_key",
 			"https",
-			func(e *catalog.Entry) { e.CreateKey = "https://user@example.org/" },
+			func(e *entry) { e.CreateKey = "https://user@example.org/" },
 		},
-		{"openai", "confidence", "one of", func(e *catalog.Entry) { e.Confidence = "sure" }},
-		{"openai", "checked", "date", func(e *catalog.Entry) { e.Checked = "2026-13-01" }},
+		{"openai", "confidence", "one of", func(e *entry) { e.Confidence = "sure" }},
+		{"openai", "checked", "date", func(e *entry) { e.Checked = "2026-13-01" }},
 	})
 	for id, want := range map[string]string{
 		"": "entry 1: id: ", "Open-AI": "Open-AI: id: ",
@@ -67,17 +74,12 @@ func TestAnEntryNeedsAnIdentity(t *testing.T) {
 
 func TestASectionNeedsASourceOrAnAdmissionThatItHasNone(t *testing.T) {
 	refuses(t, []broken{
-		{"github", "sources.env", "no source", func(e *catalog.Entry) { e.Sources.Env = nil }},
-		{"github", "sources.formats", "no source",
-			func(e *catalog.Entry) { e.Sources.Formats = nil }},
-		{"github", "sources.verify", "no source",
-			func(e *catalog.Entry) { e.Sources.Verify = nil }},
-		{"github", "sources.attach", "no source",
-			func(e *catalog.Entry) { e.Sources.Attach = nil }},
-		{"github", "sources.revoke", "no source",
-			func(e *catalog.Entry) { e.Sources.Revoke = nil }},
-		{"github", "sources.env", "empty source",
-			func(e *catalog.Entry) { e.Sources.Env = []string{""} }},
+		{"github", "sources.env", "no source", func(e *entry) { e.Sources.Env = nil }},
+		{"github", "sources.formats", "no source", func(e *entry) { e.Sources.Formats = nil }},
+		{"github", "sources.verify", "no source", func(e *entry) { e.Sources.Verify = nil }},
+		{"github", "sources.attach", "no source", func(e *entry) { e.Sources.Attach = nil }},
+		{"github", "sources.revoke", "no source", func(e *entry) { e.Sources.Revoke = nil }},
+		{"github", "sources.env", "empty source", func(e *entry) { e.Sources.Env = []string{""} }},
 	})
 	all := entries(t)
 	all[0].Sources = catalog.Sources{}
@@ -89,110 +91,160 @@ func TestASectionNeedsASourceOrAnAdmissionThatItHasNone(t *testing.T) {
 
 func TestAFieldMustBeSound(t *testing.T) {
 	refuses(t, []broken{
-		{"openai", "fields", "here are 0", func(e *catalog.Entry) { e.Fields[0].Required = false }},
-		{"openai", "fields", "here are 2",
-			func(e *catalog.Entry) { e.Fields[1].Secret, e.Fields[1].Required = true, true }},
-		{"openai", "fields", "is used twice",
-			func(e *catalog.Entry) { e.Fields[1].ID = e.Fields[2].ID }},
-		{"github", "fields", "is used twice", func(e *catalog.Entry) { e.Params[0].ID = "token" }},
-		{"openai", "fields[].id", "must match", func(e *catalog.Entry) { e.Fields[1].ID = "" }},
-		{"openai", "fields[api_key].label", "empty",
-			func(e *catalog.Entry) { e.Fields[0].Label = "" }},
-		{"openai", "fields[api_key].env", "must match",
-			func(e *catalog.Entry) { e.Fields[0].Env = "" }},
-		{"openai", "fields[project].env", "must match",
-			func(e *catalog.Entry) { e.Fields[2].Env = "project" }},
-		{"github", "fields[token].env_aliases", "must match",
-			func(e *catalog.Entry) { e.Fields[0].EnvAliases[0] = "GH TOKEN" }},
-		{"github", "fields[token].max_length", "from 0",
-			func(e *catalog.Entry) { e.Fields[0].MaxLength = -1 }},
-		{"github", "fields[token].max_length", "from 0",
-			func(e *catalog.Entry) { e.Fields[0].MaxLength = 1 << 20 }},
-		{"github", "params[host].label", "empty",
-			func(e *catalog.Entry) { e.Params[0].Label = "" }},
-		{"github", "params[host].env", "must match",
-			func(e *catalog.Entry) { e.Params[0].Env = "host" }},
-		{"github", "params[HOST].id", "must match",
-			func(e *catalog.Entry) { e.Params[0].ID = "HOST" }},
-		{"github", "params[host].pattern", "exactly one",
-			func(e *catalog.Entry) { e.Params[0].Pattern = "" }},
-		{"github", "params[host].pattern", "exactly one",
-			func(e *catalog.Entry) { e.Params[0].Enum = []string{"github.com"} }},
-		{"github", "params[host].pattern", "missing closing",
-			func(e *catalog.Entry) { e.Params[0].Pattern = "(" }},
-		{"github", "params[host].default", "not a possible value",
-			func(e *catalog.Entry) { e.Params[0].Default = "GitHub" }},
+		{"openai", "fields", "here are 0", func(e *entry) { e.Fields[0].Required = false }},
+		{
+			"openai", "fields", "here are 2",
+			func(e *entry) { e.Fields[1].Secret, e.Fields[1].Required = true, true },
+		},
+		{"openai", "fields", "is used twice", func(e *entry) { e.Fields[1].ID = e.Fields[2].ID }},
+		{"github", "fields", "is used twice", func(e *entry) { e.Params[0].ID = "token" }},
+		{"openai", "fields[].id", "must match", func(e *entry) { e.Fields[1].ID = "" }},
+		{"openai", "fields[api_key].label", "empty", func(e *entry) { e.Fields[0].Label = "" }},
+		{"openai", "fields[api_key].env", "must match", func(e *entry) { e.Fields[0].Env = "" }},
+		{
+			"openai", "fields[project].env", "must match",
+			func(e *entry) { e.Fields[2].Env = "project" },
+		},
+		{
+			"github", "fields[token].env_aliases", "must match",
+			func(e *entry) { e.Fields[0].EnvAliases[0] = "GH TOKEN" },
+		},
+		{
+			"github", "fields[token].max_length", "from 0",
+			func(e *entry) { e.Fields[0].MaxLength = -1 },
+		},
+		{
+			"github", "fields[token].max_length", "from 0",
+			func(e *entry) { e.Fields[0].MaxLength = 1 << 20 },
+		},
+		{"github", "params[host].label", "empty", func(e *entry) { e.Params[0].Label = "" }},
+		{"github", "params[host].env", "must match", func(e *entry) { e.Params[0].Env = "host" }},
+		{"github", "params[HOST].id", "must match", func(e *entry) { e.Params[0].ID = "HOST" }},
+		{
+			"github", "params[host].pattern", "exactly one",
+			func(e *entry) { e.Params[0].Pattern = "" },
+		},
+		{
+			"github", "params[host].pattern", "exactly one",
+			func(e *entry) { e.Params[0].Enum = []string{"github.com"} },
+		},
+		{
+			"github", "params[host].pattern", "missing closing",
+			func(e *entry) { e.Params[0].Pattern = "(" },
+		},
+		{
+			"github", "params[host].default", "not a possible value",
+			func(e *entry) { e.Params[0].Default = "GitHub" },
+		},
 	})
 }
 
 func TestAFormatMustBeSound(t *testing.T) {
-	edit := func(f func(*catalog.Format)) func(*catalog.Entry) {
-		return func(e *catalog.Entry) { f(&e.Fields[0].Formats[0]) }
+	edit := func(f func(*catalog.Format)) func(*entry) {
+		return func(e *entry) { f(&e.Fields[0].Formats[0]) }
 	}
 	refuses(t, []broken{
-		{"openai", "fields[api_key].formats[Project].id", "must match",
-			edit(func(f *catalog.Format) { f.ID = "Project" })},
+		{
+			"openai", "fields[api_key].formats[Project].id", "must match",
+			edit(func(f *format) { f.ID = "Project" }),
+		},
 		{
 			"openai",
 			"fields[].formats",
 			`"admin" is used twice`,
-			edit(func(f *catalog.Format) { f.ID = "admin" }),
+			edit(func(f *format) { f.ID = "admin" }),
 		},
-		{"openai", "fields[api_key].formats[project].regex", "missing closing",
-			edit(func(f *catalog.Format) { f.Regex = "(" })},
-		{"openai", "fields[api_key].formats[project].regex", "unexpected )",
-			edit(func(f *catalog.Format) { f.Regex = "a)|(?:.*" })},
-		{"openai", "fields[api_key].formats[project].regex", "invalid",
-			edit(func(f *catalog.Format) { f.Regex = "(?=a)" })},
-		{"openai", "fields[api_key].formats[project].prefix", "do not begin",
-			edit(func(f *catalog.Format) { f.Prefix = "pk-" })},
-		{"openai", "fields[api_key].formats[project].prefix", "do not begin",
-			edit(func(f *catalog.Format) { f.Regex = "(?i)" + f.Regex })},
-		{"openai", "fields[api_key].formats[project].checksum", "one of",
-			edit(func(f *catalog.Format) { f.Checksum = "md5" })},
-		{"openai", "fields[api_key].formats[project].traits", "one of",
-			edit(func(f *catalog.Format) { f.Traits = []catalog.Trait{"nice"} })},
-		{"openai", "fields[api_key].formats[project].env", "must match",
-			edit(func(f *catalog.Format) { f.Env = "key" })},
-		{"openai", "fields[api_key].formats[project].env_aliases", "must match",
-			edit(func(f *catalog.Format) { f.EnvAliases = []string{""} })},
+		{
+			"openai", "fields[api_key].formats[project].regex", "missing closing",
+			edit(func(f *format) { f.Regex = "(" }),
+		},
+		{
+			"openai", "fields[api_key].formats[project].regex", "unexpected )",
+			edit(func(f *format) { f.Regex = "a)|(?:.*" }),
+		},
+		{
+			"openai", "fields[api_key].formats[project].regex", "invalid",
+			edit(func(f *format) { f.Regex = "(?=a)" }),
+		},
+		{
+			"openai", "fields[api_key].formats[project].prefix", "do not begin",
+			edit(func(f *format) { f.Prefix = "pk-" }),
+		},
+		{
+			"openai", "fields[api_key].formats[project].prefix", "do not begin",
+			edit(func(f *format) { f.Regex = "(?i)" + f.Regex }),
+		},
+		{
+			"openai", "fields[api_key].formats[project].checksum", "one of",
+			edit(func(f *format) { f.Checksum = "md5" }),
+		},
+		{
+			"openai", "fields[api_key].formats[project].traits", "one of",
+			edit(func(f *format) { f.Traits = []catalog.Trait{"nice"} }),
+		},
+		{
+			"openai", "fields[api_key].formats[project].env", "must match",
+			edit(func(f *format) { f.Env = "key" }),
+		},
+		{
+			"openai", "fields[api_key].formats[project].env_aliases", "must match",
+			edit(func(f *format) { f.EnvAliases = []string{""} }),
+		},
 		{
 			"openai",
 			"fields[api_key].formats[project].auth",
 			`no recipe "magic"`,
-			edit(func(f *catalog.Format) { f.Auth = "magic" }),
+			edit(func(f *format) { f.Auth = "magic" }),
 		},
-		{"openai", "fields[api_key].formats[project].mask", "negative",
-			edit(func(f *catalog.Format) { f.Mask.Tail = -1 })},
+		{
+			"openai", "fields[api_key].formats[project].mask", "negative",
+			edit(func(f *format) { f.Mask.Tail = -1 }),
+		},
 	})
 }
 
 func TestAnExampleHasItsOwnFormatFirstAndNoOtherProviders(t *testing.T) {
-	edit := func(f func(*catalog.Format)) func(*catalog.Entry) {
-		return func(e *catalog.Entry) { f(&e.Fields[0].Formats[0]) }
+	edit := func(f func(*catalog.Format)) func(*entry) {
+		return func(e *entry) { f(&e.Fields[0].Formats[0]) }
 	}
-	one := func(text string) func(*catalog.Entry) {
-		return edit(func(f *catalog.Format) { f.Examples = []string{text} })
+	one := func(text string) func(*entry) {
+		return edit(func(f *format) { f.Examples = []string{text} })
 	}
 	refuses(t, []broken{
-		{"openai", "fields[api_key].formats[project].examples", "must have one",
-			edit(func(f *catalog.Format) { f.Examples = nil })},
-		{"openai", "fields[api_key].formats[project].examples", "does not match the format",
-			one("x{a*40}")},
+		{
+			"openai", "fields[api_key].formats[project].examples", "must have one",
+			edit(func(f *format) { f.Examples = nil }),
+		},
+		{
+			"openai", "fields[api_key].formats[project].examples", "does not match the format",
+			one("x{a*40}"),
+		},
 		{
 			"openai",
 			"fields[api_key].formats[project].examples",
 			`the format "admin" first`,
 			one("sk-admin-{a*58}T3BlbkFJ{a*58}"),
 		},
-		{"openai", "fields[api_key].formats[project].examples", "not a macro", one("sk-proj-{z*58}")},
-		{"openai", "fields[api_key].formats[project].examples", "not a macro", one("sk-proj-{a*58")},
-		{"openai", "fields[api_key].formats[project].examples", "longer than a value",
-			one("{a*60000}{a*60000}")},
-		{"openai", "fields[api_key].formats[project].examples", "does not match the format",
-			func(e *catalog.Entry) { e.Fields[0].MaxLength = 100 }},
-		{"openai", "fields[api_key].formats[project].examples", "must hide 16",
-			edit(func(f *catalog.Format) { f.Mask.Head = 200 })},
+		{
+			"openai", "fields[api_key].formats[project].examples", "not a macro",
+			one("sk-proj-{z*58}"),
+		},
+		{
+			"openai", "fields[api_key].formats[project].examples", "not a macro",
+			one("sk-proj-{a*58"),
+		},
+		{
+			"openai", "fields[api_key].formats[project].examples", "longer than a value",
+			one("{a*60000}{a*60000}"),
+		},
+		{
+			"openai", "fields[api_key].formats[project].examples", "does not match the format",
+			func(e *entry) { e.Fields[0].MaxLength = 100 },
+		},
+		{
+			"openai", "fields[api_key].formats[project].examples", "must hide 16",
+			edit(func(f *format) { f.Mask.Head = 200 }),
+		},
 		{"tinker", "fields[api_key].formats[api_key].examples", "too short", one("tml-{a*20}")},
 	})
 
@@ -212,40 +264,58 @@ func TestAnExampleHasItsOwnFormatFirstAndNoOtherProviders(t *testing.T) {
 }
 
 func TestARecipeMustPutASecretOnTheRequest(t *testing.T) {
-	set := func(r catalog.Recipe) func(*catalog.Entry) {
-		return func(e *catalog.Entry) { e.Auth["bearer"] = r }
+	set := func(r catalog.Recipe) func(*entry) {
+		return func(e *entry) { e.Auth["bearer"] = r }
 	}
 	refuses(t, []broken{
-		{"openai", "auth[bearer].in", "one of",
-			set(catalog.Recipe{In: "cookie", Value: "{api_key}"})},
-		{"openai", "auth[bearer].name", "not the name of a header",
-			set(catalog.Recipe{In: "header", Name: "A B", Value: "{api_key}"})},
-		{"openai", "auth[bearer].name", "empty",
-			set(catalog.Recipe{In: "query", Value: "{api_key}"})},
+		{
+			"openai", "auth[bearer].in", "one of",
+			set(catalog.Recipe{In: "cookie", Value: "{api_key}"}),
+		},
+		{
+			"openai", "auth[bearer].name", "not the name of a header",
+			set(catalog.Recipe{In: "header", Name: "A B", Value: "{api_key}"}),
+		},
+		{
+			"openai", "auth[bearer].name", "empty",
+			set(catalog.Recipe{In: "query", Value: "{api_key}"}),
+		},
 		{"openai", "auth[bearer].value", "all but basic", set(catalog.Recipe{In: "path"})},
-		{"openai", "auth[bearer].value", "all but basic",
-			set(catalog.Recipe{In: "basic", Password: "{api_key}", Value: "x"})},
-		{"openai", "auth[bearer]", "secret field",
-			set(catalog.Recipe{In: "header", Name: "A", Value: "{organization}"})},
-		{"openai", "auth[bearer]", "has no meaning",
-			set(catalog.Recipe{In: "header", Name: "A", Value: "{api_key} {key}"})},
-		{"openai", "auth[bearer]", "line break",
-			set(catalog.Recipe{In: "header", Name: "A", Value: "{api_key}\r\nB: c"})},
-		{"openai", "auth[Bearer]", "must match",
-			func(e *catalog.Entry) { e.Auth["Bearer"] = e.Auth["bearer"] }},
+		{
+			"openai", "auth[bearer].value", "all but basic",
+			set(catalog.Recipe{In: "basic", Password: "{api_key}", Value: "x"}),
+		},
+		{
+			"openai", "auth[bearer]", "secret field",
+			set(catalog.Recipe{In: "header", Name: "A", Value: "{organization}"}),
+		},
+		{
+			"openai", "auth[bearer]", "has no meaning",
+			set(catalog.Recipe{In: "header", Name: "A", Value: "{api_key} {key}"}),
+		},
+		{
+			"openai", "auth[bearer]", "line break",
+			set(catalog.Recipe{In: "header", Name: "A", Value: "{api_key}\r\nB: c"}),
+		},
+		{
+			"openai", "auth[Bearer]", "must match",
+			func(e *entry) { e.Auth["Bearer"] = e.Auth["bearer"] },
+		},
 	})
 }
 
 func TestAnAttachRuleMustBeSound(t *testing.T) {
-	edit := func(f func(*catalog.Attach)) func(*catalog.Entry) {
-		return func(e *catalog.Entry) { f(&e.Attach[0]) }
+	edit := func(f func(*catalog.Attach)) func(*entry) {
+		return func(e *entry) { f(&e.Attach[0]) }
 	}
-	host := func(h string) func(*catalog.Entry) {
+	host := func(h string) func(*entry) {
 		return edit(func(a *catalog.Attach) { a.Hosts[0] = h })
 	}
 	refuses(t, []broken{
-		{"github", "attach[0].hosts", "must have one",
-			edit(func(a *catalog.Attach) { a.Hosts = nil })},
+		{
+			"github", "attach[0].hosts", "must have one",
+			edit(func(a *catalog.Attach) { a.Hosts = nil }),
+		},
 		{"github", "attach[0].hosts", "host name", host("https://api.github.com")},
 		{"github", "attach[0].hosts", "host name", host("api.github.com:443")},
 		{"github", "attach[0].hosts", "host name", host("API.github.com")},
@@ -254,39 +324,59 @@ func TestAnAttachRuleMustBeSound(t *testing.T) {
 		{"github", "attach[0].hosts", "host name", host("localhost")},
 		{"github", "attach[0].hosts", "host name", host("127.0.0.1")},
 		{"github", "attach[0].hosts", "has no meaning", host("{token}.github.com")},
-		{"tinker", "attach[0].paths", "slash",
-			edit(func(a *catalog.Attach) { a.Paths[0] = "services/" })},
+		{
+			"tinker", "attach[0].paths", "slash",
+			edit(func(a *catalog.Attach) { a.Paths[0] = "services/" }),
+		},
 		{
 			"tinker",
 			"attach[0].auth",
 			`no recipe "magic"`,
 			edit(func(a *catalog.Attach) { a.Auth = "magic" }),
 		},
-		{"tinker", "attach[0].strip.headers", "which the recipe",
-			edit(func(a *catalog.Attach) { a.Strip.Headers = []string{"X-API-Key"} })},
-		{"github", "attach[1].strip.headers", "which the recipe",
-			func(e *catalog.Entry) { e.Attach[1].Strip.Headers = nil }},
+		{
+			"tinker", "attach[0].strip.headers", "which the recipe",
+			edit(func(a *catalog.Attach) { a.Strip.Headers = []string{"X-API-Key"} }),
+		},
+		{
+			"github", "attach[1].strip.headers", "which the recipe",
+			func(e *entry) { e.Attach[1].Strip.Headers = nil },
+		},
 		{
 			"anthropic",
 			"attach[0].strip.headers",
 			`recipe "bearer"`,
 			edit(func(a *catalog.Attach) { a.Strip.Headers = []string{"X-Api-Key"} }),
 		},
-		{"tinker", "attach[0].strip.headers", "not the name of a header",
-			edit(func(a *catalog.Attach) { a.Strip.Headers = append(a.Strip.Headers, "") })},
-		{"tinker", "attach[0].keep_client_headers", "not the name",
-			edit(func(a *catalog.Attach) { a.KeepClientHeaders = []string{"a:"} })},
-		{"github", "attach[0].require_headers", "not the name",
-			edit(func(a *catalog.Attach) { a.RequireHeaders = []string{"ü"} })},
-		{"tinker", "attach[0].stream", "one of",
-			edit(func(a *catalog.Attach) { a.Stream = []string{"smoke"} })},
-		{"tinker", "attach[2].redirects.forward_auth", "one of",
-			func(e *catalog.Entry) { e.Attach[2].Redirects.ForwardAuth = "always" }},
-		{"tinker", "attach[2].idle_timeout", "duration",
-			func(e *catalog.Entry) { e.Attach[2].IdleTimeout = "-1s" }},
-		{"tinker", "attach[1]", "attach[0] matches the same",
-			func(e *catalog.Entry) { e.Attach[0], e.Attach[2] = e.Attach[2], e.Attach[0] }},
-		{"openai", "attach[1]", "attach[0] matches the same", func(e *catalog.Entry) {
+		{
+			"tinker", "attach[0].strip.headers", "not the name of a header",
+			edit(func(a *catalog.Attach) { a.Strip.Headers = append(a.Strip.Headers, "") }),
+		},
+		{
+			"tinker", "attach[0].keep_client_headers", "not the name",
+			edit(func(a *catalog.Attach) { a.KeepClientHeaders = []string{"a:"} }),
+		},
+		{
+			"github", "attach[0].require_headers", "not the name",
+			edit(func(a *catalog.Attach) { a.RequireHeaders = []string{"ü"} }),
+		},
+		{
+			"tinker", "attach[0].stream", "one of",
+			edit(func(a *catalog.Attach) { a.Stream = []string{"smoke"} }),
+		},
+		{
+			"tinker", "attach[2].redirects.forward_auth", "one of",
+			func(e *entry) { e.Attach[2].Redirects.ForwardAuth = "always" },
+		},
+		{
+			"tinker", "attach[2].idle_timeout", "duration",
+			func(e *entry) { e.Attach[2].IdleTimeout = "-1s" },
+		},
+		{
+			"tinker", "attach[1]", "attach[0] matches the same",
+			func(e *entry) { e.Attach[0], e.Attach[2] = e.Attach[2], e.Attach[0] },
+		},
+		{"openai", "attach[1]", "attach[0] matches the same", func(e *entry) {
 			e.Attach[0].Paths = nil
 			e.Attach = append(e.Attach, e.Attach[0])
 		}},
@@ -294,30 +384,40 @@ func TestAnAttachRuleMustBeSound(t *testing.T) {
 }
 
 func TestAMintMustBeSound(t *testing.T) {
-	edit := func(f func(*catalog.Mint)) func(*catalog.Entry) {
-		return func(e *catalog.Entry) { f(&e.Attach[2].Mints[0]) }
+	edit := func(f func(*catalog.Mint)) func(*entry) {
+		return func(e *entry) { f(&e.Attach[2].Mints[0]) }
 	}
 	const mint = "attach[2].mints[/services/tinker-prod/api/v1/auth/token]"
 	refuses(t, []broken{
 		{"tinker", mint + ".method", "one of", edit(func(m *catalog.Mint) { m.Method = "post" })},
-		{"tinker", "attach[2].mints[token].path", "slash",
-			edit(func(m *catalog.Mint) { m.Path = "token" })},
-		{"tinker", mint + ".json", "not a JSON pointer",
-			edit(func(m *catalog.Mint) { m.JSON = "jwt" })},
-		{"tinker", mint + ".treat_as", "no format",
-			edit(func(m *catalog.Mint) { m.TreatAs = "cookie" })},
+		{
+			"tinker", "attach[2].mints[token].path", "slash",
+			edit(func(m *catalog.Mint) { m.Path = "token" }),
+		},
+		{
+			"tinker", mint + ".json", "not a JSON pointer",
+			edit(func(m *catalog.Mint) { m.JSON = "jwt" }),
+		},
+		{
+			"tinker", mint + ".treat_as", "no format",
+			edit(func(m *catalog.Mint) { m.TreatAs = "cookie" }),
+		},
 	})
 }
 
 func TestTheClientSectionMustBeSound(t *testing.T) {
-	edit := func(f func(*catalog.Client)) func(*catalog.Entry) {
-		return func(e *catalog.Entry) { f(&e.Client) }
+	edit := func(f func(*catalog.Client)) func(*entry) {
+		return func(e *entry) { f(&e.Client) }
 	}
 	refuses(t, []broken{
-		{"github", "client.base_url[0].env", "must match",
-			edit(func(c *catalog.Client) { c.BaseURL[0].Env = "" })},
-		{"github", "client.base_url[0].scheme", "one of",
-			edit(func(c *catalog.Client) { c.BaseURL[0].Scheme = "http" })},
+		{
+			"github", "client.base_url[0].env", "must match",
+			edit(func(c *catalog.Client) { c.BaseURL[0].Env = "" }),
+		},
+		{
+			"github", "client.base_url[0].scheme", "one of",
+			edit(func(c *catalog.Client) { c.BaseURL[0].Scheme = "http" }),
+		},
 		{
 			"github",
 			"client.base_url[0].default",
@@ -330,16 +430,26 @@ func TestTheClientSectionMustBeSound(t *testing.T) {
 			"https URL",
 			edit(func(c *catalog.Client) { c.BaseURL[1].Default = "http://api.github.com" }),
 		},
-		{"github", "client.unset_env", "must match",
-			edit(func(c *catalog.Client) { c.UnsetEnv = []string{"a-b"} })},
-		{"github", "client.modes", "one of",
-			edit(func(c *catalog.Client) { c.Modes = []string{"magic"} })},
-		{"github", "client.placeholder", "{lease}",
-			edit(func(c *catalog.Client) { c.Placeholder = "ghp_x" })},
-		{"github", "client.placeholder", "has no meaning",
-			edit(func(c *catalog.Client) { c.Placeholder = "ghp_{lease}{token}" })},
-		{"github", "client.placeholder", "must begin",
-			edit(func(c *catalog.Client) { c.Placeholder = "xyz_{lease}" })},
+		{
+			"github", "client.unset_env", "must match",
+			edit(func(c *catalog.Client) { c.UnsetEnv = []string{"a-b"} }),
+		},
+		{
+			"github", "client.modes", "one of",
+			edit(func(c *catalog.Client) { c.Modes = []string{"magic"} }),
+		},
+		{
+			"github", "client.placeholder", "{lease}",
+			edit(func(c *catalog.Client) { c.Placeholder = "ghp_x" }),
+		},
+		{
+			"github", "client.placeholder", "has no meaning",
+			edit(func(c *catalog.Client) { c.Placeholder = "ghp_{lease}{token}" }),
+		},
+		{
+			"github", "client.placeholder", "must begin",
+			edit(func(c *catalog.Client) { c.Placeholder = "xyz_{lease}" }),
+		},
 	})
 }
 

@@ -7,10 +7,10 @@ import (
 )
 
 func TestACheckMustBeHarmlessAndGoToTheProvidersOwnHost(t *testing.T) {
-	edit := func(f func(*catalog.Check)) func(*catalog.Entry) {
-		return func(e *catalog.Entry) { f(&e.Verify[0]) }
+	edit := func(f func(*catalog.Check)) func(*entry) {
+		return func(e *entry) { f(&e.Verify[0]) }
 	}
-	url := func(u string) func(*catalog.Entry) {
+	url := func(u string) func(*entry) {
 		return edit(func(c *catalog.Check) { c.Request.URL = u })
 	}
 	refuses(t, []broken{
@@ -22,23 +22,33 @@ func TestACheckMustBeHarmlessAndGoToTheProvidersOwnHost(t *testing.T) {
 			`"*" is used twice`,
 			edit(func(c *catalog.Check) { c.Formats = append(c.Formats, "*") }),
 		},
-		{"github", "verify[user].formats", "must have one",
-			edit(func(c *catalog.Check) { c.Formats = nil })},
+		{
+			"github", "verify[user].formats", "must have one",
+			edit(func(c *catalog.Check) { c.Formats = nil }),
+		},
 		{
 			"github",
 			"verify[user].formats",
 			`no format "magic"`,
 			edit(func(c *catalog.Check) { c.Formats[0] = "magic" }),
 		},
-		{"github", "verify[user].formats", "never_verify",
-			edit(func(c *catalog.Check) { c.Formats[0] = "app_refresh" })},
+		{
+			"github", "verify[user].formats", "never_verify",
+			edit(func(c *catalog.Check) { c.Formats[0] = "app_refresh" }),
+		},
 		{"github", "verify[user].cost", "one of", edit(func(c *catalog.Check) { c.Cost = "" })},
-		{"github", "verify[user].request.method", "one of",
-			edit(func(c *catalog.Check) { c.Request.Method = "PUT" })},
-		{"github", "verify[user].request.method", "one of",
-			edit(func(c *catalog.Check) { c.Request.Method = "DELETE" })},
-		{"github", "verify[user].request.auth", "is required",
-			edit(func(c *catalog.Check) { c.Request.Auth = "" })},
+		{
+			"github", "verify[user].request.method", "one of",
+			edit(func(c *catalog.Check) { c.Request.Method = "PUT" }),
+		},
+		{
+			"github", "verify[user].request.method", "one of",
+			edit(func(c *catalog.Check) { c.Request.Method = "DELETE" }),
+		},
+		{
+			"github", "verify[user].request.auth", "is required",
+			edit(func(c *catalog.Check) { c.Request.Auth = "" }),
+		},
 		{
 			"github",
 			"verify[user].request.auth",
@@ -72,10 +82,14 @@ func TestACheckMustBeHarmlessAndGoToTheProvidersOwnHost(t *testing.T) {
 			"has no meaning",
 			url("https://api.github.com/user?key={token}"),
 		},
-		{"github", "verify[user].request.headers", "not the name",
-			edit(func(c *catalog.Check) { c.Request.Headers[""] = "x" })},
-		{"github", "verify[user].request.headers[X]", "has no meaning",
-			edit(func(c *catalog.Check) { c.Request.Headers["X"] = "{token}" })},
+		{
+			"github", "verify[user].request.headers", "not the name",
+			edit(func(c *catalog.Check) { c.Request.Headers[""] = "x" }),
+		},
+		{
+			"github", "verify[user].request.headers[X]", "has no meaning",
+			edit(func(c *catalog.Check) { c.Request.Headers["X"] = "{token}" }),
+		},
 		{"github", "verify[user].request.json", "has no meaning", edit(func(c *catalog.Check) {
 			c.Request.JSON = map[string]any{"a": []any{map[string]any{"b": "{key}"}}}
 		})},
@@ -83,79 +97,121 @@ func TestACheckMustBeHarmlessAndGoToTheProvidersOwnHost(t *testing.T) {
 }
 
 func TestARuleMustBeSound(t *testing.T) {
-	edit := func(f func(*catalog.Rule)) func(*catalog.Entry) {
-		return func(e *catalog.Entry) { f(&e.Verify[0].Rules[0]) }
+	edit := func(f func(*catalog.Rule)) func(*entry) {
+		return func(e *entry) { f(&e.Verify[0].Rules[0]) }
 	}
-	when := func(w catalog.When) func(*catalog.Entry) {
+	when := func(w catalog.When) func(*entry) {
 		return edit(func(r *catalog.Rule) { r.When = w })
 	}
 	refuses(t, []broken{
-		{"openai", "verify[models].rules", "must have one",
-			func(e *catalog.Entry) { e.Verify[0].Rules = nil }},
+		{
+			"openai", "verify[models].rules", "must have one",
+			func(e *entry) { e.Verify[0].Rules = nil },
+		},
 		{"openai", "verify[models].rules[0].when", "condition", when(catalog.When{})},
-		{"openai", "verify[models].rules[0].when.status", "not the status",
-			when(catalog.When{Status: []int{20}})},
-		{"openai", "verify[models].rules[0].when.status", "not the status",
-			when(catalog.When{Status: []int{600}})},
-		{"openai", "verify[models].rules[0].when.header", "not the name",
-			when(catalog.When{Header: map[string]string{"a b": "*"}})},
-		{"openai", "verify[models].rules[0].when.json", "not a JSON pointer",
-			when(catalog.When{JSON: map[string][]any{"/a~2": {"*"}}})},
-		{"openai", "verify[models].rules[0].when.json", "must have a value",
-			when(catalog.When{JSON: map[string][]any{"/a": {}}})},
-		{"openai", "verify[models].rules[0].when.body", "not a regular expression",
-			when(catalog.When{Body: "("})},
-		{"openai", "verify[models].rules[0].then", "one of",
-			edit(func(r *catalog.Rule) { r.Then = "maybe" })},
+		{
+			"openai", "verify[models].rules[0].when.status", "not the status",
+			when(catalog.When{Status: []int{20}}),
+		},
+		{
+			"openai", "verify[models].rules[0].when.status", "not the status",
+			when(catalog.When{Status: []int{600}}),
+		},
+		{
+			"openai", "verify[models].rules[0].when.header", "not the name",
+			when(catalog.When{Header: map[string]string{"a b": "*"}}),
+		},
+		{
+			"openai", "verify[models].rules[0].when.json", "not a JSON pointer",
+			when(catalog.When{JSON: map[string][]any{"/a~2": {"*"}}}),
+		},
+		{
+			"openai", "verify[models].rules[0].when.json", "must have a value",
+			when(catalog.When{JSON: map[string][]any{"/a": {}}}),
+		},
+		{
+			"openai", "verify[models].rules[0].when.body", "not a regular expression",
+			when(catalog.When{Body: "("}),
+		},
+		{
+			"openai", "verify[models].rules[0].then", "one of",
+			edit(func(r *catalog.Rule) { r.Then = "maybe" }),
+		},
 	})
 }
 
 func TestAnExtractMustBeSound(t *testing.T) {
-	set := func(x catalog.Extract) func(*catalog.Entry) {
-		return func(e *catalog.Entry) { e.Verify[0].Extract[0] = x }
+	set := func(x catalog.Extract) func(*entry) {
+		return func(e *entry) { e.Verify[0].Extract[0] = x }
 	}
 	refuses(t, []broken{
-		{"openai", "verify[models].extract[A].to", "must match",
-			set(catalog.Extract{To: "A", Header: "X"})},
+		{
+			"openai", "verify[models].extract[A].to", "must match",
+			set(catalog.Extract{To: "A", Header: "X"}),
+		},
 		{"openai", "verify[models].extract[a]", "exactly one", set(catalog.Extract{To: "a"})},
-		{"openai", "verify[models].extract[a]", "exactly one",
-			set(catalog.Extract{To: "a", Header: "X", JWT: "sub"})},
-		{"openai", "verify[models].extract[a].header", "not the name",
-			set(catalog.Extract{To: "a", Header: "X Y"})},
-		{"openai", "verify[models].extract[a].json", "not a JSON pointer",
-			set(catalog.Extract{To: "a", JSON: "x"})},
-		{"openai", "verify[models].extract[a].type", "one of",
-			set(catalog.Extract{To: "a", Header: "X", Type: "date"})},
-		{"openai", "verify[models].extract[a].layouts", "for a time",
-			set(catalog.Extract{To: "a", Header: "X", Type: "time"})},
-		{"openai", "verify[models].extract[a].layouts", "nothing else",
-			set(catalog.Extract{To: "a", Header: "X", Layouts: []string{"2006"}})},
+		{
+			"openai", "verify[models].extract[a]", "exactly one",
+			set(catalog.Extract{To: "a", Header: "X", JWT: "sub"}),
+		},
+		{
+			"openai", "verify[models].extract[a].header", "not the name",
+			set(catalog.Extract{To: "a", Header: "X Y"}),
+		},
+		{
+			"openai", "verify[models].extract[a].json", "not a JSON pointer",
+			set(catalog.Extract{To: "a", JSON: "x"}),
+		},
+		{
+			"openai", "verify[models].extract[a].type", "one of",
+			set(catalog.Extract{To: "a", Header: "X", Type: "date"}),
+		},
+		{
+			"openai", "verify[models].extract[a].layouts", "for a time",
+			set(catalog.Extract{To: "a", Header: "X", Type: "time"}),
+		},
+		{
+			"openai", "verify[models].extract[a].layouts", "nothing else",
+			set(catalog.Extract{To: "a", Header: "X", Layouts: []string{"2006"}}),
+		},
 	})
 }
 
 func TestARevocationMustBeSound(t *testing.T) {
-	edit := func(f func(*catalog.Revoke)) func(*catalog.Entry) {
-		return func(e *catalog.Entry) { f(e.Revoke) }
+	edit := func(f func(*catalog.Revoke)) func(*entry) {
+		return func(e *entry) { f(e.Revoke) }
 	}
 	refuses(t, []broken{
-		{"github", "revoke.formats", "must have one",
-			edit(func(r *catalog.Revoke) { r.Formats = nil })},
-		{"github", "revoke.formats", "no format",
-			edit(func(r *catalog.Revoke) { r.Formats[0] = "magic" })},
-		{"github", "revoke.request.method", "one of",
-			edit(func(r *catalog.Revoke) { r.Request.Method = "GET" })},
+		{
+			"github", "revoke.formats", "must have one",
+			edit(func(r *catalog.Revoke) { r.Formats = nil }),
+		},
+		{
+			"github", "revoke.formats", "no format",
+			edit(func(r *catalog.Revoke) { r.Formats[0] = "magic" }),
+		},
+		{
+			"github", "revoke.request.method", "one of",
+			edit(func(r *catalog.Revoke) { r.Request.Method = "GET" }),
+		},
 		{
 			"github",
 			"revoke.request.url",
 			"not in attach[].hosts",
 			edit(func(r *catalog.Revoke) { r.Request.URL = "https://example.org/" }),
 		},
-		{"github", "revoke.request.json", "has no meaning",
-			edit(func(r *catalog.Revoke) { r.Request.JSON["key"] = "{key}" })},
-		{"github", "revoke.success", "must have one",
-			edit(func(r *catalog.Revoke) { r.Success = nil })},
-		{"github", "revoke.success", "not the status",
-			edit(func(r *catalog.Revoke) { r.Success[0] = 600 })},
+		{
+			"github", "revoke.request.json", "has no meaning",
+			edit(func(r *catalog.Revoke) { r.Request.JSON["key"] = "{key}" }),
+		},
+		{
+			"github", "revoke.success", "must have one",
+			edit(func(r *catalog.Revoke) { r.Success = nil }),
+		},
+		{
+			"github", "revoke.success", "not the status",
+			edit(func(r *catalog.Revoke) { r.Success[0] = 600 }),
+		},
 	})
 }
 

@@ -22,73 +22,117 @@ func (c *Config) settings() []setting {
 
 func (c *Config) storageSettings() []setting {
 	return []setting{
-		{&c.Listen, "listen", "ADDRESS", "127.0.0.1:8420",
-			"address and port to serve on; any but a loopback address needs TLS"},
-		{&c.Data, "data", "DIR", "",
-			"folder of the database; required (serve --dev: " + DevData + ")"},
-		{&c.Dev, "dev", "", "",
+		{
+			&c.Listen, "listen", "ADDRESS", "127.0.0.1:8420",
+			"address and port to serve on; any but a loopback address needs TLS",
+		},
+		{
+			&c.Data, "data", "DIR", "",
+			"folder of the database; required (serve --dev: " + DevData + ")",
+		},
+		{
+			&c.Dev, "dev", "", "",
 			"development: create what is missing, and a user dev with an API key in " +
-				"DIR/dev-api-key"},
-		{&c.RootKey, "root-key", "URL", "",
+				"DIR/dev-api-key",
+		},
+		{
+			&c.RootKey, "root-key", "URL", "",
 			"URL of the key that wraps all others: file:PATH, passphrase:, awskms://, gcpkms://, " +
 				"azurekeyvault:// or hashivault://. The database remembers it; for a new " +
 				"database the default is file:DIR.root-key, next to the data folder " +
-				"(--dev: DIR/root.key)"},
-		{&c.RootPassphraseFile, "root-passphrase-file", "FILE", "",
+				"(--dev: DIR/root.key)",
+		},
+		{
+			&c.RootPassphraseFile, "root-passphrase-file", "FILE", "",
 			"file with the passphrase of a root key passphrase:; if it has several lines, " +
-				"each is tried in turn"},
-		{&c.RootPassphraseFD, "root-passphrase-fd", "N", "",
+				"each is tried in turn",
+		},
+		{
+			&c.RootPassphraseFD, "root-passphrase-fd", "N", "",
 			"file descriptor to read that passphrase from; without a file or descriptor " +
-				"the passphrase is prompted for"},
-		{&c.KeyCacheTTL, "key-cache-ttl", "DURATION", "1h",
+				"the passphrase is prompted for",
+		},
+		{
+			&c.KeyCacheTTL, "key-cache-ttl", "DURATION", "1h",
 			"how long a user's key stays in memory, and so how long a key service may be " +
-				"unreachable before that user notices"},
-		{&c.KeyServiceTimeout, "key-service-timeout", "DURATION", "8s",
-			"time limit for a request to a key service, including two retries"},
+				"unreachable before that user notices",
+		},
+		{
+			&c.KeyServiceTimeout, "key-service-timeout", "DURATION", "8s",
+			"time limit for a request to a key service, including two retries",
+		},
 	}
 }
 
 func (c *Config) clientSettings() []setting {
 	return []setting{
-		{&c.MinClients, "min-client", "NAME=VERSION", "",
+		{
+			&c.MinClients, "min-client", "NAME=VERSION", "",
 			"refuse older versions of the client NAME (the first product in User-Agent) " +
-				"with 426; repeatable"},
-		{&c.RateLimit, "rate-limit", "N", "100",
-			"requests per second for each API key; 0 for no limit"},
-		{&c.RateBurst, "rate-burst", "N", "200",
-			"requests that an API key may make at once before --rate-limit applies"},
-		{&c.AuthFailureLimit, "auth-failure-limit", "N", "300",
-			"failed authentications per minute for each client address; 0 for no limit"},
-		{&c.TrustedProxies, "trusted-proxies", "CIDR", "",
-			"addresses or networks of proxies whose X-Forwarded-For is trusted; repeatable"},
+				"with 426; repeatable",
+		},
+		{
+			&c.RateLimit, "rate-limit", "N", "100",
+			"requests per second for each API key; 0 for no limit",
+		},
+		{
+			&c.RateBurst, "rate-burst", "N", "200",
+			"requests that an API key may make at once before --rate-limit applies",
+		},
+		{
+			&c.AuthFailureLimit, "auth-failure-limit", "N", "300",
+			"failed authentications per minute for each client address; 0 for no limit",
+		},
+		{
+			&c.TrustedProxies, "trusted-proxies", "CIDR", "",
+			"addresses or networks of proxies whose X-Forwarded-For is trusted; repeatable",
+		},
 	}
 }
 
 func (c *Config) networkSettings() []setting {
 	return []setting{
-		{&c.TLSCert, "tls-cert", "FILE", "",
-			"certificate chain in PEM, to serve https; needs --tls-key"},
-		{&c.TLSKey, "tls-key", "FILE", "",
-			"private key of --tls-cert in PEM"},
-		{&c.BehindTLSProxy, "behind-tls-proxy", "", "",
-			"a proxy in front handles TLS: allow any --listen address without it"},
-		{&c.AdminListen, "admin-listen", "ADDRESS", "",
-			"address and port for metrics, which need no API key; not served by default"},
+		{
+			&c.TLSCert, "tls-cert", "FILE", "",
+			"certificate chain in PEM, to serve https; needs --tls-key",
+		},
+		{
+			&c.TLSKey, "tls-key", "FILE", "",
+			"private key of --tls-cert in PEM",
+		},
+		{
+			&c.BehindTLSProxy, "behind-tls-proxy", "", "",
+			"a proxy in front handles TLS: allow any --listen address without it",
+		},
+		{
+			&c.AdminListen, "admin-listen", "ADDRESS", "",
+			"address and port for metrics, which need no API key; not served by default",
+		},
 	}
 }
 
 func (c *Config) operationSettings() []setting {
 	return []setting{
-		{&c.MaxSecrets, "max-secrets", "N", "200",
-			"number of secrets that a user may have"},
-		{&c.KeepVersions, "keep-versions", "N", "5",
-			"number of versions to keep of a secret, including the current one"},
-		{&c.LogFormat, "log-format", "FORMAT", "text",
-			"text or json"},
-		{&c.LogLevel, "log-level", "LEVEL", "info",
-			"debug, info, warn or error"},
-		{&c.ShutdownTimeout, "shutdown-timeout", "DURATION", "15s",
-			"how long requests in progress may take to finish when the server stops"},
+		{
+			&c.MaxSecrets, "max-secrets", "N", "200",
+			"number of secrets that a user may have",
+		},
+		{
+			&c.KeepVersions, "keep-versions", "N", "5",
+			"number of versions to keep of a secret, including the current one",
+		},
+		{
+			&c.LogFormat, "log-format", "FORMAT", "text",
+			"text or json",
+		},
+		{
+			&c.LogLevel, "log-level", "LEVEL", "info",
+			"debug, info, warn or error",
+		},
+		{
+			&c.ShutdownTimeout, "shutdown-timeout", "DURATION", "15s",
+			"how long requests in progress may take to finish when the server stops",
+		},
 	}
 }
 

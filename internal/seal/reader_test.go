@@ -119,8 +119,10 @@ func TestTheReadersOwnHKDFAgreesWithTheRFC(t *testing.T) {
 	for _, row := range []struct {
 		salt, info, want string
 	}{
-		{"000102030405060708090a0b0c", "f0f1f2f3f4f5f6f7f8f9",
-			"3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865"},
+		{
+			"000102030405060708090a0b0c", "f0f1f2f3f4f5f6f7f8f9",
+			"3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865",
+		},
 		{"", "", "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8"},
 	} {
 		var got []byte

@@ -124,7 +124,7 @@ func TestTwoNewOwnerKeysDiffer(t *testing.T) {
 	}
 }
 
-func TestANewRootKeyAnotherSizeIsRefused(t *testing.T) {
+func TestARootKeyOfAnotherSizeIsRefused(t *testing.T) {
 	for _, size := range []int{0, 16, 31, 33, 64} {
 		if _, err := seal.NewRootKey(random(size)); !errors.Is(err, seal.ErrKeySize) {
 			t.Errorf("%d bytes: %v", size, err)
