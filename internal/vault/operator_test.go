@@ -9,7 +9,7 @@ import (
 	"github.com/keysake/keysake/internal/vault"
 )
 
-func TestAnEmptyDatabaseHasNoRootKeyAndNobody(t *testing.T) {
+func TestAnEmptyDatabaseHasNoRootKeyAndNoUser(t *testing.T) {
 	t.Parallel()
 	p := open(t, t.TempDir(), 1, 1)
 	defer p.db.Close()
@@ -24,7 +24,7 @@ func TestAnEmptyDatabaseHasNoRootKeyAndNobody(t *testing.T) {
 	}
 }
 
-func TestTheOperatorsFirstStepsAreRecordedAsNobodys(t *testing.T) {
+func TestTheOperatorsFirstStepsAreRecordedWithoutAUser(t *testing.T) {
 	p := start(t)
 	var operator vault.Actor
 	p.assertEntries(p.chain(p.admin.User),
@@ -36,7 +36,7 @@ func TestTheOperatorsFirstStepsAreRecordedAsNobodys(t *testing.T) {
 	}
 }
 
-func TestABootstrapKeepsWhatIsThere(t *testing.T) {
+func TestCreatingAnAdminAgainKeepsWhatExists(t *testing.T) {
 	p := start(t)
 	mine := p.secret(p.admin, "MINE", fake("x"))
 	var before, after []byte
