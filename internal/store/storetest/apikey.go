@@ -30,8 +30,8 @@ func apiKeyBehaviours() []behaviour {
 			k := s.addAPIKey(ann.ID, nil)
 			other := apiKeyOf(bob.ID)
 			other.Hash = k.Hash
-			s.refuses(vault.Conflict, "same token", func(ctx context.Context, tx vault.Tx) error {
-				return tx.InsertAPIKey(ctx, other)
+			s.refuses(vault.Conflict, "same token", func(tx vault.Tx) error {
+				return tx.InsertAPIKey(s.ctx, other)
 			})
 			s.wantSame("the first key", got(s, readByHash(k.Hash)), k)
 		}},
@@ -39,13 +39,13 @@ func apiKeyBehaviours() []behaviour {
 			ann := s.addUser("ann")
 			k, other := s.addAPIKey(ann.ID, nil), apiKeyOf(ann.ID)
 			other.ID, other.Hash[0] = k.ID, ^k.Hash[0]
-			s.refuses(vault.Conflict, "same id", func(ctx context.Context, tx vault.Tx) error {
-				return tx.InsertAPIKey(ctx, other)
+			s.refuses(vault.Conflict, "same id", func(tx vault.Tx) error {
+				return tx.InsertAPIKey(s.ctx, other)
 			})
 		}},
 		{"an API key needs its user", func(s subject) {
-			s.fails("no such user", func(ctx context.Context, tx vault.Tx) error {
-				return tx.InsertAPIKey(ctx, apiKeyOf(newID()))
+			s.fails("no such user", func(tx vault.Tx) error {
+				return tx.InsertAPIKey(s.ctx, apiKeyOf(newID()))
 			})
 		}},
 		{"a user's keys are listed newest first, without those of others", func(s subject) {
@@ -76,24 +76,20 @@ func apiKeyEnds() []behaviour {
 			k, kept := s.addAPIKey(ann.ID, nil), s.addAPIKey(ann.ID, nil)
 			for _, minute := range []int{50, 60} {
 				k.LastUsedAt = moment(minute)
-				s.update(func(ctx context.Context, tx vault.Tx) error {
-					return tx.TouchAPIKey(ctx, k.ID, k.LastUsedAt)
+				s.update(func(tx vault.Tx) error {
+					return tx.TouchAPIKey(s.ctx, k.ID, k.LastUsedAt)
 				})
 				s.wantSame("keys", s.apiKeys(ann.ID), []vault.APIKey{kept, k})
 			}
 		}},
 		{"noting the use of a key that is gone is no error", func(s subject) {
-			s.update(func(ctx context.Context, tx vault.Tx) error {
-				return tx.TouchAPIKey(ctx, newID(), moment(0))
-			})
+			s.update(func(tx vault.Tx) error { return tx.TouchAPIKey(s.ctx, newID(), moment(0)) })
 		}},
 		{"deleting a user's keys spares the others'", func(s subject) {
 			ann, bob := s.addUser("ann"), s.addUser("bob")
 			gone, kept := s.addAPIKey(ann.ID, nil), s.addAPIKey(bob.ID, nil)
 			s.addAPIKey(ann.ID, nil)
-			s.update(func(ctx context.Context, tx vault.Tx) error {
-				return tx.DeleteAPIKeys(ctx, ann.ID)
-			})
+			s.update(func(tx vault.Tx) error { return tx.DeleteAPIKeys(s.ctx, ann.ID) })
 			missing(s, "deleted key", readByHash(gone.Hash))
 			s.wantSame("how many are left", len(s.apiKeys(ann.ID)), 0)
 			s.wantSame("the other user's", s.apiKeys(bob.ID), []vault.APIKey{kept})
@@ -129,8 +125,8 @@ func apiKeyForms() map[string]func(*vault.APIKey) {
 // revoke revokes a key and returns the name that the store gives.
 func (s subject) revoke(user, id uuid.UUID) (name string) {
 	s.Helper()
-	s.update(func(ctx context.Context, tx vault.Tx) (err error) {
-		name, err = tx.RevokeAPIKey(ctx, user, id, moment(40))
+	s.update(func(tx vault.Tx) (err error) {
+		name, err = tx.RevokeAPIKey(s.ctx, user, id, moment(40))
 		return err
 	})
 	return name
@@ -139,9 +135,9 @@ func (s subject) revoke(user, id uuid.UUID) (name string) {
 func revokedOnce(s subject) {
 	ann, bob := s.addUser("ann"), s.addUser("bob")
 	k := s.addAPIKey(ann.ID, nil)
-	revoke := func(user, id uuid.UUID, minute int) func(ctx context.Context, tx vault.Tx) error {
-		return func(ctx context.Context, tx vault.Tx) error {
-			_, err := tx.RevokeAPIKey(ctx, user, id, moment(minute))
+	revoke := func(user, id uuid.UUID, minute int) func(vault.Tx) error {
+		return func(tx vault.Tx) error {
+			_, err := tx.RevokeAPIKey(s.ctx, user, id, moment(minute))
 			return err
 		}
 	}

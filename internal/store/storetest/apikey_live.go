@@ -43,9 +43,7 @@ func now() time.Time { return moment(100) }
 
 func (s subject) prune(user uuid.UUID, keep int) {
 	s.Helper()
-	s.update(func(ctx context.Context, tx vault.Tx) error {
-		return tx.PruneAPIKeys(ctx, user, now(), keep)
-	})
+	s.update(func(tx vault.Tx) error { return tx.PruneAPIKeys(s.ctx, user, now(), keep) })
 }
 
 func (s subject) live(user uuid.UUID) int {

@@ -57,8 +57,8 @@ func auditBehaviours() []behaviour {
 		{"a number in a chain is given once", func(s subject) {
 			e := entryOf(newID(), 1)
 			s.appendEntry(e)
-			s.refuses(vault.Conflict, "same number", func(ctx context.Context, tx vault.Tx) error {
-				return tx.AppendAudit(ctx, entryOf(e.Owner, 1))
+			s.refuses(vault.Conflict, "same number", func(tx vault.Tx) error {
+				return tx.AppendAudit(s.ctx, entryOf(e.Owner, 1))
 			})
 			s.wantSame("entries", s.entries(e.Owner), []audit.Linked{e})
 		}},
@@ -81,9 +81,7 @@ func chainBehaviours() []behaviour {
 			ann := s.addUser("ann")
 			e := entryOf(ann.ID, 1)
 			s.appendEntry(e)
-			s.update(func(ctx context.Context, tx vault.Tx) error {
-				return tx.DeleteUser(ctx, ann.ID, moment(0))
-			})
+			s.update(func(tx vault.Tx) error { return tx.DeleteUser(s.ctx, ann.ID, moment(0)) })
 			s.wantSame("entries", s.entries(ann.ID), []audit.Linked{e})
 		}},
 	}
@@ -110,7 +108,7 @@ func entryOf(owner uuid.UUID, seq uint64) audit.Linked {
 
 func (s subject) appendEntry(e audit.Linked) {
 	s.Helper()
-	s.update(func(ctx context.Context, tx vault.Tx) error { return tx.AppendAudit(ctx, e) })
+	s.update(func(tx vault.Tx) error { return tx.AppendAudit(s.ctx, e) })
 }
 
 func (s subject) entries(owner uuid.UUID) []audit.Linked {
@@ -131,8 +129,8 @@ func stopsReading(s subject) {
 	}
 	errEnough := errors.New("enough")
 	calls := 0
-	err := s.View(s.Context(), func(r vault.Reader) error {
-		return r.AuditEntries(s.Context(), owner, func(audit.Linked) error {
+	err := s.View(s.ctx, func(r vault.Reader) error {
+		return r.AuditEntries(s.ctx, owner, func(audit.Linked) error {
 			if calls++; calls == 3 {
 				return errEnough
 			}

@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"context"
 	"sync"
 
 	"github.com/keysake/keysake/internal/vault"
@@ -12,14 +11,14 @@ func closeBehaviours() []behaviour {
 		{"what comes after the end is unavailable, and does not run", func(s subject) {
 			s.addUser("ann")
 			s.wantNoError(s.Close())
-			s.refuses(vault.Unavailable, "update", func(context.Context, vault.Tx) error {
+			s.refuses(vault.Unavailable, "update", func(vault.Tx) error {
 				s.Error("the update ran")
 				return nil
 			})
 			ran := func(vault.Reader) error { s.Error("a view or a read ran"); return nil }
-			s.wantKind(vault.Unavailable, "view", s.View(s.Context(), ran))
-			s.wantKind(vault.Unavailable, "read", s.Read(s.Context(), ran))
-			s.wantKind(vault.Unavailable, "ping", s.Ping(s.Context()))
+			s.wantKind(vault.Unavailable, "view", s.View(s.ctx, ran))
+			s.wantKind(vault.Unavailable, "read", s.Read(s.ctx, ran))
+			s.wantKind(vault.Unavailable, "ping", s.Ping(s.ctx))
 		}},
 		{"a store may be closed twice, also at the same time", func(s subject) {
 			var all sync.WaitGroup
@@ -44,10 +43,10 @@ func closeBehaviours() []behaviour {
 		{"a view that has begun is finished first", func(s subject) {
 			u := s.addUser("ann")
 			closed := make(chan error, 1)
-			s.wantNoError(s.View(s.Context(), func(r vault.Reader) error {
+			s.wantNoError(s.View(s.ctx, func(r vault.Reader) error {
 				go func() { closed <- s.Close() }()
 				s.unavailableSoon()
-				_, err := r.User(s.Context(), u.ID, moment(0))
+				_, err := r.User(s.ctx, u.ID, moment(0))
 				return err
 			}))
 			s.wantNoError(<-closed)
@@ -60,7 +59,7 @@ func closeBehaviours() []behaviour {
 func (s subject) unavailableSoon() {
 	s.Helper()
 	for {
-		err := s.View(s.Context(), func(vault.Reader) error { return nil })
+		err := s.View(s.ctx, func(vault.Reader) error { return nil })
 		if vault.KindOf(err) == vault.Unavailable {
 			return
 		}
@@ -80,9 +79,9 @@ func answeredDuringClose(s subject) {
 			for {
 				var err error
 				if i%2 == 0 {
-					err = s.View(s.Context(), func(vault.Reader) error { return nil })
+					err = s.View(s.ctx, func(vault.Reader) error { return nil })
 				} else {
-					err = s.try(func(context.Context, vault.Tx) error { return nil })
+					err = s.try(func(vault.Tx) error { return nil })
 				}
 				begun()
 				if vault.KindOf(err) == vault.Unavailable {

@@ -17,7 +17,7 @@ func contextBehaviours() []behaviour {
 		{"an update whose caller was gone before never runs", goneBefore},
 		{"a caller who goes away while the update waits is not left in doubt", goneWaiting},
 		{"a caller who goes away while the update runs is told that it succeeded", func(s subject) {
-			ctx, cancel := context.WithCancel(s.Context())
+			ctx, cancel := context.WithCancel(s.ctx)
 			u := userNamed("ann")
 			err := s.Update(ctx, func(tx vault.Tx) error {
 				cancel()
@@ -29,7 +29,7 @@ func contextBehaviours() []behaviour {
 			s.wantUser(u)
 		}},
 		{"a caller who goes away while the update runs is told that it failed", func(s subject) {
-			ctx, cancel := context.WithCancel(s.Context())
+			ctx, cancel := context.WithCancel(s.ctx)
 			u := userNamed("ann")
 			err := s.Update(ctx, func(tx vault.Tx) error {
 				if err := tx.InsertUser(ctx, u); err != nil {
@@ -44,7 +44,7 @@ func contextBehaviours() []behaviour {
 			missing(s, "what it wrote", readUser(u.ID))
 		}},
 		{"a caller who goes away does not affect the others", func(s subject) {
-			ctx, cancel := context.WithCancel(s.Context())
+			ctx, cancel := context.WithCancel(s.ctx)
 			ann, bob := userNamed("ann"), userNamed("bob")
 			var all sync.WaitGroup
 			slow := s.slowUpdate()
@@ -54,8 +54,8 @@ func contextBehaviours() []behaviour {
 				})
 			}
 			all.Go(func() {
-				if err := s.try(func(ctx context.Context, tx vault.Tx) error {
-					return tx.InsertUser(ctx, bob)
+				if err := s.try(func(tx vault.Tx) error {
+					return tx.InsertUser(s.ctx, bob)
 				}); err != nil {
 					s.Error(err)
 				}
@@ -69,9 +69,9 @@ func contextBehaviours() []behaviour {
 }
 
 func goneBefore(s subject) {
-	cancelled, cancel := context.WithCancel(s.Context())
+	cancelled, cancel := context.WithCancel(s.ctx)
 	cancel()
-	late, stop := context.WithDeadline(s.Context(), time.Unix(0, 0))
+	late, stop := context.WithDeadline(s.ctx, time.Unix(0, 0))
 	defer stop()
 	var ran atomic.Int64
 	var all sync.WaitGroup
@@ -88,7 +88,7 @@ func goneBefore(s subject) {
 					}
 				}
 				// One that runs, so that the store is at work.
-				s.wantNoError(s.try(func(context.Context, vault.Tx) error { return nil }))
+				s.wantNoError(s.try(func(vault.Tx) error { return nil }))
 			}
 		})
 	}
@@ -110,7 +110,7 @@ func (s subject) wantNoError(err error) {
 func goneWaiting(s subject) {
 	ann := s.addUser("ann")
 	slow := s.slowUpdate()
-	ctx, cancel := context.WithCancel(s.Context())
+	ctx, cancel := context.WithCancel(s.ctx)
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	want := map[uuid.UUID]bool{}

@@ -72,7 +72,7 @@ func crowd(s subject) {
 
 // oneOfCrowd runs an update that ends at random, and reports whether it succeeded.
 func (s subject) oneOfCrowd(random *rand.Rand, user uuid.UUID, name string) bool {
-	ctx, cancel := context.WithCancel(s.Context())
+	ctx, cancel := context.WithCancel(s.ctx)
 	defer cancel()
 	end := func(vault.Tx) error { return nil }
 	right := func(err error) bool { return err == nil }

@@ -39,11 +39,11 @@ func (s subject) secretMissing(user, id uuid.UUID) {
 	missing(s, "SealedValue", readSealed(user, id))
 	change := secretOf(user, "TOKEN")
 	change.ID, change.Version = id, 2
-	s.refuses(vault.NotFound, "UpdateSecret", func(ctx context.Context, tx vault.Tx) error {
-		return tx.UpdateSecret(ctx, change)
+	s.refuses(vault.NotFound, "UpdateSecret", func(tx vault.Tx) error {
+		return tx.UpdateSecret(s.ctx, change)
 	})
-	s.refuses(vault.NotFound, "DeleteSecret", func(ctx context.Context, tx vault.Tx) error {
-		return tx.DeleteSecret(ctx, user, id)
+	s.refuses(vault.NotFound, "DeleteSecret", func(tx vault.Tx) error {
+		return tx.DeleteSecret(s.ctx, user, id)
 	})
 }
 
@@ -78,14 +78,10 @@ func foreignAnswersAlike(s subject) {
 			return err
 		},
 	} {
-		unknown := s.try(func(ctx context.Context, tx vault.Tx) error {
-			return do(ctx, tx, newID())
-		})
+		unknown := s.try(func(tx vault.Tx) error { return do(s.ctx, tx, newID()) })
 		s.wantKind(vault.NotFound, what+" of an unknown id", unknown)
 		for _, id := range []uuid.UUID{n.ID, k.ID, owner.ID} {
-			foreign := s.try(func(ctx context.Context, tx vault.Tx) error {
-				return do(ctx, tx, id)
-			})
+			foreign := s.try(func(tx vault.Tx) error { return do(s.ctx, tx, id) })
 			if unknown == nil || foreign == nil || foreign.Error() != unknown.Error() {
 				s.Errorf(
 					"%s: another user's id answers %v, an unknown one %v", what, foreign, unknown,

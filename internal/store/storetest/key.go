@@ -22,8 +22,8 @@ func keyBehaviours() []behaviour {
 			k := s.addRootKey()
 			other := k
 			other.Check = blob(10)
-			s.refuses(vault.Conflict, "same id", func(ctx context.Context, tx vault.Tx) error {
-				return tx.InsertRootKey(ctx, other)
+			s.refuses(vault.Conflict, "same id", func(tx vault.Tx) error {
+				return tx.InsertRootKey(s.ctx, other)
 			})
 			s.wantSame("root key", got(s, readRootKey), k)
 		}},
@@ -43,17 +43,13 @@ func keyBehaviours() []behaviour {
 			root, ann, bob := s.addRootKey(), s.addUser("ann"), s.addUser("bob")
 			first, second := s.addOwnerKey(ann.ID, root.ID), s.addOwnerKey(ann.ID, root.ID)
 			kept := s.addOwnerKey(bob.ID, root.ID)
-			s.update(func(ctx context.Context, tx vault.Tx) error {
-				return tx.DeleteOwnerKeys(ctx, ann.ID)
-			})
+			s.update(func(tx vault.Tx) error { return tx.DeleteOwnerKeys(s.ctx, ann.ID) })
 			missing(s, "destroyed key", readOwnerKey(ann.ID, first.ID))
 			missing(s, "destroyed key", readOwnerKey(ann.ID, second.ID))
 			s.wantSame("the other user's key", got(s, readOwnerKey(bob.ID, kept.ID)), kept)
 		}},
 		{"destroying the owner keys of a user who has none is no error", func(s subject) {
-			s.update(func(ctx context.Context, tx vault.Tx) error {
-				return tx.DeleteOwnerKeys(ctx, newID())
-			})
+			s.update(func(tx vault.Tx) error { return tx.DeleteOwnerKeys(s.ctx, newID()) })
 		}},
 	}
 }
@@ -85,7 +81,7 @@ func ownerKeyOf(user, root uuid.UUID) vault.StoredOwnerKey {
 func (s subject) addOwnerKey(user, root uuid.UUID) vault.StoredOwnerKey {
 	s.Helper()
 	k := ownerKeyOf(user, root)
-	s.update(func(ctx context.Context, tx vault.Tx) error { return tx.InsertOwnerKey(ctx, k) })
+	s.update(func(tx vault.Tx) error { return tx.InsertOwnerKey(s.ctx, k) })
 	return k
 }
 
@@ -95,9 +91,7 @@ func ownerKeyNeedsOthers(s subject) {
 		"no such user":     ownerKeyOf(newID(), root.ID),
 		"no such root key": ownerKeyOf(ann.ID, newID()),
 	} {
-		s.fails(what, func(ctx context.Context, tx vault.Tx) error {
-			return tx.InsertOwnerKey(ctx, k)
-		})
+		s.fails(what, func(tx vault.Tx) error { return tx.InsertOwnerKey(s.ctx, k) })
 		missing(s, what, readOwnerKey(k.User, k.ID))
 	}
 }

@@ -14,7 +14,7 @@ func ledgerBehaviours() []behaviour {
 		{"the ledger of a new user is empty but for the owner key", func(s subject) {
 			u := userNamed("ann")
 			u.Secrets = 7 // a new library has none, whatever it says here
-			s.update(func(ctx context.Context, tx vault.Tx) error { return tx.InsertUser(ctx, u) })
+			s.update(func(tx vault.Tx) error { return tx.InsertUser(s.ctx, u) })
 			s.wantSame(
 				"ledger", got(s, readLedger(u.ID)), vault.Ledger{Owner: u.ID, OwnerKey: u.OwnerKey},
 			)
@@ -25,23 +25,21 @@ func ledgerBehaviours() []behaviour {
 				ledgerOf(u.ID, 1, 1), ledgerOf(u.ID, 0, 2), ledgerOf(u.ID, 200, most),
 				{Owner: u.ID},
 			} {
-				s.update(func(ctx context.Context, tx vault.Tx) error {
-					return tx.SaveLedger(ctx, l)
-				})
+				s.update(func(tx vault.Tx) error { return tx.SaveLedger(s.ctx, l) })
 				s.wantSame("ledger", got(s, readLedger(u.ID)), l)
 			}
 		}},
 		{"a saved ledger shows in the user", func(s subject) {
 			u := s.addUser("ann")
 			l := ledgerOf(u.ID, 12, 34)
-			s.update(func(ctx context.Context, tx vault.Tx) error { return tx.SaveLedger(ctx, l) })
+			s.update(func(tx vault.Tx) error { return tx.SaveLedger(s.ctx, l) })
 			u.Secrets, u.OwnerKey = l.Secrets, l.OwnerKey
 			s.wantUser(u)
 		}},
 		{"a saved ledger leaves the others alone", func(s subject) {
 			ann, bob := s.addUser("ann"), s.addUser("bob")
-			s.update(func(ctx context.Context, tx vault.Tx) error {
-				return tx.SaveLedger(ctx, ledgerOf(ann.ID, 3, 4))
+			s.update(func(tx vault.Tx) error {
+				return tx.SaveLedger(s.ctx, ledgerOf(ann.ID, 3, 4))
 			})
 			s.wantUser(bob)
 			s.wantSame(
@@ -53,24 +51,24 @@ func ledgerBehaviours() []behaviour {
 			u := s.addUser("ann")
 			want := ledgerOf(u.ID, 3, 4)
 			var locked vault.Ledger
-			s.update(func(ctx context.Context, tx vault.Tx) (err error) {
-				if err := tx.SaveLedger(ctx, want); err != nil {
+			s.update(func(tx vault.Tx) (err error) {
+				if err := tx.SaveLedger(s.ctx, want); err != nil {
 					return err
 				}
-				locked, err = tx.LockLedger(ctx, u.ID)
+				locked, err = tx.LockLedger(s.ctx, u.ID)
 				return err
 			})
 			s.wantSame("ledger", locked, want)
-			s.refuses(vault.NotFound, "LockLedger", func(ctx context.Context, tx vault.Tx) error {
-				_, err := tx.LockLedger(ctx, newID())
+			s.refuses(vault.NotFound, "LockLedger", func(tx vault.Tx) error {
+				_, err := tx.LockLedger(s.ctx, newID())
 				return err
 			})
 		}},
 		{"the instance has one ledger, from its first record on", instanceHasOneLedger},
 		{"a library cannot have fewer than no secrets", func(s subject) {
 			u := s.addUser("ann")
-			s.fails("count of -1", func(ctx context.Context, tx vault.Tx) error {
-				return tx.SaveLedger(ctx, ledgerOf(u.ID, -1, 1))
+			s.fails("count of -1", func(tx vault.Tx) error {
+				return tx.SaveLedger(s.ctx, ledgerOf(u.ID, -1, 1))
 			})
 			s.wantUser(u)
 		}},
@@ -78,14 +76,14 @@ func ledgerBehaviours() []behaviour {
 			"the end of the chain is saved in the transaction that deletes the user, and after it",
 			func(s subject) {
 				u := s.addUser("ann")
-				s.update(func(ctx context.Context, tx vault.Tx) error {
-					if err := tx.DeleteUser(ctx, u.ID, moment(1)); err != nil {
+				s.update(func(tx vault.Tx) error {
+					if err := tx.DeleteUser(s.ctx, u.ID, moment(1)); err != nil {
 						return err
 					}
-					return tx.SaveLedger(ctx, ledgerOf(u.ID, 0, 9))
+					return tx.SaveLedger(s.ctx, ledgerOf(u.ID, 0, 9))
 				})
-				s.update(func(ctx context.Context, tx vault.Tx) error {
-					return tx.SaveLedger(ctx, ledgerOf(u.ID, 0, 10))
+				s.update(func(tx vault.Tx) error {
+					return tx.SaveLedger(s.ctx, ledgerOf(u.ID, 0, 10))
 				})
 				missing(s, "ledger of a deleted user", readLedger(u.ID))
 			},
@@ -94,8 +92,8 @@ func ledgerBehaviours() []behaviour {
 }
 
 func instanceHasOneLedger(s subject) {
-	lock := func(ctx context.Context, tx vault.Tx) error {
-		_, err := tx.LockInstance(ctx)
+	lock := func(tx vault.Tx) error {
+		_, err := tx.LockInstance(s.ctx)
 		return err
 	}
 	s.refuses(vault.NotFound, "LockInstance of a new database", lock)
@@ -103,12 +101,12 @@ func instanceHasOneLedger(s subject) {
 	id := newID()
 	for seq := range uint64(2) {
 		want := vault.Ledger{Owner: id, Head: audit.Head{Seq: seq + 1, Hash: random32()}}
-		s.update(func(ctx context.Context, tx vault.Tx) error { return tx.SaveInstance(ctx, want) })
+		s.update(func(tx vault.Tx) error { return tx.SaveInstance(s.ctx, want) })
 		s.wantSame("instance", got(s, readInstance), want)
 		s.update(lock)
 	}
-	s.refuses(vault.Conflict, "a second instance", func(ctx context.Context, tx vault.Tx) error {
-		return tx.SaveInstance(ctx, vault.Ledger{Owner: newID()})
+	s.refuses(vault.Conflict, "a second instance", func(tx vault.Tx) error {
+		return tx.SaveInstance(s.ctx, vault.Ledger{Owner: newID()})
 	})
 }
 

@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"context"
 	"errors"
 
 	"github.com/keysake/keysake/internal/vault"
@@ -12,10 +11,10 @@ func readBehaviours() []behaviour {
 		{"a read sees what is committed, and nothing of an update that goes on", func(s subject) {
 			ann := s.addUser("ann")
 			var during error
-			s.update(func(ctx context.Context, tx vault.Tx) error {
-				err := tx.DeleteUser(ctx, ann.ID, moment(1))
-				during = s.Read(ctx, func(r vault.Reader) error {
-					_, err := r.User(ctx, ann.ID, moment(0))
+			s.update(func(tx vault.Tx) error {
+				err := tx.DeleteUser(s.ctx, ann.ID, moment(1))
+				during = s.Read(s.ctx, func(r vault.Reader) error {
+					_, err := r.User(s.ctx, ann.ID, moment(0))
 					return err
 				})
 				return err
@@ -26,7 +25,7 @@ func readBehaviours() []behaviour {
 		{"a read's error is returned, and leaves the store usable", func(s subject) {
 			u := s.addUser("ann")
 			for range 100 {
-				err := s.Read(s.Context(), func(vault.Reader) error { return errOwn })
+				err := s.Read(s.ctx, func(vault.Reader) error { return errOwn })
 				if !errors.Is(err, errOwn) {
 					s.Errorf("got %v, want the read's own error", err)
 				}
@@ -35,19 +34,19 @@ func readBehaviours() []behaviour {
 		}},
 		{"a read does not end a view or an update around it", func(s subject) {
 			ann, bob := s.addUser("ann"), userNamed("bob")
-			read := func(ctx context.Context) error {
-				return s.Read(ctx, func(r vault.Reader) error {
-					_, err := r.User(ctx, ann.ID, moment(0))
+			read := func() error {
+				return s.Read(s.ctx, func(r vault.Reader) error {
+					_, err := r.User(s.ctx, ann.ID, moment(0))
 					return err
 				})
 			}
-			s.update(func(ctx context.Context, tx vault.Tx) error {
-				return errors.Join(read(ctx), tx.InsertUser(ctx, bob), read(ctx))
+			s.update(func(tx vault.Tx) error {
+				return errors.Join(read(), tx.InsertUser(s.ctx, bob), read())
 			})
-			s.wantNoError(s.View(s.Context(), func(r vault.Reader) error {
-				_, before := r.User(s.Context(), bob.ID, moment(0))
-				err := read(s.Context())
-				_, after := r.User(s.Context(), bob.ID, moment(0))
+			s.wantNoError(s.View(s.ctx, func(r vault.Reader) error {
+				_, before := r.User(s.ctx, bob.ID, moment(0))
+				err := read()
+				_, after := r.User(s.ctx, bob.ID, moment(0))
 				return errors.Join(before, err, after)
 			}))
 		}},

@@ -53,17 +53,17 @@ func rerunBehaviours() []behaviour {
 			before, _ := s.Stats()
 			runs := 0
 			var made vault.User
-			s.wantNoError(RunTwice(s.Store).Update(s.Context(), func(tx vault.Tx) error {
+			s.wantNoError(RunTwice(s.Store).Update(s.ctx, func(tx vault.Tx) error {
 				runs++
 				made = userNamed("bob") // with an id of this run
-				l, err := tx.LockLedger(s.Context(), ann.ID)
+				l, err := tx.LockLedger(s.ctx, ann.ID)
 				if err != nil {
 					return err
 				}
 				l.Secrets++
 				return errors.Join(
-					tx.SaveLedger(s.Context(), l), tx.InsertUser(s.Context(), made),
-					tx.InsertSecret(s.Context(), secretOf(ann.ID, "A")),
+					tx.SaveLedger(s.ctx, l), tx.InsertUser(s.ctx, made),
+					tx.InsertSecret(s.ctx, secretOf(ann.ID, "A")),
 				)
 			}))
 			s.wantSame("runs", runs, 2)
@@ -87,15 +87,15 @@ func lastRunCounts(s subject) {
 	seen := make([]uint64, callers)
 	for i := range callers {
 		all.Go(func() {
-			s.wantNoError(s.try(func(ctx context.Context, tx vault.Tx) error {
-				l, err := tx.LockLedger(ctx, ann.ID)
+			s.wantNoError(s.try(func(tx vault.Tx) error {
+				l, err := tx.LockLedger(s.ctx, ann.ID)
 				if err != nil {
 					return err
 				}
 				l.Head.Seq++
 				seen[i] = l.Head.Seq
 				return errors.Join(
-					tx.AppendAudit(ctx, entryOf(ann.ID, l.Head.Seq)), tx.SaveLedger(ctx, l),
+					tx.AppendAudit(s.ctx, entryOf(ann.ID, l.Head.Seq)), tx.SaveLedger(s.ctx, l),
 				)
 			}))
 		})
@@ -114,19 +114,19 @@ func lockWaits(s subject) {
 	once := sync.OnceFunc(func() { close(begun) })
 	want := ledgerOf(ann.ID, 1, 1)
 	go func() {
-		first <- s.try(func(ctx context.Context, tx vault.Tx) error {
-			_, err := tx.LockLedger(ctx, ann.ID)
+		first <- s.try(func(tx vault.Tx) error {
+			_, err := tx.LockLedger(s.ctx, ann.ID)
 			once()
 			<-release
-			return errors.Join(err, tx.SaveLedger(ctx, want))
+			return errors.Join(err, tx.SaveLedger(s.ctx, want))
 		})
 	}()
 	<-begun
 	second := make(chan error, 1)
 	var locked vault.Ledger
 	go func() {
-		second <- s.try(func(ctx context.Context, tx vault.Tx) (err error) {
-			locked, err = tx.LockLedger(ctx, ann.ID)
+		second <- s.try(func(tx vault.Tx) (err error) {
+			locked, err = tx.LockLedger(s.ctx, ann.ID)
 			return err
 		})
 	}()

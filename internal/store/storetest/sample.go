@@ -82,7 +82,7 @@ func userNamed(name string) vault.User {
 func (s subject) addUser(name string) vault.User {
 	s.Helper()
 	u := userNamed(name)
-	s.update(func(ctx context.Context, tx vault.Tx) error { return tx.InsertUser(ctx, u) })
+	s.update(func(tx vault.Tx) error { return tx.InsertUser(s.ctx, u) })
 	return u
 }
 
@@ -100,7 +100,7 @@ func rootKey() vault.StoredRootKey {
 func (s subject) addRootKey() vault.StoredRootKey {
 	s.Helper()
 	k := rootKey()
-	s.update(func(ctx context.Context, tx vault.Tx) error { return tx.InsertRootKey(ctx, k) })
+	s.update(func(tx vault.Tx) error { return tx.InsertRootKey(s.ctx, k) })
 	return k
 }
 
@@ -120,7 +120,7 @@ func (s subject) addAPIKey(user uuid.UUID, change func(*vault.APIKey)) vault.API
 	if change != nil {
 		change(&k)
 	}
-	s.update(func(ctx context.Context, tx vault.Tx) error { return tx.InsertAPIKey(ctx, k) })
+	s.update(func(tx vault.Tx) error { return tx.InsertAPIKey(s.ctx, k) })
 	return k
 }
 
@@ -142,7 +142,7 @@ func secretOf(user uuid.UUID, name string) vault.StoredSecret {
 func (s subject) addSecret(user uuid.UUID, name string) vault.StoredSecret {
 	s.Helper()
 	n := secretOf(user, name)
-	s.update(func(ctx context.Context, tx vault.Tx) error { return tx.InsertSecret(ctx, n) })
+	s.update(func(tx vault.Tx) error { return tx.InsertSecret(s.ctx, n) })
 	return n
 }
 

@@ -24,9 +24,7 @@ func secretBehaviours() []behaviour {
 		{"a secret needs no provider", func(s subject) {
 			n := secretOf(s.addUser("ann").ID, "TOKEN")
 			n.Provider = ""
-			s.update(func(ctx context.Context, tx vault.Tx) error {
-				return tx.InsertSecret(ctx, n)
-			})
+			s.update(func(tx vault.Tx) error { return tx.InsertSecret(s.ctx, n) })
 			s.wantSecret(n)
 		}},
 		{"a secret with odd characters in its name is read back as stored", func(s subject) {
@@ -41,9 +39,7 @@ func secretBehaviours() []behaviour {
 			for _, version := range []uint64{1, 1 << 31, 1 << 32, 1<<53 + 1, most} {
 				n := secretOf(ann.ID, newID().String())
 				n.Version = version
-				s.update(func(ctx context.Context, tx vault.Tx) error {
-					return tx.InsertSecret(ctx, n)
-				})
+				s.update(func(tx vault.Tx) error { return tx.InsertSecret(s.ctx, n) })
 				s.wantSecret(n)
 			}
 		}},
@@ -52,9 +48,7 @@ func secretBehaviours() []behaviour {
 			for _, size := range []int{1, 255, 256, 4096, 64<<10 + 61, 1 << 20} {
 				n := secretOf(ann.ID, newID().String())
 				n.SealedValue, n.SealedMask = blob(size), blob(min(size, 4096))
-				s.update(func(ctx context.Context, tx vault.Tx) error {
-					return tx.InsertSecret(ctx, n)
-				})
+				s.update(func(tx vault.Tx) error { return tx.InsertSecret(s.ctx, n) })
 				s.wantSecret(n)
 			}
 		}},
@@ -76,14 +70,14 @@ func secretNames() []behaviour {
 			ann, bob := s.addUser("ann"), s.addUser("bob")
 			n, other := s.addSecret(ann.ID, "A"), secretOf(bob.ID, "B")
 			other.ID = n.ID
-			s.refuses(vault.Conflict, "same id", func(ctx context.Context, tx vault.Tx) error {
-				return tx.InsertSecret(ctx, other)
+			s.refuses(vault.Conflict, "same id", func(tx vault.Tx) error {
+				return tx.InsertSecret(s.ctx, other)
 			})
 			s.wantSecret(n)
 		}},
 		{"a secret needs its user", func(s subject) {
-			s.fails("no such user", func(ctx context.Context, tx vault.Tx) error {
-				return tx.InsertSecret(ctx, secretOf(newID(), "A"))
+			s.fails("no such user", func(tx vault.Tx) error {
+				return tx.InsertSecret(s.ctx, secretOf(newID(), "A"))
 			})
 		}},
 		{"a user's secrets are listed by name, byte by byte", listsSecrets},
@@ -108,9 +102,7 @@ func secretEnds() []behaviour {
 		{"deleting a secret frees its name", func(s subject) {
 			ann := s.addUser("ann")
 			n, kept := s.addSecret(ann.ID, "A"), s.addSecret(ann.ID, "B")
-			s.update(func(ctx context.Context, tx vault.Tx) error {
-				return tx.DeleteSecret(ctx, ann.ID, n.ID)
-			})
+			s.update(func(tx vault.Tx) error { return tx.DeleteSecret(s.ctx, ann.ID, n.ID) })
 			missing(s, "deleted secret", readSecret(ann.ID, n.ID))
 			missing(s, "its value", readSealed(ann.ID, n.ID))
 			s.wantSecret(kept)
@@ -122,9 +114,7 @@ func secretEnds() []behaviour {
 			s.addSecret(ann.ID, "B")
 			kept := s.addSecret(bob.ID, "A")
 			for range 2 { // the second time there are none, which is no error
-				s.update(func(ctx context.Context, tx vault.Tx) error {
-					return tx.DeleteSecrets(ctx, ann.ID)
-				})
+				s.update(func(tx vault.Tx) error { return tx.DeleteSecrets(s.ctx, ann.ID) })
 				s.wantSame("how many are left", len(s.secrets(ann.ID)), 0)
 			}
 			s.wantSecret(kept)
@@ -166,8 +156,8 @@ func nameTaken(s subject) {
 	ann, bob := s.addUser("ann"), s.addUser("bob")
 	n := s.addSecret(ann.ID, "TOKEN")
 	second := secretOf(ann.ID, "TOKEN")
-	s.refuses(vault.Conflict, "same name", func(ctx context.Context, tx vault.Tx) error {
-		return tx.InsertSecret(ctx, second)
+	s.refuses(vault.Conflict, "same name", func(tx vault.Tx) error {
+		return tx.InsertSecret(s.ctx, second)
 	})
 	missing(s, "the second secret", readSecret(ann.ID, second.ID))
 	s.wantSecret(n)
@@ -182,9 +172,7 @@ func updatesSecret(s subject) {
 		n.SealedValue, n.SealedMask = blob(500), blob(310)
 		change := n
 		change.Name, change.Provider, change.CreatedAt = "C", "github", moment(81)
-		s.update(func(ctx context.Context, tx vault.Tx) error {
-			return tx.UpdateSecret(ctx, change)
-		})
+		s.update(func(tx vault.Tx) error { return tx.UpdateSecret(s.ctx, change) })
 		s.wantSecret(n)
 	}
 	s.wantSecret(kept)

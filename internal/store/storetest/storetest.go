@@ -56,7 +56,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Store) {
 			for _, b := range part.behaviours {
 				t.Run(b.sentence, func(t *testing.T) {
 					t.Parallel()
-					s := subject{T: t, Store: open(t)}
+					s := subject{T: t, Store: open(t), ctx: t.Context()}
 					t.Cleanup(func() {
 						if err := s.Close(); err != nil {
 							t.Errorf("close: %v", err)
@@ -80,10 +80,12 @@ type behaviour struct {
 type subject struct {
 	*testing.T
 	Store
+
+	ctx context.Context //nolint:containedctx // the test's
 }
 
 // update runs an update that must succeed.
-func (s subject) update(do func(ctx context.Context, tx vault.Tx) error) {
+func (s subject) update(do func(vault.Tx) error) {
 	s.Helper()
 	if err := s.try(do); err != nil {
 		s.Fatalf("an update failed: %v", err)
@@ -91,15 +93,12 @@ func (s subject) update(do func(ctx context.Context, tx vault.Tx) error) {
 }
 
 // try runs an update.
-func (s subject) try(do func(ctx context.Context, tx vault.Tx) error) error {
-	ctx := s.Context()
-	return s.Update(ctx, func(tx vault.Tx) error { return do(ctx, tx) })
+func (s subject) try(do func(vault.Tx) error) error {
+	return s.Update(s.ctx, do)
 }
 
 // refuses runs an update that must fail with the kind.
-func (s subject) refuses(
-	kind vault.Kind, what string, do func(ctx context.Context, tx vault.Tx) error,
-) {
+func (s subject) refuses(kind vault.Kind, what string, do func(vault.Tx) error) {
 	s.Helper()
 	s.wantKind(kind, what, s.try(do))
 }
@@ -112,7 +111,7 @@ func (s subject) wantKind(kind vault.Kind, what string, err error) {
 }
 
 // fails runs an update that must fail, of whatever kind.
-func (s subject) fails(what string, do func(ctx context.Context, tx vault.Tx) error) {
+func (s subject) fails(what string, do func(vault.Tx) error) {
 	s.Helper()
 	if s.try(do) == nil {
 		s.Errorf("%s: no error", what)
@@ -125,17 +124,16 @@ type reads[T any] func(ctx context.Context, r vault.Reader) (T, error)
 // got returns what a read finds in a view, and alone.
 func got[T any](s subject, read reads[T]) (found T) {
 	s.Helper()
-	ctx := s.Context()
-	err := s.View(ctx, func(r vault.Reader) (err error) {
-		found, err = read(ctx, r)
+	err := s.View(s.ctx, func(r vault.Reader) (err error) {
+		found, err = read(s.ctx, r)
 		return err
 	})
 	if err != nil {
 		s.Fatalf("a view failed: %v", err)
 	}
 	var alone T
-	s.wantNoError(s.Read(ctx, func(r vault.Reader) (err error) {
-		alone, err = read(ctx, r)
+	s.wantNoError(s.Read(s.ctx, func(r vault.Reader) (err error) {
+		alone, err = read(s.ctx, r)
 		return err
 	}))
 	s.wantSame("outside of a view", alone, found)
@@ -145,15 +143,11 @@ func got[T any](s subject, read reads[T]) (found T) {
 // missing checks that a read answers NotFound, in a view, alone and in an update.
 func missing[T any](s subject, what string, read reads[T]) {
 	s.Helper()
-	ctx := s.Context()
 	look := func(r vault.Reader) error {
-		_, err := read(ctx, r)
+		_, err := read(s.ctx, r)
 		return err
 	}
-	s.wantKind(vault.NotFound, what+" in a view", s.View(ctx, look))
-	s.wantKind(vault.NotFound, what+" alone", s.Read(ctx, look))
-	s.refuses(vault.NotFound, what+" in an update", func(ctx context.Context, tx vault.Tx) error {
-		_, err := read(ctx, tx)
-		return err
-	})
+	s.wantKind(vault.NotFound, what+" in a view", s.View(s.ctx, look))
+	s.wantKind(vault.NotFound, what+" alone", s.Read(s.ctx, look))
+	s.refuses(vault.NotFound, what+" in an update", func(tx vault.Tx) error { return look(tx) })
 }

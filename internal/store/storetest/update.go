@@ -19,11 +19,11 @@ func updateBehaviours() []behaviour {
 	return []behaviour{
 		{"an update sees what it has written", func(s subject) {
 			u := userNamed("ann")
-			s.update(func(ctx context.Context, tx vault.Tx) error {
-				if err := tx.InsertUser(ctx, u); err != nil {
+			s.update(func(tx vault.Tx) error {
+				if err := tx.InsertUser(s.ctx, u); err != nil {
 					return err
 				}
-				_, err := tx.User(ctx, u.ID, moment(0))
+				_, err := tx.User(s.ctx, u.ID, moment(0))
 				return err
 			})
 		}},
@@ -32,12 +32,12 @@ func updateBehaviours() []behaviour {
 			func(s subject) {
 				u := userNamed("ann")
 				var before error
-				s.update(func(ctx context.Context, tx vault.Tx) error {
-					if err := tx.InsertUser(ctx, u); err != nil {
+				s.update(func(tx vault.Tx) error {
+					if err := tx.InsertUser(s.ctx, u); err != nil {
 						return err
 					}
-					before = s.View(ctx, func(r vault.Reader) error {
-						_, err := r.User(ctx, u.ID, moment(0))
+					before = s.View(s.ctx, func(r vault.Reader) error {
+						_, err := r.User(s.ctx, u.ID, moment(0))
 						return err
 					})
 					return nil
@@ -47,7 +47,7 @@ func updateBehaviours() []behaviour {
 			},
 		},
 		{"an update that changes nothing succeeds", func(s subject) {
-			s.update(func(context.Context, vault.Tx) error { return nil })
+			s.update(func(vault.Tx) error { return nil })
 		}},
 		{"an update that fails leaves nothing, and its error is returned", failureLeavesNothing},
 		{
@@ -59,8 +59,8 @@ func updateBehaviours() []behaviour {
 		{"the updates that are counted are those that were made durable", func(s subject) {
 			before, _ := s.Stats()
 			for range 3 {
-				s.update(insertUser(newID().String()))
-				s.fails("failing update", func(context.Context, vault.Tx) error { return errOwn })
+				s.addUser(newID().String())
+				s.fails("failing update", func(vault.Tx) error { return errOwn })
 			}
 			after, commits := s.Stats()
 			if after-before != 3 || commits == 0 {
@@ -72,24 +72,18 @@ func updateBehaviours() []behaviour {
 	}
 }
 
-func insertUser(name string) func(context.Context, vault.Tx) error {
-	return func(ctx context.Context, tx vault.Tx) error {
-		return tx.InsertUser(ctx, userNamed(name))
-	}
-}
-
 func failureLeavesNothing(s subject) {
 	ann, root := s.addUser("ann"), s.addRootKey()
 	n := s.addSecret(ann.ID, "KEPT")
 	made := userNamed("bob")
-	err := s.try(func(ctx context.Context, tx vault.Tx) error {
+	err := s.try(func(tx vault.Tx) error {
 		change := n
 		change.Version, change.SealedMask = 2, blob(20)
 		return errors.Join(
-			tx.InsertUser(ctx, made), tx.InsertOwnerKey(ctx, ownerKeyOf(made.ID, root.ID)),
-			tx.InsertAPIKey(ctx, apiKeyOf(made.ID)), tx.InsertSecret(ctx, secretOf(ann.ID, "NEW")),
-			tx.UpdateSecret(ctx, change), tx.AppendAudit(ctx, entryOf(ann.ID, 1)),
-			tx.SaveLedger(ctx, ledgerOf(ann.ID, 1, 1)), tx.DeleteUser(ctx, ann.ID, moment(1)),
+			tx.InsertUser(s.ctx, made), tx.InsertOwnerKey(s.ctx, ownerKeyOf(made.ID, root.ID)),
+			tx.InsertAPIKey(s.ctx, apiKeyOf(made.ID)), tx.InsertSecret(s.ctx, secretOf(ann.ID, "NEW")),
+			tx.UpdateSecret(s.ctx, change), tx.AppendAudit(s.ctx, entryOf(ann.ID, 1)),
+			tx.SaveLedger(s.ctx, ledgerOf(ann.ID, 1, 1)), tx.DeleteUser(s.ctx, ann.ID, moment(1)),
 			errOwn,
 		)
 	})
@@ -110,8 +104,8 @@ func panicLeavesNothing(s subject) {
 		"struct": struct{ Hidden string }{marker}, "kind": vault.ErrNotFound,
 	} {
 		u := userNamed(what)
-		err := s.try(func(ctx context.Context, tx vault.Tx) error {
-			if err := tx.InsertUser(ctx, u); err != nil {
+		err := s.try(func(tx vault.Tx) error {
+			if err := tx.InsertUser(s.ctx, u); err != nil {
 				return err
 			}
 			panic(cause)
@@ -123,9 +117,7 @@ func panicLeavesNothing(s subject) {
 		missing(s, "what it wrote", readUser(u.ID))
 	}
 	var none map[string]int
-	s.fails(
-		"panic of the runtime", func(context.Context, vault.Tx) error { none["a"]++; return nil },
-	)
+	s.fails("panic of the runtime", func(vault.Tx) error { none["a"]++; return nil })
 	s.wantUser(s.addUser("after"))
 }
 
@@ -152,11 +144,11 @@ func othersStay(s subject) {
 		for name, end := range endings {
 			all.Go(func() {
 				n := secretOf(ann.ID, fmt.Sprintf("%s_%d", name, i))
-				err := s.try(func(ctx context.Context, tx vault.Tx) error {
-					if err := tx.InsertSecret(ctx, n); err != nil {
+				err := s.try(func(tx vault.Tx) error {
+					if err := tx.InsertSecret(s.ctx, n); err != nil {
 						return err
 					}
-					return end(ctx, tx, n)
+					return end(s.ctx, tx, n)
 				})
 				if (err == nil) != (name == "good") {
 					s.Errorf("%s update: %v", name, err)
@@ -191,7 +183,7 @@ func (s subject) slowUpdate() slow {
 	s.Helper()
 	begun, release, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	go func() {
-		ended <- s.try(func(context.Context, vault.Tx) error {
+		ended <- s.try(func(vault.Tx) error {
 			close(begun)
 			<-release
 			return nil
@@ -215,14 +207,14 @@ func countsUp(s subject) {
 	for range callers {
 		all.Go(func() {
 			for range each {
-				if err := s.try(func(ctx context.Context, tx vault.Tx) error {
-					l, err := tx.LockLedger(ctx, ann.ID)
+				if err := s.try(func(tx vault.Tx) error {
+					l, err := tx.LockLedger(s.ctx, ann.ID)
 					if err != nil {
 						return err
 					}
 					l.Secrets++
 					l.Head.Seq++
-					return tx.SaveLedger(ctx, l)
+					return tx.SaveLedger(s.ctx, l)
 				}); err != nil {
 					s.Error(err)
 				}

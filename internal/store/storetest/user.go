@@ -21,7 +21,7 @@ func userBehaviours() []behaviour {
 		{"a user's optional fields may be empty", func(s subject) {
 			u := userNamed("ann")
 			u.Email, u.FullName = "", ""
-			s.update(func(ctx context.Context, tx vault.Tx) error { return tx.InsertUser(ctx, u) })
+			s.update(func(tx vault.Tx) error { return tx.InsertUser(s.ctx, u) })
 			s.wantUser(u)
 		}},
 		{"a user with odd characters is read back as stored", func(s subject) {
@@ -34,8 +34,8 @@ func userBehaviours() []behaviour {
 		{"a name that is taken is a conflict, and changes nothing", func(s subject) {
 			u := s.addUser("ann")
 			second := userNamed("ann")
-			s.refuses(vault.Conflict, "same name", func(ctx context.Context, tx vault.Tx) error {
-				return tx.InsertUser(ctx, second)
+			s.refuses(vault.Conflict, "same name", func(tx vault.Tx) error {
+				return tx.InsertUser(s.ctx, second)
 			})
 			s.wantUser(u)
 			missing(s, "the second user", readUser(second.ID))
@@ -44,8 +44,8 @@ func userBehaviours() []behaviour {
 			u := s.addUser("ann")
 			second := userNamed("bob")
 			second.ID = u.ID
-			s.refuses(vault.Conflict, "same id", func(ctx context.Context, tx vault.Tx) error {
-				return tx.InsertUser(ctx, second)
+			s.refuses(vault.Conflict, "same id", func(tx vault.Tx) error {
+				return tx.InsertUser(s.ctx, second)
 			})
 			s.wantUser(u)
 		}},
@@ -70,25 +70,21 @@ func userListBehaviours() []behaviour {
 		{"deleting a user frees the name", deletionFreesName},
 		{"a deleted user is not found by any method, and stays deleted", func(s subject) {
 			u, kept := s.addUser("ann"), s.addUser("bob")
-			s.update(func(ctx context.Context, tx vault.Tx) error {
-				return tx.DeleteUser(ctx, u.ID, moment(9))
-			})
+			s.update(func(tx vault.Tx) error { return tx.DeleteUser(s.ctx, u.ID, moment(9)) })
 			missing(s, "User", readUser(u.ID))
 			missing(s, "UserNamed", readUserNamed("ann"))
 			missing(s, "UserNamed with the emptied name", readUserNamed(""))
 			missing(s, "Ledger", readLedger(u.ID))
-			s.refuses(vault.NotFound, "DeleteUser", func(ctx context.Context, tx vault.Tx) error {
-				return tx.DeleteUser(ctx, u.ID, moment(10))
+			s.refuses(vault.NotFound, "DeleteUser", func(tx vault.Tx) error {
+				return tx.DeleteUser(s.ctx, u.ID, moment(10))
 			})
 			s.wantSame("users", s.users(moment(9)), []vault.User{kept})
 		}},
 		{"the id of a deleted user is not given again", func(s subject) {
 			u := s.addUser("ann")
-			s.update(func(ctx context.Context, tx vault.Tx) error {
-				return tx.DeleteUser(ctx, u.ID, moment(9))
-			})
-			s.refuses(vault.Conflict, "same id", func(ctx context.Context, tx vault.Tx) error {
-				return tx.InsertUser(ctx, u)
+			s.update(func(tx vault.Tx) error { return tx.DeleteUser(s.ctx, u.ID, moment(9)) })
+			s.refuses(vault.Conflict, "same id", func(tx vault.Tx) error {
+				return tx.InsertUser(s.ctx, u)
 			})
 		}},
 	}
@@ -124,11 +120,11 @@ func unknownUser(s subject) {
 	for _, id := range []uuid.UUID{newID(), uuid.Nil} {
 		missing(s, "User", readUser(id))
 		missing(s, "Ledger", readLedger(id))
-		s.refuses(vault.NotFound, "DeleteUser", func(ctx context.Context, tx vault.Tx) error {
-			return tx.DeleteUser(ctx, id, moment(0))
+		s.refuses(vault.NotFound, "DeleteUser", func(tx vault.Tx) error {
+			return tx.DeleteUser(s.ctx, id, moment(0))
 		})
-		s.refuses(vault.NotFound, "SaveLedger", func(ctx context.Context, tx vault.Tx) error {
-			return tx.SaveLedger(ctx, vault.Ledger{Owner: id, OwnerKey: newID()})
+		s.refuses(vault.NotFound, "SaveLedger", func(tx vault.Tx) error {
+			return tx.SaveLedger(s.ctx, vault.Ledger{Owner: id, OwnerKey: newID()})
 		})
 	}
 	for _, name := range []string{"", "bob", "Ann", "ann ", "an%", "a__"} {
@@ -143,9 +139,7 @@ func deletionFreesName(s subject) {
 		if round == 2 {
 			return
 		}
-		s.update(func(ctx context.Context, tx vault.Tx) error {
-			return tx.DeleteUser(ctx, u.ID, moment(round))
-		})
+		s.update(func(tx vault.Tx) error { return tx.DeleteUser(s.ctx, u.ID, moment(round)) })
 	}
 }
 

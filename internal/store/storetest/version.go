@@ -21,9 +21,7 @@ func versionBehaviours() []behaviour {
 		{"another user's versions are not found and not touched", versionsOfOthers},
 		{"versions are pruned up to a number", func(s subject) {
 			k := s.addVersions()
-			s.update(func(ctx context.Context, tx vault.Tx) error {
-				return tx.PruneVersions(ctx, k.User, k.ID, 1)
-			})
+			s.update(func(tx vault.Tx) error { return tx.PruneVersions(s.ctx, k.User, k.ID, 1) })
 			s.wantVersions(k, versionOf(k, 2))
 		}},
 		{"only a version that still exists is resealed", func(s subject) {
@@ -34,13 +32,13 @@ func versionBehaviours() []behaviour {
 			gone.Number = 7
 			late.Version, late.SealedValue = 2, []byte("late")
 			now.SealedMask, now.SealedValue = []byte("mask of 3"), []byte("value of 3")
-			s.update(func(ctx context.Context, tx vault.Tx) error {
-				return errors.Join(tx.ResealVersion(ctx, second), tx.ResealSecret(ctx, now))
+			s.update(func(tx vault.Tx) error {
+				return errors.Join(tx.ResealVersion(s.ctx, second), tx.ResealSecret(s.ctx, now))
 			})
 			s.refuses(vault.NotFound, "a version that is gone",
-				func(ctx context.Context, tx vault.Tx) error { return tx.ResealVersion(ctx, gone) })
+				func(tx vault.Tx) error { return tx.ResealVersion(s.ctx, gone) })
 			s.refuses(vault.NotFound, "a version that is not the current one",
-				func(ctx context.Context, tx vault.Tx) error { return tx.ResealSecret(ctx, late) })
+				func(tx vault.Tx) error { return tx.ResealSecret(s.ctx, late) })
 			s.wantVersions(k, second, versionOf(k, 1))
 			s.wantSealed(k.User, []vault.StoredSecret{now}, versionOf(k, 1), second)
 		}},
@@ -57,11 +55,11 @@ func (s subject) addVersions() vault.StoredSecret {
 		v := versionOf(first, n)
 		k.Version, k.SealedValue, k.SealedMask = n, v.SealedValue, v.SealedMask
 		k.UpdatedAt = v.CreatedAt
-		s.update(func(ctx context.Context, tx vault.Tx) error {
+		s.update(func(tx vault.Tx) error {
 			if n == 1 {
-				return tx.InsertSecret(ctx, k)
+				return tx.InsertSecret(s.ctx, k)
 			}
-			return errors.Join(tx.ArchiveVersion(ctx, k.User, k.ID), tx.UpdateSecret(ctx, k))
+			return errors.Join(tx.ArchiveVersion(s.ctx, k.User, k.ID), tx.UpdateSecret(s.ctx, k))
 		})
 	}
 	return k
@@ -128,20 +126,20 @@ func versionsOfOthers(s subject) {
 	}
 	s.wantVersions(vault.StoredSecret{User: bob, ID: k.ID})
 	s.wantSealed(bob, nil)
-	s.refuses(vault.NotFound, "keep a version", func(ctx context.Context, tx vault.Tx) error {
-		return tx.ArchiveVersion(ctx, bob, k.ID)
+	s.refuses(vault.NotFound, "keep a version", func(tx vault.Tx) error {
+		return tx.ArchiveVersion(s.ctx, bob, k.ID)
 	})
 	version, secret := versionOf(k, 1), k
 	version.User, version.SealedValue = bob, []byte("x")
 	secret.User, secret.SealedValue = bob, []byte("x")
-	s.refuses(vault.NotFound, "reseal a version", func(ctx context.Context, tx vault.Tx) error {
-		return tx.ResealVersion(ctx, version)
+	s.refuses(vault.NotFound, "reseal a version", func(tx vault.Tx) error {
+		return tx.ResealVersion(s.ctx, version)
 	})
-	s.refuses(vault.NotFound, "reseal a secret", func(ctx context.Context, tx vault.Tx) error {
-		return tx.ResealSecret(ctx, secret)
+	s.refuses(vault.NotFound, "reseal a secret", func(tx vault.Tx) error {
+		return tx.ResealSecret(s.ctx, secret)
 	})
-	s.update(func(ctx context.Context, tx vault.Tx) error {
-		return errors.Join(tx.PruneVersions(ctx, bob, k.ID, 9), tx.DeleteSecrets(ctx, bob))
+	s.update(func(tx vault.Tx) error {
+		return errors.Join(tx.PruneVersions(s.ctx, bob, k.ID, 9), tx.DeleteSecrets(s.ctx, bob))
 	})
 	s.wantVersions(k, versionOf(k, 2), versionOf(k, 1))
 	s.wantSealed(k.User, []vault.StoredSecret{k}, versionOf(k, 1), versionOf(k, 2))

@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -14,7 +13,7 @@ func viewBehaviours() []behaviour {
 		{"a view does not see what is committed while it goes on", viewIsSnapshot},
 		{"a view never sees half of an update", viewsSeeWholes},
 		{"a view's error is returned", func(s subject) {
-			err := s.View(s.Context(), func(vault.Reader) error { return errOwn })
+			err := s.View(s.ctx, func(vault.Reader) error { return errOwn })
 			if !errors.Is(err, errOwn) {
 				s.Errorf("got %v, want the view's own error", err)
 			}
@@ -24,19 +23,19 @@ func viewBehaviours() []behaviour {
 			for range 100 {
 				func() {
 					defer func() { _ = recover() }()
-					_ = s.View(s.Context(), func(vault.Reader) error { panic("on purpose") })
+					_ = s.View(s.ctx, func(vault.Reader) error { panic("on purpose") })
 					s.Error("the panic was swallowed")
 				}()
-				_ = s.View(s.Context(), func(vault.Reader) error { return errOwn })
+				_ = s.View(s.ctx, func(vault.Reader) error { return errOwn })
 			}
 			s.wantUser(u)
 		}},
 		{"a store without rows can be asked for a sign of life", func(s subject) {
-			if err := s.Ping(s.Context()); err != nil {
+			if err := s.Ping(s.ctx); err != nil {
 				s.Error(err)
 			}
 			s.addRootKey()
-			if err := s.Ping(s.Context()); err != nil {
+			if err := s.Ping(s.ctx); err != nil {
 				s.Error(err)
 			}
 		}},
@@ -46,26 +45,25 @@ func viewBehaviours() []behaviour {
 func viewIsSnapshot(s subject) {
 	ann := s.addUser("ann")
 	first := s.addSecret(ann.ID, "A")
-	ctx := s.Context()
-	err := s.View(ctx, func(r vault.Reader) error {
-		if n, err := r.Secrets(ctx, ann.ID); err != nil || len(n) != 1 {
+	err := s.View(s.ctx, func(r vault.Reader) error {
+		if n, err := r.Secrets(s.ctx, ann.ID); err != nil || len(n) != 1 {
 			return fmt.Errorf("at first: %d secrets, %w", len(n), err)
 		}
 		change := first
 		change.Version = 2
-		if err := s.Update(ctx, func(tx vault.Tx) error {
+		if err := s.Update(s.ctx, func(tx vault.Tx) error {
 			return errors.Join(
-				tx.InsertSecret(ctx, secretOf(ann.ID, "B")), tx.UpdateSecret(ctx, change),
-				tx.SaveLedger(ctx, ledgerOf(ann.ID, 2, 2)),
+				tx.InsertSecret(s.ctx, secretOf(ann.ID, "B")), tx.UpdateSecret(s.ctx, change),
+				tx.SaveLedger(s.ctx, ledgerOf(ann.ID, 2, 2)),
 			)
 		}); err != nil {
 			return err
 		}
-		n, err := r.Secrets(ctx, ann.ID)
+		n, err := r.Secrets(s.ctx, ann.ID)
 		if err != nil {
 			return err
 		}
-		l, err := r.Ledger(ctx, ann.ID)
+		l, err := r.Ledger(s.ctx, ann.ID)
 		if err != nil {
 			return err
 		}
@@ -97,18 +95,18 @@ func viewsSeeWholes(s subject) {
 					running = false // and one more look, at the end
 				default:
 				}
-				s.wantNoError(s.View(s.Context(), func(r vault.Reader) error {
-					return countAgrees(s.Context(), r, ann)
+				s.wantNoError(s.View(s.ctx, func(r vault.Reader) error {
+					return s.countAgrees(r, ann)
 				}))
 			}
 		})
 	}
 	for i := range updates {
-		s.wantNoError(s.try(func(ctx context.Context, tx vault.Tx) error {
+		s.wantNoError(s.try(func(tx vault.Tx) error {
 			return errors.Join(
-				tx.InsertSecret(ctx, secretOf(ann.ID, fmt.Sprintf("S%d", i))),
-				tx.AppendAudit(ctx, entryOf(ann.ID, uint64(i)+1)),
-				tx.SaveLedger(ctx, ledgerOf(ann.ID, i+1, uint64(i)+1)),
+				tx.InsertSecret(s.ctx, secretOf(ann.ID, fmt.Sprintf("S%d", i))),
+				tx.AppendAudit(s.ctx, entryOf(ann.ID, uint64(i)+1)),
+				tx.SaveLedger(s.ctx, ledgerOf(ann.ID, i+1, uint64(i)+1)),
 			)
 		}))
 	}
@@ -116,12 +114,12 @@ func viewsSeeWholes(s subject) {
 	all.Wait()
 }
 
-func countAgrees(ctx context.Context, r vault.Reader, u vault.User) error {
-	l, err := r.Ledger(ctx, u.ID)
+func (s subject) countAgrees(r vault.Reader, u vault.User) error {
+	l, err := r.Ledger(s.ctx, u.ID)
 	if err != nil {
 		return err
 	}
-	n, err := r.Secrets(ctx, u.ID)
+	n, err := r.Secrets(s.ctx, u.ID)
 	if err == nil && len(n) != l.Secrets {
 		err = fmt.Errorf("%d secrets where the ledger counts %d", len(n), l.Secrets)
 	}
