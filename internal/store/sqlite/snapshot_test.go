@@ -67,7 +67,10 @@ func fillWithRows(tb testing.TB, path string) {
 	n := 0
 	insert := func(table string, values ...any) {
 		marks := strings.TrimSuffix(strings.Repeat("?, ", len(values)), ", ")
-		_, err := db.ExecContext(tb.Context(), "INSERT INTO "+table+" VALUES ("+marks+")", values...)
+		_, err := db.ExecContext(
+			tb.Context(),
+			"INSERT INTO "+table+" VALUES ("+marks+")",
+			values...)
 		if err != nil {
 			tb.Fatalf("%s: %v", table, err)
 		}
