@@ -11,10 +11,14 @@ import (
 
 func apiKeyBody(k vault.APIKey, now time.Time) wire.APIKey {
 	return wire.APIKey{
-		ID: k.ID.String(), MaskedKey: k.Masked, Active: k.Active(now), Name: k.Name,
+		ID:            k.ID.String(),
+		MaskedKey:     k.Masked,
+		Active:        k.Active(now),
+		Name:          k.Name,
 		AllowedScopes: texts(k.Scopes),
-		CreatedAt:     wire.At(k.CreatedAt), LastUsedAt: wire.AtOrNull(k.LastUsedAt),
-		ExpiresAt: wire.AtOrNull(k.ExpiresAt),
+		CreatedAt:     wire.At(k.CreatedAt),
+		LastUsedAt:    wire.AtOrNull(k.LastUsedAt),
+		ExpiresAt:     wire.AtOrNull(k.ExpiresAt),
 	}
 }
 

@@ -8,18 +8,14 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/keysake/keysake/internal/api"
 	"github.com/keysake/keysake/internal/apptest"
-	"github.com/keysake/keysake/internal/catalog"
 	"github.com/keysake/keysake/internal/identity"
+	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/middleware"
-	"github.com/keysake/keysake/internal/seal"
-	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -185,48 +181,29 @@ func (s *site) keep(t *testing.T, id string) (undo func()) {
 }
 
 func TestADatabaseThatIsClosedIsA503(t *testing.T) {
-	dir := t.TempDir()
-	db, err := sqlite.Open(t.Context(), filepath.Join(dir, "keysake.db"))
+	cfg := apptest.Config(t)
+	roots := instance.NewRootKeys(cfg, nil)
+	i, err := instance.Open(t.Context(), cfg, roots, instance.Create)
 	if err != nil {
 		t.Fatal(err)
 	}
-	root, err := seal.NewRootKey(bytes.Repeat([]byte{1}, seal.KeySize))
-	if err != nil {
-		t.Fatal(err)
-	}
-	presets, err := catalog.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	limits, err := vault.NewLimits(9, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	v, operator := vault.New(vault.Options{
-		Store:    db,
-		OpenRoot: func(context.Context, vault.StoredRootKey) (seal.RootKey, error) { return root, nil },
-		KeyTTL:   time.Hour,
-		Catalog:  presets,
-		Limits:   limits,
-	})
-	if err := operator.AddRootKey(t.Context(), root, "file:root.key", ""); err != nil {
-		t.Fatal(err)
-	}
+	t.Cleanup(func() { _ = i.Close() }) // the database is closed by then
 	dev, err := vault.NewUsername("dev")
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := operator.CreateAdmin(t.Context(), dev, vault.KeyName{})
+	key, err := i.Operator.CreateAdmin(t.Context(), dev, vault.KeyName{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := serve(t, func(log *slog.Logger) http.Handler {
+		around := middleware.Options{Log: log}
 		return api.New(api.Options{
-			Vault: v, Identity: identity.New(v), Middleware: middleware.Options{Log: log},
+			Vault: i.Vault, Identity: identity.New(i.Vault), Middleware: around,
 		})
 	})
 	s.do(t, get(userPath, key)).want(t, 200)
-	if err := db.Close(); err != nil {
+	if err := i.Store.Close(); err != nil {
 		t.Fatal(err)
 	}
 	s.do(t, get(userPath, key)).refused(t, 503)

@@ -1,22 +1,17 @@
 package identity_test
 
 import (
-	"bytes"
-	"context"
 	"net/http"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/keysake/keysake/internal/catalog"
+	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/internal/identity"
-	"github.com/keysake/keysake/internal/seal"
-	"github.com/keysake/keysake/internal/store/sqlite"
+	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/plaintext"
 )
@@ -24,45 +19,29 @@ import (
 // start returns an Identity on a database of its own, and two tokens of one user.
 func start(t *testing.T) (who *identity.Identity, v *vault.Service, first, second string) {
 	t.Helper()
-	dir := t.TempDir()
-	root, err := seal.NewRootKey(bytes.Repeat([]byte{1}, seal.KeySize))
-	if err != nil {
-		t.Fatal(err)
-	}
-	db, err := sqlite.Open(t.Context(), filepath.Join(dir, "keysake.db"))
+	cfg := apptest.Config(t)
+	roots := instance.NewRootKeys(cfg, nil)
+	i, err := instance.Open(t.Context(), cfg, roots, instance.Create)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
+		if err := i.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	known, err := catalog.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	v, operator := vault.New(vault.Options{
-		Store:    db,
-		OpenRoot: func(context.Context, vault.StoredRootKey) (seal.RootKey, error) { return root, nil },
-		KeyTTL:   time.Hour,
-		Catalog:  known,
-	})
-	if err := operator.AddRootKey(t.Context(), root, "file:root.key", ""); err != nil {
-		t.Fatal(err)
-	}
 	admin, err := vault.NewUsername("admin")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var tokens [2]plaintext.Value
-	for i := range tokens {
-		tokens[i], err = operator.CreateAdmin(t.Context(), admin, vault.KeyName{})
+	for n := range tokens {
+		tokens[n], err = i.Operator.CreateAdmin(t.Context(), admin, vault.KeyName{})
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	return identity.New(v), v, string(tokens[0].Reveal()), string(tokens[1].Reveal())
+	return identity.New(i.Vault), i.Vault, string(tokens[0].Reveal()), string(tokens[1].Reveal())
 }
 
 // headers makes a header of names and values in turn, as a server that read them from a request has
