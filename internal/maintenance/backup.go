@@ -60,8 +60,8 @@ func Backup(
 		return made, err
 	}
 	if len(keys) == 0 {
-		return made, fmt.Errorf("the database in %s is not initialized: there is nothing to back up",
-			cfg.Data)
+		return made, fmt.Errorf(
+			"the database in %s is not initialized: there is nothing to back up", cfg.Data)
 	}
 	made.File = file
 	write := privatefile.Create

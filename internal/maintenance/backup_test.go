@@ -122,10 +122,11 @@ func TestARestoreOfABackupThatWasMadeUnderLoadIsCleanAndOpensEverything(t *testi
 	})
 	for n := range 3 {
 		cfg := s.elsewhere(t)
-		if _, err := maintenance.Restore(t.Context(), cfg, nil, fmt.Sprint(s.backup, n)); err != nil {
+		file := fmt.Sprint(s.backup, n)
+		if _, err := maintenance.Restore(t.Context(), cfg, nil, file); err != nil {
 			t.Fatal(err)
 		}
-		clean(t, cfg, maintenance.DoctorOptions{Sample: doctor.All, Backup: fmt.Sprint(s.backup, n)})
+		clean(t, cfg, file)
 		if n == 2 {
 			cfg.Dev = false
 			restored := apptest.StartWith(t, cfg)
@@ -160,7 +161,9 @@ func keepCreating(ctx context.Context, c *client.Client) error {
 }
 
 // examine returns the checks of a report by their names.
-func examine(tb testing.TB, cfg config.Config, what maintenance.DoctorOptions) map[string]doctor.Check {
+func examine(
+	tb testing.TB, cfg config.Config, what maintenance.DoctorOptions,
+) map[string]doctor.Check {
 	tb.Helper()
 	report, err := maintenance.Doctor(tb.Context(), cfg, nil, what)
 	if err != nil {
@@ -179,9 +182,9 @@ func examine(tb testing.TB, cfg config.Config, what maintenance.DoctorOptions) m
 }
 
 // clean wants every check to be ok.
-func clean(tb testing.TB, cfg config.Config, what maintenance.DoctorOptions) {
+func clean(tb testing.TB, cfg config.Config, backup string) {
 	tb.Helper()
-	checks := examine(tb, cfg, what)
+	checks := examine(tb, cfg, maintenance.DoctorOptions{Sample: doctor.All, Backup: backup})
 	for _, c := range checks {
 		if c.Status != doctor.OK {
 			tb.Errorf("%+v", c)
@@ -252,8 +255,8 @@ func TestARestoreIsRefusedForEachReasonAndThenWritesNothing(t *testing.T) {
 		want    string
 		start   bool // exit code 3
 	}{
-		"another root key":          {string(whole), "file:" + other, "no root key that the backup needs", true},
-		"a root key others can see": {string(whole), "file:" + open, "no root key that the backup needs", true},
+		"another root key":          {string(whole), "file:" + other, "names no root key", true},
+		"a root key others can see": {string(whole), "file:" + open, "names no root key", true},
 		"no such file":              {"", "", "no such file", false},
 		"a changed byte": {edited(
 			t, string(whole), "secrets", "version", set("3"),
@@ -347,7 +350,7 @@ func TestARestoreNeedsAnEmptyFolderAndFinishesOneThatWasCutShort(t *testing.T) {
 		t.Errorf("there are %v: %v", names, err)
 	}
 	cfg.RootKey = ""
-	clean(t, cfg, maintenance.DoctorOptions{Sample: doctor.All}) // the new place of the key is remembered
+	clean(t, cfg, "") // the database remembers the key's new URL
 }
 
 func copyFile(tb testing.TB, from, to string, mode os.FileMode) {

@@ -21,9 +21,9 @@ type DoctorOptions struct {
 	Backup string // a backup to examine, too; empty for none
 }
 
-// Doctor examines whether a data folder could be recovered, and whether a backup could. A server may
-// be running. Doctor changes nothing and shows no value. Faults are in the report; an error means
-// that the report could not be completed.
+// Doctor examines whether a data folder, and a backup, could be recovered. A server may be running.
+// Doctor changes nothing and shows no value. Faults are in the report; an error means that the
+// report could not be completed.
 func Doctor(
 	ctx context.Context, cfg config.Config, ask rootkey.Ask, o DoctorOptions,
 ) (doctor.Report, error) {

@@ -30,7 +30,8 @@ func (r *reporter) checkModes() {
 	const name = "file modes"
 	switch {
 	case err != nil:
-		r.fail(name, "check the path and its permissions", "the data folder cannot be read: %v", err)
+		r.fail(name, "check the path and its permissions",
+			"the data folder cannot be read: %v", err)
 	case len(open) > 0:
 		r.add(doctor.Check{
 			Name:    name,

@@ -81,8 +81,8 @@ func (r *reporter) checkKeyFile(path string) {
 		r.fail(name, advice, "the root key %s is in the data folder: a copy or loss of one is a "+
 			"copy or loss of both", path)
 	case filepath.Dir(key) == filepath.Dir(data):
-		r.warn(name, advice, "the root key %s is next to the data folder: is there a copy elsewhere?",
-			path)
+		r.warn(name, advice,
+			"the root key %s is next to the data folder: is there a copy elsewhere?", path)
 	default:
 		r.ok(name, "the root key %s is apart from the data folder", path)
 	}

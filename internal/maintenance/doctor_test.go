@@ -26,8 +26,8 @@ func resigned(backup string) string {
 	return fmt.Sprintf("%s{\"sha256\":\"%x\"}\n", body, sha256.Sum256([]byte(body)))
 }
 
-// edited returns a backup with another value, as JSON, in the last row of a table. Its digest is not
-// that of its contents.
+// edited returns a backup with another value, as JSON, in the last row of a table, and with the
+// digest of its old contents.
 func edited(tb testing.TB, file, table, column string, change func(string) string) string {
 	tb.Helper()
 	lines := strings.SplitAfter(file, "\n")
@@ -96,13 +96,14 @@ func change(tb testing.TB, cfg config.Config, statements ...string) {
 // flip is SQL that changes the last byte of a blob in the first row of a table.
 func flip(table, column string) string {
 	return fmt.Sprintf(`UPDATE %[1]s SET %[2]s = CAST(substr(%[2]s, 1, length(%[2]s) - 1) ||
-		CASE substr(%[2]s, -1) WHEN x'00' THEN x'01' ELSE x'00' END AS BLOB) WHERE rowid = (SELECT MIN(rowid) FROM %[1]s)`, table, column)
+		CASE substr(%[2]s, -1) WHEN x'00' THEN x'01' ELSE x'00' END AS BLOB)
+		WHERE rowid = (SELECT MIN(rowid) FROM %[1]s)`, table, column)
 }
 
 func TestADoctorFindsWhatIsWrong(t *testing.T) {
 	s := newSite(t)
 	s.Stop(t)
-	clean(t, s.cfg, maintenance.DoctorOptions{Sample: doctor.All, Backup: s.backup})
+	clean(t, s.cfg, s.backup)
 	const someUser = "(SELECT id FROM users WHERE username = 'user-1')"
 	for what, c := range map[string]struct {
 		change func(t *testing.T, cfg config.Config)
@@ -139,7 +140,8 @@ func TestADoctorFindsWhatIsWrong(t *testing.T) {
 				" AND seq = (SELECT MAX(seq) FROM audit_entries WHERE owner_id = " + someUser + ")",
 		), "audit log", doctor.Failed, "where its head says"},
 		"a changed log of the instance": {sqlChange(
-			"UPDATE audit_entries SET target_name = 'X' WHERE seq = 2 AND owner_id = (SELECT id FROM instance)",
+			"UPDATE audit_entries SET target_name = 'X' " +
+				"WHERE seq = 2 AND owner_id = (SELECT id FROM instance)",
 		), "audit log", doctor.Failed, "entry 2"},
 		"a wrong count": {sqlChange(
 			"UPDATE users SET secret_count = 9 WHERE username = 'user-1'",
@@ -154,7 +156,8 @@ func TestADoctorFindsWhatIsWrong(t *testing.T) {
 			"UPDATE root_keys SET id = 'x'",
 		), "root key rows", doctor.Failed, "id"},
 		"a log of nobody": {sqlChange(
-			"UPDATE audit_entries SET owner_id = 'f0000000-0000-4000-8000-000000000000' WHERE seq = 10 AND owner_id = " + someUser,
+			"UPDATE audit_entries SET owner_id = 'f0000000-0000-4000-8000-000000000000' " +
+				"WHERE seq = 10 AND owner_id = " + someUser,
 		), "counts", doctor.Failed, "does not exist"},
 		"a schema of tomorrow": {sqlChange(
 			"UPDATE goose_db_version SET version_id = 99 WHERE version_id = 1",
@@ -323,7 +326,8 @@ func TestADoctorLooksIntoABackup(t *testing.T) {
 		if err := os.WriteFile(file, []byte(c.backup), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		for name, got := range examine(t, s.cfg, maintenance.DoctorOptions{Sample: doctor.All, Backup: file}) {
+		o := maintenance.DoctorOptions{Sample: doctor.All, Backup: file}
+		for name, got := range examine(t, s.cfg, o) {
 			if want := name == c.check; (got.Status == doctor.Failed) != want {
 				t.Errorf("%s: %+v", what, got)
 			}
@@ -336,16 +340,16 @@ func TestADoctorOpensASampleOfTheSizeThatIsAskedFor(t *testing.T) {
 	for sample, want := range map[int]string{
 		0: "0 of 24", 7: "7 of 24", 24: "all 24", 1000: "all 24", doctor.All: "all 24",
 	} {
-		if c := examine(t, s.cfg, maintenance.DoctorOptions{Sample: sample})["values"]; !strings.HasPrefix(
-			c.Text, want,
-		) {
+		checks := examine(t, s.cfg, maintenance.DoctorOptions{Sample: sample})
+		if c := checks["values"]; !strings.HasPrefix(c.Text, want) {
 			t.Errorf("%d: %q", sample, c.Text)
 		}
 	}
 	dev := apptest.Start(t)
 	cfg := s.cfg
 	cfg.Data = dev.Data
-	if c := examine(t, cfg, maintenance.DoctorOptions{})["key location"]; c.Status != doctor.Failed {
+	c := examine(t, cfg, maintenance.DoctorOptions{})["key location"]
+	if c.Status != doctor.Failed {
 		t.Errorf("a development server: %+v", c)
 	}
 }

@@ -64,7 +64,9 @@ func goldenVault(tb testing.TB, db *sqlite.DB) (*vault.Service, *vault.Operator)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	open := func(context.Context, vault.StoredRootKey) (seal.RootKey, error) { return seal.NewRootKey(goldenRoot()) }
+	open := func(context.Context, vault.StoredRootKey) (seal.RootKey, error) {
+		return seal.NewRootKey(goldenRoot())
+	}
 	limits, err := vault.NewLimits(100, 5)
 	if err != nil {
 		tb.Fatal(err)

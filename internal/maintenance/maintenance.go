@@ -1,5 +1,5 @@
-// Package maintenance does what the operator does on a data folder: backup, restore, the rotation of
-// keys, and the doctor.
+// Package maintenance is what the operator does with a data folder: backup, restore, rotation of
+// keys, and doctor.
 package maintenance
 
 import (

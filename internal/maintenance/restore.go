@@ -27,9 +27,9 @@ type Restored struct {
 
 // Restore creates a data folder from a backup, and records that in the audit log of the instance.
 // The folder must be empty or missing. If a root key has another URL now, --root-key gives it, and
-// the new database remembers it. Before Restore writes anything it reads the whole backup, and opens
-// every root key that is still required and every owner key. The folder has a database only once
-// that is complete and on disk.
+// the new database remembers it. Before Restore writes anything, it reads the whole backup and
+// opens every root key that is still required and every owner key. The folder has a database only
+// once that is complete and on disk.
 //
 // The error wraps [instance.ErrCannotOpen] if a root key does not open.
 func Restore(
@@ -77,8 +77,8 @@ func verify(
 	required := instance.NewRootKeys(cfg, ask).OpenRequired(ctx, keys)
 	roots, err := instance.ByID(required)
 	if err != nil {
-		return nil, instance.CannotOpen(fmt.Errorf("%w. Restore the root key, or give its URL with "+
-			"--root-key: without it, nothing that it wraps opens", err))
+		return nil, instance.CannotOpen(fmt.Errorf("%w. Restore the root key, or give its URL "+
+			"with --root-key: without it, nothing that it wraps opens", err))
 	}
 	urls, err := locate(required, cfg.RootKey)
 	if err != nil {
@@ -112,7 +112,11 @@ func locate(required []instance.OpenedRootKey, configured string) (map[uuid.UUID
 
 // load fills a database with the backup, and records that.
 func load(
-	ctx context.Context, db *sqlite.DB, contents *backup.File, urls map[uuid.UUID]string, file string,
+	ctx context.Context,
+	db *sqlite.DB,
+	contents *backup.File,
+	urls map[uuid.UUID]string,
+	file string,
 ) error {
 	if err := db.Load(ctx, contents); err != nil {
 		return err

@@ -25,7 +25,8 @@ func silent(int, int) {}
 func rotateTo(t *testing.T, cfg config.Config, url string) int {
 	t.Helper()
 	cfg.RootKey = ""
-	n, err := maintenance.RotateRootKey(t.Context(), cfg, nil, maintenance.NewRootKey{URL: url}, silent)
+	to := maintenance.NewRootKey{URL: url}
+	n, err := maintenance.RotateRootKey(t.Context(), cfg, nil, to, silent)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,8 @@ func printBanner(out io.Writer, url, devKeyFile string) error {
 			"  curl -sS " + url + "/api/v1/user/secrets/preset \\\n" +
 			"    -H \"Authorization: Bearer $(cat " + shellQuote(devKeyFile) + ")\" \\\n" +
 			"    -H 'Content-Type: application/json' \\\n" +
-			"    -d '{\"provider\": \"openai\", \"value\": \"example-value-put-your-own-key-here\"}'\n\n"
+			"    -d '{\"provider\": \"openai\", " +
+			"\"value\": \"example-value-put-your-own-key-here\"}'\n\n"
 	}
 	_, err := io.WriteString(out, text)
 	return err

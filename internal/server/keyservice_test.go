@@ -98,7 +98,9 @@ func TestWhatNeedsAKeyServiceThatFailsIs502Or504AndLeavesNothing(t *testing.T) {
 		{"a refusal", apptest.TransitError(
 			http.StatusForbidden, "permission denied",
 		), 502, "bad_gateway_error"},
-		{"no JSON", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }, 502, "bad_gateway_error"},
+		{"no JSON", func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte("<html>"))
+		}, 502, "bad_gateway_error"},
 		{"nonsense", func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write([]byte(`{"data":{"plaintext":"AAAA","ciphertext":"vault:v1:AAAA"}}`))
 		}, 502, "bad_gateway_error"},

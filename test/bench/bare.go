@@ -27,8 +27,9 @@ type bare struct {
 	turn   int
 }
 
-const pragmas = "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(ON)" +
-	"&_pragma=secure_delete(ON)&_pragma=cache_size(-65536)&_pragma=wal_autocheckpoint(4000)&_pragma=trusted_schema(OFF)"
+const pragmas = "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+	"&_pragma=foreign_keys(ON)&_pragma=secure_delete(ON)&_pragma=cache_size(-65536)" +
+	"&_pragma=wal_autocheckpoint(4000)&_pragma=trusted_schema(OFF)"
 
 // openBare makes a database at path with the schema of the one at from.
 func openBare(ctx context.Context, from, path string, users int) (b *bare, err error) {
@@ -61,7 +62,8 @@ func (b *bare) copySchema(ctx context.Context, from string) error {
 	defer source.Close() //nolint:errcheck // it was only read
 	rows, err := source.QueryContext(
 		ctx,
-		"SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY rowid",
+		`SELECT sql FROM sqlite_master
+		WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY rowid`,
 	)
 	if err != nil {
 		return err
@@ -88,7 +90,8 @@ func (b *bare) addUsers(ctx context.Context) error {
 		b.users[i] = newID()
 		_, err := tx.ExecContext(
 			ctx,
-			`INSERT INTO users (id, username, email_address, full_name, owner_key_id, secret_count, audit_seq, audit_hash, created_at)
+			`INSERT INTO users (id, username, email_address, full_name, owner_key_id, secret_count,
+				audit_seq, audit_hash, created_at)
 			VALUES ($1, $2, '', '', $3, 0, 0, $4, $5)`,
 			b.users[i],
 			fmt.Sprintf("user-%d", i),
@@ -107,11 +110,17 @@ func (b *bare) prepare(ctx context.Context) error {
 	for query, stmt := range map[string]**sql.Stmt{
 		"BEGIN IMMEDIATE": &b.begin,
 		"COMMIT":          &b.commit,
-		`INSERT INTO secrets (id, user_id, name, provider, version, sealed_mask, created_at, updated_at, sealed_value)
+		`INSERT INTO secrets (id, user_id, name, provider, version, sealed_mask, created_at,
+				updated_at, sealed_value)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`: &b.secret,
-		"UPDATE users SET secret_count = secret_count + 1, audit_seq = audit_seq + 1, audit_hash = $1 WHERE id = $2 RETURNING audit_seq": &b.user,
-		`INSERT INTO audit_entries (owner_id, seq, at, user_id, api_key_id, action, outcome, target_id, name, version, hash)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`: &b.entry,
+		`UPDATE users
+			SET secret_count = secret_count + 1, audit_seq = audit_seq + 1, audit_hash = $1
+			WHERE id = $2 RETURNING audit_seq`: &b.user,
+		`INSERT INTO audit_entries (owner_id, seq, at, user_id, credential_kind, credential_id,
+				on_behalf_of, client, action, outcome, target_kind, target_id, target_name,
+				target_version, lease_id, run, hash)
+			VALUES ($1, $2, $3, $4, 'api-key', $5, '', '127.0.0.1', $6, $7, 'secret', $8, $9, $10,
+				'', '', $11)`: &b.entry,
 	} {
 		prepared, err := b.conn.PrepareContext(
 			ctx, query,

@@ -112,7 +112,8 @@ func (f *findings) print(out io.Writer) error {
 	}
 	_, err := fmt.Fprintf(
 		out,
-		"\nmedians of %d rounds of %s; %d secrets of %d users at the end; SQLite's p50 and p99 are those of a commit\n",
+		"\nmedians of %d rounds of %s; %d secrets of %d users at the end; "+
+			"SQLite's p50 and p99 are those of a commit\n",
 		f.settings.rounds, f.settings.time, f.secrets, f.settings.users,
 	)
 	return err

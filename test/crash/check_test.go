@@ -109,10 +109,12 @@ func openVault(t *testing.T, data string, db *sqlite.DB) (*vault.Service, *vault
 		t.Fatal(err)
 	}
 	return vault.New(vault.Options{
-		Store:    db,
-		OpenRoot: func(context.Context, vault.StoredRootKey) (seal.RootKey, error) { return root, nil },
-		KeyTTL:   time.Hour,
-		Catalog:  known,
+		Store: db,
+		OpenRoot: func(context.Context, vault.StoredRootKey) (seal.RootKey, error) {
+			return root, nil
+		},
+		KeyTTL:  time.Hour,
+		Catalog: known,
 	})
 }
 

@@ -68,7 +68,8 @@ func mayNotWrite(t *testing.T, data string) func(*exec.Cmd) {
 		return nil
 	}
 	for _, path := range append(
-		[]string{"."}, "keysake.db", "keysake.db.write-lock", "keysake.lock", "root.key", "dev-api-key",
+		[]string{"."}, "keysake.db", "keysake.db.write-lock", "keysake.lock", "root.key",
+		"dev-api-key",
 	) {
 		if err := os.Chown(filepath.Join(data, path), nobody, nobody); err != nil {
 			t.Fatal(err)

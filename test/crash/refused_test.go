@@ -73,7 +73,9 @@ func quoted(value string) string {
 // badBodies are bodies that are refused, with a value in each.
 func badBodies() map[string]func(v string) request {
 	post := func(path string, body func(v string) string) func(string) request {
-		return func(v string) request { return request{method: http.MethodPost, path: path, body: body(v)} }
+		return func(v string) request {
+			return request{method: http.MethodPost, path: path, body: body(v)}
+		}
 	}
 	around := func(path, before, after string) func(string) request {
 		return post(path, func(v string) string { return before + quoted(v) + after })

@@ -45,11 +45,9 @@ func hold(t *testing.T, p *process, l *library, name string, value plaintext.Val
 	}
 	_, err = fmt.Fprintf(
 		conn,
-		"POST /api/v1/user/secrets HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"+
-			"Content-Length: %d\r\nExpect: 100-continue\r\n\r\n",
-		u.Host,
-		l.key.Reveal(),
-		len(h.body),
+		"POST /api/v1/user/secrets HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n"+
+			"Content-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n",
+		u.Host, l.key.Reveal(), len(h.body),
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -110,7 +108,9 @@ func TestGracefulStop(t *testing.T) {
 	}
 	work.all.Wait()
 	// The journal's contents are in the database: whoever copies the one file has it all.
-	want := []string{"dev-api-key", "keysake.db", "keysake.db.write-lock", "keysake.lock", "root.key"}
+	want := []string{
+		"dev-api-key", "keysake.db", "keysake.db.write-lock", "keysake.lock", "root.key",
+	}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(files(t, data)))); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
