@@ -81,10 +81,10 @@ func failureLeavesNothing(s subject) {
 		change.Version, change.SealedMask = 2, blob(20)
 		return errors.Join(
 			tx.InsertUser(s.ctx, made), tx.InsertOwnerKey(s.ctx, ownerKeyOf(made.ID, root.ID)),
-			tx.InsertAPIKey(s.ctx, apiKeyOf(made.ID)), tx.InsertSecret(s.ctx, secretOf(ann.ID, "NEW")),
-			tx.UpdateSecret(s.ctx, change), tx.AppendAudit(s.ctx, entryOf(ann.ID, 1)),
-			tx.SaveLedger(s.ctx, ledgerOf(ann.ID, 1, 1)), tx.DeleteUser(s.ctx, ann.ID, moment(1)),
-			errOwn,
+			tx.InsertAPIKey(s.ctx, apiKeyOf(made.ID)), tx.UpdateSecret(s.ctx, change),
+			tx.InsertSecret(s.ctx, secretOf(ann.ID, "NEW")),
+			tx.AppendAudit(s.ctx, entryOf(ann.ID, 1)), tx.SaveLedger(s.ctx, ledgerOf(ann.ID, 1, 1)),
+			tx.DeleteUser(s.ctx, ann.ID, moment(1)), errOwn,
 		)
 	})
 	if !errors.Is(err, errOwn) {
