@@ -62,31 +62,34 @@ func TestTheBodiesAreThoseOfTheContractFieldForField(t *testing.T) {
 	openai := "openai"
 	const id = "2489e9ad-2ee2-4e00-8ec9-32d5f69181c0"
 	for want, body := range map[string]any{
-		`{"id":"` + id +
-			`","name":"OPENAI_API_KEY","provider":"openai","masked_value":"sk-pro••••789",` +
-			`"created_at":"2026-04-15T12:00:00Z","updated_at":"2026-04-15T12:00:00Z"}`: wire.Secret{
+		`{"id":"` + id + `","name":"OPENAI_API_KEY","provider":"openai",` +
+			`"masked_value":"sk-pro••••789","created_at":"2026-04-15T12:00:00Z",` +
+			`"updated_at":"2026-04-15T12:00:00Z"}`: wire.Secret{
 			ID: id, Name: "OPENAI_API_KEY", Provider: &openai, MaskedValue: "sk-pro••••789",
 			CreatedAt: at, UpdatedAt: at,
 		},
 		`{"secrets":[],"total":0}`: wire.SecretList{Secrets: []wire.Secret{}},
-		`{"presets":[{"provider":"openai","env_var_name":"OPENAI_API_KEY","configured":true}]}`: wire.PresetList{
-			Presets: []wire.Preset{{Provider: "openai", EnvVarName: "OPENAI_API_KEY", Configured: true}},
+		`{"presets":[{"provider":"openai","env_var_name":"A","configured":true}]}`: wire.PresetList{
+			Presets: []wire.Preset{{Provider: "openai", EnvVarName: "A", Configured: true}},
 		},
-		`{"id":"` + id +
-			`","email_address":"","username":"ada","full_name":"","is_platform_admin":false,"limits":{"secrets":{"used":4,"max":200}}}`: wire.User{
+		`{"id":"` + id + `","email_address":"","username":"ada","full_name":"",` +
+			`"is_platform_admin":false,"limits":{"secrets":{"used":4,"max":200}}}`: wire.User{
 			ID: id, Username: "ada", Limits: wire.Limits{Secrets: wire.Quota{Used: 4, Max: 200}},
 		},
-		`{"id":"` + id +
-			`","masked_key":"••••","active":true,"name":"","allowed_scopes":[],"created_at":"2026-04-15T12:00:00Z","last_used_at":null,"expires_at":null}`: wire.APIKey{
+		`{"id":"` + id + `","masked_key":"••••","active":true,"name":"","allowed_scopes":[],` +
+			`"created_at":"2026-04-15T12:00:00Z","last_used_at":null,"expires_at":null}`: wire.APIKey{
 			ID: id, MaskedKey: "••••", Active: true, AllowedScopes: []string{}, CreatedAt: at,
 		},
 		`{"status":"ok"}`: wire.Health{Status: "ok"},
-		`{"code":404,"detail":"Not found","type":"not_found_error"}`: wire.Problem{Code: 404, Detail: "Not found", Type: "not_found_error"},
-		`{"code":422,"detail":"Validation error","type":"validation_error","errors":[{"loc":["body","value"],"msg":"Value must not be empty","type":"string_too_short"}]}`: wire.Problem{
+		`{"code":404,"detail":"Not found","type":"not_found_error"}`: wire.Problem{
+			Code: 404, Detail: "Not found", Type: "not_found_error",
+		},
+		`{"code":422,"detail":"Validation error","type":"validation_error",` +
+			`"errors":[{"loc":["body","value"],"msg":"Empty","type":"string_too_short"}]}`: wire.Problem{
 			Code: 422, Detail: "Validation error", Type: "validation_error",
-			Errors: []wire.FieldError{{
-				Loc: []any{"body", "value"}, Msg: "Value must not be empty", Type: wire.TypeTooShort,
-			}},
+			Errors: []wire.FieldError{
+				{Loc: []any{"body", "value"}, Msg: "Empty", Type: wire.TypeTooShort},
+			},
 		},
 	} {
 		if diff := cmp.Diff(want, asJSON(t, body)); diff != "" {

@@ -20,8 +20,8 @@ import (
 	"github.com/keysake/keysake/wire"
 )
 
-// An aviary makes canaries, values that belong to no user, and remembers where each was let out. All
-// have the same mark in them, twice, so that one search finds them all, the halves of one too.
+// An aviary makes canaries, values that belong to no user, and remembers where each was let out.
+// All have the same mark in them, twice, so that one search finds them all, and their halves too.
 type aviary struct {
 	mark   string
 	places []string // by number

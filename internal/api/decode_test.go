@@ -10,8 +10,7 @@ import (
 	"github.com/keysake/keysake/wire"
 )
 
-// A bad body, and the faults that are found in it: their places below body, their types, with commas
-// between them.
+// A bad body, and the faults in it, separated by commas: each is a place below body and a type.
 type bad struct{ name, body, faults string }
 
 // refuseAll sends bad bodies and checks that each is refused for exactly what is wrong with it.
@@ -205,7 +204,8 @@ func TestSeveralFaultsAreToldAtOnce(t *testing.T) {
 		{
 			"everything",
 			`{"provider":7,"name":"1A","Value":"v","extra":null}`,
-			"provider string_type, Value extra_forbidden, extra extra_forbidden, value missing, name string_pattern_mismatch",
+			"provider string_type, Value extra_forbidden, extra extra_forbidden, value missing, " +
+				"name string_pattern_mismatch",
 		},
 		{
 			"rules",

@@ -20,7 +20,7 @@ type route struct {
 type access int
 
 const (
-	// authenticated is for callers with an API key. It checks the client's version and rate as well.
+	// authenticated is for callers with an API key, whose client's version and rate are checked.
 	authenticated access = iota
 	// public is for everyone, and checks nothing.
 	public

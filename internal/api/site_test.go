@@ -165,7 +165,7 @@ func (s *site) do(t *testing.T, c call) answer {
 	return s.check(t, c.method, c.path, resp)
 }
 
-// check reads an answer and checks it against the contract, and against what it asks of all answers.
+// check reads an answer and checks it against the contract.
 func (s *site) check(t *testing.T, method, path string, resp *http.Response) answer {
 	t.Helper()
 	body, err := io.ReadAll(resp.Body)

@@ -64,8 +64,8 @@ func FuzzClientAddress(f *testing.F) {
 	})
 }
 
-// checkRightmost checks that an address which a trusted proxy reports counts, and that nothing which
-// the client wrote before it does.
+// checkRightmost checks that an address which a trusted proxy reports counts, and that nothing
+// before it does.
 func checkRightmost(t *testing.T, got netip.Addr, trusted []netip.Prefix) {
 	t.Helper()
 	if isTrusted(got, trusted) || !got.IsValid() {

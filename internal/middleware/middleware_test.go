@@ -352,7 +352,8 @@ func TestARouteHasItsOwnBodyLimit(t *testing.T) {
 		{"/23", strings.Repeat("a", 1<<20), "413 3"},
 	} {
 		for _, body := range []io.Reader{
-			strings.NewReader(c.body), io.MultiReader(strings.NewReader(c.body)), // the latter in chunks
+			strings.NewReader(c.body),
+			io.MultiReader(strings.NewReader(c.body)), // in chunks
 		} {
 			got, err := s.ask(t, "POST", c.path, nil, body)
 			if err != nil || fmt.Sprint(got.status, " ", got.body) != c.want {
