@@ -1,5 +1,5 @@
-// Package keysake_test holds the shape of the code: who imports whom, how large a file may be, and
-// that generated pages are current.
+// Package keysake_test holds the shape of the code: who imports whom, how large a file and how long
+// a line may be, and that generated pages are current.
 package keysake_test
 
 import (
@@ -7,17 +7,11 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io/fs"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/keysake/keysake/internal/cli"
 )
 
 const module = "github.com/keysake/keysake"
@@ -44,20 +38,21 @@ var layers = map[string]string{
 	"internal/store/sqlite":    "internal/backup internal/store internal/vault",
 	"internal/store/storetest": "internal/audit internal/policy internal/store internal/vault",
 	"internal/identity":        "internal/vault plaintext",
-	"internal/api":             "internal/audit internal/identity internal/middleware internal/vault plaintext wire",
+	"internal/api": "internal/audit internal/identity internal/middleware internal/vault " +
+		"plaintext wire",
 	"internal/api/apicontract": "",
 	"internal/rootkey":         "internal/privatefile internal/seal plaintext",
 	"internal/config":          "",
 	"internal/instance": "internal/catalog internal/config internal/rootkey " +
 		"internal/privatefile internal/seal internal/store/sqlite internal/vault plaintext",
 	"internal/maintenance": "internal/backup internal/config internal/doctor internal/instance " +
-		"internal/privatefile internal/rootkey internal/seal internal/store internal/store/sqlite " +
-		"internal/vault",
+		"internal/privatefile internal/rootkey internal/seal internal/store " +
+		"internal/store/sqlite internal/vault",
 	"internal/server": "internal/api internal/config internal/identity internal/instance " +
 		"internal/middleware internal/rootkey",
 	"internal/cli": "client internal/catalog internal/config internal/doctor internal/instance " +
-		"internal/maintenance internal/privatefile internal/rootkey internal/server internal/vault " +
-		"plaintext wire",
+		"internal/maintenance internal/privatefile internal/rootkey internal/server " +
+		"internal/vault plaintext wire",
 	"internal/apptest": "client internal/config internal/server plaintext wire",
 	"cmd/keysake":      "internal/cli",
 }
@@ -181,108 +176,4 @@ func goList(t *testing.T, format string, args ...string) string {
 		t.Fatalf("go list: %v\n%s", err, &stderr)
 	}
 	return string(out)
-}
-
-// The budget of a file, in lines.
-const (
-	maxFile     = 600
-	maxMedian   = 150
-	maxTestFile = 800
-)
-
-func TestFilesStaySmall(t *testing.T) {
-	var sizes []int
-	for path, lines := range goFiles(t) {
-		limit := maxFile
-		if strings.HasSuffix(path, "_test.go") {
-			limit = maxTestFile
-		} else {
-			sizes = append(sizes, lines)
-		}
-		if lines > limit {
-			t.Errorf("%s has %d lines: it holds two things", path, lines)
-		}
-	}
-	slices.Sort(sizes)
-	if median := sizes[len(sizes)/2]; median > maxMedian {
-		t.Errorf("half of the files have more than %d lines", median)
-	}
-}
-
-func TestNoPackageIsNamedAfterNothing(t *testing.T) {
-	for path := range goFiles(t) {
-		dir := filepath.Base(filepath.Dir(path))
-		if slices.Contains(
-			[]string{
-				"util", "utils", "common", "helper", "helpers", "manager", "base", "impl", "misc",
-			},
-			dir,
-		) {
-			t.Errorf("%s: the folder's name says nothing of what it holds", path)
-		}
-	}
-}
-
-func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
-	documented := map[string]bool{}
-	for path := range goFiles(t) {
-		dir := filepath.Dir(path)
-		file, err := parser.ParseFile(
-			token.NewFileSet(), path, nil, parser.ParseComments|parser.PackageClauseOnly,
-		)
-		if err != nil {
-			t.Fatal(err)
-		}
-		documented[dir] = documented[dir] || file.Doc != nil
-	}
-	for dir, has := range documented {
-		if !has {
-			t.Errorf("%s has no package comment", dir)
-		}
-	}
-}
-
-// goFiles returns the Go files of the module with their numbers of lines.
-func goFiles(t *testing.T) map[string]int {
-	t.Helper()
-	files := map[string]int{}
-	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case d.IsDir() &&
-			(d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") && path != "."):
-			return filepath.SkipDir
-		case d.IsDir() || !strings.HasSuffix(path, ".go"):
-			return nil
-		}
-		text, err := os.ReadFile(path)
-		files[path] = bytes.Count(text, []byte("\n"))
-		return err
-	})
-	if err != nil || len(files) == 0 {
-		t.Fatalf("%d Go files: %v", len(files), err)
-	}
-	return files
-}
-
-func TestGeneratedPagesAreCurrent(t *testing.T) {
-	for page, command := range map[string]string{
-		"docs/settings.md": "settings", "docs/cli.md": "cli",
-	} {
-		want, err := os.ReadFile(page)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var stdout, stderr bytes.Buffer
-		noEnv := func(string) (string, bool) { return "", false }
-		if code := cli.Main(
-			t.Context(), []string{"docs", command}, noEnv, strings.NewReader(""), &stdout, &stderr,
-		); code != 0 {
-			t.Fatalf("keysake docs %s: exit code %d\n%s", command, code, &stderr)
-		}
-		if diff := cmp.Diff(string(want), stdout.String()); diff != "" {
-			t.Errorf("%s is not current: make generate\n%s", page, diff)
-		}
-	}
 }

@@ -61,6 +61,7 @@ func (q *Queries) PruneVersions(ctx context.Context, user, secret uuid.UUID, upT
 // ResealVersion implements [vault.Tx].
 func (q *Queries) ResealVersion(ctx context.Context, v vault.StoredVersion) error {
 	return q.eraseOne(ctx, EraseSoon, `UPDATE secret_versions
-		SET sealed_mask = $1, sealed_value = $2 WHERE secret_id = $3 AND user_id = $4 AND version = $5`,
+		SET sealed_mask = $1, sealed_value = $2
+		WHERE secret_id = $3 AND user_id = $4 AND version = $5`,
 		v.SealedMask, v.SealedValue, idText(v.Secret), idText(v.User), integer(v.Number))
 }

@@ -38,8 +38,8 @@ trap 'for job in $(jobs -p); do
 done 2>/dev/null' EXIT
 `
 
-// Start starts a session below root, an empty folder. The working directory is /home/you/keysake; it
-// has the repository's Makefile and the program, which needs no building there.
+// Start starts a session below root, an empty folder. The working directory is /home/you/keysake;
+// it has the repository's Makefile and the program, which needs no building there.
 func Start(root, repository, program string) (*Session, error) {
 	home := filepath.Join(root, "home", "you")
 	work, tools := filepath.Join(home, "keysake"), filepath.Join(root, "tools")
