@@ -122,9 +122,8 @@ func (b *bare) prepare(ctx context.Context) error {
 			VALUES ($1, $2, $3, $4, 'api-key', $5, '', '127.0.0.1', $6, $7, 'secret', $8, $9, $10,
 				'', '', $11)`: &b.entry,
 	} {
-		prepared, err := b.conn.PrepareContext(
-			ctx, query,
-		) //nolint:sqlclosecheck // closed with the database
+		//nolint:sqlclosecheck // closed with the database
+		prepared, err := b.conn.PrepareContext(ctx, query)
 		if err != nil {
 			return err
 		}

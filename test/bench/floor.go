@@ -53,9 +53,8 @@ func serveFloor(in io.Reader, out io.Writer) error {
 	if _, err := fmt.Fprintln(out, floorPrefix+socket.Addr().String()); err != nil {
 		return err
 	}
-	server := http.Server{
-		Handler: http.HandlerFunc(s.answer),
-	} //nolint:gosec // bare, and on loopback
+	//nolint:gosec // bare, and on loopback
+	server := http.Server{Handler: http.HandlerFunc(s.answer)}
 	if err := server.Serve(socket); !errors.Is(err, net.ErrClosed) {
 		return err
 	}

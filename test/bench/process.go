@@ -81,9 +81,8 @@ func start(cmd *exec.Cmd, data, prefix string) (*process, error) {
 
 // ready asks once: the socket is open when the address is printed.
 func (p *process) ready() error {
-	res, err := http.Get(
-		"http://" + p.address + "/readyz",
-	) //nolint:noctx // it ends with the process
+	//nolint:noctx // it ends with the process
+	res, err := http.Get("http://" + p.address + "/readyz")
 	if err != nil {
 		return err
 	}
