@@ -19,7 +19,7 @@ func (q *Queries) Ledger(ctx context.Context, user uuid.UUID) (vault.Ledger, err
 
 // LockLedger implements [vault.Tx].
 func (q *Queries) LockLedger(ctx context.Context, user uuid.UUID) (vault.Ledger, error) {
-	found, err := users.get(ctx, q.conn, ownLedger+q.dialect.ForUpdate, idText(user))
+	found, err := users.get(ctx, q.conn, ownLedger+" "+q.dialect.ForUpdate, idText(user))
 	return found.Ledger, err
 }
 
