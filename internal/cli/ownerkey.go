@@ -26,8 +26,9 @@ values of the user, old versions included, and the old key is destroyed. Do this
 if an owner key may have leaked. Backups that were made before still hold the old
 key.
 
-Each user is done in one transaction. Only one rotation runs at a time. If
-interrupted, run it again; users who already have a new key are skipped.
+Users can work in the meantime. Only one rotation runs at a time. If
+interrupted, run it again: it completes what it began, and skips users who
+already have a new key.
 
 ` + localHelp
 

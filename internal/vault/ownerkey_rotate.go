@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -12,7 +13,7 @@ import (
 	"github.com/keysake/keysake/internal/seal"
 )
 
-// A sealedLibrary is all that a user's owner key seals.
+// A sealedLibrary is what other owner keys of a user seal than the one that its ledger names.
 type sealedLibrary struct {
 	ownerKey uuid.UUID
 	secrets  []StoredSecret
@@ -20,49 +21,79 @@ type sealedLibrary struct {
 }
 
 // RotateOwnerKey gives a user a new owner key: it seals every value and mask anew, those of old
-// versions too, and destroys the old owner key. NotFound: there is no such user. Unavailable: the
-// user changed too much at the same time.
+// versions too, and destroys the old owner key. The new key seals from its first transaction on, so
+// that a user who writes all the time cannot hold up the second. If it is interrupted between the
+// two, both keys open, and the next rotation destroys both. NotFound: there is no such user.
 func (o *Operator) RotateOwnerKey(ctx context.Context, user uuid.UUID) error {
-	return o.retry(user, func() error { // with another key, where the primary root key has changed
+	var old uuid.UUID
+	err := o.retry(user, func() error { // with another key, where the primary root key has changed
 		stored, key, err := o.newOwnerKey(ctx, user)
 		if err != nil {
 			return err
 		}
-		return o.retry(user, func() error { return o.rotateTo(ctx, stored, key) })
+		if old, err = o.storeOwnerKey(ctx, stored); err == nil {
+			o.keys.add(user, key)
+		}
+		return err
 	})
+	if err != nil {
+		return err
+	}
+	err = o.retry(user, func() error { return o.resealLibrary(ctx, user) })
+	if err == nil {
+		o.keys.drop(user, old)
+	}
+	return err
 }
 
-// rotateTo seals all of a user's library with a new owner key. It returns [errStale] if the library
-// has changed in the meantime.
-func (o *Operator) rotateTo(ctx context.Context, next StoredOwnerKey, key seal.OwnerKey) error {
-	library, err := o.readLibrary(ctx, next.User)
+// storeOwnerKey makes an owner key the one that seals its user's values, and returns the one that
+// did. The audit entry follows in resealLibrary.
+func (o *Operator) storeOwnerKey(
+	ctx context.Context, next StoredOwnerKey,
+) (old uuid.UUID, err error) {
+	in := intent{action: policy.OwnerKeyRotate, library: userLibrary(next.User)}
+	err = o.store.Update(ctx, func(tx Tx) error {
+		c, err := o.begin(ctx, tx, in)
+		if err != nil {
+			return err
+		}
+		if err := checkPrimary(ctx, c, next.RootKey); err != nil {
+			return err
+		}
+		if err := c.InsertOwnerKey(ctx, next); err != nil {
+			return err
+		}
+		old, c.ledger.OwnerKey = c.ledger.OwnerKey, next.ID
+		return in.library.save(ctx, c.Tx, c.ledger)
+	})
+	return old, err
+}
+
+// resealLibrary seals a user's library with the owner key that the ledger names, and destroys the
+// others. It returns [errStale] if the ledger names another key in the meantime.
+func (o *Operator) resealLibrary(ctx context.Context, user uuid.UUID) error {
+	library, err := o.readLibrary(ctx, user)
+	if err != nil {
+		return err
+	}
+	key, err := o.keys.open(ctx, user, library.ownerKey)
 	if err != nil {
 		return err
 	}
 	if err := o.reseal(ctx, &library, key); err != nil {
 		return err
 	}
-	in := intent{action: policy.OwnerKeyRotate, library: userLibrary(next.User)}
-	err = o.apply(ctx, in, func(c *change) error {
-		if err := checkPrimary(ctx, c, next.RootKey); err != nil {
-			return err
-		}
-		if c.ledger.OwnerKey != library.ownerKey || c.ledger.Secrets != len(library.secrets) {
+	in := intent{action: policy.OwnerKeyRotate, library: userLibrary(user)}
+	return o.apply(ctx, in, func(c *change) error {
+		if c.ledger.OwnerKey != library.ownerKey {
 			return errStale
 		}
-		c.ledger.OwnerKey = next.ID
-		c.record(audit.Target{Kind: audit.TargetOwnerKey, ID: next.ID})
-		return c.replaceOwnerKey(ctx, next, library)
+		c.record(audit.Target{Kind: audit.TargetOwnerKey, ID: library.ownerKey})
+		return c.storeResealed(ctx, user, library)
 	})
-	if err != nil {
-		return err
-	}
-	o.keys.drop(next.User, library.ownerKey)
-	o.keys.add(next.User, key)
-	return nil
 }
 
-// readLibrary reads all that a user's owner key seals.
+// readLibrary reads what is not sealed by the owner key that the ledger names.
 func (o *Operator) readLibrary(ctx context.Context, user uuid.UUID) (sealedLibrary, error) {
 	var library sealedLibrary
 	err := o.store.View(ctx, func(r Reader) error {
@@ -77,7 +108,22 @@ func (o *Operator) readLibrary(ctx context.Context, user uuid.UUID) (sealedLibra
 		library.versions, err = r.SealedVersions(ctx, user)
 		return err
 	})
+	current := library.ownerKey
+	library.secrets = slices.DeleteFunc(library.secrets, func(s StoredSecret) bool {
+		return sealedBy(current, s.SealedValue, s.SealedMask)
+	})
+	library.versions = slices.DeleteFunc(library.versions, func(v StoredVersion) bool {
+		return sealedBy(current, v.SealedValue, v.SealedMask)
+	})
 	return library, err
+}
+
+// sealedBy reports whether blobs name an owner key as the one that sealed them.
+func sealedBy(ownerKey uuid.UUID, blobs ...[]byte) bool {
+	return !slices.ContainsFunc(blobs, func(blob []byte) bool {
+		id, err := seal.KeyID(blob)
+		return err != nil || id != ownerKey
+	})
 }
 
 // reseal seals a library with another owner key.
@@ -119,32 +165,29 @@ func (o *Operator) resealBlobs(
 	return err
 }
 
-// replaceOwnerKey stores a user's new owner key with the library that it seals, and destroys the
-// others. It returns [errStale] if a row has another version than the one that was resealed.
-func (c *change) replaceOwnerKey(
-	ctx context.Context, key StoredOwnerKey, library sealedLibrary,
+// storeResealed stores what was resealed, and destroys all owner keys but the one that sealed it.
+// Since the library was read, a version may have been archived, where its new blobs are as good,
+// or be gone; what is newer was sealed by that key.
+func (c *change) storeResealed(
+	ctx context.Context, user uuid.UUID, library sealedLibrary,
 ) error {
-	if err := c.InsertOwnerKey(ctx, key); err != nil {
-		return err
-	}
 	for _, s := range library.secrets {
-		if err := c.ResealSecret(ctx, s); err != nil {
-			return staleIfMissing(err)
+		err := c.ResealSecret(ctx, s)
+		if errors.Is(err, ErrNotFound) {
+			archived := s.version()
+			archived.SealedValue = s.SealedValue
+			err = c.ResealVersion(ctx, archived)
+		}
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
 		}
 	}
 	for _, v := range library.versions {
-		if err := c.ResealVersion(ctx, v); err != nil {
-			return staleIfMissing(err)
+		if err := c.ResealVersion(ctx, v); err != nil && !errors.Is(err, ErrNotFound) {
+			return err
 		}
 	}
-	return c.DeleteOtherOwnerKeys(ctx, key.User, key.ID)
-}
-
-func staleIfMissing(err error) error {
-	if errors.Is(err, ErrNotFound) {
-		return errStale
-	}
-	return err
+	return c.DeleteOtherOwnerKeys(ctx, user, library.ownerKey)
 }
 
 // RotateOwnerKeys gives a new owner key to every user whose own was made before a time. It may be

@@ -2,6 +2,8 @@ package vault_test
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"strings"
 	"testing"
 
@@ -103,6 +105,44 @@ func TestAChangeThatIsOvertakenEveryTimeIsUnavailableAndNotRecorded(t *testing.T
 	assertKind(t, "an update", err, vault.Unavailable)
 	if versions := p.seen(id); strings.Contains(versions, "u") {
 		t.Errorf("and yet it was made: %s", versions)
+	}
+	p.assertChain(p.admin.User)
+}
+
+func TestARotationIsNotHeldUpByAUserWhoWritesAllTheTime(t *testing.T) {
+	p := start(t)
+	id, times := p.values("A", "a"), 1000
+	_, operator := p.vaultOn(overtakenStore{p.db, &times, func() {
+		p.set(id, "o")
+		p.secret(p.admin, "NEW_"+strings.ToUpper(rand.Text()), fake("x"))
+	}})
+	p.must(operator.RotateOwnerKey(t.Context(), p.admin.User))
+	if got := p.seen(id); !strings.HasSuffix(got, "o 2o 1a") {
+		t.Errorf("versions are %s", got)
+	}
+	p.assertChain(p.admin.User)
+}
+
+func TestARotationThatWasInterruptedIsMadeUpForByTheNext(t *testing.T) {
+	p := start(t)
+	id, times := p.values("A", "ab"), 2
+	ctx, cancel := context.WithCancel(t.Context())
+	_, operator := p.vaultOn(overtakenStore{p.db, &times, func() {
+		if times == 0 { // before the second transaction
+			cancel()
+		}
+	}})
+	if err := operator.RotateOwnerKey(ctx, p.admin.User); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	p.set(id, "c")
+	p.assertSeen(id, "*3c 2b 1a")
+	p.must(p.RotateOwnerKey(t.Context(), p.admin.User))
+	p.assertSeen(id, "*3c 2b 1a")
+	var keys int
+	p.sqlRow("SELECT COUNT(*) FROM owner_keys", nil, &keys)
+	if keys != 1 {
+		t.Errorf("%d owner keys", keys)
 	}
 	p.assertChain(p.admin.User)
 }
