@@ -100,9 +100,20 @@ func (s *Service) refuse(ctx context.Context, who Actor, action policy.Action, w
 var errCollision = errors.New("the audit chain already has an entry of this number")
 
 // apply makes the change in one transaction, for update and for the operator: it locks the ledger,
-// runs do, appends the audit entries and saves the ledger. An entry that collides with another
-// writer's is tried again; where it collides every time, the head is not the end of its chain.
+// runs do, appends the audit entries and saves the ledger.
 func (c *core) apply(ctx context.Context, in intent, do func(*change) error) error {
+	return c.transact(ctx, in, func(next *change) error {
+		if err := do(next); err != nil {
+			return err
+		}
+		return next.finish(ctx, in)
+	})
+}
+
+// transact is apply without the end: do appends the audit entries, with finish. An entry that
+// collides with another writer's is tried again; where it collides every time, the head is not the
+// end of its chain.
+func (c *core) transact(ctx context.Context, in intent, do func(*change) error) error {
 	var err error
 	for range maxTries {
 		err = c.store.Update(ctx, func(tx Tx) error {
@@ -110,10 +121,7 @@ func (c *core) apply(ctx context.Context, in intent, do func(*change) error) err
 			if err != nil {
 				return err
 			}
-			if err := do(next); err != nil {
-				return err
-			}
-			return next.finish(ctx, in)
+			return do(next)
 		})
 		if !errors.Is(err, errCollision) {
 			return err

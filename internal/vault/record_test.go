@@ -288,8 +288,8 @@ func TestTheOperatorAtTheMachineIsNobodyToThePolicy(t *testing.T) {
 	}
 }
 
-// Whoever writes to the database can set back the end of a chain. The next change must not pass for
-// a conflict of names.
+// A user of the database can set back the end of a chain. The next change must not pass for a
+// conflict of names.
 func TestAnEndOfTheChainThatWasSetBackIsTampering(t *testing.T) {
 	p := start(t)
 	p.secret(p.admin, "MINE", fake("x"))
@@ -303,6 +303,11 @@ func TestAnEndOfTheChainThatWasSetBackIsTampering(t *testing.T) {
 	}
 	_, err = p.CreateAdmin(t.Context(), username("admin"), keyName("again"))
 	assertTampered(t, "an admin", err)
+
+	p.must(p.AddRootKey(t.Context(), p.newRoot(2), "file:other.key", ""))
+	p.sql("UPDATE instance SET audit_seq = audit_seq - 1")
+	err = p.RewrapOwnerKeys(t.Context(), func(int, int) {})
+	assertTampered(t, "a rotation of the root key", err)
 }
 
 // assertTampered checks that the error is one that is logged as tampering and answered as a fault

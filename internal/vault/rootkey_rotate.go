@@ -152,11 +152,7 @@ func (o *Operator) storeRewrapped(
 	ctx context.Context, batch []StoredOwnerKey, of StoredRootKey, to uuid.UUID,
 ) error {
 	in := intent{action: policy.RootKeyRewrap, library: instanceLibrary()}
-	err := o.store.Update(ctx, func(tx Tx) error {
-		c, err := o.begin(ctx, tx, in)
-		if err != nil {
-			return err
-		}
+	err := o.transact(ctx, in, func(c *change) error {
 		if err := checkPrimary(ctx, c, to); err != nil {
 			return err
 		}
