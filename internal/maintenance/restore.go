@@ -121,17 +121,6 @@ func load(
 	if err := db.Load(ctx, contents); err != nil {
 		return err
 	}
-	err := db.Update(ctx, func(tx vault.Tx) error {
-		for id, url := range urls {
-			if err := tx.SetRootKeyURL(ctx, id, url); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
 	_, operator := vault.New(vault.Options{Store: db})
-	return operator.RecordRestore(ctx, file)
+	return operator.RecordRestore(ctx, file, urls)
 }

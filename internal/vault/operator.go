@@ -73,19 +73,30 @@ func (o *Operator) ListAdmins(ctx context.Context) ([]string, error) {
 // RecordBackup records in the instance's chain that a backup is about to be written to a file. It
 // comes before the first row is read, so that the backup holds the record of itself.
 func (o *Operator) RecordBackup(ctx context.Context, file string) error {
-	return o.recordFile(ctx, policy.BackupCreate, file)
+	in := intent{action: policy.BackupCreate, library: instanceLibrary()}
+	return o.apply(ctx, in, func(c *change) error {
+		c.record(backupTarget(file))
+		return nil
+	})
 }
 
 // RecordRestore records in the instance's chain, which continues that of the backup, that the
-// database was made from a backup.
-func (o *Operator) RecordRestore(ctx context.Context, file string) error {
-	return o.recordFile(ctx, policy.BackupRestore, file)
-}
-
-func (o *Operator) recordFile(ctx context.Context, action policy.Action, file string) error {
-	in := intent{action: action, library: instanceLibrary()}
+// database was made from a backup. It stores where root keys are now: urls has them by their ids.
+func (o *Operator) RecordRestore(
+	ctx context.Context, file string, urls map[uuid.UUID]string,
+) error {
+	in := intent{action: policy.BackupRestore, library: instanceLibrary()}
 	return o.apply(ctx, in, func(c *change) error {
-		c.record(audit.Target{Kind: audit.TargetBackup, Name: file})
+		for id, url := range urls {
+			if err := c.SetRootKeyURL(ctx, id, url); err != nil {
+				return err
+			}
+		}
+		c.record(backupTarget(file))
 		return nil
 	})
+}
+
+func backupTarget(file string) audit.Target {
+	return audit.Target{Kind: audit.TargetBackup, Name: file}
 }
