@@ -97,10 +97,7 @@ func (o *Operator) CheckRootKeys(ctx context.Context) error {
 		return ErrNotFound
 	}
 	for _, k := range keys {
-		if k.State != Primary && k.OwnerKeys == 0 {
-			continue
-		}
-		if _, open := o.keys.roots.get(k.ID); open {
+		if _, open := o.keys.roots.get(k.ID); open || !k.Required() {
 			continue
 		}
 		if _, err := o.keys.roots.openUncached(ctx, k); err != nil {

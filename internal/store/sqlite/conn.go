@@ -110,7 +110,6 @@ func (c *conn) Query(
 		if err := rows.Scan(r.into...); err != nil {
 			return err
 		}
-		r.rows = rows
 		if err := each(r); err != nil {
 			return err
 		}

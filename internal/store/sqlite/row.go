@@ -1,12 +1,7 @@
 package sqlite
 
-import "database/sql"
-
 // A row has the values of one row as the driver returns them: int64, string, []byte or nil.
-type row struct {
-	rows         *sql.Rows
-	values, into []any
-}
+type row struct{ values, into []any }
 
 func newRow(columns int) *row {
 	r := &row{values: make([]any, columns), into: make([]any, columns)}
@@ -15,8 +10,6 @@ func newRow(columns int) *row {
 	}
 	return r
 }
-
-func (r *row) Scan(into ...any) error { return r.rows.Scan(into...) }
 
 // IsNull implements [store.Row].
 func (r *row) IsNull(column int) bool { return r.values[column] == nil }
