@@ -91,7 +91,7 @@ func checkSyntax(body []byte) error {
 		case err != nil:
 			return errNotJSON
 		case dec.StackDepth() > maxDepth:
-			return invalid(bodyError(wire.TypeValue, "The body nests too deep"))
+			return invalid(bodyError(wire.TypeValue, "The body is nested too deeply"))
 		case dec.StackDepth() > 0:
 			continue
 		}

@@ -85,8 +85,8 @@ func status(k vault.Kind) int {
 	return http.StatusInternalServerError
 }
 
-// problemOf turns any error into an answer. The text of an error without a kind is for the
-// log, never for the caller.
+// problemOf turns any error into an answer. The text of an error without a kind is for the log,
+// never for the caller.
 func problemOf(err error) *problem {
 	if p, ok := errors.AsType[*problem](err); ok {
 		return p
@@ -163,8 +163,8 @@ func writeProblem(w http.ResponseWriter, r *http.Request, log *slog.Logger, err 
 	writeJSON(w, p.status, body)
 }
 
-// writeJSON writes an answer with a body. An error of the write is the connection's: no
-// one is left to tell.
+// writeJSON writes an answer with a body. It ignores an error of the write: the connection is
+// gone.
 func writeJSON(w http.ResponseWriter, status int, body any) {
 	b, err := json.Marshal(body)
 	if err != nil {

@@ -46,7 +46,7 @@ func (l *lines) next() ([]byte, error) {
 	case errors.Is(err, io.EOF) && len(text) == 0:
 		return nil, io.EOF
 	case errors.Is(err, io.EOF):
-		return nil, contentsError(l.number+1, "it has no end")
+		return nil, contentsError(l.number+1, "it does not end with a line feed")
 	case err != nil:
 		return nil, err
 	}

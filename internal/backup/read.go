@@ -136,7 +136,7 @@ func (f *File) readManifest(in *lines) error {
 		return contentsError(in.number, "it is not a manifest")
 	}
 	if m.Format != Format || m.Schema < 1 || checkTables(m.Tables) != nil {
-		return contentsError(in.number, "the manifest describes what cannot be")
+		return contentsError(in.number, "the manifest describes tables that cannot exist")
 	}
 	return nil
 }

@@ -15,9 +15,10 @@ and replaces an earlier one.
 On a terminal, you are asked for the API key, which is not shown. Otherwise it is
 read from standard input, or from the file that --from-file names.
 
-The server is the one that --url names, or else the one in KEYSAKE_URL, or else
-` + defaultURL + `. While KEYSAKE_URL or KEYSAKE_API_KEY is set, commands use
-it instead of the stored login.`
+The server is the one that --url names. Without --url it is the one in
+KEYSAKE_URL, and without both it is ` + defaultURL + `.
+While KEYSAKE_URL or KEYSAKE_API_KEY is set, commands use it instead of the
+stored login.`
 
 func newLogin(a *app) *cobra.Command {
 	cmd := &cobra.Command{

@@ -46,9 +46,9 @@ func (a *app) connect() (*client.Client, error) {
 	return l.client()
 }
 
-// currentLogin takes URL and key each from its variable, or else from the stored login. A stored
-// key never goes to a server that only the variable names: otherwise setting a variable would be
-// enough to steal the key.
+// currentLogin takes URL and key each from its variable and, if that is not set, from the stored
+// login. A stored key never goes to a server that only the variable names: otherwise setting a
+// variable would be enough to steal the key.
 func (a *app) currentLogin() (login, error) {
 	given := login{
 		URL:    a.getenv(urlVariable),

@@ -84,9 +84,9 @@ func checkNewRootKey(to maintenance.NewRootKey) error {
 	case (hasFile || hasFD) && to.URL != rootkey.PassphraseURL:
 		return usagef("--to-passphrase-file and --to-passphrase-fd need --to passphrase:")
 	case hasFile && hasFD:
-		return usagef("--to-passphrase-file and --to-passphrase-fd exclude each other: give one")
+		return usagef("--to-passphrase-file and --to-passphrase-fd cannot be combined: give one")
 	case to.PassphraseFD < 0:
-		return usagef("--to-passphrase-fd must be a number from 3")
+		return usagef("--to-passphrase-fd must be 3 or higher")
 	}
 	return nil
 }

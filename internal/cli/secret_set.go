@@ -62,7 +62,7 @@ func (a *app) setSecret(ctx context.Context, in *newSecret) error {
 		return usagef(`NAME is missing: give one, or a provider with --preset; ` +
 			`see "keysake secrets set --help"`)
 	case in.name != "" && in.preset != "":
-		return usagef("NAME and --preset exclude each other: " +
+		return usagef("NAME and --preset cannot be combined: " +
 			"omit NAME, or use --provider instead of --preset")
 	}
 	known, err := catalog.Load()

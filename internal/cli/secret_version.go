@@ -54,7 +54,7 @@ secrets:read to find a NAME.`,
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if *version < 1 {
-			return usagef("--version must be a number from 1: " +
+			return usagef("--version must be 1 or higher: " +
 				`"keysake secrets versions NAME" lists them`)
 		}
 		c, err := a.connect()

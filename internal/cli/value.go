@@ -29,7 +29,7 @@ func valueFlags(cmd *cobra.Command) *valueSource {
 	return src
 }
 
-var errTooLong = fmt.Errorf("the value has more than %d bytes: Keysake stores no longer ones",
+var errTooLong = fmt.Errorf("the value is too long: Keysake stores at most %d bytes",
 	vault.MaxValueBytes)
 
 // readValue reads a value from its source. A prompt calls it what.

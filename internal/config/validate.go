@@ -48,10 +48,11 @@ func (c Config) validateStorage() error {
 		return errors.New(
 			"--data must not be the root of the file system: name a folder of its own")
 	case c.RootPassphraseFile != "" && c.RootPassphraseFD != 0:
-		return errors.New("--root-passphrase-file and --root-passphrase-fd exclude each other: " +
+		return errors.New("--root-passphrase-file and --root-passphrase-fd cannot be combined: " +
 			"give one of them")
 	case c.RootPassphraseFD < 0:
-		return errors.New("--root-passphrase-fd must be an open file descriptor, from 3")
+		return errors.New(
+			"--root-passphrase-fd must be the number of an open file descriptor, 3 or higher")
 	case c.KeyCacheTTL < minKeyCacheTTL:
 		return fmt.Errorf("--key-cache-ttl must be at least %s, such as 1h", minKeyCacheTTL)
 	case c.KeyServiceTimeout <= 0 || c.KeyServiceTimeout > maxKeyServiceTimeout:

@@ -42,12 +42,12 @@ func (r *reporter) openRootKeys(
 		r.add(doctor.Check{
 			Name:    name,
 			Status:  doctor.Warning,
-			Text:    "all required ones open; some of them were replaced",
+			Text:    "all required root keys open; some of them were replaced",
 			Details: replaced,
 			Advice:  "complete the rotation: keysake root-key rotate --to " + primaries[0],
 		})
 	default:
-		r.ok(name, "the one required opens: %s", required[0].FoundAt)
+		r.ok(name, "the required root key opens: %s", required[0].FoundAt)
 	}
 	return open
 }

@@ -46,5 +46,5 @@ func findRootKey(
 	case 1:
 		return found, nil
 	}
-	return found, errors.New("several root keys have an ID that begins so: give more of it")
+	return found, errors.New("the IDs of several root keys begin like that: give more of it")
 }

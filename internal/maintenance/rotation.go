@@ -15,7 +15,8 @@ import (
 const rotationFile = "keysake.rotate.lock"
 
 // ErrRotating means that another rotation is running on the same data folder.
-var ErrRotating = errors.New("another rotation is running on this data folder: wait for its end")
+var ErrRotating = errors.New(
+	"another rotation is running on this data folder: wait until it has finished")
 
 // withRotationLock opens a data folder, whose server may be running, and calls rotate while no
 // other rotation can run on it.

@@ -12,8 +12,8 @@ import (
 var ErrPanic = errors.New("panic")
 
 // recoverPanic logs a panic, and fails the request if it has no answer yet. The cause could hold a
-// value: only the text of one that the runtime made is logged. A
-// handler that hangs up with [http.ErrAbortHandler] goes on doing so.
+// value: only the text of one that the runtime made is logged. [http.ErrAbortHandler] is passed on:
+// it hangs up.
 func (o Options) recoverPanic(w *recorder, r *http.Request) {
 	cause := recover()
 	if cause == nil {

@@ -28,7 +28,7 @@ func openVault(url string, timeout time.Duration) (*secrets.Keeper, error) {
 	options := &hashivault.KeeperOptions{Engine: u.Query().Get("engine")}
 	for name := range u.Query() {
 		if name != "engine" {
-			return nil, errors.New("hashivault:// has no parameter but engine")
+			return nil, errors.New("hashivault:// takes no parameter except engine")
 		}
 	}
 	config := api.DefaultConfig()
@@ -46,7 +46,7 @@ func openVault(url string, timeout time.Duration) (*secrets.Keeper, error) {
 	client, err := api.NewClient(config)
 	if err != nil {
 		// The cause may quote the variables.
-		return nil, errors.New("the VAULT variables make no client: check VAULT_ADDR")
+		return nil, errors.New("the VAULT_ variables cannot be used: check VAULT_ADDR")
 	}
 	if token := firstOf("VAULT_SERVER_TOKEN", api.EnvVaultToken); token != "" {
 		client.SetToken(token)

@@ -27,7 +27,8 @@ var ErrCannotStart = errors.New("cannot start")
 func cannotStart(err error) error { return fmt.Errorf("%w: %w", ErrCannotStart, err) }
 
 // Run serves until ctx is done, then drains requests, flushes pending writes and returns nil. An
-// error before it serves wraps [ErrCannotStart] and leaves the data folder unchanged.
+// error before it serves wraps [ErrCannotStart]. What the data folder holds is unchanged then,
+// except for migrations.
 //
 // The banner for people goes to out, log records go to logs. The configuration must have passed its
 // Validate. ask may be nil.

@@ -18,7 +18,7 @@ func (s *Service) RevokeAPIKey(ctx context.Context, who Actor, id uuid.UUID) err
 func (s *Service) RevokeSelf(ctx context.Context, who Actor) error {
 	if !who.SelfRevoke {
 		return s.refuse(ctx, who, policy.APIKeyRevokeSelf,
-			denied("The API key was not made with allow_self_revoke"))
+			denied("This API key may not revoke itself"))
 	}
 	return s.revoke(ctx, who, policy.APIKeyRevokeSelf, who.Credential.ID)
 }
