@@ -318,6 +318,10 @@ func TestADoctorLooksIntoABackup(t *testing.T) {
 		"a damaged row": {
 			resigned(edited(t, whole, "api_keys", "token_hash", set(`"AAAA"`))), "backup rows",
 		},
+		"a time after the year 9999": {
+			resigned(edited(t, whole, "api_keys", "expires_at", set("9223372036854775807"))),
+			"backup rows",
+		},
 		"a damaged root key": {
 			resigned(edited(t, whole, "root_keys", "replaced_at", set(`"x"`))), "backup",
 		},

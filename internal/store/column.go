@@ -148,7 +148,14 @@ func moment[T any](name string, field func(*T) *time.Time) column[T] {
 		name: name,
 		kind: backup.Integer,
 		bind: func(v *T) any { return micros(*field(v)) },
-		scan: func(v *T, r Row, i int) error { *field(v) = timeAt(r, i); return nil },
+		scan: func(v *T, r Row, i int) error {
+			at := timeAt(r, i)
+			*field(v) = at
+			if !r.IsNull(i) && (at.IsZero() || at.Year() < 1 || at.Year() > 9999) {
+				return errRange // JSON could not say it
+			}
+			return nil
+		},
 	}
 }
 
