@@ -64,7 +64,7 @@ func prepare(t *testing.T, next http.HandlerFunc, change ...func(*middleware.Opt
 	return s
 }
 
-const serverTimeout = 50 * time.Millisecond
+const serverTimeout = 500 * time.Millisecond
 
 // Write takes a line of the log.
 func (s *site) Write(b []byte) (int, error) {
@@ -257,7 +257,7 @@ func TestTheServersDeadlinesDoNotCutARouteThatHasItsOwn(t *testing.T) {
 			defer end()
 		}
 		body, err := io.ReadAll(r.Body)
-		for range 4 {
+		for range 2 {
 			time.Sleep(serverTimeout)
 			_, _ = io.WriteString(w, "line\n")
 			_ = http.NewResponseController(w).Flush()
@@ -270,23 +270,30 @@ func TestTheServersDeadlinesDoNotCutARouteThatHasItsOwn(t *testing.T) {
 	if got, err := second.ask(t, "POST", "/slow", nil, nil); err != nil || got.proto != 2 {
 		t.Fatalf("the second server speaks HTTP/%d: %v", got.proto, err)
 	}
-	const lines = "line\nline\nline\nline\n"
+	const lines = "line\nline\n"
+	var requests sync.WaitGroup
 	for _, s := range []*site{first, second} {
 		for path, want := range map[string]string{
-			"/stream": "<nil> <nil>", "/slow": "<nil> <nil>", "/upload": "one two<nil> <nil>",
+			"/stream": lines + "<nil> <nil>", "/slow": lines + "<nil> <nil>",
+			"/upload": lines + "one two<nil> <nil>",
 		} {
-			var body io.Reader = http.NoBody
-			if path == "/upload" {
-				body = slowly("one ", "two")
-			}
-			if got, err := s.ask(t, "POST", path, nil, body); err != nil || got.body != lines+want {
-				t.Errorf("%s%s was cut: %q, %v", s.URL, path, got.body, err)
-			}
+			requests.Go(func() {
+				var body io.Reader = http.NoBody
+				if path == "/upload" {
+					body = slowly("one ", "two")
+				}
+				if got, err := s.ask(t, "POST", path, nil, body); err != nil || got.body != want {
+					t.Errorf("%s%s was cut: %q, %v", s.URL, path, got.body, err)
+				}
+			})
 		}
-		if got, err := s.ask(t, "GET", "/other", nil, nil); err == nil {
-			t.Errorf("a route without limits outlives the server's: %q", got.body)
-		}
+		requests.Go(func() {
+			if got, err := s.ask(t, "GET", "/other", nil, nil); err == nil {
+				t.Errorf("a route without limits outlives the server's: %q", got.body)
+			}
+		})
 	}
+	requests.Wait()
 }
 
 // slowly is a body that arrives in parts, later than the server waits for one.
