@@ -43,8 +43,8 @@ func (r *reporter) examineDatabase(ctx context.Context) (err error) {
 	return err
 }
 
-// checkSchema reports whether the database has the schema of this program, which the other checks
-// need.
+// checkSchema reports whether the database has the schema of this program, with nothing added,
+// which the other checks need.
 func (r *reporter) checkSchema(ctx context.Context, db *sqlite.ReadOnly) bool {
 	newest, err := store.SchemaVersion()
 	version := int64(0)
@@ -66,8 +66,23 @@ func (r *reporter) checkSchema(ctx context.Context, db *sqlite.ReadOnly) bool {
 			"the database has version %d, and this program version %d", version, newest)
 		return false
 	}
-	r.ok("schema", "version %d, as this program has", version)
-	return true
+	err = db.CheckSchema(ctx)
+	changed, ok := errors.AsType[*sqlite.SchemaError](err)
+	switch {
+	case ok:
+		r.add(doctor.Check{
+			Name:    "schema",
+			Status:  doctor.Failed,
+			Text:    "another program changed it: what the database does and shows may be forged",
+			Details: changed.Differences,
+			Advice:  restoreBackup,
+		})
+	case err != nil:
+		r.fail("schema", restoreBackup, "it cannot be read: %v", err)
+	default:
+		r.ok("schema", "version %d, as this program makes it", version)
+	}
+	return err == nil
 }
 
 func (r *reporter) checkIntegrity(ctx context.Context, db *sqlite.ReadOnly) {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -93,6 +94,21 @@ func change(tb testing.TB, cfg config.Config, statements ...string) {
 	}
 }
 
+// execute runs SQL that changes no row on a database, past Keysake.
+func execute(statement string) func(*testing.T, config.Config) {
+	return func(t *testing.T, cfg config.Config) {
+		t.Helper()
+		db, err := sql.Open("sqlite", "file:"+filepath.Join(cfg.Data, "keysake.db"))
+		if err == nil {
+			_, err = db.ExecContext(t.Context(), statement)
+			err = errors.Join(err, db.Close())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // flip is SQL that changes the last byte of a blob in the first row of a table.
 func flip(table, column string) string {
 	return fmt.Sprintf(`UPDATE %[1]s SET %[2]s = CAST(substr(%[2]s, 1, length(%[2]s) - 1) ||
@@ -162,6 +178,10 @@ func TestADoctorFindsWhatIsWrong(t *testing.T) {
 		"a schema of tomorrow": {sqlChange(
 			"UPDATE goose_db_version SET version_id = 99 WHERE version_id = 1",
 		), "schema", doctor.Failed, "newer keysake"},
+		"a trigger that undoes revocations": {execute(
+			"CREATE TRIGGER keeper BEFORE UPDATE OF revoked_at ON api_keys " +
+				"BEGIN SELECT RAISE(IGNORE); END",
+		), "schema", doctor.Failed, `trigger "keeper" was added`},
 		"a database that others read": {modeOf("keysake.db", 0o644), "file modes", doctor.Warning, "keysake.db has mode 0644"},
 		"a folder that others read":   {modeOf(".", 0o755), "file modes", doctor.Warning, "has mode 0755"},
 		"a database that is none":     {damagedFirstPage, "schema", doctor.Failed, "cannot be read"},

@@ -51,6 +51,9 @@ func (c *conn) runAll(ctx context.Context, batch []*job) (succeeded int, err err
 	if err := c.begin(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return 0, err
 	}
+	if err := c.checkSchema(ctx); err != nil {
+		return 0, err
+	}
 	for _, j := range batch {
 		if j.err = j.ctx.Err(); j.err != nil {
 			continue // the caller is gone, but may not have canceled it yet

@@ -22,6 +22,9 @@ type conn struct {
 	// txError is why the database may have ended the transaction, as it does when the disk is full.
 	// Nothing runs after that until the next begin: it would be a transaction of its own, and stay.
 	txError error
+
+	schemaChecked bool
+	schemaChanges int64 // SQLite's count of changes when the schema was checked
 }
 
 var _ store.Conn = (*conn)(nil)

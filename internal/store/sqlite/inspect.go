@@ -47,6 +47,18 @@ func (r *ReadOnly) Schema(ctx context.Context) (version int64, err error) {
 	return version, err
 }
 
+// CheckSchema compares the schema with what the migrations make. A [*SchemaError] says where it
+// differs.
+func (r *ReadOnly) CheckSchema(ctx context.Context) error {
+	return r.view(ctx, func(c *conn) error {
+		s, err := readSchema(ctx, c)
+		if err != nil {
+			return err
+		}
+		return s.check()
+	})
+}
+
 // maxProblems bounds what Integrity returns of each kind.
 const maxProblems = 10
 

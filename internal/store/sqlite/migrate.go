@@ -10,28 +10,36 @@ import (
 	"github.com/keysake/keysake/internal/store"
 )
 
+func newMigrations(db *sql.DB) (*goose.Provider, error) {
+	return goose.NewProvider(goose.DialectSQLite3, db, store.Migrations())
+}
+
 // migrate brings the schema up to date. A newer schema than this program's is an error, and for a
-// shared database an older one as well: a server of that version may be running on it.
+// shared database an older one as well: a server of that version may be running on it. So is a
+// schema that the migrations do not make, before anything is written: [*SchemaError].
 func migrate(ctx context.Context, db *sql.DB, shared bool) error {
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, store.Migrations())
+	newest, err := store.SchemaVersion()
 	if err != nil {
 		return err
 	}
-	current, newest, err := provider.GetVersions(ctx)
+	found, err := readSchemaOf(ctx, db)
 	if err != nil {
 		return err
 	}
-	if current > newest {
+	if found.version > newest {
 		return fmt.Errorf("its schema has version %d, this program knows up to %d: "+
-			"use a newer keysake", current, newest)
+			"use a newer keysake", found.version, newest)
 	}
-	if current == newest {
-		return nil
-	}
-	if shared {
+	if shared && found.version < newest {
 		return fmt.Errorf("its schema has version %d, this program's has %d: "+
-			"start the server of this version first", current, newest)
+			"start the server of this version first", max(found.version, 0), newest)
 	}
-	_, err = provider.Up(ctx)
+	if err := found.check(); err != nil || found.version == newest {
+		return err
+	}
+	provider, err := newMigrations(db)
+	if err == nil {
+		_, err = provider.Up(ctx)
+	}
 	return err
 }
