@@ -20,7 +20,9 @@ request to try. For production, "keysake init" creates the database, the root ke
 and the first API key.
 
 Other machines can reach it over TLS only: give --tls-cert and --tls-key, or put
-it behind a proxy that terminates TLS and give --behind-tls-proxy.
+it behind a proxy that terminates TLS and give --behind-tls-proxy. A new
+certificate is served within seconds after its files have changed, and at once
+after SIGHUP, which does nothing else.
 
 Every flag has a variable: KEYSAKE_ and the flag's name in capitals with
 underscores, such as KEYSAKE_RATE_LIMIT. A flag overrides its variable. A list in

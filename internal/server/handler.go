@@ -10,10 +10,13 @@ import (
 	"github.com/keysake/keysake/internal/middleware"
 )
 
-// newServer returns a server that does not listen yet.
-func newServer(cfg config.Config, i *instance.Instance, log *slog.Logger) *server {
+// newServer returns a server that does not listen yet. lostLines counts what could not be logged.
+func newServer(
+	cfg config.Config, i *instance.Instance, log *slog.Logger, lostLines func() uint64,
+) *server {
 	s := &server{cfg: cfg, instance: i, log: log}
-	metrics := newMetrics(i.Store.Stats)
+	s.certificate.certFile, s.certificate.keyFile = cfg.TLSCert, cfg.TLSKey
+	metrics := newMetrics(i.Store.Stats, lostLines)
 	handler := api.New(api.Options{
 		Vault:      i.Vault,
 		Identity:   identity.New(i.Vault),

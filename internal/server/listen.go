@@ -2,9 +2,7 @@ package server
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -39,13 +37,10 @@ func (s *server) tls() bool { return s.cfg.TLSCert != "" }
 // listen binds the addresses of the configuration, or none of them.
 func (s *server) listen(ctx context.Context) (err error) {
 	if s.tls() {
-		pair, err := tls.LoadX509KeyPair(s.cfg.TLSCert, s.cfg.TLSKey)
-		if err != nil {
-			return fmt.Errorf("--tls-cert and --tls-key: %w", err)
+		if err := s.certificate.load(); err != nil {
+			return err
 		}
-		s.main.TLSConfig = &tls.Config{
-			Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12,
-		}
+		s.main.TLSConfig = s.certificate.config()
 	}
 	var lc net.ListenConfig
 	if s.mainSocket, err = lc.Listen(ctx, "tcp", s.cfg.Listen); err != nil {

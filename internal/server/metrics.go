@@ -17,8 +17,9 @@ type metrics struct {
 	durations *prometheus.HistogramVec
 }
 
-// newMetrics returns metrics of requests, of the store's updates and commits, and of the process.
-func newMetrics(stats func() (updates, commits uint64)) *metrics {
+// newMetrics returns metrics of requests, of the store's updates and commits, of lines that could not
+// be logged, and of the process.
+func newMetrics(stats func() (updates, commits uint64), lostLines func() uint64) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -43,6 +44,10 @@ func newMetrics(stats func() (updates, commits uint64)) *metrics {
 			Name: "keysake_store_commits_total",
 			Help: "Commits that made them durable; many updates share one.",
 		}, func() float64 { _, commits := stats(); return float64(commits) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "keysake_log_lines_lost_total",
+			Help: "Lines of the log that standard error did not take.",
+		}, func() float64 { return float64(lostLines()) }),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		collectors.NewBuildInfoCollector(),

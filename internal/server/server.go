@@ -10,7 +10,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"os/signal"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/keysake/keysake/internal/config"
@@ -18,8 +21,9 @@ import (
 	"github.com/keysake/keysake/internal/rootkey"
 )
 
-// flushInterval is how often the last use of API keys is stored.
-const flushInterval = 5 * time.Second
+// tickInterval is how often the last use of API keys is stored, and the files of the certificate are
+// looked at.
+const tickInterval = 5 * time.Second
 
 // ErrCannotStart is in the error of a server that did not begin to serve.
 var ErrCannotStart = errors.New("cannot start")
@@ -30,10 +34,18 @@ func cannotStart(err error) error { return fmt.Errorf("%w: %w", ErrCannotStart, 
 // error before it serves wraps [ErrCannotStart]. What the data folder holds is unchanged then,
 // except for migrations.
 //
-// The banner for people goes to out, log records go to logs. The configuration must have passed its
-// Validate. ask may be nil.
+// The banner for people goes to out, log records go to logs; what logs does not take is counted. The
+// configuration must have passed its Validate. ask may be nil.
+//
+// From its start the process ignores SIGPIPE: standard error may be a pipe whose reader has left.
+// SIGHUP makes a server read its certificate again, and does nothing else.
 func Run(ctx context.Context, cfg config.Config, ask rootkey.Ask, out, logs io.Writer) (err error) {
-	log := newLogger(cfg, logs)
+	signal.Ignore(syscall.SIGPIPE)
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	lines := &countingWriter{to: logs}
+	log := newLogger(cfg, lines)
 	access := instance.Serve
 	if cfg.Dev {
 		access = instance.Create
@@ -49,41 +61,45 @@ func Run(ctx context.Context, cfg config.Config, ask rootkey.Ask, out, logs io.W
 			return cannotStart(err)
 		}
 	}
-	s := newServer(cfg, i, log)
+	s := newServer(cfg, i, log, lines.lost.Load)
 	if err := s.listen(ctx); err != nil {
 		return cannotStart(err)
 	}
 	if err := printBanner(out, s.url(), devKeyFile); err != nil {
 		return errors.Join(cannotStart(err), s.main.Close(), s.admin.Close())
 	}
-	return s.serve(ctx)
+	return s.serve(ctx, hangup)
 }
 
 // server serves an instance on one or two addresses.
 type server struct {
-	cfg      config.Config
-	instance *instance.Instance
-	log      *slog.Logger
-	stopping atomic.Bool
+	cfg         config.Config
+	instance    *instance.Instance
+	log         *slog.Logger
+	certificate certificate
+	stopping    atomic.Bool
 
 	main, admin             *http.Server
 	mainSocket, adminSocket net.Listener // adminSocket is nil without --admin-listen
 }
 
 // serve serves until ctx is done or a listener fails, and then stops.
-func (s *server) serve(ctx context.Context) error {
+func (s *server) serve(ctx context.Context, hangup <-chan os.Signal) error {
 	failed := make(chan error, 2)
 	go func() { failed <- s.serveMain() }()
 	if s.adminSocket != nil {
 		go func() { failed <- s.admin.Serve(s.adminSocket) }()
 	}
 	s.log.InfoContext(ctx, "listening", "address", s.mainSocket.Addr().String(), "tls", s.tls())
-	tick := time.NewTicker(flushInterval)
+	tick := time.NewTicker(tickInterval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
 			s.flushLastUsed(ctx, false)
+			s.reloadCertificate(ctx, false)
+		case <-hangup:
+			s.reloadCertificate(ctx, true)
 		case err := <-failed:
 			return errors.Join(err, s.stop(ctx))
 		case <-ctx.Done():
@@ -94,7 +110,7 @@ func (s *server) serve(ctx context.Context) error {
 
 func (s *server) serveMain() error {
 	if s.tls() {
-		return s.main.ServeTLS(s.mainSocket, "", "") // the certificate is in TLSConfig
+		return s.main.ServeTLS(s.mainSocket, "", "") // TLSConfig has the certificate
 	}
 	return s.main.Serve(s.mainSocket)
 }

@@ -39,7 +39,7 @@ func opened(t *testing.T) *server {
 	if _, err := i.PrepareDev(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
-	return newServer(cfg, i, slog.New(slog.DiscardHandler))
+	return newServer(cfg, i, slog.New(slog.DiscardHandler), new(countingWriter).lost.Load)
 }
 
 // run lets the server serve until the test ends.
@@ -50,7 +50,7 @@ func run(t *testing.T, s *server) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error)
-	go func() { done <- s.serve(ctx) }()
+	go func() { done <- s.serve(ctx, nil) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-done; err != nil {

@@ -1,22 +1,14 @@
 package server_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"io"
-	"math/big"
-	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/keysake/keysake/client"
 	"github.com/keysake/keysake/internal/apptest"
@@ -30,29 +22,9 @@ import (
 // trusts it.
 func certificate(t *testing.T) (certFile, keyFile string, trust *x509.CertPool) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	apptest.Must(t, err)
-	template := &x509.Certificate{
-		SerialNumber:          big.NewInt(1),
-		NotBefore:             time.Now().Add(-time.Hour),
-		NotAfter:              time.Now().Add(time.Hour),
-		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
-		IsCA:                  true,
-		BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	apptest.Must(t, err)
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	apptest.Must(t, err)
 	dir := t.TempDir()
 	certFile, keyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	apptest.Must(t, os.WriteFile(certFile, certPEM, 0o600))
-	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})
-	apptest.Must(t, os.WriteFile(keyFile, keyPEM, 0o600))
-	trust = x509.NewCertPool()
-	trust.AppendCertsFromPEM(certPEM)
-	return certFile, keyFile, trust
+	return certFile, keyFile, apptest.WriteCertificate(t, certFile, keyFile)
 }
 
 // startTLS runs a server with a certificate, and returns what speaks HTTP/2 and HTTP/1.1 to it.

@@ -1,6 +1,8 @@
 package crash_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io/fs"
 	"net/http"
@@ -32,7 +34,8 @@ type process struct {
 	logs *apptest.Buffer
 	done chan struct{} // closed when it has ended
 
-	url string
+	url   string
+	trust *x509.CertPool // of its certificate, with TLS
 }
 
 // launch starts a development server on the folder data, and does not wait for anything. change may
@@ -172,10 +175,20 @@ func (p *process) devKey() plaintext.Value {
 	return plaintext.Own(key)
 }
 
+// host returns the address at which the server listens.
+func (p *process) host() string {
+	_, host, _ := strings.Cut(p.url, "://")
+	return host
+}
+
 // client returns a client that presents key.
 func (p *process) client(key plaintext.Value) *client.Client {
 	p.t.Helper()
-	c, err := client.New(p.url, key, client.WithTransport(&http.Transport{MaxIdleConnsPerHost: 4}))
+	transport := &http.Transport{MaxIdleConnsPerHost: 4}
+	if p.trust != nil {
+		transport.TLSClientConfig = &tls.Config{RootCAs: p.trust}
+	}
+	c, err := client.New(p.url, key, client.WithTransport(transport))
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -28,14 +27,18 @@ type held struct {
 // hold begins to create a secret, and returns when the server asks for the body.
 func hold(t *testing.T, p *process, l *library, name string, value plaintext.Value) *held {
 	t.Helper()
-	u, err := url.Parse(p.url)
+	conn, err := net.Dial("tcp", p.host())
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := net.Dial("tcp", u.Host)
-	if err != nil {
-		t.Fatal(err)
-	}
+	return holdOn(t, conn, l, name, value)
+}
+
+// holdOn is hold on a connection of the caller's.
+func holdOn(
+	t *testing.T, conn net.Conn, l *library, name string, value plaintext.Value,
+) *held {
+	t.Helper()
 	t.Cleanup(func() { _ = conn.Close() })
 	h := &held{
 		name: name,
@@ -43,11 +46,11 @@ func hold(t *testing.T, p *process, l *library, name string, value plaintext.Val
 		conn: conn,
 		from: bufio.NewReader(conn),
 	}
-	_, err = fmt.Fprintf(
+	_, err := fmt.Fprintf(
 		conn,
-		"POST /api/v1/user/secrets HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n"+
+		"POST /api/v1/user/secrets HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer %s\r\n"+
 			"Content-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n",
-		u.Host, l.key.Reveal(), len(h.body),
+		l.key.Reveal(), len(h.body),
 	)
 	if err != nil {
 		t.Fatal(err)
