@@ -17,8 +17,8 @@ func newLogger(cfg config.Config, w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, options))
 }
 
-// A countingWriter counts the lines that could not be written, because nobody reads them any more or
-// the disk is full. The log handler writes a line at a time.
+// A countingWriter counts the lines that could not be written, because nobody reads them any more
+// or the disk is full. The log handler writes a line at a time.
 type countingWriter struct {
 	to   io.Writer
 	lost atomic.Uint64

@@ -17,8 +17,8 @@ type metrics struct {
 	durations *prometheus.HistogramVec
 }
 
-// newMetrics returns metrics of requests, of the store's updates and commits, of lines that could not
-// be logged, and of the process.
+// newMetrics returns metrics of requests, of the store's updates and commits, of lines that were
+// not logged, and of the process.
 func newMetrics(stats func() (updates, commits uint64), lostLines func() uint64) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),

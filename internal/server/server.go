@@ -21,8 +21,8 @@ import (
 	"github.com/keysake/keysake/internal/rootkey"
 )
 
-// tickInterval is how often the last use of API keys is stored, and the files of the certificate are
-// looked at.
+// tickInterval is how often the last use of API keys is stored, and the files of the certificate
+// are looked at.
 const tickInterval = 5 * time.Second
 
 // ErrCannotStart is in the error of a server that did not begin to serve.
@@ -34,8 +34,8 @@ func cannotStart(err error) error { return fmt.Errorf("%w: %w", ErrCannotStart, 
 // error before it serves wraps [ErrCannotStart]. What the data folder holds is unchanged then,
 // except for migrations.
 //
-// The banner for people goes to out, log records go to logs; what logs does not take is counted. The
-// configuration must have passed its Validate. ask may be nil.
+// The banner for people goes to out, log records go to logs; what logs does not take is counted.
+// The configuration must have passed its Validate. ask may be nil.
 //
 // From its start the process ignores SIGPIPE: standard error may be a pipe whose reader has left.
 // SIGHUP makes a server read its certificate again, and does nothing else.
