@@ -54,7 +54,8 @@ var layers = map[string]string{
 		"internal/maintenance internal/privatefile internal/rootkey internal/server " +
 		"internal/vault plaintext wire",
 	"internal/apptest": "client internal/config internal/server plaintext wire",
-	"cmd/keysake":      "internal/cli",
+	"internal/process": "",
+	"cmd/keysake":      "internal/cli internal/process",
 }
 
 func TestImportsRunOneWay(t *testing.T) {

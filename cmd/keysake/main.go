@@ -3,12 +3,17 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 
 	"github.com/keysake/keysake/internal/cli"
+	"github.com/keysake/keysake/internal/process"
 )
 
 func main() {
+	if err := process.Harden(); err != nil {
+		fmt.Fprintf(os.Stderr, "keysake: warning: %v\n", err)
+	}
 	env := os.LookupEnv //nolint:forbidigo // the program hands its environment over here
 	os.Exit(cli.Main(context.Background(), os.Args[1:], env, os.Stdin, os.Stdout, os.Stderr))
 }

@@ -1,0 +1,5 @@
+//go:build !unix
+
+package process
+
+func noCoreDump() error { return nil }

@@ -1,0 +1,11 @@
+// Package process makes the memory of this process hard to look into.
+package process
+
+import "errors"
+
+// Harden keeps the memory out of core dumps and, where the system has it, out of the reach of
+// debuggers and of /proc for other processes of the same user. Root can still read it. An error
+// means that some of that could not be done.
+//
+// Call it before any key is read: it cannot take back what was dumped before.
+func Harden() error { return errors.Join(noCoreDump(), notDumpable()) }
