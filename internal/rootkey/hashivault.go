@@ -2,9 +2,7 @@ package rootkey
 
 import (
 	"errors"
-	neturl "net/url"
 	"os"
-	"path"
 	"time"
 
 	"github.com/hashicorp/vault/api"
@@ -12,25 +10,13 @@ import (
 	"gocloud.dev/secrets/hashivault"
 )
 
-const vaultScheme = hashivault.Scheme
-
-// openVault opens the key of a Vault or OpenBao transit engine: hashivault://KEY. ?engine=PATH
-// names an engine that is not mounted at "transit". The address and the token come from the
+// openVault opens the key of a Vault or OpenBao transit engine. The address and the token come from the
 // service's own variables: VAULT_ADDR and VAULT_TOKEN, or VAULT_SERVER_URL and VAULT_SERVER_TOKEN.
 //
 // The driver's own URL opener is not used: it shares one client and one engine between all URLs of
 // the process. The driver passes no context to its calls, so the client's timeout has to end them.
-func openVault(url string, timeout time.Duration) (*secrets.Keeper, error) {
-	u, err := neturl.Parse(url)
-	if err != nil {
-		return nil, ErrScheme
-	}
-	options := &hashivault.KeeperOptions{Engine: u.Query().Get("engine")}
-	for name := range u.Query() {
-		if name != "engine" {
-			return nil, errors.New("hashivault:// takes no parameter except engine")
-		}
-	}
+func openVault(key, engine string, timeout time.Duration) (*secrets.Keeper, error) {
+	options := &hashivault.KeeperOptions{Engine: engine}
 	config := api.DefaultConfig()
 	if config.Error != nil {
 		return nil, config.Error
@@ -46,12 +32,12 @@ func openVault(url string, timeout time.Duration) (*secrets.Keeper, error) {
 	client, err := api.NewClient(config)
 	if err != nil {
 		// The cause may quote the variables.
-		return nil, errors.New("the VAULT_ variables cannot be used: check VAULT_ADDR")
+		return nil, errors.New("the VAULT variables make no client: check VAULT_ADDR")
 	}
 	if token := firstOf("VAULT_SERVER_TOKEN", api.EnvVaultToken); token != "" {
 		client.SetToken(token)
 	}
-	return hashivault.OpenKeeper(client, path.Join(u.Host, u.Path), options), nil
+	return hashivault.OpenKeeper(client, key, options), nil
 }
 
 // firstOf returns the first of these variables that is not empty.

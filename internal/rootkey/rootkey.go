@@ -9,8 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,22 +23,8 @@ type Location struct {
 	Params string // how a passphrase becomes the key; empty for other keys
 }
 
-// PassphraseURL is the whole URL of a root key that is made of a passphrase.
-const PassphraseURL = "passphrase:"
-
-const fileScheme = "file:"
-
-// The errors of locations.
-var (
-	// ErrScheme means that a URL is not the URL of a root key.
-	ErrScheme = errors.New("the URL of a root key is file:PATH, passphrase:, awskms://…, " +
-		"gcpkms://…, azurekeyvault://… or hashivault://…")
-	// ErrCredentials means that a URL, which would be stored and shown, has credentials in it.
-	ErrCredentials = errors.New("the URL of a root key must hold no credentials: " +
-		"set the environment variables of the key service")
-	// ErrNoSuchKey means that the URL names another key than the one that is needed.
-	ErrNoSuchKey = errors.New("that is another root key")
-)
+// ErrNoSuchKey means that the URL names another key than the one that is needed.
+var ErrNoSuchKey = errors.New("that is another root key")
 
 // An Opener opens and creates root keys. It is safe for concurrent use.
 type Opener struct {
@@ -51,20 +35,13 @@ type Opener struct {
 	ServiceTimeout time.Duration
 }
 
-// Check checks the form of a URL without opening it. [ErrScheme], [ErrCredentials].
-func Check(url string) error {
-	switch {
-	case strings.HasPrefix(url, fileScheme) && len(url) > len(fileScheme), url == PassphraseURL:
-		return nil
-	case isService(url):
-		return checkService(url)
-	}
-	return ErrScheme
-}
-
 // Open returns the root key at a location. [ErrNoSuchKey]: loc.ID is set and there is another key.
+// The errors of [Check]: the URL is refused, and nothing was asked or read.
 // No error shows anything of a key or passphrase.
 func (o *Opener) Open(ctx context.Context, loc Location) (seal.RootKey, error) {
+	if err := Check(loc.URL); err != nil {
+		return nil, err
+	}
 	if loc.URL == PassphraseURL {
 		return o.openPassphrase(ctx, loc)
 	}
@@ -103,7 +80,10 @@ func (o *Opener) create(ctx context.Context, loc *Location) (seal.RootKey, error
 	if _, isFile := FilePath(loc.URL); !isFile {
 		return o.Open(ctx, *loc)
 	}
-	var err error
+	err := Check(loc.URL)
+	if err != nil {
+		return nil, err
+	}
 	// Later programs may run in another working directory.
 	if loc.URL, err = AbsoluteURL(loc.URL); err != nil {
 		return nil, err
@@ -114,26 +94,4 @@ func (o *Opener) create(ctx context.Context, loc *Location) (seal.RootKey, error
 		return CreateKeyFile(path)
 	}
 	return root, err
-}
-
-// FilePath returns the path of a file: URL.
-func FilePath(url string) (path string, isFile bool) {
-	path, isFile = strings.CutPrefix(url, fileScheme)
-	if !isFile {
-		return "", false
-	}
-	return filepath.Clean(path), true
-}
-
-// AbsoluteURL makes the path of a file: URL absolute. It returns other URLs unchanged.
-func AbsoluteURL(url string) (string, error) {
-	path, isFile := FilePath(url)
-	if !isFile {
-		return url, nil
-	}
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return "", err
-	}
-	return fileScheme + path, nil
 }

@@ -3,7 +3,6 @@ package rootkey
 import (
 	"context"
 	"fmt"
-	neturl "net/url"
 	"strings"
 	"time"
 
@@ -40,39 +39,25 @@ func (s *service) Decrypt(ctx context.Context, sealed []byte) ([]byte, error) {
 	})
 }
 
-func isService(url string) bool {
-	scheme, rest, found := strings.Cut(url, "://")
-	switch scheme {
-	case "awskms", "gcpkms", "azurekeyvault", vaultScheme:
-		return found && rest != ""
-	}
-	return false
-}
-
-func checkService(url string) error {
-	u, err := neturl.Parse(url)
-	if err != nil {
-		return ErrScheme // the parser's own error would quote the URL
-	}
-	if u.User != nil {
-		return ErrCredentials
-	}
-	return nil
-}
-
 // openService returns the root key that a service keeps. It makes no request yet.
 func (o *Opener) openService(ctx context.Context, url string) (seal.RootKey, error) {
-	if err := Check(url); err != nil {
+	name, err := nameOf(url)
+	if err != nil {
 		return nil, err
 	}
 	s := &service{name: url, timeout: o.ServiceTimeout}
 	if s.timeout <= 0 {
 		s.timeout = DefaultServiceTimeout
 	}
-	var err error
-	if strings.HasPrefix(url, vaultScheme+"://") {
-		s.keeper, err = openVault(url, s.attemptTimeout())
-	} else {
+	switch scheme, _, _ := strings.Cut(url, "://"); scheme {
+	case vaultScheme:
+		s.keeper, err = openVault(name[0], name[1], s.attemptTimeout())
+	case "awskms":
+		s.keeper, err = secrets.OpenKeeper(ctx, url+"?region="+name[1])
+	case "azurekeyvault":
+		s.keeper, err = secrets.OpenKeeper(ctx,
+			fmt.Sprintf("azurekeyvault://%s.vault.azure.net/keys/%s/%s", name[0], name[1], name[2]))
+	default:
 		s.keeper, err = secrets.OpenKeeper(ctx, url)
 	}
 	if err != nil {

@@ -181,31 +181,6 @@ func TestAServiceThatEncryptsNothingIsRefused(t *testing.T) {
 	}
 }
 
-func TestTheURLOfAKeyServiceIsChecked(t *testing.T) {
-	for _, good := range []string{
-		"hashivault://keysake", "hashivault://keysake?engine=other",
-		"awskms:///alias/keysake?region=eu-central-1",
-		"gcpkms://projects/p/locations/global/keyRings/r/cryptoKeys/k",
-		"azurekeyvault://v.vault.azure.net/keys/k", "file:/k", "passphrase:",
-	} {
-		if err := rootkey.Check(good); err != nil {
-			t.Errorf("%s: %v", good, err)
-		}
-	}
-	for _, bad := range []string{
-		"", "file:", "passphrase:now", "hashivault:keysake", "hashivault://", "vault://k",
-		"base64key://AAAA", "/path", "awskms",
-	} {
-		if err := rootkey.Check(bad); !errors.Is(err, rootkey.ErrScheme) {
-			t.Errorf("%q: %v", bad, err)
-		}
-	}
-	err := rootkey.Check("hashivault://me:word@keysake")
-	if !errors.Is(err, rootkey.ErrCredentials) || strings.Contains(err.Error(), "word") {
-		t.Error(err)
-	}
-}
-
 func TestOneKeyServiceURLDoesNotChangeAnother(t *testing.T) {
 	transit := apptest.NewTransit(t)
 	o := &rootkey.Opener{ServiceTimeout: patience}

@@ -65,17 +65,34 @@ func TestAKeyServiceThatIsAwayIsNotNoticedByWhoseKeyIsOpen(t *testing.T) {
 	if list, err := c.ListSecrets(t.Context()); err != nil || list.Total != 2 {
 		t.Errorf("%v, %v", list, err)
 	}
-	if code := ready(t, srv); code != http.StatusServiceUnavailable {
-		t.Errorf("ready: %d", code)
-	}
-	transit.Answer(nil)
-	for deadline := time.Now().Add(10 * time.Second); ready(t, srv) != http.StatusOK; time.Sleep(
-		50 * time.Millisecond,
-	) {
-		if time.Now().After(deadline) {
-			t.Fatal("it is not ready again")
+}
+
+func TestReadinessIsWhatIsKnownAndAsksNobody(t *testing.T) {
+	srv, transit, _ := apptest.StartOnTransit(t)
+	probe := func(want int) {
+		t.Helper()
+		before := transit.Calls.Load()
+		for range 3 {
+			if code := ready(t, srv); code != want {
+				t.Errorf("ready: %d, want %d", code, want)
+			}
+		}
+		if n := transit.Calls.Load() - before; n != 0 {
+			t.Errorf("the key service was asked %d times", n)
 		}
 	}
+	c := srv.Client(t)
+	probe(http.StatusOK)
+	transit.Answer(apptest.TransitError(http.StatusForbidden, "permission denied"))
+	probe(http.StatusOK) // it was not used since
+	_, err := c.CreateUser(t.Context(), wire.CreateUser{Username: "max"})
+	fails(t, err, 502, "bad_gateway_error")
+	probe(http.StatusServiceUnavailable)
+	transit.Answer(nil)
+	probe(http.StatusServiceUnavailable)
+	_, err = c.CreateUser(t.Context(), wire.CreateUser{Username: "max"})
+	apptest.Must(t, err)
+	probe(http.StatusOK)
 }
 
 func TestWhatNeedsAKeyServiceThatFailsIs502Or504AndLeavesNothing(t *testing.T) {

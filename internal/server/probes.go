@@ -25,8 +25,9 @@ func (s *server) withProbes(next http.Handler) http.Handler {
 	})
 }
 
-// readyz reports whether the server can answer requests: it is not stopping, and the database and
-// the root key answer.
+// readyz reports whether the server can answer requests: it is not stopping, the database answers,
+// and the root key did when it was last used. Anyone may ask, so it makes no call outside: a key
+// service would have to answer for it with its time, its log and its bill.
 func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()
@@ -35,8 +36,8 @@ func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
 		writeText(w, http.StatusServiceUnavailable, "stopping")
 	case s.instance.Store.Ping(ctx) != nil:
 		writeText(w, http.StatusServiceUnavailable, "the database does not answer")
-	case s.instance.Vault.PingRootKey(ctx) != nil:
-		writeText(w, http.StatusServiceUnavailable, "the root key does not answer")
+	case s.instance.Vault.RootKeyFault(ctx) != nil:
+		writeText(w, http.StatusServiceUnavailable, "the root key did not answer")
 	default:
 		writeText(w, http.StatusOK, "ready")
 	}

@@ -107,14 +107,14 @@ func (o *Operator) CheckRootKeys(ctx context.Context) error {
 	return nil
 }
 
-// PingRootKey reports whether the primary root key can be used. Callers may be many and unknown: it
-// asks a key service at most once a second.
-func (s *Service) PingRootKey(ctx context.Context) error {
+// RootKeyFault returns why the primary root key could not be used, if that happened a short time
+// ago and it has not been used since. It does not try: callers may be many and unknown.
+func (s *Service) RootKeyFault(ctx context.Context) error {
 	primary, err := s.primary(ctx)
 	if err != nil {
 		return err
 	}
-	return s.keys.roots.ping(ctx, primary)
+	return s.keys.roots.fault(primary.ID)
 }
 
 func (c *core) primary(ctx context.Context) (k StoredRootKey, err error) {

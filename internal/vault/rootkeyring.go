@@ -15,9 +15,15 @@ import (
 // OpenRootKey opens a root key that the database knows.
 type OpenRootKey func(ctx context.Context, k StoredRootKey) (seal.RootKey, error)
 
-// errorTTL is how long a failure to open a root key, or the result of a ping, is remembered: each
-// may take the time of a passphrase or a service.
-const errorTTL = time.Second
+const (
+	// errorTTL is how long a failure to open a root key stands for further tries: each may take the
+	// time of a passphrase or a service.
+	errorTTL = time.Second
+	// faultTTL is how long a failed use of a root key is reported. It is longer than two probes of
+	// a load balancer are apart, and ends by itself: a server that gets no requests any more would
+	// otherwise never learn that its key service is back.
+	faultTTL = 30 * time.Second
+)
 
 // A rootKeyring keeps the root keys that are open. A root key stays open until the process ends.
 type rootKeyring struct {
@@ -29,7 +35,7 @@ type rootKeyring struct {
 	mu         sync.Mutex
 	keys       map[uuid.UUID]seal.RootKey
 	openErrors map[uuid.UUID]cachedError
-	pingErrors map[uuid.UUID]cachedError // nil where the ping succeeded
+	faults     map[uuid.UUID]cachedError // of the last use of a key
 }
 
 // A cachedError is what a call returned, and when.
@@ -45,7 +51,7 @@ func newRootKeyring(store Store, open OpenRootKey, now func() time.Time) *rootKe
 		now:        now,
 		keys:       map[uuid.UUID]seal.RootKey{},
 		openErrors: map[uuid.UUID]cachedError{},
-		pingErrors: map[uuid.UUID]cachedError{},
+		faults:     map[uuid.UUID]cachedError{},
 	}
 }
 
@@ -57,12 +63,18 @@ func (k *rootKeyring) get(id uuid.UUID) (seal.RootKey, bool) {
 	return root, found
 }
 
-// add keeps a root key that was opened elsewhere.
-func (k *rootKeyring) add(root seal.RootKey) {
+// add keeps a root key that was opened elsewhere, and returns it. From now on its failures are
+// known to fault.
+func (k *rootKeyring) add(root seal.RootKey) seal.RootKey {
+	if root.Remote() {
+		root = watchedRootKey{root, k}
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.keys[root.ID()] = root
 	delete(k.openErrors, root.ID())
+	delete(k.faults, root.ID())
+	return root
 }
 
 // openID returns the root key of that id. One that another process has made is looked up in the
@@ -89,7 +101,7 @@ func (k *rootKeyring) open(ctx context.Context, stored StoredRootKey) (seal.Root
 	if root, found := k.get(stored.ID); found {
 		return root, nil
 	}
-	if last, found := k.cached(k.openErrors, stored.ID); found {
+	if last, found := k.cached(k.openErrors, stored.ID, errorTTL); found {
 		return nil, last.err
 	}
 	return sharedCall(ctx, &k.calls, stored.ID.String(),
@@ -108,40 +120,41 @@ func (k *rootKeyring) openUncached(
 	if err != nil {
 		err = rootKeyError(&RootKeyError{ID: stored.ID, URL: stored.URL, Cause: err})
 		k.remember(k.openErrors, stored.ID, err)
+		k.remember(k.faults, stored.ID, err)
 		return nil, err
 	}
-	k.add(root)
-	return root, nil
+	return k.add(root), nil
 }
 
-// ping opens the check value of a root key that a service keeps, which asks the service.
-func (k *rootKeyring) ping(ctx context.Context, stored StoredRootKey) error {
-	root, err := k.open(ctx, stored)
-	if err != nil || !root.Remote() {
-		return err
-	}
-	if last, found := k.cached(k.pingErrors, stored.ID); found {
-		return last.err
-	}
-	_, err = sharedCall(ctx, &k.calls, "ping "+stored.ID.String(),
-		func(ctx context.Context) (seal.RootKey, error) {
-			err := serviceError(root.OpenCheck(ctx, stored.Check))
-			k.remember(k.pingErrors, stored.ID, err)
-			return nil, err
-		})
-	return err
+// fault returns why the last use of a root key failed, if that was less than faultTTL ago. It opens
+// nothing and asks nobody.
+func (k *rootKeyring) fault(id uuid.UUID) error {
+	last, _ := k.cached(k.faults, id, faultTTL)
+	return last.err
 }
 
-// cached returns what a call returned less than errorTTL ago.
-func (k *rootKeyring) cached(in map[uuid.UUID]cachedError, id uuid.UUID) (cachedError, bool) {
+// cached returns what a call returned less than ttl ago.
+func (k *rootKeyring) cached(
+	in map[uuid.UUID]cachedError, id uuid.UUID, ttl time.Duration,
+) (cachedError, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	last, found := in[id]
-	return last, found && k.now().Sub(last.at) < errorTTL
+	if !found || k.now().Sub(last.at) >= ttl {
+		return cachedError{}, false
+	}
+	return last, true
 }
 
 func (k *rootKeyring) remember(in map[uuid.UUID]cachedError, id uuid.UUID, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	in[id] = cachedError{err, k.now()}
+}
+
+// forget removes the fault of a root key that works.
+func (k *rootKeyring) forget(id uuid.UUID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.faults, id)
 }
