@@ -17,8 +17,8 @@ run: build ## a development server with its data in ./.keysake-dev
 	./bin/keysake serve --dev
 
 .PHONY: build
-build: ## the static binary, bin/keysake
-	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/keysake ./cmd/keysake
+build: ## the static binaries, bin/keysake and bin/keysake-kms
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/ ./cmd/keysake ./cmd/keysake-kms
 
 .PHONY: test
 test: ## everything that CI holds, but for format, vet and lint

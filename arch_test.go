@@ -41,9 +41,13 @@ var layers = map[string]string{
 	"internal/api": "internal/audit internal/identity internal/middleware internal/vault " +
 		"plaintext wire",
 	"internal/api/apicontract": "",
-	"internal/rootkey":         "internal/privatefile internal/seal plaintext",
+	"internal/keyurl":          "",
+	"internal/kmspipe":         "",
+	"internal/kms":             "internal/keyurl internal/kmspipe",
+	"internal/rootkey": "internal/keyurl internal/kmspipe internal/privatefile internal/seal " +
+		"plaintext",
 	"internal/config":          "",
-	"internal/instance": "internal/catalog internal/config internal/rootkey " +
+	"internal/instance": "internal/catalog internal/config internal/kmspipe internal/rootkey " +
 		"internal/privatefile internal/seal internal/store/sqlite internal/vault plaintext",
 	"internal/maintenance": "internal/backup internal/config internal/doctor internal/instance " +
 		"internal/privatefile internal/rootkey internal/seal internal/store " +
@@ -56,6 +60,7 @@ var layers = map[string]string{
 	"internal/apptest": "client internal/config internal/server plaintext wire",
 	"internal/process": "",
 	"cmd/keysake":      "internal/cli internal/process",
+	"cmd/keysake-kms":  "internal/kms internal/kmspipe internal/process",
 }
 
 func TestImportsRunOneWay(t *testing.T) {
@@ -110,6 +115,35 @@ func TestTheDomainKnowsNoHTTPAndOnlyAStoreKnowsItsDatabase(t *testing.T) {
 					t.Errorf("%s must not import %s", pkg, imported)
 				}
 			}
+		}
+	}
+}
+
+// clouds are the modules of key services. They link hundreds of packages, of which some start other
+// programs: they are for keysake-kms alone.
+var clouds = []string{
+	"cloud.google.com/", "github.com/Azure/", "github.com/AzureAD/", "github.com/aws/",
+	"github.com/google/wire", "github.com/googleapis/", "github.com/hashicorp/vault",
+	"gocloud.dev", "google.golang.org/api", "google.golang.org/grpc", "golang.org/x/oauth2",
+	module + "/internal/kms",
+}
+
+// starters may import os/exec in the program that serves: ours for keysake-kms, and what SQLite is
+// translated to, of which nothing calls system or popen.
+var starters = []string{module + "/internal/kmspipe", "modernc.org/libc"}
+
+func TestTheProgramThatServesLinksNoCloudAndStartsOneProgram(t *testing.T) {
+	deps := goList(t, `{{.ImportPath}} {{join .Imports " "}}`, "-deps", "./cmd/keysake")
+	for line := range strings.Lines(deps) {
+		pkg, imports, _ := strings.Cut(strings.TrimSpace(line), " ")
+		for _, prefix := range clouds {
+			if pkg == strings.TrimSuffix(prefix, "/") ||
+				strings.HasPrefix(pkg, strings.TrimSuffix(prefix, "/")+"/") {
+				t.Errorf("cmd/keysake must not link %s", pkg)
+			}
+		}
+		if slices.Contains(strings.Fields(imports), "os/exec") && !slices.Contains(starters, pkg) {
+			t.Errorf("%s must not start programs", pkg)
 		}
 	}
 }

@@ -22,6 +22,7 @@ import (
 // decrypts with one key. Its URL as a root key's is hashivault://keysake.
 type Transit struct {
 	Calls atomic.Int64 // of both kinds
+	Token atomic.Value // the one that it accepts, a string
 
 	aead   cipher.AEAD
 	server *httptest.Server
@@ -49,6 +50,7 @@ func NewTransit(tb testing.TB) *Transit {
 	s.server = httptest.NewServer(http.HandlerFunc(s.serve))
 	tb.Cleanup(s.server.Close)
 	tb.Setenv("VAULT_ADDR", s.server.URL)
+	s.Token.Store("token-of-nobody")
 	tb.Setenv("VAULT_TOKEN", "token-of-nobody")
 	return s
 }
@@ -69,6 +71,9 @@ func (s *Transit) Answer(h http.HandlerFunc) {
 	s.answer = h
 }
 
+// URL returns its address.
+func (s *Transit) URL() string { return s.server.URL }
+
 // Close takes it away: nothing listens there any more.
 func (s *Transit) Close() { s.server.Close() }
 
@@ -86,8 +91,9 @@ func (s *Transit) serve(w http.ResponseWriter, r *http.Request) {
 // Well answers as the real one does.
 func (s *Transit) Well(w http.ResponseWriter, r *http.Request) {
 	var in struct{ Plaintext, Ciphertext string }
-	if json.NewDecoder(r.Body).Decode(&in) != nil || r.Header.Get("X-Vault-Token") == "" {
-		w.WriteHeader(http.StatusForbidden)
+	if json.NewDecoder(r.Body).Decode(&in) != nil ||
+		r.Header.Get("X-Vault-Token") != s.Token.Load() {
+		TransitError(http.StatusForbidden, "permission denied")(w, r)
 		return
 	}
 	out := map[string]string{}

@@ -34,6 +34,7 @@ no value.
 func localSettings(cmd *cobra.Command) *config.Settings {
 	settings := config.New(
 		"data", "root-key", "root-passphrase-file", "root-passphrase-fd", "key-service-timeout",
+		"kms-helper",
 	)
 	settings.AddFlags(cmd.Flags())
 	return settings

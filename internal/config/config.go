@@ -28,6 +28,7 @@ type Config struct {
 	RootPassphraseFD   int
 	KeyCacheTTL        time.Duration
 	KeyServiceTimeout  time.Duration
+	KMSHelper          string // a path; empty for keysake-kms beside the program
 
 	MinClients       []MinClient
 	RateLimit        float64

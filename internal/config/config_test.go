@@ -75,6 +75,7 @@ func TestEverySettingHasAFlagAndAVariable(t *testing.T) {
 		"root-passphrase-fd":   "0",
 		"key-cache-ttl":        "2h",
 		"key-service-timeout":  "5s",
+		"kms-helper":           "/h",
 		"min-client":           "a=1.2.3b1,b=2.0-rc.1",
 		"rate-limit":           "2.5",
 		"rate-burst":           "3",
@@ -98,6 +99,7 @@ func TestEverySettingHasAFlagAndAVariable(t *testing.T) {
 		RootPassphraseFile: "/p",
 		KeyCacheTTL:        2 * time.Hour,
 		KeyServiceTimeout:  5 * time.Second,
+		KMSHelper:          "/h",
 		MinClients: []config.MinClient{
 			{Name: "a", Version: "1.2.3b1"},
 			{Name: "b", Version: "2.0-rc.1"},
@@ -318,7 +320,7 @@ func TestTheReferenceHasEverySetting(t *testing.T) {
 			t.Errorf("--%s is not on the page", f.Name)
 		}
 	})
-	if n != 22 || strings.Count(page, "\n| `--") != n {
+	if n != 23 || strings.Count(page, "\n| `--") != n {
 		t.Errorf("%d flags, and a page of another number of lines", n)
 	}
 }

@@ -61,6 +61,11 @@ func (c *Config) storageSettings() []setting {
 			&c.KeyServiceTimeout, "key-service-timeout", "DURATION", "8s",
 			"time limit for a request to a key service, including two retries",
 		},
+		{
+			&c.KMSHelper, "kms-helper", "PATH", "",
+			"program that asks AWS, Google Cloud and Azure; the default is keysake-kms beside " +
+				"keysake",
+		},
 	}
 }
 

@@ -58,6 +58,8 @@ func (c Config) validateStorage() error {
 	case c.KeyServiceTimeout <= 0 || c.KeyServiceTimeout > maxKeyServiceTimeout:
 		return fmt.Errorf("--key-service-timeout must be more than 0s and at most %s: "+
 			"a request may take 10s", maxKeyServiceTimeout)
+	case c.KMSHelper != "" && !filepath.IsAbs(c.KMSHelper):
+		return errors.New("--kms-helper must be an absolute path")
 	}
 	return nil
 }

@@ -141,9 +141,10 @@ func (i *Instance) openRootKeys(ctx context.Context, cfg config.Config, access A
 	return err
 }
 
-// Close closes the database and unlocks the folder.
+// Close closes the database, ends what asks the key services, and unlocks the folder.
 func (i *Instance) Close() error {
 	var errs []error
+	i.RootKeys.Opener.Close()
 	if i.Store != nil {
 		errs = append(errs, i.Store.Close())
 	}

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/kmspipe"
 	"github.com/keysake/keysake/internal/rootkey"
 	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/internal/vault"
@@ -30,6 +31,7 @@ func NewRootKeys(cfg config.Config, ask rootkey.Ask) *RootKeys {
 				File: cfg.RootPassphraseFile, FD: cfg.RootPassphraseFD, Ask: ask,
 			},
 			ServiceTimeout: cfg.KeyServiceTimeout,
+			Helper:         kmspipe.Helper{Path: cfg.KMSHelper},
 		},
 	}
 }

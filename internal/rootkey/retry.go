@@ -9,14 +9,9 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
-
-	"github.com/hashicorp/vault/api"
-	"gocloud.dev/gcerrors"
 
 	"github.com/keysake/keysake/internal/seal"
 )
@@ -67,8 +62,8 @@ type result struct {
 }
 
 // attempt makes one call and waits for it no longer than attemptTimeout. The call has a goroutine
-// of its own because not every driver respects its context. A driver that panics over a response
-// does not end the program.
+// of its own because nothing waits longer than that, whatever the call does. A call that panics
+// over a response does not end the program.
 func (s *service) attempt(
 	ctx context.Context, call func(context.Context) ([]byte, error),
 ) ([]byte, error) {
@@ -102,22 +97,22 @@ func (s *service) attempt(
 	}
 }
 
-var errBadResponse = errors.New("its response cannot be used")
+// A callError is what a key service answered, or that it cannot be used.
+type callError struct {
+	status int // of HTTP; 0 without one
+	reason string
+	again  bool // another attempt could succeed
+	late   bool // there was no answer in time
+}
+
+func (e *callError) Error() string { return e.reason }
+
+var errBadResponse = &callError{reason: "its response cannot be used", again: true}
 
 // retryable reports whether another attempt could succeed.
 func retryable(err error) bool {
-	// The driver gives these errors no code.
-	if response, ok := errors.AsType[*api.ResponseError](err); ok {
-		return response.StatusCode >= http.StatusInternalServerError ||
-			response.StatusCode == http.StatusTooManyRequests
-	}
-	return !slices.Contains([]gcerrors.ErrorCode{
-		gcerrors.PermissionDenied,
-		gcerrors.NotFound,
-		gcerrors.InvalidArgument,
-		gcerrors.FailedPrecondition,
-		gcerrors.Unimplemented,
-	}, gcerrors.Code(err))
+	failed, ok := errors.AsType[*callError](err)
+	return !ok || failed.again
 }
 
 // serviceError makes the error of a service one of the two that callers know.
@@ -131,9 +126,11 @@ func (s *service) serviceError(err error, plain []byte) error {
 
 // isTimeout reports whether there was no response, or none in time.
 func isTimeout(err error) bool {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
-		gcerrors.Code(err) == gcerrors.DeadlineExceeded {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return true
+	}
+	if failed, ok := errors.AsType[*callError](err); ok {
+		return failed.late
 	}
 	lost, ok := errors.AsType[net.Error](err)
 	return ok && lost.Timeout() || isConnection(err)
@@ -149,14 +146,7 @@ func isConnection(err error) bool {
 
 // safeReason returns the text of an error in one line, or another text if it quotes plain.
 func safeReason(err error, plain []byte) string {
-	text := err.Error()
-	if response, ok := errors.AsType[*api.ResponseError](err); ok {
-		text = fmt.Sprintf("status %d", response.StatusCode)
-		if !response.RawError && len(response.Errors) > 0 {
-			text += ": " + strings.Join(response.Errors, "; ")
-		}
-	}
-	text = strings.Join(strings.Fields(text), " ")
+	text := strings.Join(strings.Fields(err.Error()), " ")
 	for _, form := range []string{
 		base64.StdEncoding.EncodeToString(plain), base64.RawURLEncoding.EncodeToString(plain),
 		hex.EncodeToString(plain), string(plain),

@@ -1,5 +1,5 @@
-// Package rootkey opens root keys by their URLs: file:PATH, passphrase:, and the key services that
-// gocloud.dev/secrets supports.
+// Package rootkey opens root keys by their URLs: file:PATH, passphrase:, and key services. It asks
+// Vault and OpenBao itself, and the clouds through a program of their own.
 //
 // A URL holds no secret. The database remembers it, so that a server can find the key again.
 package rootkey
@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/kmspipe"
 	"github.com/keysake/keysake/internal/seal"
 )
 
@@ -33,7 +34,11 @@ type Opener struct {
 	// ServiceTimeout bounds a request to a key service with all its retries.
 	// 0 means [DefaultServiceTimeout].
 	ServiceTimeout time.Duration
+	Helper         kmspipe.Helper // asks the clouds
 }
+
+// Close ends the program that asks the clouds, if it runs.
+func (o *Opener) Close() { o.Helper.Close() }
 
 // Open returns the root key at a location. [ErrNoSuchKey]: loc.ID is set and there is another key.
 // The errors of [Check]: the URL is refused, and nothing was asked or read.
@@ -50,7 +55,7 @@ func (o *Opener) Open(ctx context.Context, loc Location) (seal.RootKey, error) {
 	if path, isFile := FilePath(loc.URL); isFile {
 		root, err = ReadKeyFile(path)
 	} else {
-		root, err = o.openService(ctx, loc.URL)
+		root, err = o.openService(loc.URL)
 	}
 	if err != nil {
 		return nil, err
