@@ -46,7 +46,7 @@ var layers = map[string]string{
 	"internal/kms":             "internal/keyurl internal/kmspipe",
 	"internal/rootkey": "internal/keyurl internal/kmspipe internal/privatefile internal/seal " +
 		"plaintext",
-	"internal/config":          "",
+	"internal/config": "",
 	"internal/instance": "internal/catalog internal/config internal/kmspipe internal/rootkey " +
 		"internal/privatefile internal/seal internal/store/sqlite internal/vault plaintext",
 	"internal/maintenance": "internal/backup internal/config internal/doctor internal/instance " +

@@ -10,9 +10,13 @@ import (
 
 	"github.com/keysake/keysake/internal/kms"
 	"github.com/keysake/keysake/internal/kmspipe"
+	"github.com/keysake/keysake/internal/process"
 )
 
 func main() {
+	if err := process.Harden(); err != nil {
+		_, _ = os.Stderr.WriteString("keysake-kms: warning: " + err.Error() + "\n")
+	}
 	// An interrupt at a terminal reaches it as well as the server, which may still need it. It ends
 	// when its input does.
 	signal.Ignore(os.Interrupt, syscall.SIGTERM)

@@ -138,7 +138,6 @@ func TestWhatAWSDoesWrongIsToldApart(t *testing.T) {
 			raw(`{"KeyId":"` + arn + `","Plaintext":"` + strings.Repeat("AAAA", 1<<14) + `"}`),
 			seal.ErrService, 3,
 		},
-		"silence": {apptest.Silence, seal.ErrServiceTimeout, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			aws.Answer(c.answer)
@@ -146,7 +145,7 @@ func TestWhatAWSDoesWrongIsToldApart(t *testing.T) {
 			if !errors.Is(err, c.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("the error is %v", err)
 			}
-			if n := aws.asked(); c.calls > 0 && n != c.calls {
+			if n := aws.asked(); n != c.calls {
 				t.Errorf("it was asked %d times, want %d: %v", n, c.calls, err)
 			}
 			aws.Answer(nil)
@@ -154,6 +153,17 @@ func TestWhatAWSDoesWrongIsToldApart(t *testing.T) {
 				t.Errorf("it does not recover: %v", err)
 			}
 		})
+	}
+}
+
+func TestAWSIsNotWaitedFor(t *testing.T) {
+	aws := newAWS(t)
+	check, err := open(t, awsURL, time.Minute).Check(t.Context())
+	apptest.Must(t, err)
+	aws.Answer(apptest.Silence)
+	err = open(t, awsURL, time.Second).OpenCheck(t.Context(), check)
+	if !errors.Is(err, seal.ErrServiceTimeout) {
+		t.Errorf("the error is %v", err)
 	}
 }
 

@@ -118,7 +118,7 @@ func start(path string) (*conn, error) {
 	}
 	theirs, ours := []*os.File{files[0], files[3]}, []*os.File{files[2], files[1]}
 	// It outlives every request, and ends when its input does: also with this process.
-	cmd := exec.Command(path) //nolint:gosec,noctx // the operator's own path, and no argument
+	cmd := exec.Command(path) //nolint:noctx // the operator's own path, and no argument
 	cmd.Env = environment(os.Environ())
 	// What it writes to standard error goes nowhere: a panic could quote a key.
 	cmd.Stdin, cmd.Stdout = theirs[0], theirs[1]

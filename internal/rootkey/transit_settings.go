@@ -72,7 +72,7 @@ func transitAddress(address string) (string, error) {
 	local := u.Hostname() == "localhost" || err == nil && ip.Unmap().IsLoopback()
 	if u.Scheme != "https" && (u.Scheme != "http" || !local) {
 		return "", errors.New(
-			"VAULT_ADDR must begin with https://, unless the service is here")
+			"VAULT_ADDR must begin with https://, unless the service is local")
 	}
 	return strings.TrimRight(u.String(), "/"), nil
 }
@@ -80,8 +80,8 @@ func transitAddress(address string) (string, error) {
 func transitTLS() (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if skip := firstOf("VAULT_SKIP_VERIFY"); skip != "" && skip != "0" && skip != "false" {
-		return nil, errors.New("VAULT_SKIP_VERIFY is set: unset it, and name the authority of the " +
-			"certificate with VAULT_CACERT")
+		return nil, errors.New("VAULT_SKIP_VERIFY is set: unset it, and name the authority of " +
+			"the certificate with VAULT_CACERT")
 	}
 	if path := firstOf("VAULT_CACERT"); path != "" {
 		text, err := os.ReadFile(path)

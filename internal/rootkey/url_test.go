@@ -182,8 +182,10 @@ func FuzzURL(f *testing.F) {
 // Two URLs of one key would be two root keys.
 func TestAKeyHasOneURL(t *testing.T) {
 	for _, url := range goodURLs {
-		for _, other := range []string{url + "/", url + "?", url + "#", url + " ", " " + url,
-			strings.Replace(url, "://", ":///", 1), strings.Replace(url, "key", "%6bey", 1)} {
+		for _, other := range []string{
+			url + "/", url + "?", url + "#", url + " ", " " + url,
+			strings.Replace(url, "://", ":///", 1), strings.Replace(url, "key", "%6bey", 1),
+		} {
 			if other == url || strings.HasPrefix(url, "file:") {
 				continue
 			}
