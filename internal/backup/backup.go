@@ -21,8 +21,8 @@ import (
 // Format is the number of the format that this version writes. It reads this one and all before it.
 const Format = 1
 
-// magic begins a backup. The format's number and a line feed follow.
-const magic = "keysake backup "
+// Magic begins a backup. The format's number and a line feed follow.
+const Magic = "keysake backup "
 
 // Limits on what is read.
 const (
@@ -75,7 +75,7 @@ func (d *Digest) UnmarshalText(text []byte) error {
 	return err
 }
 
-func magicLine(format int) string { return magic + strconv.Itoa(format) + "\n" }
+func magicLine(format int) string { return Magic + strconv.Itoa(format) + "\n" }
 
 // trailer is the last line. Its length does not depend on the digest.
 func trailer(d Digest) string { return `{"sha256":"` + d.String() + "\"}\n" }

@@ -82,12 +82,12 @@ func (f *File) Rows(ctx context.Context, table string) iter.Seq2[Row, error] {
 
 // checkFormat reads the magic line.
 func checkFormat(r io.ReaderAt) error {
-	head := make([]byte, len(magic)+12)
+	head := make([]byte, len(Magic)+12)
 	n, err := r.ReadAt(head, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	number, ok := bytes.CutPrefix(head[:n], []byte(magic))
+	number, ok := bytes.CutPrefix(head[:n], []byte(Magic))
 	digits, _, ended := bytes.Cut(number, []byte("\n"))
 	format, err := strconv.ParseUint(string(digits), 10, 31)
 	switch {

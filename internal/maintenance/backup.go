@@ -36,8 +36,9 @@ func (b *BackupFile) describe(m backup.Manifest, d backup.Digest) {
 
 // Backup writes the content of a data folder, as of one moment, to a new file, and records that in
 // the audit log of the instance. A server may be running. The file gets its name when it is
-// complete and on disk; only its owner may read it. A file that already exists is an error, unless
-// replace is set. Backup needs no root key, and the backup contains none.
+// complete and on disk; only its owner may read it. What backups that were killed left in its
+// folder is removed. A file that already exists is an error, unless replace is set. Backup needs no
+// root key, and the backup contains none.
 //
 // The error wraps [instance.ErrCannotOpen] if the data folder cannot be opened.
 func Backup(
@@ -68,6 +69,7 @@ func Backup(
 	if replace {
 		write = privatefile.Replace
 	}
+	privatefile.RemoveParts(filepath.Dir(file), backup.Magic)
 	err = write(file, func(f *os.File) error {
 		if err := i.Operator.RecordBackup(ctx, file); err != nil {
 			return fmt.Errorf("record the backup in the audit log: %w", err)

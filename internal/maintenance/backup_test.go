@@ -237,6 +237,29 @@ func TestABackupReplacesNothingUnlessItIsToldTo(t *testing.T) {
 	}
 }
 
+func TestABackupRemovesWhatKilledOnesLeft(t *testing.T) {
+	s := newSite(t)
+	dir := filepath.Dir(s.backup)
+	whole, err := os.ReadFile(s.backup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, content := range [][]byte{nil, whole[:len(whole)/2], whole} {
+		part := filepath.Join(dir, fmt.Sprintf(".monday.%d.part", n))
+		if err := os.WriteFile(part, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tuesday := filepath.Join(dir, "tuesday")
+	if _, err := maintenance.Backup(t.Context(), s.cfg, tuesday, false); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 2 {
+		t.Errorf("the folder has %v, want the two backups (%v)", entries, err)
+	}
+}
+
 func TestARestoreIsRefusedForEachReasonAndThenWritesNothing(t *testing.T) {
 	s := newSite(t)
 	whole, err := os.ReadFile(s.backup)

@@ -83,6 +83,38 @@ func TestCreateDoesNotOverwriteAFileThatCameWhileItWrote(t *testing.T) {
 	assertFiles(t, dir, map[string]string{"file": "theirs"})
 }
 
+func TestWhatAKilledWriterLeftIsRemovedAndNothingElse(t *testing.T) {
+	dir := t.TempDir()
+	kept := map[string]string{
+		"backup": "magic 1", ".backup.12.part": "another", ".part": "", ".backup.part": "magic 1",
+		".backup.x.part": "magic 1",
+	}
+	left := map[string]string{
+		".backup.1.part": "magic 1",
+		".other.23.part": "magic",
+		".a.4.part":      "",
+	}
+	for _, files := range []map[string]string{kept, left} {
+		for name, content := range files {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	err := privatefile.Create(filepath.Join(dir, "new"), func(f *os.File) error {
+		privatefile.RemoveParts(dir, "magic") // while the file is empty
+		_, err := f.WriteString("magic 2")
+		privatefile.RemoveParts(dir, "magic")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept["new"] = "magic 2"
+	assertFiles(t, dir, kept)
+	privatefile.RemoveParts(filepath.Join(dir, "no-such-folder"), "magic")
+}
+
 // assertFiles checks that the folder holds exactly these files, each with mode 0600.
 func assertFiles(t *testing.T, dir string, want map[string]string) {
 	t.Helper()

@@ -28,10 +28,11 @@ func writeWhole(
 	path string, write func(*os.File) error, name func(from, to string) error,
 ) error {
 	dir := filepath.Dir(path)
-	tmp, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*.part") // its mode is 0600
+	tmp, release, err := createPart(path)
 	if err != nil {
 		return err
 	}
+	defer release()
 	err = write(tmp)
 	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err == nil {
 		err = name(tmp.Name(), path)

@@ -34,6 +34,7 @@ const (
 const (
 	minMemory, maxMemory = 19 << 10, 1 << 20 // KiB
 	minTime, maxTime     = 2, 16
+	maxThreads           = 16
 	maxSalt              = 64
 )
 
@@ -75,7 +76,7 @@ func parseArgon2Params(text string) (a argon2Params, err error) {
 
 func (a argon2Params) inBounds() bool {
 	return a.memory >= minMemory && a.memory <= maxMemory &&
-		a.time >= minTime && a.time <= maxTime && a.threads >= 1 &&
+		a.time >= minTime && a.time <= maxTime && a.threads >= 1 && a.threads <= maxThreads &&
 		len(a.salt) >= saltSize && len(a.salt) <= maxSalt
 }
 

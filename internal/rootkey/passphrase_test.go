@@ -121,7 +121,7 @@ func TestParametersOutOfBoundsAreNotRead(t *testing.T) {
 		strings.Replace(good, "65536", "99999999999999999999", 1),
 		strings.Replace(good, "t=3", "t=0", 1), strings.Replace(good, "t=3", "t=1", 1),
 		strings.Replace(good, "t=3", "t=17", 1), strings.Replace(good, "p=4", "p=0", 1),
-		strings.Replace(good, "p=4", "p=256", 1),
+		strings.Replace(good, "p=4", "p=17", 1), strings.Replace(good, "p=4", "p=256", 1),
 		good + "AAA", good + "=", good + " and more", good + "$hash", good[:len(good)-2],
 		strings.Replace(good, salt, "", 1), good + strings.Repeat("AAAA", 30),
 	} {
