@@ -4,6 +4,7 @@ package instance
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"syscall"
 )
@@ -20,4 +21,14 @@ func checkOwner(path string) error {
 			path, owner.Uid)
 	}
 	return nil
+}
+
+// foreignOwner returns the owner of a file if that is neither the user of this process nor root.
+// Root looks after the files of others, so that none is foreign to it.
+func foreignOwner(info fs.FileInfo) (uid uint32, foreign bool) {
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || os.Geteuid() == 0 || owner.Uid == 0 || int(owner.Uid) == os.Geteuid() {
+		return 0, false
+	}
+	return owner.Uid, true
 }

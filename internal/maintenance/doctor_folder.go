@@ -1,32 +1,17 @@
 package maintenance
 
 import (
-	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/keysake/keysake/internal/doctor"
 	"github.com/keysake/keysake/internal/instance"
-	"github.com/keysake/keysake/internal/privatefile"
 )
 
-// checkModes checks that only the owner can read the data folder and the files in it.
+// checkModes checks that only the owner can read the data folder and the files in it, and that the
+// owner is the user of this process.
 func (r *reporter) checkModes() {
-	var open []string
-	err := filepath.WalkDir(r.cfg.Data, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := d.Info()
-		if err == nil && privatefile.CheckMode(info) != nil && d.Type()&fs.ModeSymlink == 0 {
-			open = append(open, fmt.Sprintf("%s has mode %04o", path, info.Mode().Perm()))
-		}
-		if d.IsDir() && path != r.cfg.Data {
-			return filepath.SkipDir
-		}
-		return err
-	})
+	open, err := instance.Exposed(r.cfg)
 	const name = "file modes"
 	switch {
 	case err != nil:

@@ -55,6 +55,7 @@ func Run(ctx context.Context, cfg config.Config, ask rootkey.Ask, out, logs io.W
 		return cannotStart(err)
 	}
 	defer func() { err = errors.Join(err, i.Close()) }()
+	warnExposed(ctx, cfg, log)
 	var devKeyFile string
 	if cfg.Dev {
 		if devKeyFile, err = i.PrepareDev(ctx, cfg); err != nil {

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +79,32 @@ func TestTheProbesAnswerOnBothAddresses(t *testing.T) {
 	}
 	if status, _ := get(t, "GET", admin+"/api/v1/health"); status != 404 {
 		t.Errorf("the address of the metrics serves the API: %d", status)
+	}
+}
+
+func TestAStartSaysWhatOtherUsersCanRead(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t)
+	s.Stop(t)
+	if strings.Contains(s.Logs.String(), "other users") {
+		t.Errorf("of a private folder it says:\n%s", s.Logs)
+	}
+	certFile, keyFile, _ := certificate(t)
+	for path, mode := range map[string]os.FileMode{
+		s.Data: 0o755, filepath.Join(s.Data, "keysake.db"): 0o640, keyFile: 0o604,
+	} {
+		apptest.Must(t, os.Chmod(path, mode))
+	}
+	s = apptest.Start(t, func(c *config.Config) {
+		c.Data, c.RootKey = s.Data, "file:"+filepath.Join(s.Data, "root.key")
+		c.TLSCert, c.TLSKey = certFile, keyFile
+	})
+	for _, want := range []string{
+		s.Data + " has mode 0755", "keysake.db has mode 0640", keyFile + " has mode 0604",
+	} {
+		if !strings.Contains(s.Logs.String(), want) {
+			t.Errorf("it does not say %q:\n%s", want, s.Logs)
+		}
 	}
 }
 
