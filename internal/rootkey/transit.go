@@ -117,9 +117,9 @@ func (t *transit) post(
 
 func transitRefusal(status int, text []byte) error {
 	failed := &callError{
-		status: status, reason: fmt.Sprintf("status %d", status),
-		again: status >= http.StatusInternalServerError || status == http.StatusTooManyRequests ||
-			status < http.StatusMultipleChoices,
+		status: status,
+		reason: fmt.Sprintf("status %d", status),
+		again:  status >= http.StatusInternalServerError || status == http.StatusTooManyRequests,
 	}
 	var answer struct {
 		Errors []string `json:"errors"`

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/internal/rootkey"
@@ -30,7 +31,7 @@ func TestATokenThatExpiredIsReadAgainFromWhereItCame(t *testing.T) {
 	transit := apptest.NewTransit(t)
 	write := tokenFile(t, "first-token\n")
 	transit.Token.Store("first-token")
-	o := &rootkey.Opener{ServiceTimeout: patience}
+	o := &rootkey.Opener{ServiceTimeout: time.Minute}
 	root, err := o.Open(t.Context(), rootkey.Location{URL: apptest.TransitURL})
 	apptest.Must(t, err)
 	check, err := root.Check(t.Context())
@@ -69,7 +70,7 @@ func TestTheTokenGoesToTheConfiguredAddressOnly(t *testing.T) {
 		t.Errorf("%s was asked", r.Host)
 	}))
 	defer elsewhere.Close()
-	transit, root := openTransit(t, patience)
+	transit, root := openTransit(t, time.Minute)
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		transit.Answer(func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, elsewhere.URL, status)
@@ -90,7 +91,7 @@ func TestAnotherEngineThanTransitGetsNoOwnerKey(t *testing.T) {
 		largest = max(largest, int(r.ContentLength))
 		w.WriteHeader(http.StatusNoContent)
 	})
-	o := &rootkey.Opener{ServiceTimeout: patience}
+	o := &rootkey.Opener{ServiceTimeout: time.Minute}
 	root, err := o.Open(t.Context(), rootkey.Location{URL: "hashivault://k?engine=secret"})
 	apptest.Must(t, err)
 	// The first use of every root key is its check value, which holds no key.
@@ -141,7 +142,7 @@ func TestTheNamespaceIsSent(t *testing.T) {
 		transit.Well(w, r)
 	})
 	t.Setenv("VAULT_ADDR", transit.URL()+"/")
-	o := &rootkey.Opener{ServiceTimeout: patience}
+	o := &rootkey.Opener{ServiceTimeout: time.Minute}
 	root, err := o.Open(t.Context(), rootkey.Location{URL: apptest.TransitURL})
 	apptest.Must(t, err)
 	if _, err := root.Check(t.Context()); err != nil || sent != "team" ||

@@ -6,6 +6,7 @@ import (
 	"path"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/internal/rootkey"
@@ -129,7 +130,7 @@ func TestAURLNamesAKeyAndNothingElse(t *testing.T) {
 
 func TestARefusedURLIsNotAskedForAnything(t *testing.T) {
 	transit := apptest.NewTransit(t)
-	o := &rootkey.Opener{ServiceTimeout: patience}
+	o := &rootkey.Opener{ServiceTimeout: time.Minute}
 	for bad, want := range badURLs {
 		if _, err := o.Open(t.Context(), rootkey.Location{URL: bad}); !errors.Is(err, want) {
 			t.Errorf("open %q: %v", bad, err)
@@ -153,7 +154,7 @@ func FuzzURL(f *testing.F) {
 		f.Add(bad)
 	}
 	transit := apptest.NewTransit(f)
-	o := &rootkey.Opener{ServiceTimeout: patience}
+	o := &rootkey.Opener{ServiceTimeout: time.Minute}
 	f.Fuzz(func(t *testing.T, url string) {
 		if rootkey.Check(url) != nil || !strings.HasPrefix(url, "hashivault:") {
 			return

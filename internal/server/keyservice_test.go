@@ -68,7 +68,10 @@ func TestAKeyServiceThatIsAwayIsNotNoticedByWhoseKeyIsOpen(t *testing.T) {
 }
 
 func TestReadinessIsWhatIsKnownAndAsksNobody(t *testing.T) {
-	srv, transit, _ := apptest.StartOnTransit(t)
+	transit := apptest.NewTransit(t)
+	cfg := apptest.Config(t)
+	cfg.RootKey = apptest.TransitURL
+	srv := apptest.StartWith(t, cfg)
 	probe := func(want int) {
 		t.Helper()
 		before := transit.Calls.Load()
