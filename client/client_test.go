@@ -51,9 +51,9 @@ func TestEachMethodIsItsOperation(t *testing.T) {
 	var got string
 	c := at(t, func(w http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
-		path := strings.TrimPrefix(r.URL.Path, "/api/v1")
+		path := strings.TrimPrefix(r.URL.RequestURI(), "/api/v1")
 		got = strings.TrimSpace(fmt.Sprintf("%s %s %s", r.Method, path, b))
-		if path == r.URL.Path {
+		if path == r.URL.RequestURI() {
 			t.Errorf("%s is not below /api/v1", got)
 		}
 		if r.Header.Get("Authorization") != "Bearer "+shownKey {
@@ -104,6 +104,10 @@ func TestEachMethodIsItsOperation(t *testing.T) {
 		},
 		{func() error { return second(c.ListAPIKeys(ctx)) }, "GET " + keys},
 		{func() error { return c.RevokeAPIKey(ctx, id) }, "DELETE " + keys + "/" + id},
+		{
+			func() error { return c.RevokeAPIKeyOnly(ctx, id) },
+			"DELETE " + keys + "/" + id + "?keep_children=true",
+		},
 		{func() error { return c.RevokeSelf(ctx) }, "DELETE " + keys + "/self"},
 		{
 			func() error { return second(c.CreateAPIKey(ctx, ci)) },

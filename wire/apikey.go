@@ -11,9 +11,10 @@ import (
 // An APIKey is what a person or program presents to Keysake.
 type APIKey struct {
 	ID            string   `json:"id"`            // UUID
+	ParentID      *string  `json:"parent_id"`     // of its maker; null for another user's
 	Key           string   `json:"key,omitempty"` // only in the answer that creates it
 	MaskedKey     string   `json:"masked_key"`
-	Active        bool     `json:"active"` // neither revoked nor expired
+	Active        bool     `json:"active"` // neither it nor a key above it has ended
 	Name          string   `json:"name"`   // empty where none was given
 	AllowedScopes []string `json:"allowed_scopes"`
 	CreatedAt     Time     `json:"created_at"`
@@ -31,10 +32,11 @@ type APIKeyList struct {
 type CreateAPIKey struct {
 	Name            *string `json:"name"`
 	AllowSelfRevoke *bool   `json:"allow_self_revoke"`
-	// AllowedScopes: null means every scope that the maker's key has, except admin, which must be
-	// asked for by name.
-	AllowedScopes *[]string  `json:"allowed_scopes"`
-	ExpiresAt     *Timestamp `json:"expires_at"`
+	// AllowedScopes: null means every scope that the maker's key has, except admin and keys:write,
+	// which must be asked for by name.
+	AllowedScopes *[]string `json:"allowed_scopes"`
+	// ExpiresAt: null means when the maker's key expires.
+	ExpiresAt *Timestamp `json:"expires_at"`
 }
 
 // A Timestamp is a moment in a request: RFC 3339 with any offset.

@@ -76,7 +76,7 @@ func TestTheBodiesAreThoseOfTheContractFieldForField(t *testing.T) {
 			`"is_platform_admin":false,"limits":{"secrets":{"used":4,"max":200}}}`: wire.User{
 			ID: id, Username: "ada", Limits: wire.Limits{Secrets: wire.Quota{Used: 4, Max: 200}},
 		},
-		`{"id":"` + id + `","masked_key":"••••","active":true,"name":"","allowed_scopes":[],` +
+		`{"id":"` + id + `","parent_id":null,"masked_key":"••••","active":true,"name":"","allowed_scopes":[],` +
 			`"created_at":"2026-04-15T12:00:00Z","last_used_at":null,"expires_at":null}`: wire.APIKey{
 			ID: id, MaskedKey: "••••", Active: true, AllowedScopes: []string{}, CreatedAt: at,
 		},

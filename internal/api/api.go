@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/netip"
 
+	"github.com/google/uuid"
+
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/identity"
 	"github.com/keysake/keysake/internal/middleware"
@@ -31,15 +33,18 @@ type Options struct {
 
 // RateLimits say how often a client may call. Zero turns a limit off.
 type RateLimits struct {
-	PerKey   float64 // requests a second of one API key
-	Burst    int     // how many of them at once
-	Failures int     // failed authentications a minute of one client network
+	PerKey    float64 // requests a second of one API key
+	Burst     int     // how many of them at once
+	PerUser   float64 // requests a second of all API keys of one user
+	UserBurst int     // how many of them at once
+	Failures  int     // failed authentications a minute of one client network
 }
 
 // An api answers everything under /api/.
 type api struct {
 	Options
 	perKey   *middleware.Limiter[audit.Credential]
+	perUser  *middleware.Limiter[uuid.UUID]
 	failures *middleware.Limiter[netip.Prefix]
 	mux      *http.ServeMux
 }
@@ -54,6 +59,7 @@ func newAPI(o Options, routes []route) http.Handler {
 	a := &api{
 		Options: o,
 		perKey:  middleware.NewLimiter[audit.Credential]("key", limits.PerKey, limits.Burst),
+		perUser: middleware.NewLimiter[uuid.UUID]("user", limits.PerUser, limits.UserBurst),
 		failures: middleware.NewLimiter[netip.Prefix](
 			"failures", float64(limits.Failures)/60, limits.Failures),
 		mux: http.NewServeMux(),

@@ -2,18 +2,20 @@ package api
 
 import (
 	"net/http"
-	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/plaintext"
 	"github.com/keysake/keysake/wire"
 )
 
-func apiKeyBody(k vault.APIKey, now time.Time) wire.APIKey {
+func apiKeyBody(k vault.APIKey) wire.APIKey {
 	return wire.APIKey{
 		ID:            k.ID.String(),
+		ParentID:      idOrNull(k.Parent),
 		MaskedKey:     k.Masked,
-		Active:        k.Active(now),
+		Active:        k.Active,
 		Name:          k.Name,
 		AllowedScopes: texts(k.Scopes),
 		CreatedAt:     wire.At(k.CreatedAt),
@@ -22,9 +24,16 @@ func apiKeyBody(k vault.APIKey, now time.Time) wire.APIKey {
 	}
 }
 
+func idOrNull(id uuid.UUID) *string {
+	if id == uuid.Nil {
+		return nil
+	}
+	return new(id.String())
+}
+
 // newAPIKeyBody is the one answer that has the token.
 func newAPIKeyBody(k vault.APIKey, token plaintext.Value) wire.APIKey {
-	body := apiKeyBody(k, k.CreatedAt)
+	body := apiKeyBody(k)
 	body.Key = string(token.Reveal())
 	return body
 }
@@ -65,9 +74,7 @@ func parseAPIKey(in wire.CreateAPIKey) (vault.APIKeyRequest, error) {
 func listAPIKeys(v *vault.Service) handler {
 	return handleGet(func(r *request) (wire.APIKeyList, error) {
 		keys, err := v.ListAPIKeys(r.Context(), r.actor)
-		now := time.Now()
-		body := func(k vault.APIKey) wire.APIKey { return apiKeyBody(k, now) }
-		return wire.APIKeyList{APIKeys: bodiesOf(keys, body), Total: len(keys)}, err
+		return wire.APIKeyList{APIKeys: bodiesOf(keys, apiKeyBody), Total: len(keys)}, err
 	})
 }
 
@@ -76,6 +83,13 @@ func revokeAPIKey(v *vault.Service) handler {
 		id, err := r.pathID("id")
 		if err != nil {
 			return err
+		}
+		keep, err := r.queryFlag("keep_children")
+		switch {
+		case err != nil:
+			return err
+		case keep:
+			return v.RevokeAPIKeyOnly(r.Context(), r.actor, id)
 		}
 		return v.RevokeAPIKey(r.Context(), r.actor, id)
 	})

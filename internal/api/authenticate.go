@@ -2,6 +2,7 @@ package api
 
 import (
 	"log/slog"
+	"maps"
 	"net/http"
 
 	"github.com/keysake/keysake/internal/middleware"
@@ -27,7 +28,22 @@ func (a *api) authenticate(w http.ResponseWriter, r *http.Request) (vault.Actor,
 	}
 	who.Client = req.Client
 	req.Caller = caller(who)
-	return who, a.perKey.Take(who.Credential, w.Header())
+	return who, a.takeRate(who, w.Header())
+}
+
+// takeRate takes from the rate of the key, and then from that of the user: one busy key takes from
+// the user's others no more than its own rate. The header says what the key has left, unless it is
+// the user's rate that refuses.
+func (a *api) takeRate(who vault.Actor, h http.Header) error {
+	if err := a.perKey.Take(who.Credential, h); err != nil {
+		return err
+	}
+	ofUser := http.Header{}
+	err := a.perUser.Take(who.User, ofUser)
+	if err != nil {
+		maps.Copy(h, ofUser)
+	}
+	return err
 }
 
 // A caller is an actor as the access log shows it.

@@ -53,7 +53,7 @@ func (s *site) target(t *testing.T, op apicontract.Operation) target {
 	case strings.Contains(op.Path, "{secret_id}"):
 		at.ids = []string{s.secret(t, at.key, "ANY", "any-value")}
 	case strings.HasSuffix(op.Path, "/user/api-keys/{id}"):
-		id, _ := s.ownKey(t, at.key, members{})
+		id, _ := s.ownKey(t, at.key, members{"allowed_scopes": []string{}})
 		at.ids = []string{id}
 	case strings.Contains(op.Path, "/admin/users/{id}"):
 		at.ids = []string{s.person(t).id}

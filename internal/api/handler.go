@@ -101,6 +101,19 @@ func (r *request) pathID(name string) (uuid.UUID, error) {
 	return id, nil
 }
 
+// queryFlag returns a parameter of the query that is true or false, and false if it was left out.
+func (r *request) queryFlag(name string) (bool, error) {
+	switch values := r.URL.Query()[name]; {
+	case len(values) == 0 || len(values) == 1 && values[0] == "false":
+		return false, nil
+	case len(values) == 1 && values[0] == "true":
+		return true, nil
+	}
+	return false, invalid(wire.FieldError{
+		Loc: []any{"query", name}, Msg: "Must be true or false", Type: wire.TypeBool,
+	})
+}
+
 // valueOrZero returns an optional member of a body: the zero value if it is null or was left out.
 func valueOrZero[T any](p *T) (v T) {
 	if p != nil {

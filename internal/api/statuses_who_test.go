@@ -180,7 +180,7 @@ func TestAKeyIsNeverGivenAScopeThatItsMakerLacks(t *testing.T) {
 	}
 }
 
-func TestAKeyGetsWhatItsMakerHasButNeverAdminUnasked(t *testing.T) {
+func TestAKeyGetsWhatItsMakerHasButNeverAdminNorKeysWriteUnasked(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	everything, some := s.person(t, allScopes...), s.person(t, "keys:write", "secrets:write")
@@ -190,9 +190,10 @@ func TestAKeyGetsWhatItsMakerHasButNeverAdminUnasked(t *testing.T) {
 		scopes any
 		want   []string
 	}{
-		{"all of a user's", everything, nil, []string{"secrets:read", "secrets:write", "leases:write", "keys:write", "audit:read"}},
-		{"those of the maker", some, nil, []string{"secrets:write", "keys:write"}},
+		{"all of a user's", everything, nil, []string{"secrets:read", "secrets:write", "leases:write", "audit:read"}},
+		{"those of the maker", some, nil, []string{"secrets:write"}},
 		{"none for an empty list", everything, []string{}, []string{}},
+		{"keys:write by name", some, []string{"keys:write"}, []string{"keys:write"}},
 		{"admin by name", everything, []string{"admin"}, []string{"admin"}},
 		{"each once", everything, []string{"audit:read", "audit:read"}, []string{"audit:read"}},
 	} {

@@ -132,6 +132,10 @@ func (s *Server) ClientWith(tb testing.TB, key plaintext.Value) *client.Client {
 	return c
 }
 
+var userScopes = []string{
+	"secrets:read", "secrets:write", "leases:write", "keys:write", "audit:read",
+}
+
 // NewUser makes a user and an API key with the given scopes, all of a user's if there are none, and
 // returns the key.
 func (s *Server) NewUser(tb testing.TB, name string, scopes ...string) plaintext.Value {
@@ -141,15 +145,30 @@ func (s *Server) NewUser(tb testing.TB, name string, scopes ...string) plaintext
 	if err != nil {
 		tb.Fatal(err)
 	}
-	in := wire.CreateAPIKey{}
-	if len(scopes) > 0 {
-		in.AllowedScopes = &scopes
+	if len(scopes) == 0 {
+		scopes = userScopes
 	}
+	in := wire.CreateAPIKey{AllowedScopes: &scopes}
 	key, err := admin.CreateAPIKeyFor(tb.Context(), user.ID, in)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return plaintext.FromString(key.Key)
+}
+
+// RevokeWithAll revokes the only API key of an admin, which may not revoke itself: a key that it
+// makes does, and ends with it.
+func (s *Server) RevokeWithAll(tb testing.TB, key plaintext.Value) {
+	tb.Helper()
+	scopes := append([]string{"admin"}, userScopes...)
+	first := s.ClientWith(tb, key)
+	keys, err := first.ListAPIKeys(tb.Context())
+	Must(tb, err)
+	made, err := first.CreateAPIKey(
+		tb.Context(), wire.CreateAPIKey{AllowedScopes: &scopes, AllowSelfRevoke: new(true)})
+	Must(tb, err)
+	c := s.ClientWith(tb, plaintext.FromString(made.Key))
+	Must(tb, c.RevokeAPIKey(tb.Context(), keys.APIKeys[0].ID))
 }
 
 // A Buffer is a bytes.Buffer that is safe for concurrent use.

@@ -28,8 +28,9 @@ func newAPIKeysCreate(a *app) *cobra.Command {
 		Long: `Create an API key, and print it. It cannot be shown again. Only the key goes to
 standard output, so that you can redirect it to where it is needed.
 
-Without --scope, the key gets all scopes of the key that creates it, except
-admin. Needs the scope keys:write, and admin to create a key for another --user.`,
+Without --scope, the key gets all scopes of the key that creates it, except admin
+and keys:write. It ends with the key that creates it, at the latest. Needs the
+scope keys:write, or admin to create a key for another --user.`,
 		Example: `  keysake api-keys create --name ci --scope secrets:read --expires-in 90d
   keysake api-keys create --user mia --expires-at 2027-01-01`,
 		Args: noArgs,
@@ -53,6 +54,10 @@ admin. Needs the scope keys:write, and admin to create a key for another --user.
 			err = a.printJSON(made)
 		} else {
 			scopes := strings.Join(made.AllowedScopes, ", ")
+			if in.expiresIn == "" && in.expiresAt == "" && made.ExpiresAt != nil {
+				a.infof("It expires with the key that creates it, at %s.",
+					formatTime(made.ExpiresAt))
+			}
 			a.infof("Created %s with %s. The key is shown only once:", made.ID, scopes)
 			err = a.print(escape(made.Key) + "\n")
 		}

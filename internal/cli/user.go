@@ -98,6 +98,8 @@ func newUsersDelete(a *app) *cobra.Command {
 		Use:   "delete NAME|ID",
 		Short: "Delete a user and all the user's secrets",
 		Long: `Delete a user, and destroy every value that the user owns. This cannot be undone.
+The user's API keys end, and so does every key that was created with one of them,
+also those of other users.
 Backups that were made before still hold the values. You are asked to confirm,
 unless you give --yes; without a terminal, --yes is required. Needs the scope
 admin.`,

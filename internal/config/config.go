@@ -33,6 +33,8 @@ type Config struct {
 	MinClients       []MinClient
 	RateLimit        float64
 	RateBurst        int
+	UserRateLimit    float64
+	UserRateBurst    int
 	AuthFailureLimit int
 	TrustedProxies   []netip.Prefix
 

@@ -49,6 +49,8 @@ func TestWithoutFlagsAndVariablesTheDefaultsApply(t *testing.T) {
 		KeyServiceTimeout: 8 * time.Second,
 		RateLimit:         100,
 		RateBurst:         200,
+		UserRateLimit:     300,
+		UserRateBurst:     600,
 		AuthFailureLimit:  300,
 		MaxSecrets:        200,
 		KeepVersions:      5,
@@ -79,6 +81,8 @@ func TestEverySettingHasAFlagAndAVariable(t *testing.T) {
 		"min-client":           "a=1.2.3b1,b=2.0-rc.1",
 		"rate-limit":           "2.5",
 		"rate-burst":           "3",
+		"user-rate-limit":      "7.5",
+		"user-rate-burst":      "8",
 		"auth-failure-limit":   "4",
 		"trusted-proxies":      "10.1.2.3/8, 192.0.2.1,::1",
 		"tls-cert":             "c.pem",
@@ -106,6 +110,8 @@ func TestEverySettingHasAFlagAndAVariable(t *testing.T) {
 		},
 		RateLimit:        2.5,
 		RateBurst:        3,
+		UserRateLimit:    7.5,
+		UserRateBurst:    8,
 		AuthFailureLimit: 4,
 		TrustedProxies: []netip.Prefix{
 			netip.MustParsePrefix("10.0.0.0/8"),
@@ -270,6 +276,9 @@ func TestAnInvalidSettingIsRefusedInOneLineThatNamesItsFlag(t *testing.T) {
 		{"--rate-limit=NaN", "--rate-limit must be"},
 		{"--rate-limit=Inf", "--rate-limit must be"},
 		{"--rate-burst=0", "--rate-burst must be"},
+		{"--user-rate-burst=0", "--user-rate-burst must be"},
+		{"--user-rate-limit=-1", "--user-rate-limit must be"},
+		{"--user-rate-limit=NaN", "--user-rate-limit must be"},
 		{"--auth-failure-limit=-1", "--auth-failure-limit must be"},
 		{"--max-secrets=0", "--max-secrets must be"},
 		{"--keep-versions=0", "--keep-versions must be"},
@@ -320,7 +329,7 @@ func TestTheReferenceHasEverySetting(t *testing.T) {
 			t.Errorf("--%s is not on the page", f.Name)
 		}
 	})
-	if n != 23 || strings.Count(page, "\n| `--") != n {
+	if n != 25 || strings.Count(page, "\n| `--") != n {
 		t.Errorf("%d flags, and a page of another number of lines", n)
 	}
 }

@@ -85,6 +85,14 @@ func (c *Config) clientSettings() []setting {
 			"requests that an API key may make at once before --rate-limit applies",
 		},
 		{
+			&c.UserRateLimit, "user-rate-limit", "N", "300",
+			"requests per second for all API keys of a user together; 0 for no limit",
+		},
+		{
+			&c.UserRateBurst, "user-rate-burst", "N", "600",
+			"requests that a user may make at once before --user-rate-limit applies",
+		},
+		{
 			&c.AuthFailureLimit, "auth-failure-limit", "N", "300",
 			"failed authentications per minute for each client address; 0 for no limit",
 		},

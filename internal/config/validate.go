@@ -134,6 +134,10 @@ func (c Config) validateLimits() error {
 		return fmt.Errorf("--rate-limit must be between 0 (no limit) and %.0f", maxRateLimit)
 	case c.RateBurst < 1:
 		return errors.New("--rate-burst must be at least 1")
+	case !(c.UserRateLimit >= 0 && c.UserRateLimit <= maxRateLimit):
+		return fmt.Errorf("--user-rate-limit must be between 0 (no limit) and %.0f", maxRateLimit)
+	case c.UserRateBurst < 1:
+		return errors.New("--user-rate-burst must be at least 1")
 	case c.AuthFailureLimit < 0:
 		return errors.New("--auth-failure-limit must be 0 (no limit) or more")
 	case c.MaxSecrets < 1:

@@ -163,7 +163,7 @@ func TestAWholeSourceIsWell(t *testing.T) {
 
 // unchecked are the columns of which only a value that cannot be is found.
 var unchecked = []string{
-	"api_keys id", "api_keys masked", "api_keys name", "api_keys scopes",
+	"api_keys id", "api_keys masked", "api_keys name", "api_keys parent_id", "api_keys scopes",
 	"api_keys token_hash", "root_keys check_value", "root_keys id", "root_keys params",
 	"root_keys state", "root_keys url", "secrets name", "secrets provider", "users email_address",
 	"users full_name", "users username",

@@ -50,7 +50,8 @@ func (i *Instance) createFirstAdmin(
 	}
 	if len(admins) > 0 {
 		return FirstAdmin{}, fmt.Errorf(
-			"%s already has an admin: start it with keysake serve --data %s", cfg.Data, cfg.Data)
+			"%s already has an admin: start it with keysake serve --data %s; "+
+				"if the API key is lost, keysake admin-key creates a new one", cfg.Data, cfg.Data)
 	}
 	first := FirstAdmin{Username: username, Data: cfg.Data}
 	keys, err := i.Operator.ListRootKeys(ctx)

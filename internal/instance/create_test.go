@@ -11,12 +11,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"github.com/keysake/keysake/internal/apptest"
+	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/rootkey"
 	"github.com/keysake/keysake/internal/server"
 	"github.com/keysake/keysake/internal/store/sqlite"
+	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/wire"
 )
 
@@ -125,10 +129,7 @@ func TestAFolderWithoutAnAdminGetsANewOneFromInit(t *testing.T) {
 	t.Parallel()
 	cfg, first := initialised(t)
 	s := apptest.StartWith(t, cfg)
-	c := s.ClientWith(t, first.Key)
-	keys, err := c.ListAPIKeys(t.Context())
-	apptest.Must(t, err)
-	apptest.Must(t, c.RevokeAPIKey(t.Context(), keys.APIKeys[0].ID))
+	s.RevokeWithAll(t, first.Key)
 	s.Stop(t)
 	second, err := instance.Init(t.Context(), cfg, nil, "ada")
 	apptest.Must(t, err)
@@ -139,6 +140,55 @@ func TestAFolderWithoutAnAdminGetsANewOneFromInit(t *testing.T) {
 	}
 	if _, err := again.ClientWith(t, first.Key).WhoAmI(t.Context()); err == nil {
 		t.Error("the revoked key works again")
+	}
+}
+
+func TestAnOperatorWhoLostTheKeyGetsANewOneThatIsRecorded(t *testing.T) {
+	t.Parallel()
+	cfg, first := initialised(t)
+	name, key, err := instance.NewAdminKey(t.Context(), cfg, nil, "")
+	apptest.Must(t, err)
+	s := apptest.StartWith(t, cfg)
+	users, err := s.ClientWith(t, key).ListUsers(t.Context())
+	if err != nil || users.Total != 1 || users.Users[0].Username != name {
+		t.Errorf("%d users, %v", users.Total, err)
+	}
+	_, _, err = instance.NewAdminKey(t.Context(), cfg, nil, name)
+	wantCannotOpen(t, err, "another keysake is running")
+	keys, err := s.ClientWith(t, key).ListAPIKeys(t.Context())
+	apptest.Must(t, err)
+	if keys.Total != 2 || keys.APIKeys[0].ParentID != nil {
+		t.Errorf("%d keys", keys.Total)
+	}
+	apptest.Must(t, s.ClientWith(t, key).RevokeAPIKey(t.Context(), keys.APIKeys[1].ID))
+	if _, err := s.ClientWith(t, first.Key).WhoAmI(t.Context()); err == nil {
+		t.Error("the lost key still works")
+	}
+	_, err = s.ClientWith(t, key).CreateUser(t.Context(), wire.CreateUser{Username: "grace"})
+	apptest.Must(t, err)
+	s.Stop(t)
+	before := apptest.Files(t, cfg.Data)
+	_, _, err = instance.NewAdminKey(t.Context(), cfg, nil, "nobody")
+	wantCannotOpen(t, err, "there is no user nobody")
+	apptest.WantFiles(t, cfg.Data, before)
+	db, err := sqlite.Open(t.Context(), filepath.Join(cfg.Data, "keysake.db"))
+	apptest.Must(t, err)
+	defer db.Close()
+	var entry audit.Entry
+	apptest.Must(t, db.View(t.Context(), func(r vault.Reader) error {
+		id, err := r.UserNamed(t.Context(), name)
+		if err != nil {
+			return err
+		}
+		return r.AuditEntries(t.Context(), id, func(e audit.Linked) error {
+			if e.Target.Name == "from the operator" {
+				entry = e.Entry
+			}
+			return nil
+		})
+	}))
+	if entry.Action != "api-key.create-for" || entry.User != uuid.Nil {
+		t.Errorf("what is recorded is %q by %v", entry.Action, entry.User)
 	}
 }
 
@@ -243,9 +293,7 @@ func TestADevKeyThatDoesNotWorkIsReplaced(t *testing.T) {
 			if spoil != nil {
 				apptest.Must(t, spoil(filepath.Join(s.Data, "dev-api-key")))
 			} else {
-				keys, err := s.Client(t).ListAPIKeys(t.Context())
-				apptest.Must(t, err)
-				apptest.Must(t, s.Client(t).RevokeAPIKey(t.Context(), keys.APIKeys[0].ID))
+				s.RevokeWithAll(t, s.Key)
 			}
 			s.Stop(t)
 			list, err := s.Restart(t).Client(t).ListSecrets(t.Context())

@@ -22,6 +22,12 @@ func UserScopes() []Scope {
 	return []Scope{SecretsRead, SecretsWrite, LeasesWrite, KeysWrite, AuditRead}
 }
 
+// DefaultScopes returns the scopes that a new API key gets unless others are asked for: those that
+// can make no further key, of its maker's.
+func DefaultScopes() []Scope {
+	return []Scope{SecretsRead, SecretsWrite, LeasesWrite, AuditRead}
+}
+
 // AllScopes returns all scopes.
 func AllScopes() []Scope { return append(UserScopes(), Admin) }
 
@@ -46,6 +52,7 @@ const (
 	APIKeyCreateFor  Action = "api-key.create-for" // for another user
 	APIKeyList       Action = "api-key.list"
 	APIKeyRevoke     Action = "api-key.revoke"
+	APIKeyRevokeOnly Action = "api-key.revoke-only" // keeps the keys that it made
 	APIKeyRevokeSelf Action = "api-key.revoke-self" // the key that asks
 	WhoAmI           Action = "user.who-am-i"
 	UserList         Action = "user.list"
@@ -76,7 +83,7 @@ func requiredScope(a Action) (scope Scope, found bool) {
 		return SecretsWrite, true
 	case SecretOpen:
 		return LeasesWrite, true
-	case APIKeyCreate, APIKeyList, APIKeyRevoke:
+	case APIKeyCreate, APIKeyList, APIKeyRevoke, APIKeyRevokeOnly:
 		return KeysWrite, true
 	case APIKeyCreateFor, UserList, UserCreate, UserDelete:
 		return Admin, true

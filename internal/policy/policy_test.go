@@ -29,6 +29,7 @@ var allowed = map[policy.Action][]policy.Scope{
 	policy.APIKeyCreate:     {policy.KeysWrite},
 	policy.APIKeyList:       {policy.KeysWrite},
 	policy.APIKeyRevoke:     {policy.KeysWrite},
+	policy.APIKeyRevokeOnly: {policy.KeysWrite},
 	policy.APIKeyCreateFor:  {policy.Admin},
 	policy.UserList:         {policy.Admin},
 	policy.UserCreate:       {policy.Admin},
@@ -204,7 +205,18 @@ func TestTheScopesOfAUserAreAllButAdmin(t *testing.T) {
 	}
 }
 
+func TestAKeyIsNotGivenUnaskedWhatMakesKeys(t *testing.T) {
+	got := append(policy.DefaultScopes(), policy.KeysWrite, policy.Admin)
+	slices.Sort(got)
+	want := policy.AllScopes()
+	slices.Sort(want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestTheListsOfScopesAreTheCallersOwn(t *testing.T) {
+	clear(policy.DefaultScopes())
 	clear(policy.UserScopes())
 	clear(policy.AllScopes())
 	if !policy.Known(policy.SecretsRead) || !policy.Known(policy.Admin) {

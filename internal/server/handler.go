@@ -22,7 +22,9 @@ func newServer(
 		Identity:   identity.New(i.Vault),
 		MinClients: minClients(cfg),
 		RateLimits: api.RateLimits{
-			PerKey: cfg.RateLimit, Burst: cfg.RateBurst, Failures: cfg.AuthFailureLimit,
+			PerKey: cfg.RateLimit, Burst: cfg.RateBurst,
+			PerUser: cfg.UserRateLimit, UserBurst: cfg.UserRateBurst,
+			Failures: cfg.AuthFailureLimit,
 		},
 		Middleware: middleware.Options{
 			TrustedProxies: cfg.TrustedProxies, Log: log, Observe: metrics.observe,

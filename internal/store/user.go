@@ -38,8 +38,7 @@ var users = newTable("users", 1,
 // usersAndAdmins tells who is an admin at the time $1: the owner of an active API key with that
 // scope.
 var usersAndAdmins = users.with(flag(`EXISTS (SELECT 1 FROM api_keys WHERE user_id = users.id
-	AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)
-	AND ' ' || scopes || ' ' LIKE '% admin %')`,
+	AND ' ' || scopes || ' ' LIKE '% admin %' AND `+active+`)`,
 	func(u *StoredUser) *bool { return &u.admin }))
 
 func (u StoredUser) user() vault.User {

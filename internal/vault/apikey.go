@@ -14,6 +14,7 @@ import (
 type APIKey struct {
 	ID         uuid.UUID
 	User       uuid.UUID
+	Parent     uuid.UUID // the key that made it; nil for one that the operator made
 	Hash       TokenHash
 	Masked     string
 	Name       string // empty where none was given
@@ -23,11 +24,7 @@ type APIKey struct {
 	ExpiresAt  time.Time // zero for one that does not expire
 	RevokedAt  time.Time // zero for one that was not revoked
 	LastUsedAt time.Time // zero before the first use
-}
-
-// Active reports whether the key is neither revoked nor expired.
-func (k APIKey) Active(now time.Time) bool {
-	return k.RevokedAt.IsZero() && (k.ExpiresAt.IsZero() || now.Before(k.ExpiresAt))
+	Active     bool      // it and every key above it exists, and is neither revoked nor expired
 }
 
 func (k APIKey) target() audit.Target {
@@ -41,12 +38,21 @@ const (
 	maxInactiveKeys = 200
 )
 
+// maxLine is how many keys there are from the operator's to one that it leads to: authentication
+// climbs them all.
+const maxLine = 10
+
 type apiKeyReader interface {
-	// APIKeyByHash returns the key of a token. NotFound: there is none.
-	APIKeyByHash(ctx context.Context, hash TokenHash) (APIKey, error)
-	// APIKeys returns a user's keys, newest first.
-	APIKeys(ctx context.Context, user uuid.UUID) ([]APIKey, error)
-	// CountActiveAPIKeys returns how many of a user's keys are neither revoked nor expired.
+	// APIKeyByHash returns the key of a token, with Active as of the given time. NotFound: there is
+	// none.
+	APIKeyByHash(ctx context.Context, hash TokenHash, now time.Time) (APIKey, error)
+	// APIKey returns a user's key, with Active as of the given time. NotFound: there is none.
+	APIKey(ctx context.Context, user, id uuid.UUID, now time.Time) (APIKey, error)
+	// APIKeys returns a user's keys, newest first, with Active as of the given time.
+	APIKeys(ctx context.Context, user uuid.UUID, now time.Time) ([]APIKey, error)
+	// APIKeyLine returns the ids of a key and of all keys above it, in no order.
+	APIKeyLine(ctx context.Context, id uuid.UUID) ([]uuid.UUID, error)
+	// CountActiveAPIKeys returns how many of a user's keys are active.
 	CountActiveAPIKeys(ctx context.Context, user uuid.UUID, now time.Time) (int, error)
 }
 
@@ -55,6 +61,8 @@ type apiKeyWriter interface {
 	// RevokeAPIKey ends a user's key and returns its name. NotFound: there is no such key, or it is
 	// already revoked.
 	RevokeAPIKey(ctx context.Context, user, id uuid.UUID, at time.Time) (name string, err error)
+	// MoveAPIKeys gives all keys that one key made to another, as if that had made them.
+	MoveAPIKeys(ctx context.Context, from, to uuid.UUID) error
 	// TouchAPIKey stores the last use. A key that is gone is no error.
 	TouchAPIKey(ctx context.Context, id uuid.UUID, at time.Time) error
 	// PruneAPIKeys removes a user's inactive keys except the newest keep ones.
@@ -63,14 +71,22 @@ type apiKeyWriter interface {
 	DeleteAPIKeys(ctx context.Context, user uuid.UUID) error
 }
 
-// ListAPIKeys returns the caller's API keys, newest first. It needs the scope keys:write.
+// ListAPIKeys returns the caller's API keys, newest first. It needs the scope keys:write. Parent is
+// nil for a key that was made by another user's.
 func (s *Service) ListAPIKeys(ctx context.Context, who Actor) (keys []APIKey, err error) {
 	err = s.read(ctx, who, policy.APIKeyList, func(r Reader) error {
-		keys, err = r.APIKeys(ctx, who.Owner())
+		keys, err = r.APIKeys(ctx, who.Owner(), s.now())
 		return err
 	})
+	own := map[uuid.UUID]bool{}
+	for _, k := range keys {
+		own[k.ID] = true
+	}
 	for i := range keys {
 		keys[i].LastUsedAt = s.used.latest(keys[i].ID, keys[i].LastUsedAt)
+		if !own[keys[i].Parent] {
+			keys[i].Parent = uuid.Nil
+		}
 	}
 	return keys, err
 }

@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -21,7 +22,7 @@ type APIKeyRequest struct {
 }
 
 // Scopes are those that a new API key is to have. The zero Scopes stand for all that the caller's
-// own key has, except admin.
+// own key has, except admin and keys:write.
 type Scopes struct{ names []string }
 
 // NewScopes returns the scopes of these names; nil makes the zero Scopes. Invalid: there are too
@@ -34,7 +35,8 @@ func NewScopes(names []string) (Scopes, error) {
 	return Scopes{names}, nil
 }
 
-// An Expiry is when a new API key ends. The zero Expiry stands for never.
+// An Expiry is when a new API key ends. The zero Expiry stands for the end of the key that makes
+// it.
 type Expiry struct{ at time.Time }
 
 // NewExpiry returns the expiry at that time. Invalid: the time is past by every clock, such as Go's
@@ -51,8 +53,9 @@ func expired() error {
 }
 
 // CreateAPIKey makes an API key for the caller and returns it with its token, which is never shown
-// again. It needs the scope keys:write. Invalid: no such scope, or an expiry that is past. Denied:
-// a scope that the caller's own key lacks, or too many keys.
+// again. The key ends with the one that calls. It needs the scope keys:write. Invalid: no such
+// scope, or an expiry that is past. Denied: a scope that the caller's own key lacks, an expiry
+// after its own, or too many keys.
 func (s *Service) CreateAPIKey(
 	ctx context.Context, who Actor, in APIKeyRequest,
 ) (APIKey, plaintext.Value, error) {
@@ -85,10 +88,13 @@ func (s *Service) createAPIKey(
 	if err != nil {
 		return APIKey{}, plaintext.Value{}, err
 	}
-	key.Scopes, key.SelfRevoke, key.ExpiresAt = scopes, request.SelfRevoke, request.ExpiresAt.at
+	key.Parent, key.Scopes, key.SelfRevoke = in.who.Credential.ID, scopes, request.SelfRevoke
 	err = s.update(ctx, in, func(c *change) error {
-		if !key.ExpiresAt.IsZero() && !key.ExpiresAt.After(c.at) {
-			return expired()
+		if key.ExpiresAt, err = c.checkExpiry(ctx, in.who, request.ExpiresAt); err != nil {
+			return err
+		}
+		if err := c.checkLine(ctx, key.Parent); err != nil {
+			return err
 		}
 		active, err := c.CountActiveAPIKeys(ctx, key.User, c.at)
 		if err != nil {
@@ -100,7 +106,7 @@ func (s *Service) createAPIKey(
 		if err := c.PruneAPIKeys(ctx, key.User, c.at, maxInactiveKeys); err != nil {
 			return err
 		}
-		key.CreatedAt = c.at
+		key.CreatedAt, key.Active = c.at, true
 		c.record(key.target())
 		return c.InsertAPIKey(ctx, key)
 	})
@@ -108,6 +114,35 @@ func (s *Service) createAPIKey(
 		return APIKey{}, plaintext.Value{}, err
 	}
 	return key, token, nil
+}
+
+// checkExpiry returns when a key that who makes ends: no later than the key that makes it.
+// Unauthenticated: that key is not active any more.
+func (c *change) checkExpiry(ctx context.Context, who Actor, wanted Expiry) (time.Time, error) {
+	maker, err := c.APIKey(ctx, who.User, who.Credential.ID, c.at)
+	switch {
+	case errors.Is(err, ErrNotFound) || err == nil && !maker.Active:
+		return time.Time{}, unauthenticated()
+	case err != nil:
+		return time.Time{}, err
+	case wanted.at.IsZero():
+		return maker.ExpiresAt, nil
+	case !wanted.at.After(c.at):
+		return time.Time{}, expired()
+	case !maker.ExpiresAt.IsZero() && wanted.at.After(maker.ExpiresAt):
+		return time.Time{}, denied("An API key cannot outlive the one that makes it")
+	}
+	return wanted.at, nil
+}
+
+// checkLine refuses a key below that parent if its line would be too long.
+func (c *change) checkLine(ctx context.Context, parent uuid.UUID) error {
+	line, err := c.APIKeyLine(ctx, parent)
+	if err == nil && len(line) >= maxLine {
+		return denied(fmt.Sprintf(
+			"The API key is the %dth in its line: create the new one with a key above it", maxLine))
+	}
+	return err
 }
 
 // newAPIKey returns a key of a user with a new token.
@@ -127,7 +162,7 @@ func newAPIKey(user uuid.UUID, name KeyName) (APIKey, plaintext.Value, error) {
 func checkScopes(wanted []string, held []policy.Scope) ([]policy.Scope, error) {
 	scopes := []policy.Scope{}
 	if wanted == nil {
-		for _, scope := range policy.UserScopes() {
+		for _, scope := range policy.DefaultScopes() {
 			if len(policy.Missing([]policy.Scope{scope}, held)) == 0 {
 				scopes = append(scopes, scope)
 			}

@@ -2,32 +2,71 @@ package vault
 
 import (
 	"context"
+	"slices"
 
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/policy"
 )
 
-// RevokeAPIKey ends one of the caller's API keys. It needs the scope keys:write. NotFound: there is
-// none of that id, it is another user's, or it is already revoked.
+// RevokeAPIKey ends one of the caller's API keys, and with it all that it made. It needs the scope
+// keys:write. NotFound: there is none of that id, it is another user's, or it is already revoked.
+// Denied: the key has a scope that the caller's own lacks, or the caller's own key would end with
+// it and may not revoke itself.
 func (s *Service) RevokeAPIKey(ctx context.Context, who Actor, id uuid.UUID) error {
 	return s.revoke(ctx, who, policy.APIKeyRevoke, id)
 }
 
+// RevokeAPIKeyOnly is RevokeAPIKey for a key that is replaced: those that it made go on as if its
+// own maker had made them, so that no expiry and no scope grows. Denied, too: the caller's key is
+// that key, or was made through it. A key that could leave its line could not be revoked by it.
+func (s *Service) RevokeAPIKeyOnly(ctx context.Context, who Actor, id uuid.UUID) error {
+	return s.revoke(ctx, who, policy.APIKeyRevokeOnly, id)
+}
+
 // RevokeSelf ends the API key that calls. Denied: it may not revoke itself.
 func (s *Service) RevokeSelf(ctx context.Context, who Actor) error {
-	if !who.SelfRevoke {
-		return s.refuse(ctx, who, policy.APIKeyRevokeSelf,
-			denied("This API key may not revoke itself"))
-	}
 	return s.revoke(ctx, who, policy.APIKeyRevokeSelf, who.Credential.ID)
 }
 
 func (s *Service) revoke(ctx context.Context, who Actor, action policy.Action, id uuid.UUID) error {
 	in := inOwnLibrary(who, action)
 	return s.update(ctx, in, func(c *change) error {
-		name, err := c.RevokeAPIKey(ctx, who.Owner(), id, c.at)
-		c.record(APIKey{ID: id, Name: name}.target())
+		key, err := c.APIKey(ctx, who.Owner(), id, c.at)
+		if err != nil {
+			return err
+		}
+		if err := c.checkRevoke(ctx, in, key); err != nil {
+			return err
+		}
+		c.record(key.target())
+		if action == policy.APIKeyRevokeOnly {
+			if err := c.MoveAPIKeys(ctx, key.ID, key.Parent); err != nil {
+				return err
+			}
+		}
+		_, err = c.RevokeAPIKey(ctx, key.User, key.ID, c.at)
 		return err
 	})
+}
+
+// checkRevoke refuses what a caller may not do to a key that is the caller's user's.
+func (c *change) checkRevoke(ctx context.Context, in intent, key APIKey) error {
+	if !key.RevokedAt.IsZero() {
+		return ErrNotFound
+	}
+	if len(policy.Missing(key.Scopes, in.who.Scopes)) > 0 {
+		return denied("An API key can only revoke one whose scopes it has")
+	}
+	line, err := c.APIKeyLine(ctx, in.who.Credential.ID)
+	if err != nil || !slices.Contains(line, key.ID) {
+		return err
+	}
+	switch {
+	case in.action == policy.APIKeyRevokeOnly:
+		return denied("An API key cannot leave its own line: use one that this key did not create")
+	case !in.who.SelfRevoke:
+		return denied("This API key would end too, and may not revoke itself: use another")
+	}
+	return nil
 }

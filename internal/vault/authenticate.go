@@ -9,19 +9,19 @@ import (
 )
 
 // Authenticate returns who presents the token. Unauthenticated, without saying why: it is not a
-// token, unknown, revoked or expired.
+// token, or it is of an unknown key or of one that is not active.
 func (s *Service) Authenticate(ctx context.Context, token plaintext.Value) (Actor, error) {
 	hash, ok := hashToken(token)
 	if !ok {
 		return Actor{}, unauthenticated()
 	}
 	var key APIKey
+	now := s.now()
 	err := s.store.Read(ctx, func(r Reader) (err error) {
-		key, err = r.APIKeyByHash(ctx, hash)
+		key, err = r.APIKeyByHash(ctx, hash, now)
 		return err
 	})
-	now := s.now()
-	if errors.Is(err, ErrNotFound) || err == nil && !key.Active(now) {
+	if errors.Is(err, ErrNotFound) || err == nil && !key.Active {
 		return Actor{}, unauthenticated()
 	}
 	if err != nil {

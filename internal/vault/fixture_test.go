@@ -212,11 +212,11 @@ func (p *fixture) user(name string, scopes ...policy.Scope) vault.Actor {
 	p.t.Helper()
 	made, err := p.CreateUser(p.t.Context(), p.admin, userRequest(name))
 	p.must(err)
-	var in vault.APIKeyRequest
-	if len(scopes) > 0 {
-		in = keyRequest(texts(scopes)...)
+	if len(scopes) == 0 {
+		scopes = policy.UserScopes()
 	}
-	_, token, err := p.CreateAPIKeyFor(p.t.Context(), p.admin, made.ID, in)
+	_, token, err := p.CreateAPIKeyFor(
+		p.t.Context(), p.admin, made.ID, keyRequest(texts(scopes)...))
 	p.must(err)
 	return p.authenticated(token)
 }

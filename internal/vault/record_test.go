@@ -144,6 +144,11 @@ func (e *everything) apiKeys() {
 		return done(ann.User, ann, policy.APIKeyRevoke, key.ID, "from the admin", 0),
 			e.RevokeAPIKey(ctx, ann, key.ID)
 	})
+	key, _ = e.newKey(ann, vault.APIKeyRequest{Name: keyName("old")})
+	e.once(func() (audit.Entry, error) {
+		return done(ann.User, ann, policy.APIKeyRevokeOnly, key.ID, "old", 0),
+			e.RevokeAPIKeyOnly(ctx, ann, key.ID)
+	})
 	e.assertChain(ann.User)
 }
 
@@ -247,7 +252,7 @@ func TestWhatFailsWithoutBeingRefusedLeavesNoEntry(t *testing.T) {
 	assertKind(t, "a conflict", tries[policy.SecretCreate](p.admin, nobody), vault.Conflict)
 	for _, action := range []policy.Action{
 		policy.SecretGet, policy.SecretUpdate, policy.SecretDelete, policy.SecretOpen,
-		policy.APIKeyRevoke, policy.APIKeyCreateFor, policy.UserDelete,
+		policy.APIKeyRevoke, policy.APIKeyRevokeOnly, policy.APIKeyCreateFor, policy.UserDelete,
 	} {
 		assertKind(t, string(action), tries[action](p.admin, nobody), vault.NotFound)
 	}

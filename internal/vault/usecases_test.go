@@ -77,6 +77,9 @@ func (p *fixture) useCases() map[policy.Action]useCase {
 		policy.APIKeyRevoke: func(who vault.Actor, target uuid.UUID) error {
 			return p.RevokeAPIKey(ctx, who, target)
 		},
+		policy.APIKeyRevokeOnly: func(who vault.Actor, target uuid.UUID) error {
+			return p.RevokeAPIKeyOnly(ctx, who, target)
+		},
 		policy.APIKeyRevokeSelf: func(who vault.Actor, _ uuid.UUID) error {
 			return p.RevokeSelf(ctx, who)
 		},

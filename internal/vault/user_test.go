@@ -93,7 +93,8 @@ func TestAnAdminOwnsAnActiveKeyWithThatScope(t *testing.T) {
 	if found, err := p.ListAdmins(t.Context()); err != nil || len(found) == 0 {
 		t.Errorf("there is no admin (%v)", err)
 	}
-	p.must(p.RevokeAPIKey(t.Context(), p.admin, p.admin.Credential.ID))
+	p.admin.SelfRevoke = true
+	p.must(p.RevokeSelf(t.Context(), p.admin))
 	if found, err := p.ListAdmins(t.Context()); err != nil || len(found) > 0 {
 		t.Errorf("there is still one (%v)", err)
 	}
@@ -172,9 +173,11 @@ func TestNobodyDeletesThemselves(t *testing.T) {
 // key open either.
 func TestTheSecretsOfADeletedUserDoNotOpenWhenTheirRowsArePutBack(t *testing.T) {
 	s := newScene(t)
-	s.sql("CREATE TABLE backup AS SELECT * FROM secrets WHERE user_id = ?", s.ann.User.String())
+	attach := "ATTACH '" + s.file + ".copy' AS copied; "
+	s.sql(attach+"CREATE TABLE copied.backup AS SELECT * FROM secrets WHERE user_id = ?",
+		s.ann.User.String())
 	s.must(s.DeleteUser(t.Context(), s.admin, s.ann.User))
-	s.sql("INSERT INTO secrets SELECT * FROM backup")
+	s.sql(attach + "INSERT INTO secrets SELECT * FROM copied.backup")
 	for range 2 {
 		_, err := s.GetSecret(t.Context(), s.ann, s.one.ID)
 		assertTampered(t, "the mask", err)

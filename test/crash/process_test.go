@@ -203,7 +203,11 @@ func (p *process) newUser(name string) (id string, key plaintext.Value) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	made, err := admin.CreateAPIKeyFor(p.t.Context(), user.ID, wire.CreateAPIKey{})
+	made, err := admin.CreateAPIKeyFor(p.t.Context(), user.ID, wire.CreateAPIKey{
+		AllowedScopes: &[]string{
+			"secrets:read", "secrets:write", "leases:write", "keys:write", "audit:read",
+		},
+	})
 	if err != nil {
 		p.t.Fatal(err)
 	}

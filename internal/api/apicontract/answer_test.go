@@ -22,8 +22,8 @@ const (
 	secretBody = `{"id":"` + id + `","name":"OPENAI_API_KEY","provider":"openai",` +
 		`"masked_value":"sk-pro••••789",` +
 		`"created_at":"2026-04-15T12:00:00Z","updated_at":"2026-04-15T12:00:00.25Z"}`
-	keysBody = `{"api_keys":[{"id":"` + id + `","masked_key":"ksk_ex••••key","active":true,` +
-		`"name":"","allowed_scopes":["secrets:read"],"created_at":"2026-04-15T12:00:00Z",` +
+	keysBody = `{"api_keys":[{"id":"` + id + `","parent_id":null,` +
+		`"masked_key":"ksk_ex••••key","active":true,"name":"","allowed_scopes":["secrets:read"],"created_at":"2026-04-15T12:00:00Z",` +
 		`"last_used_at":null,"expires_at":null}],"total":1}`
 	invalidBody = `{"code":422,"detail":"Validation error","type":"validation_error","errors":` +
 		`[{"loc":["body","value"],"msg":"Value must not be empty","type":"string_too_short"}]}`

@@ -51,9 +51,11 @@ CREATE TABLE owner_keys (
 CREATE INDEX owner_keys_by_user ON owner_keys (user_id);
 CREATE INDEX owner_keys_by_root_key ON owner_keys (root_key_id, id);
 
+-- A key works while it and every key above it exists, is not revoked and has not expired.
 CREATE TABLE api_keys (
 	id           TEXT PRIMARY KEY,
 	user_id      TEXT NOT NULL REFERENCES users (id),
+	parent_id    TEXT NOT NULL, -- the key that made it, of any user; empty for one that the operator made
 	token_hash   BLOB NOT NULL UNIQUE,
 	masked       TEXT NOT NULL,
 	name         TEXT NOT NULL,
@@ -65,6 +67,7 @@ CREATE TABLE api_keys (
 	last_used_at INTEGER
 ) STRICT;
 CREATE INDEX api_keys_by_user ON api_keys (user_id, id);
+CREATE INDEX api_keys_by_parent ON api_keys (parent_id);
 
 -- A secret with its current version, which is the current one since updated_at.
 CREATE TABLE secrets (

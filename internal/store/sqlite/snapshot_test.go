@@ -87,7 +87,7 @@ func fillWithRows(tb testing.TB, path string) {
 		user, key := id(), id()
 		insert("users", user, fmt.Sprint("user ", i), "e", "f", key, 1, 2, hash(), n, nil)
 		insert("owner_keys", key, user, root, []byte(fmt.Sprint("wrapped", n)), n)
-		insert("api_keys", id(), user, hash(), "ksk_", "name", "a b", i%2, n, n, nil, n)
+		insert("api_keys", id(), user, id(), hash(), "ksk_", "name", "a b", i%2, n, n, nil, n)
 		for range 1 + i%3 {
 			secret := id()
 			name, value := fmt.Sprint("S", n), fmt.Append(nil, "value", n)

@@ -67,7 +67,7 @@ func apiKeyEnds() []behaviour {
 			ann := s.addUser("ann")
 			k, kept := s.addAPIKey(ann.ID, nil), s.addAPIKey(ann.ID, nil)
 			s.wantSame("name", s.revoke(ann.ID, k.ID), k.Name)
-			k.RevokedAt = moment(40)
+			k.RevokedAt, k.Active = moment(40), false
 			s.wantSame("keys", s.apiKeys(ann.ID), []vault.APIKey{kept, k})
 		}},
 		{"a key is revoked once, and by its owner only", revokedOnce},
@@ -99,7 +99,7 @@ func apiKeyEnds() []behaviour {
 
 func readByHash(hash vault.TokenHash) reads[vault.APIKey] {
 	return func(ctx context.Context, r vault.Reader) (vault.APIKey, error) {
-		return r.APIKeyByHash(ctx, hash)
+		return r.APIKeyByHash(ctx, hash, now())
 	}
 }
 
@@ -146,6 +146,6 @@ func revokedOnce(s subject) {
 	s.wantSame("key that was not revoked", got(s, readByHash(k.Hash)), k)
 	s.update(revoke(ann.ID, k.ID, 2))
 	s.refuses(vault.NotFound, "a revoked key", revoke(ann.ID, k.ID, 3))
-	k.RevokedAt = moment(2)
+	k.RevokedAt, k.Active = moment(2), false
 	s.wantSame("revoked key", got(s, readByHash(k.Hash)), k)
 }

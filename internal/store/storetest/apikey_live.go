@@ -72,7 +72,7 @@ func countsLive(s subject) {
 	ann, bob := s.addUser("ann"), s.addUser("bob")
 	want := 0
 	for _, change := range lives() {
-		if s.addAPIKey(ann.ID, change).Active(now()) {
+		if s.addAPIKey(ann.ID, change).Active {
 			want++
 		}
 		s.wantSame("live keys", s.live(ann.ID), want)
@@ -93,10 +93,10 @@ func prunes(s subject) {
 	dead := 0
 	kept := want[:0:0]
 	for _, k := range want {
-		if !k.Active(now()) {
+		if !k.Active {
 			dead++
 		}
-		if k.Active(now()) || dead <= keep {
+		if k.Active || dead <= keep {
 			kept = append(kept, k)
 		}
 	}

@@ -73,6 +73,10 @@ func foreignAnswersAlike(s subject) {
 			_, err := tx.RevokeAPIKey(ctx, bob.ID, id, moment(0))
 			return err
 		},
+		"APIKey": func(ctx context.Context, tx vault.Tx, id uuid.UUID) error {
+			_, err := tx.APIKey(ctx, bob.ID, id, now())
+			return err
+		},
 		"OwnerKey": func(ctx context.Context, tx vault.Tx, id uuid.UUID) error {
 			_, err := tx.OwnerKey(ctx, bob.ID, id)
 			return err

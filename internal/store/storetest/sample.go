@@ -113,21 +113,27 @@ func apiKeyOf(user uuid.UUID) vault.APIKey {
 	return k
 }
 
-// addAPIKey stores a new key of a user, after change.
+// addAPIKey stores a new key of a user, after change. Active is said of one that the operator made.
 func (s subject) addAPIKey(user uuid.UUID, change func(*vault.APIKey)) vault.APIKey {
 	s.Helper()
 	k := apiKeyOf(user)
 	if change != nil {
 		change(&k)
 	}
+	k.Active = k.Parent == uuid.Nil && ownActive(k)
 	s.update(func(tx vault.Tx) error { return tx.InsertAPIKey(s.ctx, k) })
 	return k
+}
+
+// ownActive reports whether a key is neither revoked nor expired now, whatever is above it.
+func ownActive(k vault.APIKey) bool {
+	return k.RevokedAt.IsZero() && (k.ExpiresAt.IsZero() || now().Before(k.ExpiresAt))
 }
 
 func (s subject) apiKeys(user uuid.UUID) []vault.APIKey {
 	s.Helper()
 	return got(s, func(ctx context.Context, r vault.Reader) ([]vault.APIKey, error) {
-		return r.APIKeys(ctx, user)
+		return r.APIKeys(ctx, user, now())
 	})
 }
 

@@ -37,6 +37,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Store) {
 		{"API keys", apiKeyBehaviours()},
 		{"uses and ends of API keys", apiKeyEnds()},
 		{"live and dead API keys", liveBehaviours()},
+		{"lines of API keys", lineBehaviours()},
 		{"secrets", secretBehaviours()},
 		{"names of secrets", secretNames()},
 		{"updates and ends of secrets", secretEnds()},
