@@ -48,7 +48,7 @@ lint: ## the linter, at its pinned version
 
 .PHONY: race
 race: ## the tests under the race detector
-	go test -race ./...
+	go test -race -timeout 30m ./...
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (default 30s)
