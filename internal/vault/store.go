@@ -30,6 +30,7 @@ type Store interface {
 // uses them.
 type Reader interface {
 	rootKeyReader
+	instanceKeyReader
 	ownerKeyReader
 	ledgerReader
 	userReader
@@ -44,6 +45,7 @@ type Tx interface {
 	Reader
 	ledgerWriter
 	rootKeyWriter
+	instanceKeyWriter
 	ownerKeyWriter
 	userWriter
 	apiKeyWriter
