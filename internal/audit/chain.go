@@ -59,7 +59,13 @@ func (e *BreakError) Error() string {
 // Verify checks that the entries, in order, are the chain of owner that ends in head. The error is
 // a [*BreakError], or the first that the sequence itself gives.
 func (c Chain) Verify(owner uuid.UUID, entries iter.Seq2[Linked, error], head Head) error {
-	var at Head
+	return c.VerifyFrom(Head{}, owner, entries, head)
+}
+
+// VerifyFrom is [Chain.Verify] for entries that follow at: what comes before was cut off.
+func (c Chain) VerifyFrom(
+	at Head, owner uuid.UUID, entries iter.Seq2[Linked, error], head Head,
+) error {
 	for e, err := range entries {
 		if err != nil {
 			return err

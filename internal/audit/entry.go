@@ -40,6 +40,8 @@ const (
 	TargetRootKey  TargetKind = "root-key"
 	TargetOwnerKey TargetKind = "owner-key"
 	TargetBackup   TargetKind = "backup"
+	// TargetCheckpoint has the hash of the checkpoint as its name, and its number as its version.
+	TargetCheckpoint TargetKind = "checkpoint"
 )
 
 // A Target is what an action was done to. The zero Target stands for none.
