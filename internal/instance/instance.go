@@ -9,8 +9,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/gofrs/flock"
+	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/catalog"
 	"github.com/keysake/keysake/internal/config"
@@ -93,7 +95,32 @@ func (i *Instance) open(ctx context.Context, cfg config.Config, access Access) e
 	if access == Sealed {
 		return nil
 	}
-	return i.openRootKeys(ctx, cfg, access)
+	if err := i.openRootKeys(ctx, cfg, access); err != nil {
+		return err
+	}
+	return i.openInstanceKeys(ctx)
+}
+
+// openInstanceKeys opens the instance keys, and creates the first one.
+func (i *Instance) openInstanceKeys(ctx context.Context) error {
+	stored, err := i.Operator.ListInstanceKeys(ctx)
+	if err != nil {
+		return err
+	}
+	var ids []uuid.UUID
+	for _, k := range stored {
+		if !slices.Contains(ids, k.ID) {
+			ids = append(ids, k.ID)
+		}
+	}
+	if len(ids) == 0 {
+		id, err := i.Operator.CreateInstanceKey(ctx)
+		if err != nil {
+			return err
+		}
+		ids = []uuid.UUID{id}
+	}
+	return i.Operator.OpenInstanceKeys(ctx, ids)
 }
 
 // openFiles locks the folder and opens the database in it.

@@ -100,6 +100,14 @@ func Allow(held []Scope, a Action) bool {
 	return found && (scope == noScope || slices.Contains(held, scope))
 }
 
+// LastResort reports whether an action must work even on a full disk: it takes something away, or
+// is what an operator does before making room.
+func LastResort(a Action) bool {
+	return slices.Contains([]Action{
+		APIKeyRevoke, APIKeyRevokeOnly, APIKeyRevokeSelf, SecretDelete, UserDelete, BackupCreate,
+	}, a)
+}
+
 // Missing returns the wanted scopes that are not held. A key cannot give another key more scopes
 // than it has itself.
 func Missing(wanted, held []Scope) []Scope {

@@ -13,3 +13,8 @@ func (k OwnerKey) Bits() []byte { return k.key.bits() }
 
 // Bits returns the bits of a root key in memory.
 func Bits(r RootKey) []byte { return r.(localRootKey).key.bits() }
+
+// Bits returns the bits of an instance key, and all that it derives.
+func (k InstanceKey) Bits() [][]byte {
+	return [][]byte{k.key.bits(), k.ledger(), k.row(), k.checkpoint()}
+}

@@ -10,10 +10,13 @@ import (
 
 // rootKeyID derives the id of a root key from its bits, so that a key file needs nothing else. The
 // id is public: 122 bits of HKDF output tell nothing about the key.
-func rootKeyID(bits []byte) (uuid.UUID, error) {
-	b, err := hkdf.Key(sha256.New, bits, nil, "keysake v1 root-key-id", idSize)
+func rootKeyID(bits []byte) (uuid.UUID, error) { return idOf("root-key-id", bits) }
+
+// idOf derives the id of a key from its bits, for a kind of key.
+func idOf(label string, bits []byte) (uuid.UUID, error) {
+	b, err := hkdf.Key(sha256.New, bits, nil, "keysake v1 "+label, idSize)
 	if err != nil {
-		return uuid.Nil, fmt.Errorf("seal: derive the id of a root key: %w", err)
+		return uuid.Nil, fmt.Errorf("seal: derive the id of a key: %w", err)
 	}
 	return version8(b), nil
 }

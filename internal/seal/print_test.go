@@ -26,9 +26,10 @@ type holder struct {
 }
 
 func TestNothingPrintsAKey(t *testing.T) {
-	root, owner := newRootKey(t), newOwnerKey(t)
-	bits := [][]byte{seal.Bits(root), owner.Bits()}
+	root, owner, instance := newRootKey(t), newOwnerKey(t), newInstanceKey(t)
+	bits := append(instance.Bits(), seal.Bits(root), owner.Bits())
 	forms := map[string]any{
+		"an instance key":           instance,
 		"a root key":                root,
 		"an owner key":              owner,
 		"a pointer to a root key":   &root,

@@ -21,6 +21,10 @@ type RootKey interface {
 	Wrap(ctx context.Context, owner uuid.UUID, k OwnerKey) ([]byte, error)
 	// Unwrap opens an owner key that was sealed for the same owner and id.
 	Unwrap(ctx context.Context, owner, id uuid.UUID, blob []byte) (OwnerKey, error)
+	// WrapInstance seals an instance key.
+	WrapInstance(ctx context.Context, k InstanceKey) ([]byte, error)
+	// UnwrapInstance opens an instance key. [ErrOtherKey]: it has another id.
+	UnwrapInstance(ctx context.Context, id uuid.UUID, blob []byte) (InstanceKey, error)
 	// Check returns a new check value: a blob that only this key opens. The database keeps it, and
 	// every start opens it.
 	Check(ctx context.Context) ([]byte, error)
@@ -63,6 +67,20 @@ func (r localRootKey) Unwrap(
 		return OwnerKey{}, err
 	}
 	return ownerKeyOf(id, bits)
+}
+
+func (r localRootKey) WrapInstance(_ context.Context, k InstanceKey) ([]byte, error) {
+	return r.key.seal(purposeInstanceKey, Binding{Subject: k.ID()}, k.key.bits())
+}
+
+func (r localRootKey) UnwrapInstance(
+	_ context.Context, id uuid.UUID, blob []byte,
+) (InstanceKey, error) {
+	bits, err := r.key.open(purposeInstanceKey, Binding{Subject: id}, blob)
+	if err != nil {
+		return InstanceKey{}, err
+	}
+	return unwrappedInstanceKey(id, bits)
 }
 
 func (r localRootKey) Check(context.Context) ([]byte, error) {

@@ -37,10 +37,11 @@ const (
 
 // The purposes of blobs. Keys are derived from the purpose, so that no two purposes share one.
 const (
-	purposeCheck    = "root-key-check"
-	purposeOwnerKey = "owner-key"
-	purposeValue    = "value"
-	purposeMask     = "mask"
+	purposeCheck       = "root-key-check"
+	purposeOwnerKey    = "owner-key"
+	purposeInstanceKey = "instance-key"
+	purposeValue       = "value"
+	purposeMask        = "mask"
 )
 
 // The errors of blobs. They show nothing of the contents.

@@ -107,6 +107,20 @@ func (r serviceRootKey) Unwrap(
 	return ownerKeyOf(id, bits)
 }
 
+func (r serviceRootKey) WrapInstance(ctx context.Context, k InstanceKey) ([]byte, error) {
+	return r.seal(ctx, purposeInstanceKey, Binding{Subject: k.ID()}, k.key.bits())
+}
+
+func (r serviceRootKey) UnwrapInstance(
+	ctx context.Context, id uuid.UUID, blob []byte,
+) (InstanceKey, error) {
+	bits, err := r.open(ctx, purposeInstanceKey, Binding{Subject: id}, blob, KeySize)
+	if err != nil {
+		return InstanceKey{}, err
+	}
+	return unwrappedInstanceKey(id, bits)
+}
+
 func (r serviceRootKey) Check(ctx context.Context) ([]byte, error) {
 	return r.seal(ctx, purposeCheck, Binding{Subject: r.id}, nil)
 }

@@ -114,9 +114,13 @@ func (c *core) apply(ctx context.Context, in intent, do func(*change) error) err
 // collides with another writer's is tried again; where it collides every time, the head is not the
 // end of its chain.
 func (c *core) transact(ctx context.Context, in intent, do func(*change) error) error {
+	update := c.store.Update
+	if in.outcome == "" && policy.LastResort(in.action) {
+		update = c.store.UpdateReserved
+	}
 	var err error
 	for range maxTries {
-		err = c.store.Update(ctx, func(tx Tx) error {
+		err = update(ctx, func(tx Tx) error {
 			next, err := c.begin(ctx, tx, in)
 			if err != nil {
 				return err

@@ -28,6 +28,10 @@ func (s overtakenStore) Update(ctx context.Context, fn func(vault.Tx) error) err
 	return s.Store.Update(ctx, fn)
 }
 
+func (s overtakenStore) UpdateReserved(ctx context.Context, fn func(vault.Tx) error) error {
+	return s.Update(ctx, fn)
+}
+
 // overtaken returns a vault whose next updates another process overtakes. The owner key of the
 // admin is open in it.
 func (p *fixture) overtaken(times int, other func()) *vault.Service {

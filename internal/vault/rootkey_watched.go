@@ -44,6 +44,22 @@ func (w watchedRootKey) Unwrap(
 	return key, err
 }
 
+func (w watchedRootKey) WrapInstance(
+	ctx context.Context, k seal.InstanceKey,
+) ([]byte, error) {
+	blob, err := w.RootKey.WrapInstance(ctx, k)
+	w.saw(ctx, err)
+	return blob, err
+}
+
+func (w watchedRootKey) UnwrapInstance(
+	ctx context.Context, id uuid.UUID, blob []byte,
+) (seal.InstanceKey, error) {
+	key, err := w.RootKey.UnwrapInstance(ctx, id, blob)
+	w.saw(ctx, err)
+	return key, err
+}
+
 func (w watchedRootKey) Check(ctx context.Context) ([]byte, error) {
 	blob, err := w.RootKey.Check(ctx)
 	w.saw(ctx, err)

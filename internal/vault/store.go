@@ -24,12 +24,17 @@ type Store interface {
 	// returns an error or panics, nothing of it remains and the error is returned. A ctx that ends
 	// before fn begins ends the wait, and fn never runs; after that the true outcome is returned.
 	Update(ctx context.Context, fn func(Tx) error) error
+
+	// UpdateReserved is Update for what must work on a full disk: it may use the room that the
+	// store keeps for that.
+	UpdateReserved(ctx context.Context, fn func(Tx) error) error
 }
 
 // A Reader is what a use case may ask of a snapshot. Its parts are declared beside the code that
 // uses them.
 type Reader interface {
 	rootKeyReader
+	instanceKeyReader
 	ownerKeyReader
 	ledgerReader
 	userReader
@@ -44,6 +49,7 @@ type Tx interface {
 	Reader
 	ledgerWriter
 	rootKeyWriter
+	instanceKeyWriter
 	ownerKeyWriter
 	userWriter
 	apiKeyWriter

@@ -21,6 +21,8 @@ type core struct {
 	store Store
 	keys  *keyring
 	now   func() time.Time
+
+	instance *instanceKeys
 }
 
 // A Service has the use cases that requests reach. It is safe for concurrent use.
@@ -56,7 +58,10 @@ func New(o Options) (*Service, *Operator) {
 		o.Now = time.Now
 	}
 	roots := newRootKeyring(o.Store, o.OpenRoot, o.Now)
-	c := &core{store: o.Store, keys: newKeyring(o.Store, roots, o.KeyTTL), now: o.Now}
+	c := &core{
+		store: o.Store, keys: newKeyring(o.Store, roots, o.KeyTTL), now: o.Now,
+		instance: &instanceKeys{},
+	}
 	service := &Service{
 		core:    c,
 		catalog: o.Catalog,

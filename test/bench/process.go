@@ -42,8 +42,8 @@ func build(ctx context.Context, path string) error {
 // startServer starts Keysake on a folder and waits for its first answer.
 func startServer(ctx context.Context, binary, data string) (*process, error) {
 	cmd := exec.CommandContext(
-		ctx, binary, "serve", "--dev", "--rate-limit", "0", "--max-secrets", "10000000", "--listen",
-		"127.0.0.1:0", "--data", data,
+		ctx, binary, "serve", "--dev", "--rate-limit", "0", "--user-rate-limit", "0",
+		"--max-secrets", "10000000", "--listen", "127.0.0.1:0", "--data", data,
 	)
 	cmd.Env = []string{} // no setting but these
 	return start(cmd, data, "Keysake is listening on http://")

@@ -16,6 +16,15 @@ CREATE TABLE root_keys (
 ) STRICT;
 CREATE UNIQUE INDEX root_keys_primary ON root_keys (state) WHERE state = 'primary';
 
+-- The keys that sign, as root keys wrap them: several root keys may wrap one.
+CREATE TABLE instance_keys (
+	id          TEXT NOT NULL,
+	root_key_id TEXT NOT NULL REFERENCES root_keys (id),
+	wrapped     BLOB NOT NULL,
+	created_at  INTEGER NOT NULL,
+	PRIMARY KEY (id, root_key_id)
+) STRICT;
+
 -- This database itself, in one row: the end of the audit chain of what touches no user's library.
 -- Its id, of version 7, says when it was made.
 CREATE TABLE instance (

@@ -37,10 +37,12 @@ func TestErasedDataIsInNoFile(t *testing.T) {
 type owner struct {
 	*library
 
-	secret   *storedSecret
-	oldKey   vault.StoredOwnerKey
-	newKey   vault.StoredOwnerKey
-	rootKeys [2]vault.StoredRootKey
+	secret *storedSecret
+	oldKey vault.StoredOwnerKey
+
+	instanceKey vault.StoredInstanceKey
+	newKey      vault.StoredOwnerKey
+	rootKeys    [2]vault.StoredRootKey
 }
 
 func newOwner(t *testing.T) *owner {
@@ -66,6 +68,10 @@ func newOwner(t *testing.T) *owner {
 	for _, k := range o.rootKeys {
 		o.update(func(tx vault.Tx) error { return tx.InsertRootKey(o.ctx, k) })
 	}
+	o.instanceKey = vault.StoredInstanceKey{
+		ID: uuid.New(), RootKey: o.rootKeys[0].ID, Wrapped: random(100), CreatedAt: at,
+	}
+	o.update(func(tx vault.Tx) error { return tx.InsertInstanceKey(o.ctx, o.instanceKey) })
 	for _, k := range []vault.StoredOwnerKey{o.oldKey, o.newKey} {
 		o.update(func(tx vault.Tx) error { return tx.InsertOwnerKey(o.ctx, k) })
 	}
@@ -103,6 +109,10 @@ var erasures = map[string]func(o *owner, tx vault.Tx) ([][]byte, error){
 		k := o.oldKey
 		k.RootKey, k.Wrapped = o.rootKeys[1].ID, random(100)
 		return [][]byte{o.oldKey.Wrapped}, tx.RewrapOwnerKey(o.ctx, k, o.rootKeys[0].ID)
+	},
+	"DeleteInstanceKey": func(o *owner, tx vault.Tx) ([][]byte, error) {
+		k := o.instanceKey
+		return [][]byte{k.Wrapped}, tx.DeleteInstanceKey(o.ctx, k.ID, k.RootKey)
 	},
 	"DeleteOtherOwnerKeys": func(o *owner, tx vault.Tx) ([][]byte, error) {
 		return [][]byte{o.oldKey.Wrapped}, tx.DeleteOtherOwnerKeys(o.ctx, o.user, o.newKey.ID)

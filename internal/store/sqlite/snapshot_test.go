@@ -81,6 +81,9 @@ func fillWithRows(tb testing.TB, path string) {
 	root, old := id(), id()
 	insert("root_keys", root, "file:/k", "", "primary", []byte("check"), 1, nil, nil)
 	insert("root_keys", old, "passphrase:", "$argon2id$", "retired", []byte("check"), 0, 2, 3)
+	for range 2 {
+		insert("instance_keys", id(), root, []byte("wrapped"), n)
+	}
 	instance := id()
 	insert("instance", instance, 7, hash())
 	for i := range 230 {

@@ -98,6 +98,11 @@ func (d *DB) Update(ctx context.Context, fn func(vault.Tx) error) error {
 	return d.writer.do(ctx, func(c *conn) error { return fn(c.queries) })
 }
 
+// UpdateReserved implements [vault.Store].
+func (d *DB) UpdateReserved(ctx context.Context, fn func(vault.Tx) error) error {
+	return d.Update(ctx, fn)
+}
+
 // Load puts all rows of src into an empty database, in one transaction. Conflict: the database is
 // not empty, or src has two rows with the same key.
 func (d *DB) Load(ctx context.Context, src backup.Source) error {

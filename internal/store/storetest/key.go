@@ -27,6 +27,24 @@ func keyBehaviours() []behaviour {
 			})
 			s.wantSame("root key", got(s, readRootKey), k)
 		}},
+		{"an instance key is read back as each root key wraps it", func(s subject) {
+			first := vault.StoredInstanceKey{
+				ID: newID(), RootKey: s.addRootKey().ID, Wrapped: blob(300), CreatedAt: moment(1),
+			}
+			second := first
+			other := rootKey()
+			other.State, other.ReplacedAt = vault.Replaced, moment(1)
+			s.update(func(tx vault.Tx) error { return tx.InsertRootKey(s.ctx, other) })
+			second.RootKey, second.Wrapped = other.ID, blob(20)
+			for _, k := range []vault.StoredInstanceKey{first, second} {
+				s.update(func(tx vault.Tx) error { return tx.InsertInstanceKey(s.ctx, k) })
+			}
+			s.update(func(tx vault.Tx) error {
+				return tx.DeleteInstanceKey(s.ctx, first.ID, first.RootKey)
+			})
+			s.wantSame("instance keys", got(s, readInstanceKeys),
+				[]vault.StoredInstanceKey{second})
+		}},
 		{"an owner key is read back as it was stored", func(s subject) {
 			k := s.addOwnerKey(s.addUser("ann").ID, s.addRootKey().ID)
 			s.wantSame("owner key", got(s, readOwnerKey(k.User, k.ID)), k)
@@ -94,4 +112,8 @@ func ownerKeyNeedsOthers(s subject) {
 		s.fails(what, func(tx vault.Tx) error { return tx.InsertOwnerKey(s.ctx, k) })
 		missing(s, what, readOwnerKey(k.User, k.ID))
 	}
+}
+
+func readInstanceKeys(ctx context.Context, r vault.Reader) ([]vault.StoredInstanceKey, error) {
+	return r.InstanceKeys(ctx)
 }

@@ -32,6 +32,11 @@ func (t twice) Update(ctx context.Context, fn func(vault.Tx) error) error {
 	return runTwice(ctx, t.store.Update, fn)
 }
 
+// UpdateReserved implements [vault.Store].
+func (t twice) UpdateReserved(ctx context.Context, fn func(vault.Tx) error) error {
+	return runTwice(ctx, t.store.UpdateReserved, fn)
+}
+
 func runTwice[T any](
 	ctx context.Context, run func(context.Context, func(T) error) error, fn func(T) error,
 ) error {
