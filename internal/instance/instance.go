@@ -41,7 +41,8 @@ type Instance struct {
 	Operator *vault.Operator
 	RootKeys *RootKeys
 
-	lock *flock.Flock // nil if a server may be running
+	lock     *flock.Flock // nil if a server may be running
+	database *fileLock    // nil if a server may be running
 }
 
 // An Access says what a data folder is opened for.
@@ -136,10 +137,18 @@ func (i *Instance) openFiles(ctx context.Context, cfg config.Config, access Acce
 	}
 	open := sqlite.Open
 	if access.exclusive() {
-		i.lock, err = Lock(cfg.Data)
+		if i.lock, err = Lock(cfg.Data); err == nil {
+			err = i.lockDatabase(path, access == Create)
+		}
 	} else {
 		open = sqlite.OpenShared
 		err = checkOwner(path)
+	}
+	if err == nil {
+		err = checkNames(path)
+	}
+	if err == nil {
+		path, err = realPath(path)
 	}
 	if err != nil {
 		return err
@@ -174,6 +183,9 @@ func (i *Instance) Close() error {
 	i.RootKeys.Opener.Close()
 	if i.Store != nil {
 		errs = append(errs, i.Store.Close())
+	}
+	if i.database != nil {
+		errs = append(errs, i.database.release())
 	}
 	if i.lock != nil {
 		errs = append(errs, i.lock.Unlock())

@@ -1,8 +1,12 @@
 package instance
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/gofrs/flock"
 )
@@ -18,8 +22,42 @@ func Lock(dir string) (*flock.Flock, error) {
 		return nil, fmt.Errorf("lock %s: %w", dir, err)
 	}
 	if !locked {
-		return nil, fmt.Errorf(
-			"another keysake is running on %s: stop it, or choose another --data", dir)
+		return nil, otherServer(dir)
 	}
 	return lock, nil
+}
+
+func otherServer(dir string) error {
+	return fmt.Errorf("another keysake is running on %s: stop it, or choose another --data", dir)
+}
+
+// errLocked means that another server has the database's lock.
+var errLocked = errors.New("another server has the database")
+
+// lockDatabase keeps other servers off the database at path, by whatever path they reach the file,
+// and whatever becomes of the lock file in its folder. create creates the file.
+func (i *Instance) lockDatabase(path string, create bool) (err error) {
+	flags := 0
+	if create {
+		flags = os.O_CREATE
+	}
+	i.database, err = lockFile(path, flags)
+	if errors.Is(err, errLocked) {
+		return otherServer(filepath.Dir(path))
+	}
+	return err
+}
+
+// realPath follows symbolic links: SQLite keeps the log beside the file itself.
+func realPath(path string) (string, error) {
+	found, err := filepath.EvalSymlinks(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return path, nil
+	}
+	return found, err
+}
+
+// cannotWrite reports whether err says that a file must not be written.
+func cannotWrite(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
 }

@@ -3,6 +3,7 @@
 package instance
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -19,6 +20,23 @@ func checkOwner(path string) error {
 	if owner, ok := info.Sys().(*syscall.Stat_t); ok && int(owner.Uid) != os.Geteuid() {
 		return fmt.Errorf("%s belongs to another user (uid %d): run this command as that user",
 			path, owner.Uid)
+	}
+	return nil
+}
+
+// checkNames checks that the database is one file under one name. SQLite keeps a log for each name,
+// and a database that is written with two logs is lost.
+func checkNames(path string) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if file, ok := info.Sys().(*syscall.Stat_t); ok && file.Nlink > 1 {
+		return fmt.Errorf("%s has %d names (hard links), which damages a database: remove all but "+
+			"one, or make a copy with keysake backup and restore", path, file.Nlink)
 	}
 	return nil
 }
