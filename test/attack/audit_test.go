@@ -1,0 +1,93 @@
+package attack_test
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/audit"
+)
+
+func (h *House) chain(owner string) []row {
+	h.t.Helper()
+	return h.rows("audit_entries", "owner_id = ? ORDER BY seq", owner)
+}
+
+// setHead makes a row's end of the chain another one, where the row says that in the clear.
+func (h *House) setHead(table, id string, last row) {
+	h.t.Helper()
+	was := h.byID(table, id)
+	h.change(table, was, was.ifAny("audit_seq", last["seq"], "audit_hash", last["hash"]))
+}
+
+// entry returns what is hashed of a row.
+func entry(r row) audit.Entry {
+	id := func(column string) uuid.UUID {
+		parsed, _ := uuid.Parse(r.text(column))
+		return parsed
+	}
+	number := func(column string) int64 { n, _ := r[column].(int64); return n }
+	client, _ := netip.ParseAddr(r.text("client"))
+	return audit.Entry{
+		Owner: id("owner_id"), At: time.UnixMicro(number("at")).UTC(), User: id("user_id"),
+		Credential: audit.Credential{
+			Kind: audit.CredentialKind(r.text("credential_kind")), ID: id("credential_id"),
+		},
+		OnBehalfOf: id("on_behalf_of"), Client: client, Action: r.text("action"),
+		Outcome: audit.Outcome(r.text("outcome")),
+		Target: audit.Target{
+			Kind: audit.TargetKind(r.text("target_kind")), ID: id("target_id"),
+			Name: r.text("target_name"), Version: uint64(number("target_version")),
+		},
+		Lease: id("lease_id"), Run: r.text("run"),
+	}
+}
+
+// rewrite replaces a chain by one of other entries, with right numbers, hashes and end.
+func (h *House) rewrite(table, owner string, entries []row) {
+	h.t.Helper()
+	h.drop("audit_entries", "owner_id = ?", owner)
+	var head audit.Head
+	for i, r := range entries {
+		e := entry(r)
+		head = audit.Chain{}.Append(head, &e)
+		entries[i] = r.with("seq", int64(head.Seq), "hash", append([]byte(nil), head.Hash[:]...))
+		h.insert("audit_entries", entries[i])
+	}
+	h.setHead(table, owner, entries[len(entries)-1])
+}
+
+func TestAnAuditEntryThatWasChangedIsNamed(t *testing.T) {
+	h := newHouse(t)
+	last := h.chain(h.mia.id)[2]
+	h.change("audit_entries", last, last.with("action", "secret.delete"))
+	h.named("audit")
+}
+
+func TestAnAuditEntryThatWasRemovedFromTheMiddleIsNamed(t *testing.T) {
+	h := newHouse(t)
+	h.remove("audit_entries", h.chain(h.mia.id)[2])
+	h.named("audit")
+}
+
+func TestTwoAuditEntriesThatWereSwappedAreNamed(t *testing.T) {
+	h := newHouse(t)
+	c := h.chain(h.mia.id)
+	h.remove("audit_entries", c[1])
+	h.remove("audit_entries", c[2])
+	h.insert("audit_entries", c[1].with("seq", c[2]["seq"]))
+	h.insert("audit_entries", c[2].with("seq", c[1]["seq"]))
+	h.named("audit")
+}
+
+func TestTheAuditEntriesOfTwoUsersCannotBeSwapped(t *testing.T) {
+	h := newHouse(t)
+	mias, eves := h.chain(h.mia.id), h.chain(h.eve.id)
+	h.remove("audit_entries", mias[1])
+	h.remove("audit_entries", eves[1])
+	h.insert("audit_entries", mias[1].with("owner_id", h.eve.id, "seq", eves[1]["seq"]))
+	h.insert("audit_entries", eves[1].with("owner_id", h.mia.id, "seq", mias[1]["seq"]))
+	h.named("audit")
+}

@@ -1,0 +1,67 @@
+package attack_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keysake/keysake/internal/apptest"
+)
+
+func TestAnIDInAnotherSpellingIsNotASecondRow(t *testing.T) {
+	for name, spell := range map[string]func(string) string{
+		"upper case": strings.ToUpper,
+		"braces":     func(id string) string { return "{" + id + "}" },
+		"urn":        func(id string) string { return "urn:uuid:" + id },
+		"no hyphens": func(id string) string { return strings.ReplaceAll(id, "-", "") },
+		"NUL":        func(id string) string { return id + "\x00" },
+		"space":      func(id string) string { return " " + id },
+		"empty":      func(string) string { return "" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			id := spell(h.one.ID)
+			h.insert("secrets", h.byID("secrets", h.one.ID).with("id", id, "name", "COPY"))
+			h.both(func() {
+				if _, err := h.as(h.mia).ListSecrets(t.Context()); err == nil {
+					t.Error("the list shows a secret twice")
+				}
+				h.works(h.eve)
+			})
+			h.named()
+		})
+	}
+}
+
+// store puts a value into a column that its type forbids: the table is not strict for a moment.
+func (h *House) store(table, id, column string, value any) {
+	h.t.Helper()
+	own := h.row("sqlite_schema", "name = ?", table).text("sql")
+	loose := strings.NewReplacer(") STRICT", ")", " NOT NULL", "", " INTEGER", "", " TEXT", "",
+		" BLOB", "").Replace(own)
+	h.exec("PRAGMA ignore_check_constraints = ON")
+	h.exec("PRAGMA writable_schema = ON")
+	h.exec("UPDATE sqlite_schema SET sql = ? WHERE name = ?", loose, table)
+	h.exec("PRAGMA writable_schema = RESET")
+	h.set(table, id, column, value)
+	h.exec("PRAGMA writable_schema = ON")
+	h.exec("UPDATE sqlite_schema SET sql = ? WHERE name = ?", own, table)
+	h.exec("PRAGMA writable_schema = RESET")
+}
+
+func TestManyInsertedRowsStopNobodyElse(t *testing.T) {
+	h := newHouse(t)
+	first := h.byID("secrets", h.one.ID)
+	h.exec("BEGIN")
+	for range 5000 {
+		h.insert("secrets", first.with("id", newID(), "name", newName()))
+	}
+	h.exec("COMMIT")
+	begun := time.Now()
+	h.tamperedList(h.mia)
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	h.works(h.eve)
+	apptest.Must(t, func() error { _, err := h.as(h.mia).WhoAmI(t.Context()); return err }())
+}

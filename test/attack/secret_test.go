@@ -1,0 +1,125 @@
+package attack_test
+
+import (
+	"testing"
+
+	"github.com/keysake/keysake/wire"
+)
+
+// refusedOne demands that mia's secret ONE is tampering, wherever it is used, that doctor names it,
+// and that it stops nobody else.
+func refusedOne(h *House) {
+	h.t.Helper()
+	before := h.dump()
+	h.both(func() {
+		h.refusedSecret(h.mia, h.one.ID)
+		h.tamperedList(h.mia)
+		h.works(h.ada, h.eve)
+	})
+	h.unchanged(before, "secrets", "secret_versions", "owner_keys", "users")
+	h.named()
+}
+
+func TestASecretThatWasCopiedIsNone(t *testing.T) {
+	h := newHouse(t)
+	id := newID()
+	h.insert("secrets", h.byID("secrets", h.one.ID).with("id", id, "name", "COPY"))
+	h.both(func() {
+		h.refusedSecret(h.mia, id)
+		h.tamperedList(h.mia)
+	})
+	h.named()
+}
+
+func TestASecretThatWasCopiedToAnotherUserIsNone(t *testing.T) {
+	h := newHouse(t)
+	id := newID()
+	h.insert("secrets", h.byID("secrets", h.one.ID).with("id", id, "user_id", h.eve.id))
+	h.both(func() {
+		h.refusedSecret(h.eve, id)
+		h.tamperedList(h.eve)
+		h.works(h.mia)
+	})
+	h.named()
+}
+
+func TestTwoSecretsOfTwoUsersCannotBeSwapped(t *testing.T) {
+	h := newHouse(t)
+	h.swap("secrets", h.one.ID, h.eves.ID, "user_id", "name")
+	h.both(func() {
+		h.refusedSecret(h.mia, h.eves.ID)
+		h.refusedSecret(h.eve, h.one.ID)
+	})
+	h.named()
+}
+
+func TestTwoSecretsCannotStandInEachOthersPlace(t *testing.T) {
+	h := newHouse(t)
+	h.swap("secrets", h.one.ID, h.two.ID)
+	refusedOne(h)
+}
+
+func TestSealedColumnsOfTwoSecretsCannotBeSwapped(t *testing.T) {
+	for name, columns := range map[string][]string{
+		"values": {"sealed_value"}, "masks": {"sealed_mask"}, "versions": {"version"},
+		"all of them": {"sealed_value", "sealed_mask", "version"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			h.swap("secrets", h.one.ID, h.two.ID, columns...)
+			before := h.dump()
+			h.both(func() {
+				_, err := h.as(h.mia).GetSecret(t.Context(), h.one.ID)
+				_, openErr := h.open(h.mia, h.one.ID)
+				if err == nil {
+					err = openErr
+				}
+				h.refused("the secret or its value", err)
+				h.isNot(h.mia, h.one, "first")
+			})
+			h.unchanged(before, "secrets", "secret_versions")
+			h.named()
+		})
+	}
+}
+
+func TestASecretThatWasHiddenCannotBeCreatedASecondTime(t *testing.T) {
+	h := newHouse(t)
+	was := h.byID("secrets", h.two.ID)
+	h.remove("secrets", was)
+	in := wire.CreateSecret{Name: "TWO", Value: value(h.mia, "TWO", "other")}
+	if made, err := h.as(h.mia).CreateSecret(t.Context(), in); err == nil {
+		h.drop("secrets", "id = ?", made.ID)
+	} else {
+		h.tampering("the second", err)
+	}
+	h.putBack("secrets", was)
+	if _, err := h.as(h.mia).ListSecrets(t.Context()); err != nil {
+		h.tampering("the list", err)
+		return
+	}
+	h.is(h.mia, h.two, "first")
+}
+
+func TestNoChangedByteOfASealedColumnIsOverlooked(t *testing.T) {
+	h := newHouse(t)
+	was := h.byID("secrets", h.two.ID)
+	for column, v := range was {
+		blob, ok := v.([]byte)
+		if !ok {
+			continue
+		}
+		for _, at := range []int{0, 1, len(blob) / 2, len(blob) - 1} {
+			changed := append([]byte(nil), blob...)
+			changed[at] ^= 0x40
+			h.putBack("secrets", was.with(column, changed))
+			_, err := h.as(h.mia).GetSecret(t.Context(), h.two.ID)
+			if _, openErr := h.open(h.mia, h.two.ID); err == nil {
+				err = openErr
+			}
+			h.refused(column, err)
+		}
+	}
+	h.putBack("secrets", was)
+	h.is(h.mia, h.two, "first")
+}
