@@ -54,9 +54,9 @@ var layers = map[string]string{
 		"internal/store/sqlite internal/vault",
 	"internal/server": "internal/api internal/config internal/identity internal/instance " +
 		"internal/middleware internal/rootkey",
-	"internal/cli": "client internal/catalog internal/config internal/doctor internal/instance " +
-		"internal/maintenance internal/privatefile internal/rootkey internal/server " +
-		"internal/vault plaintext wire",
+	"internal/cli": "client internal/audit internal/catalog internal/config internal/doctor " +
+		"internal/instance internal/maintenance internal/privatefile internal/rootkey " +
+		"internal/server internal/vault plaintext wire",
 	"internal/apptest": "client internal/config internal/server plaintext wire",
 	"internal/process": "",
 	"cmd/keysake":      "internal/cli internal/process",

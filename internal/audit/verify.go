@@ -16,6 +16,8 @@ type Trust struct {
 	// Earlier has a checkpoint that was kept from before, and the leaves that belong to it. They
 	// need no trust: the checkpoint has their root. Nil without.
 	Earlier *Kept
+	// Each gets every entry as it is read, before all is verified. Nil for none.
+	Each func(Linked) error
 }
 
 // A Kept is a checkpoint as it was kept: its signed note and its leaves file.
@@ -48,7 +50,7 @@ var (
 // judge: the file is no export, the checkpoint is not signed by one of the keys ([ErrSignature]),
 // or the earlier leaves are not those of the earlier checkpoint ([ErrLeaves]).
 func (t Trust) Verify(export io.Reader) (Report, error) {
-	v := verification{in: &reader{in: bufio.NewReaderSize(export, 256<<10)}}
+	v := verification{in: &reader{in: bufio.NewReaderSize(export, 256<<10)}, each: t.Each}
 	if err := v.open(t); err != nil {
 		return v.Report, err
 	}
@@ -70,6 +72,7 @@ type verification struct {
 	Report
 
 	in       *reader
+	each     func(Linked) error // nil for none
 	export   Export
 	earlier  []Leaf             // of the earlier checkpoint
 	kept     map[uuid.UUID]Head // the same by their chains

@@ -30,6 +30,9 @@ func (v *verification) checkChain(leaf Leaf) error {
 				then = at
 			}
 			v.record(e.Entry)
+			if err == nil && v.each != nil {
+				err = v.each(e)
+			}
 			if !yield(e, err) {
 				return
 			}

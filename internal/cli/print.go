@@ -26,7 +26,7 @@ func (a *app) infof(format string, args ...any) {
 }
 
 // count returns n with its noun.
-func count[N int | int64](n N, one, many string) string {
+func count[N int | int64 | uint64](n N, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
