@@ -137,6 +137,11 @@ func TestSealedDataThatWasMovedIsA500AndNeverAnotherValue(t *testing.T) {
 		{"the mask cut off", "UPDATE secrets SET sealed_mask = substr(sealed_mask, 1, 20) WHERE id = $1", []any{one}},
 		{"no mask", "UPDATE secrets SET sealed_mask = x'' WHERE id = $1", []any{one}},
 		{"another version", "UPDATE secrets SET version = 1 WHERE id = $1", []any{one}},
+		{"another name", "UPDATE secrets SET name = 'OTHER' WHERE id = $1", []any{one}},
+		{"another provider", "UPDATE secrets SET provider = 'openai' WHERE id = $1", []any{one}},
+		{"another birth", "UPDATE secrets SET created_at = created_at - 1 WHERE id = $1", []any{one}},
+		{"another time", "UPDATE secrets SET updated_at = updated_at + 1 WHERE id = $1", []any{one}},
+		{"another stamp", "UPDATE secrets SET stamp = randomblob(16) WHERE id = $1", []any{one}},
 		{"another user", "UPDATE secrets SET user_id = $1, name = 'MOVED' WHERE id = $2", []any{b.id, one}},
 		{"another id", "UPDATE secrets SET id = $1 WHERE id = $2", []any{nowhere, one}},
 	} {
@@ -167,16 +172,21 @@ func TestSealedDataThatWasMovedIsA500AndNeverAnotherValue(t *testing.T) {
 // keep returns a function that puts a secret's row back as it is now.
 func (s *site) keep(t *testing.T, id string) (undo func()) {
 	t.Helper()
-	var row, user, name, version, mask any
-	const query = "SELECT rowid, user_id, name, version, sealed_mask FROM secrets WHERE id = $1"
-	err := s.database(t).QueryRowContext(t.Context(), query, id).
-		Scan(&row, &user, &name, &version, &mask)
+	kept := make([]any, 10)
+	into := make([]any, len(kept))
+	for i := range kept {
+		into[i] = &kept[i]
+	}
+	const query = `SELECT id, user_id, name, version, sealed_mask, provider, created_at, updated_at,
+		stamp, rowid FROM secrets WHERE id = $1`
+	err := s.database(t).QueryRowContext(t.Context(), query, id).Scan(into...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return func() {
 		s.exec(t, `UPDATE secrets SET id = $1, user_id = $2, name = $3, version = $4,
-			sealed_mask = $5 WHERE rowid = $6`, id, user, name, version, mask, row)
+			sealed_mask = $5, provider = $6, created_at = $7, updated_at = $8, stamp = $9
+			WHERE rowid = $10`, kept...)
 	}
 }
 

@@ -99,14 +99,14 @@ func (e *examination) checkKeys(
 func (e *examination) checkSecrets(
 	user store.StoredUser, keys map[uuid.UUID]seal.OwnerKey, s streams,
 ) error {
-	current := map[uuid.UUID]uint64{}
+	current := map[uuid.UUID]vault.StoredSecret{}
 	for row, err := range s.secrets.of(user.Owner) {
 		if err != nil {
 			return err
 		}
-		current[row.ID] = row.Version
-		at := seal.Binding{Owner: user.Owner, Subject: row.ID, Version: row.Version}
-		e.open(keys, at, row.SealedMask, row.SealedValue)
+		e.open(keys, row.Binding(), row.SealedMask, row.SealedValue)
+		row.SealedMask, row.SealedValue = nil, nil
+		current[row.ID] = row
 	}
 	if n := len(current); n != user.Secrets {
 		e.counts.add("user %s has %d secrets, and counts %d", user.Owner, n, user.Secrets)
@@ -115,12 +115,12 @@ func (e *examination) checkSecrets(
 		if err != nil {
 			return err
 		}
-		if now, found := current[row.Secret]; !found || row.Number >= now {
+		of, found := current[row.Secret]
+		if !found || row.Number >= of.Version {
 			e.counts.add("version %d of secret %s is not older than a secret of its user",
 				row.Number, row.Secret)
 		}
-		at := seal.Binding{Owner: user.Owner, Subject: row.Secret, Version: row.Number}
-		e.open(keys, at, row.SealedMask, row.SealedValue)
+		e.open(keys, row.Binding(of), row.SealedMask, row.SealedValue)
 	}
 	return nil
 }
@@ -143,7 +143,7 @@ func (e *examination) open(keys map[uuid.UUID]seal.OwnerKey, at seal.Binding, ma
 	}
 	if err != nil {
 		e.values.add("version %d of secret %s of user %s: %v",
-			at.Version, at.Subject, at.Owner, err)
+			at.Version, at.Secret, at.User, err)
 	}
 }
 

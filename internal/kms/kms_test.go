@@ -53,11 +53,20 @@ func open(t *testing.T, url string, patience time.Duration) seal.RootKey {
 	return root
 }
 
+func newOwnerKey(t *testing.T) seal.OwnerKey {
+	t.Helper()
+	key, err := seal.NewOwnerKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
 func TestAWSWrapsAndUnwraps(t *testing.T) {
 	aws := newAWS(t)
 	root := open(t, awsURL, time.Minute)
-	user, id := uuid.New(), uuid.New()
-	key := seal.NewOwnerKey(id)
+	user, key := uuid.New(), newOwnerKey(t)
+	id := key.ID()
 	blob, err := root.Wrap(t.Context(), user, key)
 	if err != nil {
 		t.Fatal(err)

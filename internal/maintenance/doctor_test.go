@@ -136,6 +136,15 @@ func TestADoctorFindsWhatIsWrong(t *testing.T) {
 		"a flipped bit in an old value": {sqlChange(
 			flip("secret_versions", "sealed_value"),
 		), "values", doctor.Failed, "version 1 of secret"},
+		"a renamed secret": {sqlChange(
+			"UPDATE secrets SET name = 'OTHER' WHERE rowid = 1",
+		), "values", doctor.Failed, "version 2 of secret"},
+		"an old version of another time": {sqlChange(
+			"UPDATE secret_versions SET created_at = created_at - 1 WHERE rowid = 1",
+		), "values", doctor.Failed, "version 1 of secret"},
+		"a stamp that is too short": {sqlChange(
+			"UPDATE secrets SET stamp = x'00' WHERE rowid = 1",
+		), "rows", doctor.Failed, "stamp"},
 		"a flipped bit in an owner key": {sqlChange(
 			flip("owner_keys", "wrapped"),
 		), "owner keys", doctor.Failed, "owner key"},

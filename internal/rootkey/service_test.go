@@ -32,10 +32,19 @@ func openTransit(t *testing.T, timeout time.Duration) (*apptest.Transit, seal.Ro
 	return transit, root
 }
 
+func newOwnerKey(t *testing.T) seal.OwnerKey {
+	t.Helper()
+	key, err := seal.NewOwnerKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
 func TestAKeyServiceWrapsAndUnwraps(t *testing.T) {
 	transit, root := openTransit(t, time.Minute)
-	user, id := uuid.New(), uuid.New()
-	key := seal.NewOwnerKey(id)
+	user, key := uuid.New(), newOwnerKey(t)
+	id := key.ID()
 	blob, err := root.Wrap(t.Context(), user, key)
 	if err != nil {
 		t.Fatal(err)
@@ -145,7 +154,7 @@ func TestNoErrorRepeatsWhatWasToBeSealed(t *testing.T) {
 		sent = in.Plaintext
 		apptest.TransitError(http.StatusBadRequest, "cannot seal "+in.Plaintext)(w, r)
 	})
-	_, err := root.Wrap(t.Context(), uuid.New(), seal.NewOwnerKey(uuid.New()))
+	_, err := root.Wrap(t.Context(), uuid.New(), newOwnerKey(t))
 	if !errors.Is(err, seal.ErrService) || sent == "" || strings.Contains(err.Error(), sent) {
 		t.Errorf("the error repeats it, or is another: %t", errors.Is(err, seal.ErrService))
 	}

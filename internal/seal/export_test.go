@@ -1,12 +1,10 @@
 package seal
 
-import "github.com/google/uuid"
-
 // LocalRootKey is the root key whose bits are in memory.
 type LocalRootKey = localRootKey
 
 // OwnerKeyOf makes an owner key of known bits, which only tests do.
-func OwnerKeyOf(id uuid.UUID, bits []byte) OwnerKey { return OwnerKey{newKey(id, bits)} }
+var OwnerKeyOf = ownerKeyOf
 
 // Bits returns the bits of an owner key.
 func (k OwnerKey) Bits() []byte { return k.key.bits() }

@@ -19,7 +19,8 @@ func blobSeeds(tb testing.TB) [][]byte {
 		{},
 		{1},
 		make([]byte, seal.Overhead),
-		append([]byte{1}, make([]byte, seal.Overhead)...),
+		append([]byte{1}, make([]byte, 60)...),
+		append([]byte{3}, make([]byte, seal.Overhead)...),
 	}
 	vectors := readVectors(tb)
 	for _, name := range slices.Sorted(maps.Keys(vectors)) {
@@ -77,7 +78,8 @@ func FuzzKeyID(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, blob []byte) {
 		id, err := seal.KeyID(blob)
-		isBlob := len(blob) >= 61 && blob[0] == 1 || len(blob) >= 17 && blob[0] == 2
+		isBlob := len(blob) >= 61 && blob[0] == 1 || len(blob) >= 17 && blob[0] == 2 ||
+			len(blob) >= 45 && blob[0] == 3
 		switch {
 		case isBlob && (err != nil || !bytes.Equal(id[:], blob[1:17])):
 			t.Errorf("of a blob: %s (%v)", id, err)

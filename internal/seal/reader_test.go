@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"testing"
 
 	"github.com/google/uuid"
@@ -30,48 +31,79 @@ type attempt struct {
 	key            []byte
 	keyID          uuid.UUID
 	owner, subject uuid.UUID
-	version        uint64
+	version        uint64 // from here on, only of a value or mask
+	stamp          [16]byte
+	name, provider string // from here on, only of a mask
+	secretMade     int64
+	made           int64
 	blob           []byte
+}
+
+// layout returns the format byte of the purpose, and how long its salt is.
+func (a attempt) layout() (first byte, salt int) {
+	if a.purpose == "value" || a.purpose == "mask" {
+		return 3, 0
+	}
+	return 1, 16
 }
 
 // read opens the blob of a by format.md, section by section.
 func (a attempt) read() (plain []byte, end string) {
-	if len(a.blob) < 61 || a.blob[0] != 1 {
+	first, salt := a.layout()
+	if len(a.blob) < 45+salt || a.blob[0] != first {
 		return nil, format
 	}
 	if !bytes.Equal(a.blob[1:17], a.keyID[:]) {
 		return nil, otherKey
 	}
-	plain, err := a.aead(a.blob[17:33]).Open(nil, a.blob[33:45], a.blob[45:], a.associated())
+	nonce, sealed := a.blob[17+salt:29+salt], a.blob[29+salt:]
+	plain, err := a.aead(a.blob[17:17+salt]).Open(nil, nonce, sealed, a.associated())
 	if err != nil {
 		return nil, tampered
 	}
-	if a.purpose == "owner-key" && len(plain) != 32 {
-		return nil, format
+	if a.purpose == "owner-key" || a.purpose == "instance-key" {
+		if len(plain) != 32 {
+			return nil, format
+		}
+		if keyID(a.purpose+"-id", plain) != a.subject {
+			return nil, otherKey
+		}
 	}
 	return plain, opens
 }
 
 // write seals plain with a given salt and nonce, for which the package has random ones.
 func (a attempt) write(salt, nonce, plain []byte) []byte {
-	blob := bytes.Join([][]byte{{1}, a.keyID[:], salt, nonce}, nil)
-	return a.aead(salt).Seal(blob, nonce, plain, a.associated())
+	first, size := a.layout()
+	blob := bytes.Join([][]byte{{first}, a.keyID[:], salt[:size], nonce}, nil)
+	return a.aead(salt[:size]).Seal(blob, nonce, plain, a.associated())
 }
 
 func (a attempt) associated() []byte {
-	version := binary.BigEndian.AppendUint64(nil, a.version)
-	purpose := []byte(a.purpose)
-	return bytes.Join(
-		[][]byte{{1}, a.keyID[:], {byte(len(purpose))}, purpose, a.owner[:], a.subject[:], version},
-		nil,
-	)
+	first, _ := a.layout()
+	data := bytes.Join([][]byte{
+		{first}, a.keyID[:], {byte(len(a.purpose))}, []byte(a.purpose), a.owner[:], a.subject[:],
+	}, nil)
+	if first == 1 {
+		return data
+	}
+	data = append(binary.BigEndian.AppendUint64(data, a.version), a.stamp[:]...)
+	if a.purpose == "value" {
+		return data
+	}
+	data = append(binary.BigEndian.AppendUint32(data, uint32(len(a.name))), a.name...)
+	data = append(binary.BigEndian.AppendUint32(data, uint32(len(a.provider))), a.provider...)
+	data = binary.BigEndian.AppendUint64(data, uint64(a.secretMade))
+	return binary.BigEndian.AppendUint64(data, uint64(a.made))
 }
 
 // aead is AES-256-GCM with the key of the blob. Strict FIPS mode forbids a GCM with a given nonce,
 // so enforcement is off for this one call.
 func (a attempt) aead(salt []byte) (aead cipher.AEAD) {
+	first, _ := a.layout()
+	info := fmt.Sprintf("keysake v%d %s", first, a.purpose)
 	fips140.WithoutEnforcement(func() {
-		block, err := aes.NewCipher(hkdfSHA256(a.key, salt, "keysake v1 "+a.purpose, 32))
+		block, err := aes.NewCipher(hkdfSHA256(a.key, salt, info, 32))
 		if err == nil {
 			aead, err = cipher.NewGCM(block)
 		}
@@ -82,9 +114,11 @@ func (a attempt) aead(salt []byte) (aead cipher.AEAD) {
 	return aead
 }
 
-// rootKeyID derives the id of a root key.
-func rootKeyID(bits []byte) uuid.UUID {
-	id := uuid.UUID(hkdfSHA256(bits, nil, "keysake v1 root-key-id", 16))
+func rootKeyID(bits []byte) uuid.UUID { return keyID("root-key-id", bits) }
+
+// keyID derives the id of a key.
+func keyID(label string, bits []byte) uuid.UUID {
+	id := uuid.UUID(hkdfSHA256(bits, nil, "keysake v1 "+label, 16))
 	id[6] = 0x80 | id[6]&0x0f
 	id[8] = 0x80 | id[8]&0x3f
 	return id

@@ -19,7 +19,8 @@ type RootKey interface {
 	Remote() bool
 	// Wrap seals an owner key.
 	Wrap(ctx context.Context, owner uuid.UUID, k OwnerKey) ([]byte, error)
-	// Unwrap opens an owner key that was sealed for the same owner and id.
+	// Unwrap opens an owner key that was sealed for the same owner and id. [ErrOtherKey]: it has
+	// another id, or another root key sealed it.
 	Unwrap(ctx context.Context, owner, id uuid.UUID, blob []byte) (OwnerKey, error)
 	// WrapInstance seals an instance key.
 	WrapInstance(ctx context.Context, k InstanceKey) ([]byte, error)
@@ -55,28 +56,75 @@ func (r localRootKey) ID() uuid.UUID { return r.key.id }
 
 func (r localRootKey) Remote() bool { return false }
 
+// A wrapping says what a blob of a root key belongs to.
+type wrapping struct {
+	owner   uuid.UUID // the user; nil where it is nobody's
+	subject uuid.UUID // the id of the key that is wrapped or, in a check value, that wraps
+}
+
+// associated returns the associated data of a blob of a root key. Every part has a fixed size, or
+// has its length before it.
+func (w wrapping) associated(format byte, purpose string, keyID uuid.UUID) []byte {
+	data := make([]byte, 0, headerSize+1+len(purpose)+2*idSize)
+	data = appendPurpose(data, format, keyID, purpose)
+	data = append(data, w.owner[:]...)
+	return append(data, w.subject[:]...)
+}
+
+// seal returns a new blob of format 1. Each has its own salt and so its own AES key: however many a
+// root key makes, no two share a key and a nonce.
+func (r localRootKey) seal(purpose string, to wrapping, plain []byte) ([]byte, error) {
+	salt := randomBytes(saltSize)
+	aead, err := newAEAD(r.key.bits(), salt, "keysake v1 "+purpose)
+	if err != nil {
+		return nil, err
+	}
+	blob := header(formatV1, r.ID(), saltSize+nonceSize+len(plain)+tagSize)
+	data := to.associated(formatV1, purpose, r.ID())
+	//nolint:gosec // the AEAD makes a random nonce
+	return aead.Seal(append(blob, salt...), nil, plain, data), nil
+}
+
+// open returns what the blob seals. [ErrFormat], [ErrOtherKey], [ErrTampered].
+func (r localRootKey) open(purpose string, to wrapping, blob []byte) ([]byte, error) {
+	sealed, err := body(blob, formatV1, r.ID())
+	if err != nil {
+		return nil, err
+	}
+	aead, err := newAEAD(r.key.bits(), sealed[:saltSize], "keysake v1 "+purpose)
+	if err != nil {
+		return nil, err
+	}
+	data := to.associated(formatV1, purpose, r.ID())
+	plain, err := aead.Open(nil, nil, sealed[saltSize:], data)
+	if err != nil {
+		return nil, ErrTampered
+	}
+	return plain, nil
+}
+
 func (r localRootKey) Wrap(_ context.Context, owner uuid.UUID, k OwnerKey) ([]byte, error) {
-	return r.key.seal(purposeOwnerKey, Binding{Owner: owner, Subject: k.ID()}, k.key.bits())
+	return r.seal(purposeOwnerKey, wrapping{owner, k.ID()}, k.key.bits())
 }
 
 func (r localRootKey) Unwrap(
 	_ context.Context, owner, id uuid.UUID, blob []byte,
 ) (OwnerKey, error) {
-	bits, err := r.key.open(purposeOwnerKey, Binding{Owner: owner, Subject: id}, blob)
+	bits, err := r.open(purposeOwnerKey, wrapping{owner, id}, blob)
 	if err != nil {
 		return OwnerKey{}, err
 	}
-	return ownerKeyOf(id, bits)
+	return unwrappedOwnerKey(id, bits)
 }
 
 func (r localRootKey) WrapInstance(_ context.Context, k InstanceKey) ([]byte, error) {
-	return r.key.seal(purposeInstanceKey, Binding{Subject: k.ID()}, k.key.bits())
+	return r.seal(purposeInstanceKey, wrapping{subject: k.ID()}, k.key.bits())
 }
 
 func (r localRootKey) UnwrapInstance(
 	_ context.Context, id uuid.UUID, blob []byte,
 ) (InstanceKey, error) {
-	bits, err := r.key.open(purposeInstanceKey, Binding{Subject: id}, blob)
+	bits, err := r.open(purposeInstanceKey, wrapping{subject: id}, blob)
 	if err != nil {
 		return InstanceKey{}, err
 	}
@@ -84,10 +132,10 @@ func (r localRootKey) UnwrapInstance(
 }
 
 func (r localRootKey) Check(context.Context) ([]byte, error) {
-	return r.key.seal(purposeCheck, Binding{Subject: r.ID()}, nil)
+	return r.seal(purposeCheck, wrapping{subject: r.ID()}, nil)
 }
 
 func (r localRootKey) OpenCheck(_ context.Context, blob []byte) error {
-	_, err := r.key.open(purposeCheck, Binding{Subject: r.ID()}, blob)
+	_, err := r.open(purposeCheck, wrapping{subject: r.ID()}, blob)
 	return err
 }

@@ -2,8 +2,8 @@
 // the values and masks of one user.
 //
 // The result is a blob. format.md specifies its bytes, and testdata has test vectors. A blob names
-// its format and its key. Its purpose and its [Binding] are associated data, so that a blob that
-// was moved to another row, column, version or user does not open.
+// its format and its key. Its purpose and what it belongs to are associated data, so that a blob
+// that was moved to another row, column, version or user does not open.
 //
 // The cryptography is that of the standard library, inside Go's FIPS 140-3 module: AES-256-GCM
 // (NIST SP 800-38D) with keys derived by HKDF-SHA-256 (RFC 5869). The package does no I/O.
@@ -15,7 +15,6 @@ import (
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -25,14 +24,20 @@ import (
 // Sizes in bytes; see format.md.
 const (
 	KeySize    = 32 // AES-256
-	formatV1   = 1
 	idSize     = 16
+	headerSize = 1 + idSize // format, key id
 	saltSize   = 16
-	headerSize = 1 + idSize + saltSize // format, key id, salt
 	nonceSize  = 12
 	tagSize    = 16
-	// Overhead is the length of a blob without what it seals.
+	// Overhead is the length of a blob of an owner key without what it seals.
 	Overhead = headerSize + nonceSize + tagSize
+)
+
+// The formats of blobs.
+const (
+	formatV1 = 1 // of a root key in memory: header, salt, nonce, ciphertext, tag
+	formatV2 = 2 // of a key service: header, and what the service encrypted
+	formatV3 = 3 // of an owner key: header, nonce, ciphertext, tag
 )
 
 // The purposes of blobs. Keys are derived from the purpose, so that no two purposes share one.
@@ -51,16 +56,10 @@ var (
 		"seal: the sealed data does not open: it was changed or moved, or its key is wrong")
 	// ErrFormat means that the blob is too short, or has an unknown format.
 	ErrFormat = errors.New("seal: the sealed data has an unknown format")
-	// ErrOtherKey means that the blob was made with another key.
+	// ErrOtherKey means that the blob was made with another key, or holds another key than the one
+	// that was asked for.
 	ErrOtherKey = errors.New("seal: the sealed data was made with another key")
 )
-
-// A Binding says what a blob belongs to. The blob does not hold it: to open one, it must be known.
-type Binding struct {
-	Owner   uuid.UUID // the user
-	Subject uuid.UUID // the secret or, of a wrapped owner key, its id
-	Version uint64    // of the secret, from 1; otherwise 0
-}
 
 // key is 256 bits with an id. The bits are behind a function, so that they cannot be printed.
 type key struct {
@@ -78,48 +77,10 @@ func randomBytes(n int) []byte {
 	return b
 }
 
-// seal returns a new blob. Each blob has its own salt and so its own AES key, which makes the limit
-// of 2³² random nonces for one key (NIST SP 800-38D, section 8.3) irrelevant.
-func (k key) seal(purpose string, to Binding, plain []byte) ([]byte, error) {
-	blob := make([]byte, headerSize, Overhead+len(plain))
-	blob[0] = formatV1
-	copy(blob[1:], k.id[:])
-	copy(blob[1+idSize:], randomBytes(saltSize))
-	aead, err := k.aead(purpose, blob[1+idSize:headerSize])
-	if err != nil {
-		return nil, err
-	}
-	data := associated(formatV1, purpose, k.id, to)
-	return aead.Seal(blob, nil, plain, data), nil //nolint:gosec // the AEAD makes a random nonce
-}
-
-// open returns what the blob seals. [ErrFormat], [ErrOtherKey], [ErrTampered].
-func (k key) open(purpose string, to Binding, blob []byte) ([]byte, error) {
-	id, err := KeyID(blob)
-	if err != nil {
-		return nil, err
-	}
-	if blob[0] != formatV1 {
-		return nil, ErrFormat
-	}
-	if id != k.id {
-		return nil, ErrOtherKey
-	}
-	aead, err := k.aead(purpose, blob[1+idSize:headerSize])
-	if err != nil {
-		return nil, err
-	}
-	plain, err := aead.Open(nil, nil, blob[headerSize:], associated(formatV1, purpose, k.id, to))
-	if err != nil {
-		return nil, ErrTampered
-	}
-	return plain, nil
-}
-
-// aead derives the AES key of a blob. The AEAD makes the nonces, inside the FIPS module, and puts
-// them before the ciphertext.
-func (k key) aead(purpose string, salt []byte) (cipher.AEAD, error) {
-	derived, err := hkdf.Key(sha256.New, k.bits(), salt, "keysake v1 "+purpose, KeySize)
+// newAEAD returns AES-256-GCM with a derived key. The AEAD makes the nonces, inside the FIPS
+// module, and puts them before the ciphertext.
+func newAEAD(bits, salt []byte, info string) (cipher.AEAD, error) {
+	derived, err := hkdf.Key(sha256.New, bits, salt, info, KeySize)
 	if err != nil {
 		return nil, fmt.Errorf("seal: derive key: %w", err)
 	}
@@ -134,24 +95,44 @@ func (k key) aead(purpose string, salt []byte) (cipher.AEAD, error) {
 	return aead, nil
 }
 
-// associated returns the associated data. Every part has a fixed size, except the purpose, which
-// has its length before it.
-func associated(format byte, purpose string, keyID uuid.UUID, to Binding) []byte {
-	b := make([]byte, 0, 1+idSize+1+len(purpose)+2*idSize+8)
-	b = append(b, format)
-	b = append(b, keyID[:]...)
-	b = append(b, byte(len(purpose))) //nolint:gosec // the purposes are four short constants
-	b = append(b, purpose...)
-	b = append(b, to.Owner[:]...)
-	b = append(b, to.Subject[:]...)
-	return binary.BigEndian.AppendUint64(b, to.Version)
+// header returns the first bytes of a blob, with room for more.
+func header(format byte, keyID uuid.UUID, room int) []byte {
+	return append(append(make([]byte, 0, headerSize+room), format), keyID[:]...)
+}
+
+// body returns what follows the header of a blob, if the header is that of this format and key.
+// [ErrFormat], [ErrOtherKey].
+func body(blob []byte, format byte, keyID uuid.UUID) ([]byte, error) {
+	id, err := KeyID(blob)
+	if err != nil {
+		return nil, err
+	}
+	if blob[0] != format {
+		return nil, ErrFormat
+	}
+	if id != keyID {
+		return nil, ErrOtherKey
+	}
+	return blob[headerSize:], nil
 }
 
 // KeyID returns the id of the key that made a blob, without opening it. [ErrFormat].
 func KeyID(blob []byte) (uuid.UUID, error) {
-	if len(blob) < 1+idSize || blob[0] == formatV1 && len(blob) < Overhead ||
-		blob[0] != formatV1 && blob[0] != formatV2 {
+	if len(blob) < headerSize {
 		return uuid.Nil, ErrFormat
 	}
-	return uuid.UUID(blob[1 : 1+idSize]), nil
+	least := headerSize
+	switch blob[0] {
+	case formatV1:
+		least = saltSize + Overhead
+	case formatV2:
+	case formatV3:
+		least = Overhead
+	default:
+		return uuid.Nil, ErrFormat
+	}
+	if len(blob) < least {
+		return uuid.Nil, ErrFormat
+	}
+	return uuid.UUID(blob[1:headerSize]), nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -13,7 +14,7 @@ import (
 	"github.com/keysake/keysake/plaintext"
 )
 
-func newID(t *testing.T) uuid.UUID {
+func newID(t testing.TB) uuid.UUID {
 	t.Helper()
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -22,14 +23,22 @@ func newID(t *testing.T) uuid.UUID {
 	return id
 }
 
-func newOwnerKey(t *testing.T) seal.OwnerKey {
+func newOwnerKey(t testing.TB) seal.OwnerKey {
 	t.Helper()
-	return seal.NewOwnerKey(newID(t))
+	k, err := seal.NewOwnerKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
 }
 
-func newBinding(t *testing.T) seal.Binding {
+func newBinding(t testing.TB) seal.Binding {
 	t.Helper()
-	return seal.Binding{Owner: newID(t), Subject: newID(t), Version: 7}
+	at := time.Date(2026, 4, 15, 12, 0, 0, 123_456_000, time.UTC)
+	return seal.Binding{
+		User: newID(t), Secret: newID(t), Version: 7, Stamp: seal.NewStamp(),
+		Name: "SOME_TOKEN", Provider: "some", SecretCreatedAt: at, CreatedAt: at.Add(time.Hour),
+	}
 }
 
 func newRootKey(t *testing.T) seal.RootKey {
@@ -47,22 +56,8 @@ func random(n int) []byte {
 	return b
 }
 
-func sealValue(t *testing.T, k seal.OwnerKey, at seal.Binding, value []byte) []byte {
-	t.Helper()
-	blob, err := k.SealValue(at, plaintext.New(value))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return blob
-}
-
-func sealMask(t *testing.T, k seal.OwnerKey, at seal.Binding, mask string) []byte {
-	t.Helper()
-	blob, err := k.SealMask(at, mask)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return blob
+func sealValue(k seal.OwnerKey, at seal.Binding, value []byte) []byte {
+	return k.SealValue(at, plaintext.New(value))
 }
 
 func assertNoValue(t *testing.T, what string, k seal.OwnerKey, at seal.Binding, blob []byte) {
@@ -83,7 +78,7 @@ func TestWhatWasSealedOpensToTheSame(t *testing.T) {
 	k, at := newOwnerKey(t), newBinding(t)
 	for _, size := range []int{0, 1, 15, 16, 17, 64 << 10} {
 		value := random(size)
-		blob := sealValue(t, k, at, value)
+		blob := sealValue(k, at, value)
 		if len(blob) != size+seal.Overhead {
 			t.Errorf("%d bytes became a blob of %d", size, len(blob))
 		}
@@ -92,7 +87,7 @@ func TestWhatWasSealedOpensToTheSame(t *testing.T) {
 			t.Errorf("a value of %d bytes does not open to itself: %v", size, err)
 		}
 		mask := string(value)
-		if opened, err := k.OpenMask(at, sealMask(t, k, at, mask)); err != nil || opened != mask {
+		if opened, err := k.OpenMask(at, k.SealMask(at, mask)); err != nil || opened != mask {
 			t.Errorf("a mask of %d bytes does not open to itself: %v", size, err)
 		}
 	}
@@ -101,7 +96,7 @@ func TestWhatWasSealedOpensToTheSame(t *testing.T) {
 func TestAnOwnerKeyComesBackFromItsWrapping(t *testing.T) {
 	root, k, owner := newRootKey(t), newOwnerKey(t), newID(t)
 	at := newBinding(t)
-	blob := sealValue(t, k, at, []byte("x"))
+	blob := sealValue(k, at, []byte("x"))
 	wrapped, err := root.Wrap(t.Context(), owner, k)
 	if err != nil {
 		t.Fatal(err)
@@ -148,18 +143,44 @@ func TestOnlyItsRootKeyOpensACheckValue(t *testing.T) {
 
 func TestABlobOpensOnlyWithItsOwnBinding(t *testing.T) {
 	k, at := newOwnerKey(t), newBinding(t)
-	value, mask := sealValue(t, k, at, []byte("x")), sealMask(t, k, at, "x")
-	for name, elsewhere := range map[string]seal.Binding{
-		"another owner":             {Owner: newID(t), Subject: at.Subject, Version: at.Version},
-		"another subject":           {Owner: at.Owner, Subject: newID(t), Version: at.Version},
-		"the version before":        {Owner: at.Owner, Subject: at.Subject, Version: at.Version - 1},
-		"the version after":         {Owner: at.Owner, Subject: at.Subject, Version: at.Version + 1},
-		"no version":                {Owner: at.Owner, Subject: at.Subject},
-		"owner and subject swapped": {Owner: at.Subject, Subject: at.Owner, Version: at.Version},
-		"nothing":                   {},
+	value, mask := sealValue(k, at, []byte("x")), k.SealMask(at, "x")
+	for name, move := range map[string]func(*seal.Binding){
+		"another user":            func(b *seal.Binding) { b.User = newID(t) },
+		"another secret":          func(b *seal.Binding) { b.Secret = newID(t) },
+		"the version before":      func(b *seal.Binding) { b.Version-- },
+		"the version after":       func(b *seal.Binding) { b.Version++ },
+		"no version":              func(b *seal.Binding) { b.Version = 0 },
+		"another stamp":           func(b *seal.Binding) { b.Stamp = seal.NewStamp() },
+		"user and secret swapped": func(b *seal.Binding) { b.User, b.Secret = b.Secret, b.User },
+		"nothing":                 func(b *seal.Binding) { *b = seal.Binding{} },
 	} {
+		elsewhere := at
+		move(&elsewhere)
 		assertNoValue(t, "the value with "+name, k, elsewhere, value)
 		assertNoMask(t, "the mask with "+name, k, elsewhere, mask)
+	}
+	for name, move := range map[string]func(*seal.Binding){
+		"another name":     func(b *seal.Binding) { b.Name += "S" },
+		"no name":          func(b *seal.Binding) { b.Name = "" },
+		"another provider": func(b *seal.Binding) { b.Provider = "other" },
+		"a shifted letter": func(b *seal.Binding) { b.Name, b.Provider = "SOME_TOKE", "Nsome" },
+		"another birth":    func(b *seal.Binding) { b.SecretCreatedAt = b.CreatedAt },
+		"a microsecond":    func(b *seal.Binding) { b.CreatedAt = b.CreatedAt.Add(time.Microsecond) },
+		"times swapped": func(b *seal.Binding) {
+			b.SecretCreatedAt, b.CreatedAt = b.CreatedAt, b.SecretCreatedAt
+		},
+	} {
+		elsewhere := at
+		move(&elsewhere)
+		assertNoMask(t, "the mask with "+name, k, elsewhere, mask)
+		if _, err := k.OpenValue(elsewhere, value); err != nil {
+			t.Errorf("with %s the value does not open, which is bound to its stamp: %v", name, err)
+		}
+	}
+	local := at
+	local.CreatedAt = local.CreatedAt.In(time.FixedZone("elsewhere", 3600)).Add(999)
+	if _, err := k.OpenMask(local, mask); err != nil {
+		t.Errorf("with the same microsecond elsewhere: %v", err)
 	}
 }
 
@@ -186,24 +207,32 @@ func TestAWrappedKeyOpensOnlyForItsOwnerAndId(t *testing.T) {
 
 func TestABlobOfOnePurposeDoesNotOpenAsAnother(t *testing.T) {
 	k, at := newOwnerKey(t), newBinding(t)
-	assertNoValue(t, "a mask", k, at, sealMask(t, k, at, "x"))
-	assertNoMask(t, "a value", k, at, sealValue(t, k, at, []byte("x")))
+	assertNoValue(t, "a mask", k, at, k.SealMask(at, "x"))
+	assertNoMask(t, "a value", k, at, sealValue(k, at, []byte("x")))
 }
 
-func TestAnotherKeyOfTheSameIdDoesNotOpen(t *testing.T) {
-	k, at := newOwnerKey(t), newBinding(t)
-	impostor := seal.NewOwnerKey(k.ID())
-	assertNoValue(t, "with other bits", impostor, at, sealValue(t, k, at, []byte("x")))
+func TestABlobThatNamesAKeyWhichDidNotMakeItDoesNotOpen(t *testing.T) {
+	k, other, at := newOwnerKey(t), newOwnerKey(t), newBinding(t)
+	id := k.ID()
+	blob := sealValue(other, at, []byte("x"))
+	copy(blob[1:], id[:])
+	assertNoValue(t, "what another key made", k, at, blob)
+}
+
+func TestTwoStampsDiffer(t *testing.T) {
+	if seal.NewStamp() == seal.NewStamp() {
+		t.Error("they are the same")
+	}
 }
 
 func TestTwoSealsOfTheSameValueHaveNothingInCommonButTheHeader(t *testing.T) {
 	k, at := newOwnerKey(t), newBinding(t)
 	seen := map[string]bool{}
 	for range 100 {
-		blob := sealValue(t, k, at, make([]byte, 32))
-		for _, part := range [][]byte{blob[17:33], blob[33:45], blob[45:61], blob[len(blob)-16:]} {
+		blob := sealValue(k, at, make([]byte, 32))
+		for _, part := range [][]byte{blob[17:29], blob[29:45], blob[len(blob)-16:]} {
 			if seen[string(part)] {
-				t.Fatal("a salt, a nonce, a ciphertext or a tag is there twice")
+				t.Fatal("a nonce, a ciphertext or a tag is there twice")
 			}
 			seen[string(part)] = true
 		}
@@ -212,7 +241,7 @@ func TestTwoSealsOfTheSameValueHaveNothingInCommonButTheHeader(t *testing.T) {
 
 func TestNoChangedBitOfABlobIsOverlooked(t *testing.T) {
 	k, at := newOwnerKey(t), newBinding(t)
-	blob := sealValue(t, k, at, []byte("some value"))
+	blob := sealValue(k, at, []byte("some value"))
 	for i := range len(blob) * 8 {
 		changed := bytes.Clone(blob)
 		changed[i/8] ^= 1 << (i % 8)
@@ -229,7 +258,7 @@ func TestNoChangedBitOfABlobIsOverlooked(t *testing.T) {
 
 func TestTheKeyIdOfABlobIsReadWithoutAKey(t *testing.T) {
 	k := newOwnerKey(t)
-	blob := sealValue(t, k, newBinding(t), []byte("x"))
+	blob := sealValue(k, newBinding(t), []byte("x"))
 	if id, err := seal.KeyID(blob); err != nil || id != k.ID() {
 		t.Errorf("got %s (%v), want %s", id, err, k.ID())
 	}
@@ -240,7 +269,7 @@ func TestTheKeyIdOfABlobIsReadWithoutAKey(t *testing.T) {
 
 func TestAnIndependentReaderOpensWhatIsSealedNow(t *testing.T) {
 	root, k, at := newRootKey(t), newOwnerKey(t), newBinding(t)
-	wrapped, err := root.Wrap(t.Context(), at.Owner, k)
+	wrapped, err := root.Wrap(t.Context(), at.User, k)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +279,11 @@ func TestAnIndependentReaderOpensWhatIsSealedNow(t *testing.T) {
 	}
 	rootID := rootKeyID(seal.Bits(root))
 	value := random(1000)
-	sealed := attempt{key: k.Bits(), keyID: k.ID(), version: at.Version}
+	sealed := attempt{
+		key: k.Bits(), keyID: k.ID(), version: at.Version, stamp: at.Stamp,
+		name: at.Name, provider: at.Provider,
+		secretMade: at.SecretCreatedAt.UnixMicro(), made: at.CreatedAt.UnixMicro(),
+	}
 	wrapping := attempt{key: seal.Bits(root), keyID: rootID}
 	for _, c := range []struct {
 		purpose        string
@@ -258,9 +291,9 @@ func TestAnIndependentReaderOpensWhatIsSealedNow(t *testing.T) {
 		owner, subject uuid.UUID
 		blob, want     []byte
 	}{
-		{"value", sealed, at.Owner, at.Subject, sealValue(t, k, at, value), value},
-		{"mask", sealed, at.Owner, at.Subject, sealMask(t, k, at, "m"), []byte("m")},
-		{"owner-key", wrapping, at.Owner, k.ID(), wrapped, k.Bits()},
+		{"value", sealed, at.User, at.Secret, sealValue(k, at, value), value},
+		{"mask", sealed, at.User, at.Secret, k.SealMask(at, "m"), []byte("m")},
+		{"owner-key", wrapping, at.User, k.ID(), wrapped, k.Bits()},
 		{"root-key-check", wrapping, uuid.Nil, rootID, check, nil},
 	} {
 		a := c.as
@@ -285,6 +318,17 @@ func TestARootKeysIdFollowsFromItsBits(t *testing.T) {
 	}
 	if other, err := seal.NewRootKey(otherRootBits); err != nil || other.ID() == root.ID() {
 		t.Errorf("two root keys have one id (%v)", err)
+	}
+}
+
+func TestAnOwnerKeysIdFollowsFromItsBits(t *testing.T) {
+	k, err := seal.OwnerKeyOf(ownerBits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const pinned = "44e3ddb1-f7d0-8228-bfd8-43faac7552ee"
+	if k.ID().String() != pinned || k.ID().Version() != 8 || k.ID().Variant() != uuid.RFC4122 {
+		t.Errorf("the id of the same bits has moved: it is %s", k.ID())
 	}
 }
 

@@ -11,9 +11,6 @@ import (
 	"github.com/google/uuid"
 )
 
-// formatV2 is the format of a key service: format, key id, and what the service encrypted.
-const formatV2 = 2
-
 // The errors of a key service.
 var (
 	// ErrService means that the service refused, does not know the key, or sent a bad answer.
@@ -44,7 +41,7 @@ func (r serviceRootKey) ID() uuid.UUID { return r.id }
 func (r serviceRootKey) Remote() bool { return true }
 
 func (r serviceRootKey) seal(
-	ctx context.Context, purpose string, to Binding, plain []byte,
+	ctx context.Context, purpose string, to wrapping, plain []byte,
 ) ([]byte, error) {
 	bound := append(r.digest(purpose, to), plain...)
 	sealed, err := r.service.Encrypt(ctx, bound)
@@ -54,27 +51,19 @@ func (r serviceRootKey) seal(
 	if bytes.Contains(sealed, bound) {
 		return nil, fmt.Errorf("%w: it does not encrypt", ErrService)
 	}
-	blob := append(make([]byte, 0, 1+idSize+len(sealed)), formatV2)
-	blob = append(blob, r.id[:]...)
-	return append(blob, sealed...), nil
+	return append(header(formatV2, r.id, len(sealed)), sealed...), nil
 }
 
 // open returns what the blob seals. [ErrFormat], [ErrOtherKey], [ErrTampered], and the errors of
 // the service. [ErrService] also if the plaintext has another size.
 func (r serviceRootKey) open(
-	ctx context.Context, purpose string, to Binding, blob []byte, size int,
+	ctx context.Context, purpose string, to wrapping, blob []byte, size int,
 ) ([]byte, error) {
-	id, err := KeyID(blob)
+	sealed, err := body(blob, formatV2, r.id)
 	if err != nil {
 		return nil, err
 	}
-	if blob[0] != formatV2 {
-		return nil, ErrFormat
-	}
-	if id != r.id {
-		return nil, ErrOtherKey
-	}
-	opened, err := r.service.Decrypt(ctx, blob[1+idSize:])
+	opened, err := r.service.Decrypt(ctx, sealed)
 	if err != nil {
 		return nil, err
 	}
@@ -88,33 +77,33 @@ func (r serviceRootKey) open(
 }
 
 // digest is SHA-256 of the associated data.
-func (r serviceRootKey) digest(purpose string, to Binding) []byte {
-	sum := sha256.Sum256(associated(formatV2, purpose, r.id, to))
+func (r serviceRootKey) digest(purpose string, to wrapping) []byte {
+	sum := sha256.Sum256(to.associated(formatV2, purpose, r.id))
 	return sum[:]
 }
 
 func (r serviceRootKey) Wrap(ctx context.Context, owner uuid.UUID, k OwnerKey) ([]byte, error) {
-	return r.seal(ctx, purposeOwnerKey, Binding{Owner: owner, Subject: k.ID()}, k.key.bits())
+	return r.seal(ctx, purposeOwnerKey, wrapping{owner, k.ID()}, k.key.bits())
 }
 
 func (r serviceRootKey) Unwrap(
 	ctx context.Context, owner, id uuid.UUID, blob []byte,
 ) (OwnerKey, error) {
-	bits, err := r.open(ctx, purposeOwnerKey, Binding{Owner: owner, Subject: id}, blob, KeySize)
+	bits, err := r.open(ctx, purposeOwnerKey, wrapping{owner, id}, blob, KeySize)
 	if err != nil {
 		return OwnerKey{}, err
 	}
-	return ownerKeyOf(id, bits)
+	return unwrappedOwnerKey(id, bits)
 }
 
 func (r serviceRootKey) WrapInstance(ctx context.Context, k InstanceKey) ([]byte, error) {
-	return r.seal(ctx, purposeInstanceKey, Binding{Subject: k.ID()}, k.key.bits())
+	return r.seal(ctx, purposeInstanceKey, wrapping{subject: k.ID()}, k.key.bits())
 }
 
 func (r serviceRootKey) UnwrapInstance(
 	ctx context.Context, id uuid.UUID, blob []byte,
 ) (InstanceKey, error) {
-	bits, err := r.open(ctx, purposeInstanceKey, Binding{Subject: id}, blob, KeySize)
+	bits, err := r.open(ctx, purposeInstanceKey, wrapping{subject: id}, blob, KeySize)
 	if err != nil {
 		return InstanceKey{}, err
 	}
@@ -122,10 +111,10 @@ func (r serviceRootKey) UnwrapInstance(
 }
 
 func (r serviceRootKey) Check(ctx context.Context) ([]byte, error) {
-	return r.seal(ctx, purposeCheck, Binding{Subject: r.id}, nil)
+	return r.seal(ctx, purposeCheck, wrapping{subject: r.id}, nil)
 }
 
 func (r serviceRootKey) OpenCheck(ctx context.Context, blob []byte) error {
-	_, err := r.open(ctx, purposeCheck, Binding{Subject: r.id}, blob, 0)
+	_, err := r.open(ctx, purposeCheck, wrapping{subject: r.id}, blob, 0)
 	return err
 }

@@ -39,18 +39,17 @@ func flip(b []byte) []byte {
 var (
 	serviceID = uuid.MustParse("00112233-4455-8677-8899-aabbccddeeff")
 	owner     = uuid.MustParse("01020304-0506-7708-890a-0b0c0d0e0f10")
-	ownerKey  = uuid.MustParse("11121314-1516-7718-991a-1b1c1d1e1f20")
 )
 
 // What a service is given is SHA-256 of the associated data, and then what is to be sealed. The
-// digest is that of 02 ‖ key id ‖ 0e ‖ "root-key-check" ‖ nil UUID ‖ key id ‖ 0 (8 bytes).
+// digest is that of 02 ‖ key id ‖ 0e ‖ "root-key-check" ‖ nil UUID ‖ key id.
 func TestTheCheckValueOfAServiceHasTheSpecifiedFormat(t *testing.T) {
 	m := &mirror{}
 	blob, err := seal.NewServiceRootKey(serviceID, m).Check(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	const digest = "817cf4b99cc23c7aef857374133c9afe895a541d7500ab5b54c31486c8d2e80e"
+	const digest = "c0e8ce48fd465512a811d92957d863206064237f5e3a5b06e9a78bcf7056533f"
 	if got := hex.EncodeToString(m.given); got != digest {
 		t.Errorf("the service is given %s", got)
 	}
@@ -64,7 +63,8 @@ func TestTheCheckValueOfAServiceHasTheSpecifiedFormat(t *testing.T) {
 func TestABlobOfAServiceOpensOnlyWithItsOwnBinding(t *testing.T) {
 	m := &mirror{}
 	root := seal.NewServiceRootKey(serviceID, m)
-	key := seal.NewOwnerKey(ownerKey)
+	key := newOwnerKey(t)
+	ownerKey := key.ID()
 	blob, err := root.Wrap(t.Context(), owner, key)
 	if err != nil {
 		t.Fatal(err)
@@ -78,6 +78,8 @@ func TestABlobOfAServiceOpensOnlyWithItsOwnBinding(t *testing.T) {
 	}
 	changed := bytes.Clone(blob)
 	changed[len(changed)-40] ^= 1 // in the digest: before the key's 32 bytes
+	foreign := bytes.Clone(blob)
+	foreign[len(foreign)-1] ^= 1 // as one who may ask the service to encrypt can wrap a key
 	other := seal.NewServiceRootKey(owner, m)
 	unknown := append([]byte{3}, blob[1:]...)
 	header := append([]byte{2}, serviceID[:]...)
@@ -90,6 +92,7 @@ func TestABlobOfAServiceOpensOnlyWithItsOwnBinding(t *testing.T) {
 		"another user":      {root, ownerKey, ownerKey, blob, seal.ErrTampered},
 		"another key's id":  {root, owner, owner, blob, seal.ErrTampered},
 		"a changed digest":  {root, owner, ownerKey, changed, seal.ErrTampered},
+		"another key":       {root, owner, ownerKey, foreign, seal.ErrOtherKey},
 		"another root key":  {other, owner, ownerKey, blob, seal.ErrOtherKey},
 		"too short":         {root, owner, ownerKey, blob[:len(blob)-1], seal.ErrService},
 		"cut in its header": {root, owner, ownerKey, blob[:10], seal.ErrFormat},
@@ -135,7 +138,7 @@ func (echo) Decrypt(_ context.Context, sealed []byte) ([]byte, error) { return s
 
 func TestAServiceThatEncryptsNothingIsRefused(t *testing.T) {
 	root := seal.NewServiceRootKey(serviceID, echo{})
-	_, err := root.Wrap(t.Context(), owner, seal.NewOwnerKey(ownerKey))
+	_, err := root.Wrap(t.Context(), owner, newOwnerKey(t))
 	if !errors.Is(err, seal.ErrService) {
 		t.Error(err)
 	}
@@ -143,15 +146,16 @@ func TestAServiceThatEncryptsNothingIsRefused(t *testing.T) {
 
 func FuzzOpeningABlobOfAService(f *testing.F) {
 	root := seal.NewServiceRootKey(serviceID, &mirror{})
-	blob, err := root.Wrap(f.Context(), owner, seal.NewOwnerKey(ownerKey))
+	key := newOwnerKey(f)
+	blob, err := root.Wrap(f.Context(), owner, key)
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(blob)
 	f.Add([]byte{2})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		_, err := root.Unwrap(t.Context(), owner, ownerKey, b)
-		if err == nil && !bytes.HasPrefix(b, blob[:len(blob)-seal.KeySize]) {
+		_, err := root.Unwrap(t.Context(), owner, key.ID(), b)
+		if err == nil && !bytes.Equal(b, blob) {
 			t.Error("something opens that was not sealed")
 		}
 	})

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -36,12 +37,16 @@ type vector struct {
 
 func (v vector) text() string {
 	b := &strings.Builder{}
-	fmt.Fprintf(
-		b,
-		"# %s\nexpect: %s\npurpose: %s\nkey: %x\nkey-id: %s\nowner: %s\nsubject: %s\n"+
-			"version: %d\nblob: %x\n",
-		v.about, v.expect, v.purpose, v.key, v.keyID, v.owner, v.subject, v.version, v.blob,
-	)
+	fmt.Fprintf(b, "# %s\nexpect: %s\npurpose: %s\nkey: %x\nkey-id: %s\nowner: %s\nsubject: %s\n",
+		v.about, v.expect, v.purpose, v.key, v.keyID, v.owner, v.subject)
+	if v.purpose == "value" || v.purpose == "mask" {
+		fmt.Fprintf(b, "version: %d\nstamp: %x\n", v.version, v.stamp)
+	}
+	if v.purpose == "mask" {
+		fmt.Fprintf(b, "name: %s\nprovider: %s\nsecret-created-at: %d\ncreated-at: %d\n",
+			v.name, v.provider, v.secretMade, v.made)
+	}
+	fmt.Fprintf(b, "blob: %x\n", v.blob)
 	if v.expect == opens {
 		fmt.Fprintf(b, "plaintext: %x\n", v.plain)
 	}
@@ -67,11 +72,14 @@ func parseVector(text string) (v vector, err error) {
 		errs = append(errs, parse(fields[name]))
 		delete(fields, name)
 	}
-	v.expect, v.purpose = fields["expect"], fields["purpose"]
-	delete(fields, "expect")
-	delete(fields, "purpose")
+	for name, into := range map[string]*string{
+		"expect": &v.expect, "purpose": &v.purpose, "name": &v.name, "provider": &v.provider,
+	} {
+		take(name, func(s string) error { *into = s; return nil })
+	}
+	var stamp []byte
 	for name, into := range map[string]*[]byte{
-		"key": &v.key, "blob": &v.blob, "plaintext": &v.plain,
+		"key": &v.key, "blob": &v.blob, "plaintext": &v.plain, "stamp": &stamp,
 	} {
 		take(name, func(s string) (err error) { *into, err = hex.DecodeString(s); return err })
 	}
@@ -80,10 +88,23 @@ func parseVector(text string) (v vector, err error) {
 	} {
 		take(name, func(s string) (err error) { *into, err = uuid.Parse(s); return err })
 	}
-	take(
-		"version",
-		func(s string) (err error) { v.version, err = strconv.ParseUint(s, 10, 64); return err },
-	)
+	copy(v.stamp[:], stamp)
+	if version, found := fields["version"]; found {
+		take("version", func(string) (err error) {
+			v.version, err = strconv.ParseUint(version, 10, 64)
+			return err
+		})
+	}
+	for name, into := range map[string]*int64{
+		"secret-created-at": &v.secretMade, "created-at": &v.made,
+	} {
+		if _, found := fields[name]; found {
+			take(name, func(s string) (err error) {
+				*into, err = strconv.ParseInt(s, 10, 64)
+				return err
+			})
+		}
+	}
 	if len(fields) > 0 {
 		errs = append(errs, fmt.Errorf("unknown fields: %v", slices.Collect(maps.Keys(fields))))
 	}
@@ -176,7 +197,7 @@ func TestTheVectorsHaveEveryPurposeAndEveryEnd(t *testing.T) {
 	for _, v := range readVectors(t) {
 		found[v.purpose+" "+v.expect] = true
 	}
-	for _, purpose := range []string{"value", "mask", "owner-key", "root-key-check"} {
+	for _, purpose := range strings.Fields("value mask owner-key instance-key root-key-check") {
 		for _, end := range []string{opens, tampered, format, otherKey} {
 			if !found[purpose+" "+end] {
 				t.Errorf("there is no vector of a %s that ends with %q", purpose, end)
@@ -187,13 +208,24 @@ func TestTheVectorsHaveEveryPurposeAndEveryEnd(t *testing.T) {
 
 // open opens the blob with the package.
 func (a attempt) open() ([]byte, error) {
-	at := seal.Binding{Owner: a.owner, Subject: a.subject, Version: a.version}
-	switch a.purpose {
-	case "value":
-		v, err := seal.OwnerKeyOf(a.keyID, a.key).OpenValue(at, a.blob)
-		return v.Reveal(), err
-	case "mask":
-		mask, err := seal.OwnerKeyOf(a.keyID, a.key).OpenMask(at, a.blob)
+	at := seal.Binding{
+		User: a.owner, Secret: a.subject, Version: a.version, Stamp: a.stamp,
+		Name: a.name, Provider: a.provider,
+		SecretCreatedAt: time.UnixMicro(a.secretMade), CreatedAt: time.UnixMicro(a.made),
+	}
+	if a.purpose == "value" || a.purpose == "mask" {
+		k, err := seal.OwnerKeyOf(a.key)
+		if err != nil {
+			return nil, err
+		}
+		if k.ID() != a.keyID {
+			return nil, errors.New("the owner key has another id")
+		}
+		if a.purpose == "value" {
+			v, err := k.OpenValue(at, a.blob)
+			return v.Reveal(), err
+		}
+		mask, err := k.OpenMask(at, a.blob)
 		return []byte(mask), err
 	}
 	root, err := seal.NewRootKey(a.key)
@@ -203,15 +235,20 @@ func (a attempt) open() ([]byte, error) {
 	switch {
 	case root.ID() != a.keyID:
 		return nil, errors.New("the root key has another id")
-	case a.purpose == "root-key-check" && a.version == 0 && a.owner == uuid.Nil &&
-		a.subject == a.keyID:
+	case a.purpose == "root-key-check" && a.owner == uuid.Nil && a.subject == a.keyID:
 		return nil, root.OpenCheck(context.Background(), a.blob)
-	case a.purpose == "owner-key" && a.version == 0:
+	case a.purpose == "owner-key":
 		k, err := root.Unwrap(context.Background(), a.owner, a.subject, a.blob)
 		if err != nil {
 			return nil, err
 		}
 		return k.Bits(), nil
+	case a.purpose == "instance-key" && a.owner == uuid.Nil:
+		k, err := root.UnwrapInstance(context.Background(), a.subject, a.blob)
+		if err != nil {
+			return nil, err
+		}
+		return k.Bits()[0], nil
 	}
 	return nil, errors.New("an attempt that the package cannot make")
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/backup"
+	"github.com/keysake/keysake/internal/seal"
 )
 
 // A column describes a column of a table whose rows are Ts: how a T is bound to it, and scanned
@@ -137,6 +138,23 @@ func hash[T any, H ~[32]byte](name string, field func(*T) *H) column[T] {
 				return fmt.Errorf("the hash has %d bytes", len(b))
 			}
 			*field(v) = H(b)
+			return nil
+		},
+	})
+}
+
+// stamp keeps a stamp as a blob.
+func stamp[T any](name string, field func(*T) *seal.Stamp) column[T] {
+	return required(column[T]{
+		name: name,
+		kind: backup.Blob,
+		bind: func(v *T) any { return field(v)[:] },
+		scan: func(v *T, r Row, i int) error {
+			b := r.Bytes(i)
+			if len(b) != len(seal.Stamp{}) {
+				return fmt.Errorf("the stamp has %d bytes", len(b))
+			}
+			*field(v) = seal.Stamp(b)
 			return nil
 		},
 	})

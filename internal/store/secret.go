@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -15,6 +16,7 @@ var secrets = newTable("secrets", 2,
 	text("name", func(s *vault.StoredSecret) *string { return &s.Name }),
 	text("provider", func(s *vault.StoredSecret) *string { return &s.Provider }),
 	number("version", func(s *vault.StoredSecret) *uint64 { return &s.Version }),
+	stamp("stamp", func(s *vault.StoredSecret) *seal.Stamp { return &s.Stamp }),
 	blob("sealed_mask", func(s *vault.StoredSecret) *[]byte { return &s.SealedMask }),
 	blob("sealed_value", func(s *vault.StoredSecret) *[]byte { return &s.SealedValue }),
 	moment("created_at", func(s *vault.StoredSecret) *time.Time { return &s.CreatedAt }),
@@ -58,10 +60,10 @@ func (q *Queries) InsertSecret(ctx context.Context, s vault.StoredSecret) error 
 // UpdateSecret implements [vault.Tx].
 func (q *Queries) UpdateSecret(ctx context.Context, s vault.StoredSecret) error {
 	return q.eraseOne(ctx, EraseSoon, `UPDATE secrets
-		SET version = $1, sealed_mask = $2, sealed_value = $3, updated_at = $4
-		WHERE id = $5 AND user_id = $6`,
-		integer(s.Version), s.SealedMask, s.SealedValue, micros(s.UpdatedAt), idText(s.ID),
-		idText(s.User))
+		SET version = $1, stamp = $2, sealed_mask = $3, sealed_value = $4, updated_at = $5
+		WHERE id = $6 AND user_id = $7`,
+		integer(s.Version), s.Stamp[:], s.SealedMask, s.SealedValue, micros(s.UpdatedAt),
+		idText(s.ID), idText(s.User))
 }
 
 // ResealSecret implements [vault.Tx].

@@ -14,8 +14,8 @@ import (
 	"github.com/keysake/keysake/plaintext"
 )
 
-// maxOwnerKeys bounds the owner keys that are kept open in memory, about 200 bytes each.
-const maxOwnerKeys = 50_000
+// maxOwnerKeys bounds the owner keys that are kept open in memory, about 2 KiB each.
+const maxOwnerKeys = 20_000
 
 // A keyring opens owner keys, and keeps those in use open for a time. It finds a key by owner and
 // id: one user's key is never found for another.
@@ -133,26 +133,26 @@ func (k *keyring) openerOf(
 func (k *keyring) openValue(
 	ctx context.Context, b seal.Binding, blob []byte,
 ) (plaintext.Value, error) {
-	key, err := k.openerOf(ctx, b.Owner, blob)
+	key, err := k.openerOf(ctx, b.User, blob)
 	if err != nil {
 		return plaintext.Value{}, err
 	}
 	value, err := key.OpenValue(b, blob)
 	if err != nil {
-		return plaintext.Value{}, tampered("value of secret "+b.Subject.String(), err)
+		return plaintext.Value{}, tampered("value of secret "+b.Secret.String(), err)
 	}
 	return value, nil
 }
 
 // openMask opens a sealed mask, with the errors of openValue.
 func (k *keyring) openMask(ctx context.Context, b seal.Binding, blob []byte) (string, error) {
-	key, err := k.openerOf(ctx, b.Owner, blob)
+	key, err := k.openerOf(ctx, b.User, blob)
 	if err != nil {
 		return "", err
 	}
 	mask, err := key.OpenMask(b, blob)
 	if err != nil {
-		return "", tampered("mask of secret "+b.Subject.String(), err)
+		return "", tampered("mask of secret "+b.Secret.String(), err)
 	}
 	return mask, nil
 }

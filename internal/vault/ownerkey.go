@@ -12,7 +12,7 @@ import (
 
 // A StoredOwnerKey is a wrapped owner key.
 type StoredOwnerKey struct {
-	ID        uuid.UUID
+	ID        uuid.UUID // follows from the key's bits
 	User      uuid.UUID
 	RootKey   uuid.UUID
 	Wrapped   []byte
@@ -52,10 +52,6 @@ type ownerKeyWriter interface {
 func (c *core) newOwnerKey(
 	ctx context.Context, user uuid.UUID,
 ) (StoredOwnerKey, seal.OwnerKey, error) {
-	id, err := newID()
-	if err != nil {
-		return StoredOwnerKey{}, seal.OwnerKey{}, err
-	}
 	primary, err := c.primary(ctx)
 	if err != nil {
 		return StoredOwnerKey{}, seal.OwnerKey{}, err
@@ -64,8 +60,11 @@ func (c *core) newOwnerKey(
 	if err != nil {
 		return StoredOwnerKey{}, seal.OwnerKey{}, err
 	}
-	key := seal.NewOwnerKey(id)
-	stored := StoredOwnerKey{ID: id, User: user, CreatedAt: c.time()}
+	key, err := seal.NewOwnerKey()
+	if err != nil {
+		return StoredOwnerKey{}, seal.OwnerKey{}, err
+	}
+	stored := StoredOwnerKey{ID: key.ID(), User: user, CreatedAt: c.time()}
 	return stored, key, wrapOwnerKey(ctx, root, key, &stored)
 }
 

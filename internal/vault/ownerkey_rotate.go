@@ -18,6 +18,7 @@ type sealedLibrary struct {
 	ownerKey uuid.UUID
 	secrets  []StoredSecret
 	versions []StoredVersion
+	all      map[uuid.UUID]StoredSecret // all of the user's secrets
 }
 
 // RotateOwnerKey gives a user a new owner key: it seals every value and mask anew, those of old
@@ -108,6 +109,10 @@ func (o *Operator) readLibrary(ctx context.Context, user uuid.UUID) (sealedLibra
 		library.versions, err = r.SealedVersions(ctx, user)
 		return err
 	})
+	library.all = make(map[uuid.UUID]StoredSecret, len(library.secrets))
+	for _, s := range library.secrets {
+		library.all[s.ID] = s
+	}
 	current := library.ownerKey
 	library.secrets = slices.DeleteFunc(library.secrets, func(s StoredSecret) bool {
 		return sealedBy(current, s.SealedValue, s.SealedMask)
@@ -130,14 +135,14 @@ func sealedBy(ownerKey uuid.UUID, blobs ...[]byte) bool {
 func (o *Operator) reseal(ctx context.Context, l *sealedLibrary, key seal.OwnerKey) error {
 	for i := range l.secrets {
 		s := &l.secrets[i]
-		err := o.resealBlobs(ctx, s.binding(), key, &s.SealedValue, &s.SealedMask)
+		err := o.resealBlobs(ctx, s.Binding(), key, &s.SealedValue, &s.SealedMask)
 		if err != nil {
 			return err
 		}
 	}
 	for i := range l.versions {
 		v := &l.versions[i]
-		err := o.resealBlobs(ctx, v.binding(), key, &v.SealedValue, &v.SealedMask)
+		err := o.resealBlobs(ctx, v.Binding(l.all[v.Secret]), key, &v.SealedValue, &v.SealedMask)
 		if err != nil {
 			return err
 		}
@@ -158,11 +163,8 @@ func (o *Operator) resealBlobs(
 	if err != nil {
 		return err
 	}
-	if *value, err = key.SealValue(b, opened); err != nil {
-		return err
-	}
-	*mask, err = key.SealMask(b, shown)
-	return err
+	*value, *mask = key.SealValue(b, opened), key.SealMask(b, shown)
+	return nil
 }
 
 // storeResealed stores what was resealed, and destroys all owner keys but the one that sealed it.

@@ -308,8 +308,9 @@ func BenchmarkRewrapping(b *testing.B) {
 	for range users / 1000 {
 		r.must(r.db.Update(b.Context(), func(tx vault.Tx) error {
 			for range 1000 {
-				user, id := uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7())
-				blob, err := root.Wrap(b.Context(), user, seal.NewOwnerKey(id))
+				user, key := uuid.Must(uuid.NewV7()), must(seal.NewOwnerKey())
+				id := key.ID()
+				blob, err := root.Wrap(b.Context(), user, key)
 				r.must(err)
 				r.must(tx.InsertUser(b.Context(), vault.User{
 					ID: user, Username: user.String(), OwnerKey: id, CreatedAt: time.Now(),

@@ -27,6 +27,7 @@ type StoredSecret struct {
 	Name        string
 	Provider    string
 	Version     uint64
+	Stamp       seal.Stamp // of the current version
 	SealedValue []byte
 	SealedMask  []byte
 	CreatedAt   time.Time
@@ -46,7 +47,7 @@ type secretReader interface {
 type secretWriter interface {
 	// InsertSecret stores a new secret. Conflict: the user has a secret of that name.
 	InsertSecret(ctx context.Context, s StoredSecret) error
-	// UpdateSecret stores a new version: the number, the sealed value and mask, and the time.
+	// UpdateSecret stores a new version: number, stamp, sealed value and mask, and time.
 	UpdateSecret(ctx context.Context, s StoredSecret) error
 	// DeleteSecret destroys a user's secret with all its versions.
 	DeleteSecret(ctx context.Context, user, id uuid.UUID) error
@@ -54,18 +55,23 @@ type secretWriter interface {
 	DeleteSecrets(ctx context.Context, user uuid.UUID) error
 }
 
-// binding is what the blobs of the current version are bound to.
-func (s StoredSecret) binding() seal.Binding {
-	return seal.Binding{Owner: s.User, Subject: s.ID, Version: s.Version}
+// Binding is what the blobs of the current version are bound to.
+func (s StoredSecret) Binding() seal.Binding {
+	return seal.Binding{
+		User: s.User, Secret: s.ID, Version: s.Version, Stamp: s.Stamp,
+		Name: s.Name, Provider: s.Provider, SecretCreatedAt: s.CreatedAt, CreatedAt: s.UpdatedAt,
+	}
 }
 
-// seal seals a value and its mask as the current version.
-func (s *StoredSecret) seal(key seal.OwnerKey, value Value, mask string) (err error) {
-	if s.SealedValue, err = key.SealValue(s.binding(), value.plain); err != nil {
-		return err
+// seal seals a value and its mask as the version that is the current one from a time on. It is not
+// before the time of the version before, where the clock was set back.
+func (s *StoredSecret) seal(key seal.OwnerKey, value Value, mask string, from time.Time) {
+	if from.After(s.UpdatedAt) {
+		s.UpdatedAt = from
 	}
-	s.SealedMask, err = key.SealMask(s.binding(), mask)
-	return err
+	s.Stamp = seal.NewStamp()
+	s.SealedValue = key.SealValue(s.Binding(), value.plain)
+	s.SealedMask = key.SealMask(s.Binding(), mask)
 }
 
 func (s StoredSecret) target() audit.Target {
@@ -80,10 +86,10 @@ func (s StoredSecret) masked(mask string) Secret {
 	}
 }
 
-// openMask opens the mask of a secret. Its error wraps [ErrTampered] if the mask is not the one
-// that was sealed there.
+// openMask opens the mask of a secret, and so proves what is shown with it. Its error wraps
+// [ErrTampered] if something of that is not what was sealed.
 func (s *Service) openMask(ctx context.Context, stored StoredSecret) (Secret, error) {
-	mask, err := s.keys.openMask(ctx, stored.binding(), stored.SealedMask)
+	mask, err := s.keys.openMask(ctx, stored.Binding(), stored.SealedMask)
 	if err != nil {
 		return Secret{}, err
 	}

@@ -72,9 +72,8 @@ func (s *Service) create(
 		if err != nil {
 			return callerGone(err)
 		}
-		if err := secret.seal(key, value, mask); err != nil {
-			return err
-		}
+		secret.CreatedAt = s.time()
+		secret.seal(key, value, mask, secret.CreatedAt)
 		return s.update(ctx, in, func(c *change) error {
 			if c.ledger.OwnerKey != key.ID() {
 				return errStale
@@ -83,7 +82,6 @@ func (s *Service) create(
 				return denied("The quota of secrets is full: delete one first")
 			}
 			c.ledger.Secrets++
-			secret.CreatedAt, secret.UpdatedAt = c.at, c.at
 			c.record(secret.target())
 			return withDetail(c.InsertSecret(ctx, secret),
 				"There is already a secret of this name: update it instead")

@@ -25,7 +25,7 @@ func (s *Service) OpenSecret(
 		if err != nil {
 			return err
 		}
-		value, err = s.keys.openValue(ctx, stored.binding(), stored.SealedValue)
+		value, err = s.keys.openValue(ctx, stored.Binding(), stored.SealedValue)
 		if err != nil {
 			return err
 		}

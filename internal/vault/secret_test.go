@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -41,7 +42,7 @@ func TestASecretFromAPresetHasThePresetsNameAndAMask(t *testing.T) {
 		"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY", "github": "GITHUB_TOKEN",
 		"tinker": "TINKER_API_KEY",
 	} {
-		value := fake("abcdefghij")
+		value, before := fake("abcdefghij"), p.clock.last()
 		made, err := p.CreateFromPreset(t.Context(), p.admin, fromPreset(provider, value))
 		p.must(err)
 		want := vault.Secret{
@@ -49,8 +50,11 @@ func TestASecretFromAPresetHasThePresetsNameAndAMask(t *testing.T) {
 			Name:      name,
 			Provider:  provider,
 			Mask:      "abcdef" + bullets + "hij",
-			CreatedAt: p.clock.last(),
-			UpdatedAt: p.clock.last(),
+			CreatedAt: made.CreatedAt,
+			UpdatedAt: made.CreatedAt,
+		}
+		if now := p.clock.last(); made.CreatedAt.After(now) || !made.CreatedAt.After(before) {
+			t.Errorf("made at %s, not between %s and %s", made.CreatedAt, before, now)
 		}
 		if diff := cmp.Diff(want, made); diff != "" {
 			t.Errorf("made (-want +got):\n%s", diff)
@@ -257,11 +261,14 @@ func TestACustomSecretMayHaveAnyValue(t *testing.T) {
 
 func TestAnUpdateMakesTheNextVersion(t *testing.T) {
 	p := start(t)
-	made := p.secret(p.admin, "MINE", fake("first."))
+	made, before := p.secret(p.admin, "MINE", fake("first.")), p.clock.last()
 	updated, err := p.UpdateSecret(t.Context(), p.admin, made.ID, fake("second"))
 	p.must(err)
+	if at := updated.UpdatedAt; !at.After(before) || at.After(p.clock.last()) {
+		t.Errorf("updated at %s, which is not now", at)
+	}
 	want := made
-	want.Mask, want.UpdatedAt = "second"+bullets+"eco", p.clock.last()
+	want.Mask, want.UpdatedAt = "second"+bullets+"eco", updated.UpdatedAt
 	if diff := cmp.Diff(want, updated); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -269,6 +276,19 @@ func TestAnUpdateMakesTheNextVersion(t *testing.T) {
 		t.Errorf("it reads as %+v (%v)", read, err)
 	}
 	p.assertOpens(p.admin, made.ID, fake("second"))
+}
+
+func TestAnUpdateIsNotBeforeTheOneBeforeWhereTheClockWasSetBack(t *testing.T) {
+	p := start(t)
+	made := p.secret(p.admin, "MINE", fake("first"))
+	p.clock.forward(-time.Hour)
+	updated, err := p.UpdateSecret(t.Context(), p.admin, made.ID, fake("second"))
+	if err != nil || !updated.UpdatedAt.Equal(made.UpdatedAt) {
+		t.Errorf("it is of %s, after %s (%v)", updated.UpdatedAt, made.UpdatedAt, err)
+	}
+	if read, err := p.GetSecret(t.Context(), p.admin, made.ID); err != nil || read != updated {
+		t.Errorf("it reads as %+v (%v)", read, err)
+	}
 }
 
 func TestADeletedSecretIsGoneAndItsNameIsFree(t *testing.T) {

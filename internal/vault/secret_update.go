@@ -64,11 +64,12 @@ func (s *Service) takeTurn(
 func (s *Service) addVersion(
 	ctx context.Context, in intent, key seal.OwnerKey, current StoredSecret, value Value,
 ) (Secret, error) {
+	if _, err := s.openMask(ctx, current); err != nil {
+		return Secret{}, err // or the new mask would vouch for a name that something else put there
+	}
 	next, mask := current, value.mask()
 	next.Version++
-	if err := next.seal(key, value, mask); err != nil {
-		return Secret{}, err
-	}
+	next.seal(key, value, mask, s.time())
 	err := s.update(ctx, in, func(c *change) error {
 		if c.ledger.OwnerKey != key.ID() {
 			return errStale
@@ -76,7 +77,6 @@ func (s *Service) addVersion(
 		if err := c.checkVersion(ctx, current); err != nil {
 			return err
 		}
-		next.UpdatedAt = c.at
 		c.record(next.target())
 		return c.storeVersion(ctx, next, max(s.limits.versions, 1))
 	})
@@ -86,10 +86,11 @@ func (s *Service) addVersion(
 	return next.masked(mask), nil
 }
 
-// checkVersion returns [errStale] if a secret has another version than the one that was read.
+// checkVersion returns [errStale] if a secret has another version than the one that was read. A
+// version is what its stamp says, wherever the number was used before.
 func (c *change) checkVersion(ctx context.Context, read StoredSecret) error {
 	stored, err := c.Secret(ctx, read.User, read.ID)
-	if err == nil && stored.Version != read.Version {
+	if err == nil && (stored.Version != read.Version || stored.Stamp != read.Stamp) {
 		return errStale
 	}
 	return err

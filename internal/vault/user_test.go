@@ -198,7 +198,7 @@ func TestNothingSealedOfADeletedUserStaysInTheFile(t *testing.T) {
 		s.blob("sealed_value", s.one.ID),
 		s.blob("sealed_mask", s.one.ID),
 		s.blob("sealed_value", s.two.ID),
-		s.oldValue,
+		s.old["sealed_value"].([]byte),
 	}
 	s.must(s.DeleteUser(t.Context(), s.admin, s.ann.User))
 	kept := s.blob("sealed_value", s.bens.ID)

@@ -32,14 +32,19 @@ type StoredVersion struct {
 	Secret      uuid.UUID
 	User        uuid.UUID
 	Number      uint64
+	Stamp       seal.Stamp
 	SealedValue []byte // [versionReader.OldVersions] leaves it out
 	SealedMask  []byte
 	CreatedAt   time.Time // when it became the current one
 }
 
-// binding is what the version's blobs are bound to.
-func (v StoredVersion) binding() seal.Binding {
-	return seal.Binding{Owner: v.User, Subject: v.Secret, Version: v.Number}
+// Binding is what the blobs of a version of this secret are bound to. Nothing renames a secret, so
+// that the old masks are bound to its name as well.
+func (v StoredVersion) Binding(of StoredSecret) seal.Binding {
+	return seal.Binding{
+		User: v.User, Secret: v.Secret, Version: v.Number, Stamp: v.Stamp,
+		Name: of.Name, Provider: of.Provider, SecretCreatedAt: of.CreatedAt, CreatedAt: v.CreatedAt,
+	}
 }
 
 type versionReader interface {
@@ -85,17 +90,20 @@ func (s *Service) ListVersions(ctx context.Context, who Actor, id uuid.UUID) ([]
 		if err != nil {
 			return err
 		}
-		versions, err = s.openVersions(ctx, append([]StoredVersion{current.version()}, old...))
+		versions, err = s.openVersions(ctx, current, old)
 		return err
 	})
 	return versions, err
 }
 
-// openVersions opens the masks of versions, of which the first is the current one.
-func (s *Service) openVersions(ctx context.Context, stored []StoredVersion) ([]Version, error) {
+// openVersions opens the masks of a secret's versions.
+func (s *Service) openVersions(
+	ctx context.Context, current StoredSecret, old []StoredVersion,
+) ([]Version, error) {
+	stored := append([]StoredVersion{current.version()}, old...)
 	versions := make([]Version, len(stored))
 	for i, v := range stored {
-		mask, err := s.keys.openMask(ctx, v.binding(), v.SealedMask)
+		mask, err := s.keys.openMask(ctx, v.Binding(current), v.SealedMask)
 		if err != nil {
 			return nil, err
 		}
@@ -107,7 +115,7 @@ func (s *Service) openVersions(ctx context.Context, stored []StoredVersion) ([]V
 // version returns the current version, without its value.
 func (s StoredSecret) version() StoredVersion {
 	return StoredVersion{
-		Secret: s.ID, User: s.User, Number: s.Version,
+		Secret: s.ID, User: s.User, Number: s.Version, Stamp: s.Stamp,
 		SealedMask: s.SealedMask, CreatedAt: s.UpdatedAt,
 	}
 }

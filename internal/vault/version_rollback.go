@@ -29,7 +29,7 @@ func (s *Service) RollbackSecret(
 		if number == current.Version {
 			return s.recordRollback(ctx, in, current)
 		}
-		value, err := s.keys.openValue(ctx, old.binding(), old.SealedValue)
+		value, err := s.keys.openValue(ctx, old.Binding(current), old.SealedValue)
 		if err != nil {
 			return Secret{}, err
 		}

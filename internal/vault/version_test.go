@@ -170,6 +170,9 @@ func TestAVersionInAnotherPlaceDoesNotOpen(t *testing.T) {
 		"the current one among the old": blobs(second, "secrets o WHERE o.id = $1"),
 		"an old one as the current": blobs(
 			current, "secret_versions o WHERE o.secret_id = $1 AND o.version = 2"),
+		"a renamed secret": "UPDATE secrets SET name = 'OTHER' WHERE id = $1",
+		"another stamp": "UPDATE secret_versions SET stamp = randomblob(16) " +
+			"WHERE secret_id = $1 AND version = 2",
 		"a mask as a value": "UPDATE secret_versions SET sealed_value = sealed_mask, " +
 			"sealed_mask = sealed_value WHERE secret_id = $1 AND version = 2",
 		"other bytes": "UPDATE secret_versions " +
@@ -197,6 +200,14 @@ func TestAVersionInAnotherPlaceDoesNotOpen(t *testing.T) {
 			p.assertOpens(p.admin, id, letter("c"))
 		})
 	}
+}
+
+func TestAnOldVersionOfAnotherTimeIsNotListed(t *testing.T) {
+	p := start(t)
+	id := p.values("A", "abc")
+	p.sql("UPDATE secret_versions SET created_at = created_at - 1 WHERE version = 2")
+	_, err := p.ListVersions(t.Context(), p.admin, id)
+	assertTampered(t, "the list", err)
 }
 
 func TestVersionNumbersAreNeverUsedTwice(t *testing.T) {

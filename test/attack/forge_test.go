@@ -103,8 +103,13 @@ func (h *House) notSealedBy(key uuid.UUID) {
 	}
 }
 
-// ownerKeyWithID returns an owner key of the attacker's with an id that another one has.
-func ownerKeyWithID(id uuid.UUID) seal.OwnerKey { return seal.NewOwnerKey(id) }
+// newOwnerKey makes an owner key of the attacker's.
+func (h *House) newOwnerKey() seal.OwnerKey {
+	h.t.Helper()
+	key, err := seal.NewOwnerKey()
+	apptest.Must(h.t, err)
+	return key
+}
 
 func secretOf(p Person, name string) wire.CreateSecret {
 	return wire.CreateSecret{Name: name, Value: value(p, name, "first")}

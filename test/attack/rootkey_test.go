@@ -25,7 +25,7 @@ func TestAHouseThatNobodyAttackedIsWell(t *testing.T) {
 func enrol(h *House, url func(path string) string, state string) seal.OwnerKey {
 	h.t.Helper()
 	path, root := h.rootKeyFile()
-	key := seal.NewOwnerKey(uuid.Must(uuid.NewV7()))
+	key := h.newOwnerKey()
 	if state == "primary" {
 		own := h.rows("root_keys", "1")[0]
 		h.change("root_keys", own, own.ifAny("state", "replaced", "replaced_at", int64(1)))

@@ -110,9 +110,9 @@ func (b *bare) prepare(ctx context.Context) error {
 	for query, stmt := range map[string]**sql.Stmt{
 		"BEGIN IMMEDIATE": &b.begin,
 		"COMMIT":          &b.commit,
-		`INSERT INTO secrets (id, user_id, name, provider, version, sealed_mask, created_at,
-				updated_at, sealed_value)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`: &b.secret,
+		`INSERT INTO secrets (id, user_id, name, provider, version, stamp, sealed_mask,
+				created_at, updated_at, sealed_value)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`: &b.secret,
 		`UPDATE users
 			SET secret_count = secret_count + 1, audit_seq = audit_seq + 1, audit_hash = $1
 			WHERE id = $2 RETURNING audit_seq`: &b.user,
@@ -158,9 +158,9 @@ func (b *bare) measure(ctx context.Context, gathered int, length time.Duration) 
 	return s, nil
 }
 
-// sealOverhead is by how much a sealed value is longer than the value: format, key id, salt, nonce
-// and tag.
-const sealOverhead = 1 + 16 + 16 + 12 + 16
+// sealOverhead is by how much a sealed value is longer than the value: format, key id, nonce and
+// tag.
+const sealOverhead = 1 + 16 + 12 + 16
 
 // create writes what a create writes.
 func (b *bare) create(ctx context.Context) error {
@@ -168,8 +168,8 @@ func (b *bare) create(ctx context.Context) error {
 	user, id, now, hash := b.users[b.turn%len(b.users)], newID(), time.Now().UnixMicro(), noise(32)
 	name := fmt.Sprintf("BENCH_%d", b.turn)
 	_, err := b.secret.ExecContext(
-		ctx, id, user, name, "openai", 1, noise(sealOverhead+21), now, now,
-		noise(sealOverhead+len(value)),
+		ctx, id, user, name, "openai", 1, noise(16), noise(sealOverhead+21), now,
+		now, noise(sealOverhead+len(value)),
 	)
 	if err != nil {
 		return err

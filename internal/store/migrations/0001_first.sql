@@ -85,6 +85,7 @@ CREATE TABLE secrets (
 	name         TEXT NOT NULL,
 	provider     TEXT NOT NULL, -- empty for a custom secret without one
 	version      INTEGER NOT NULL,
+	stamp        BLOB NOT NULL, -- 16 random bytes for each value that was sealed
 	sealed_mask  BLOB NOT NULL,
 	sealed_value BLOB NOT NULL,
 	created_at   INTEGER NOT NULL,
@@ -98,6 +99,7 @@ CREATE TABLE secret_versions (
 	secret_id    TEXT NOT NULL REFERENCES secrets (id),
 	version      INTEGER NOT NULL,
 	user_id      TEXT NOT NULL REFERENCES users (id),
+	stamp        BLOB NOT NULL,
 	sealed_mask  BLOB NOT NULL,
 	sealed_value BLOB NOT NULL,
 	created_at   INTEGER NOT NULL, -- when it became the current one

@@ -94,9 +94,10 @@ func fillWithRows(tb testing.TB, path string) {
 		for range 1 + i%3 {
 			secret := id()
 			name, value := fmt.Sprint("S", n), fmt.Append(nil, "value", n)
-			insert("secrets", secret, user, name, "openai", 9, []byte("mask"), value, n, n)
-			insert("secret_versions", secret, 7, user, []byte("mask"), value, n)
-			insert("secret_versions", secret, 8, user, []byte("mask"), value, n)
+			stamp, mask := fmt.Appendf(nil, "%016d", n), []byte("mask")
+			insert("secrets", secret, user, name, "openai", 9, stamp, mask, value, n, n)
+			insert("secret_versions", secret, 7, user, stamp, mask, value, n)
+			insert("secret_versions", secret, 8, user, stamp, mask, value, n)
 		}
 		insert("audit_entries", user, 2, n, user, "api-key", key, user, "192.0.2.7", "a", "done",
 			"secret", key, "n", 1, key, "run", hash())

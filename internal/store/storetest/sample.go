@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/policy"
+	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -140,6 +141,7 @@ func (s subject) apiKeys(user uuid.UUID) []vault.APIKey {
 func secretOf(user uuid.UUID, name string) vault.StoredSecret {
 	return vault.StoredSecret{
 		ID: newID(), User: user, Name: name, Provider: "openai", Version: 1,
+		Stamp:       seal.NewStamp(),
 		SealedValue: blob(400), SealedMask: blob(300), CreatedAt: moment(3), UpdatedAt: moment(4),
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -169,7 +170,7 @@ func updatesSecret(s subject) {
 	n, kept := s.addSecret(ann.ID, "A"), s.addSecret(ann.ID, "B")
 	for _, version := range []uint64{2, 3, most} {
 		n.Version, n.UpdatedAt = version, moment(80)
-		n.SealedValue, n.SealedMask = blob(500), blob(310)
+		n.Stamp, n.SealedValue, n.SealedMask = seal.NewStamp(), blob(500), blob(310)
 		change := n
 		change.Name, change.Provider, change.CreatedAt = "C", "github", moment(81)
 		s.update(func(tx vault.Tx) error { return tx.UpdateSecret(s.ctx, change) })

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -53,7 +54,7 @@ func (s subject) addVersions() vault.StoredSecret {
 	first := k
 	for n := uint64(1); n <= 3; n++ {
 		v := versionOf(first, n)
-		k.Version, k.SealedValue, k.SealedMask = n, v.SealedValue, v.SealedMask
+		k.Version, k.Stamp, k.SealedValue, k.SealedMask = n, v.Stamp, v.SealedValue, v.SealedMask
 		k.UpdatedAt = v.CreatedAt
 		s.update(func(tx vault.Tx) error {
 			if n == 1 {
@@ -69,9 +70,9 @@ func (s subject) addVersions() vault.StoredSecret {
 func versionOf(k vault.StoredSecret, n uint64) vault.StoredVersion {
 	digit := string(rune('0' + n))
 	return vault.StoredVersion{
-		Secret: k.ID, User: k.User, Number: n, SealedValue: []byte("value " + digit),
-		SealedMask: []byte("mask " + digit),
-		CreatedAt:  k.CreatedAt.Add(time.Duration(n-1) * time.Hour),
+		Secret: k.ID, User: k.User, Number: n, Stamp: seal.Stamp{byte(n)},
+		SealedValue: []byte("value " + digit), SealedMask: []byte("mask " + digit),
+		CreatedAt: k.CreatedAt.Add(time.Duration(n-1) * time.Hour),
 	}
 }
 
