@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/internal/base62"
+	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/maintenance"
 	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/plaintext"
@@ -135,4 +137,42 @@ func (h *House) backup() (file string) {
 	_, err := maintenance.Backup(h.t.Context(), h.cfg, file, false)
 	apptest.Must(h.t, err)
 	return file
+}
+
+func wireKey(name string, scopes []string) wire.CreateAPIKey {
+	return wire.CreateAPIKey{AllowedScopes: &scopes, Name: &name}
+}
+
+func tokenOf(made wire.APIKey) plaintext.Value { return plaintext.FromString(made.Key) }
+
+// wantNoAdminKey demands that the operator's new key for an admin is not for who says so in a row.
+func wantNoAdminKey(h *House, username string) {
+	h.t.Helper()
+	h.Stop(h.t)
+	_, _, err := instance.NewAdminKey(h.t.Context(), h.cfg, nil, username)
+	if err == nil {
+		h.t.Error("there is a new key")
+	}
+	h.noAdmin(h.eve)
+}
+
+// wantNoInit demands that init makes no admin of who says so in a row.
+func wantNoInit(h *House, username string) {
+	h.t.Helper()
+	h.Stop(h.t)
+	_, _ = instance.Init(h.t.Context(), h.cfg, nil, username)
+	h.noAdmin(h.eve)
+}
+
+// noAdmin demands that a person has no key with the scope admin but those that the attacker made.
+func (h *House) noAdmin(p Person) {
+	h.t.Helper()
+	for _, r := range h.rows("api_keys", "user_id = ?", p.id) {
+		if strings.Contains(r.text("scopes"), "admin secrets:read") {
+			continue
+		}
+		if strings.Contains(r.text("scopes"), "admin") {
+			h.t.Errorf("%s has a key with the scope admin", p.name)
+		}
+	}
 }

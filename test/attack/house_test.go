@@ -58,8 +58,15 @@ func newHouse(t *testing.T) *House {
 // newHouse2 is newHouse for the second house of a test.
 func newHouse2(t *testing.T) *House {
 	t.Helper()
+	return newHouseWith(t, "")
+}
+
+// newHouseWith is newHouse2 with a root key that the operator names, and a passphrase's file.
+func newHouseWith(t *testing.T, rootKey string, passphrase ...string) *House {
+	t.Helper()
 	cfg := apptest.Config(t)
-	cfg.Dev = false
+	cfg.Dev, cfg.RootKey = false, rootKey
+	cfg.RootPassphraseFile = strings.Join(passphrase, "")
 	first, err := instance.Init(t.Context(), cfg, nil, "ada")
 	apptest.Must(t, err)
 	h := &House{t: t, cfg: cfg, Server: apptest.StartWith(t, cfg)}

@@ -3,6 +3,7 @@ package attack_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -176,4 +177,37 @@ func TestAnIndexThatLeadsAVersionToAnotherIsNotFollowed(t *testing.T) {
 	h.tampering("the rollback", h.rollback(h.mia, h.one.ID, 1))
 	h.isNot(h.mia, h.one, "second")
 	h.named()
+}
+
+func TestLastUsesProveNothingAndStopNobody(t *testing.T) {
+	h := newHouse(t)
+	h.works(h.mia)
+	h.restart() // which writes the last uses
+	if slices.Contains(h.tables(), "api_key_uses") {
+		h.exec("UPDATE api_key_uses SET last_used_at = 9000000000000000000")
+		for _, r := range h.rows("api_key_uses", "1") {
+			h.insert("api_key_uses", r.with(h.key("api_key_uses")[0], newID()))
+		}
+	} else {
+		h.exec("UPDATE api_keys SET last_used_at = 4102444800000000")
+	}
+	h.both(func() { h.works(h.ada, h.mia, h.eve) })
+	_, err := h.as(h.mia).ListAPIKeys(t.Context())
+	apptest.Must(t, err)
+}
+
+func TestStatisticsOfTheAttackersChangeNoAnswer(t *testing.T) {
+	h := newHouse(t)
+	h.exec("ANALYZE")
+	h.exec("UPDATE sqlite_stat1 SET stat = '1 1'")
+	use := func() {
+		list, err := h.as(h.mia).ListSecrets(t.Context())
+		if err != nil || list.Total != 2 {
+			t.Errorf("%d secrets: %v", list.Total, err)
+		}
+	}
+	use()
+	if h.start() == nil {
+		use()
+	}
 }

@@ -123,3 +123,16 @@ func TestNoChangedByteOfASealedColumnIsOverlooked(t *testing.T) {
 	h.putBack("secrets", was)
 	h.is(h.mia, h.two, "first")
 }
+
+func TestAnUpdateArchivesNoTamperedValue(t *testing.T) {
+	h := newHouse(t)
+	h.update(h.mia, h.two.ID, "TWO", "second")
+	h.swap("secrets", h.one.ID, h.two.ID, "sealed_value")
+	_, err := h.as(h.mia).UpdateSecret(t.Context(), h.one.ID, updateTo(h.mia, "ONE", 1))
+	if err == nil {
+		h.refused("a rollback to it", h.rollback(h.mia, h.one.ID, 2))
+	} else {
+		h.tampering("an update", err)
+	}
+	h.named()
+}

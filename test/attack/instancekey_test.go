@@ -1,0 +1,72 @@
+package attack_test
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/apptest"
+	"github.com/keysake/keysake/internal/seal"
+)
+
+// instanceKeyRow returns a row for an instance key of the attacker's that the true root key wraps,
+// as a key service does for everyone who may ask it.
+func (h *House) instanceKeyRow(key seal.InstanceKey, root seal.RootKey) row {
+	h.t.Helper()
+	wrapped, err := root.WrapInstance(h.t.Context(), key)
+	apptest.Must(h.t, err)
+	return row{
+		"id": key.ID().String(), "root_key_id": root.ID().String(), "wrapped": wrapped,
+		"created_at": int64(1_700_000_000_000_000),
+	}
+}
+
+// signed returns a ledger as a key of the attacker's signs it.
+func (h *House) signed(ledger any, key seal.InstanceKey) []byte {
+	h.t.Helper()
+	b, ok := ledger.([]byte)
+	if !ok || len(b) < 64 {
+		h.t.Fatal("there is no signed ledger")
+	}
+	b = bytes.Clone(b)
+	id := key.ID()
+	copy(b[1:17], id[:])
+	code := key.LedgerMAC(b[:len(b)-32])
+	return append(b[:len(b)-32], code[:]...)
+}
+
+// foreignInstanceKey signs mia's ledger with an instance key of the attacker's.
+func foreignInstanceKey(h *House, root seal.RootKey) {
+	h.t.Helper()
+	key, err := seal.NewInstanceKey()
+	apptest.Must(h.t, err)
+	h.insert("instance_keys", h.instanceKeyRow(key, root))
+	h.set("users", h.mia.id, "ledger", h.signed(h.byID("users", h.mia.id)["ledger"], key))
+	refusedUser(h, h.mia, h.ada, h.eve)
+}
+
+func TestADatabaseThatWasEmptiedIsNotTakenForANewOne(t *testing.T) {
+	h := newHouse(t)
+	h.Stop(t)
+	for _, table := range h.tables() {
+		h.exec("DELETE FROM " + table)
+	}
+	if h.start() == nil {
+		t.Error("the next server started")
+	}
+	h.named()
+}
+
+// sharing returns a second house, whose operator's key service keeps the root keys of both.
+func (h *House) sharing() *House {
+	h.t.Helper()
+	return newHouseWith(h.t, "file:"+h.cfg.Data+".root-key")
+}
+
+func TestASecondOwnerKeyRowIsNamedAndUsedForNothing(t *testing.T) {
+	h := newHouse(t)
+	h.insert("owner_keys", h.ownerKey(h.mia).with("id", uuid.NewString()))
+	h.works(h.mia)
+	h.named()
+}
