@@ -40,6 +40,7 @@ func Config(tb testing.TB) config.Config {
 		Dev:               true,
 		MaxSecrets:        200,
 		KeepVersions:      5,
+		MinFreeSpace:      64,
 		KeyCacheTTL:       time.Hour,
 		KeyServiceTimeout: 8 * time.Second,
 		LogFormat:         "text",

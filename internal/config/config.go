@@ -45,6 +45,7 @@ type Config struct {
 
 	MaxSecrets      int
 	KeepVersions    int
+	MinFreeSpace    int // MiB
 	LogFormat       string
 	LogLevel        slog.Level
 	ShutdownTimeout time.Duration

@@ -54,6 +54,7 @@ func TestWithoutFlagsAndVariablesTheDefaultsApply(t *testing.T) {
 		AuthFailureLimit:  300,
 		MaxSecrets:        200,
 		KeepVersions:      5,
+		MinFreeSpace:      64,
 		LogFormat:         "text",
 		LogLevel:          slog.LevelInfo,
 		ShutdownTimeout:   15 * time.Second,
@@ -91,6 +92,7 @@ func TestEverySettingHasAFlagAndAVariable(t *testing.T) {
 		"admin-listen":         ":9",
 		"max-secrets":          "5",
 		"keep-versions":        "6",
+		"min-free-space":       "7",
 		"log-format":           "json",
 		"log-level":            "debug",
 		"shutdown-timeout":     "1m",
@@ -124,6 +126,7 @@ func TestEverySettingHasAFlagAndAVariable(t *testing.T) {
 		AdminListen:     ":9",
 		MaxSecrets:      5,
 		KeepVersions:    6,
+		MinFreeSpace:    7,
 		LogFormat:       "json",
 		LogLevel:        slog.LevelDebug,
 		ShutdownTimeout: time.Minute,
@@ -283,6 +286,7 @@ func TestAnInvalidSettingIsRefusedInOneLineThatNamesItsFlag(t *testing.T) {
 		{"--max-secrets=0", "--max-secrets must be"},
 		{"--keep-versions=0", "--keep-versions must be"},
 		{"--keep-versions=101", "--keep-versions must be"},
+		{"--min-free-space=-1", "--min-free-space must be"},
 		{"--log-format=xml", "--log-format must be"},
 		{"--shutdown-timeout=0s", "--shutdown-timeout must be"},
 	} {
@@ -329,7 +333,7 @@ func TestTheReferenceHasEverySetting(t *testing.T) {
 			t.Errorf("--%s is not on the page", f.Name)
 		}
 	})
-	if n != 25 || strings.Count(page, "\n| `--") != n {
+	if n != 26 || strings.Count(page, "\n| `--") != n {
 		t.Errorf("%d flags, and a page of another number of lines", n)
 	}
 }

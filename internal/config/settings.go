@@ -135,6 +135,11 @@ func (c *Config) operationSettings() []setting {
 			"number of versions to keep of a secret, including the current one",
 		},
 		{
+			&c.MinFreeSpace, "min-free-space", "MIB", "64",
+			"free disk space below which only revoking and deleting work, or a tenth of a disk " +
+				"that is small; 0 for none",
+		},
+		{
 			&c.LogFormat, "log-format", "FORMAT", "text",
 			"text or json",
 		},

@@ -151,6 +151,8 @@ func (c Config) validateLimits() error {
 
 func (c Config) validateOther() error {
 	switch {
+	case c.MinFreeSpace < 0:
+		return errors.New("--min-free-space must be 0 or more")
 	case c.LogFormat != "text" && c.LogFormat != "json":
 		return errors.New("--log-format must be text or json")
 	case c.ShutdownTimeout <= 0:

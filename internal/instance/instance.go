@@ -154,6 +154,9 @@ func (i *Instance) openFiles(ctx context.Context, cfg config.Config, access Acce
 		return err
 	}
 	i.Store, err = open(ctx, path)
+	if err == nil {
+		i.Store.KeepFree(uint64(cfg.MinFreeSpace) << 20) //nolint:gosec // it was validated
+	}
 	return err
 }
 

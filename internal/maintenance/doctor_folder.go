@@ -6,6 +6,7 @@ import (
 
 	"github.com/keysake/keysake/internal/doctor"
 	"github.com/keysake/keysake/internal/instance"
+	"github.com/keysake/keysake/internal/store/sqlite"
 )
 
 // checkModes checks that only the owner can read the data folder and the files in it, and that the
@@ -43,12 +44,12 @@ func (r *reporter) checkFreeDisk() {
 		}
 	}
 	const name, text = "free disk", "%d MiB are free, and the database has %d MiB"
-	free, known := freeBytes(r.cfg.Data)
+	free, size := sqlite.DiskSpace(r.cfg.Data)
 	switch {
-	case !known:
+	case size == 0:
 		r.warn(name, "check it yourself", "the free space is unknown on this system")
 	case free < used || free < minFree:
-		r.warn(name, "free some space: nothing can be changed on a full disk", text,
+		r.warn(name, "free some space: on a full disk only revoking and deleting work", text,
 			free>>20, used>>20)
 	default:
 		r.ok(name, text, free>>20, used>>20)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/instance"
@@ -30,6 +31,30 @@ func warnExposed(ctx context.Context, cfg config.Config, log *slog.Logger) {
 	if err != nil {
 		log.WarnContext(ctx, "the modes of the data folder cannot be checked", "cause", err)
 	}
+}
+
+// warnDisk warns while the disk is almost full.
+func (s *server) warnDisk(ctx context.Context) {
+	free, floor := s.instance.Store.Space()
+	if free < floor && s.diskWarning.pass() {
+		s.log.WarnContext(ctx,
+			"the disk of the data folder is almost full: only revoking and deleting work",
+			"free_kib", free>>10, "needed_kib", floor>>10)
+	}
+}
+
+// throttleInterval is how often the same warning is logged.
+const throttleInterval = time.Minute
+
+// A throttle lets a warning pass once a minute. One goroutine uses it.
+type throttle struct{ last time.Time }
+
+func (t *throttle) pass() bool {
+	if !t.last.IsZero() && time.Since(t.last) < throttleInterval {
+		return false
+	}
+	t.last = time.Now()
+	return true
 }
 
 // A countingWriter counts the lines that could not be written, because nobody reads them any more

@@ -25,9 +25,10 @@ func (s *server) withProbes(next http.Handler) http.Handler {
 	})
 }
 
-// readyz reports whether the server can answer requests: it is not stopping, the database answers,
-// and the root key did when it was last used. Anyone may ask, so it makes no call outside: a key
-// service would have to answer for it with its time, its log and its bill.
+// readyz reports whether the server can answer requests: it is not stopping, the database can be
+// read and written, and the root key answered when it was last used. Anyone may ask, so the
+// database is written at most every few seconds, and no call is made outside: a key service would
+// have to answer for it with its time, its log and its bill.
 func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()
@@ -39,6 +40,10 @@ func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
 	case s.instance.Vault.RootKeyFault(ctx) != nil:
 		writeText(w, http.StatusServiceUnavailable, "the root key did not answer")
 	default:
+		if fault := s.instance.Store.WriteFault(ctx); fault != "" {
+			writeText(w, http.StatusServiceUnavailable, "writes fail: "+fault)
+			return
+		}
 		writeText(w, http.StatusOK, "ready")
 	}
 }

@@ -79,6 +79,8 @@ type server struct {
 	log         *slog.Logger
 	certificate certificate
 	stopping    atomic.Bool
+	diskWarning throttle
+	usesWarning throttle
 
 	main, admin             *http.Server
 	mainSocket, adminSocket net.Listener // adminSocket is nil without --admin-listen
@@ -98,6 +100,7 @@ func (s *server) serve(ctx context.Context, hangup <-chan os.Signal) error {
 		select {
 		case <-tick.C:
 			s.flushLastUsed(ctx, false)
+			s.warnDisk(ctx)
 			s.reloadCertificate(ctx, false)
 		case <-hangup:
 			s.reloadCertificate(ctx, true)
@@ -135,7 +138,7 @@ func (s *server) stop(ctx context.Context) error {
 // flushLastUsed stores the last use of API keys. A failure is only logged: the times help people,
 // and nothing depends on them.
 func (s *server) flushLastUsed(ctx context.Context, all bool) {
-	if err := s.instance.Vault.FlushLastUsed(ctx, all); err != nil {
+	if err := s.instance.Vault.FlushLastUsed(ctx, all); err != nil && s.usesWarning.pass() {
 		s.log.WarnContext(ctx, "the last use of API keys could not be stored", "cause", err)
 	}
 }

@@ -9,12 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/keysake/keysake/client"
+	"github.com/keysake/keysake/internal/apptest"
 )
 
 // A disk is a way in which a running server cannot write. fail brings it about, and mend ends it.
@@ -71,37 +71,15 @@ func fileSizeLimit(t *testing.T) (disk, error) {
 	}, nil
 }
 
-// fullFileSystem mounts a small one, which needs the right to. The kernel answers ENOSPC.
+// fullFileSystem fills a small one. The kernel answers ENOSPC.
 func fullFileSystem(t *testing.T) (disk, error) {
 	t.Helper()
-	dir := t.TempDir()
-	if err := unix.Mount(
-		"keysake-test", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "size=64m",
-	); err != nil {
-		return disk{}, fmt.Errorf("mount: %w", err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
-			t.Errorf("unmount: %v", err)
-		}
-	})
-	ballast := filepath.Join(dir, "ballast")
+	dir := apptest.SmallDisk(t, "64m")
+	var free func()
 	return disk{
 		data: filepath.Join(dir, "data"),
-		fail: func(*process) {
-			t.Helper()
-			if err := os.WriteFile(
-				ballast, make([]byte, 80<<20), 0o600,
-			); !errors.Is(err, syscall.ENOSPC) {
-				t.Fatalf("filling the file system: got %v, want %v", err, syscall.ENOSPC)
-			}
-		},
-		mend: func(*process) {
-			t.Helper()
-			if err := os.Remove(ballast); err != nil {
-				t.Fatal(err)
-			}
-		},
+		fail: func(*process) { t.Helper(); free = apptest.FillDisk(t, dir) },
+		mend: func(*process) { t.Helper(); free() },
 	}, nil
 }
 
@@ -173,7 +151,7 @@ func survives(t *testing.T, d disk) {
 			t, p, workers, http.StatusOK, http.StatusInternalServerError,
 			http.StatusServiceUnavailable,
 		)
-		stillReads(t, p, libraries)
+		stillReads(t, p, libraries, http.StatusServiceUnavailable)
 		p.alive()
 		d.mend(p)
 		work(t, p, workers, http.StatusOK)
@@ -233,15 +211,15 @@ func untilRefused(t *testing.T, p *process, w *worker) {
 	})
 }
 
-// stillReads checks that everything that only reads is answered.
-func stillReads(t *testing.T, p *process, libraries []*library) {
+// stillReads checks that everything that only reads is answered, and /readyz with a status.
+func stillReads(t *testing.T, p *process, libraries []*library, ready int) {
 	t.Helper()
-	for _, path := range []string{"/healthz", "/readyz"} {
+	for path, want := range map[string]int{"/healthz": http.StatusOK, "/readyz": ready} {
 		res, err := http.Get(p.url + path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := res.Body.Close(); err != nil || res.StatusCode != http.StatusOK {
+		if err := res.Body.Close(); err != nil || res.StatusCode != want {
 			t.Errorf("%s: %d, %v", path, res.StatusCode, err)
 		}
 	}

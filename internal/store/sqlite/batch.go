@@ -14,11 +14,12 @@ const maxBatch = 128
 
 // A job is one update that waits.
 type job struct {
-	ctx   context.Context //nolint:containedctx // the caller's, for as long as the call lasts
-	fn    func(*conn) error
-	state atomic.Int32
-	err   error
-	done  chan struct{}
+	ctx      context.Context //nolint:containedctx // the caller's, for as long as the call lasts
+	fn       func(*conn) error
+	reserved bool // may use the reserve
+	state    atomic.Int32
+	err      error
+	done     chan struct{}
 }
 
 // The states of a job. A queued one is either run by the writer or canceled by its caller.
@@ -27,6 +28,12 @@ const (
 	running
 	canceled
 )
+
+// begin reports whether the writer may run the job: its caller has not canceled it. It may have run
+// before, and been undone.
+func (j *job) begin() bool {
+	return j.state.CompareAndSwap(queued, running) || j.state.Load() == running
+}
 
 // drain adds the jobs that are already queued. It waits for none: the next batch fills while this
 // one is written.
@@ -58,7 +65,7 @@ func (c *conn) runAll(ctx context.Context, batch []*job) (succeeded int, err err
 		if j.err = j.ctx.Err(); j.err != nil {
 			continue // the caller is gone, but may not have canceled it yet
 		}
-		if !j.state.CompareAndSwap(queued, running) {
+		if !j.begin() {
 			continue
 		}
 		if err := c.run(ctx, "SAVEPOINT job"); err != nil {

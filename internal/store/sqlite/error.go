@@ -20,6 +20,17 @@ func unavailable(cause error) error {
 	}
 }
 
+// isFull reports whether an update may have failed because the disk is full: not every file system
+// says so.
+func isFull(err error) bool {
+	failed, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return false
+	}
+	code := failed.Code() & 0xff
+	return code == lib.SQLITE_FULL || code == lib.SQLITE_IOERR
+}
+
 // classify gives a driver's error its kind, by code and never by text.
 func classify(err error) error {
 	failed, ok := errors.AsType[*sqlite.Error](err)

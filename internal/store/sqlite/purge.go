@@ -44,7 +44,11 @@ func (w *writer) purge(ctx context.Context) {
 		wait = purgeWait
 		w.waitingPurges.Add(1)
 	}
-	if purged, err := w.wal.purge(ctx, w.conn, w.lock, wait); err != nil || !purged {
+	purged, err := w.wal.purge(ctx, w.conn, w.lock, wait)
+	for isFull(err) && w.room.give() {
+		purged, err = w.wal.purge(ctx, w.conn, w.lock, wait)
+	}
+	if err != nil || !purged {
 		w.conn.pendingErase = store.EraseSoon
 		w.retryDelay = min(max(2*w.retryDelay, purgeDelay), maxPurgeDelay)
 		w.schedulePurge(w.retryDelay)
@@ -63,6 +67,7 @@ func (w *wal) purge(
 		return false, err
 	}
 	defer release()
+	c.txError = nil // it was of an earlier transaction
 	if err := w.zeroGaps(ctx, c); err != nil {
 		return false, err
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
 
@@ -28,8 +29,10 @@ const maxReaders = 8
 type DB struct {
 	*pool
 
-	writer *writer
-	close  func() error
+	writer   *writer
+	close    func() error
+	readOnly bool // since it was opened
+	probing  atomic.Bool
 }
 
 var _ vault.Store = (*DB)(nil)
@@ -45,9 +48,12 @@ func OpenShared(ctx context.Context, path string) (*DB, error) { return open(ctx
 
 func open(ctx context.Context, path string, shared bool) (*DB, error) {
 	path = filepath.Clean(path) // a second slash at its beginning would make the DSN name a host
-	if err := ensurePrivate(path); err != nil {
+	readOnly, err := ensurePrivate(path)
+	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
+	room := newRoom(path, shared)
+	room.giveToStart()
 	db, err := sql.Open("sqlite", dsn(path))
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
@@ -63,33 +69,36 @@ func open(ctx context.Context, path string, shared bool) (*DB, error) {
 	if err != nil {
 		return nil, errors.Join(err, readers.end())
 	}
-	d := &DB{pool: readers, writer: startWriter(c, newWAL(path), newWriteLock(path, shared))}
+	w := &writer{
+		conn: c, lock: newWriteLock(path, shared), wal: newWAL(path, room), room: room,
+	}
+	d := &DB{pool: readers, writer: w.start(), readOnly: readOnly}
 	d.close = sync.OnceValue(d.end)
 	return d, nil
 }
 
 // ensurePrivate creates the file before SQLite does, because SQLite would let others read it; the
-// log gets the same mode. A server on a read-only database leaves a read-only log, which must not
-// keep the database read-only after its mode was changed.
-func ensurePrivate(path string) error {
+// log gets the same mode. A read-only database can be read. A server on one leaves a read-only log,
+// which must not keep the database read-only after its mode was changed.
+func ensurePrivate(path string) (readOnly bool, err error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if errors.Is(err, fs.ErrPermission) {
-		return nil // a read-only database can still be read: SQLite reports what it cannot do
+		return true, nil // SQLite reports what it cannot do
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	info, err := f.Stat()
 	if err = errors.Join(err, f.Close()); err != nil {
-		return err
+		return false, err
 	}
 	for _, file := range []string{path + "-wal", path + "-shm"} {
 		err := os.Chmod(file, info.Mode().Perm())
 		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
-			return err
+			return false, err
 		}
 	}
-	return nil
+	return false, nil
 }
 
 // Update implements [vault.Store]. Updates that wait are written together, in one commit. fn runs
@@ -98,9 +107,12 @@ func (d *DB) Update(ctx context.Context, fn func(vault.Tx) error) error {
 	return d.writer.do(ctx, func(c *conn) error { return fn(c.queries) })
 }
 
-// UpdateReserved implements [vault.Store].
+// UpdateReserved implements [vault.Store]. On a full disk it uses the reserve, if need be after a
+// first run of fn that was undone.
 func (d *DB) UpdateReserved(ctx context.Context, fn func(vault.Tx) error) error {
-	return d.Update(ctx, fn)
+	return d.writer.submit(&job{
+		ctx: ctx, fn: func(c *conn) error { return fn(c.queries) }, reserved: true,
+	})
 }
 
 // Load puts all rows of src into an empty database, in one transaction. Conflict: the database is

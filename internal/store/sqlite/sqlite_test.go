@@ -103,6 +103,7 @@ func TestItsFilesAreForTheirOwnerOnly(t *testing.T) {
 		"keysake.db":            0o600,
 		"keysake.db-shm":        0o600,
 		"keysake.db-wal":        0o600,
+		"keysake.db.reserve":    0o600,
 		"keysake.db.write-lock": 0o600,
 	}
 	if diff := cmp.Diff(want, modes(t, dir)); diff != "" {
@@ -127,14 +128,20 @@ func modes(t *testing.T, dir string) map[string]fs.FileMode {
 	return found
 }
 
-func TestAClosedDatabaseIsOneFileAndItsWriteLock(t *testing.T) {
+// closedFiles are those of a database that is closed.
+func closedFiles(name string) map[string]fs.FileMode {
+	return map[string]fs.FileMode{
+		name: 0o600, name + ".reserve": 0o600, name + ".write-lock": 0o600,
+	}
+}
+
+func TestAClosedDatabaseIsOneFileWithItsReserveAndItsLock(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	db := open(t, filepath.Join(dir, "keysake.db"))
 	addUser(t, db, "ann")
 	closeDB(t, db)
-	want := map[string]fs.FileMode{"keysake.db": 0o600, "keysake.db.write-lock": 0o600}
-	if diff := cmp.Diff(want, modes(t, dir)); diff != "" {
+	if diff := cmp.Diff(closedFiles("keysake.db"), modes(t, dir)); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
 	wantNames(t, open(t, filepath.Join(dir, "keysake.db")), "ann")
@@ -186,8 +193,7 @@ func TestThePathMayHaveAnyCharacter(t *testing.T) {
 		db := open(t, "/"+dir+"/./"+name) // not in its shortest form either
 		addUser(t, db, "ann")
 		closeDB(t, db)
-		want := map[string]fs.FileMode{name: 0o600, name + ".write-lock": 0o600}
-		if diff := cmp.Diff(want, modes(t, dir)); diff != "" {
+		if diff := cmp.Diff(closedFiles(name), modes(t, dir)); diff != "" {
 			t.Errorf("files for %q (-want +got):\n%s", name, diff)
 		}
 		wantNames(t, open(t, filepath.Join(dir, name)), "ann")

@@ -9,6 +9,9 @@ import (
 	"github.com/keysake/keysake/internal/store"
 )
 
+// refillInterval is how often the disk space is looked at when nothing is written.
+const refillInterval = 5 * time.Second
+
 // A writer is the one goroutine that writes. It gathers the updates that wait into one transaction,
 // each in a savepoint of its own: many callers share one sync of the disk, a failing update does
 // not affect the others, and every caller is answered after the commit.
@@ -16,6 +19,7 @@ type writer struct {
 	conn *conn
 	lock *writeLock
 	wal  *wal
+	room *room
 
 	jobs chan *job
 	done chan struct{} // closed when the goroutine has ended
@@ -23,52 +27,52 @@ type writer struct {
 	purgeTimer *time.Timer
 	purgeDue   bool          // the timer runs
 	retryDelay time.Duration // after which the last purge is retried; 0 if it succeeded
+	low        bool          // the disk was almost full when watchRoom looked
 
 	mu      sync.RWMutex // held for reading while a job is queued
 	stopped bool
 
+	last          atomic.Pointer[outcome]
 	updates       atomic.Uint64
 	commits       atomic.Uint64
 	purges        atomic.Uint64
 	waitingPurges atomic.Uint64 // purges that wait long for readers
 }
 
-// startWriter also schedules a purge of what a killed process left.
-func startWriter(c *conn, w *wal, lock *writeLock) *writer {
-	c.pendingErase = store.EraseSoon
-	writer := &writer{
-		conn:       c,
-		lock:       lock,
-		wal:        w,
-		jobs:       make(chan *job, maxBatch),
-		done:       make(chan struct{}),
-		purgeTimer: time.NewTimer(purgeDelay),
-		purgeDue:   true,
-	}
-	go writer.loop()
-	return writer
+// start also schedules a purge of what a killed process left.
+func (w *writer) start() *writer {
+	w.conn.pendingErase = store.EraseSoon
+	w.jobs, w.done = make(chan *job, maxBatch), make(chan struct{})
+	w.purgeTimer, w.purgeDue = time.NewTimer(purgeDelay), true
+	go w.loop()
+	return w
 }
 
-// do queues an update and waits for its end. After the writer has begun it, its outcome is awaited
-// even if ctx ends: the caller learns the truth.
+// do queues an update and waits for its end.
 func (w *writer) do(ctx context.Context, fn func(*conn) error) error {
-	j := &job{ctx: ctx, fn: fn, done: make(chan struct{})}
-	if err := w.submit(j); err != nil {
+	return w.submit(&job{ctx: ctx, fn: fn})
+}
+
+// submit queues a job and waits for its end. After the writer has begun it, its outcome is awaited
+// even if the caller's context ends: the caller learns the truth.
+func (w *writer) submit(j *job) error {
+	j.done = make(chan struct{})
+	if err := w.queue(j); err != nil {
 		return err
 	}
 	select {
 	case <-j.done:
 		return j.err
-	case <-ctx.Done():
+	case <-j.ctx.Done():
 		if j.state.CompareAndSwap(queued, canceled) {
-			return ctx.Err()
+			return j.ctx.Err()
 		}
 		<-j.done
 		return j.err
 	}
 }
 
-func (w *writer) submit(j *job) error {
+func (w *writer) queue(j *job) error {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	if w.stopped {
@@ -96,6 +100,10 @@ func (w *writer) stop() {
 func (w *writer) loop() {
 	defer close(w.done)
 	ctx := context.Background()
+	w.room.takeBack()
+	w.room.refill()
+	refill := time.NewTicker(refillInterval)
+	defer refill.Stop()
 	batch := make([]*job, 0, maxBatch)
 	for {
 		select {
@@ -112,15 +120,58 @@ func (w *writer) loop() {
 			w.purgeDue = false
 			if w.conn.pendingErase > 0 {
 				w.purge(ctx)
+				w.room.takeBack()
 			}
+		case <-refill.C:
+			w.watchRoom(ctx)
 		}
 	}
 }
 
-// write runs a batch in one transaction and answers every job in it.
+// write runs a batch in one transaction and answers every job in it. On a full disk it runs those
+// that are reserved alone, with the reserve.
 func (w *writer) write(ctx context.Context, batch []*job) {
+	low := w.room.low()
+	todo := batch
+	if low {
+		todo = onlyReserved(batch, errLow)
+	}
+	ran, err := w.commit(ctx, todo)
+	if isFull(err) {
+		low = true
+		todo = onlyReserved(todo, err)
+		for isFull(err) && len(todo) > 0 && w.room.give() {
+			ran, err = w.commit(ctx, todo)
+		}
+	}
+	if err == nil && ran > 0 {
+		w.afterCommit(ctx, low)
+	}
+	w.room.takeBack()
+	for _, j := range batch {
+		close(j.done)
+	}
+}
+
+// onlyReserved returns the reserved jobs of a batch, and gives the others their error.
+func onlyReserved(batch []*job, err error) (reserved []*job) {
+	for _, j := range batch {
+		if j.reserved {
+			reserved = append(reserved, j)
+		} else if j.err == nil {
+			j.err = err
+		}
+	}
+	return reserved
+}
+
+// commit runs jobs in one transaction, and returns how many succeeded. The error is the
+// transaction's, and so every job's.
+func (w *writer) commit(ctx context.Context, batch []*job) (ran int, err error) {
+	if len(batch) == 0 {
+		return 0, nil
+	}
 	release, err := w.lock.acquireForBatch()
-	ran := 0
 	if err == nil {
 		ran, err = w.conn.runAll(ctx, batch)
 	}
@@ -134,21 +185,22 @@ func (w *writer) write(ctx context.Context, batch []*job) {
 		err = end // after an error this only makes sure that the transaction has ended
 	}
 	release()
-	if err == nil {
-		w.afterCommit(ctx)
+	if err != nil || ran > 0 {
+		w.remember(err)
 	}
 	for _, j := range batch {
 		if j.err == nil {
 			j.err = err
 		}
-		close(j.done)
 	}
+	return ran, err
 }
 
 // afterCommit does for the files what the commit makes necessary. The commit has succeeded whatever
-// becomes of that, and the next one tries again.
-func (w *writer) afterCommit(ctx context.Context) {
-	if w.conn.pendingErase == store.EraseNow && w.retryDelay == 0 {
+// becomes of that, and the next one tries again. On a disk that is almost full the log is emptied
+// at once, for the next one.
+func (w *writer) afterCommit(ctx context.Context, low bool) {
+	if (w.conn.pendingErase == store.EraseNow || low) && w.retryDelay == 0 {
 		w.purge(ctx)
 		return
 	}
@@ -156,4 +208,15 @@ func (w *writer) afterCommit(ctx context.Context) {
 		w.schedulePurge(purgeDelay)
 	}
 	_ = w.wal.checkpoint(ctx, w.conn, w.lock)
+}
+
+// watchRoom makes the reserve whole again. When the disk becomes almost full, the log is emptied
+// while there is still room for it in the database.
+func (w *writer) watchRoom(ctx context.Context) {
+	w.room.refill()
+	low := w.room.low()
+	if low && !w.low && w.retryDelay == 0 {
+		w.purge(ctx)
+	}
+	w.low = low
 }
