@@ -49,10 +49,11 @@ var layers = map[string]string{
 	"internal/rootkey": "internal/keyurl internal/kmspipe internal/privatefile internal/seal " +
 		"plaintext",
 	"internal/config": "",
-	"internal/instance": "internal/catalog internal/config internal/kmspipe internal/rootkey " +
-		"internal/privatefile internal/seal internal/store/sqlite internal/vault plaintext",
-	"internal/maintenance": "internal/backup internal/config internal/doctor internal/instance " +
-		"internal/privatefile internal/rootkey internal/seal internal/store " +
+	"internal/instance": "internal/audit internal/catalog internal/config internal/kmspipe " +
+		"internal/rootkey internal/privatefile internal/seal internal/store/sqlite " +
+		"internal/vault plaintext",
+	"internal/maintenance": "internal/audit internal/backup internal/config internal/doctor " +
+		"internal/instance internal/privatefile internal/rootkey internal/seal internal/store " +
 		"internal/store/sqlite internal/vault",
 	"internal/server": "internal/api internal/config internal/identity internal/instance " +
 		"internal/middleware internal/rootkey",

@@ -1,6 +1,12 @@
 package cli
 
-import "github.com/spf13/cobra"
+import (
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keysake/keysake/internal/maintenance"
+)
 
 func newAudit(a *app) *cobra.Command {
 	cmd := &cobra.Command{
@@ -9,10 +15,80 @@ func newAudit(a *app) *cobra.Command {
 		Long: `Prove what is in the audit log. Each user has a chain of entries, in which the
 hash of an entry covers the one before it, and the instance has one. A checkpoint
 is signed and says in which state all chains were. Whoever keeps checkpoints in
-another place notices later if an entry was removed or changed.`,
-		Example: `  keysake audit verify /backup/audit-2026-05 --key "$(cat audit-key)"`,
+another place notices later if an entry was removed or changed.
+
+All commands but verify work on the data folder.
+
+` + localHelp,
+		Example: `  keysake audit key --data /var/lib/keysake/data > audit-key
+  keysake audit checkpoint --data /var/lib/keysake/data
+  keysake audit export audit-2026-05 --data /var/lib/keysake/data
+  keysake audit verify audit-2026-05 --key "$(cat audit-key)"`,
 	}
 	group(cmd)
-	cmd.AddCommand(newAuditVerify(a))
+	cmd.AddCommand(newAuditHead(a), newAuditKey(a), newAuditCheckpoint(a), newAuditExport(a),
+		newAuditVerify(a))
+	return cmd
+}
+
+func newAuditHead(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "head",
+		Short: "Show where the chains of the audit log end",
+		Long: `Show the head of every chain as of now: how many entries it has had, and the hash
+of the last one, which covers all before it. Keep it in another place: an export
+from later, or "keysake doctor", shows whether the chain still has that entry.`,
+		Example: `  keysake audit head --data /var/lib/keysake/data
+  keysake audit head --data /var/lib/keysake/data --json`,
+		Args: noArgs,
+	}
+	settings := localSettings(cmd)
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, err := a.load(settings)
+		if err != nil {
+			return err
+		}
+		log, err := maintenance.ReadAuditLog(cmd.Context(), cfg, a.passphrase)
+		if err != nil {
+			return err
+		}
+		return show(a, log, *asJSON, headsGrid)
+	}
+	return cmd
+}
+
+func headsGrid(log maintenance.AuditLog) grid {
+	rows := grid{{"ID", "WHOSE", "ENTRIES", "HASH"}}
+	for _, c := range log.Chains {
+		rows = append(rows, []string{
+			c.ID.String(), c.Whose, strconv.FormatUint(c.Entries, 10), c.Hash.String(),
+		})
+	}
+	return rows
+}
+
+func newAuditKey(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "key",
+		Short: "Print the public key that verifies checkpoints",
+		Long: `Print the public key that verifies the checkpoints of this instance. Give it to
+whoever verifies exports, once, and keep it apart from the data: who can replace
+it can make you believe any export.`,
+		Example: `  keysake audit key --data /var/lib/keysake/data > audit-key`,
+		Args:    noArgs,
+	}
+	settings := localSettings(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, err := a.load(settings)
+		if err != nil {
+			return err
+		}
+		log, err := maintenance.ReadAuditLog(cmd.Context(), cfg, a.passphrase)
+		if err != nil {
+			return err
+		}
+		return a.print(log.Key + "\n")
+	}
 	return cmd
 }

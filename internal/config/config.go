@@ -49,6 +49,9 @@ type Config struct {
 	LogFormat       string
 	LogLevel        slog.Level
 	ShutdownTimeout time.Duration
+
+	Checkpoints     string        // a folder; empty for the default
+	CheckpointEvery time.Duration // 0 for never
 }
 
 // A MinClient is the oldest version of a client program that may call.
@@ -69,4 +72,20 @@ func (c Config) DefaultRootKey() (string, error) {
 		return "", fmt.Errorf("--data: %w", err)
 	}
 	return fileScheme + data + ".root-key", nil
+}
+
+// CheckpointFolder returns where checkpoints of the audit log are kept: by default next to the data
+// folder, with --dev in it.
+func (c Config) CheckpointFolder() (string, error) {
+	if c.Checkpoints != "" {
+		return c.Checkpoints, nil
+	}
+	if c.Dev {
+		return filepath.Join(c.Data, "checkpoints"), nil
+	}
+	data, err := filepath.Abs(c.Data)
+	if err != nil {
+		return "", fmt.Errorf("--data: %w", err)
+	}
+	return data + ".checkpoints", nil
 }

@@ -58,6 +58,7 @@ func TestWithoutFlagsAndVariablesTheDefaultsApply(t *testing.T) {
 		LogFormat:         "text",
 		LogLevel:          slog.LevelInfo,
 		ShutdownTimeout:   15 * time.Second,
+		CheckpointEvery:   24 * time.Hour,
 	}
 	got := mustLoad(t, nil, "--data", "/srv/keysake")
 	if diff := cmp.Diff(want, got, comparable); diff != "" {
@@ -96,6 +97,8 @@ func TestEverySettingHasAFlagAndAVariable(t *testing.T) {
 		"log-format":           "json",
 		"log-level":            "debug",
 		"shutdown-timeout":     "1m",
+		"checkpoints":          "/cp",
+		"checkpoint-every":     "0",
 	}
 	want := config.Config{
 		Listen:             "0.0.0.0:443",
@@ -130,6 +133,7 @@ func TestEverySettingHasAFlagAndAVariable(t *testing.T) {
 		LogFormat:       "json",
 		LogLevel:        slog.LevelDebug,
 		ShutdownTimeout: time.Minute,
+		Checkpoints:     "/cp",
 	}
 	env := map[string]string{}
 	var args []string
@@ -289,6 +293,7 @@ func TestAnInvalidSettingIsRefusedInOneLineThatNamesItsFlag(t *testing.T) {
 		{"--min-free-space=-1", "--min-free-space must be"},
 		{"--log-format=xml", "--log-format must be"},
 		{"--shutdown-timeout=0s", "--shutdown-timeout must be"},
+		{"--checkpoint-every=1s", "--checkpoint-every must be at least 1m0s, or 0"},
 	} {
 		err := mustLoad(t, nil, "--data=/d", c.args).Validate()
 		if err == nil || !strings.HasPrefix(err.Error(), c.want) ||
@@ -333,7 +338,7 @@ func TestTheReferenceHasEverySetting(t *testing.T) {
 			t.Errorf("--%s is not on the page", f.Name)
 		}
 	})
-	if n != 26 || strings.Count(page, "\n| `--") != n {
+	if n != 28 || strings.Count(page, "\n| `--") != n {
 		t.Errorf("%d flags, and a page of another number of lines", n)
 	}
 }

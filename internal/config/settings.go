@@ -151,6 +151,15 @@ func (c *Config) operationSettings() []setting {
 			&c.ShutdownTimeout, "shutdown-timeout", "DURATION", "15s",
 			"how long requests in progress may take to finish when the server stops",
 		},
+		{
+			&c.Checkpoints, "checkpoints", "DIR", "",
+			"folder for the checkpoints of the audit log; the default is DIR.checkpoints, next " +
+				"to the data folder (--dev: DIR/checkpoints)",
+		},
+		{
+			&c.CheckpointEvery, "checkpoint-every", "DURATION", "24h",
+			"how often the server makes a checkpoint of the audit log; 0 for never",
+		},
 	}
 }
 

@@ -18,6 +18,9 @@ const (
 	// maxKeyServiceTimeout is shorter than the time that a request to the API may take.
 	maxKeyServiceTimeout = 9 * time.Second
 
+	// minCheckpointEvery keeps the audit log from being about itself.
+	minCheckpointEvery = time.Minute
+
 	maxRateLimit    = 1e9
 	maxKeepVersions = 100
 )
@@ -157,6 +160,9 @@ func (c Config) validateOther() error {
 		return errors.New("--log-format must be text or json")
 	case c.ShutdownTimeout <= 0:
 		return errors.New("--shutdown-timeout must be more than 0s")
+	case c.CheckpointEvery != 0 && c.CheckpointEvery < minCheckpointEvery:
+		return fmt.Errorf("--checkpoint-every must be at least %s, or 0 for never",
+			minCheckpointEvery)
 	}
 	return nil
 }

@@ -68,6 +68,8 @@ const (
 	OwnerKeyRotate Action = "owner-key.rotate"
 	BackupCreate   Action = "backup.create"
 	BackupRestore  Action = "backup.restore"
+
+	AuditCheckpoint Action = "audit.checkpoint"
 )
 
 // noScope stands for the scope of an action that every API key may take.
@@ -90,6 +92,7 @@ func requiredScope(a Action) (scope Scope, found bool) {
 	case WhoAmI, APIKeyRevokeSelf:
 		return noScope, true
 	case RootKeyAdd, RootKeyRewrap, RootKeyRetire, OwnerKeyRotate, BackupCreate, BackupRestore:
+	case AuditCheckpoint:
 	}
 	return noScope, false
 }
@@ -105,6 +108,7 @@ func Allow(held []Scope, a Action) bool {
 func LastResort(a Action) bool {
 	return slices.Contains([]Action{
 		APIKeyRevoke, APIKeyRevokeOnly, APIKeyRevokeSelf, SecretDelete, UserDelete, BackupCreate,
+		AuditCheckpoint,
 	}, a)
 }
 

@@ -42,6 +42,7 @@ var allowed = map[policy.Action][]policy.Scope{
 	policy.OwnerKeyRotate:   nil,
 	policy.BackupCreate:     nil,
 	policy.BackupRestore:    nil,
+	policy.AuditCheckpoint:  nil,
 }
 
 var anyone = policy.AllScopes()

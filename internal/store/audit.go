@@ -54,6 +54,23 @@ func (q *Queries) AuditEntries(
 	return auditEntries.each(ctx, q.conn, each, "WHERE owner_id = $1 ORDER BY seq", idText(owner))
 }
 
+// AuditBetween implements [vault.Reader].
+func (q *Queries) AuditBetween(
+	ctx context.Context, owner uuid.UUID, after, last uint64, each func(audit.Linked) error,
+) error {
+	const between = "WHERE owner_id = $1 AND seq > $2 AND seq <= $3 ORDER BY seq"
+	return auditEntries.each(ctx, q.conn, each, between,
+		idText(owner), integer(after), integer(last))
+}
+
+// LastTarget implements [vault.Reader].
+func (q *Queries) LastTarget(
+	ctx context.Context, owner uuid.UUID, kind audit.TargetKind,
+) (audit.Linked, error) {
+	const last = "WHERE owner_id = $1 AND target_kind = $2 ORDER BY seq DESC LIMIT 1"
+	return auditEntries.get(ctx, q.conn, last, idText(owner), string(kind))
+}
+
 // AppendAudit implements [vault.Tx].
 func (q *Queries) AppendAudit(ctx context.Context, e audit.Linked) error {
 	return auditEntries.insert(ctx, q.conn, &e)

@@ -76,6 +76,13 @@ func (q *Queries) UserNamed(ctx context.Context, username string) (uuid.UUID, er
 	return found.Owner, err
 }
 
+// Heads implements [vault.Reader].
+func (q *Queries) Heads(ctx context.Context, each func(audit.Leaf) error) error {
+	return users.each(ctx, q.conn, func(u StoredUser) error {
+		return each(audit.Leaf{Owner: u.Owner, Head: u.Head})
+	}, "ORDER BY id")
+}
+
 // InsertUser implements [vault.Tx].
 func (q *Queries) InsertUser(ctx context.Context, u vault.User) error {
 	return users.insert(ctx, q.conn, &StoredUser{

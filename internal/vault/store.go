@@ -61,6 +61,16 @@ type Tx interface {
 type auditReader interface {
 	// AuditEntries calls each for every entry of a chain, in order, until it returns an error.
 	AuditEntries(ctx context.Context, owner uuid.UUID, each func(audit.Linked) error) error
+	// AuditBetween is AuditEntries for the entries after one and up to another.
+	AuditBetween(
+		ctx context.Context, owner uuid.UUID, after, last uint64, each func(audit.Linked) error,
+	) error
+	// LastTarget returns the last entry of a chain whose target is of a kind. NotFound: there is
+	// none.
+	LastTarget(ctx context.Context, owner uuid.UUID, kind audit.TargetKind) (audit.Linked, error)
+	// Heads calls each for the end of the chain of every user, deleted ones too, in the order of
+	// their ids.
+	Heads(ctx context.Context, each func(audit.Leaf) error) error
 }
 
 type auditWriter interface {

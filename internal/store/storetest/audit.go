@@ -75,6 +75,7 @@ func chainBehaviours() []behaviour {
 			s.wantSame("entries", s.entries(second.Owner), []audit.Linked{second})
 			s.wantSame("entries of an unknown user", len(s.entries(newID())), 0)
 		}},
+		{"a part of a chain is read, and the last entry about a kind of target", partsAreRead},
 		{"an error ends the reading, and is what the reading returns", stopsReading},
 		{"a chain still verifies when it comes back", chainVerifies},
 		{"a chain outlives its user", func(s subject) {
@@ -120,6 +121,39 @@ func (s subject) entries(owner uuid.UUID) []audit.Linked {
 		})
 		return all, err
 	})
+}
+
+func partsAreRead(s subject) {
+	var want []audit.Linked
+	owner := newID()
+	for seq := range uint64(12) {
+		e := entryOf(owner, seq+1)
+		if seq == 3 || seq == 9 {
+			e.Target.Kind = audit.TargetCheckpoint
+		}
+		s.appendEntry(e)
+		want = append(want, e)
+	}
+	s.appendEntry(entryOf(newID(), 7))
+	part := got(s, func(ctx context.Context, r vault.Reader) (all []audit.Linked, err error) {
+		err = r.AuditBetween(ctx, owner, 4, 11, func(e audit.Linked) error {
+			all = append(all, e)
+			return nil
+		})
+		return all, err
+	})
+	s.wantSame("part", part, want[4:11])
+	last := got(s, func(ctx context.Context, r vault.Reader) (audit.Linked, error) {
+		return r.LastTarget(ctx, owner, audit.TargetCheckpoint)
+	})
+	s.wantSame("last", last, want[9])
+	err := s.View(s.ctx, func(r vault.Reader) error {
+		_, err := r.LastTarget(s.ctx, owner, audit.TargetRootKey)
+		return err
+	})
+	if !errors.Is(err, vault.ErrNotFound) {
+		s.Errorf("of a kind that is not there: %v", err)
+	}
 }
 
 func stopsReading(s subject) {
