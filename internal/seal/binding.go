@@ -60,6 +60,5 @@ func appendText(b []byte, s string) []byte {
 }
 
 func appendTime(b []byte, t time.Time) []byte {
-	//nolint:gosec // in two's complement
-	return binary.BigEndian.AppendUint64(b, uint64(t.UnixMicro()))
+	return binary.BigEndian.AppendUint64(b, uint64(t.UnixMicro())) // in two's complement
 }

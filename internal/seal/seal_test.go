@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/rand"
 	"errors"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,29 +16,29 @@ import (
 	"github.com/keysake/keysake/plaintext"
 )
 
-func newID(t testing.TB) uuid.UUID {
-	t.Helper()
+func newID(tb testing.TB) uuid.UUID {
+	tb.Helper()
 	id, err := uuid.NewV7()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return id
 }
 
-func newOwnerKey(t testing.TB) seal.OwnerKey {
-	t.Helper()
+func newOwnerKey(tb testing.TB) seal.OwnerKey {
+	tb.Helper()
 	k, err := seal.NewOwnerKey()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return k
 }
 
-func newBinding(t testing.TB) seal.Binding {
-	t.Helper()
+func newBinding(tb testing.TB) seal.Binding {
+	tb.Helper()
 	at := time.Date(2026, 4, 15, 12, 0, 0, 123_456_000, time.UTC)
 	return seal.Binding{
-		User: newID(t), Secret: newID(t), Version: 7, Stamp: seal.NewStamp(),
+		User: newID(tb), Secret: newID(tb), Version: 7, Stamp: seal.NewStamp(),
 		Name: "SOME_TOKEN", Provider: "some", SecretCreatedAt: at, CreatedAt: at.Add(time.Hour),
 	}
 }
@@ -220,9 +222,31 @@ func TestABlobThatNamesAKeyWhichDidNotMakeItDoesNotOpen(t *testing.T) {
 }
 
 func TestTwoStampsDiffer(t *testing.T) {
-	if seal.NewStamp() == seal.NewStamp() {
-		t.Error("they are the same")
+	seen := map[seal.Stamp]bool{}
+	for range 100 {
+		seen[seal.NewStamp()] = true
 	}
+	if len(seen) != 100 {
+		t.Errorf("of 100 only %d do", len(seen))
+	}
+}
+
+func TestManyUseAnOwnerKeyAtOnce(t *testing.T) {
+	k, at := newOwnerKey(t), newBinding(t)
+	var users sync.WaitGroup
+	for i := range 8 {
+		users.Go(func() {
+			at, mask := at, strings.Repeat("m", i)
+			at.Version += uint64(i)
+			for range 200 {
+				opened, err := k.OpenMask(at, k.SealMask(at, mask))
+				if err != nil || opened != mask {
+					t.Errorf("a mask of %d bytes does not open to itself: %v", i, err)
+				}
+			}
+		})
+	}
+	users.Wait()
 }
 
 func TestTwoSealsOfTheSameValueHaveNothingInCommonButTheHeader(t *testing.T) {

@@ -210,6 +210,26 @@ func TestAnOldVersionOfAnotherTimeIsNotListed(t *testing.T) {
 	assertTampered(t, "the list", err)
 }
 
+func TestEveryVersionOpensAfterARotationOfTheOwnerKeyAndKeepsItsStamp(t *testing.T) {
+	p := start(t)
+	id := p.values("A", "abc")
+	stamps := func() (all string) {
+		p.sqlRow(`SELECT group_concat(hex(stamp), ' ') FROM (SELECT stamp FROM secrets UNION ALL
+			SELECT stamp FROM secret_versions ORDER BY stamp)`, nil, &all)
+		return all
+	}
+	before := stamps()
+	p.must(p.RotateOwnerKey(t.Context(), p.admin.User))
+	if after := stamps(); after != before || len(after) != 3*32+2 {
+		t.Errorf("the stamps were %s, and are %s", before, after)
+	}
+	p.assertSeen(id, "*3c 2b 1a")
+	if _, err := p.RollbackSecret(t.Context(), p.admin, id, 1); err != nil {
+		t.Error(err)
+	}
+	p.assertOpens(p.admin, id, letter("a"))
+}
+
 func TestVersionNumbersAreNeverUsedTwice(t *testing.T) {
 	p := startWith(t, 200, 3)
 	id := p.values("A", "a")
