@@ -7,7 +7,7 @@ import (
 	"runtime"
 )
 
-func lock(string) (release func()) { return func() {} }
+func lock(string) (release func(), taken bool) { return func() {}, false }
 
 // tryLock reports whether a file can be taken for abandoned. Windows has no such locks, and removes
 // no file that is open; elsewhere every file may be in use.

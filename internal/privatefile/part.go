@@ -18,13 +18,16 @@ func createPart(path string) (part *os.File, release func(), err error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		release := lock(f.Name())
+		release, taken := lock(f.Name())
 		// RemoveParts may have taken it for abandoned before it was locked.
-		if _, err = os.Lstat(f.Name()); err == nil {
+		if _, err = os.Lstat(f.Name()); err == nil && !taken {
 			return f, release, nil
 		}
 		release()
-		if closed := f.Close(); closed != nil || !errors.Is(err, fs.ErrNotExist) {
+		if err == nil { // the process that wants to remove it may have been stopped
+			err = os.Remove(f.Name())
+		}
+		if closed := f.Close(); closed != nil || err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, nil, errors.Join(err, closed)
 		}
 	}

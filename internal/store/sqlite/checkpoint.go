@@ -53,10 +53,7 @@ func (w *wal) checkpoint(ctx context.Context, c *conn, lock *writeLock) error {
 			return nil
 		}
 	}
-	release, err := lock.acquire()
-	if err != nil {
-		return err
-	}
+	release := lock.acquire()
 	defer release()
 	if err := w.zeroGaps(ctx, c); err != nil {
 		return err

@@ -62,10 +62,7 @@ func (w *writer) purge(ctx context.Context) {
 func (w *wal) purge(
 	ctx context.Context, c *conn, lock *writeLock, wait time.Duration,
 ) (purged bool, err error) {
-	release, err := lock.acquire()
-	if err != nil {
-		return false, err
-	}
+	release := lock.acquire()
 	defer release()
 	c.txError = nil // it was of an earlier transaction
 	if err := w.zeroGaps(ctx, c); err != nil {

@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// busyTimeout is how long a connection waits for the lock of another one.
-const busyTimeout = 5 * time.Second
+// busyTimeout is how long a connection waits for the lock of another one. A process that was
+// stopped in a transaction keeps it: until it goes on or ends, each update fails after this time.
+const busyTimeout = 3 * time.Second
 
 // dsn has the settings of every connection: a PRAGMA that is executed reaches only one.
 func dsn(path string) string {

@@ -1,39 +1,63 @@
 package sqlite
 
-import "github.com/gofrs/flock"
+import (
+	"context"
+	"time"
 
-// A writeLock makes processes that write one database take turns. SQLite only retries its own lock
+	"github.com/gofrs/flock"
+)
+
+const (
+	// turnWait is how long a process waits for its turn to write.
+	turnWait = time.Second
+	// turnPoll is how often it looks.
+	turnPoll = 2 * time.Millisecond
+)
+
+// A writeLock lets processes that write one database take turns. SQLite only retries its own lock
 // after pauses, so that a server which writes all the time would win every time. So a shared
 // process holds this lock while it waits and writes, and the server passes through it before each
-// batch. It is a lock of the kernel, which ends with the process at the latest.
+// batch.
+//
+// It is only a courtesy: a process that was stopped may hold it for ever. So after a second the
+// others go on without it. What guards the database is SQLite's lock.
 type writeLock struct {
-	file   *flock.Flock
-	shared bool
+	file    *flock.Flock
+	shared  bool
+	ignored bool // the last wait was in vain: the next ones look once
 }
 
 func newWriteLock(path string, shared bool) *writeLock {
-	return &writeLock{flock.New(path+".write-lock", flock.SetPermissions(0o600)), shared}
+	return &writeLock{
+		file: flock.New(path+".write-lock", flock.SetPermissions(0o600)), shared: shared,
+	}
 }
 
-// acquireForBatch waits for the lock; release ends it. The server releases it at once: SQLite's own
-// lock guards its batch.
-func (l *writeLock) acquireForBatch() (release func(), err error) {
-	release, err = l.acquire()
-	if err == nil && !l.shared {
+// acquireForBatch waits for the turn of a batch; release ends it. The server ends it at once:
+// SQLite's own lock guards its batch.
+func (l *writeLock) acquireForBatch() (release func()) {
+	release = l.acquire()
+	if !l.shared {
 		release()
-		release = func() {}
+		return func() {}
 	}
-	return release, err
+	return release
 }
 
-// acquire waits for the lock and keeps every shared process from writing until release.
-func (l *writeLock) acquire() (release func(), err error) {
-	lock := l.file.RLock
+// acquire waits for the turn, and keeps shared processes from writing until release.
+func (l *writeLock) acquire() (release func()) {
+	take, try := l.file.TryRLockContext, l.file.TryRLock
 	if l.shared {
-		lock = l.file.Lock
+		take, try = l.file.TryLockContext, l.file.TryLock
 	}
-	if err := lock(); err != nil {
-		return func() {}, unavailable(err)
+	locked := false
+	if l.ignored {
+		locked, _ = try()
+	} else {
+		ctx, cancel := context.WithTimeout(context.Background(), turnWait)
+		defer cancel()
+		locked, _ = take(ctx, turnPoll)
 	}
-	return func() { _ = l.file.Unlock() }, nil
+	l.ignored = !locked
+	return func() { _ = l.file.Unlock() }
 }

@@ -171,10 +171,8 @@ func (w *writer) commit(ctx context.Context, batch []*job) (ran int, err error) 
 	if len(batch) == 0 {
 		return 0, nil
 	}
-	release, err := w.lock.acquireForBatch()
-	if err == nil {
-		ran, err = w.conn.runAll(ctx, batch)
-	}
+	release := w.lock.acquireForBatch()
+	ran, err = w.conn.runAll(ctx, batch)
 	if err == nil && ran > 0 {
 		err = w.conn.run(ctx, "COMMIT")
 	}
