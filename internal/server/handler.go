@@ -17,6 +17,7 @@ func newServer(
 	s := &server{cfg: cfg, instance: i, log: log}
 	s.certificate.certFile, s.certificate.keyFile = cfg.TLSCert, cfg.TLSKey
 	metrics := newMetrics(i.Store.Stats, lostLines)
+	metrics.watchAudit(i)
 	handler := api.New(api.Options{
 		Vault:      i.Vault,
 		Identity:   identity.New(i.Vault),

@@ -79,8 +79,10 @@ type server struct {
 	log         *slog.Logger
 	certificate certificate
 	stopping    atomic.Bool
-	diskWarning throttle
-	usesWarning throttle
+
+	checkpointDue time.Time // zero for never; only serve uses it
+	diskWarning   throttle
+	usesWarning   throttle
 
 	main, admin             *http.Server
 	mainSocket, adminSocket net.Listener // adminSocket is nil without --admin-listen
@@ -94,6 +96,8 @@ func (s *server) serve(ctx context.Context, hangup <-chan os.Signal) error {
 		go func() { failed <- s.admin.Serve(s.adminSocket) }()
 	}
 	s.log.InfoContext(ctx, "listening", "address", s.mainSocket.Addr().String(), "tls", s.tls())
+	s.logAuditHead(ctx)
+	s.scheduleCheckpoint(ctx)
 	tick := time.NewTicker(tickInterval)
 	defer tick.Stop()
 	for {
@@ -102,6 +106,7 @@ func (s *server) serve(ctx context.Context, hangup <-chan os.Signal) error {
 			s.flushLastUsed(ctx, false)
 			s.warnDisk(ctx)
 			s.reloadCertificate(ctx, false)
+			s.makeCheckpoint(ctx)
 		case <-hangup:
 			s.reloadCertificate(ctx, true)
 		case err := <-failed:
@@ -132,6 +137,7 @@ func (s *server) stop(ctx context.Context) error {
 		err = s.main.Close()
 	}
 	s.flushLastUsed(flushCtx, true)
+	s.logAuditHead(flushCtx)
 	return errors.Join(err, s.admin.Close())
 }
 
