@@ -49,7 +49,8 @@ type Instance struct {
 type Access int
 
 const (
-	// Serve is for a server: the database must exist, and no other server may run.
+	// Serve is for a server: the database must exist, and no other server may run. A database that
+	// cannot be written is open for reading alone.
 	Serve Access = iota
 	// Create is like Serve, and creates what is missing. It never overwrites anything.
 	Create
@@ -135,20 +136,24 @@ func (i *Instance) openFiles(ctx context.Context, cfg config.Config, access Acce
 		return fmt.Errorf(
 			"%s has no database: create it with keysake init --data %s", cfg.Data, cfg.Data)
 	}
-	open := sqlite.Open
-	if access.exclusive() {
-		if i.lock, err = Lock(cfg.Data); err == nil {
-			err = i.lockDatabase(path, access == Create)
-		}
-	} else {
-		open = sqlite.OpenShared
+	if path, err = realPath(path); err != nil {
+		return err
+	}
+	open := sqlite.OpenShared
+	switch {
+	case !access.exclusive():
 		err = checkOwner(path)
+	case cannotWrite(path):
+		open = sqlite.OpenForReading
+		err = i.lockDatabase(cfg.Data, path, os.O_RDONLY)
+	default:
+		open = sqlite.Open
+		if i.lock, err = Lock(cfg.Data); err == nil {
+			err = i.lockDatabase(cfg.Data, path, os.O_RDWR|os.O_CREATE)
+		}
 	}
 	if err == nil {
 		err = checkNames(path)
-	}
-	if err == nil {
-		path, err = realPath(path)
 	}
 	if err != nil {
 		return err
@@ -189,6 +194,7 @@ func (i *Instance) Close() error {
 	}
 	if i.database != nil {
 		errs = append(errs, i.database.release())
+		i.database = nil
 	}
 	if i.lock != nil {
 		errs = append(errs, i.lock.Unlock())

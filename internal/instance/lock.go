@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
-	"syscall"
 
 	"github.com/gofrs/flock"
 )
@@ -35,15 +33,11 @@ func otherServer(dir string) error {
 var errLocked = errors.New("another server has the database")
 
 // lockDatabase keeps other servers off the database at path, by whatever path they reach the file,
-// and whatever becomes of the lock file in its folder. create creates the file.
-func (i *Instance) lockDatabase(path string, create bool) (err error) {
-	flags := 0
-	if create {
-		flags = os.O_CREATE
-	}
+// and whatever becomes of the lock file in its folder. The flags are to open it with.
+func (i *Instance) lockDatabase(data, path string, flags int) (err error) {
 	i.database, err = lockFile(path, flags)
 	if errors.Is(err, errLocked) {
-		return otherServer(filepath.Dir(path))
+		return otherServer(data)
 	}
 	return err
 }
@@ -55,9 +49,4 @@ func realPath(path string) (string, error) {
 		return path, nil
 	}
 	return found, err
-}
-
-// cannotWrite reports whether err says that a file must not be written.
-func cannotWrite(err error) bool {
-	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
 }

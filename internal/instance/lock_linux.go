@@ -20,13 +20,15 @@ type fileLock struct {
 }
 
 // fileLocks are those of this process, which must not even open such a file a second time.
+//
+//nolint:gochecknoglobals // so are the locks that SQLite has
 var fileLocks struct {
 	mu  sync.Mutex
 	all []*fileLock
 }
 
-// lockFile locks the file at path, which the flags may create. A file that cannot be written can
-// still be read, by several servers. [errLocked].
+// lockFile locks the file at path, which it opens with the flags. Several processes may lock a file
+// that they only read. [errLocked].
 func lockFile(path string, flags int) (*fileLock, error) {
 	fileLocks.mu.Lock()
 	defer fileLocks.mu.Unlock()
@@ -36,12 +38,11 @@ func lockFile(path string, flags int) (*fileLock, error) {
 			return nil, errLocked
 		}
 	}
-	kind := int16(unix.F_WRLCK)
-	file, err := os.OpenFile(path, os.O_RDWR|flags, 0o600)
-	if cannotWrite(err) {
-		kind = unix.F_RDLCK
-		file, err = os.Open(path)
+	kind := int16(unix.F_RDLCK)
+	if flags&os.O_RDWR != 0 {
+		kind = unix.F_WRLCK
 	}
+	file, err := os.OpenFile(path, flags, 0o600)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-//go:build !unix
+//go:build !(darwin || dragonfly || freebsd || linux || netbsd || openbsd)
 
 package instance
 
@@ -6,6 +6,9 @@ import "io/fs"
 
 // checkOwner accepts every file: on this platform files have no owner to compare.
 func checkOwner(string) error { return nil }
+
+// cannotWrite takes every database for one that can be written: opening it tells otherwise.
+func cannotWrite(string) bool { return false }
 
 // checkNames accepts every file: on this platform nothing tells how many names it has.
 func checkNames(string) error { return nil }

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
 package instance
 
@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // checkOwner checks that the database belongs to the user of this process. A running server could
@@ -22,6 +25,21 @@ func checkOwner(path string) error {
 			path, owner.Uid)
 	}
 	return nil
+}
+
+// cannotWrite reports whether this process may not write the database, or not keep its log beside
+// it.
+func cannotWrite(path string) bool {
+	if _, err := os.Stat(path); err != nil {
+		return false
+	}
+	for _, needed := range []string{path, filepath.Dir(path)} {
+		err := unix.Faccessat(unix.AT_FDCWD, needed, unix.W_OK, unix.AT_EACCESS)
+		if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) {
+			return true
+		}
+	}
+	return false
 }
 
 // checkNames checks that the database is one file under one name. SQLite keeps a log for each name,

@@ -36,7 +36,7 @@ func warnExposed(ctx context.Context, cfg config.Config, log *slog.Logger) {
 // warnDisk warns while the disk is almost full.
 func (s *server) warnDisk(ctx context.Context) {
 	free, floor := s.instance.Store.Space()
-	if free < floor && s.diskWarning.pass() {
+	if free < floor && !s.instance.Store.ReadOnly() && s.diskWarning.pass() {
 		s.log.WarnContext(ctx,
 			"the disk of the data folder is almost full: only revoking and deleting work",
 			"free_kib", free>>10, "needed_kib", floor>>10)

@@ -39,6 +39,8 @@ func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
 		writeText(w, http.StatusServiceUnavailable, "the database does not answer")
 	case s.instance.Vault.RootKeyFault(ctx) != nil:
 		writeText(w, http.StatusServiceUnavailable, "the root key did not answer")
+	case s.instance.Store.ReadOnly():
+		writeText(w, http.StatusOK, "ready, read-only")
 	default:
 		if fault := s.instance.Store.WriteFault(ctx); fault != "" {
 			writeText(w, http.StatusServiceUnavailable, "writes fail: "+fault)

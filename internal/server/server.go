@@ -56,6 +56,10 @@ func Run(ctx context.Context, cfg config.Config, ask rootkey.Ask, out, logs io.W
 	}
 	defer func() { err = errors.Join(err, i.Close()) }()
 	warnExposed(ctx, cfg, log)
+	if i.Store.ReadOnly() {
+		log.WarnContext(ctx, "the server is read-only: the database cannot be written; changes "+
+			"are answered with 503 until a restart finds that it can", "data", cfg.Data)
+	}
 	var devKeyFile string
 	if cfg.Dev {
 		if devKeyFile, err = i.PrepareDev(ctx, cfg); err != nil {
@@ -144,6 +148,9 @@ func (s *server) stop(ctx context.Context) error {
 // flushLastUsed stores the last use of API keys. A failure is only logged: the times help people,
 // and nothing depends on them.
 func (s *server) flushLastUsed(ctx context.Context, all bool) {
+	if s.instance.Store.ReadOnly() {
+		return
+	}
 	if err := s.instance.Vault.FlushLastUsed(ctx, all); err != nil && s.usesWarning.pass() {
 		s.log.WarnContext(ctx, "the last use of API keys could not be stored", "cause", err)
 	}

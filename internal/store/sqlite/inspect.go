@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"sync"
 
@@ -21,11 +20,7 @@ type ReadOnly struct {
 // OpenReadOnly opens the database in the file at path, which a server may be serving. It creates
 // nothing, changes nothing, and accepts any schema.
 func OpenReadOnly(ctx context.Context, path string) (*ReadOnly, error) {
-	db, err := sql.Open("sqlite", readOnlyDSN(path))
-	if err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
-	}
-	p, err := newPool(ctx, db, 2)
+	p, err := openReaders(ctx, path, 2)
 	if err != nil {
 		return nil, err
 	}

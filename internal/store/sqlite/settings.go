@@ -26,10 +26,11 @@ func dsn(path string) string {
 	}})
 }
 
-// readOnlyDSN is for inspection. The log that a killed server left is read, but neither purged nor
-// copied into the database: the next server does that.
-func readOnlyDSN(path string) string {
-	return fileURL(path, url.Values{
+// readOnlyDSN is for reading alone. The log that a killed server left is read, but neither purged
+// nor copied into the database: the next server that writes does that. SQLite looks for no log and
+// takes no lock if the files are immutable.
+func readOnlyDSN(path string, immutable bool) string {
+	settings := url.Values{
 		"mode": {"ro"},
 		"_pragma": {
 			busyTimeoutSetting(),
@@ -37,7 +38,11 @@ func readOnlyDSN(path string) string {
 			"trusted_schema(OFF)",
 			"cell_size_check(ON)",
 		},
-	})
+	}
+	if immutable {
+		settings.Set("immutable", "1")
+	}
+	return fileURL(path, settings)
 }
 
 func busyTimeoutSetting() string {

@@ -31,6 +31,7 @@ type writer struct {
 
 	mu      sync.RWMutex // held for reading while a job is queued
 	stopped bool
+	refusal error // of an update after that
 
 	last          atomic.Pointer[outcome]
 	updates       atomic.Uint64
@@ -44,6 +45,7 @@ func (w *writer) start() *writer {
 	w.conn.pendingErase = store.EraseSoon
 	w.jobs, w.done = make(chan *job, maxBatch), make(chan struct{})
 	w.purgeTimer, w.purgeDue = time.NewTimer(purgeDelay), true
+	w.refusal = errClosed
 	go w.loop()
 	return w
 }
@@ -76,7 +78,7 @@ func (w *writer) queue(j *job) error {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	if w.stopped {
-		return errClosed
+		return w.refusal
 	}
 	select {
 	case w.jobs <- j:
