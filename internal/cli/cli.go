@@ -11,10 +11,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -52,9 +49,8 @@ func Main(
 	stdin io.Reader,
 	stdout, stderr io.Writer,
 ) int {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	ctx, stop := withSignals(ctx)
 	defer stop()
-	context.AfterFunc(ctx, stop)
 
 	a := &app{env: env, now: time.Now, stdin: stdin, stdout: stdout, stderr: stderr}
 	root := newRoot(a)

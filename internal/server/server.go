@@ -54,7 +54,7 @@ func Run(ctx context.Context, cfg config.Config, ask rootkey.Ask, out, logs io.W
 	if err != nil {
 		return cannotStart(err)
 	}
-	defer func() { err = errors.Join(err, i.Close()) }()
+	defer func() { err = errors.Join(err, within(closeTime, i.Close)) }()
 	warnExposed(ctx, cfg, log)
 	if i.Store.ReadOnly() {
 		log.WarnContext(ctx, "the server is read-only: the database cannot be written; changes "+
@@ -126,23 +126,6 @@ func (s *server) serveMain() error {
 		return s.main.ServeTLS(s.mainSocket, "", "") // TLSConfig has the certificate
 	}
 	return s.main.Serve(s.mainSocket)
-}
-
-// stop takes no new requests, and waits --shutdown-timeout for the running ones to finish.
-func (s *server) stop(ctx context.Context) error {
-	s.stopping.Store(true)
-	s.log.InfoContext(ctx, "stopping")
-	flushCtx := context.WithoutCancel(ctx)
-	ctx, cancel := context.WithTimeout(flushCtx, s.cfg.ShutdownTimeout)
-	defer cancel()
-	err := s.main.Shutdown(ctx)
-	if errors.Is(err, context.DeadlineExceeded) {
-		s.log.WarnContext(ctx, "requests were cut off: they took longer than --shutdown-timeout")
-		err = s.main.Close()
-	}
-	s.flushLastUsed(flushCtx, true)
-	s.logAuditHead(flushCtx)
-	return errors.Join(err, s.admin.Close())
 }
 
 // flushLastUsed stores the last use of API keys. A failure is only logged: the times help people,

@@ -1,0 +1,49 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// How long the steps of a stop may take, after --shutdown-timeout: they wait for the disk, and for
+// locks that other programs may keep.
+const (
+	flushTime = 2 * time.Second
+	closeTime = 4 * time.Second
+)
+
+var errSlowStop = errors.New(
+	"the database could not be closed in time: it is left as after a crash, which loses nothing")
+
+// within runs do, and stops waiting for it after a time. The process is about to end.
+func within(most time.Duration, do func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(most):
+		return errSlowStop
+	}
+}
+
+// stop takes no new requests, and waits --shutdown-timeout for the running ones to finish.
+func (s *server) stop(ctx context.Context) error {
+	s.stopping.Store(true)
+	s.log.InfoContext(ctx, "stopping")
+	flushCtx := context.WithoutCancel(ctx)
+	ctx, cancel := context.WithTimeout(flushCtx, s.cfg.ShutdownTimeout)
+	defer cancel()
+	err := s.main.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		s.log.WarnContext(ctx, "requests were cut off: they took longer than --shutdown-timeout")
+		err = s.main.Close()
+	}
+	flush := func() error {
+		s.flushLastUsed(flushCtx, true)
+		s.logAuditHead(flushCtx)
+		return nil
+	}
+	return errors.Join(err, within(flushTime, flush), s.admin.Close())
+}

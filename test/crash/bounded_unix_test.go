@@ -1,0 +1,107 @@
+//go:build unix
+
+package crash_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keysake/keysake/internal/apptest"
+	"github.com/keysake/keysake/internal/store/sqlite"
+	"github.com/keysake/keysake/internal/vault"
+	"github.com/keysake/keysake/plaintext"
+	"github.com/keysake/keysake/wire"
+)
+
+// halfSent begins a request and never ends it.
+func halfSent(t *testing.T, p *process) {
+	t.Helper()
+	conn, err := net.Dial("tcp", p.host())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if _, err := fmt.Fprint(conn, "GET /api/v1/user HTTP/1.1\r\nHost: te"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// keepLocked keeps SQLite's lock of a database, as a process does that was stopped in the middle of
+// a transaction.
+func keepLocked(t *testing.T, data string) {
+	t.Helper()
+	db, err := sqlite.OpenShared(t.Context(), filepath.Join(data, "keysake.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun, release, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		done <- db.Update(context.Background(), func(vault.Tx) error {
+			close(begun)
+			<-release
+			return nil
+		})
+	}()
+	<-begun
+	t.Cleanup(func() {
+		close(release)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestAStopEndsWhateverOthersDo(t *testing.T) {
+	transit := apptest.NewTransit(t)
+	random := newRandom(t)
+	data := newData(t)
+	onTransit := func(cmd *exec.Cmd) {
+		cmd.Env = append(cmd.Env, "VAULT_ADDR="+transit.URL(), "VAULT_TOKEN=token-of-nobody")
+	}
+	p := launch(
+		t, data, onTransit, "--root-key", apptest.TransitURL, "--key-service-timeout", "9s",
+		"--shutdown-timeout", "1s",
+	).ready()
+	l := newLibrary(p, "somebody")
+	admin := p.client(p.devKey())
+	hold(t, p, l, "HELD", plaintext.FromString(text(random, 40)))
+	halfSent(t, p)
+	transit.Answer(apptest.Silence)
+	go func() { // waits for the key service
+		_, _ = admin.CreateUser(context.Background(), wire.CreateUser{Username: "late"})
+	}()
+	keepLocked(t, data)
+	go func() { // waits for the lock
+		_ = l.create(context.Background(), p.client(l.key), "LATE", plaintext.FromString("late"))
+	}()
+
+	began := time.Now()
+	p.terminate()
+	p.wait()
+	if took := time.Since(began); took > 15*time.Second {
+		t.Errorf("it took %v to stop", took)
+	}
+}
+
+func TestASecondSignalEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	random := newRandom(t)
+	p := start(t, newData(t), "--shutdown-timeout", patience.String())
+	l := newLibrary(p, "somebody")
+	hold(t, p, l, "HELD", plaintext.FromString(text(random, 40)))
+	p.terminate()
+	p.until("stops", func() bool { return strings.Contains(p.logs.String(), "msg=stopping") })
+	p.terminate()
+	if code := p.wait(); code == 0 { // -1 for the end by the signal
+		t.Error("it waited for the request")
+	}
+}
