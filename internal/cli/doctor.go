@@ -16,7 +16,8 @@ Nothing is changed, and no value is shown.
 The checks open every root key that is still needed, every owner key, and a
 random sample of the values, or all of them with --all. They verify the audit
 log, the number of rows, the database file, the file permissions, where the root
-key is kept, and the free disk space. With --backup, they check a backup, too.
+key is kept, and the free disk space. With --backup, they check a backup, too,
+and that every audit chain of the database extends the backup's.
 
 Each check says "ok", "warning" (it can be recovered, but look at it) or "failed"
 (it is lost, or would be). The exit code is 1 if a check failed.`

@@ -26,6 +26,10 @@ func (r *reporter) examineBackup(ctx context.Context, file string) (err error) {
 	}
 	if err := r.examineRows(ctx, "backup ", contents); err != nil && ctx.Err() == nil {
 		r.fail("backup", anotherBackup, "it cannot be read to its end: %v", err)
+		return nil
+	}
+	if err := r.checkChains(ctx, contents); err != nil && ctx.Err() == nil {
+		r.fail("backup chains", restoreBackup, "they cannot be compared: %v", err)
 	}
 	return ctx.Err()
 }
