@@ -65,3 +65,24 @@ func TestManyInsertedRowsStopNobodyElse(t *testing.T) {
 	h.works(h.eve)
 	apptest.Must(t, func() error { _, err := h.as(h.mia).WhoAmI(t.Context()); return err }())
 }
+
+// noMore demands that a key, whose row says the same in another type, allows no more than it did.
+func (h *House) noMore(p Person) {
+	h.t.Helper()
+	me, err := h.as(p).WhoAmI(h.t.Context())
+	if err != nil {
+		h.refusedKey(p.key)
+		return
+	}
+	if me.ID != p.id || me.IsPlatformAdmin {
+		h.t.Errorf("%s is taken for another", p.name)
+	}
+	for what, err := range map[string]error{
+		"a list of users":        func() error { _, err := h.as(p).ListUsers(h.t.Context()); return err }(),
+		"a revocation of itself": h.as(p).RevokeSelf(h.t.Context()),
+	} {
+		if err == nil {
+			h.t.Errorf("%s was not refused", what)
+		}
+	}
+}

@@ -210,6 +210,9 @@ func (h *House) elsewhere() config.Config {
 	beside, err := filepath.Glob(h.cfg.Data + ".*")
 	apptest.Must(h.t, err)
 	for _, path := range beside {
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			continue // the checkpoints
+		}
 		content, err := os.ReadFile(path)
 		apptest.Must(h.t, err)
 		to := cfg.Data + strings.TrimPrefix(path, h.cfg.Data)

@@ -137,21 +137,24 @@ func TestSettingsInTheFileChangeNothing(t *testing.T) {
 	h.is(h.mia, h.one, "second")
 }
 
-// lie makes an index of a table show the rows as change makes them, while the table has them as
-// they are: the page of the index is that of another table's.
-func (h *House) lie(table, index, change string) {
+// copyTable makes a table liar with the rows of another one, under the same rowids.
+func (h *House) copyTable(table string) {
 	h.t.Helper()
 	own := h.row("sqlite_schema", "name = ?", table).text("sql")
 	h.exec(strings.Replace(own, "CREATE TABLE "+table, "CREATE TABLE liar", 1))
-	h.exec("INSERT INTO liar SELECT * FROM " + table)
-	// the rows need the rowids of the true ones
-	h.exec("DELETE FROM liar")
 	columns := ""
 	for _, r := range h.rows("pragma_table_info('"+table+"')", "1 ORDER BY cid") {
 		columns += ", " + r.text("name")
 	}
 	h.exec(fmt.Sprintf("INSERT INTO liar (rowid%s) SELECT rowid%s FROM %s",
 		columns, columns, table))
+}
+
+// lie makes an index of a table show the rows as change makes them, while the table has them as
+// they are: the page of the index is that of another table's.
+func (h *House) lie(table, index, change string) {
+	h.t.Helper()
+	h.copyTable(table)
 	h.exec(change)
 	other := strings.Replace(index, "_"+table+"_", "_liar_", 1)
 	if !strings.HasPrefix(index, "sqlite_") {
@@ -184,7 +187,7 @@ func TestLastUsesProveNothingAndStopNobody(t *testing.T) {
 	h.works(h.mia)
 	h.restart() // which writes the last uses
 	if slices.Contains(h.tables(), "api_key_uses") {
-		h.exec("UPDATE api_key_uses SET last_used_at = 9000000000000000000")
+		h.exec("UPDATE api_key_uses SET at = 9000000000000000000")
 		for _, r := range h.rows("api_key_uses", "1") {
 			h.insert("api_key_uses", r.with(h.key("api_key_uses")[0], newID()))
 		}

@@ -24,6 +24,19 @@ func refusedUser(h *House, p Person, others ...Person) {
 	h.named()
 }
 
+// refusedIdentity demands that nobody is told who mia is, and that doctor names why.
+func refusedIdentity(h *House) {
+	h.t.Helper()
+	h.both(func() {
+		_, err := h.as(h.mia).WhoAmI(h.t.Context())
+		h.tampering("who am I", err)
+		_, err = h.as(h.ada).ListUsers(h.t.Context())
+		h.tampering("the list of users", err)
+		h.works(h.ada, h.eve)
+	})
+	h.named()
+}
+
 func TestADeletedUsersValuesDoNotLiveAgainWithAnother(t *testing.T) {
 	h := newHouse(t)
 	yesterday := h.dump()

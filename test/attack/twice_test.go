@@ -1,0 +1,100 @@
+package attack_test
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/keysake/keysake/internal/apptest"
+)
+
+// uniqueness is what SQLite keeps an index for.
+var uniqueness = regexp.MustCompile(`,[^\n,]*\n\tPRIMARY KEY \([^)]*\)| PRIMARY KEY| UNIQUE`)
+
+// loosely lets the attacker write rows that the indexes of a table would refuse: they are not
+// there for a moment, and then have what the table has.
+func (h *House) loosely(table string, change func()) {
+	h.t.Helper()
+	indexes := h.rows("sqlite_schema", "tbl_name = ? AND type = 'index'", table)
+	own := h.row("sqlite_schema", "name = ?", table).text("sql")
+	loose := uniqueness.ReplaceAllString(own, "")
+	h.exec("PRAGMA writable_schema = ON")
+	h.exec("DELETE FROM sqlite_schema WHERE tbl_name = ? AND type = 'index'", table)
+	h.exec("UPDATE sqlite_schema SET sql = ? WHERE name = ?", loose, table)
+	h.exec("PRAGMA writable_schema = RESET")
+	change()
+	for i, r := range indexes {
+		h.exec(fmt.Sprintf("CREATE INDEX liar%d ON %s %s", i, table, indexed(r, own)))
+		r["rootpage"] = h.row("sqlite_schema", "name = ?", fmt.Sprint("liar", i))["rootpage"]
+	}
+	h.exec("PRAGMA writable_schema = ON")
+	h.exec("UPDATE sqlite_schema SET sql = ? WHERE name = ?", own, table)
+	h.exec("DELETE FROM sqlite_schema WHERE name LIKE 'liar%'")
+	for _, r := range indexes {
+		h.insert("sqlite_schema", r)
+	}
+	h.exec("PRAGMA writable_schema = RESET")
+}
+
+// indexed returns the columns of an index, and its condition.
+func indexed(index row, table string) string {
+	if sql, ok := index["sql"].(string); ok {
+		return sql[strings.Index(sql, "("):]
+	}
+	switch {
+	case strings.Contains(table, "PRIMARY KEY (secret_id, version)"):
+		return "(secret_id, version)"
+	case strings.HasSuffix(index.text("name"), "_2"):
+		return "(token_hash)"
+	}
+	return "(id)"
+}
+
+// become makes a row say all that another one says, its id too: that one is there twice.
+func (h *House) become(table string, other row, where string, args ...any) {
+	h.t.Helper()
+	h.loosely(table, func() {
+		var set []string
+		var values []any
+		for column, v := range other {
+			set, values = append(set, column+" = ?"), append(values, v)
+		}
+		n := h.exec("UPDATE "+table+" SET "+strings.Join(set, ", ")+" WHERE "+where,
+			append(values, args...)...)
+		if n != 1 {
+			h.t.Fatalf("%d rows were changed", n)
+		}
+	})
+}
+
+func TestTheIDOfTheInstanceCannotBeChanged(t *testing.T) {
+	for name, id := range map[string]func(h *House) string{
+		"another":      func(*House) string { return newID() },
+		"that of mia":  func(h *House) string { return h.mia.id },
+		"that of none": func(*House) string { return "" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			apptest.Must(t, h.as(h.ada).DeleteUser(t.Context(), h.eve.id))
+			h.backup()
+			h.exec("UPDATE instance SET id = ?", id(h))
+			h.named()
+			if h.start() == nil {
+				h.works(h.ada)
+			}
+			h.named()
+		})
+	}
+}
+
+func TestADeleteOfASecretWithAHiddenVersionBreaksNoOther(t *testing.T) {
+	h := newHouse(t)
+	h.remove("secret_versions", h.version(h.one.ID, 1))
+	if err := h.as(h.mia).DeleteSecret(t.Context(), h.one.ID); err != nil {
+		h.tampering("the delete", err)
+		return
+	}
+	_, err := h.as(h.mia).ListVersions(t.Context(), h.two.ID)
+	apptest.Must(t, err)
+}
