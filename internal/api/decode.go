@@ -87,7 +87,7 @@ func checkSyntax(body []byte) error {
 		token, err := dec.ReadToken()
 		switch {
 		case errors.Is(err, jsontext.ErrDuplicateName):
-			return invalid(bodyError(wire.TypeValue, "Duplicate field"))
+			return invalid(bodyError(wire.TypeValue, "Duplicate field", duplicated(dec, err)...))
 		case err != nil:
 			return errNotJSON
 		case dec.StackDepth() > maxDepth:

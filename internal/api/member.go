@@ -2,8 +2,10 @@ package api
 
 import (
 	"bytes"
+	"errors"
 	"reflect"
 	"regexp"
+	"strconv"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -99,6 +101,27 @@ func itemErrors(name string, list jsontext.Value) (faults []wire.FieldError) {
 		}
 	}
 	return faults
+}
+
+// duplicated returns the place of the member that is there twice, or of the innermost object around
+// it whose place may be named.
+func duplicated(dec *jsontext.Decoder, err error) (place []any) {
+	syntax, ok := errors.AsType[*jsontext.SyntacticError](err)
+	if !ok {
+		return nil
+	}
+	for part := range syntax.JSONPointer.Tokens() {
+		step := echoable(part)
+		if kind, _ := dec.StackIndex(len(place) + 1); kind == '[' {
+			i, _ := strconv.Atoi(part) // it is the decoder's own
+			step = []any{i}
+		}
+		if step == nil {
+			break
+		}
+		place = append(place, step...)
+	}
+	return place
 }
 
 // echoablePattern has the names that an answer may repeat. Anything else could be a value in the

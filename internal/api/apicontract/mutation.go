@@ -61,7 +61,7 @@ func (op Operation) Mutations() []Mutation {
 func misnamed(base map[string]any, name string, value any) []Mutation {
 	member := string(encode(map[string]any{name: value}))
 	twice := member[:len(member)-1] + "," + string(encode(base)[1:])
-	m := []Mutation{invalid("duplicate "+name, []byte(twice), "body")}
+	m := []Mutation{invalid("duplicate "+name, []byte(twice), "body", name)}
 	first, size := utf8.DecodeRuneInString(name)
 	if other := string(unicode.ToUpper(first)) + name[size:]; other != name {
 		changed := without(base, name)
