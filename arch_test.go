@@ -48,10 +48,11 @@ var layers = map[string]string{
 	"internal/kms":             "internal/keyurl internal/kmspipe",
 	"internal/rootkey": "internal/keyurl internal/kmspipe internal/privatefile internal/seal " +
 		"plaintext",
-	"internal/config": "",
-	"internal/instance": "internal/audit internal/catalog internal/config internal/kmspipe " +
-		"internal/rootkey internal/privatefile internal/seal internal/store/sqlite " +
-		"internal/vault plaintext",
+	"internal/config":   "",
+	"internal/keysfile": "internal/privatefile internal/rootkey",
+	"internal/instance": "internal/audit internal/catalog internal/config internal/keysfile " +
+		"internal/kmspipe internal/rootkey internal/privatefile internal/seal " +
+		"internal/store/sqlite internal/vault plaintext",
 	"internal/maintenance": "internal/audit internal/backup internal/config internal/doctor " +
 		"internal/instance internal/privatefile internal/rootkey internal/seal internal/store " +
 		"internal/store/sqlite internal/vault",

@@ -192,7 +192,7 @@ func (s *site) keep(t *testing.T, id string) (undo func()) {
 
 func TestADatabaseThatIsClosedIsA503(t *testing.T) {
 	cfg := apptest.Config(t)
-	roots := instance.NewRootKeys(cfg, nil)
+	roots := instance.NewKeys(cfg, nil)
 	i, err := instance.Open(t.Context(), cfg, roots, instance.Create)
 	if err != nil {
 		t.Fatal(err)

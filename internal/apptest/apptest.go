@@ -96,7 +96,7 @@ func StartWith(tb testing.TB, cfg config.Config) *Server {
 func (s *Server) Restart(tb testing.TB) *Server {
 	tb.Helper()
 	return Start(tb, func(c *config.Config) {
-		c.Data, c.RootKey = s.Data, "file:"+filepath.Join(s.Data, "root.key")
+		c.Data = s.Data
 	})
 }
 

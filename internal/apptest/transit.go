@@ -60,7 +60,7 @@ func StartOnTransit(tb testing.TB) (*Server, *Transit, config.Config) {
 	tb.Helper()
 	transit := NewTransit(tb)
 	cfg := Config(tb)
-	cfg.RootKey, cfg.KeyServiceTimeout = TransitURL, 400*time.Millisecond
+	cfg.RootKeys, cfg.KeyServiceTimeout = []string{TransitURL}, 400*time.Millisecond
 	return StartWith(tb, cfg), transit, cfg
 }
 

@@ -16,8 +16,8 @@ import (
 // auditSettings are the settings of the commands that make a checkpoint.
 func auditSettings(f *pflag.FlagSet) *config.Settings {
 	settings := config.New(
-		"data", "root-key", "root-passphrase-file", "root-passphrase-fd", "key-service-timeout",
-		"kms-helper", "checkpoints",
+		"data", "keys", "root-key", "instance-key", "root-passphrase-file", "root-passphrase-fd",
+		"key-service-timeout", "kms-helper", "checkpoints",
 	)
 	settings.AddFlags(f)
 	return settings

@@ -16,7 +16,11 @@ folder that has a database is refused, and a root key is never overwritten.
 
 The root key opens everything; without it, the data is lost. By default the root
 key is stored next to the data folder, not in it, so that copying one does not
-copy the other. Keep a copy of it, but not where you keep backups of the data.`
+copy the other. Keep a copy of it, but not where you keep backups of the data.
+
+The keys file, next to the data folder too, names the root key and the key that
+signs. It holds no key, but says which ones are believed: keep a copy of it with
+the root key's.`
 
 func newInit(a *app) *cobra.Command {
 	cmd := &cobra.Command{
@@ -43,7 +47,7 @@ func newInit(a *app) *cobra.Command {
 			return err
 		}
 		a.infof("Created the database in %s and its root key %s. "+
-			"Keep a copy of that key elsewhere.", first.Data, first.RootKey)
+			"Keep a copy of that key and of %s elsewhere.", first.Data, first.RootKey, first.Keys)
 		a.infof("The API key of %s, shown only once:", first.Username)
 		if err := a.print(string(first.Key.Reveal()) + "\n"); err != nil {
 			return fmt.Errorf("the API key could not be printed and is lost: "+

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 
@@ -17,9 +18,12 @@ func newRootKey(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "root-key",
 		Short: "Manage the root key (for operators)",
-		Long: `Manage the root key, which wraps the owner key of every user. A rotation makes
-another root key the primary one, and wraps all owner keys with it. It touches
-no value.
+		Long: `Manage the root key, which wraps the owner key of every user and the key that
+signs. A rotation makes another root key the primary one, and wraps all of them
+with it. It touches no value.
+
+Which root keys are believed is said by the keys file, or by --root-key in its
+place, and never by the database.
 
 ` + localHelp,
 		Example: `  keysake root-key status --data /var/lib/keysake/data
@@ -30,11 +34,11 @@ no value.
 	return cmd
 }
 
-// localSettings adds the flags of a command that works on a data folder and opens its root keys.
+// localSettings adds the flags of a command that works on a data folder and opens its keys.
 func localSettings(cmd *cobra.Command) *config.Settings {
 	settings := config.New(
-		"data", "root-key", "root-passphrase-file", "root-passphrase-fd", "key-service-timeout",
-		"kms-helper",
+		"data", "keys", "root-key", "instance-key", "root-passphrase-file", "root-passphrase-fd",
+		"key-service-timeout", "kms-helper",
 	)
 	settings.AddFlags(cmd.Flags())
 	return settings
@@ -48,17 +52,17 @@ func newRootKeyStatus(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "List the root keys and what they still wrap",
-		Long: `List the root keys of a data folder, oldest first: the state of each, how many
-owner keys it wraps, since when, and its URL. The primary key wraps new owner
-keys. A replaced key may still wrap some, until a rotation has finished. A
-retired key is not needed any more. No root key is opened.
+		Long: `List the root keys of a data folder: first those that the configuration names,
+in its order, then others that the database knows. The primary key wraps; a
+configured one only opens; one that is not configured is never opened, and if it
+wraps owner keys, doctor tells what to do. No key service is asked.
 
 ` + localHelp,
 		Example: `  keysake root-key status --data /var/lib/keysake/data
   keysake root-key status --data /var/lib/keysake/data --json`,
 		Args: noArgs,
 	}
-	settings := config.New("data")
+	settings := config.New("data", "keys", "root-key")
 	settings.AddFlags(cmd.Flags())
 	return listCommand(a, cmd, func(ctx context.Context, _ []string) (rootKeyList, error) {
 		cfg, err := a.load(settings)
@@ -71,10 +75,14 @@ retired key is not needed any more. No root key is opened.
 }
 
 func rootKeysGrid(list rootKeyList) grid {
-	rows := grid{{"ID", "STATE", "OWNER KEYS", "SINCE", "URL"}}
+	rows := grid{{"ID", "STATE", "OWNER KEYS", "CREATED", "URL"}}
 	for _, k := range list.RootKeys {
+		created := "-"
+		if k.CreatedAt != nil {
+			created = k.CreatedAt.UTC().Format(timeLayout)
+		}
 		rows = append(rows, []string{
-			k.ID, k.State, strconv.Itoa(k.OwnerKeys), k.Since.UTC().Format(timeLayout), k.URL,
+			cmp.Or(k.ID, "-"), k.State, strconv.Itoa(k.OwnerKeys), created, cmp.Or(k.URL, "-"),
 		})
 	}
 	return rows
@@ -83,11 +91,11 @@ func rootKeysGrid(list rootKeyList) grid {
 func newRootKeyRetire(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "retire ID",
-		Short: "Mark a replaced root key as no longer needed",
-		Long: `Mark a root key that wraps no owner key any more as retired. Every owner key is
-first opened with the key that wraps it now. The primary key, and a key that
-still wraps an owner key, cannot be retired. ID is the id that
-"keysake root-key status" shows, or its beginning.
+		Short: "Take out a root key that is no longer needed",
+		Long: `Take a root key that wraps no owner key any more out of the database and the
+keys file. Every owner key is first opened with the key that wraps it now. The
+primary key, and a key that still wraps an owner key, cannot be retired. ID is
+the id that "keysake root-key status" shows, or its beginning.
 
 The key itself is not deleted: backups from before the rotation need it.
 
@@ -101,8 +109,12 @@ The key itself is not deleted: backups from before the rotation need it.
 		if err != nil {
 			return err
 		}
-		if err := maintenance.RetireRootKey(cmd.Context(), cfg, a.passphrase, args[0]); err != nil {
+		flag, err := maintenance.RetireRootKey(cmd.Context(), cfg, a.passphrase, args[0])
+		if err != nil {
 			return err
+		}
+		if flag != "" {
+			a.infof("Take --root-key %s out of the flags of every server.", flag)
 		}
 		a.infof("Retired. Backups from before the rotation still need it.")
 		return nil

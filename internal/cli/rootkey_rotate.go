@@ -11,21 +11,25 @@ import (
 	"github.com/keysake/keysake/internal/rootkey"
 )
 
-const rotateLong = `Make another root key the primary one, and wrap every owner key with it. Running
-servers start to use it by themselves. Only one rotation runs at a time. If
-interrupted, run the same command again; it continues where it stopped.
+const rotateLong = `Make another root key the primary one, and wrap every owner key and the key that
+signs with it. Only one rotation runs at a time. If interrupted, run the same
+command again; it continues where it stopped.
 
 --to is the URL of the new root key. A key file that does not exist is created.
 For passphrase:, you are asked for the new passphrase twice, or it is read from
 --to-passphrase-file or --to-passphrase-fd. Rotate to passphrase: with the same
-passphrase to upgrade its Argon2id parameters.
+passphrase to upgrade its Argon2id parameters. Without --to, what the primary key
+does not wrap yet is wrapped with it.
 
 Running servers must be able to open the new key before you rotate: they can
 read the key file, their --root-passphrase-file has the new passphrase as one of
 its lines, or the key service admits them.
 
-Backups that were made before still need the old root key, so keep it. When the
-database no longer needs it, say so with "keysake root-key retire".
+Where the keys file names the root keys, this puts the new one first in it and
+takes the others out when nothing needs them; running servers notice. Where
+--root-key names them, it says at each step which flags to change.
+
+Backups that were made before still need the old root key, so keep it.
 
 ` + localHelp
 
@@ -44,7 +48,7 @@ func newRootKeyRotate(a *app) *cobra.Command {
 	settings := localSettings(cmd)
 	to := maintenance.NewRootKey{Ask: a.passphrase}
 	f := cmd.Flags()
-	f.StringVar(&to.URL, "to", "", "the new root key's `URL`; required")
+	f.StringVar(&to.URL, "to", "", "the new root key's `URL`")
 	f.StringVar(&to.PassphraseFile, "to-passphrase-file", "",
 		"for --to passphrase:, the `FILE` with the new passphrase")
 	f.IntVar(&to.PassphraseFD, "to-passphrase-fd", 0,
@@ -59,25 +63,30 @@ func newRootKeyRotate(a *app) *cobra.Command {
 			return err
 		}
 		shown := a.newProgress("owner keys", *asJSON)
-		n, err := maintenance.RotateRootKey(cmd.Context(), cfg, a.passphrase, to, shown.update)
+		done, err := maintenance.RotateRootKey(cmd.Context(), cfg, a.passphrase, to, shown.update)
 		shown.finish()
 		if err != nil {
 			return resumeHint(err, shown)
 		}
-		wrapped := count(n, "owner key", "owner keys")
+		if done.Next != "" {
+			a.infof("Next: %s.", done.Next)
+		}
+		if done.Rewrapped == 0 && done.Next != "" {
+			return nil
+		}
+		wrapped := count(done.Rewrapped, "owner key", "owner keys")
 		a.infof("Rotated: %s is the root key now; rewrapped %s. Keep a copy of it elsewhere, "+
-			"and keep the old one while backups need it.", to.URL, wrapped)
+			"and keep the old one while backups need it.", done.URL, wrapped)
 		return nil
 	}
 	return cmd
 }
 
 func checkNewRootKey(to maintenance.NewRootKey) error {
-	if to.URL == "" {
-		return usagef("--to is missing: give the new root key's URL")
-	}
-	if err := rootkey.Check(to.URL); err != nil {
-		return usagef("--to: %w", err)
+	if to.URL != "" {
+		if err := rootkey.Check(to.URL); err != nil {
+			return usagef("--to: %w", err)
+		}
 	}
 	hasFile, hasFD := to.PassphraseFile != "", to.PassphraseFD != 0
 	switch {

@@ -35,7 +35,7 @@ const scripts = "testdata/script"
 // have testscript's commands and these:
 //
 //	start [NAME=VALUE…] ARGS…   run keysake serve in the background, and set $URL to its address
-//	stop                        stop it, require exit code 0, and write server.out and server.log
+//	end                         stop it, require exit code 0, and write server.out and server.log
 //	exits CODE COMMAND…         run a command, and require this exit code
 //	mode MODE FILE              require these permissions of FILE
 //	idof STATE NAME             set $NAME to the id of the last root key in this state, from the
@@ -57,7 +57,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": start, "stop": stop, "exits": exits,
+			"start": start, "end": end, "exits": exits,
 			"mode": mode, "idof": idof, "repeat": repeat,
 		},
 	})
@@ -83,7 +83,7 @@ const timeout = 30 * time.Second
 func start(ts *testscript.TestScript, neg bool, args []string) {
 	b := ts.Value(serverKey{}).(*background)
 	if neg || b.cmd != nil {
-		ts.Fatalf("usage: start [NAME=VALUE…] ARGS…, once before stop")
+		ts.Fatalf("usage: start [NAME=VALUE…] ARGS…, once before end")
 	}
 	env := b.env
 	for len(args) > 0 && assignment.MatchString(args[0]) {
@@ -100,7 +100,7 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	cmd, ended := b.cmd, b.ended
 	go func() {
 		defer close(ended)
-		_ = cmd.Wait() // stop reads the exit code
+		_ = cmd.Wait() // end reads the exit code
 	}()
 	ts.Defer(func() {
 		_ = cmd.Process.Kill() // fails if the script stopped it
@@ -122,10 +122,10 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func stop(ts *testscript.TestScript, neg bool, args []string) {
+func end(ts *testscript.TestScript, neg bool, args []string) {
 	b := ts.Value(serverKey{}).(*background)
 	if neg || len(args) > 0 || b.cmd == nil {
-		ts.Fatalf("usage: stop, after start")
+		ts.Fatalf("usage: end, after start")
 	}
 	ts.Check(b.cmd.Process.Signal(syscall.SIGTERM))
 	select {

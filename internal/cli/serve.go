@@ -22,11 +22,11 @@ and the first API key.
 Other machines can reach it over TLS only: give --tls-cert and --tls-key, or put
 it behind a proxy that terminates TLS and give --behind-tls-proxy. A new
 certificate is served within seconds after its files have changed, and at once
-after SIGHUP, which does nothing else.
+after SIGHUP, which also reads the keys file again.
 
 Every flag has a variable: KEYSAKE_ and the flag's name in capitals with
 underscores, such as KEYSAKE_RATE_LIMIT. A flag overrides its variable. A list in
-a variable is separated by commas.`
+a variable is separated by commas, a list of keys by spaces.`
 
 func newServe(a *app) *cobra.Command {
 	cmd := &cobra.Command{
@@ -56,9 +56,9 @@ func (a *app) load(settings *config.Settings) (config.Config, error) {
 	if err == nil {
 		err = cfg.Validate()
 	}
-	if err == nil && cfg.RootKey != "" {
-		if err = rootkey.Check(cfg.RootKey); err != nil {
-			err = fmt.Errorf("--root-key: %w", err)
+	for _, url := range cfg.RootKeys {
+		if bad := rootkey.Check(url); err == nil && bad != nil {
+			err = fmt.Errorf("--root-key: %w", bad)
 		}
 	}
 	if err != nil {

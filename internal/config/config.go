@@ -10,6 +10,8 @@ import (
 	"net/netip"
 	"path/filepath"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // DevData is the default data folder of --dev.
@@ -19,10 +21,13 @@ const fileScheme = "file:"
 
 // A Config is what a server runs with. [Settings.Load] fills it, [Config.Validate] checks it.
 type Config struct {
-	Listen  string
-	Data    string
-	Dev     bool
-	RootKey string // a URL
+	Listen string
+	Data   string
+	Dev    bool
+
+	Keys         string      // path of the keys file; empty for the default
+	RootKeys     []string    // URLs, in the place of those in the keys file
+	InstanceKeys []uuid.UUID // in the place of those in the keys file
 
 	RootPassphraseFile string
 	RootPassphraseFD   int
@@ -60,19 +65,42 @@ type MinClient struct {
 	Version string // such as 1.4, 2.0.0-rc.1 or 1.2.3b1
 }
 
+// The names of the two files in the data folder of --dev. Otherwise they are beside the folder.
+const (
+	devRootKey = "root.key"
+	devKeys    = "keysake.keys"
+)
+
 // DefaultRootKey returns the URL of the root key for a new database. The key is next to the data
 // folder, not in it, so that copying one does not copy the other; with --dev it is in the folder.
 func (c Config) DefaultRootKey() (string, error) {
-	if c.Dev {
-		return fileScheme + filepath.Join(c.Data, "root.key"), nil
+	path, err := c.beside(devRootKey, ".root-key")
+	return fileScheme + path, err
+}
+
+// KeysFile returns the path of the keys file.
+func (c Config) KeysFile() (string, error) {
+	if c.Keys != "" {
+		return filepath.Abs(c.Keys)
 	}
+	return c.beside(devKeys, ".keys")
+}
+
+// beside returns the path of a file beside the data folder, or with --dev in it.
+func (c Config) beside(dev, suffix string) (string, error) {
 	// The suffix needs a name to follow, which "." and ".." do not have.
 	data, err := filepath.Abs(c.Data)
-	if err != nil {
+	switch {
+	case err != nil:
 		return "", fmt.Errorf("--data: %w", err)
+	case c.Dev:
+		return filepath.Join(data, dev), nil
 	}
-	return fileScheme + data + ".root-key", nil
+	return data + suffix, nil
 }
+
+// DevKeysFile returns the path of the keys file that --dev would use for the data folder.
+func (c Config) DevKeysFile() string { return filepath.Join(c.Data, devKeys) }
 
 // CheckpointFolder returns where checkpoints of the audit log are kept: by default next to the data
 // folder, with --dev in it.
@@ -80,12 +108,5 @@ func (c Config) CheckpointFolder() (string, error) {
 	if c.Checkpoints != "" {
 		return c.Checkpoints, nil
 	}
-	if c.Dev {
-		return filepath.Join(c.Data, "checkpoints"), nil
-	}
-	data, err := filepath.Abs(c.Data)
-	if err != nil {
-		return "", fmt.Errorf("--data: %w", err)
-	}
-	return data + ".checkpoints", nil
+	return c.beside("checkpoints", ".checkpoints")
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 	"github.com/spf13/pflag"
 
 	"github.com/keysake/keysake/internal/config"
@@ -37,6 +38,8 @@ func mustLoad(t *testing.T, env map[string]string, args ...string) config.Config
 	}
 	return c
 }
+
+var instanceKey = uuid.UUID{6: 0x80, 8: 0x80, 15: 1}
 
 // comparable lets cmp compare what has unexported fields.
 var comparable = cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })
@@ -74,7 +77,9 @@ func TestEverySettingHasAFlagAndAVariable(t *testing.T) {
 		"listen":               "0.0.0.0:443",
 		"data":                 "/d",
 		"dev":                  "true",
+		"keys":                 "/srv/keys",
 		"root-key":             "file:/k",
+		"instance-key":         instanceKey.String(),
 		"root-passphrase-file": "/p",
 		"root-passphrase-fd":   "0",
 		"key-cache-ttl":        "2h",
@@ -104,7 +109,9 @@ func TestEverySettingHasAFlagAndAVariable(t *testing.T) {
 		Listen:             "0.0.0.0:443",
 		Data:               "/d",
 		Dev:                true,
-		RootKey:            "file:/k",
+		Keys:               "/srv/keys",
+		RootKeys:           []string{"file:/k"},
+		InstanceKeys:       []uuid.UUID{instanceKey},
 		RootPassphraseFile: "/p",
 		KeyCacheTTL:        2 * time.Hour,
 		KeyServiceTimeout:  5 * time.Second,
@@ -183,6 +190,18 @@ func TestAListGrowsWithEachFlag(t *testing.T) {
 	}
 }
 
+func TestAListOfKeysMayHaveACommaInItAndSpacesInAVariable(t *testing.T) {
+	want := []string{"file:/a,b", "file:/c"}
+	for _, c := range []config.Config{
+		mustLoad(t, nil, "--root-key", want[0], "--root-key", want[1]),
+		mustLoad(t, map[string]string{"KEYSAKE_ROOT_KEY": " file:/a,b  file:/c\n"}),
+	} {
+		if diff := cmp.Diff(want, c.RootKeys); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
 func TestACommandTakesOnlyTheSettingsItNames(t *testing.T) {
 	s := config.New("data", "root-key")
 	fs := pflag.NewFlagSet("init", pflag.ContinueOnError)
@@ -197,7 +216,7 @@ func TestACommandTakesOnlyTheSettingsItNames(t *testing.T) {
 	}
 }
 
-func TestTheDefaultRootKeyIsNextToTheDataFolder(t *testing.T) {
+func TestTheDefaultRootKeyAndTheKeysFileAreNextToTheDataFolder(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	wd, err := os.Getwd()
@@ -215,10 +234,22 @@ func TestTheDefaultRootKeyIsNextToTheDataFolder(t *testing.T) {
 		}
 	}
 	for want, args := range map[string][]string{
-		"file:.keysake-dev/root.key": {"--dev"}, "file:d/root.key": {"--dev", "--data", "d"},
+		"file:" + wd + "/.keysake-dev/root.key": {"--dev"},
+		"file:" + wd + "/d/root.key":            {"--dev", "--data", "d"},
 	} {
 		if url, err := mustLoad(t, nil, args...).DefaultRootKey(); err != nil || url != want {
 			t.Errorf("%v has %s (%v)", args, url, err)
+		}
+	}
+	for want, args := range map[string][]string{
+		"/srv/k.keys":          {"--data", "/srv/k/"},
+		"/etc/keys":            {"--data", "/srv/k", "--keys", "/etc/keys"},
+		wd + "/d.keys":         {"--data", "d"},
+		wd + "/d/keysake.keys": {"--data", "d", "--dev"},
+		wd + "/other":          {"--data", "d", "--dev", "--keys", "other"},
+	} {
+		if path, err := mustLoad(t, nil, args...).KeysFile(); err != nil || path != want {
+			t.Errorf("%v has %s (%v)", args, path, err)
 		}
 	}
 }
@@ -226,7 +257,7 @@ func TestTheDefaultRootKeyIsNextToTheDataFolder(t *testing.T) {
 func TestAValueThatCannotBeParsedIsRefusedWithTheNameOfItsSetting(t *testing.T) {
 	for flag, text := range map[string]string{
 		"dev": "perhaps", "rate-limit": "many", "rate-burst": "1.5", "auth-failure-limit": "x",
-		"max-secrets": "x", "keep-versions": "x",
+		"max-secrets": "x", "keep-versions": "x", "instance-key": "1",
 		"log-level": "info+1", "shutdown-timeout": "15",
 	} {
 		if _, err := load(t, nil, "--"+flag+"="+text); err == nil ||
@@ -338,7 +369,7 @@ func TestTheReferenceHasEverySetting(t *testing.T) {
 			t.Errorf("--%s is not on the page", f.Name)
 		}
 	})
-	if n != 28 || strings.Count(page, "\n| `--") != n {
+	if n != 30 || strings.Count(page, "\n| `--") != n {
 		t.Errorf("%d flags, and a page of another number of lines", n)
 	}
 }

@@ -52,7 +52,7 @@ func (s *Settings) Load(lookup func(string) (string, bool)) (Config, error) {
 			continue
 		}
 		if text, _ := lookup(Variable(f.flag)); f.selected && text != "" {
-			if err := f.parse(text); err != nil {
+			if err := f.parseVariable(text); err != nil {
 				return Config{}, fmt.Errorf("%s: %w", Variable(f.flag), err)
 			}
 			continue

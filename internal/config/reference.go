@@ -8,8 +8,8 @@ import (
 const referenceIntro = `# Settings
 
 The settings of ` + "`keysake serve`" + `. A flag overrides its environment variable, and the
-variable overrides the default. An empty variable counts as unset. A list is separated by commas;
-its flag may also be repeated.
+variable overrides the default. An empty variable counts as unset. A list is separated by commas,
+in the variables of keys by spaces; its flag may also be repeated.
 
 This page is printed by ` + "`keysake docs settings`" + `.
 

@@ -36,11 +36,22 @@ func (c *Config) storageSettings() []setting {
 				"DIR/dev-api-key",
 		},
 		{
-			&c.RootKey, "root-key", "URL", "",
-			"URL of the key that wraps all others: file:PATH, passphrase:, awskms://, gcpkms://, " +
-				"azurekeyvault:// or hashivault://. The database remembers it; for a new " +
-				"database the default is file:DIR.root-key, next to the data folder " +
-				"(--dev: DIR/root.key)",
+			&c.Keys, "keys", "FILE", "",
+			"file that names the keys that are believed, one a line: root-key URL, " +
+				"instance-key ID; the default is DIR.keys, next to the data folder " +
+				"(--dev: DIR/keysake.keys)",
+		},
+		{
+			&c.RootKeys, "root-key", "URL", "",
+			"URL of a key that wraps all others: file:PATH, passphrase:, awskms://, gcpkms://, " +
+				"azurekeyvault:// or hashivault://; repeatable: the first wraps, the others only " +
+				"open. It replaces those of the keys file; for a new database the default is " +
+				"file:DIR.root-key, next to the data folder (--dev: DIR/root.key)",
+		},
+		{
+			&c.InstanceKeys, "instance-key", "ID", "",
+			"id of a key that signs what the database says; repeatable: the first signs, the " +
+				"others only verify. It replaces those of the keys file",
 		},
 		{
 			&c.RootPassphraseFile, "root-passphrase-file", "FILE", "",

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // parse sets the field that the setting describes. For a list it appends the values, which commas
@@ -27,6 +29,12 @@ func (s setting) parse(text string) error {
 		*p, err = parseAs(time.ParseDuration, text, "must be a duration such as 15s or 2m")
 	case *slog.Level:
 		*p, err = parseAs(parseLevel, text, "must be debug, info, warn or error")
+	case *[]string:
+		*p = append(*p, text)
+	case *[]uuid.UUID:
+		var id uuid.UUID
+		id, err = parseAs(uuid.Parse, text, "must be the id of a key")
+		*p = append(*p, id)
 	case *[]MinClient:
 		*p, err = appendParsed(*p, text, parseMinClient)
 	case *[]netip.Prefix:
@@ -35,6 +43,20 @@ func (s setting) parse(text string) error {
 		err = fmt.Errorf("a setting cannot have the type %T", p)
 	}
 	return err
+}
+
+// parseVariable parses the text of a variable, in which spaces separate the keys of a list.
+func (s setting) parseVariable(text string) error {
+	switch s.target.(type) {
+	case *[]string, *[]uuid.UUID:
+		for _, part := range strings.Fields(text) {
+			if err := s.parse(part); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return s.parse(text)
 }
 
 func parseAs[T any](parse func(string) (T, error), text, message string) (T, error) {

@@ -67,7 +67,7 @@ func library(t *testing.T) (*memory, map[uuid.UUID]seal.RootKey) {
 		check, err := root.Check(ctx)
 		ok(t, err)
 		ok(t, tx.InsertRootKey(ctx, vault.StoredRootKey{
-			ID: root.ID(), URL: "file:/k", State: vault.Primary, Check: check, CreatedAt: at,
+			ID: root.ID(), Check: check, CreatedAt: at,
 		}))
 		ok(t, tx.SaveInstance(ctx, vault.Ledger{Owner: id(50), Head: chain(t, tx, id(50), at)}))
 		for _, n := range []byte{10, 90} {
@@ -165,7 +165,7 @@ func TestAWholeSourceIsWell(t *testing.T) {
 var unchecked = []string{
 	"api_keys id", "api_keys masked", "api_keys name", "api_keys parent_id", "api_keys scopes",
 	"api_keys token_hash", "root_keys check_value", "root_keys id", "root_keys params",
-	"root_keys state", "root_keys url", "users email_address", "users full_name", "users username",
+	"users email_address", "users full_name", "users username",
 }
 
 func TestADamagedValueIsAFinding(t *testing.T) {

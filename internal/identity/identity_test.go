@@ -20,7 +20,7 @@ import (
 func start(t *testing.T) (who *identity.Identity, v *vault.Service, first, second string) {
 	t.Helper()
 	cfg := apptest.Config(t)
-	roots := instance.NewRootKeys(cfg, nil)
+	roots := instance.NewKeys(cfg, nil)
 	i, err := instance.Open(t.Context(), cfg, roots, instance.Create)
 	if err != nil {
 		t.Fatal(err)

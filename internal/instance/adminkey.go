@@ -19,7 +19,7 @@ import (
 func NewAdminKey(
 	ctx context.Context, cfg config.Config, ask rootkey.Ask, username string,
 ) (string, plaintext.Value, error) {
-	i, err := Open(ctx, cfg, NewRootKeys(cfg, ask), Serve)
+	i, err := Open(ctx, cfg, NewKeys(cfg, ask), Serve)
 	if err != nil {
 		return "", plaintext.Value{}, err
 	}

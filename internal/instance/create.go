@@ -16,6 +16,7 @@ type FirstAdmin struct {
 	Username string
 	Key      plaintext.Value // the API key
 	Data     string          // the data folder
+	Keys     string          // the keys file
 	RootKey  string          // the URL of the root key
 }
 
@@ -26,7 +27,7 @@ type FirstAdmin struct {
 func Init(
 	ctx context.Context, cfg config.Config, ask rootkey.Ask, username string,
 ) (FirstAdmin, error) {
-	i, err := Open(ctx, cfg, NewRootKeys(cfg, ask), Create)
+	i, err := Open(ctx, cfg, NewKeys(cfg, ask), Create)
 	if err != nil {
 		return FirstAdmin{}, err
 	}
@@ -53,16 +54,16 @@ func (i *Instance) createFirstAdmin(
 			"%s already has an admin: start it with keysake serve --data %s; "+
 				"if the API key is lost, keysake admin-key creates a new one", cfg.Data, cfg.Data)
 	}
-	first := FirstAdmin{Username: username, Data: cfg.Data}
-	keys, err := i.Operator.ListRootKeys(ctx)
+	file, err := cfg.KeysFile()
 	if err != nil {
 		return FirstAdmin{}, err
 	}
-	for _, k := range keys {
-		if k.State == vault.Primary {
-			first.RootKey = k.URL
-		}
+	first := FirstAdmin{Username: username, Data: cfg.Data, Keys: file}
+	urls, _, err := i.Keys.Named()
+	if err != nil {
+		return FirstAdmin{}, err
 	}
+	first.RootKey = urls[0]
 	first.Key, err = i.createAdmin(ctx, username, "first admin")
 	return first, err
 }

@@ -30,11 +30,11 @@ func production(t *testing.T) config.Config {
 	t.Helper()
 	cfg := apptest.Config(t)
 	cfg.Dev = false
-	cfg.RootKey = "file:" + cfg.Data + ".root-key"
+	cfg.RootKeys = []string{"file:" + cfg.Data + ".root-key"}
 	return cfg
 }
 
-func keyPath(cfg config.Config) string { return strings.TrimPrefix(cfg.RootKey, "file:") }
+func keyPath(cfg config.Config) string { return strings.TrimPrefix(cfg.RootKeys[0], "file:") }
 
 // initialised is production with a first admin.
 func initialised(t *testing.T) (config.Config, instance.FirstAdmin) {
@@ -52,7 +52,7 @@ func TestInitMakesAFolderThatServesItsFirstAdmin(t *testing.T) {
 	me, err := s.ClientWith(t, first.Key).WhoAmI(t.Context())
 	if err != nil || me.Username != "ada" || !me.IsPlatformAdmin || first.Username != "ada" ||
 		first.Data != cfg.Data ||
-		first.RootKey != cfg.RootKey {
+		first.RootKey != cfg.RootKeys[0] {
 		t.Errorf("the first admin is %+v: %v", me, err)
 	}
 	modes := map[string]os.FileMode{
@@ -61,6 +61,7 @@ func TestInitMakesAFolderThatServesItsFirstAdmin(t *testing.T) {
 		filepath.Join(cfg.Data, "keysake.db-wal"): 0o600,
 		filepath.Join(cfg.Data, "keysake.lock"):   0o600,
 		keyPath(cfg):                              0o600,
+		cfg.Data + ".keys":                        0o600,
 	}
 	for path, mode := range modes {
 		if info, err := os.Stat(path); err != nil || info.Mode() != mode {
@@ -213,7 +214,7 @@ func TestAnotherRootKeyThanItsOwnOpensNoDatabase(t *testing.T) {
 		spoil      func(path string) error
 	}{
 		{"missing", "no such file", os.Remove},
-		{"another", "is another root key", func(path string) error {
+		{"another", "the configuration does not name it", func(path string) error {
 			other := make([]byte, 32)
 			_, _ = rand.Read(other)
 			return os.WriteFile(path, other, 0o600)
@@ -254,7 +255,7 @@ func TestDevDoesNotOpenAFolderThatItDidNotMake(t *testing.T) {
 	t.Parallel()
 	cfg, _ := initialised(t)
 	before := apptest.Files(t, cfg.Data)
-	cfg.Dev = true
+	cfg.Dev, cfg.Keys = true, cfg.Data+".keys"
 	wantCannotOpen(
 		t, server.Run(t.Context(), cfg, nil, io.Discard, io.Discard), "was not created by --dev",
 	)
@@ -308,7 +309,7 @@ func TestASecondServerOnAFolderDoesNotStart(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t)
 	cfg := apptest.Config(t)
-	cfg.Data, cfg.RootKey = s.Data, "file:"+filepath.Join(s.Data, "root.key")
+	cfg.Data = s.Data
 	wantCannotOpen(
 		t, server.Run(t.Context(), cfg, nil, io.Discard, io.Discard), "another keysake is running",
 	)

@@ -9,10 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/gofrs/flock"
-	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/catalog"
 	"github.com/keysake/keysake/internal/config"
@@ -39,7 +37,11 @@ type Instance struct {
 	Store    *sqlite.DB
 	Vault    *vault.Service
 	Operator *vault.Operator
-	RootKeys *RootKeys
+	Keys     *Keys
+
+	// Foreign are root keys that wrap owner keys though the configuration does not name them: what
+	// they wrap does not open.
+	Foreign []vault.StoredRootKey
 
 	lock     *flock.Flock // nil if a server may be running
 	database *fileLock    // nil if a server may be running
@@ -63,12 +65,12 @@ const (
 // exclusive reports whether no server may run in the meantime.
 func (a Access) exclusive() bool { return a == Serve || a == Create }
 
-// Open opens a data folder, and every root key that is still required unless access is [Sealed]. An
-// error wraps [ErrCannotOpen].
+// Open opens a data folder with the keys that the configuration names, unless access is [Sealed].
+// An error wraps [ErrCannotOpen].
 func Open(
-	ctx context.Context, cfg config.Config, roots *RootKeys, access Access,
+	ctx context.Context, cfg config.Config, keys *Keys, access Access,
 ) (*Instance, error) {
-	i := &Instance{RootKeys: roots}
+	i := &Instance{Keys: keys}
 	if err := i.open(ctx, cfg, access); err != nil {
 		return nil, CannotOpen(errors.Join(err, i.Close()))
 	}
@@ -88,41 +90,16 @@ func (i *Instance) open(ctx context.Context, cfg config.Config, access Access) e
 		return err
 	}
 	i.Vault, i.Operator = vault.New(vault.Options{
-		Store:    i.Store,
-		OpenRoot: i.RootKeys.open,
-		KeyTTL:   cfg.KeyCacheTTL,
-		Catalog:  known,
-		Limits:   limits,
+		Store:   i.Store,
+		Keys:    i.Keys,
+		KeyTTL:  cfg.KeyCacheTTL,
+		Catalog: known,
+		Limits:  limits,
 	})
 	if access == Sealed {
 		return nil
 	}
-	if err := i.openRootKeys(ctx, cfg, access); err != nil {
-		return err
-	}
-	return i.openInstanceKeys(ctx)
-}
-
-// openInstanceKeys opens the instance keys, and creates the first one.
-func (i *Instance) openInstanceKeys(ctx context.Context) error {
-	stored, err := i.Operator.ListInstanceKeys(ctx)
-	if err != nil {
-		return err
-	}
-	var ids []uuid.UUID
-	for _, k := range stored {
-		if !slices.Contains(ids, k.ID) {
-			ids = append(ids, k.ID)
-		}
-	}
-	if len(ids) == 0 {
-		id, err := i.Operator.CreateInstanceKey(ctx)
-		if err != nil {
-			return err
-		}
-		ids = []uuid.UUID{id}
-	}
-	return i.Operator.OpenInstanceKeys(ctx, ids)
+	return i.openKeys(ctx, cfg, access)
 }
 
 // openFiles locks the folder and opens the database in it.
@@ -165,30 +142,10 @@ func (i *Instance) openFiles(ctx context.Context, cfg config.Config, access Acce
 	return err
 }
 
-// openRootKeys opens every root key that is still required, or creates the first one.
-func (i *Instance) openRootKeys(ctx context.Context, cfg config.Config, access Access) error {
-	// a command says with --root-key where a key is, not which one is the primary
-	i.RootKeys.primaryChecked.Store(access == Shared)
-	err := i.Operator.CheckRootKeys(ctx)
-	failed, ok := errors.AsType[*vault.RootKeyError](err)
-	switch {
-	case errors.Is(err, vault.ErrNotFound) && access == Create:
-		err = i.RootKeys.create(ctx, cfg, i.Operator)
-	case errors.Is(err, vault.ErrNotFound):
-		err = fmt.Errorf("the database in %s is not initialized: run keysake init --data %s",
-			cfg.Data, cfg.Data)
-	case ok:
-		err = fmt.Errorf("%w. Restore this root key, or give its URL with --root-key: "+
-			"%s needs it. Nothing was changed", failed, cfg.Data)
-	}
-	i.RootKeys.primaryChecked.Store(err == nil)
-	return err
-}
-
 // Close closes the database, ends what asks the key services, and unlocks the folder.
 func (i *Instance) Close() error {
 	var errs []error
-	i.RootKeys.Opener.Close()
+	i.Keys.Opener.Close()
 	if i.Store != nil {
 		errs = append(errs, i.Store.Close())
 	}

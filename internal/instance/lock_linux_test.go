@@ -15,10 +15,10 @@ import (
 )
 
 // linked returns the settings of a folder whose database is a symbolic link to that of another.
-func linked(t *testing.T, data, rootKey string) config.Config {
+func linked(t *testing.T, data, keys string) config.Config {
 	t.Helper()
 	cfg := production(t)
-	cfg.RootKey = rootKey
+	cfg.RootKeys, cfg.Keys = nil, keys
 	apptest.Must(t, os.Mkdir(cfg.Data, 0o700))
 	apptest.Must(t, os.Symlink(
 		filepath.Join(data, "keysake.db"), filepath.Join(cfg.Data, "keysake.db")))
@@ -29,7 +29,7 @@ func linked(t *testing.T, data, rootKey string) config.Config {
 func TestARefusedServerTakesNoLockFromAnotherInItsProcess(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t)
-	cfg := linked(t, s.Data, "file:"+filepath.Join(s.Data, "root.key"))
+	cfg := linked(t, s.Data, filepath.Join(s.Data, "keysake.keys"))
 	for range 2 {
 		wantCannotOpen(
 			t, server.Run(t.Context(), cfg, nil, io.Discard, io.Discard),
@@ -50,7 +50,7 @@ func TestARefusedServerTakesNoLockFromAnotherInItsProcess(t *testing.T) {
 func TestADatabaseBehindALinkKeepsItsLogBesideIt(t *testing.T) {
 	t.Parallel()
 	first, _ := initialised(t)
-	cfg := linked(t, first.Data, first.RootKey)
+	cfg := linked(t, first.Data, first.Data+".keys")
 	s := apptest.StartWith(t, cfg)
 	for _, name := range []string{"keysake.db-wal", "keysake.db.write-lock"} {
 		if _, err := os.Lstat(filepath.Join(first.Data, name)); err != nil {
@@ -73,7 +73,7 @@ func TestADatabaseUnderTwoNamesIsNotOpened(t *testing.T) {
 	wantCannotOpen(
 		t, server.Run(t.Context(), cfg, nil, io.Discard, io.Discard), "has 2 names (hard links)")
 	_, err := instance.Open(
-		t.Context(), cfg, instance.NewRootKeys(cfg, nil), instance.Shared)
+		t.Context(), cfg, instance.NewKeys(cfg, nil), instance.Shared)
 	wantCannotOpen(t, err, "has 2 names (hard links)")
 	apptest.WantFiles(t, cfg.Data, before)
 	apptest.Must(t, os.Remove(path+".copy"))

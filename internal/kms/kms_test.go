@@ -204,12 +204,12 @@ func TestTheProgramRefusesWhatIsNoKey(t *testing.T) {
 func TestAServerKeepsItsRootKeyInAWS(t *testing.T) {
 	aws := newAWS(t)
 	cfg := apptest.Config(t)
-	cfg.RootKey, cfg.KMSHelper = awsURL, program
+	cfg.RootKeys, cfg.KMSHelper = []string{awsURL}, program
 	srv := apptest.StartWith(t, cfg)
 	_, err := srv.Client(t).CreateUser(t.Context(), wire.CreateUser{Username: "max"})
 	apptest.Must(t, err)
 	srv.Stop(t)
-	cfg.Dev = false
+	cfg.Dev, cfg.Keys = false, cfg.DevKeysFile()
 	srv = apptest.StartWith(t, cfg)
 	if list, err := srv.Client(t).ListUsers(t.Context()); err != nil || list.Total != 2 {
 		t.Errorf("%v, %v", list, err)

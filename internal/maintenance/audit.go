@@ -37,7 +37,7 @@ type AuditHead struct {
 func withShared(
 	ctx context.Context, cfg config.Config, ask rootkey.Ask, fn func(*instance.Instance) error,
 ) (err error) {
-	i, err := instance.Open(ctx, cfg, instance.NewRootKeys(cfg, ask), instance.Shared)
+	i, err := instance.Open(ctx, cfg, instance.NewKeys(cfg, ask), instance.Shared)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"github.com/keysake/keysake/client"
 	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/internal/config"
@@ -74,9 +76,9 @@ func newSite(tb testing.TB) *site {
 		key:    filepath.Join(tb.TempDir(), "root.key"),
 		backup: filepath.Join(tb.TempDir(), "backup"),
 	}
-	s.cfg.RootKey = "file:" + s.key
+	s.cfg.RootKeys = []string{"file:" + s.key}
 	s.Server = apptest.StartWith(tb, s.cfg)
-	s.cfg.RootKey = ""
+	s.cfg.RootKeys = nil
 	populate(tb, s.Server)
 	if _, err := maintenance.Backup(tb.Context(), s.cfg, s.backup, false); err != nil {
 		tb.Fatal(err)
@@ -84,11 +86,22 @@ func newSite(tb testing.TB) *site {
 	return s
 }
 
+// instanceKeys returns the ids of the instance keys that a keys file names.
+func instanceKeys(tb testing.TB, cfg config.Config) []uuid.UUID {
+	tb.Helper()
+	ids, err := instance.NewKeys(cfg, nil).InstanceKeys()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return ids
+}
+
 // elsewhere returns the settings of a data folder that is not there yet.
 func (s *site) elsewhere(tb testing.TB) config.Config {
 	tb.Helper()
 	cfg := s.cfg
 	cfg.Data = filepath.Join(tb.TempDir(), "restored")
+	cfg.Dev, cfg.Keys = false, s.cfg.DevKeysFile()
 	return cfg
 }
 
@@ -278,8 +291,8 @@ func TestARestoreIsRefusedForEachReasonAndThenWritesNothing(t *testing.T) {
 		want    string
 		start   bool // exit code 3
 	}{
-		"another root key":          {string(whole), "file:" + other, "names no root key", true},
-		"a root key others can see": {string(whole), "file:" + open, "names no root key", true},
+		"another root key":          {string(whole), "file:" + other, "does not name it", true},
+		"a root key others can see": {string(whole), "file:" + open, "make it 0600", true},
 		"no such file":              {"", "", "no such file", false},
 		"a changed byte": {edited(
 			t, string(whole), "secrets", "version", set("3"),
@@ -312,7 +325,9 @@ func TestARestoreIsRefusedForEachReasonAndThenWritesNothing(t *testing.T) {
 			}
 		}
 		cfg := s.elsewhere(t)
-		cfg.RootKey = c.rootKey
+		if c.rootKey != "" {
+			cfg.RootKeys = []string{c.rootKey}
+		}
 		_, err := maintenance.Restore(t.Context(), cfg, nil, file)
 		if err == nil || !strings.Contains(err.Error(), c.want) ||
 			errors.Is(err, instance.ErrCannotOpen) != c.start {
@@ -365,15 +380,16 @@ func TestARestoreNeedsAnEmptyFolderAndFinishesOneThatWasCutShort(t *testing.T) {
 	if err := os.Rename(s.key, moved); err != nil {
 		t.Fatal(err)
 	}
-	cfg.RootKey = "file:" + moved
+	named := instanceKeys(t, s.cfg)
+	cfg.Keys, cfg.RootKeys, cfg.InstanceKeys = "", []string{"file:" + moved}, named
 	if _, err := maintenance.Restore(t.Context(), cfg, nil, s.backup); err != nil {
 		t.Fatal(err)
 	}
 	if names, err := filepath.Glob(filepath.Join(cfg.Data, ".*")); err != nil || len(names) > 0 {
 		t.Errorf("there are %v: %v", names, err)
 	}
-	cfg.RootKey = ""
-	clean(t, cfg, "") // the database remembers the key's new URL
+	cfg.RootKeys, cfg.InstanceKeys = nil, nil
+	clean(t, cfg, "") // the new keys file names them
 }
 
 func copyFile(tb testing.TB, from, to string, mode os.FileMode) {

@@ -27,7 +27,7 @@ type DoctorOptions struct {
 func Doctor(
 	ctx context.Context, cfg config.Config, ask rootkey.Ask, o DoctorOptions,
 ) (doctor.Report, error) {
-	r := &reporter{cfg: cfg, roots: instance.NewRootKeys(cfg, ask), sample: o.Sample}
+	r := &reporter{cfg: cfg, keys: instance.NewKeys(cfg, ask), sample: o.Sample}
 	r.checkModes()
 	r.checkFreeDisk()
 	if err := r.examineDatabase(ctx); err != nil {
@@ -44,7 +44,7 @@ func Doctor(
 // reporter makes a report, check by check.
 type reporter struct {
 	cfg    config.Config
-	roots  *instance.RootKeys
+	keys   *instance.Keys
 	sample int
 	report doctor.Report
 }
@@ -70,16 +70,19 @@ func (r *reporter) fail(name, advice, format string, args ...any) {
 // examineRows examines the rows of a database or a backup. The name of each check begins with
 // prefix, which is empty for the database.
 func (r *reporter) examineRows(ctx context.Context, prefix string, src backup.Source) error {
-	keys, err := store.RootKeys(ctx, src)
+	known, err := store.RootKeys(ctx, src)
 	if _, damaged := errors.AsType[*store.DamagedError](err); damaged {
 		r.fail(prefix+"root key rows", restoreBackup, "%v", err)
 	} else if err != nil {
 		return err
 	}
 	if prefix == "" {
-		r.checkKeyLocation(keys)
+		r.checkKeyLocation()
 	}
-	roots := r.openRootKeys(ctx, prefix+"root keys", keys)
+	roots := r.openRootKeys(ctx, prefix+"root keys", known, prefix != "")
+	if err := r.checkInstanceKeys(ctx, prefix+"instance keys", src, known); err != nil {
+		return err
+	}
 	checks, err := doctor.Examine(ctx, src, roots, r.sample)
 	for _, c := range checks {
 		c.Name = prefix + c.Name

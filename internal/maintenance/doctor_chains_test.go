@@ -21,7 +21,6 @@ func TestADoctorNamesChainsThatDoNotExtendTheBackups(t *testing.T) {
 	early := filepath.Join(t.TempDir(), "early.db")
 	s.Stop(t)
 	copyFile(t, filepath.Join(s.cfg.Data, "keysake.db"), early, 0o600)
-	s.cfg.RootKey = "file:" + s.key
 	s.Server = apptest.StartWith(t, s.cfg)
 	made, err := s.Client(t).CreateUser(t.Context(), wire.CreateUser{Username: "late"})
 	apptest.Must(t, err)

@@ -2,67 +2,127 @@ package maintenance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/backup"
 	"github.com/keysake/keysake/internal/doctor"
 	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/privatefile"
 	"github.com/keysake/keysake/internal/rootkey"
 	"github.com/keysake/keysake/internal/seal"
+	"github.com/keysake/keysake/internal/store"
 	"github.com/keysake/keysake/internal/vault"
 )
 
-// openRootKeys opens every root key that is still required, and returns those that open.
+// openRootKeys opens every root key that wraps something, and returns those that open. In a
+// database, but not in a backup, all must be wrapped by the first.
 func (r *reporter) openRootKeys(
-	ctx context.Context, name string, keys []vault.StoredRootKey,
+	ctx context.Context, name string, known []vault.StoredRootKey, isBackup bool,
 ) map[uuid.UUID]seal.RootKey {
-	required := r.roots.OpenRequired(ctx, keys)
+	required := r.keys.OpenRequired(ctx, known)
 	open, err := instance.ByID(required)
-	var primaries, replaced []string
+	first, firstErr := r.keys.FirstRootKey(ctx, known)
+	var behind []string
 	for _, k := range required {
-		if k.State == vault.Primary {
-			primaries = append(primaries, k.URL)
-		} else {
-			replaced = append(replaced, fmt.Sprintf(
-				"root key %s at %s still wraps %d owner keys", k.ID, k.URL, k.OwnerKeys))
+		if k.ID != first {
+			behind = append(behind,
+				fmt.Sprintf("root key %s still wraps %d owner keys", k.ID, k.OwnerKeys))
 		}
 	}
+	isFirst := func(k vault.StoredRootKey) bool { return k.ID == first }
 	switch {
+	case len(known) == 0:
+		r.fail(name, restoreBackup, "there is none")
+	case errors.Is(err, vault.ErrNotConfigured):
+		r.fail(name, "if you know the key, name it in the keys file or with --root-key; otherwise "+
+			"somebody changed the database: "+restoreBackup, "%v", err)
 	case err != nil:
-		r.fail(name, "restore the root key, or give its URL with --root-key: without it, "+
-			"everything that it wraps is lost", "%v", err)
-	case len(primaries) != 1:
-		r.fail(name, restoreBackup, "%d root keys are primary, not one", len(primaries))
-	case len(replaced) > 0:
+		r.fail(name, "restore the root key, or name it in the keys file or with --root-key: "+
+			"without it, everything that it wraps is lost", "%v", err)
+	case firstErr != nil:
+		r.fail(name, "name the root keys in the keys file or with --root-key", "%v", firstErr)
+	case !isBackup && !slices.ContainsFunc(known, isFirst):
+		r.fail(name, "complete the rotation: keysake root-key rotate",
+			"the database does not know the first root key that is named, %s", first)
+	case len(behind) > 0 && !isBackup:
 		r.add(doctor.Check{
 			Name:    name,
-			Status:  doctor.Warning,
-			Text:    "all required root keys open; some of them were replaced",
-			Details: replaced,
-			Advice:  "complete the rotation: keysake root-key rotate --to " + primaries[0],
+			Status:  doctor.Failed,
+			Text:    "all root keys open; the first one does not wrap everything",
+			Details: behind,
+			Advice:  "complete the rotation: keysake root-key rotate",
 		})
 	default:
-		r.ok(name, "the required root key opens: %s", required[0].FoundAt)
+		r.ok(name, "the root keys that are needed open: %d", len(open))
 	}
 	return open
 }
 
-// checkKeyLocation checks where the files of required root keys are, and who can read them.
-func (r *reporter) checkKeyLocation(keys []vault.StoredRootKey) {
-	for _, k := range keys {
-		path, isFile := rootkey.FilePath(k.URL)
-		if !k.Required() || !isFile {
+// checkInstanceKeys opens the instance keys that are named.
+func (r *reporter) checkInstanceKeys(
+	ctx context.Context, name string, src backup.Source, known []vault.StoredRootKey,
+) error {
+	ids, err := r.keys.InstanceKeys()
+	if err != nil {
+		r.fail(name, "name the instance key in the keys file or with --instance-key", "%v", err)
+		return nil
+	}
+	failed := map[uuid.UUID]error{}
+	for _, id := range ids {
+		failed[id] = errors.New("there is no such key")
+	}
+	for k, err := range store.InstanceKeys(ctx, src) {
+		if _, damaged := errors.AsType[*store.DamagedError](err); err != nil && !damaged {
+			return err
+		}
+		if left, named := failed[k.ID]; err == nil && named && left != nil {
+			failed[k.ID] = r.openInstanceKey(ctx, k, known)
+		}
+	}
+	for _, id := range ids {
+		if failed[id] != nil {
+			r.fail(name, restoreBackup, "instance key %s, which is named, does not open: %v",
+				id, failed[id])
+			return nil
+		}
+	}
+	r.ok(name, "the instance keys that are named open: %d", len(ids))
+	return nil
+}
+
+func (r *reporter) openInstanceKey(
+	ctx context.Context, k vault.StoredInstanceKey, known []vault.StoredRootKey,
+) error {
+	for _, s := range known {
+		if s.ID != k.RootKey {
 			continue
 		}
-		if configured, holds := r.roots.Holds(k); holds {
-			path = configured
+		root, err := r.keys.OpenRootKey(ctx, s)
+		if err == nil {
+			_, err = root.UnwrapInstance(ctx, k.ID, k.Wrapped)
 		}
-		r.checkKeyFile(path)
+		return err
+	}
+	return errors.New("its root key is missing")
+}
+
+// checkKeyLocation checks where the files of root keys are, and who can read them.
+func (r *reporter) checkKeyLocation() {
+	urls, _, err := r.keys.Named()
+	if err != nil {
+		r.fail("key location", "check the keys file", "%v", err)
+	}
+	for _, url := range urls {
+		if path, isFile := rootkey.FilePath(url); isFile {
+			r.checkKeyFile(path)
+		}
 	}
 }
 

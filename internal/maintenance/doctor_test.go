@@ -306,7 +306,7 @@ func TestADoctorLooksAtWhereTheRootKeyIs(t *testing.T) {
 		s.cfg.Data + ".root-key":              doctor.Warning,
 	} {
 		cfg := s.cfg
-		cfg.RootKey = "file:" + name
+		cfg.RootKeys = []string{"file:" + name}
 		copyFile(t, s.key, name, 0o600)
 		if c := examine(t, cfg, maintenance.DoctorOptions{})["key location"]; c.Status != want {
 			t.Errorf("%+v", c)

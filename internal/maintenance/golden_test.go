@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/internal/backup"
 	"github.com/keysake/keysake/internal/catalog"
@@ -23,9 +25,10 @@ import (
 	"github.com/keysake/keysake/plaintext"
 )
 
-// The golden files are a database and a backup of it as version 1 made them, with their root key
-// and an API key, all of which are for nothing else. Every later version must open them: what is in
-// testdata/golden is never made anew once a release has it, a new format gets a folder beside it.
+// The golden files are a database and a backup of it as version 1 made them, with their root key,
+// the id of the instance key and an API key, all of which are for nothing else. Every later version
+// must open them: what is in testdata/golden is never made anew once a release has it, a new format
+// gets a folder beside it.
 // Before the first release a change of the schema makes them anew with
 //
 //	go test ./internal/maintenance -run Golden -update
@@ -33,7 +36,7 @@ var update = flag.Bool("update", false, "make the golden files anew")
 
 const (
 	goldenFolder = "testdata/golden/v1"
-	goldenURL    = "file:/keysake/golden/root.key" // where the files say that the root key is
+	goldenURL    = "file:/keysake/golden/root.key" // for the audit log
 )
 
 // goldenValues are all values in the golden files by user and secret, oldest version first.
@@ -57,6 +60,28 @@ func goldenRoot() []byte {
 	return bits
 }
 
+// goldenKeys is the configuration of a golden database.
+type goldenKeys struct{}
+
+func (goldenKeys) FirstRootKey(
+	_ context.Context, known []vault.StoredRootKey,
+) (uuid.UUID, error) {
+	return known[0].ID, nil
+}
+
+func (goldenKeys) OpenRootKey(context.Context, vault.StoredRootKey) (seal.RootKey, error) {
+	return seal.NewRootKey(goldenRoot())
+}
+
+func (goldenKeys) InstanceKeys() ([]uuid.UUID, error) {
+	text, err := os.ReadFile(filepath.Join(goldenFolder, "instance-key"))
+	if err != nil {
+		return nil, err
+	}
+	id, err := uuid.ParseBytes(text)
+	return []uuid.UUID{id}, err
+}
+
 // goldenVault returns the vault of a golden database.
 func goldenVault(tb testing.TB, db *sqlite.DB) (*vault.Service, *vault.Operator) {
 	tb.Helper()
@@ -64,19 +89,16 @@ func goldenVault(tb testing.TB, db *sqlite.DB) (*vault.Service, *vault.Operator)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	open := func(context.Context, vault.StoredRootKey) (seal.RootKey, error) {
-		return seal.NewRootKey(goldenRoot())
-	}
 	limits, err := vault.NewLimits(100, 5)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return vault.New(vault.Options{
-		Store:    db,
-		OpenRoot: open,
-		KeyTTL:   time.Hour,
-		Catalog:  known,
-		Limits:   limits,
+		Store:   db,
+		Keys:    goldenKeys{},
+		KeyTTL:  time.Hour,
+		Catalog: known,
+		Limits:  limits,
 	})
 }
 
@@ -101,7 +123,11 @@ func makeGolden(t *testing.T) {
 	v, operator := goldenVault(t, db)
 	root, err := seal.NewRootKey(goldenRoot())
 	must(err)
-	must(operator.AddRootKey(ctx, root, goldenURL, ""))
+	key, err := seal.NewInstanceKey()
+	must(err)
+	must(os.WriteFile(
+		filepath.Join(goldenFolder, "instance-key"), []byte(key.ID().String()), 0o600))
+	must(operator.Initialize(ctx, root, goldenURL, "", key))
 	for name, secrets := range goldenValues {
 		username, err := vault.NewUsername(name)
 		must(err)
@@ -156,7 +182,11 @@ func TestTheGoldenDatabaseAndTheGoldenBackupOpen(t *testing.T) {
 	key := filepath.Join(keys, "root.key")
 	copyFile(t, filepath.Join(goldenFolder, "root.key"), key, 0o600)
 	cfg := apptest.Config(t)
-	cfg.Dev, cfg.RootKey = false, "file:"+key
+	ids, err := goldenKeys{}.InstanceKeys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Dev, cfg.RootKeys, cfg.InstanceKeys = false, []string{"file:" + key}, ids
 	if err := os.Mkdir(cfg.Data, 0o700); err != nil {
 		t.Fatal(err)
 	}

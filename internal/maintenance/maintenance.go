@@ -11,5 +11,5 @@ import (
 
 // openSealed opens a data folder, whose server may be running, without its root keys.
 func openSealed(ctx context.Context, cfg config.Config) (*instance.Instance, error) {
-	return instance.Open(ctx, cfg, instance.NewRootKeys(cfg, nil), instance.Sealed)
+	return instance.Open(ctx, cfg, instance.NewKeys(cfg, nil), instance.Sealed)
 }

@@ -22,7 +22,7 @@ func RotateOwnerKeys(
 	ctx context.Context, cfg config.Config, ask rootkey.Ask, user string,
 	progress func(done, total int),
 ) (rotated int, err error) {
-	roots := instance.NewRootKeys(cfg, ask)
+	roots := instance.NewKeys(cfg, ask)
 	err = withRotationLock(ctx, cfg, roots, func(i *instance.Instance, lock *flock.Flock) error {
 		if user != "" {
 			err := rotateOwnerKey(ctx, i, user)

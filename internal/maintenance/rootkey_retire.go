@@ -13,31 +13,51 @@ import (
 	"github.com/keysake/keysake/internal/rootkey"
 )
 
-// RetireRootKey records that a root key is not required any more, after it has opened every owner
-// key without it. The id may be abbreviated. The errors are those of [RotateRootKey].
-func RetireRootKey(ctx context.Context, cfg config.Config, ask rootkey.Ask, id string) error {
-	roots := instance.NewRootKeys(cfg, ask)
-	return withRotationLock(ctx, cfg, roots, func(i *instance.Instance, _ *flock.Flock) error {
+// RetireRootKey takes a root key that wraps nothing any more out of the database and the keys file,
+// after it has opened every owner key without it. The id may be abbreviated. It returns the URL if
+// --root-key names the key. The errors are those of [RotateRootKey].
+func RetireRootKey(
+	ctx context.Context, cfg config.Config, ask rootkey.Ask, id string,
+) (flag string, err error) {
+	keys := instance.NewKeys(cfg, ask)
+	err = withRotationLock(ctx, cfg, keys, func(i *instance.Instance, _ *flock.Flock) error {
 		key, err := findRootKey(ctx, i, id)
 		if err != nil {
 			return err
 		}
-		return i.Operator.RetireRootKey(ctx, key)
+		if key.State == statePrimary || key.CreatedAt != nil {
+			err = i.Operator.RetireRootKey(ctx, uuid.MustParse(key.ID))
+		}
+		if err != nil || key.URL == "" {
+			return err
+		}
+		if len(cfg.RootKeys) > 0 {
+			flag = key.URL
+			return nil
+		}
+		return i.Keys.ChangeRootKeys(func(named []string) []string {
+			return without(named, key.URL)
+		})
 	})
+	return flag, err
 }
 
-// findRootKey returns the id of the one root key whose id begins with prefix.
+// findRootKey returns the one root key whose id begins with prefix.
 func findRootKey(
 	ctx context.Context, i *instance.Instance, prefix string,
-) (found uuid.UUID, err error) {
-	keys, err := i.Operator.ListRootKeys(ctx)
+) (found RootKey, err error) {
+	known, err := i.Operator.ListRootKeys(ctx)
+	if err != nil {
+		return found, err
+	}
+	urls, _, err := i.Keys.Named()
 	if err != nil {
 		return found, err
 	}
 	n := 0
-	for _, k := range keys {
-		if prefix != "" && strings.HasPrefix(k.ID.String(), strings.ToLower(prefix)) {
-			found, n = k.ID, n+1
+	for _, k := range listRootKeys(ctx, i.Keys, urls, known) {
+		if prefix != "" && strings.HasPrefix(k.ID, strings.ToLower(prefix)) {
+			found, n = k, n+1
 		}
 	}
 	switch n {

@@ -21,10 +21,10 @@ var ErrRotating = errors.New(
 // withRotationLock opens a data folder, whose server may be running, and calls rotate while no
 // other rotation can run on it.
 func withRotationLock(
-	ctx context.Context, cfg config.Config, roots *instance.RootKeys,
+	ctx context.Context, cfg config.Config, keys *instance.Keys,
 	rotate func(*instance.Instance, *flock.Flock) error,
 ) (err error) {
-	i, err := instance.Open(ctx, cfg, roots, instance.Shared)
+	i, err := instance.Open(ctx, cfg, keys, instance.Shared)
 	if err != nil {
 		return err
 	}

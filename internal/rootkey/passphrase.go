@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/google/uuid"
+
 	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/plaintext"
 )
@@ -24,6 +26,9 @@ var (
 
 // openPassphrase tries the passphrases until one makes the key. [ErrPassphrase]: none does.
 func (o *Opener) openPassphrase(ctx context.Context, loc Location) (seal.RootKey, error) {
+	if id := PassphraseID(loc.URL); id != uuid.Nil && id != loc.ID {
+		return nil, fmt.Errorf("%w: %s is root key %s", ErrNoSuchKey, loc.URL, id)
+	}
 	if loc.Params == "" {
 		return nil, fmt.Errorf("%w: it was not made of a passphrase", ErrNoSuchKey)
 	}
@@ -64,7 +69,7 @@ func (o *Opener) newPassphrase(ctx context.Context, loc *Location) (seal.RootKey
 // [Opener.Create] would then make a key that differs in nothing but its salt.
 func (o *Opener) SamePassphrase(ctx context.Context, loc Location) (bool, error) {
 	params, err := parseArgon2Params(loc.Params)
-	if loc.URL != PassphraseURL || err != nil || !params.isDefault() {
+	if err != nil || !params.isDefault() {
 		return false, nil //nolint:nilerr // a new key never has parameters that cannot be read
 	}
 	p, err := o.forNewKey(ctx)

@@ -56,7 +56,7 @@ func TestTheSamePassphraseIsKnownAgain(t *testing.T) {
 	}
 	weaker, file := loc, loc
 	weaker.Params = strings.Replace(loc.Params, "t=3", "t=2", 1)
-	file.URL = "file:/k"
+	file.URL, file.Params = "file:/k", ""
 	for name, c := range map[string]struct {
 		loc  rootkey.Location
 		word string

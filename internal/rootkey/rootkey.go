@@ -1,7 +1,7 @@
 // Package rootkey opens root keys by their URLs: file:PATH, passphrase:, and key services. It asks
 // Vault and OpenBao itself, and the clouds through a program of their own.
 //
-// A URL holds no secret. The database remembers it, so that a server can find the key again.
+// A URL holds no secret. URLs come from the configuration, never from a database or a backup.
 package rootkey
 
 import (
@@ -17,9 +17,9 @@ import (
 	"github.com/keysake/keysake/internal/seal"
 )
 
-// A Location says where a root key is, as the database remembers it.
+// A Location says which root key is needed, and where to look for it.
 type Location struct {
-	ID     uuid.UUID // nil if it is not known yet
+	ID     uuid.UUID // nil for whichever is there
 	URL    string
 	Params string // how a passphrase becomes the key; empty for other keys
 }
@@ -47,7 +47,7 @@ func (o *Opener) Open(ctx context.Context, loc Location) (seal.RootKey, error) {
 	if err := Check(loc.URL); err != nil {
 		return nil, err
 	}
-	if loc.URL == PassphraseURL {
+	if IsPassphrase(loc.URL) {
 		return o.openPassphrase(ctx, loc)
 	}
 	var root seal.RootKey
@@ -66,8 +66,9 @@ func (o *Opener) Open(ctx context.Context, loc Location) (seal.RootKey, error) {
 	return root, nil
 }
 
-// Create returns the root key for a URL that the database does not know yet, and its location. It
-// makes a key file only if there is none.
+// Create returns the root key for a URL that the database does not know yet, and its location: the
+// path of a file is absolute, and a passphrase has the key's id. It makes a key file only if there
+// is none.
 func (o *Opener) Create(ctx context.Context, url string) (seal.RootKey, Location, error) {
 	loc := Location{URL: url}
 	root, err := o.create(ctx, &loc)
@@ -75,19 +76,22 @@ func (o *Opener) Create(ctx context.Context, url string) (seal.RootKey, Location
 		return nil, Location{}, err
 	}
 	loc.ID = root.ID()
+	if IsPassphrase(loc.URL) {
+		loc.URL = PassphraseURL + loc.ID.String()
+	}
 	return root, loc, nil
 }
 
 func (o *Opener) create(ctx context.Context, loc *Location) (seal.RootKey, error) {
-	if loc.URL == PassphraseURL {
+	err := Check(loc.URL)
+	if err != nil {
+		return nil, err
+	}
+	if IsPassphrase(loc.URL) {
 		return o.newPassphrase(ctx, loc)
 	}
 	if _, isFile := FilePath(loc.URL); !isFile {
 		return o.Open(ctx, *loc)
-	}
-	err := Check(loc.URL)
-	if err != nil {
-		return nil, err
 	}
 	// Later programs may run in another working directory.
 	if loc.URL, err = AbsoluteURL(loc.URL); err != nil {

@@ -6,10 +6,13 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/google/uuid"
+
 	"github.com/keysake/keysake/internal/keyurl"
 )
 
-// PassphraseURL is the whole URL of a root key that is made of a passphrase.
+// PassphraseURL is the URL of a root key that is made of a passphrase. The key's id may follow it:
+// the same passphrase makes another key with another salt.
 const PassphraseURL = "passphrase:"
 
 const fileScheme = "file:"
@@ -26,7 +29,11 @@ var (
 
 // Check checks the form of a URL without opening it. [ErrScheme], [ErrForm], [ErrCredentials].
 func Check(url string) error {
-	if url == PassphraseURL {
+	if IsPassphrase(url) {
+		text := strings.TrimPrefix(url, PassphraseURL)
+		if id, err := uuid.Parse(text); text != "" && (err != nil || id.String() != text) {
+			return fmt.Errorf("%w: write passphrase: or passphrase:ID", ErrForm)
+		}
 		return nil
 	}
 	if path, isFile := strings.CutPrefix(url, fileScheme); isFile {
@@ -45,6 +52,19 @@ func checkPath(path string) error {
 		return fmt.Errorf("%w: write file:PATH", ErrForm)
 	}
 	return nil
+}
+
+// IsPassphrase reports whether url is that of a passphrase.
+func IsPassphrase(url string) bool { return strings.HasPrefix(url, PassphraseURL) }
+
+// PassphraseID returns the id in the URL of a passphrase. It is nil if there is none.
+func PassphraseID(url string) uuid.UUID {
+	text, _ := strings.CutPrefix(url, PassphraseURL)
+	id, err := uuid.Parse(text)
+	if err != nil {
+		return uuid.Nil
+	}
+	return id
 }
 
 // FilePath returns the path of a file: URL.

@@ -40,7 +40,8 @@ var badURLs = map[string]error{
 	"vault://k":                rootkey.ErrScheme,
 	"base64key://AAAA":         rootkey.ErrScheme,
 	"https://attacker.example": rootkey.ErrScheme,
-	"passphrase:now":           rootkey.ErrScheme,
+	"passphrase:now":           rootkey.ErrForm,
+	"passphrase:{01a21cf0-8938-8c89-ad03-511404f508d7}": rootkey.ErrForm,
 
 	// the path of the key service's own operations, with the operator's token
 	"hashivault://x/../../../sys/seal":               rootkey.ErrForm,

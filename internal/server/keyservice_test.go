@@ -70,7 +70,7 @@ func TestAKeyServiceThatIsAwayIsNotNoticedByWhoseKeyIsOpen(t *testing.T) {
 func TestReadinessIsWhatIsKnownAndAsksNobody(t *testing.T) {
 	transit := apptest.NewTransit(t)
 	cfg := apptest.Config(t)
-	cfg.RootKey = apptest.TransitURL
+	cfg.RootKeys = []string{apptest.TransitURL}
 	srv := apptest.StartWith(t, cfg)
 	probe := func(want int) {
 		t.Helper()
@@ -103,7 +103,7 @@ func TestWhatNeedsAKeyServiceThatFailsIs502Or504AndLeavesNothing(t *testing.T) {
 	mia := srv.NewUser(t, "mia")
 	apptest.Must(t, create(t, srv.ClientWith(t, mia), "KEPT"))
 	srv.Stop(t)
-	cfg.Dev = false
+	cfg.Dev, cfg.Keys = false, cfg.DevKeysFile()
 	srv = apptest.StartWith(t, cfg) // which has no owner key open
 	admin, c := srv.Client(t), srv.ClientWith(t, mia)
 	for _, way := range []struct {
@@ -153,7 +153,7 @@ func TestASlowKeyServiceHoldsUpNobodyElse(t *testing.T) {
 	srv, transit, cfg := apptest.StartOnTransit(t)
 	mia := srv.NewUser(t, "mia")
 	srv.Stop(t)
-	cfg.Dev, cfg.KeyServiceTimeout = false, 8*time.Second
+	cfg.Dev, cfg.Keys, cfg.KeyServiceTimeout = false, cfg.DevKeysFile(), 8*time.Second
 	srv = apptest.StartWith(t, cfg)
 	apptest.Must(t, create(t, srv.Client(t), "OPEN"))
 	asked := make(chan struct{}, 64)

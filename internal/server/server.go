@@ -38,7 +38,7 @@ func cannotStart(err error) error { return fmt.Errorf("%w: %w", ErrCannotStart, 
 // The configuration must have passed its Validate. ask may be nil.
 //
 // From its start the process ignores SIGPIPE: standard error may be a pipe whose reader has left.
-// SIGHUP makes a server read its certificate again, and does nothing else.
+// SIGHUP makes a server read its certificate and the keys file again, and does nothing else.
 func Run(ctx context.Context, cfg config.Config, ask rootkey.Ask, out, logs io.Writer) (err error) {
 	signal.Ignore(syscall.SIGPIPE)
 	hangup := make(chan os.Signal, 1)
@@ -50,7 +50,7 @@ func Run(ctx context.Context, cfg config.Config, ask rootkey.Ask, out, logs io.W
 	if cfg.Dev {
 		access = instance.Create
 	}
-	i, err := instance.Open(ctx, cfg, instance.NewRootKeys(cfg, ask), access)
+	i, err := instance.Open(ctx, cfg, instance.NewKeys(cfg, ask), access)
 	if err != nil {
 		return cannotStart(err)
 	}
@@ -60,6 +60,7 @@ func Run(ctx context.Context, cfg config.Config, ask rootkey.Ask, out, logs io.W
 		log.WarnContext(ctx, "the server is read-only: the database cannot be written; changes "+
 			"are answered with 503 until a restart finds that it can", "data", cfg.Data)
 	}
+	warnForeign(ctx, i, log)
 	var devKeyFile string
 	if cfg.Dev {
 		if devKeyFile, err = i.PrepareDev(ctx, cfg); err != nil {
@@ -113,6 +114,7 @@ func (s *server) serve(ctx context.Context, hangup <-chan os.Signal) error {
 			s.makeCheckpoint(ctx)
 		case <-hangup:
 			s.reloadCertificate(ctx, true)
+			s.reloadKeys(ctx)
 		case err := <-failed:
 			return errors.Join(err, s.stop(ctx))
 		case <-ctx.Done():

@@ -96,7 +96,7 @@ func TestAStartSaysWhatOtherUsersCanRead(t *testing.T) {
 		apptest.Must(t, os.Chmod(path, mode))
 	}
 	s = apptest.Start(t, func(c *config.Config) {
-		c.Data, c.RootKey = s.Data, "file:"+filepath.Join(s.Data, "root.key")
+		c.Data = s.Data
 		c.TLSCert, c.TLSKey = certFile, keyFile
 	})
 	for _, want := range []string{

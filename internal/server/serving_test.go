@@ -23,11 +23,10 @@ func opened(t *testing.T) *server {
 	dir := filepath.Join(t.TempDir(), "data")
 	cfg := config.Config{
 		Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", Data: dir, Dev: true,
-		RootKey:    "file:" + filepath.Join(dir, "root.key"),
 		MaxSecrets: 9, KeepVersions: 1, KeyCacheTTL: time.Hour, LogFormat: "text",
 		ShutdownTimeout: 5 * time.Second,
 	}
-	i, err := instance.Open(t.Context(), cfg, instance.NewRootKeys(cfg, nil), instance.Create)
+	i, err := instance.Open(t.Context(), cfg, instance.NewKeys(cfg, nil), instance.Create)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,26 +11,23 @@ import (
 
 var rootKeys = newTable("root_keys", 1,
 	id("id", func(k *vault.StoredRootKey) *uuid.UUID { return &k.ID }),
-	text("url", func(k *vault.StoredRootKey) *string { return &k.URL }),
 	text("params", func(k *vault.StoredRootKey) *string { return &k.Params }),
-	text("state", func(k *vault.StoredRootKey) *vault.RootKeyState { return &k.State }),
 	blob("check_value", func(k *vault.StoredRootKey) *[]byte { return &k.Check }),
-	moment("created_at", func(k *vault.StoredRootKey) *time.Time { return &k.CreatedAt }),
-	moment("replaced_at", func(k *vault.StoredRootKey) *time.Time { return &k.ReplacedAt }),
-	moment("retired_at", func(k *vault.StoredRootKey) *time.Time { return &k.RetiredAt }))
-
-var rootKeysCounted = rootKeys.with(number(
-	"(SELECT COUNT(*) FROM owner_keys WHERE root_key_id = root_keys.id)",
-	func(k *vault.StoredRootKey) *int { return &k.OwnerKeys }))
+	moment("created_at", func(k *vault.StoredRootKey) *time.Time { return &k.CreatedAt }))
 
 // RootKeys implements [vault.Reader].
 func (q *Queries) RootKeys(ctx context.Context) ([]vault.StoredRootKey, error) {
-	return rootKeysCounted.list(ctx, q.conn, "ORDER BY created_at, id")
+	return rootKeys.list(ctx, q.conn, "ORDER BY created_at, id")
 }
 
-// PrimaryRootKey implements [vault.Reader].
-func (q *Queries) PrimaryRootKey(ctx context.Context) (vault.StoredRootKey, error) {
-	return rootKeys.get(ctx, q.conn, "WHERE state = 'primary'")
+// RootKey implements [vault.Reader].
+func (q *Queries) RootKey(ctx context.Context, id uuid.UUID) (vault.StoredRootKey, error) {
+	return rootKeys.get(ctx, q.conn, "WHERE id = $1", idText(id))
+}
+
+// CountOwnerKeysWrappedBy implements [vault.Reader].
+func (q *Queries) CountOwnerKeysWrappedBy(ctx context.Context, rootKey uuid.UUID) (int, error) {
+	return q.count(ctx, "SELECT COUNT(*) FROM owner_keys WHERE root_key_id = $1", idText(rootKey))
 }
 
 // InsertRootKey implements [vault.Tx].
@@ -38,24 +35,7 @@ func (q *Queries) InsertRootKey(ctx context.Context, k vault.StoredRootKey) erro
 	return rootKeys.insert(ctx, q.conn, &k)
 }
 
-// SetRootKeyURL implements [vault.Tx].
-func (q *Queries) SetRootKeyURL(ctx context.Context, id uuid.UUID, url string) error {
-	return q.execOne(ctx, "UPDATE root_keys SET url = $1 WHERE id = $2", url, idText(id))
-}
-
-// SetRootKeyState implements [vault.Tx].
-func (q *Queries) SetRootKeyState(
-	ctx context.Context, id uuid.UUID, state vault.RootKeyState, at time.Time,
-) error {
-	switch state {
-	case vault.Primary:
-		return q.execOne(ctx, `UPDATE root_keys
-			SET state = 'primary', replaced_at = NULL, retired_at = NULL WHERE id = $1`, idText(id))
-	case vault.Replaced:
-		return q.execOne(ctx, `UPDATE root_keys SET state = 'replaced', replaced_at = $1
-			WHERE id = $2`, micros(at), idText(id))
-	case vault.Retired:
-	}
-	return q.execOne(ctx, "UPDATE root_keys SET state = 'retired', retired_at = $1 WHERE id = $2",
-		micros(at), idText(id))
+// DeleteRootKey implements [vault.Tx].
+func (q *Queries) DeleteRootKey(ctx context.Context, id uuid.UUID) error {
+	return q.execOne(ctx, "DELETE FROM root_keys WHERE id = $1", idText(id))
 }

@@ -28,6 +28,13 @@ func Instances(ctx context.Context, src backup.Source) iter.Seq2[vault.Ledger, e
 	return typed(ctx, instances, src)
 }
 
+// InstanceKeys returns all wrapped instance keys.
+func InstanceKeys(
+	ctx context.Context, src backup.Source,
+) iter.Seq2[vault.StoredInstanceKey, error] {
+	return typed(ctx, instanceKeys, src)
+}
+
 // OwnerKeys returns all owner keys by user.
 func OwnerKeys(ctx context.Context, src backup.Source) iter.Seq2[vault.StoredOwnerKey, error] {
 	return typed(ctx, ownerKeys, src)

@@ -13,18 +13,10 @@ import (
 	"github.com/keysake/keysake/internal/vault"
 )
 
-// openInstanceKeys opens the instance keys, of which it makes the first.
+// openInstanceKeys opens the instance keys, which a restart has closed.
 func (p *fixture) openInstanceKeys() {
 	p.t.Helper()
-	stored, err := p.ListInstanceKeys(p.t.Context())
-	p.must(err)
-	if len(stored) == 0 {
-		_, err := p.CreateInstanceKey(p.t.Context())
-		p.must(err)
-		stored, err = p.ListInstanceKeys(p.t.Context())
-		p.must(err)
-	}
-	p.must(p.OpenInstanceKeys(p.t.Context(), []uuid.UUID{stored[0].ID}))
+	p.must(p.OpenInstanceKeys(p.t.Context()))
 }
 
 // checkpoint makes one, and verifies it and an export of all chains that was made with it.

@@ -45,8 +45,8 @@ type fixture struct {
 
 	t      tester
 	db     *sqlite.DB
-	file   string   // of the database
-	roots  sync.Map // the root keys that can be opened, by id
+	file   string // of the database
+	named  named
 	limits vault.Limits
 	clock  *clock
 	admin  vault.Actor
@@ -92,7 +92,7 @@ func startWith(t *testing.T, secrets, versions int) *fixture {
 	t.Parallel()
 	p := open(t, t.TempDir(), secrets, versions)
 	t.Cleanup(func() { p.must(p.db.Close()) })
-	p.must(p.AddRootKey(t.Context(), p.newRoot(1), "file:root.key", ""))
+	p.initialize(1)
 	token, err := p.CreateAdmin(t.Context(), username("admin"), keyName("first"))
 	p.must(err)
 	p.admin = p.authenticated(token)
@@ -127,23 +127,80 @@ func (p *fixture) vaultOn(store vault.Store) (*vault.Service, *vault.Operator) {
 		store = storetest.RunTwice(store)
 	}
 	return vault.New(vault.Options{
-		Store: store, OpenRoot: p.openRoot, KeyTTL: time.Hour,
+		Store: store, Keys: &p.named, KeyTTL: time.Hour,
 		Catalog: presets(), Limits: p.limits, Now: p.clock.now,
 	})
 }
 
-func (p *fixture) openRoot(_ context.Context, k vault.StoredRootKey) (seal.RootKey, error) {
-	if root, found := p.roots.Load(k.ID); found {
-		return root.(seal.RootKey), nil
-	}
-	return nil, errors.New("there is no such root key")
+// named are the keys that the configuration names.
+type named struct {
+	mu       sync.Mutex
+	roots    map[uuid.UUID]seal.RootKey
+	first    uuid.UUID
+	instance []uuid.UUID
 }
 
-// newRoot makes a root key that can be opened.
+func (n *named) FirstRootKey(context.Context, []vault.StoredRootKey) (uuid.UUID, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.first, nil
+}
+
+func (n *named) OpenRootKey(_ context.Context, k vault.StoredRootKey) (seal.RootKey, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if root, found := n.roots[k.ID]; found {
+		return root, nil
+	}
+	return nil, vault.ErrNotConfigured
+}
+
+func (n *named) InstanceKeys() ([]uuid.UUID, error) { return n.instance, nil }
+
+// set names a root key, with this id.
+func (n *named) set(id uuid.UUID, root seal.RootKey) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.roots == nil {
+		n.roots = map[uuid.UUID]seal.RootKey{}
+	}
+	n.roots[id] = root
+}
+
+func (n *named) remove(id uuid.UUID) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.roots, id)
+}
+
+func (n *named) setFirst(id uuid.UUID) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.first = id
+}
+
+// newRoot makes a root key that the configuration names.
 func (p *fixture) newRoot(n byte) seal.RootKey {
 	root := rootKey(n)
-	p.roots.Store(root.ID(), root)
+	p.named.set(root.ID(), root)
 	return root
+}
+
+// initialize gives a new database its root key and its instance key.
+func (p *fixture) initialize(n byte) seal.RootKey {
+	p.t.Helper()
+	root, key := p.newRoot(n), must(seal.NewInstanceKey())
+	p.named.setFirst(root.ID())
+	p.named.instance = []uuid.UUID{key.ID()}
+	p.must(p.Initialize(p.t.Context(), root, "file:root.key", "", key))
+	return root
+}
+
+// makeFirst is what an operator does who rotates to another root key.
+func (p *fixture) makeFirst(root seal.RootKey) {
+	p.t.Helper()
+	p.must(p.AddRootKey(p.t.Context(), root, "file:other.key", ""))
+	p.named.setFirst(root.ID())
 }
 
 func rootKey(n byte) seal.RootKey {

@@ -3,11 +3,14 @@ package vault
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/seal"
 )
 
@@ -61,32 +64,72 @@ func (k *instanceKeys) get(id uuid.UUID) (seal.InstanceKey, bool) {
 	return seal.InstanceKey{}, false
 }
 
+// all returns the keys that are believed.
+func (k *instanceKeys) all() []seal.InstanceKey {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return slices.Clone(k.keys)
+}
+
+func (k *instanceKeys) ids() (ids []uuid.UUID) {
+	for _, key := range k.all() {
+		ids = append(ids, key.ID())
+	}
+	return ids
+}
+
 func (k *instanceKeys) set(keys []seal.InstanceKey) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.keys = keys
 }
 
-// OpenInstanceKeys opens the instance keys of these ids, of which the first signs from now on. Only
-// they are believed. NotFound: the database does not have one of them.
-func (o *Operator) OpenInstanceKeys(ctx context.Context, ids []uuid.UUID) error {
-	stored, err := o.ListInstanceKeys(ctx)
+// OpenInstanceKeys opens the instance keys that the configuration names. Only they are believed.
+// NotFound: the database does not have one of them.
+func (o *Operator) OpenInstanceKeys(ctx context.Context) error { return o.openInstanceKeys(ctx) }
+
+func (c *core) openInstanceKeys(ctx context.Context) error {
+	ids, err := c.keys.roots.config.InstanceKeys()
+	if err != nil || slices.Equal(ids, c.instance.ids()) {
+		return err
+	}
+	stored, err := listInstanceKeys(ctx, c.store)
 	if err != nil {
 		return err
 	}
 	keys := make([]seal.InstanceKey, len(ids))
 	for i, id := range ids {
-		if keys[i], err = o.openInstanceKey(ctx, stored, id); err != nil {
+		if keys[i], err = c.openInstanceKey(ctx, stored, id); err != nil {
 			return err
 		}
 	}
-	o.instance.set(keys)
+	c.instance.set(keys)
 	return nil
 }
 
+// instanceKey returns the instance key of that id. The configuration may name it since a short
+// time. Its error is tampering where it does not: nothing that the key signed counts. It must not
+// be called in a transaction.
+func (c *core) instanceKey(ctx context.Context, id uuid.UUID) (seal.InstanceKey, error) {
+	if key, found := c.instance.get(id); found {
+		return key, nil
+	}
+	if err := c.openInstanceKeys(ctx); err != nil {
+		return seal.InstanceKey{}, err
+	}
+	if key, found := c.instance.get(id); found {
+		return key, nil
+	}
+	return seal.InstanceKey{}, tampered("instance key "+id.String(), ErrNotConfigured)
+}
+
 // ListInstanceKeys returns all wrapped instance keys, in the order of their ids.
-func (o *Operator) ListInstanceKeys(ctx context.Context) (stored []StoredInstanceKey, err error) {
-	err = o.store.Read(ctx, func(r Reader) error {
+func (o *Operator) ListInstanceKeys(ctx context.Context) ([]StoredInstanceKey, error) {
+	return listInstanceKeys(ctx, o.store)
+}
+
+func listInstanceKeys(ctx context.Context, store Store) (stored []StoredInstanceKey, err error) {
+	err = store.Read(ctx, func(r Reader) error {
 		stored, err = r.InstanceKeys(ctx)
 		return err
 	})
@@ -94,7 +137,7 @@ func (o *Operator) ListInstanceKeys(ctx context.Context) (stored []StoredInstanc
 }
 
 // openInstanceKey opens a key with the first of the root keys that wrap it and open.
-func (o *Operator) openInstanceKey(
+func (c *core) openInstanceKey(
 	ctx context.Context, stored []StoredInstanceKey, id uuid.UUID,
 ) (seal.InstanceKey, error) {
 	err := error(&Error{Kind: NotFound, Detail: "The database has no instance key " + id.String()})
@@ -103,7 +146,7 @@ func (o *Operator) openInstanceKey(
 			continue
 		}
 		var root seal.RootKey
-		if root, err = o.keys.roots.openID(ctx, k.RootKey); err != nil {
+		if root, err = c.keys.roots.openID(ctx, k.RootKey); err != nil {
 			continue
 		}
 		var key seal.InstanceKey
@@ -115,28 +158,124 @@ func (o *Operator) openInstanceKey(
 	return seal.InstanceKey{}, err
 }
 
-// CreateInstanceKey makes a new instance key, which the primary root key wraps, and returns its id.
-// It is believed once [Operator.OpenInstanceKeys] has opened it.
-func (o *Operator) CreateInstanceKey(ctx context.Context) (uuid.UUID, error) {
-	key, err := seal.NewInstanceKey()
+// CheckNew returns nil for a database that [Operator.Initialize] may initialize. Conflict: it has a
+// root key, or users without one.
+func (o *Operator) CheckNew(ctx context.Context) error {
+	return o.store.View(ctx, func(r Reader) error { return checkNew(ctx, r, o.now()) })
+}
+
+func checkNew(ctx context.Context, r Reader, now time.Time) error {
+	known, err := r.RootKeys(ctx)
 	if err != nil {
-		return uuid.Nil, err
+		return err
 	}
-	primary, err := o.primary(ctx)
+	users, err := r.Users(ctx, now)
 	if err != nil {
-		return uuid.Nil, err
+		return err
 	}
-	root, err := o.keys.roots.open(ctx, primary)
+	if len(known) > 0 || len(users) > 0 {
+		return &Error{
+			Kind: Conflict,
+			Detail: fmt.Sprintf("The database is not new: it has %d root keys and %d users",
+				len(known), len(users)),
+		}
+	}
+	return nil
+}
+
+// Initialize stores the first root key of a database and the instance key, which signs from now on.
+// The URL of the root key is for the audit log only. Conflict: the database is not new.
+func (o *Operator) Initialize(
+	ctx context.Context, root seal.RootKey, url, params string, key seal.InstanceKey,
+) error {
+	stored, err := o.storable(ctx, root, params)
 	if err != nil {
-		return uuid.Nil, err
+		return err
 	}
-	wrapped, err := root.WrapInstance(ctx, key)
+	wrapped, err := wrapInstanceKey(ctx, root, key)
 	if err != nil {
-		return uuid.Nil, err
+		return err
 	}
-	return key.ID(), o.store.Update(ctx, func(tx Tx) error {
-		return tx.InsertInstanceKey(ctx, StoredInstanceKey{
-			ID: key.ID(), RootKey: root.ID(), Wrapped: wrapped, CreatedAt: o.time(),
-		})
+	o.keys.roots.add(root)
+	o.instance.set([]seal.InstanceKey{key})
+	in := intent{action: policy.RootKeyAdd, library: instanceLibrary()}
+	return o.apply(ctx, in, func(c *change) error {
+		if err := checkNew(ctx, c, c.at); err != nil {
+			return err
+		}
+		if err := c.addRootKey(ctx, stored, url); err != nil {
+			return err
+		}
+		wrapped.CreatedAt = c.at
+		return c.InsertInstanceKey(ctx, wrapped)
 	})
+}
+
+// wrapInstanceKey wraps a key with a root key, and opens the result again: what a service cannot
+// undo would be lost.
+func wrapInstanceKey(
+	ctx context.Context, root seal.RootKey, key seal.InstanceKey,
+) (StoredInstanceKey, error) {
+	blob, err := root.WrapInstance(ctx, key)
+	if err == nil {
+		_, err = root.UnwrapInstance(ctx, key.ID(), blob)
+	}
+	if err != nil {
+		err = serviceError(fmt.Errorf("instance key %s: %w", key.ID(), err))
+	}
+	return StoredInstanceKey{ID: key.ID(), RootKey: root.ID(), Wrapped: blob}, err
+}
+
+// rewrapInstanceKeys wraps every instance key that is believed with another root key, too.
+func (o *Operator) rewrapInstanceKeys(ctx context.Context, to seal.RootKey) error {
+	stored, err := o.ListInstanceKeys(ctx)
+	if err != nil {
+		return err
+	}
+	for _, key := range o.instance.all() {
+		if wrappedBy(stored, key.ID(), to.ID()) {
+			continue
+		}
+		next, err := wrapInstanceKey(ctx, to, key)
+		if err != nil {
+			return err
+		}
+		next.CreatedAt = o.time()
+		err = o.store.Update(ctx, func(tx Tx) error { return tx.InsertInstanceKey(ctx, next) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func wrappedBy(stored []StoredInstanceKey, id, rootKey uuid.UUID) bool {
+	return slices.ContainsFunc(stored, func(k StoredInstanceKey) bool {
+		return k.ID == id && k.RootKey == rootKey
+	})
+}
+
+// dropInstanceKeys destroys the instance keys as a root key wraps them. Conflict: one that is
+// believed is wrapped by no other.
+func (c *change) dropInstanceKeys(ctx context.Context, rootKey uuid.UUID, ids []uuid.UUID) error {
+	stored, err := c.InstanceKeys(ctx)
+	if err != nil {
+		return err
+	}
+	for _, k := range stored {
+		if k.RootKey != rootKey {
+			continue
+		}
+		other := func(o StoredInstanceKey) bool { return o.ID == k.ID && o.RootKey != rootKey }
+		if slices.Contains(ids, k.ID) && !slices.ContainsFunc(stored, other) {
+			return &Error{
+				Kind:   Conflict,
+				Detail: "It still wraps the instance key: finish the rotation first",
+			}
+		}
+		if err := c.DeleteInstanceKey(ctx, k.ID, rootKey); err != nil {
+			return err
+		}
+	}
+	return nil
 }

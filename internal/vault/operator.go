@@ -25,7 +25,7 @@ func (o *Operator) FindUser(ctx context.Context, nameOrID string) (uuid.UUID, er
 }
 
 // CreateAdmin makes an API key with every scope for the user of that name, and the user if there is
-// none. It returns the key's token. The database must have a root key: [Operator.AddRootKey] comes
+// none. It returns the key's token. The database must have a root key: [Operator.Initialize] comes
 // first.
 func (o *Operator) CreateAdmin(
 	ctx context.Context, username Username, keyName KeyName,
@@ -81,17 +81,10 @@ func (o *Operator) RecordBackup(ctx context.Context, file string) error {
 }
 
 // RecordRestore records in the instance's chain, which continues that of the backup, that the
-// database was made from a backup. It stores where root keys are now: urls has them by their ids.
-func (o *Operator) RecordRestore(
-	ctx context.Context, file string, urls map[uuid.UUID]string,
-) error {
+// database was made from a backup.
+func (o *Operator) RecordRestore(ctx context.Context, file string) error {
 	in := intent{action: policy.BackupRestore, library: instanceLibrary()}
 	return o.apply(ctx, in, func(c *change) error {
-		for id, url := range urls {
-			if err := c.SetRootKeyURL(ctx, id, url); err != nil {
-				return err
-			}
-		}
 		c.record(backupTarget(file))
 		return nil
 	})

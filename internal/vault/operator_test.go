@@ -13,7 +13,7 @@ func TestAnEmptyDatabaseHasNoRootKeyAndNoUser(t *testing.T) {
 	t.Parallel()
 	p := open(t, t.TempDir(), 1, 1)
 	defer p.db.Close()
-	if err := p.CheckRootKeys(t.Context()); !errors.Is(err, vault.ErrNotFound) {
+	if _, err := p.CheckRootKeys(t.Context()); !errors.Is(err, vault.ErrNotFound) {
 		t.Errorf("root key: %v", err)
 	}
 	if found, err := p.ListAdmins(t.Context()); err != nil || len(found) > 0 {

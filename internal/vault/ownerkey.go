@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -47,16 +48,16 @@ type ownerKeyWriter interface {
 	DeleteOtherOwnerKeys(ctx context.Context, user, keep uuid.UUID) error
 }
 
-// newOwnerKey returns a new owner key, and how the primary root key wraps it. The transaction that
-// stores it must call checkPrimary.
+// newOwnerKey returns a new owner key, and how the first root key wraps it. The transaction that
+// stores it must call checkRootKey.
 func (c *core) newOwnerKey(
 	ctx context.Context, user uuid.UUID,
 ) (StoredOwnerKey, seal.OwnerKey, error) {
-	primary, err := c.primary(ctx)
+	first, err := c.firstRootKey(ctx)
 	if err != nil {
 		return StoredOwnerKey{}, seal.OwnerKey{}, err
 	}
-	root, err := c.keys.roots.open(ctx, primary)
+	root, err := c.keys.roots.open(ctx, first)
 	if err != nil {
 		return StoredOwnerKey{}, seal.OwnerKey{}, err
 	}
@@ -101,11 +102,11 @@ func ownerKeyError(k *StoredOwnerKey, err error) error {
 	return serviceError(fmt.Errorf("%s: %w", ownerKeyName(k.User, k.ID), err))
 }
 
-// checkPrimary returns [errStale] if a root key by which something was wrapped is not the primary
-// any more.
-func checkPrimary(ctx context.Context, r Reader, rootKey uuid.UUID) error {
-	primary, err := r.PrimaryRootKey(ctx)
-	if err == nil && primary.ID != rootKey {
+// checkRootKey returns [errStale] if the root key by which something was wrapped has been dropped
+// since. Where another has become the first, a rotation wraps it again.
+func checkRootKey(ctx context.Context, r Reader, rootKey uuid.UUID) error {
+	_, err := r.RootKey(ctx, rootKey)
+	if errors.Is(err, ErrNotFound) {
 		return errStale
 	}
 	return err

@@ -27,7 +27,7 @@ type sealedLibrary struct {
 // two, both keys open, and the next rotation destroys both. NotFound: there is no such user.
 func (o *Operator) RotateOwnerKey(ctx context.Context, user uuid.UUID) error {
 	var old uuid.UUID
-	err := o.retry(user, func() error { // with another key, where the primary root key has changed
+	err := o.retry(user, func() error { // with another key, where the root key was dropped
 		stored, key, err := o.newOwnerKey(ctx, user)
 		if err != nil {
 			return err
@@ -58,7 +58,7 @@ func (o *Operator) storeOwnerKey(
 		if err != nil {
 			return err
 		}
-		if err := checkPrimary(ctx, c, next.RootKey); err != nil {
+		if err := checkRootKey(ctx, c, next.RootKey); err != nil {
 			return err
 		}
 		if err := c.InsertOwnerKey(ctx, next); err != nil {

@@ -309,9 +309,9 @@ func TestAnEndOfTheChainThatWasSetBackIsTampering(t *testing.T) {
 	_, err = p.CreateAdmin(t.Context(), username("admin"), keyName("again"))
 	assertTampered(t, "an admin", err)
 
-	p.must(p.AddRootKey(t.Context(), p.newRoot(2), "file:other.key", ""))
+	p.makeFirst(p.newRoot(2))
 	p.sql("UPDATE instance SET audit_seq = audit_seq - 1")
-	err = p.RewrapOwnerKeys(t.Context(), func(int, int) {})
+	err = p.RewrapKeys(t.Context(), func(int, int) {})
 	assertTampered(t, "a rotation of the root key", err)
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 // errStale is the error of a transaction that finds that what was prepared for it is no longer so:
-// another owner key seals, the secret has another version, or another root key is the primary.
+// another owner key seals, the secret has another version, or the root key was dropped.
 var errStale = errors.New("what the change was prepared for has changed in the meantime")
 
 // maxTries bounds how often a change is prepared, and how often an audit entry is appended.

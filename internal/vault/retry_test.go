@@ -81,9 +81,12 @@ func TestAChangeThatWasOvertakenIsPreparedAnew(t *testing.T) {
 				return err
 			}, "*3o 2b 1a",
 		},
-		"a new user by another primary root key": {
+		"a new user by a rotation of the root key": {
 			func(p *fixture, _ uuid.UUID) {
-				p.must(p.AddRootKey(p.t.Context(), p.newRoot(2), "file:other.key", ""))
+				p.makeFirst(p.newRoot(2))
+				p.must(p.OpenInstanceKeys(p.t.Context()))
+				p.must(p.RewrapKeys(p.t.Context(), func(int, int) {}))
+				p.must(p.DropRootKey(p.t.Context(), rootKey(1).ID()))
 			}, func(p *fixture, s *vault.Service, _ uuid.UUID) error {
 				_, err := s.CreateUser(p.t.Context(), p.admin, userRequest("ann"))
 				return err

@@ -37,8 +37,8 @@ func TestAFaultOfTheRootKeyIsKnownUntilItWorksOrForAWhile(t *testing.T) {
 	p := start(t)
 	service, url := &failing{}, "hashivault://keysake"
 	root := seal.NewServiceRootKey(seal.ServiceRootKeyID(url), service)
-	p.roots.Store(root.ID(), root)
-	p.must(p.AddRootKey(t.Context(), root, url, ""))
+	p.named.set(root.ID(), root)
+	p.makeFirst(root)
 	fault := func() error {
 		before := service.calls
 		err := p.RootKeyFault(t.Context())

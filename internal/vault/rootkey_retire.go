@@ -9,16 +9,14 @@ import (
 	"github.com/keysake/keysake/internal/policy"
 )
 
-// RetireRootKey records that a root key is no longer needed. Before that, it opens every owner key
-// with the root key that wraps it now. A key that is already retired stays so. Conflict: it is the
-// primary, or still wraps an owner key. NotFound: there is none of that id.
+// RetireRootKey forgets a root key, after it has opened every owner key with the root key that
+// wraps it now. The errors are those of [Operator.DropRootKey].
 func (o *Operator) RetireRootKey(ctx context.Context, id uuid.UUID) error {
 	keys, err := o.ListRootKeys(ctx)
 	if err != nil {
 		return err
 	}
-	retired, err := checkRetirable(keys, id)
-	if err != nil || retired.State == Retired {
+	if _, err := o.checkRetirable(ctx, keys, id); err != nil {
 		return err
 	}
 	for _, k := range keys {
@@ -28,27 +26,52 @@ func (o *Operator) RetireRootKey(ctx context.Context, id uuid.UUID) error {
 			}
 		}
 	}
+	return o.DropRootKey(ctx, id)
+}
+
+// DropRootKey forgets a root key that wraps nothing that is needed: the database does not know it
+// any more, and no server wraps with it. Conflict: it is the first of the configuration, or still
+// wraps a key. NotFound: there is none of that id.
+func (o *Operator) DropRootKey(ctx context.Context, id uuid.UUID) error {
+	believed, err := o.keys.roots.config.InstanceKeys()
+	if err != nil {
+		return err
+	}
 	in := intent{action: policy.RootKeyRetire, library: instanceLibrary()}
-	return o.apply(ctx, in, func(c *change) error {
-		keys, err := c.RootKeys(ctx)
-		if err == nil {
-			_, err = checkRetirable(keys, id)
-		}
+	err = o.apply(ctx, in, func(c *change) error {
+		keys, err := countedRootKeys(ctx, c)
 		if err != nil {
 			return err
 		}
-		c.record(retired.target())
-		return c.SetRootKeyState(ctx, id, Retired, c.at)
+		dropped, err := o.checkRetirable(ctx, keys, id)
+		if err != nil {
+			return err
+		}
+		if err := c.dropInstanceKeys(ctx, id, believed); err != nil {
+			return err
+		}
+		c.record(dropped.target())
+		return c.DeleteRootKey(ctx, id)
 	})
+	if err == nil {
+		o.keys.roots.remove(id)
+	}
+	return err
 }
 
 // checkRetirable returns the root key of that id. Conflict: it is still needed.
-func checkRetirable(keys []StoredRootKey, id uuid.UUID) (StoredRootKey, error) {
+func (o *Operator) checkRetirable(
+	ctx context.Context, keys []StoredRootKey, id uuid.UUID,
+) (StoredRootKey, error) {
+	first, err := o.keys.roots.config.FirstRootKey(ctx, keys)
+	if err != nil {
+		return StoredRootKey{}, err
+	}
 	for _, k := range keys {
 		switch {
 		case k.ID != id:
 			continue
-		case k.State == Primary:
+		case k.ID == first:
 			return k, &Error{
 				Kind:   Conflict,
 				Detail: "It is the primary root key: rotate to another one first",

@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -22,94 +23,97 @@ const maxParallelCalls = 8
 // errUnchanged ends a transaction that found nothing to do.
 var errUnchanged = errors.New("nothing to do")
 
-// AddRootKey makes root the primary: the first of a database, or the one that replaces the primary
-// so far. If it is already the primary, only its URL may change. Running servers notice by
-// themselves. Owner keys stay as they are until [Operator.RewrapOwnerKeys].
+// AddRootKey makes a root key known to the database, so that it may wrap. If it is already known,
+// nothing changes. The URL is for the audit log only. Owner keys stay as they are until
+// [Operator.RewrapKeys].
 func (o *Operator) AddRootKey(ctx context.Context, root seal.RootKey, url, params string) error {
-	check, err := root.Check(ctx)
-	if err == nil {
-		err = root.OpenCheck(ctx, check)
-	}
+	stored, err := o.storable(ctx, root, params)
 	if err != nil {
-		return rootKeyError(&RootKeyError{ID: root.ID(), URL: url, Cause: err})
+		return err
 	}
 	o.keys.roots.add(root)
 	in := intent{action: policy.RootKeyAdd, library: instanceLibrary()}
-	err = o.apply(ctx, in, func(c *change) error {
-		stored := StoredRootKey{
-			ID: root.ID(), URL: url, Params: params, State: Primary, Check: check, CreatedAt: c.at,
-		}
-		c.record(stored.target())
-		return c.makePrimary(ctx, stored)
-	})
+	err = o.apply(ctx, in, func(c *change) error { return c.addRootKey(ctx, stored, url) })
 	if errors.Is(err, errUnchanged) {
 		return nil
 	}
 	return err
 }
 
-func (c *change) makePrimary(ctx context.Context, next StoredRootKey) error {
-	keys, err := c.RootKeys(ctx)
+// storable returns the row of a root key, with a check value that opens.
+func (o *Operator) storable(
+	ctx context.Context, root seal.RootKey, params string,
+) (StoredRootKey, error) {
+	check, err := root.Check(ctx)
+	if err == nil {
+		err = root.OpenCheck(ctx, check)
+	}
+	if err != nil {
+		return StoredRootKey{}, rootKeyError(&RootKeyError{ID: root.ID(), Cause: err})
+	}
+	return StoredRootKey{ID: root.ID(), Params: params, Check: check}, nil
+}
+
+func (c *change) addRootKey(ctx context.Context, k StoredRootKey, url string) error {
+	_, err := c.RootKey(ctx, k.ID)
+	if err == nil {
+		return errUnchanged
+	}
+	if !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	target := k.target()
+	target.Name = url
+	c.record(target)
+	k.CreatedAt = c.at
+	return c.InsertRootKey(ctx, k)
+}
+
+// RewrapKeys wraps with the first root key every owner key that another root key wraps, batch by
+// batch, and every instance key that is believed. Each is opened with the first root key before it
+// is stored. It may be interrupted at any point and begun again. progress is called after each
+// batch of owner keys. What a root key wraps that the configuration does not name is left, and the
+// error wraps [ErrNotConfigured].
+func (o *Operator) RewrapKeys(ctx context.Context, progress func(done, total int)) error {
+	first, err := o.firstRootKey(ctx)
 	if err != nil {
 		return err
 	}
-	known := false
-	for _, k := range keys {
-		known = known || k.ID == next.ID
-		switch {
-		case k.State == Primary && k.ID == next.ID && k.URL == next.URL:
-			return errUnchanged
-		case k.State == Primary && k.ID == next.ID:
-			return c.SetRootKeyURL(ctx, next.ID, next.URL)
-		case k.State == Primary:
-			if err := c.SetRootKeyState(ctx, k.ID, Replaced, c.at); err != nil {
-				return err
-			}
-		}
-	}
-	if !known {
-		return c.InsertRootKey(ctx, next)
-	}
-	// back to one that was replaced, which may have moved
-	if err := c.SetRootKeyURL(ctx, next.ID, next.URL); err != nil {
+	to, err := o.keys.roots.open(ctx, first)
+	if err != nil {
 		return err
 	}
-	return c.SetRootKeyState(ctx, next.ID, Primary, c.at)
-}
-
-// RewrapOwnerKeys wraps with the primary every owner key that another root key wraps, batch by
-// batch. Each is opened with the primary before it is stored. It may be interrupted at any point
-// and begun again. progress is called after each batch. Unavailable: the primary has changed in the
-// meantime.
-func (o *Operator) RewrapOwnerKeys(ctx context.Context, progress func(done, total int)) error {
+	if err := o.openInstanceKeys(ctx); err != nil {
+		return err
+	}
+	if err := o.rewrapInstanceKeys(ctx, to); err != nil {
+		return err
+	}
 	keys, err := o.ListRootKeys(ctx)
 	if err != nil {
 		return err
 	}
-	var primary StoredRootKey
 	total, done := 0, 0
 	for _, k := range keys {
-		if k.State == Primary {
-			primary = k
-		} else {
+		if k.ID != first.ID {
 			total += k.OwnerKeys
 		}
 	}
-	to, err := o.keys.roots.openID(ctx, primary.ID)
-	if err != nil {
-		return err
-	}
 	progress(0, total)
+	var foreign []error
 	for _, k := range keys {
-		if k.State == Primary || k.OwnerKeys == 0 {
+		if k.ID == first.ID || k.OwnerKeys == 0 {
 			continue
 		}
 		err := o.rewrapFrom(ctx, k, to, func(n int) { done += n; progress(done, total) })
-		if err != nil {
+		if errors.Is(err, ErrNotConfigured) {
+			foreign = append(foreign, fmt.Errorf("%d owner keys stay as they are: %w",
+				k.OwnerKeys, err))
+		} else if err != nil {
 			return err
 		}
 	}
-	return nil
+	return errors.Join(foreign...)
 }
 
 // rewrapFrom wraps every owner key of one root key with another.
@@ -138,7 +142,7 @@ func (o *Operator) rewrapFrom(
 			return err
 		}
 		began := time.Now()
-		if err := o.storeRewrapped(ctx, batch, of, to.ID()); err != nil {
+		if err := o.storeRewrapped(ctx, batch, of); err != nil {
 			return err
 		}
 		progress(len(batch))
@@ -149,13 +153,10 @@ func (o *Operator) rewrapFrom(
 // storeRewrapped stores a batch. The last batch of a root key appends the audit entry, in the same
 // transaction.
 func (o *Operator) storeRewrapped(
-	ctx context.Context, batch []StoredOwnerKey, of StoredRootKey, to uuid.UUID,
+	ctx context.Context, batch []StoredOwnerKey, of StoredRootKey,
 ) error {
 	in := intent{action: policy.RootKeyRewrap, library: instanceLibrary()}
-	err := o.transact(ctx, in, func(c *change) error {
-		if err := checkPrimary(ctx, c, to); err != nil {
-			return err
-		}
+	return o.transact(ctx, in, func(c *change) error {
 		for _, k := range batch {
 			if err := c.RewrapOwnerKey(ctx, k, of.ID); err != nil {
 				return err
@@ -168,14 +169,6 @@ func (o *Operator) storeRewrapped(
 		c.record(of.target())
 		return c.finish(ctx, in)
 	})
-	if errors.Is(err, errStale) {
-		return &Error{
-			Kind:   Unavailable,
-			Detail: "Another root key has become the primary in the meantime: begin again",
-			Cause:  err,
-		}
-	}
-	return err
 }
 
 func (o *Operator) ownerKeysWrappedBy(

@@ -12,9 +12,6 @@ import (
 	"github.com/keysake/keysake/internal/seal"
 )
 
-// OpenRootKey opens a root key that the database knows.
-type OpenRootKey func(ctx context.Context, k StoredRootKey) (seal.RootKey, error)
-
 const (
 	// errorTTL is how long a failure to open a root key stands for further tries: each may take the
 	// time of a passphrase or a service.
@@ -25,12 +22,13 @@ const (
 	faultTTL = 30 * time.Second
 )
 
-// A rootKeyring keeps the root keys that are open. A root key stays open until the process ends.
+// A rootKeyring keeps the root keys that are open. A root key stays open until the process ends, or
+// is told that the configuration does not name it any more.
 type rootKeyring struct {
-	store   Store
-	openKey OpenRootKey
-	now     func() time.Time
-	calls   singleflight.Group
+	store  Store
+	config Configuration
+	now    func() time.Time
+	calls  singleflight.Group
 
 	mu         sync.Mutex
 	keys       map[uuid.UUID]seal.RootKey
@@ -44,10 +42,10 @@ type cachedError struct {
 	at  time.Time
 }
 
-func newRootKeyring(store Store, open OpenRootKey, now func() time.Time) *rootKeyring {
+func newRootKeyring(store Store, config Configuration, now func() time.Time) *rootKeyring {
 	return &rootKeyring{
 		store:      store,
-		openKey:    open,
+		config:     config,
 		now:        now,
 		keys:       map[uuid.UUID]seal.RootKey{},
 		openErrors: map[uuid.UUID]cachedError{},
@@ -77,22 +75,31 @@ func (k *rootKeyring) add(root seal.RootKey) seal.RootKey {
 	return root
 }
 
+// remove forgets a root key that the configuration does not name any more.
+func (k *rootKeyring) remove(id uuid.UUID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.keys, id)
+}
+
 // openID returns the root key of that id. One that another process has made is looked up in the
 // database.
 func (k *rootKeyring) openID(ctx context.Context, id uuid.UUID) (seal.RootKey, error) {
 	if root, found := k.get(id); found {
 		return root, nil
 	}
-	stored, err := listRootKeys(ctx, k.store)
+	var stored StoredRootKey
+	err := k.store.Read(ctx, func(r Reader) (err error) {
+		stored, err = r.RootKey(ctx, id)
+		return err
+	})
+	if errors.Is(err, ErrNotFound) {
+		err = tampered("root key "+id.String(), errors.New("the database does not know it"))
+	}
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range stored {
-		if s.ID == id {
-			return k.open(ctx, s)
-		}
-	}
-	return nil, tampered("root key "+id.String(), errors.New("the database does not know it"))
+	return k.open(ctx, stored)
 }
 
 // open returns a root key whose check value opens. Its error has a kind, and wraps a
@@ -113,12 +120,15 @@ func (k *rootKeyring) open(ctx context.Context, stored StoredRootKey) (seal.Root
 func (k *rootKeyring) openUncached(
 	ctx context.Context, stored StoredRootKey,
 ) (seal.RootKey, error) {
-	root, err := k.openKey(ctx, stored)
+	if root, found := k.get(stored.ID); found {
+		return root, nil
+	}
+	root, err := k.config.OpenRootKey(ctx, stored)
 	if err == nil {
 		err = root.OpenCheck(ctx, stored.Check)
 	}
 	if err != nil {
-		err = rootKeyError(&RootKeyError{ID: stored.ID, URL: stored.URL, Cause: err})
+		err = rootKeyError(&RootKeyError{ID: stored.ID, Cause: err})
 		k.remember(k.openErrors, stored.ID, err)
 		k.remember(k.faults, stored.ID, err)
 		return nil, err

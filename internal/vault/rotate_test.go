@@ -34,7 +34,7 @@ func startRotating(t tester, dir string) *rotating {
 		fixture: open(t, dir, 1000, 3), users: map[uuid.UUID]map[uuid.UUID]vault.Value{},
 	}
 	r.crash()
-	r.addRoot()
+	r.initialize(byte(r.next()))
 	r.must2(r.CreateAdmin(t.Context(), username("admin"), keyName("first")))
 	admin, err := r.FindUser(t.Context(), "admin")
 	r.must(err)
@@ -59,7 +59,7 @@ func (r *rotating) next() int {
 
 func (r *rotating) addRoot() seal.RootKey {
 	root := r.newRoot(byte(r.next()))
-	r.must(r.AddRootKey(r.t.Context(), root, "file:/"+root.ID().String(), ""))
+	r.makeFirst(root)
 	return root
 }
 
@@ -110,21 +110,28 @@ func (r *rotating) retireSome() {
 	r.must(err)
 	for _, k := range keys {
 		err := r.RetireRootKey(r.t.Context(), k.ID)
-		needed := k.State == vault.Primary || k.OwnerKeys > 0
+		needed := k.ID == r.named.first || k.OwnerKeys > 0 || r.wrapsInstanceKeyAlone(k.ID)
 		if needed != (vault.KindOf(err) == vault.Conflict) {
-			r.t.Fatalf("a %s root key that wraps %d: %v", k.State, k.OwnerKeys, err)
+			r.t.Fatalf("a root key that wraps %d: %v", k.OwnerKeys, err)
 		}
 		if err == nil {
-			r.roots.Delete(k.ID) // and the operator destroys it
+			r.named.remove(k.ID) // and the operator destroys it
 		}
 	}
+}
+
+func (r *rotating) wrapsInstanceKeyAlone(id uuid.UUID) bool {
+	stored, err := r.ListInstanceKeys(r.t.Context())
+	r.must(err)
+	return len(stored) == 1 && stored[0].RootKey == id
 }
 
 // assertAll opens everything with nothing in the memory.
 func (r *rotating) assertAll() {
 	r.crash()
 	ctx := r.t.Context()
-	r.must(r.CheckRootKeys(ctx))
+	r.must2(r.CheckRootKeys(ctx))
+	r.must(r.OpenInstanceKeys(ctx))
 	keys, err := r.ListRootKeys(ctx)
 	r.must(err)
 	wrapped := 0
@@ -171,10 +178,10 @@ func TestNoOrderOfRotationsAndCrashesLosesAnything(t *testing.T) {
 			"another root key": func(*rapid.T) { r.addRoot() },
 			"rewrap a part": func(*rapid.T) {
 				ctx, progress := r.until(steps.Draw(rt, "steps"))
-				r.interrupted(r.RewrapOwnerKeys(ctx, progress))
+				r.interrupted(r.RewrapKeys(ctx, progress))
 			},
 			"rewrap all": func(*rapid.T) {
-				r.must(r.RewrapOwnerKeys(rt.Context(), func(int, int) {}))
+				r.must(r.RewrapKeys(rt.Context(), func(int, int) {}))
 			},
 			"retire": func(*rapid.T) { r.retireSome() },
 			"rotate one owner key": func(*rapid.T) {
@@ -236,10 +243,11 @@ func TestRotationsLeaveAuditEntries(t *testing.T) {
 	first := must(r.ListRootKeys(t.Context()))[0].ID
 	second := r.newRoot(200)
 	for range 2 { // nothing of it is done twice
-		r.must(r.AddRootKey(t.Context(), second, "file:/second", ""))
-		r.must(r.RewrapOwnerKeys(t.Context(), func(int, int) {}))
-		r.must(r.RetireRootKey(t.Context(), first))
+		r.makeFirst(second)
+		r.must(r.RewrapKeys(t.Context(), func(int, int) {}))
 	}
+	r.must(r.RetireRootKey(t.Context(), first))
+	assertKind(t, "a retired one", r.RetireRootKey(t.Context(), first), vault.NotFound)
 	r.must(r.RotateOwnerKey(t.Context(), r.admin.User))
 	r.assertActions(r.instance().Owner,
 		policy.RootKeyAdd, policy.RootKeyAdd, policy.RootKeyRewrap, policy.RootKeyRetire)
@@ -259,42 +267,68 @@ func (p *fixture) assertActions(owner uuid.UUID, want ...policy.Action) {
 	}
 }
 
-func TestARewrapEndsWhenAnotherRootKeyBecomesThePrimary(t *testing.T) {
-	t.Parallel()
-	r := startRotating(t, t.TempDir())
-	defer r.db.Close()
-	for range 4 {
-		r.addUser()
+// A server may still wrap with the root key that it has read as the first before.
+func TestNothingIsWrappedByARootKeyThatWasDropped(t *testing.T) {
+	p := start(t)
+	old := p.named.first
+	_, operator := p.newVault()
+	p.makeFirst(p.newRoot(2))
+	p.must(operator.OpenInstanceKeys(t.Context()))
+	p.must(operator.RewrapKeys(t.Context(), func(int, int) {}))
+	p.named.setFirst(old)
+	p.user("late") // wrapped by the old one
+	next := rootKey(2).ID()
+	p.named.setFirst(next)
+	assertKind(t, "a drop", operator.DropRootKey(t.Context(), old), vault.Conflict)
+	p.must(operator.RewrapKeys(t.Context(), func(int, int) {}))
+	p.must(operator.DropRootKey(t.Context(), old))
+	p.named.setFirst(old)
+	_, err := p.CreateUser(t.Context(), p.admin, userRequest("later"))
+	assertKind(t, "a user whose key the old one would wrap", err, vault.Unavailable)
+	p.named.setFirst(next)
+	p.user("later")
+	keys := must(p.ListRootKeys(t.Context()))
+	if len(keys) != 1 || keys[0].OwnerKeys != 3 {
+		t.Errorf("the root keys are %v", keys)
 	}
-	r.addRoot()
-	err := r.RewrapOwnerKeys(t.Context(), func(done, _ int) {
-		if done == 2 {
-			r.addRoot()
-		}
-	})
-	assertKind(t, "the rewrap", err, vault.Unavailable)
-	r.must(r.RewrapOwnerKeys(t.Context(), func(int, int) {}))
-	r.assertAll()
+	if stored := must(p.ListInstanceKeys(t.Context())); len(stored) != 1 ||
+		stored[0].RootKey != next {
+		t.Errorf("the instance key is wrapped as %v", stored)
+	}
 }
 
-func TestARootKeyThatIsTheOneAlreadyMayHaveMoved(t *testing.T) {
+// Whoever can write the database can add a root key of their own, and wrap what they like with it.
+func TestARootKeyThatIsOnlyInTheDatabaseOpensNothing(t *testing.T) {
 	p := start(t)
-	first, other := rootKey(1), p.newRoot(2)
-	for _, step := range []struct {
-		root seal.RootKey
-		url  string
-	}{{first, "file:elsewhere.key"}, {other, "file:other.key"}, {first, "file:back.key"}} {
-		p.must(p.AddRootKey(t.Context(), step.root, step.url, ""))
-		keys, err := p.ListRootKeys(t.Context())
-		p.must(err)
-		for _, k := range keys {
-			if k.State == vault.Primary && (k.ID != step.root.ID() || k.URL != step.url) {
-				t.Errorf("the primary is %s at %s, not at %s", k.ID, k.URL, step.url)
-			}
-			if k.State == vault.Replaced && k.ID == first.ID() && k.URL != "file:elsewhere.key" {
-				t.Errorf("the replaced one is remembered at %s", k.URL)
-			}
+	ann := p.user("ann")
+	made := p.secret(ann, "ONE", fake("one"))
+	foreign, own := rootKey(66), must(seal.NewOwnerKey())
+	wrapped := must(foreign.Wrap(t.Context(), ann.User, own))
+	p.must(p.db.Update(t.Context(), func(tx vault.Tx) error {
+		err := tx.InsertRootKey(t.Context(), vault.StoredRootKey{
+			ID: foreign.ID(), Check: must(foreign.Check(t.Context())), CreatedAt: time.Now(),
+		})
+		return errors.Join(err, tx.InsertOwnerKey(t.Context(), vault.StoredOwnerKey{
+			ID: own.ID(), User: ann.User, RootKey: foreign.ID(), Wrapped: wrapped,
+			CreatedAt: time.Now(),
+		}))
+	}))
+	p.sql("UPDATE users SET owner_key_id = ? WHERE id = ?", own.ID().String(), ann.User.String())
+	for range 2 {
+		_, err := p.CreateSecret(t.Context(), ann, custom("TWO", fake("two")))
+		assertTampered(t, "a create", err)
+		_, err = p.UpdateSecret(t.Context(), ann, made.ID, fake("another"))
+		assertTampered(t, "an update", err)
+		err = p.RewrapKeys(t.Context(), func(int, int) {})
+		if !errors.Is(err, vault.ErrNotConfigured) {
+			t.Errorf("a rotation: %v", err)
 		}
+		p.restart()
+		found, err := p.CheckRootKeys(t.Context())
+		if err != nil || len(found) != 1 || found[0].ID != foreign.ID() {
+			t.Errorf("at the start: %v, %v", found, err)
+		}
+		p.must(p.OpenInstanceKeys(t.Context()))
 	}
 }
 
@@ -325,7 +359,7 @@ func BenchmarkRewrapping(b *testing.B) {
 	r.RotateInBatchesOf(50)
 	for b.Loop() {
 		r.addRoot()
-		r.must(r.RewrapOwnerKeys(b.Context(), func(int, int) {}))
+		r.must(r.RewrapKeys(b.Context(), func(int, int) {}))
 	}
 	b.ReportMetric(float64(users)*float64(b.N)/b.Elapsed().Seconds(), "owner-keys/s")
 }

@@ -116,21 +116,21 @@ func TestNothingIsSealedWithAnotherUsersOwnerKey(t *testing.T) {
 
 func TestARootKeyIsCheckedAgainstTheDatabase(t *testing.T) {
 	s := newScene(t)
-	if err := s.CheckRootKeys(t.Context()); err != nil {
+	if _, err := s.CheckRootKeys(t.Context()); err != nil {
 		t.Errorf("its own: %v", err)
 	}
 	s.replaceRoot(rootKey(2))
-	err := s.CheckRootKeys(t.Context())
+	_, err := s.CheckRootKeys(t.Context())
 	if !isRootKeyError(err) || !errors.Is(err, seal.ErrOtherKey) {
 		t.Errorf("another: %v", err)
 	}
 	s.replaceRoot(rootKey(1))
 	s.sql("UPDATE root_keys SET check_value = (SELECT wrapped FROM owner_keys LIMIT 1)")
-	if err := s.CheckRootKeys(t.Context()); !isRootKeyError(err) {
+	if _, err := s.CheckRootKeys(t.Context()); !isRootKeyError(err) {
 		t.Errorf("its own, after the check value was tampered with: %v", err)
 	}
 	s.sql("DELETE FROM root_keys")
-	if err := s.CheckRootKeys(t.Context()); !errors.Is(err, vault.ErrNotFound) {
+	if _, err := s.CheckRootKeys(t.Context()); !errors.Is(err, vault.ErrNotFound) {
 		t.Errorf("without one in the database: %v", err)
 	}
 }
@@ -142,7 +142,7 @@ func isRootKeyError(err error) bool {
 
 // replaceRoot restarts the vault with another root key in the place of the database's.
 func (p *fixture) replaceRoot(root seal.RootKey) {
-	p.roots.Store(rootKey(1).ID(), root)
+	p.named.set(rootKey(1).ID(), root)
 	p.restart()
 }
 

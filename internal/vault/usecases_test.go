@@ -120,6 +120,7 @@ var operators = []policy.Action{
 	policy.OwnerKeyRotate,
 	policy.BackupCreate,
 	policy.BackupRestore,
+	policy.AuditCheckpoint,
 }
 
 func TestEveryActionOfThePolicyIsAUseCase(t *testing.T) {

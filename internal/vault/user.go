@@ -104,7 +104,7 @@ func (c *core) addUser(ctx context.Context, who Actor, request UserRequest) (Use
 		library := newLibrary(Ledger{Owner: id, OwnerKey: stored.ID})
 		in := intent{who: who, action: policy.UserCreate, library: library}
 		err = c.apply(ctx, in, func(c *change) error {
-			if err := checkPrimary(ctx, c, stored.RootKey); err != nil {
+			if err := checkRootKey(ctx, c, stored.RootKey); err != nil {
 				return err
 			}
 			user.CreatedAt = c.at

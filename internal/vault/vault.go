@@ -43,12 +43,12 @@ type Operator struct {
 
 // Options are what [New] needs. Store must be set, and what the use cases need that are called.
 type Options struct {
-	Store    Store
-	OpenRoot OpenRootKey
-	KeyTTL   time.Duration // how long an owner key stays open in memory
-	Catalog  *catalog.Catalog
-	Limits   Limits
-	Now      func() time.Time // nil for the system's clock
+	Store   Store
+	Keys    Configuration
+	KeyTTL  time.Duration // how long an owner key stays open in memory
+	Catalog *catalog.Catalog
+	Limits  Limits
+	Now     func() time.Time // nil for the system's clock
 }
 
 // New returns the two halves of a vault, which share the keys that are open. It reads nothing:
@@ -57,7 +57,7 @@ func New(o Options) (*Service, *Operator) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	roots := newRootKeyring(o.Store, o.OpenRoot, o.Now)
+	roots := newRootKeyring(o.Store, o.Keys, o.Now)
 	c := &core{
 		store: o.Store, keys: newKeyring(o.Store, roots, o.KeyTTL), now: o.Now,
 		instance: &instanceKeys{},

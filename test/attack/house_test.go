@@ -65,10 +65,14 @@ func newHouse2(t *testing.T) *House {
 func newHouseWith(t *testing.T, rootKey string, passphrase ...string) *House {
 	t.Helper()
 	cfg := apptest.Config(t)
-	cfg.Dev, cfg.RootKey = false, rootKey
+	cfg.Dev = false
+	if rootKey != "" {
+		cfg.RootKeys = []string{rootKey}
+	}
 	cfg.RootPassphraseFile = strings.Join(passphrase, "")
 	first, err := instance.Init(t.Context(), cfg, nil, "ada")
 	apptest.Must(t, err)
+	cfg.RootKeys = nil // the keys file names it
 	h := &House{t: t, cfg: cfg, Server: apptest.StartWith(t, cfg)}
 	h.connect()
 	h.ada = Person{name: "ada", key: first.Key}
@@ -189,7 +193,7 @@ func (h *House) start() error {
 func (h *House) open(p Person, id string) (value plaintext.Value, err error) {
 	h.t.Helper()
 	i, err := instance.Open(
-		h.t.Context(), h.cfg, instance.NewRootKeys(h.cfg, nil), instance.Shared)
+		h.t.Context(), h.cfg, instance.NewKeys(h.cfg, nil), instance.Shared)
 	if err != nil {
 		return value, err
 	}

@@ -21,7 +21,8 @@ func measureRotation(
 ) (sample, error) {
 	to := filepath.Join(filepath.Dir(server.data), fmt.Sprintf("rotated-%d.key", round))
 	cmd := exec.CommandContext(
-		ctx, binary, "root-key", "rotate", "--data", server.data, "--to", "file:"+to,
+		ctx, binary, "root-key", "rotate", "--data", server.data,
+		"--keys", filepath.Join(server.data, "keysake.keys"), "--to", "file:"+to,
 	)
 	cmd.Env = []string{} // no setting but these
 	done := make(chan error, 1)

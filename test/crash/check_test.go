@@ -14,9 +14,9 @@ import (
 
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/catalog"
+	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/policy"
-	"github.com/keysake/keysake/internal/rootkey"
-	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/plaintext"
@@ -84,8 +84,8 @@ func checkFolder(t *testing.T, data string, libraries []*library) {
 		t.Fatal(err)
 	}
 	service, operator := openVault(t, data, db)
-	if err := operator.CheckRootKeys(t.Context()); err != nil {
-		t.Errorf("root key: %v", err)
+	if foreign, err := operator.CheckRootKeys(t.Context()); err != nil || len(foreign) > 0 {
+		t.Errorf("root keys: %v, %v", foreign, err)
 	}
 	checkUsers(t, db)
 	for _, l := range libraries {
@@ -100,22 +100,20 @@ func checkFolder(t *testing.T, data string, libraries []*library) {
 
 func openVault(t *testing.T, data string, db *sqlite.DB) (*vault.Service, *vault.Operator) {
 	t.Helper()
-	root, err := rootkey.ReadKeyFile(filepath.Join(data, "root.key"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	known, err := catalog.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return vault.New(vault.Options{
-		Store: db,
-		OpenRoot: func(context.Context, vault.StoredRootKey) (seal.RootKey, error) {
-			return root, nil
-		},
+	service, operator := vault.New(vault.Options{
+		Store:   db,
+		Keys:    instance.NewKeys(config.Config{Data: data, Dev: true}, nil),
 		KeyTTL:  time.Hour,
 		Catalog: known,
 	})
+	if err := operator.OpenInstanceKeys(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return service, operator
 }
 
 // checkFile lets SQLite look for what is half written.

@@ -18,11 +18,7 @@ import (
 
 	"github.com/keysake/keysake/client"
 	"github.com/keysake/keysake/internal/apptest"
-	"github.com/keysake/keysake/internal/catalog"
-	"github.com/keysake/keysake/internal/rootkey"
-	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/internal/store/sqlite"
-	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/plaintext"
 	"github.com/keysake/keysake/wire"
 )
@@ -192,7 +188,8 @@ func (p *rotationPlace) load(
 // rotate runs a rotation and kills it after a time, unless it is 0.
 func (p *rotationPlace) rotate(after time.Duration, args ...string) {
 	p.t.Helper()
-	cmd := exec.Command(p.binary, append(args, "--data", p.data)...)
+	cmd := exec.Command(p.binary,
+		append(args, "--data", p.data, "--keys", filepath.Join(p.data, "keysake.keys"))...)
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	if err := cmd.Start(); err != nil {
@@ -259,19 +256,7 @@ func (p *rotationPlace) assertOpen() {
 		p.t.Fatal(err)
 	}
 	defer db.Close()
-	known, err := catalog.Load()
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	opener := &rootkey.Opener{}
-	v, operator := vault.New(vault.Options{
-		Store:   db,
-		Catalog: known,
-		KeyTTL:  time.Hour,
-		OpenRoot: func(ctx context.Context, k vault.StoredRootKey) (seal.RootKey, error) {
-			return opener.Open(ctx, rootkey.Location{ID: k.ID, URL: k.URL, Params: k.Params})
-		},
-	})
+	v, operator := openVault(p.t, p.data, db)
 	keys, err := operator.ListRootKeys(p.t.Context())
 	if err != nil {
 		p.t.Fatal(err)

@@ -2,19 +2,14 @@
 
 -- +goose Up
 
--- The root keys that wrap owner keys: never the key, only its id, where it is, and a check value
--- that it alone opens.
+-- The root keys that wrap other keys: neither the key, nor where it is, which only the configuration
+-- says; its id, and a check value that it alone opens.
 CREATE TABLE root_keys (
 	id          TEXT PRIMARY KEY,
-	url         TEXT NOT NULL,
 	params      TEXT NOT NULL, -- of a passphrase; empty for others
-	state       TEXT NOT NULL CHECK (state IN ('primary', 'replaced', 'retired')),
 	check_value BLOB NOT NULL,
-	created_at  INTEGER NOT NULL,
-	replaced_at INTEGER,
-	retired_at  INTEGER
+	created_at  INTEGER NOT NULL
 ) STRICT;
-CREATE UNIQUE INDEX root_keys_primary ON root_keys (state) WHERE state = 'primary';
 
 -- The keys that sign, as root keys wrap them: several root keys may wrap one.
 CREATE TABLE instance_keys (

@@ -54,10 +54,8 @@ func newOwner(t *testing.T) *owner {
 	o.replace(o.secret)
 	o.flush()
 	at := time.UnixMicro(1_700_000_000_000_000)
-	for i, state := range []vault.RootKeyState{vault.Replaced, vault.Primary} {
-		o.rootKeys[i] = vault.StoredRootKey{
-			ID: uuid.New(), State: state, Check: random(74), CreatedAt: at,
-		}
+	for i := range o.rootKeys {
+		o.rootKeys[i] = vault.StoredRootKey{ID: uuid.New(), Check: random(74), CreatedAt: at}
 	}
 	for _, k := range []*vault.StoredOwnerKey{&o.oldKey, &o.newKey} {
 		*k = vault.StoredOwnerKey{

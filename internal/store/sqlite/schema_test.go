@@ -275,7 +275,7 @@ func TestADamagedDatabaseIsNeverTakenForAnEmptyOne(t *testing.T) {
 	}
 	defer closeDB(t, db)
 	err = db.View(t.Context(), func(r vault.Reader) error {
-		_, err := r.PrimaryRootKey(t.Context())
+		_, err := r.RootKeys(t.Context())
 		return err
 	})
 	if err == nil || errors.Is(err, vault.ErrNotFound) {

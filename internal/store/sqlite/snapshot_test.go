@@ -79,8 +79,8 @@ func fillWithRows(tb testing.TB, path string) {
 	hash := func() []byte { return fmt.Appendf(nil, "%032d", n) }
 	id := func() string { return uuid.NewString() } // of version 4: in no order
 	root, old := id(), id()
-	insert("root_keys", root, "file:/k", "", "primary", []byte("check"), 1, nil, nil)
-	insert("root_keys", old, "passphrase:", "$argon2id$", "retired", []byte("check"), 0, 2, 3)
+	insert("root_keys", root, "", []byte("check"), 1)
+	insert("root_keys", old, "$argon2id$", []byte("check"), 0)
 	for range 2 {
 		insert("instance_keys", id(), root, []byte("wrapped"), n)
 	}

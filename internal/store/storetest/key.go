@@ -27,13 +27,29 @@ func keyBehaviours() []behaviour {
 			})
 			s.wantSame("root key", got(s, readRootKey), k)
 		}},
+		{"a root key that wraps nothing is deleted", func(s subject) {
+			first, second := s.addRootKey(), s.addRootKey()
+			k := s.addOwnerKey(s.addUser("ann").ID, second.ID)
+			s.update(func(tx vault.Tx) error { return tx.DeleteRootKey(s.ctx, first.ID) })
+			missing(s, "deleted root key", readRootKeyOf(first.ID))
+			s.fails("one that wraps a key", func(tx vault.Tx) error {
+				return tx.DeleteRootKey(s.ctx, second.ID)
+			})
+			s.wantSame("root key", got(s, readRootKeyOf(second.ID)), second)
+			for id, want := range map[uuid.UUID]int{k.RootKey: 1, first.ID: 0} {
+				s.wantSame("owner keys", got(s, func(
+					ctx context.Context, r vault.Reader,
+				) (int, error) {
+					return r.CountOwnerKeysWrappedBy(ctx, id)
+				}), want)
+			}
+		}},
 		{"an instance key is read back as each root key wraps it", func(s subject) {
 			first := vault.StoredInstanceKey{
 				ID: newID(), RootKey: s.addRootKey().ID, Wrapped: blob(300), CreatedAt: moment(1),
 			}
 			second := first
 			other := rootKey()
-			other.State, other.ReplacedAt = vault.Replaced, moment(1)
 			s.update(func(tx vault.Tx) error { return tx.InsertRootKey(s.ctx, other) })
 			second.RootKey, second.Wrapped = other.ID, blob(20)
 			for _, k := range []vault.StoredInstanceKey{first, second} {
@@ -78,6 +94,12 @@ func readRootKey(ctx context.Context, r vault.Reader) (vault.StoredRootKey, erro
 		return vault.StoredRootKey{}, errors.Join(err, vault.ErrNotFound)
 	}
 	return keys[0], nil
+}
+
+func readRootKeyOf(id uuid.UUID) reads[vault.StoredRootKey] {
+	return func(ctx context.Context, r vault.Reader) (vault.StoredRootKey, error) {
+		return r.RootKey(ctx, id)
+	}
 }
 
 func readOwnerKey(user, id uuid.UUID) reads[vault.StoredOwnerKey] {

@@ -89,8 +89,6 @@ func (s subject) addUser(name string) vault.User {
 
 func rootKey() vault.StoredRootKey {
 	return vault.StoredRootKey{
-		State:     vault.Primary,
-		URL:       "file:root.key",
 		ID:        newID(),
 		Check:     blob(300),
 		CreatedAt: moment(1),
