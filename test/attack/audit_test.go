@@ -91,3 +91,48 @@ func TestTheAuditEntriesOfTwoUsersCannotBeSwapped(t *testing.T) {
 	h.insert("audit_entries", eves[1].with("owner_id", h.mia.id, "seq", mias[1]["seq"]))
 	h.named("audit")
 }
+
+func TestAUserWhoWasDroppedIsNamedByDoctorWithABackup(t *testing.T) {
+	h := newHouse(t)
+	file := h.backup()
+	for _, table := range []string{
+		"api_keys", "secrets", "secret_versions", "owner_keys", "audit_entries", "users",
+	} {
+		h.exec("DELETE FROM "+table+" WHERE "+h.ofUser(table)+" = ?", h.mia.id)
+	}
+	h.namedBy(h.doctor(file))
+}
+
+func TestADatabaseThatWasPutBackIsNamedByDoctorWithABackup(t *testing.T) {
+	h := newHouse(t)
+	yesterday := h.dump()
+	h.update(h.mia, h.one.ID, "ONE", "third")
+	file := h.backup()
+	h.putBackAll(yesterday)
+	h.namedBy(h.doctor(file))
+}
+
+func TestAUserWhoWasPutBackIsNamedByDoctorWithABackup(t *testing.T) {
+	h := newHouse(t)
+	yesterday := h.dump()
+	h.update(h.mia, h.one.ID, "ONE", "third")
+	file := h.backup()
+	h.putBackUser(yesterday, h.mia.id)
+	h.namedBy(h.doctor(file))
+}
+
+func TestTwoHistoriesOfOneDatabaseAreNamedByDoctorWithABackup(t *testing.T) {
+	h := newHouse(t)
+	yesterday := h.dump()
+	h.update(h.mia, h.one.ID, "ONE", "third")
+	file := h.backup()
+	h.Stop(t)
+	h.putBackAll(yesterday)
+	if h.start() != nil {
+		return
+	}
+	for n := range 3 { // longer than the other one
+		_, _ = h.as(h.mia).UpdateSecret(t.Context(), h.two.ID, updateTo(h.mia, "TWO", n))
+	}
+	h.namedBy(h.doctor(file))
+}

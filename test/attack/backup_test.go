@@ -190,6 +190,23 @@ func TestABackupThatNobodyChangedIsRestored(t *testing.T) {
 	}
 }
 
+func TestABackupWithAForeignRootKeyIsNotRestored(t *testing.T) {
+	h := newHouse(t)
+	file := h.backup()
+	path, root := h.rootKeyFile()
+	key := h.newOwnerKey()
+	h.changeBackup(file, func(b *changedBackup) {
+		b.add("root_keys", h.rootKeyRow(root, fileURL(path), "replaced"))
+		b.add("owner_keys", h.ownerKeyRow(h.mia, root, key))
+		for _, r := range b.rows["users"] {
+			if r["id"] == h.mia.id && r.has("owner_key_id") {
+				r["owner_key_id"] = key.ID().String()
+			}
+		}
+	})
+	h.notRestored(file)
+}
+
 // restoredHouse returns the house that a backup of this one became.
 func (h *House) restoredHouse(file string) *House {
 	h.t.Helper()
@@ -200,4 +217,23 @@ func (h *House) restoredHouse(file string) *House {
 	other.Server = apptest.StartWith(h.t, cfg)
 	other.connect()
 	return &other
+}
+
+func TestADatabaseFileOfAnotherHouseIsNotServed(t *testing.T) {
+	h, other := newHouse(t), newHouse2(t)
+	other.Stop(t)
+	h.Stop(t)
+	apptest.Must(t, h.db.Close())
+	for _, suffix := range []string{"-wal", "-shm"} {
+		_ = os.Remove(h.file() + suffix)
+	}
+	content, err := os.ReadFile(other.file())
+	apptest.Must(t, err)
+	apptest.Must(t, os.WriteFile(h.file(), content, 0o600))
+	h.connect()
+	if h.start() == nil {
+		t.Error("it started")
+		h.refusedKey(other.ada.key)
+	}
+	h.named()
 }

@@ -33,6 +33,24 @@ func TestAnIDInAnotherSpellingIsNotASecondRow(t *testing.T) {
 	}
 }
 
+func TestTextsThatLookAlikeAreNotTheSame(t *testing.T) {
+	for name, text := range map[string]string{
+		"NUL": "ONE\x00", "space": "ONE ", "case": "one", "look-alike": "\u039fNE", "tab": "ONE\t",
+		"line": "ONE\nTWO", "not UTF-8": "ONE\xff", "empty": "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			h.set("secrets", h.one.ID, "name", text)
+			h.both(func() {
+				_, err := h.as(h.mia).GetSecret(t.Context(), h.one.ID)
+				h.tampering("the secret", err)
+				h.works(h.eve)
+			})
+			h.named()
+		})
+	}
+}
+
 // store puts a value into a column that its type forbids: the table is not strict for a moment.
 func (h *House) store(table, id, column string, value any) {
 	h.t.Helper()
@@ -47,6 +65,43 @@ func (h *House) store(table, id, column string, value any) {
 	h.exec("PRAGMA writable_schema = ON")
 	h.exec("UPDATE sqlite_schema SET sql = ? WHERE name = ?", own, table)
 	h.exec("PRAGMA writable_schema = RESET")
+}
+
+func TestASecretWithAValueOfAnotherTypeIsNotDelivered(t *testing.T) {
+	for name, c := range map[string]struct {
+		column string
+		value  func(r row) any
+	}{
+		"name as bytes":     {"name", func(r row) any { return []byte(r.text("name")) }},
+		"provider as NULL":  {"provider", func(row) any { return nil }},
+		"version as text":   {"version", func(row) any { return "2" }},
+		"version as float":  {"version", func(row) any { return 2.0 }},
+		"version negative":  {"version", func(row) any { return int64(-2) }},
+		"mask as NULL":      {"sealed_mask", func(row) any { return nil }},
+		"value as NULL":     {"sealed_value", func(row) any { return nil }},
+		"time out of range": {"created_at", func(row) any { return int64(1 << 62) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			h.store("secrets", h.one.ID, c.column, c.value(h.byID("secrets", h.one.ID)))
+			use := func() {
+				_, err := h.as(h.mia).GetSecret(t.Context(), h.one.ID)
+				v, openErr := h.open(h.mia, h.one.ID)
+				if openErr == nil && err == nil {
+					t.Error("the secret was shown and delivered")
+				}
+				if openErr != nil && v.Len() > 0 {
+					t.Error("an error, and yet a value")
+				}
+				h.works(h.eve)
+			}
+			use()
+			if h.start() == nil {
+				use()
+			}
+			h.named()
+		})
+	}
 }
 
 func TestManyInsertedRowsStopNobodyElse(t *testing.T) {

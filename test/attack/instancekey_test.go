@@ -46,6 +46,49 @@ func foreignInstanceKey(h *House, root seal.RootKey) {
 	refusedUser(h, h.mia, h.ada, h.eve)
 }
 
+func TestAForeignInstanceKeyInThePlaceOfTheTrueOneSignsNothing(t *testing.T) {
+	h := newHouse(t)
+	key, err := seal.NewInstanceKey()
+	apptest.Must(t, err)
+	own := h.row("instance_keys", "1")
+	h.change("instance_keys", own,
+		h.instanceKeyRow(key, h.trueRootKey()).with("id", own["id"]))
+	if h.start() == nil {
+		t.Error("the next server started")
+	}
+	h.named()
+}
+
+func TestAForeignInstanceKeyAloneSignsNothing(t *testing.T) {
+	h := newHouse(t)
+	key, err := seal.NewInstanceKey()
+	apptest.Must(t, err)
+	h.exec("DELETE FROM instance_keys")
+	h.insert("instance_keys", h.instanceKeyRow(key, h.trueRootKey()))
+	if h.start() == nil {
+		t.Error("the next server started")
+	}
+	id := key.ID()
+	for column, v := range h.byID("users", h.mia.id) {
+		if b, ok := v.([]byte); ok && bytes.Contains(b, id[:]) {
+			t.Errorf("%s is signed by a key of the attacker's", column)
+		}
+	}
+	h.named()
+}
+
+func TestAnInstanceKeyThatWasRemovedIsNotMadeAnew(t *testing.T) {
+	h := newHouse(t)
+	h.exec("DELETE FROM instance_keys")
+	if h.start() == nil {
+		t.Error("the next server started")
+	}
+	if n := len(h.rows("instance_keys", "1")); n > 0 {
+		t.Errorf("%d instance keys were made", n)
+	}
+	h.named()
+}
+
 func TestADatabaseThatWasEmptiedIsNotTakenForANewOne(t *testing.T) {
 	h := newHouse(t)
 	h.Stop(t)

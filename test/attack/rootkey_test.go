@@ -63,6 +63,26 @@ func wantNothingSealed(h *House, key seal.OwnerKey) {
 
 func newName() string { return "N" + uuid.NewString()[:8] }
 
+func TestAForeignRootKeyInARowSealsNoTrueValue(t *testing.T) {
+	h := newHouse(t)
+	wantNothingSealed(h, enrol(h, fileURL, "replaced"))
+	h.named()
+}
+
+func TestAForeignRootKeySealsNothingWhereTheOperatorNamesTheTrueOne(t *testing.T) {
+	h := newHouse(t)
+	h.cfg.RootKeys = []string{"file:" + h.cfg.Data + ".root-key"}
+	h.restart()
+	wantNothingSealed(h, enrol(h, fileURL, "replaced"))
+	h.named()
+}
+
+func TestAForeignRootKeyThatIsThePrimarySealsNoTrueValue(t *testing.T) {
+	h := newHouse(t)
+	wantNothingSealed(h, enrol(h, fileURL, "primary"))
+	h.named()
+}
+
 func TestAForeignRootKeyWrapsNoNewUsersOwnerKey(t *testing.T) {
 	h := newHouse(t)
 	path, root := h.rootKeyFile()

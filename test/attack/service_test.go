@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/keysake/keysake/internal/apptest"
+	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/wire"
 )
 
@@ -43,6 +44,40 @@ func (plain) Encrypt(_ context.Context, b []byte) ([]byte, error) {
 }
 
 func (plain) Decrypt(context.Context, []byte) ([]byte, error) { return nil, errors.ErrUnsupported }
+
+// An address in a row would have the server ask with the operator's token.
+func TestAnAddressInARowIsNeverAsked(t *testing.T) {
+	for name, url := range map[string]string{
+		"another key":    "hashivault://other",
+		"a path":         "hashivault://x/../../../sys/seal",
+		"an endpoint":    "awskms:///alias/x?endpoint=http://127.0.0.1:1",
+		"another file":   "file:/proc/self/environ",
+		"a path of dots": "file:../../../../etc/passwd",
+	} {
+		t.Run(name, func(t *testing.T) {
+			asked := keyServices(t)
+			h := newHouse2(t)
+			root := seal.NewServiceRootKey(seal.ServiceRootKeyID(url), plain{})
+			key := h.newOwnerKey()
+			h.insert("root_keys", h.rootKeyRow(root, url, "replaced"))
+			h.insert("owner_keys", h.ownerKeyRow(h.mia, root, key))
+			h.pointTo(h.mia, key.ID())
+			use := func() {
+				_, _ = h.as(h.mia).CreateSecret(t.Context(), secretOf(h.mia, newName()))
+				_ = h.rollback(h.mia, h.one.ID, 1)
+			}
+			use()
+			if h.start() == nil {
+				use()
+			}
+			h.named()
+			if n := asked.Load(); n > 0 {
+				t.Errorf("the key service was asked %d times", n)
+			}
+			h.notSealedBy(key.ID())
+		})
+	}
+}
 
 func TestAChangedAddressOfTheTrueRootKeyIsNotAsked(t *testing.T) {
 	asked := keyServices(t)

@@ -40,7 +40,7 @@ func (h *House) loosely(table string, change func()) {
 // indexed returns the columns of an index, and its condition.
 func indexed(index row, table string) string {
 	if sql, ok := index["sql"].(string); ok {
-		return sql[strings.Index(sql, "("):]
+		return sql[strings.Index(sql, "("):] // also those of ((1))
 	}
 	switch {
 	case strings.Contains(table, "PRIMARY KEY (secret_id, version)"):
@@ -97,4 +97,44 @@ func TestADeleteOfASecretWithAHiddenVersionBreaksNoOther(t *testing.T) {
 	}
 	_, err := h.as(h.mia).ListVersions(t.Context(), h.two.ID)
 	apptest.Must(t, err)
+}
+
+func TestASecondRowOfTheInstanceIsNamed(t *testing.T) {
+	h := newHouse(t)
+	yesterday := h.row("instance", "1")
+	apptest.Must(t, h.as(h.ada).DeleteUser(t.Context(), h.eve.id))
+	h.backup()
+	now := h.row("instance", "1")
+	h.loosely("instance", func() { h.insert("instance", yesterday.with("id", newID())) })
+	h.named()
+	h.loosely("instance", func() {
+		h.exec("DELETE FROM instance")
+		h.insert("instance", yesterday)
+		h.insert("instance", now)
+	})
+	h.named()
+}
+
+func TestRowsOfNobodyAreNamed(t *testing.T) {
+	for _, table := range []string{
+		"secrets", "secret_versions", "owner_keys", "api_keys", "audit_entries",
+	} {
+		t.Run(table, func(t *testing.T) {
+			h := newHouse(t)
+			column := h.ofUser(table)
+			r := h.rows(table, column+" = ?", h.mia.id)[0].with(column, newID())
+			if table != "secret_versions" && table != "audit_entries" {
+				r = r.with("id", newID())
+			}
+			if table == "secret_versions" {
+				r = r.with("secret_id", newID())
+			}
+			if r.has("token_hash") {
+				_, r["token_hash"] = forgeToken()
+			}
+			h.insert(table, r)
+			h.named()
+			h.both(func() { h.works(h.ada, h.mia, h.eve) })
+		})
+	}
 }

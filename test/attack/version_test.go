@@ -39,6 +39,25 @@ func TestAnOldVersionThatWasInsertedIsNone(t *testing.T) {
 	refusedVersion(h)
 }
 
+func TestTheCurrentVersionCopiedAsAnOldOneIsNone(t *testing.T) {
+	h := newHouse(t)
+	current := h.byID("secrets", h.two.ID)
+	old := h.version(h.one.ID, 1).with("secret_id", h.two.ID)
+	for column := range old {
+		if current.has(column) {
+			old[column] = current[column]
+		}
+	}
+	h.insert("secret_versions", old)
+	h.change("secrets", current, current.with("version", int64(2)))
+	before := h.dump()
+	h.both(func() {
+		h.refused("the rollback", h.rollback(h.mia, h.two.ID, 1))
+	})
+	h.unchanged(before, "secrets", "secret_versions")
+	h.named()
+}
+
 func TestAnOldVersionOfAnotherSecretIsNone(t *testing.T) {
 	h := newHouse(t)
 	h.update(h.mia, h.two.ID, "TWO", "second")

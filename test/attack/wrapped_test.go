@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"os"
+	"testing"
 
 	"github.com/google/uuid"
 
@@ -35,4 +36,19 @@ func (h *House) wrapUnder(p Person, id uuid.UUID) []byte {
 		{1}, rootID[:], {byte(len(purpose))}, []byte(purpose), user[:], id[:],
 	}, nil)
 	return aead.Seal(bytes.Join([][]byte{{1}, rootID[:], salt}, nil), nil, bits, associated)
+}
+
+// Whoever may ask a key service to wrap, or has the public key of one that wraps with RSA, can make
+// a wrapped owner key that opens. The id does not follow from its bits.
+func TestAnOwnerKeyThatIsValidlyWrappedUnderTheIDOfTheTrueOneSealsNothing(t *testing.T) {
+	h := newHouse(t)
+	own := h.ownerKey(h.mia)
+	forged := h.wrapUnder(h.mia, uuid.MustParse(own.text("id")))
+	h.change("owner_keys", own, own.with("wrapped", forged))
+	h.restart()
+	before := h.dump()
+	_, err := h.as(h.mia).CreateSecret(t.Context(), secretOf(h.mia, "NEW"))
+	h.tampering("a create", err)
+	h.unchanged(before, "secrets")
+	h.named()
 }
