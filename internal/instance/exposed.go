@@ -38,7 +38,8 @@ func Exposed(cfg config.Config) (found []string, err error) {
 		}
 		return err
 	})
-	for _, path := range []string{cfg.TLSKey, cfg.RootPassphraseFile} {
+	keys, keysErr := cfg.KeysFile()
+	for _, path := range []string{cfg.TLSKey, cfg.RootPassphraseFile, keys} {
 		if path == "" {
 			continue
 		}
@@ -46,5 +47,5 @@ func Exposed(cfg config.Config) (found []string, err error) {
 			check(path, info)
 		}
 	}
-	return found, err
+	return found, errors.Join(err, keysErr)
 }

@@ -90,6 +90,21 @@ func (k *Keys) read() (keysfile.File, error) {
 	return f, err
 }
 
+// checkFile returns why the keys file cannot be read, if it was read before.
+func (k *Keys) checkFile() error {
+	path, err := k.cfg.KeysFile()
+	if err != nil {
+		return err
+	}
+	_, err = keysfile.Read(path)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.last == nil {
+		return nil // the flags name all keys
+	}
+	return err
+}
+
 // errNoRootKey says that the configuration names no root key.
 func (k *Keys) errNoRootKey() error {
 	path, err := k.cfg.KeysFile()

@@ -27,7 +27,7 @@ func (i *Instance) openKeys(ctx context.Context, cfg config.Config, access Acces
 		return fmt.Errorf("the database in %s is not initialized: run keysake init --data %s",
 			cfg.Data, cfg.Data)
 	}
-	if err := i.openRootKeys(ctx, known); err != nil {
+	if err := i.openRootKeys(ctx); err != nil {
 		if failed, ok := errors.AsType[*vault.RootKeyError](err); ok {
 			err = failed // without what it would say to a client
 		}
@@ -43,10 +43,10 @@ func (i *Instance) openKeys(ctx context.Context, cfg config.Config, access Acces
 
 // openRootKeys opens the root keys that are needed. It makes the first known to the database, where
 // the operator has moved a new one there.
-func (i *Instance) openRootKeys(ctx context.Context, known []vault.StoredRootKey) error {
+func (i *Instance) openRootKeys(ctx context.Context) error {
 	foreign, err := i.Operator.CheckRootKeys(ctx)
 	if errors.Is(err, vault.ErrNotFound) {
-		if err := i.addFirst(ctx, known); err != nil {
+		if err := i.addFirst(ctx); err != nil {
 			return err
 		}
 		foreign, err = i.Operator.CheckRootKeys(ctx)
@@ -55,7 +55,7 @@ func (i *Instance) openRootKeys(ctx context.Context, known []vault.StoredRootKey
 	return err
 }
 
-func (i *Instance) addFirst(ctx context.Context, known []vault.StoredRootKey) error {
+func (i *Instance) addFirst(ctx context.Context) error {
 	urls, _, err := i.Keys.Named()
 	if err != nil {
 		return err
@@ -131,16 +131,16 @@ func (i *Instance) createRootKey(
 }
 
 // Reload reads the configuration of the keys again, for a running server: root keys that it does
-// not name any more are closed, and those that it names are opened.
+// not name any more are closed, and those that it names are opened. Where the keys file cannot be
+// read, everything stays as it is.
 func (i *Instance) Reload(ctx context.Context) error {
-	known, err := i.Operator.ListRootKeys(ctx)
-	if err != nil {
-		return err
-	}
-	if err := i.openRootKeys(ctx, known); err != nil {
+	if err := i.Keys.checkFile(); err != nil {
 		return err
 	}
 	if err := i.Operator.ForgetRootKeys(ctx); err != nil {
+		return err
+	}
+	if err := i.openRootKeys(ctx); err != nil {
 		return err
 	}
 	return i.Operator.OpenInstanceKeys(ctx)

@@ -15,6 +15,9 @@ import (
 
 	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/doctor"
+	"github.com/keysake/keysake/internal/instance"
+	"github.com/keysake/keysake/internal/keysfile"
 	"github.com/keysake/keysake/internal/maintenance"
 	"github.com/keysake/keysake/plaintext"
 	"github.com/keysake/keysake/wire"
@@ -151,6 +154,72 @@ func TestARotationOfAllOwnerKeysGoesOnWhereItWas(t *testing.T) {
 		all != 6 {
 		t.Errorf("the next one is of %d users: %v", all, err)
 	}
+}
+
+func TestARotationOfTheRootKeyIsCompletedFromWhereItWasInterrupted(t *testing.T) {
+	cfg := apptest.Config(t)
+	srv := apptest.StartWith(t, cfg)
+	srv.NewUser(t, "mia")
+	named := func() []string {
+		f, err := keysfile.Read(cfg.DevKeysFile())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f.RootKeys
+	}
+	for what, interrupt := range map[string]func(url string) error{
+		"the root key is known, and the keys file is as before": func(url string) error {
+			before := named()
+			i, err := instance.Open(
+				t.Context(), cfg, instance.NewKeys(cfg, nil), instance.Shared)
+			if err != nil {
+				return err
+			}
+			root, loc, err := i.Keys.Opener.Create(t.Context(), url)
+			if err == nil {
+				err = i.Operator.AddRootKey(t.Context(), root, loc.URL, "")
+			}
+			if len(before) != 1 {
+				t.Errorf("the keys file names %v", before)
+			}
+			return errors.Join(err, i.Close())
+		},
+		"nothing is rewrapped": func(url string) error {
+			ctx, stop := context.WithCancel(t.Context())
+			to := maintenance.NewRootKey{URL: url}
+			_, err := maintenance.RotateRootKey(ctx, cfg, nil, to, func(int, int) { stop() })
+			if !errors.Is(err, context.Canceled) || len(named()) != 2 || named()[0] != url {
+				t.Errorf("the keys file names %v: %v", named(), err)
+			}
+			srv.NewUser(t, fmt.Sprint("meanwhile-", len(url)))
+			return nil
+		},
+		"all is rewrapped, and the keys file names the old one": func(url string) error {
+			before := named()[0]
+			rotateTo(t, cfg, url)
+			return instance.NewKeys(cfg, nil).ChangeRootKeys(func([]string) []string {
+				return []string{url, before}
+			})
+		},
+	} {
+		url := "file:" + filepath.Join(t.TempDir(), "root")
+		if err := interrupt(url); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		rotateTo(t, cfg, url)
+		keys, err := maintenance.ListRootKeys(t.Context(), cfg)
+		if err != nil || len(keys) != 1 || keys[0].URL != url || keys[0].OwnerKeys < 2 {
+			t.Errorf("%s: %v, %v", what, keys, err)
+		}
+		checks := examine(t, cfg, maintenance.DoctorOptions{})
+		for _, name := range []string{"root keys", "instance keys", "owner keys"} {
+			if checks[name].Status != doctor.OK {
+				t.Errorf("%s: %+v", what, checks[name])
+			}
+		}
+	}
+	srv.Stop(t)
+	apptest.StartWith(t, cfg)
 }
 
 func TestAKeyServiceCanBeRotatedToAndFrom(t *testing.T) {
