@@ -79,8 +79,3 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	a.mux.ServeHTTP(w, r)
 }
-
-func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
-	log := a.Middleware.Log.With("request_id", middleware.From(r.Context()).ID)
-	writeProblem(w, r, log, err)
-}

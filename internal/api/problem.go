@@ -140,9 +140,9 @@ func invalid(errs ...wire.FieldError) *problem {
 	}
 }
 
-// writeProblem is the only writer of errors. It logs the cause of what is the server's fault, and
-// nothing that a client sent.
-func writeProblem(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
+// fail is the only writer of errors. It logs the cause of what is the server's fault, and nothing
+// that a client sent.
+func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
 	for name, values := range p.header {
 		w.Header()[name] = values
@@ -156,8 +156,10 @@ func writeProblem(w http.ResponseWriter, r *http.Request, log *slog.Logger, err 
 	}
 	if p.status >= http.StatusInternalServerError &&
 		!errors.Is(r.Context().Err(), context.Canceled) {
-		log.ErrorContext(r.Context(), "request failed",
-			"status", p.status, "tampering", errors.Is(err, vault.ErrTampered), "cause", err)
+		req, o := middleware.From(r.Context()), a.Middleware
+		o.Log.Log(r.Context(), o.Strangers.Level(req, p.status, slog.LevelError), "request failed",
+			"request_id", req.ID, "status", p.status,
+			"tampering", errors.Is(err, vault.ErrTampered), "cause", err)
 	}
 	body := wire.Problem{Code: p.status, Detail: p.detail, Type: typeOf(p.status), Errors: p.errors}
 	writeJSON(w, p.status, body)

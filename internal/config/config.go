@@ -48,6 +48,9 @@ type Config struct {
 	BehindTLSProxy bool
 	AdminListen    string
 
+	MaxConnections     int // 0 for what the limit of open files allows
+	MaxConnectionsEach int // of one address; 0 for half of them
+
 	MaxSecrets      int
 	KeepVersions    int
 	MinFreeSpace    int // MiB

@@ -96,6 +96,8 @@ func TestEverySettingHasAFlagAndAVariable(t *testing.T) {
 		"tls-key":              "k.pem",
 		"behind-tls-proxy":     "true",
 		"admin-listen":         ":9",
+		"max-connections":      "8",
+		"max-connections-each": "9",
 		"max-secrets":          "5",
 		"keep-versions":        "6",
 		"min-free-space":       "7",
@@ -130,10 +132,14 @@ func TestEverySettingHasAFlagAndAVariable(t *testing.T) {
 			netip.MustParsePrefix("192.0.2.1/32"),
 			netip.MustParsePrefix("::1/128"),
 		},
-		TLSCert:         "c.pem",
-		TLSKey:          "k.pem",
-		BehindTLSProxy:  true,
-		AdminListen:     ":9",
+		TLSCert:        "c.pem",
+		TLSKey:         "k.pem",
+		BehindTLSProxy: true,
+		AdminListen:    ":9",
+
+		MaxConnections:     8,
+		MaxConnectionsEach: 9,
+
 		MaxSecrets:      5,
 		KeepVersions:    6,
 		MinFreeSpace:    7,
@@ -321,6 +327,8 @@ func TestAnInvalidSettingIsRefusedInOneLineThatNamesItsFlag(t *testing.T) {
 		{"--max-secrets=0", "--max-secrets must be"},
 		{"--keep-versions=0", "--keep-versions must be"},
 		{"--keep-versions=101", "--keep-versions must be"},
+		{"--max-connections=-1", "--max-connections must be"},
+		{"--max-connections-each=-1", "--max-connections-each must be"},
 		{"--min-free-space=-1", "--min-free-space must be"},
 		{"--log-format=xml", "--log-format must be"},
 		{"--shutdown-timeout=0s", "--shutdown-timeout must be"},
@@ -369,7 +377,7 @@ func TestTheReferenceHasEverySetting(t *testing.T) {
 			t.Errorf("--%s is not on the page", f.Name)
 		}
 	})
-	if n != 30 || strings.Count(page, "\n| `--") != n {
+	if n != 32 || strings.Count(page, "\n| `--") != n {
 		t.Errorf("%d flags, and a page of another number of lines", n)
 	}
 }

@@ -132,6 +132,15 @@ func (c *Config) networkSettings() []setting {
 			&c.AdminListen, "admin-listen", "ADDRESS", "",
 			"address and port for metrics, which need no API key; not served by default",
 		},
+		{
+			&c.MaxConnections, "max-connections", "N", "0",
+			"connections that may be open at once; 0 for what the limit of open files allows, " +
+				"at most 8192",
+		},
+		{
+			&c.MaxConnectionsEach, "max-connections-each", "N", "0",
+			"the same for one client address that is no trusted proxy; 0 for half of them",
+		},
 	}
 }
 

@@ -141,6 +141,10 @@ func (c Config) validateLimits() error {
 		return fmt.Errorf("--user-rate-limit must be between 0 (no limit) and %.0f", maxRateLimit)
 	case c.UserRateBurst < 1:
 		return errors.New("--user-rate-burst must be at least 1")
+	case c.MaxConnections < 0:
+		return errors.New("--max-connections must be 0 or more")
+	case c.MaxConnectionsEach < 0:
+		return errors.New("--max-connections-each must be 0 or more")
 	case c.AuthFailureLimit < 0:
 		return errors.New("--auth-failure-limit must be 0 (no limit) or more")
 	case c.MaxSecrets < 1:

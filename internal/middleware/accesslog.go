@@ -15,8 +15,9 @@ func (o Options) logAccess(w *recorder, r *http.Request, took time.Duration) {
 	}
 	level := slog.LevelDebug
 	if w.status >= http.StatusBadRequest {
-		level = slog.LevelInfo
+		level = o.Strangers.Level(req, w.status, slog.LevelInfo)
 	}
+	o.Strangers.count(req, w.status)
 	if !o.Log.Enabled(r.Context(), level) {
 		return
 	}

@@ -12,11 +12,12 @@ import (
 	"time"
 )
 
-// Options are what [New] needs. Observe may be nil.
+// Options are what [New] needs. Strangers and Observe may be nil.
 type Options struct {
 	// TrustedProxies are the networks whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
 	Log            *slog.Logger
+	Strangers      *Strangers
 	// Observe is told of every answer: the route's pattern, never the path that was asked for.
 	Observe func(route, method string, status int, took time.Duration)
 	// Fail writes the answer to an error of this package.

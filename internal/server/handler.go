@@ -14,10 +14,11 @@ import (
 func newServer(
 	cfg config.Config, i *instance.Instance, log *slog.Logger, lostLines func() uint64,
 ) *server {
-	s := &server{cfg: cfg, instance: i, log: log}
+	s := &server{cfg: cfg, instance: i, log: log, strangers: middleware.NewStrangers()}
 	s.certificate.certFile, s.certificate.keyFile = cfg.TLSCert, cfg.TLSKey
 	metrics := newMetrics(i.Store.Stats, lostLines)
 	metrics.watchAudit(i)
+	metrics.watchConnections(s)
 	handler := api.New(api.Options{
 		Vault:      i.Vault,
 		Identity:   identity.New(i.Vault),
@@ -28,7 +29,8 @@ func newServer(
 			Failures: cfg.AuthFailureLimit,
 		},
 		Middleware: middleware.Options{
-			TrustedProxies: cfg.TrustedProxies, Log: log, Observe: metrics.observe,
+			TrustedProxies: cfg.TrustedProxies, Log: log, Strangers: s.strangers,
+			Observe: metrics.observe,
 		},
 	})
 	s.main = s.newHTTPServer(s.withProbes(handler))

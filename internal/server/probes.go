@@ -14,6 +14,7 @@ const readyTimeout = 2 * time.Second
 // not an [http.ServeMux], which would clean paths and redirect.
 func (s *server) withProbes(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		markUsed(r.Context())
 		switch r.Method + " " + r.URL.Path {
 		case "GET /healthz", "HEAD /healthz":
 			writeText(w, http.StatusOK, "ok")

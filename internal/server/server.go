@@ -18,6 +18,7 @@ import (
 
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/instance"
+	"github.com/keysake/keysake/internal/middleware"
 	"github.com/keysake/keysake/internal/rootkey"
 )
 
@@ -88,6 +89,11 @@ type server struct {
 	checkpointDue time.Time // zero for never; only serve uses it
 	diskWarning   throttle
 	usesWarning   throttle
+	clientsReport throttle
+	reported      turnout
+
+	connections *connections
+	strangers   *middleware.Strangers
 
 	main, admin             *http.Server
 	mainSocket, adminSocket net.Listener // adminSocket is nil without --admin-listen
@@ -110,6 +116,7 @@ func (s *server) serve(ctx context.Context, hangup <-chan os.Signal) error {
 		case <-tick.C:
 			s.flushLastUsed(ctx, false)
 			s.warnDisk(ctx)
+			s.reportClients(ctx, false)
 			s.reloadCertificate(ctx, false)
 			s.makeCheckpoint(ctx)
 		case <-hangup:

@@ -43,6 +43,7 @@ func (s *server) stop(ctx context.Context) error {
 	flush := func() error {
 		s.flushLastUsed(flushCtx, true)
 		s.logAuditHead(flushCtx)
+		s.reportClients(flushCtx, true)
 		return nil
 	}
 	return errors.Join(err, within(flushTime, flush), s.admin.Close())
