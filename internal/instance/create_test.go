@@ -238,7 +238,7 @@ func TestAnotherRootKeyThanItsOwnOpensNoDatabase(t *testing.T) {
 			_, err = instance.Init(t.Context(), cfg, nil, "grace")
 			wantCannotOpen(t, err, c.says)
 			dev := cfg
-			dev.Dev = true
+			dev.Dev, dev.Keys = true, cfg.Data+".keys"
 			wantCannotOpen(t, server.Run(t.Context(), dev, nil, out, io.Discard), c.says)
 			apptest.WantFiles(t, cfg.Data, before)
 			if out.String() != "" {

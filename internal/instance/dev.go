@@ -2,12 +2,14 @@ package instance
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/privatefile"
@@ -20,6 +22,57 @@ const (
 	devKeyFile = "dev-api-key"
 )
 
+// A folder that --dev makes has a mark in it: only the instance key makes it, which nobody has who
+// can write a production folder.
+const devMarkFile = "keysake.dev"
+
+// devMark is what is marked. Rows of the database begin with other words.
+func devMark() []byte { return []byte("keysake mark v1\ndev\n") }
+
+func writeDevMark(data string, mark []byte) error {
+	text := []byte(hex.EncodeToString(mark) + "\n")
+	return privatefile.Replace(filepath.Join(data, devMarkFile), privatefile.Content(text))
+}
+
+func foreignToDev(cfg config.Config) error {
+	return fmt.Errorf("%s was not created by --dev, which would store an admin's API key in it: "+
+		"omit --dev, or choose another --data", cfg.Data)
+}
+
+// checkBeside refuses a data folder of which another keys file speaks than the one in it, which
+// --dev would believe.
+func checkBeside(cfg config.Config) error {
+	if !cfg.Dev || cfg.Keys != "" {
+		return nil
+	}
+	cfg.Dev = false
+	beside, err := cfg.KeysFile()
+	if err != nil {
+		return err
+	}
+	if _, err := os.Lstat(beside); err == nil {
+		return foreignToDev(cfg)
+	}
+	return nil
+}
+
+// checkDev checks that --dev made the data folder, and that its user is still an admin.
+func (i *Instance) checkDev(ctx context.Context, cfg config.Config) error {
+	text, err := os.ReadFile(filepath.Join(cfg.Data, devMarkFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	mark, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || !i.Operator.Marked(devMark(), mark) {
+		return foreignToDev(cfg)
+	}
+	admins, err := i.Operator.ListAdmins(ctx)
+	if err == nil && len(admins) > 0 && !slices.Contains(admins, devUser) {
+		err = foreignToDev(cfg)
+	}
+	return err
+}
+
 // PrepareDev makes sure that the user dev exists and that a file in the data folder has a working
 // API key of that user. It returns the file's path.
 func (i *Instance) PrepareDev(ctx context.Context, cfg config.Config) (keyFile string, err error) {
@@ -27,13 +80,8 @@ func (i *Instance) PrepareDev(ctx context.Context, cfg config.Config) (keyFile s
 	if err != nil {
 		return "", err
 	}
-	admins, err := i.Operator.ListAdmins(ctx)
-	if err != nil {
+	if err := i.checkDev(ctx, cfg); err != nil {
 		return "", err
-	}
-	if len(admins) > 0 && !slices.Contains(admins, devUser) {
-		return "", fmt.Errorf("%s was not created by --dev, which would store an admin's API key "+
-			"in it: omit --dev, or choose another --data", cfg.Data)
 	}
 	stored, err := os.ReadFile(keyFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

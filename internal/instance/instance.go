@@ -78,6 +78,9 @@ func Open(
 }
 
 func (i *Instance) open(ctx context.Context, cfg config.Config, access Access) error {
+	if err := checkBeside(cfg); err != nil {
+		return err
+	}
 	if err := i.openFiles(ctx, cfg, access); err != nil {
 		return err
 	}

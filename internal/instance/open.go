@@ -97,6 +97,12 @@ func (i *Instance) createKeys(ctx context.Context, cfg config.Config) error {
 	if err != nil {
 		return err
 	}
+	if cfg.Dev {
+		mark := key.RowMAC(devMark())
+		if err := writeDevMark(cfg.Data, mark[:]); err != nil {
+			return err
+		}
+	}
 	named := file.With(append([]string{loc.URL}, others...), []uuid.UUID{key.ID()}, time.Now())
 	if err := named.Write(path); err != nil {
 		return err

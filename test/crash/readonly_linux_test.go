@@ -1,7 +1,9 @@
 package crash_test
 
 import (
+	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -164,13 +166,11 @@ func mayNotWrite(t *testing.T, data string) func(*exec.Cmd) {
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	for _, path := range append(
-		[]string{"."}, "keysake.db", "keysake.db.write-lock", "keysake.lock", "root.key",
-		"dev-api-key",
-	) {
-		if err := os.Chown(filepath.Join(data, path), nobody, nobody); err != nil {
-			t.Fatal(err)
-		}
+	err := filepath.WalkDir(data, func(path string, _ fs.DirEntry, err error) error {
+		return errors.Join(err, os.Chown(path, nobody, nobody))
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	return func(cmd *exec.Cmd) {
 		cmd.SysProcAttr = &syscall.SysProcAttr{

@@ -112,8 +112,8 @@ func TestGracefulStop(t *testing.T) {
 	work.all.Wait()
 	// The journal's contents are in the database: whoever copies the one file has it all.
 	want := []string{
-		"dev-api-key", "keysake.db", "keysake.db.reserve", "keysake.db.write-lock", "keysake.lock",
-		"root.key",
+		"dev-api-key", "keysake.db", "keysake.db.reserve", "keysake.db.write-lock", "keysake.dev",
+		"keysake.keys", "keysake.lock", "root.key",
 	}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(files(t, data)))); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
