@@ -3,12 +3,15 @@
 package crash_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -104,4 +107,54 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 	if code := p.wait(); code == 0 { // -1 for the end by the signal
 		t.Error("it waited for the request")
 	}
+}
+
+// TestACommandThatIsStoppedHoldsUpNoWrites stops real commands, wherever they are, as Ctrl-Z does.
+func TestACommandThatIsStoppedHoldsUpNoWrites(t *testing.T) {
+	t.Parallel()
+	random := newRandom(t)
+	data := newData(t)
+	p := start(t, data)
+	l := newLibrary(p, "somebody")
+	for i := range 20 {
+		p.newUser(fmt.Sprintf("user-%d", i))
+	}
+	c := p.client(l.key)
+	for i := range rounds(t, 8) {
+		args := []string{"owner-key", "rotate", "--all"}
+		if i%2 == 1 {
+			args = []string{"backup", filepath.Join(t.TempDir(), "backup")}
+		}
+		cmd := exec.Command(program, append(args, "--data", data)...)
+		cmd.Env = []string{"KEYSAKE_KEYS=" + filepath.Join(data, "keysake.keys")}
+		var out bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &out
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(random.IntN(150)) * time.Millisecond)
+		if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		for j := range 3 {
+			began := time.Now()
+			value := plaintext.FromString(text(random, 40))
+			err := l.create(t.Context(), c, fmt.Sprintf("NAME_%d_%d", i, j), value)
+			wantStatus(t, err, http.StatusOK, http.StatusServiceUnavailable)
+			if took := time.Since(began); took > 12*time.Second { // a request has 10
+				t.Errorf("round %d: a create took %v", i, took)
+			}
+		}
+		if _, err := c.ListSecrets(t.Context()); err != nil {
+			t.Errorf("round %d: a read: %v", i, err)
+		}
+		if err := cmd.Process.Signal(syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("round %d: %v\n%s", i, err, &out)
+		}
+	}
+	checkAPI(t, p, []*library{l})
+	p.stop()
 }
