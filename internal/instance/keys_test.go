@@ -175,7 +175,7 @@ func TestAPassphraseIsNamedWithTheKeysID(t *testing.T) {
 	if len(f.RootKeys) != 1 || rootkey.PassphraseID(f.RootKeys[0]) == uuid.Nil {
 		t.Fatalf("the file names %v", f.RootKeys)
 	}
-	opened(t, cfg).Close() //nolint:errcheck // closed again
+	apptest.Must(t, opened(t, cfg).Close())
 	// A row of the same passphrase with another salt is another key, which only an id tells apart.
 	root, loc, err := instance.NewKeys(cfg, nil).Opener.Create(t.Context(), "passphrase:")
 	apptest.Must(t, err)

@@ -187,13 +187,12 @@ func (p *fixture) newRoot(n byte) seal.RootKey {
 }
 
 // initialize gives a new database its root key and its instance key.
-func (p *fixture) initialize(n byte) seal.RootKey {
+func (p *fixture) initialize(n byte) {
 	p.t.Helper()
 	root, key := p.newRoot(n), must(seal.NewInstanceKey())
 	p.named.setFirst(root.ID())
 	p.named.instance = []uuid.UUID{key.ID()}
 	p.must(p.Initialize(p.t.Context(), root, "file:root.key", "", key))
-	return root
 }
 
 // makeFirst is what an operator does who rotates to another root key.

@@ -107,22 +107,6 @@ func (c *core) openInstanceKeys(ctx context.Context) error {
 	return nil
 }
 
-// instanceKey returns the instance key of that id. The configuration may name it since a short
-// time. Its error is tampering where it does not: nothing that the key signed counts. It must not
-// be called in a transaction.
-func (c *core) instanceKey(ctx context.Context, id uuid.UUID) (seal.InstanceKey, error) {
-	if key, found := c.instance.get(id); found {
-		return key, nil
-	}
-	if err := c.openInstanceKeys(ctx); err != nil {
-		return seal.InstanceKey{}, err
-	}
-	if key, found := c.instance.get(id); found {
-		return key, nil
-	}
-	return seal.InstanceKey{}, tampered("instance key "+id.String(), ErrNotConfigured)
-}
-
 // ListInstanceKeys returns all wrapped instance keys, in the order of their ids.
 func (o *Operator) ListInstanceKeys(ctx context.Context) ([]StoredInstanceKey, error) {
 	return listInstanceKeys(ctx, o.store)
@@ -226,14 +210,24 @@ func wrapInstanceKey(
 	return StoredInstanceKey{ID: key.ID(), RootKey: root.ID(), Wrapped: blob}, err
 }
 
-// rewrapInstanceKeys wraps every instance key that is believed with another root key, too.
+// rewrapInstanceKeys wraps every instance key that is believed with another root key, too. A row
+// that is already there counts only if it opens: the one that does may be dropped next.
 func (o *Operator) rewrapInstanceKeys(ctx context.Context, to seal.RootKey) error {
 	stored, err := o.ListInstanceKeys(ctx)
 	if err != nil {
 		return err
 	}
 	for _, key := range o.instance.all() {
-		if wrappedBy(stored, key.ID(), to.ID()) {
+		known := false
+		for _, k := range stored {
+			if k.ID == key.ID() && k.RootKey == to.ID() {
+				known = true
+				if _, err := to.UnwrapInstance(ctx, k.ID, k.Wrapped); err != nil {
+					return serviceError(fmt.Errorf("instance key %s: %w", k.ID, err))
+				}
+			}
+		}
+		if known {
 			continue
 		}
 		next, err := wrapInstanceKey(ctx, to, key)
@@ -249,15 +243,11 @@ func (o *Operator) rewrapInstanceKeys(ctx context.Context, to seal.RootKey) erro
 	return nil
 }
 
-func wrappedBy(stored []StoredInstanceKey, id, rootKey uuid.UUID) bool {
-	return slices.ContainsFunc(stored, func(k StoredInstanceKey) bool {
-		return k.ID == id && k.RootKey == rootKey
-	})
-}
-
-// dropInstanceKeys destroys the instance keys as a root key wraps them. Conflict: one that is
-// believed is wrapped by no other.
-func (c *change) dropInstanceKeys(ctx context.Context, rootKey uuid.UUID, ids []uuid.UUID) error {
+// dropInstanceKeys destroys the instance keys as a root key wraps them. Conflict: the first root
+// key does not wrap one that is believed.
+func (c *change) dropInstanceKeys(
+	ctx context.Context, rootKey, first uuid.UUID, believed []uuid.UUID,
+) error {
 	stored, err := c.InstanceKeys(ctx)
 	if err != nil {
 		return err
@@ -266,8 +256,8 @@ func (c *change) dropInstanceKeys(ctx context.Context, rootKey uuid.UUID, ids []
 		if k.RootKey != rootKey {
 			continue
 		}
-		other := func(o StoredInstanceKey) bool { return o.ID == k.ID && o.RootKey != rootKey }
-		if slices.Contains(ids, k.ID) && !slices.ContainsFunc(stored, other) {
+		again := func(o StoredInstanceKey) bool { return o.ID == k.ID && o.RootKey == first }
+		if slices.Contains(believed, k.ID) && !slices.ContainsFunc(stored, again) {
 			return &Error{
 				Kind:   Conflict,
 				Detail: "It still wraps the instance key: finish the rotation first",

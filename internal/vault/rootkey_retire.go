@@ -16,7 +16,11 @@ func (o *Operator) RetireRootKey(ctx context.Context, id uuid.UUID) error {
 	if err != nil {
 		return err
 	}
-	if _, err := o.checkRetirable(ctx, keys, id); err != nil {
+	first, err := o.firstRootKey(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := checkRetirable(keys, id, first.ID); err != nil {
 		return err
 	}
 	for _, k := range keys {
@@ -33,6 +37,10 @@ func (o *Operator) RetireRootKey(ctx context.Context, id uuid.UUID) error {
 // any more, and no server wraps with it. Conflict: it is the first of the configuration, or still
 // wraps a key. NotFound: there is none of that id.
 func (o *Operator) DropRootKey(ctx context.Context, id uuid.UUID) error {
+	first, err := o.firstRootKey(ctx)
+	if err != nil {
+		return err
+	}
 	believed, err := o.keys.roots.config.InstanceKeys()
 	if err != nil {
 		return err
@@ -43,11 +51,11 @@ func (o *Operator) DropRootKey(ctx context.Context, id uuid.UUID) error {
 		if err != nil {
 			return err
 		}
-		dropped, err := o.checkRetirable(ctx, keys, id)
+		dropped, err := checkRetirable(keys, id, first.ID)
 		if err != nil {
 			return err
 		}
-		if err := c.dropInstanceKeys(ctx, id, believed); err != nil {
+		if err := c.dropInstanceKeys(ctx, id, first.ID, believed); err != nil {
 			return err
 		}
 		c.record(dropped.target())
@@ -60,13 +68,7 @@ func (o *Operator) DropRootKey(ctx context.Context, id uuid.UUID) error {
 }
 
 // checkRetirable returns the root key of that id. Conflict: it is still needed.
-func (o *Operator) checkRetirable(
-	ctx context.Context, keys []StoredRootKey, id uuid.UUID,
-) (StoredRootKey, error) {
-	first, err := o.keys.roots.config.FirstRootKey(ctx, keys)
-	if err != nil {
-		return StoredRootKey{}, err
-	}
+func checkRetirable(keys []StoredRootKey, id, first uuid.UUID) (StoredRootKey, error) {
 	for _, k := range keys {
 		switch {
 		case k.ID != id:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -110,7 +111,7 @@ func (r *rotating) retireSome() {
 	r.must(err)
 	for _, k := range keys {
 		err := r.RetireRootKey(r.t.Context(), k.ID)
-		needed := k.ID == r.named.first || k.OwnerKeys > 0 || r.wrapsInstanceKeyAlone(k.ID)
+		needed := k.ID == r.named.first || k.OwnerKeys > 0 || r.keepsInstanceKey(k.ID)
 		if needed != (vault.KindOf(err) == vault.Conflict) {
 			r.t.Fatalf("a root key that wraps %d: %v", k.OwnerKeys, err)
 		}
@@ -120,10 +121,16 @@ func (r *rotating) retireSome() {
 	}
 }
 
-func (r *rotating) wrapsInstanceKeyAlone(id uuid.UUID) bool {
+// keepsInstanceKey reports whether a root key wraps the instance key, and the first does not yet.
+func (r *rotating) keepsInstanceKey(id uuid.UUID) bool {
 	stored, err := r.ListInstanceKeys(r.t.Context())
 	r.must(err)
-	return len(stored) == 1 && stored[0].RootKey == id
+	by := func(root uuid.UUID) bool {
+		return slices.ContainsFunc(stored, func(k vault.StoredInstanceKey) bool {
+			return k.RootKey == root
+		})
+	}
+	return by(id) && !by(r.named.first)
 }
 
 // assertAll opens everything with nothing in the memory.
@@ -295,6 +302,24 @@ func TestNothingIsWrappedByARootKeyThatWasDropped(t *testing.T) {
 		stored[0].RootKey != next {
 		t.Errorf("the instance key is wrapped as %v", stored)
 	}
+}
+
+// The row that a rotation finds may be somebody else's: the one that opens is not destroyed for it.
+func TestAnInstanceKeyIsNotDroppedForARowThatDoesNotOpen(t *testing.T) {
+	p := start(t)
+	old := p.named.first
+	p.makeFirst(p.newRoot(2))
+	stored := must(p.ListInstanceKeys(t.Context()))[0]
+	stored.RootKey = p.named.first
+	p.must(p.db.Update(t.Context(), func(tx vault.Tx) error {
+		return tx.InsertInstanceKey(t.Context(), stored)
+	}))
+	if err := p.RewrapKeys(t.Context(), func(int, int) {}); !errors.Is(err, seal.ErrOtherKey) {
+		t.Errorf("the rotation: %v", err)
+	}
+	p.named.setFirst(old)
+	p.restart()
+	p.must(p.OpenInstanceKeys(t.Context()))
 }
 
 // Whoever can write the database can add a root key of their own, and wrap what they like with it.
