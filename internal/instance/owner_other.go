@@ -13,4 +13,4 @@ func cannotWrite(string) bool { return false }
 // checkNames accepts every file: on this platform nothing tells how many names it has.
 func checkNames(string) error { return nil }
 
-func foreignOwner(fs.FileInfo) (uid uint32, foreign bool) { return 0, false }
+func foreignOwner(fs.FileInfo, fs.FileInfo) (uid uint32, foreign bool) { return 0, false }

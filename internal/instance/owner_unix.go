@@ -59,12 +59,16 @@ func checkNames(path string) error {
 	return nil
 }
 
-// foreignOwner returns the owner of a file if that is neither the user of this process nor root.
-// Root looks after the files of others, so that none is foreign to it.
-func foreignOwner(info fs.FileInfo) (uid uint32, foreign bool) {
+// foreignOwner returns the owner of a file if that is neither root nor the user who serves the data
+// folder: that of this process, or for root, who looks after the files of others, the folder's.
+func foreignOwner(info, folder fs.FileInfo) (uid uint32, foreign bool) {
 	owner, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || os.Geteuid() == 0 || owner.Uid == 0 || int(owner.Uid) == os.Geteuid() {
+	if !ok || owner.Uid == 0 {
 		return 0, false
 	}
-	return owner.Uid, true
+	server := os.Geteuid()
+	if of, ok := folder.Sys().(*syscall.Stat_t); ok && server == 0 {
+		server = int(of.Uid)
+	}
+	return owner.Uid, int(owner.Uid) != server
 }
