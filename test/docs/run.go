@@ -148,7 +148,7 @@ func compare(c Command, got string, background bool) error {
 }
 
 var (
-	folders = regexp.MustCompile(`/(home/you|var/lib/keysake|etc/keysake|backups)\b`)
+	folders = regexp.MustCompile(`/(home/you|var/lib/keysake|etc/keysake|backups|auditor)\b`)
 	address = regexp.MustCompile(`127\.0\.0\.1:([0-9]+)`)
 	apiKey  = regexp.MustCompile(`ksk_[0-9A-Za-z]+`)
 )
