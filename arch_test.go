@@ -20,20 +20,23 @@ const module = "github.com/keysake/keysake"
 // nothing of ours; a new edge is a reviewed line here. Tests may import apptest and whatever they
 // test.
 var layers = map[string]string{
-	"plaintext":            "",
-	"wire":                 "plaintext",
-	"client":               "plaintext wire",
-	"internal/audit":       "",
-	"internal/policy":      "",
-	"internal/backup":      "",
-	"internal/doctor":      "internal/audit internal/backup internal/seal internal/store internal/vault",
+	"plaintext":       "",
+	"wire":            "plaintext",
+	"client":          "plaintext wire",
+	"internal/audit":  "",
+	"internal/anchor": "internal/audit internal/seal",
+	"internal/policy": "",
+	"internal/backup": "",
+	"internal/doctor": "internal/anchor internal/audit internal/backup internal/seal " +
+		"internal/store internal/vault",
 	"internal/seal":        "plaintext",
 	"internal/base62":      "",
 	"internal/privatefile": "",
 	"internal/catalog":     "internal/base62 plaintext",
 	"internal/catalog/gen": "internal/catalog",
 	"internal/middleware":  "",
-	"internal/vault":       "internal/audit internal/base62 internal/catalog internal/policy internal/seal plaintext",
+	"internal/vault": "internal/anchor internal/audit internal/base62 internal/catalog " +
+		"internal/policy internal/seal plaintext",
 	"internal/store": "internal/audit internal/backup internal/policy internal/seal " +
 		"internal/vault",
 	"internal/store/sqlite": "internal/backup internal/store internal/vault",
@@ -53,8 +56,9 @@ var layers = map[string]string{
 	"internal/instance": "internal/audit internal/catalog internal/config internal/keysfile " +
 		"internal/kmspipe internal/rootkey internal/privatefile internal/seal " +
 		"internal/store/sqlite internal/vault plaintext",
-	"internal/maintenance": "internal/audit internal/backup internal/config internal/doctor " +
-		"internal/instance internal/privatefile internal/rootkey internal/seal internal/store " +
+	"internal/maintenance": "internal/anchor internal/audit internal/backup internal/config " +
+		"internal/doctor internal/instance internal/privatefile internal/rootkey internal/seal " +
+		"internal/store " +
 		"internal/store/sqlite internal/vault",
 	"internal/server": "internal/api internal/config internal/identity internal/instance " +
 		"internal/middleware internal/rootkey",

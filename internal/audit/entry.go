@@ -42,6 +42,7 @@ const (
 	TargetBackup   TargetKind = "backup"
 	// TargetCheckpoint has the hash of the checkpoint as its name, and its number as its version.
 	TargetCheckpoint TargetKind = "checkpoint"
+	TargetDatabase   TargetKind = "database"
 )
 
 // A Target is what an action was done to. The zero Target stands for none.

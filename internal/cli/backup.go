@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/maintenance"
 )
 
@@ -15,8 +14,9 @@ may keep running. The file gets its name when it is complete and on disk. Only
 its owner may read it.
 
 The backup stays sealed, and does not contain the root key: keep copies of both,
-in different places. You need no root key to make a backup. Check a backup with
-"keysake doctor --backup FILE", and restore it with "keysake restore FILE".`
+in different places. It needs the root key, with which it signs the record of
+itself in the audit log. Check a backup with "keysake doctor --backup FILE", and
+restore it with "keysake restore FILE".`
 
 func newBackup(a *app) *cobra.Command {
 	cmd := &cobra.Command{
@@ -27,8 +27,7 @@ func newBackup(a *app) *cobra.Command {
   keysake doctor --data /var/lib/keysake/data --backup /backup/keysake-2026-05-04 --all`,
 		Args: exactlyOne("the FILE to write"),
 	}
-	settings := config.New("data")
-	settings.AddFlags(cmd.Flags())
+	settings := localSettings(cmd)
 	replace := cmd.Flags().Bool("force", false, "replace the file if it exists")
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -36,7 +35,7 @@ func newBackup(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		made, err := maintenance.Backup(cmd.Context(), cfg, args[0], *replace)
+		made, err := maintenance.Backup(cmd.Context(), cfg, a.passphrase, args[0], *replace)
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -11,20 +12,20 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
-	"github.com/keysake/keysake/internal/audit"
+	"github.com/keysake/keysake/internal/anchor"
 	"github.com/keysake/keysake/internal/backup"
+	"github.com/keysake/keysake/internal/catalog"
 	"github.com/keysake/keysake/internal/doctor"
-	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/plaintext"
 )
 
-// memory is a source in memory.
+// memory is a source in memory, which sorts its rows as a database does.
 type memory struct {
 	tables []backup.Table
 	rows   map[string][]backup.Row
@@ -32,14 +33,43 @@ type memory struct {
 
 func (m *memory) Tables(context.Context) ([]backup.Table, error) { return m.tables, nil }
 
+func (m *memory) table(name string) backup.Table {
+	return m.tables[slices.IndexFunc(m.tables, func(t backup.Table) bool { return t.Name == name })]
+}
+
 func (m *memory) Rows(_ context.Context, table string) iter.Seq2[backup.Row, error] {
+	sorted := slices.Clone(m.rows[table])
+	slices.SortStableFunc(sorted, func(a, b backup.Row) int {
+		return slices.CompareFunc(a[:m.table(table).Key], b[:m.table(table).Key], compareKeys)
+	})
 	return func(yield func(backup.Row, error) bool) {
-		for _, r := range m.rows[table] {
+		for _, r := range sorted {
 			if !yield(r, nil) {
 				return
 			}
 		}
 	}
+}
+
+func compareKeys(a, b any) int {
+	if x, ok := a.(int64); ok {
+		y, _ := b.(int64)
+		return cmp.Compare(x, y)
+	}
+	x, _ := a.(string)
+	y, _ := b.(string)
+	return cmp.Compare(x, y)
+}
+
+// clone returns a copy whose rows can be changed.
+func (m *memory) clone() *memory {
+	c := &memory{tables: m.tables, rows: map[string][]backup.Row{}}
+	for table, rows := range m.rows {
+		for _, row := range rows {
+			c.rows[table] = append(c.rows[table], slices.Clone(row))
+		}
+	}
+	return c
 }
 
 func ok(t *testing.T, err error) {
@@ -49,129 +79,201 @@ func ok(t *testing.T, err error) {
 	}
 }
 
-// id returns ids in ascending order.
-func id(n byte) uuid.UUID { return uuid.UUID{0: n, 6: 0x70, 8: 0x80} }
+// A library is a database that a vault filled, with its keys.
+type library struct {
+	*testing.T
+	*vault.Service
+	*vault.Operator
 
-// library returns the rows of a database with two users and an instance whose id is between theirs,
-// and its root keys.
-func library(t *testing.T) (*memory, map[uuid.UUID]seal.RootKey) {
+	db    *sqlite.DB
+	roots map[uuid.UUID]seal.RootKey
+	key   seal.InstanceKey
+}
+
+func newLibrary(t *testing.T) *library {
 	t.Helper()
-	ctx := t.Context()
-	db, err := sqlite.Open(ctx, filepath.Join(t.TempDir(), "keysake.db"))
+	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "keysake.db"))
 	ok(t, err)
 	t.Cleanup(func() { ok(t, db.Close()) })
 	root, err := seal.NewRootKey(make([]byte, seal.KeySize))
 	ok(t, err)
-	at := time.UnixMicro(1_700_000_000_000_000).UTC()
-	ok(t, db.Update(ctx, func(tx vault.Tx) error {
-		check, err := root.Check(ctx)
-		ok(t, err)
-		ok(t, tx.InsertRootKey(ctx, vault.StoredRootKey{
-			ID: root.ID(), Check: check, CreatedAt: at,
-		}))
-		ok(t, tx.SaveInstance(ctx, vault.Ledger{Owner: id(50), Head: chain(t, tx, id(50), at)}))
-		for _, n := range []byte{10, 90} {
-			user := id(n)
-			key, err := seal.NewOwnerKey()
-			ok(t, err)
-			wrapped, err := root.Wrap(ctx, user, key)
-			ok(t, err)
-			ok(t, tx.InsertUser(ctx, vault.User{
-				ID: user, Username: fmt.Sprint("user-", n), OwnerKey: key.ID(), CreatedAt: at,
-			}))
-			ok(t, tx.InsertOwnerKey(ctx, vault.StoredOwnerKey{
-				ID: key.ID(), User: user, RootKey: root.ID(), Wrapped: wrapped, CreatedAt: at,
-			}))
-			ok(t, tx.InsertAPIKey(ctx, vault.APIKey{
-				ID: id(n + 2), User: user, Hash: vault.TokenHash{n}, CreatedAt: at,
-				Scopes: []policy.Scope{policy.Admin},
-			}))
-			secret := vault.StoredSecret{
-				ID: id(n + 3), User: user, Name: "S", CreatedAt: at, UpdatedAt: at,
-			}
-			for secret.Version = 1; ; secret.Version++ {
-				secret.Stamp = seal.NewStamp()
-				secret.SealedValue = key.SealValue(secret.Binding(), plaintext.FromString("value"))
-				secret.SealedMask = key.SealMask(secret.Binding(), "mask")
-				if secret.Version == 2 {
-					ok(t, tx.ArchiveVersion(ctx, user, secret.ID))
-					ok(t, tx.UpdateSecret(ctx, secret))
-					break
-				}
-				ok(t, tx.InsertSecret(ctx, secret))
-			}
-			ok(t, tx.SaveLedger(ctx, vault.Ledger{
-				Owner: user, Secrets: 1, OwnerKey: key.ID(), Head: chain(t, tx, user, at),
-			}))
-		}
-		return nil
-	}))
+	l := &library{T: t, db: db, roots: map[uuid.UUID]seal.RootKey{root.ID(): root}}
+	l.key, err = seal.NewInstanceKey()
+	ok(t, err)
+	presets, err := catalog.Load()
+	ok(t, err)
+	limits, err := vault.NewLimits(20, 2)
+	ok(t, err)
+	l.Service, l.Operator = vault.New(vault.Options{
+		Store: db, KeyTTL: time.Hour, Catalog: presets, Limits: limits,
+		Keys: named{root, l.key.ID()},
+	})
+	ok(t, l.Initialize(t.Context(), root, "file:/k", "", l.key))
+	return l
+}
+
+// named are the keys that the configuration names.
+type named struct {
+	root     seal.RootKey
+	instance uuid.UUID
+}
+
+func (n named) FirstRootKey(context.Context, []vault.StoredRootKey) (uuid.UUID, error) {
+	return n.root.ID(), nil
+}
+
+func (n named) OpenRootKey(context.Context, vault.StoredRootKey) (seal.RootKey, error) {
+	return n.root, nil
+}
+
+func (n named) InstanceKeys() ([]uuid.UUID, error) { return []uuid.UUID{n.instance}, nil }
+
+// keys are the instance keys that are believed.
+func (l *library) keys(id uuid.UUID) (seal.InstanceKey, bool) { return l.key, id == l.key.ID() }
+
+func (l *library) admin(name string) vault.Actor {
+	l.Helper()
+	username, err := vault.NewUsername(name)
+	ok(l.T, err)
+	token, err := l.CreateAdmin(l.Context(), username, vault.KeyName{})
+	ok(l.T, err)
+	who, err := l.Authenticate(l.Context(), token)
+	ok(l.T, err)
+	return who
+}
+
+func (l *library) value(text string) vault.Value {
+	l.Helper()
+	value, err := vault.NewValue(plaintext.FromString(text))
+	ok(l.T, err)
+	return value
+}
+
+func (l *library) create(who vault.Actor, secret string) uuid.UUID {
+	l.Helper()
+	name, err := vault.NewName(secret)
+	ok(l.T, err)
+	made, err := l.CreateSecret(l.Context(), who, vault.SecretRequest{
+		Name: name, Value: l.value("value of " + secret),
+	})
+	ok(l.T, err)
+	return made.ID
+}
+
+func (l *library) update(who vault.Actor, secret uuid.UUID) {
+	l.Helper()
+	_, err := l.UpdateSecret(l.Context(), who, secret, l.value("another value"))
+	ok(l.T, err)
+}
+
+// snapshot returns the rows as they are now.
+func (l *library) snapshot() *memory {
+	l.Helper()
 	m := &memory{rows: map[string][]backup.Row{}}
-	ok(t, db.Snapshot(ctx, func(src backup.Source) (err error) {
-		m.tables, err = src.Tables(ctx)
+	ok(l.T, l.db.Snapshot(l.Context(), func(src backup.Source) (err error) {
+		m.tables, err = src.Tables(l.Context())
 		for _, table := range m.tables {
-			for row, err := range src.Rows(ctx, table.Name) {
-				ok(t, err)
+			for row, err := range src.Rows(l.Context(), table.Name) {
+				ok(l.T, err)
 				m.rows[table.Name] = append(m.rows[table.Name], row)
 			}
 		}
 		return err
 	}))
-	return m, map[uuid.UUID]seal.RootKey{root.ID(): root}
+	return m
 }
 
-// chain appends two entries to an audit chain.
-func chain(t *testing.T, tx vault.Tx, owner uuid.UUID, at time.Time) (head audit.Head) {
+// filled returns a library of two users with secrets, old versions and API keys, one of them
+// revoked, and of one who was deleted; its rows, and those from before the last changes.
+func filled(t *testing.T) (l *library, now, before *memory) {
 	t.Helper()
-	for range 2 {
-		e := audit.Entry{Owner: owner, At: at, Action: "a", Outcome: audit.Done}
-		head = audit.Chain{}.Append(head, &e)
-		ok(t, tx.AppendAudit(t.Context(), audit.Linked{Entry: e, Hash: head.Hash}))
+	l = newLibrary(t)
+	ann, bob, gone := l.admin("ann"), l.admin("bob"), l.admin("gone")
+	l.admin("ann")
+	revoked := l.admin("ann")
+	var secrets [2][2]uuid.UUID
+	for i, who := range []vault.Actor{ann, bob} {
+		for n := range 2 {
+			secrets[i][n] = l.create(who, fmt.Sprint("S", n))
+			l.update(who, secrets[i][n])
+		}
 	}
-	return head
+	doomed := l.create(ann, "DOOMED")
+	l.create(gone, "GONE")
+	before = l.snapshot()
+	for i, who := range []vault.Actor{ann, bob} {
+		l.update(who, secrets[i][0])
+	}
+	ok(t, l.DeleteSecret(t.Context(), ann, doomed))
+	ok(t, l.RevokeAPIKey(t.Context(), ann, revoked.Credential.ID))
+	ok(t, l.DeleteUser(t.Context(), ann, gone.User))
+	ok(t, l.RotateOwnerKey(t.Context(), bob.User))
+	return l, l.snapshot(), before
 }
 
 // failed returns the names of the checks that failed.
-func failed(
-	t *testing.T, src backup.Source, roots map[uuid.UUID]seal.RootKey,
-) (names []string) {
-	t.Helper()
-	checks, err := doctor.Examine(t.Context(), src, roots, doctor.All)
-	ok(t, err)
+func (l *library) failed(src backup.Source) (names []string) {
+	l.Helper()
+	checks, err := doctor.Examine(l.Context(), src, l.roots, l.keys, doctor.All)
+	ok(l.T, err)
 	for _, c := range checks {
 		if c.Status == doctor.OK {
 			continue
 		}
 		names = append(names, c.Name)
 		if all := fmt.Sprint(c); c.Advice == "" || strings.Contains(all, "\x1b") {
-			t.Errorf("%q", all)
+			l.Errorf("%q", all)
 		}
 	}
 	return names
 }
 
 func TestAWholeSourceIsWell(t *testing.T) {
-	src, roots := library(t)
-	if names := failed(t, src, roots); len(names) > 0 {
-		t.Errorf("%v failed", names)
+	l, now, before := filled(t)
+	for what, src := range map[string]*memory{"now": now, "before": before} {
+		if names := l.failed(src); len(names) > 0 {
+			t.Errorf("%s: %v failed", what, names)
+		}
+		ok(t, doctor.OpenOwnerKeys(t.Context(), src, l.roots))
 	}
-	ok(t, doctor.OpenOwnerKeys(t.Context(), src, roots))
-	if err := doctor.OpenOwnerKeys(t.Context(), src, nil); err == nil {
+	if err := doctor.OpenOwnerKeys(t.Context(), now, nil); err == nil {
 		t.Error("owner keys opened without a root key")
 	}
 }
 
-// unchecked are the columns of which only a value that cannot be is found.
+func TestOnlyALedgerThatABelievedKeySignedCounts(t *testing.T) {
+	l, now, _ := filled(t)
+	var err error
+	l.key, err = seal.NewInstanceKey()
+	ok(t, err)
+	if names := l.failed(now); !slices.Contains(names, "ledgers") {
+		t.Errorf("with another instance key: %v failed", names)
+	}
+	none := func(uuid.UUID) (key seal.InstanceKey, found bool) { return key, false }
+	checks, err := doctor.Examine(t.Context(), now, l.roots, anchor.Keys(none), doctor.All)
+	ok(t, err)
+	if !slices.ContainsFunc(checks, func(c doctor.Check) bool {
+		return c.Name == "ledgers" && c.Status == doctor.Failed
+	}) {
+		t.Errorf("without an instance key: %v", checks)
+	}
+}
+
+// unchecked are the columns of which only a value that cannot be is found: they prove nothing.
 var unchecked = []string{
-	"api_keys id", "api_keys masked", "api_keys name", "api_keys parent_id", "api_keys scopes",
-	"api_keys token_hash", "root_keys check_value", "root_keys id", "root_keys params",
-	"users email_address", "users full_name", "users username",
+	"api_key_uses at", "api_key_uses key_id",
+	"instance_keys created_at", "instance_keys id", "instance_keys root_key_id",
+	"instance_keys wrapped",
+	"owner_keys created_at",
+	"root_keys check_value", "root_keys created_at", "root_keys id", "root_keys params",
 }
 
 func TestADamagedValueIsAFinding(t *testing.T) {
-	src, roots := library(t)
+	l, src, _ := filled(t)
+	id := uuid.NewString()
+	src.rows["api_key_uses"] = []backup.Row{{id, int64(1)}}
 	other := map[backup.Kind]any{
-		backup.Text: id(200).String(), backup.Integer: int64(9), backup.Blob: make([]byte, 32),
+		backup.Text: uuid.NewString(), backup.Integer: int64(9), backup.Blob: make([]byte, 32),
 	}
 	impossible := map[backup.Kind][]any{
 		backup.Text: {nil, "\xff\x1b[31m"}, backup.Integer: {}, backup.Blob: {nil},
@@ -180,42 +282,197 @@ func TestADamagedValueIsAFinding(t *testing.T) {
 	for _, table := range src.tables {
 		for i, c := range table.Columns {
 			name := table.Name + " " + c.Name
-			if strings.HasSuffix(name, "_at") && !strings.HasPrefix(name, "secret") {
-				continue // any number is a time, and NULL is none; a mask is bound to its own
-			}
 			for _, row := range src.rows[table.Name] {
 				was := row[i]
 				for _, value := range impossible[c.Kind] {
 					row[i] = value
-					if names := failed(t, src, roots); table.Name != "root_keys" &&
+					if names := l.failed(src); !slices.Contains(unread, table.Name) &&
 						!slices.Contains(names, "rows") {
 						t.Errorf("%s is %q: %v failed", name, value, names)
 					}
 				}
 				row[i] = other[c.Kind]
-				found[name] = found[name] || len(failed(t, src, roots)) > 0
+				found[name] = found[name] || len(l.failed(src)) > 0
 				row[i] = was
 			}
 		}
 	}
 	maps.DeleteFunc(found, func(_ string, found bool) bool { return found })
-	if diff := cmp.Diff(unchecked, slices.Sorted(maps.Keys(found))); diff != "" {
+	if diff := gocmp.Diff(unchecked, slices.Sorted(maps.Keys(found))); diff != "" {
 		t.Errorf("columns of which another value is not found (-want +got):\n%s", diff)
 	}
 }
 
-func TestAMissingRowIsAFinding(t *testing.T) {
-	src, roots := library(t)
-	for _, name := range []string{
-		"users", "instance", "owner_keys", "secrets", "audit_entries",
-	} {
-		whole := src.rows[name]
-		for i := range whole {
-			src.rows[name] = slices.Delete(slices.Clone(whole), i, i+1)
-			if len(failed(t, src, roots)) == 0 {
-				t.Errorf("row %d of %s is missing, and nothing was found", i, name)
+// unread are the tables that the doctor does not read: what is in them is given to it, or proves
+// nothing.
+var unread = []string{"api_key_uses", "instance_keys", "root_keys"}
+
+// checkOf returns the check that must name a change of a column.
+func checkOf(table, column string) string {
+	switch {
+	case table == "owner_keys":
+		return "owner keys"
+	case table == "audit_entries":
+		return "audit log"
+	case column == "sealed_value":
+		return "values"
+	}
+	return "ledgers"
+}
+
+// proved returns the tables whose rows a ledger or a chain lists.
+func (m *memory) proved() (tables []backup.Table) {
+	for _, t := range m.tables {
+		if !slices.Contains(unread, t.Name) {
+			tables = append(tables, t)
+		}
+	}
+	return tables
+}
+
+func TestWhatIsSwappedBetweenTwoRowsIsAFinding(t *testing.T) {
+	l, src, _ := filled(t)
+	for _, table := range src.proved() {
+		rows := src.rows[table.Name]
+		if len(rows) < 2 && table.Name != "instance" {
+			t.Errorf("%s has %d rows: this shows nothing", table.Name, len(rows))
+		}
+		for i, a := range rows {
+			for _, b := range rows[i+1:] {
+				for at, column := range table.Columns {
+					if gocmp.Equal(a[at], b[at]) ||
+						slices.Contains(unchecked, table.Name+" "+column.Name) {
+						continue
+					}
+					a[at], b[at] = b[at], a[at]
+					names, want := l.failed(src), checkOf(table.Name, column.Name)
+					if !slices.Contains(names, want) {
+						t.Errorf("%s of two rows of %s (%v, %v) is swapped: %v failed, not %s",
+							column.Name, table.Name, a[:2], b[:2], names, want)
+					}
+					a[at], b[at] = b[at], a[at]
+				}
 			}
 		}
-		src.rows[name] = whole
+	}
+}
+
+func TestARowThatIsHiddenIsAFinding(t *testing.T) {
+	l, src, _ := filled(t)
+	for _, table := range src.proved() {
+		whole := src.rows[table.Name]
+		hidden := 0
+		for i, row := range whole {
+			if table.Name == "api_keys" && row[len(row)-1] != nil {
+				continue // a key that was revoked is removed one day
+			}
+			src.rows[table.Name] = slices.Delete(slices.Clone(whole), i, i+1)
+			hidden++
+			names, want := l.failed(src), checkOf(table.Name, "")
+			if !slices.Contains(names, want) {
+				t.Errorf("row %d of %s is hidden: %v failed, not %s", i, table.Name, names, want)
+			}
+		}
+		src.rows[table.Name] = whole
+		if hidden == 0 {
+			t.Errorf("no row of %s was hidden", table.Name)
+		}
+	}
+}
+
+// TestARowThatIsAddedIsAFinding adds copies of rows with another key each.
+func TestARowThatIsAddedIsAFinding(t *testing.T) {
+	l, src, _ := filled(t)
+	for _, table := range src.proved() {
+		whole, added := src.rows[table.Name], 0
+		for i, row := range whole {
+			if table.Name == "api_keys" && row[len(row)-1] != nil {
+				continue // a key that was revoked says nothing
+			}
+			copied := slices.Clone(row)
+			for at := range table.Key {
+				name := table.Columns[at].Name
+				switch id := copied[at].(type) {
+				case int64: // of a version, or of an entry
+					copied[at] = id + 100
+				case string:
+					if name == "id" { // what names a user or a secret stays
+						copied[at] = uuid.NewString()
+					}
+				}
+			}
+			src.rows[table.Name] = append(slices.Clone(whole), copied)
+			added++
+			names, want := l.failed(src), checkOf(table.Name, "")
+			if !slices.Contains(names, want) {
+				t.Errorf("a copy of row %d of %s is added: %v failed, not %s",
+					i, table.Name, names, want)
+			}
+		}
+		src.rows[table.Name] = whole
+		if added == 0 {
+			t.Errorf("no row of %s was added", table.Name)
+		}
+	}
+}
+
+// TestARowThatIsPutBackIsAFinding puts each row of before back that is another one now, or gone.
+func TestARowThatIsPutBackIsAFinding(t *testing.T) {
+	l, now, before := filled(t)
+	for _, table := range now.proved() {
+		put := 0
+		for _, old := range before.rows[table.Name] {
+			src := now.clone()
+			rows := src.rows[table.Name]
+			at := slices.IndexFunc(rows, func(row backup.Row) bool {
+				return gocmp.Equal(row[:table.Key], old[:table.Key])
+			})
+			switch {
+			case at < 0:
+				src.rows[table.Name] = append(rows, old)
+			case gocmp.Equal(rows[at], old):
+				continue
+			default:
+				rows[at] = old
+			}
+			put++
+			names, want := l.failed(src), checkOf(table.Name, "")
+			if !slices.Contains(names, want) {
+				t.Errorf("a row of %s is put back: %v failed, not %s", table.Name, names, want)
+			}
+		}
+		// a chain only grows
+		if put == 0 && table.Name != "audit_entries" {
+			t.Errorf("no row of %s was put back", table.Name)
+		}
+	}
+}
+
+// A user who was deleted is put back with everything that the ledger lists, entries included: the
+// instance's ledger tells.
+func TestAWholeLibraryOfADeletedUserThatIsPutBackIsAFinding(t *testing.T) {
+	l, now, before := filled(t)
+	deleted := uuid.Nil.String()
+	for _, row := range now.rows["users"] {
+		if row[len(row)-1] != nil {
+			deleted, _ = row[0].(string)
+		}
+	}
+	for _, table := range now.proved() {
+		owner := slices.IndexFunc(table.Columns, func(c backup.Column) bool {
+			return c.Name == "user_id" || c.Name == "owner_id" ||
+				c.Name == "id" && table.Name == "users"
+		})
+		if owner < 0 {
+			continue
+		}
+		others := func(row backup.Row) bool { return row[owner] != deleted }
+		now.rows[table.Name] = slices.Concat(
+			slices.DeleteFunc(slices.Clone(now.rows[table.Name]),
+				func(row backup.Row) bool { return !others(row) }),
+			slices.DeleteFunc(slices.Clone(before.rows[table.Name]), others))
+	}
+	if names := l.failed(now); !slices.Equal(names, []string{"ledgers"}) {
+		t.Errorf("%v failed", names)
 	}
 }

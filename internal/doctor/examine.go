@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/anchor"
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/backup"
 	"github.com/keysake/keysake/internal/seal"
@@ -19,10 +20,12 @@ import (
 const All = -1
 
 // Examine reads every row of src. It opens every owner key with the given root keys, and the value
-// and mask of a random sample of versions ([All] for all of them), and verifies every audit chain
-// and every count. An error is one of reading src; what is wrong with its rows is in the checks.
+// and mask of a random sample of versions ([All] for all of them). It verifies every ledger with
+// the given instance keys, that each lists exactly the rows that there are, and every audit chain.
+// An error is one of reading src; what is wrong with its rows is in the checks.
 func Examine(
-	ctx context.Context, src backup.Source, roots map[uuid.UUID]seal.RootKey, sample int,
+	ctx context.Context, src backup.Source, roots map[uuid.UUID]seal.RootKey, keys anchor.Keys,
+	sample int,
 ) ([]Check, error) {
 	tables, err := src.Tables(ctx)
 	if err != nil {
@@ -33,7 +36,9 @@ func Examine(
 		rows[t.Name] = t.Rows
 	}
 	versions := rows["secrets"] + rows["secret_versions"]
-	e := &examination{src: src, roots: roots, sampler: newSampler(sample, versions)}
+	e := &examination{
+		src: src, roots: roots, instanceKeys: keys, sampler: newSampler(sample, versions),
+	}
 	if err := e.run(ctx); err != nil {
 		return nil, err
 	}
@@ -60,8 +65,12 @@ type examination struct {
 	roots   map[uuid.UUID]seal.RootKey
 	sampler sampler
 
-	rows, keys, values, chains, counts findings
-	opened, chainsSeen, libraries      int64
+	instanceKeys anchor.Keys
+	gone         anchor.Ledger      // the instance's ledger, if it verifies
+	unseen       map[uuid.UUID]bool // the users whom it lists and whose rows were not read yet
+
+	rows, keys, values, chains, ledgers findings
+	opened, chainsSeen, libraries       int64
 }
 
 // streams have the rows of all libraries, in the order of their owners.
@@ -98,6 +107,7 @@ func (e *examination) run(ctx context.Context) error {
 			return err
 		}
 	}
+	e.checkGone()
 	return errors.Join(
 		s.keys.drain(), s.apiKeys.drain(), s.secrets.drain(), s.versions.drain(), s.entries.drain())
 }
@@ -126,8 +136,9 @@ func (e *examination) checks(rows map[string]int64, versions int64) []Check {
 		e.chains.check("audit log", fmt.Sprintf("%d chains with %d entries verify to their ends",
 			e.chainsSeen, rows["audit_entries"]), "chains do not verify",
 			"something other than Keysake changed the database: find out what; "+restore),
-		e.counts.check("counts", fmt.Sprintf("%d libraries have the rows that they count",
-			e.libraries), "rows or counts do not match", restore),
+		e.ledgers.check("ledgers", fmt.Sprintf("%d libraries have the rows that their ledgers list",
+			e.libraries), "rows or ledgers are not what was stored",
+			"something other than Keysake changed the database: find out what; "+restore),
 	}
 }
 

@@ -83,5 +83,5 @@ func (s *stream[T]) drain() error {
 }
 
 func (s *stream[T]) orphan(owner uuid.UUID) {
-	s.e.counts.add("a row (%s) belongs to %s, which does not exist", s.what, owner)
+	s.e.ledgers.add("a row (%s) belongs to %s, which does not exist", s.what, owner)
 }

@@ -8,15 +8,16 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/anchor"
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/internal/store"
 	"github.com/keysake/keysake/internal/vault"
 )
 
-// An owner is a user or the instance, which has nothing but an audit chain.
+// An owner is a user or the instance, which has nothing but a ledger and an audit chain.
 type owner struct {
-	store.StoredUser
+	vault.StoredUser
 
 	instance bool
 }
@@ -24,19 +25,14 @@ type owner struct {
 // owners returns users and the instance, in the order of their ids. Damaged rows are left out.
 func (e *examination) owners(ctx context.Context) iter.Seq2[owner, error] {
 	return func(yield func(owner, error) bool) {
-		var instances []vault.Ledger
-		for l, err := range store.Instances(ctx, e.src) {
-			if err != nil && !e.damaged(err) {
-				yield(owner{}, err)
-				return
-			}
-			if err == nil {
-				instances = append(instances, l)
-			}
+		instances, err := e.instances(ctx)
+		if err != nil {
+			yield(owner{}, err)
+			return
 		}
 		before := func(id uuid.UUID) bool {
 			for len(instances) > 0 && bytes.Compare(instances[0].Owner[:], id[:]) < 0 {
-				next := owner{StoredUser: store.StoredUser{Ledger: instances[0]}, instance: true}
+				next := owner{vault.StoredUser{StoredLedger: instances[0]}, true}
 				if instances = instances[1:]; !yield(next, nil) {
 					return false
 				}
@@ -57,71 +53,99 @@ func (e *examination) owners(ctx context.Context) iter.Seq2[owner, error] {
 
 // checkOwner examines the rows of one owner.
 func (e *examination) checkOwner(o owner, s streams) error {
+	l := e.openLedger(o)
+	delete(e.unseen, o.Owner)
 	if !o.instance {
 		e.libraries++
-		keys, err := e.checkKeys(o.StoredUser, s.keys)
+		keys, err := e.checkKeys(l, s.keys)
 		if err == nil {
-			err = s.apiKeys.skip(o.Owner)
+			err = e.checkAPIKeys(l, s.apiKeys)
 		}
 		if err == nil {
-			err = e.checkSecrets(o.StoredUser, keys, s)
+			err = e.checkSecrets(l, keys, s)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return e.checkChain(o.Ledger, s.entries)
+	return e.checkChain(l, s.entries)
 }
 
-// checkKeys returns the owner keys that open.
+// checkKeys returns the owner keys that open and of which the ledger says that they do.
 func (e *examination) checkKeys(
-	user store.StoredUser, rows *stream[ownerKey],
+	l library, rows *stream[ownerKey],
 ) (map[uuid.UUID]seal.OwnerKey, error) {
 	keys, closed := map[uuid.UUID]seal.OwnerKey{}, false
-	for k, err := range rows.of(user.Owner) {
-		if err != nil {
+	for k, err := range rows.of(l.Owner) {
+		switch {
+		case err != nil:
 			return nil, err
-		}
-		if k.err != nil {
-			e.keys.add("owner key %s of user %s: %v", k.ID, user.Owner, k.err)
+		case k.err != nil:
+			e.keys.add("owner key %s of user %s: %v", k.ID, l.Owner, k.err)
 			closed = true
-			continue
+		case l.signed && k.ID != l.ledger.OwnerKey && k.ID != l.ledger.PreviousKey:
+			e.keys.add("owner key %s of user %s is not one that the ledger names", k.ID, l.Owner)
+		default:
+			keys[k.ID] = k.key
 		}
-		keys[k.ID] = k.key
 	}
-	if _, found := keys[user.OwnerKey]; !found && !closed && user.DeletedAt.IsZero() {
-		e.keys.add("user %s has no owner key %s, which seals new values", user.Owner, user.OwnerKey)
+	if _, found := keys[l.ledger.OwnerKey]; !found && !closed && l.signed &&
+		l.ledger.State != anchor.Deleted {
+		e.keys.add("user %s has no owner key %s, which seals new values", l.Owner,
+			l.ledger.OwnerKey)
 	}
 	return keys, nil
 }
 
-// checkSecrets opens the sampled values and masks, and counts.
-func (e *examination) checkSecrets(
-	user store.StoredUser, keys map[uuid.UUID]seal.OwnerKey, s streams,
-) error {
-	current := map[uuid.UUID]vault.StoredSecret{}
-	for row, err := range s.secrets.of(user.Owner) {
+// checkAPIKeys checks that the ledger lists the API keys.
+func (e *examination) checkAPIKeys(l library, rows *stream[vault.APIKey]) error {
+	found := 0
+	for k, err := range rows.of(l.Owner) {
 		if err != nil {
 			return err
+		}
+		if e.list(l, l.ledger.APIKeys, k.Row(), anchor.KeyEntry, "API key", k.ID) {
+			found++
+		}
+	}
+	e.complete(l, l.ledger.APIKeys, found, "API keys")
+	return nil
+}
+
+// checkSecrets checks that the ledger lists secrets and versions, and opens the sampled ones.
+func (e *examination) checkSecrets(
+	l library, keys map[uuid.UUID]seal.OwnerKey, s streams,
+) error {
+	current, found := map[uuid.UUID]vault.StoredSecret{}, 0
+	for row, err := range s.secrets.of(l.Owner) {
+		if err != nil {
+			return err
+		}
+		if e.list(l, l.ledger.Secrets, row.Row(), anchor.VersionEntry, "secret", row.ID) {
+			found++
 		}
 		e.open(keys, row.Binding(), row.SealedMask, row.SealedValue)
 		row.SealedMask, row.SealedValue = nil, nil
 		current[row.ID] = row
 	}
-	if n := len(current); n != user.Secrets {
-		e.counts.add("user %s has %d secrets, and counts %d", user.Owner, n, user.Secrets)
-	}
-	for row, err := range s.versions.of(user.Owner) {
+	e.complete(l, l.ledger.Secrets, found, "secrets")
+	found = 0
+	for row, err := range s.versions.of(l.Owner) {
 		if err != nil {
 			return err
 		}
-		of, found := current[row.Secret]
-		if !found || row.Number >= of.Version {
-			e.counts.add("version %d of secret %s is not older than a secret of its user",
+		of, known := current[row.Secret]
+		if !known || row.Number >= of.Version {
+			e.ledgers.add("version %d of secret %s is not older than a secret of its user",
 				row.Number, row.Secret)
+		}
+		if e.list(l, l.ledger.Versions, row.Row(), anchor.VersionEntry, "version of secret",
+			row.Secret) {
+			found++
 		}
 		e.open(keys, row.Binding(of), row.SealedMask, row.SealedValue)
 	}
+	e.complete(l, l.ledger.Versions, found, "versions")
 	return nil
 }
 
@@ -163,13 +187,24 @@ func openWith(
 	return open(key)
 }
 
-// checkChain verifies one audit chain.
-func (e *examination) checkChain(ledger vault.Ledger, entries *stream[audit.Linked]) error {
+// checkChain verifies one audit chain: to the end that the ledger has, if the ledger verifies.
+func (e *examination) checkChain(l library, entries *stream[audit.Linked]) error {
 	e.chainsSeen++
-	err := audit.Chain{}.Verify(ledger.Owner, entries.of(ledger.Owner), ledger.Head)
+	whole := false
+	all := func(yield func(audit.Linked, error) bool) {
+		for entry, err := range entries.of(l.Owner) {
+			if !yield(entry, err) {
+				return
+			}
+		}
+		whole = true
+	}
+	err := audit.Chain{}.VerifyFrom(l.ledger.Cut, l.Owner, all, l.ledger.Head)
 	if broken, ok := errors.AsType[*audit.BreakError](err); ok {
-		e.chains.add("%v", broken)
+		if l.signed || !whole {
+			e.chains.add("%v", broken)
+		}
 		err = nil
 	}
-	return errors.Join(err, entries.skip(ledger.Owner)) // the entries after a break
+	return errors.Join(err, entries.skip(l.Owner)) // the entries after a break
 }

@@ -177,11 +177,11 @@ func TestAnOperatorWhoLostTheKeyGetsANewOneThatIsRecorded(t *testing.T) {
 	defer db.Close()
 	var entry audit.Entry
 	apptest.Must(t, db.View(t.Context(), func(r vault.Reader) error {
-		id, err := r.UserNamed(t.Context(), name)
+		user, err := r.UserNamed(t.Context(), name)
 		if err != nil {
 			return err
 		}
-		return r.AuditEntries(t.Context(), id, func(e audit.Linked) error {
+		return r.AuditEntries(t.Context(), user.Owner, func(e audit.Linked) error {
 			if e.Target.Name == "from the operator" {
 				entry = e.Entry
 			}

@@ -68,6 +68,9 @@ func (i *Instance) addFirst(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := i.Operator.OpenInstanceKeys(ctx); err != nil { // it signs the record
+		return err
+	}
 	return i.Operator.AddRootKey(ctx, root, urls[0], "")
 }
 

@@ -11,7 +11,9 @@ import (
 
 	"github.com/keysake/keysake/internal/backup"
 	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/privatefile"
+	"github.com/keysake/keysake/internal/rootkey"
 	"github.com/keysake/keysake/internal/store"
 	"github.com/keysake/keysake/internal/store/sqlite"
 )
@@ -37,12 +39,12 @@ func (b *BackupFile) describe(m backup.Manifest, d backup.Digest) {
 // Backup writes the content of a data folder, as of one moment, to a new file, and records that in
 // the audit log of the instance. A server may be running. The file gets its name when it is
 // complete and on disk; only its owner may read it. What backups that were killed left in its
-// folder is removed. A file that already exists is an error, unless replace is set. Backup needs no
-// root key, and the backup contains none.
+// folder is removed. A file that already exists is an error, unless replace is set. Backup needs
+// the root key, because it signs its record; the backup contains none.
 //
-// The error wraps [instance.ErrCannotOpen] if the data folder cannot be opened.
+// The error wraps [instance.ErrCannotOpen] if the data folder or the root key cannot be opened.
 func Backup(
-	ctx context.Context, cfg config.Config, file string, replace bool,
+	ctx context.Context, cfg config.Config, ask rootkey.Ask, file string, replace bool,
 ) (made BackupFile, err error) {
 	if file, err = filepath.Abs(file); err != nil {
 		return made, err
@@ -51,19 +53,11 @@ func Backup(
 		return made, fmt.Errorf(
 			"%s already exists: choose another name, or use --force to replace it", file)
 	}
-	i, err := openSealed(ctx, cfg)
+	i, err := instance.Open(ctx, cfg, instance.NewKeys(cfg, ask), instance.Shared)
 	if err != nil {
 		return made, err
 	}
 	defer func() { err = errors.Join(err, i.Close()) }()
-	keys, err := i.Operator.ListRootKeys(ctx)
-	if err != nil {
-		return made, err
-	}
-	if len(keys) == 0 {
-		return made, fmt.Errorf(
-			"the database in %s is not initialized: there is nothing to back up", cfg.Data)
-	}
 	made.File = file
 	write := privatefile.Create
 	if replace {

@@ -80,10 +80,11 @@ func (r *reporter) examineRows(ctx context.Context, prefix string, src backup.So
 		r.checkKeyLocation()
 	}
 	roots := r.openRootKeys(ctx, prefix+"root keys", known, prefix != "")
-	if err := r.checkInstanceKeys(ctx, prefix+"instance keys", src, known); err != nil {
+	signers, err := r.openInstanceKeys(ctx, prefix+"instance keys", src, known)
+	if err != nil {
 		return err
 	}
-	checks, err := doctor.Examine(ctx, src, roots, r.sample)
+	checks, err := doctor.Examine(ctx, src, roots, signers, r.sample)
 	for _, c := range checks {
 		c.Name = prefix + c.Name
 		r.add(c)

@@ -30,7 +30,7 @@ func TestADoctorNamesChainsThatDoNotExtendTheBackups(t *testing.T) {
 	apptest.Must(t, err)
 	s.Stop(t)
 	later := filepath.Join(t.TempDir(), "later.backup")
-	if _, err := maintenance.Backup(t.Context(), s.cfg, later, false); err != nil {
+	if _, err := maintenance.Backup(t.Context(), s.cfg, nil, later, false); err != nil {
 		t.Fatal(err)
 	}
 	const someUser = "(SELECT id FROM users WHERE username = 'user-1')"

@@ -228,23 +228,16 @@ func assertGolden(t *testing.T, cfg config.Config) {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	v, _ := goldenVault(t, db)
-	users := map[string]vault.Actor{}
-	err = db.View(t.Context(), func(r vault.Reader) error {
-		for name := range goldenValues {
-			id, err := r.UserNamed(t.Context(), name)
-			if err != nil {
-				return err
-			}
-			users[name] = vault.Actor{User: id, Scopes: policy.AllScopes()}
-		}
-		return nil
-	})
-	if err != nil {
+	v, operator := goldenVault(t, db)
+	if err := operator.OpenInstanceKeys(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for name, secrets := range goldenValues {
-		assertValues(t, v, users[name], secrets)
+		id, err := operator.FindUser(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		assertValues(t, v, vault.Actor{User: id, Scopes: policy.AllScopes()}, secrets)
 	}
 }
 

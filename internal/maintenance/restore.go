@@ -58,7 +58,7 @@ func Restore(
 		return done, err
 	}
 	return done, createDatabase(ctx, cfg.Data, func(db *sqlite.DB) error {
-		return load(ctx, db, contents, done.File)
+		return load(ctx, cfg, ask, db, contents, done.File)
 	})
 }
 
@@ -89,10 +89,16 @@ func verify(
 }
 
 // load fills a database with the backup, and records that.
-func load(ctx context.Context, db *sqlite.DB, contents *backup.File, file string) error {
+func load(
+	ctx context.Context, cfg config.Config, ask rootkey.Ask, db *sqlite.DB, contents *backup.File,
+	file string,
+) error {
 	if err := db.Load(ctx, contents); err != nil {
 		return err
 	}
-	_, operator := vault.New(vault.Options{Store: db})
+	_, operator := vault.New(vault.Options{Store: db, Keys: instance.NewKeys(cfg, ask)})
+	if err := operator.OpenInstanceKeys(ctx); err != nil {
+		return err
+	}
 	return operator.RecordRestore(ctx, file)
 }

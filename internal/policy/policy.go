@@ -62,13 +62,15 @@ const (
 
 // The actions of the operator, at the machine itself. No scope allows them.
 const (
-	RootKeyAdd     Action = "root-key.add"
-	RootKeyRewrap  Action = "root-key.rewrap"
-	RootKeyRetire  Action = "root-key.retire"
-	OwnerKeyRotate Action = "owner-key.rotate"
-	BackupCreate   Action = "backup.create"
-	BackupRestore  Action = "backup.restore"
-
+	RootKeyAdd      Action = "root-key.add"
+	RootKeyRewrap   Action = "root-key.rewrap"
+	RootKeyRetire   Action = "root-key.retire"
+	OwnerKeyRotate  Action = "owner-key.rotate"
+	OwnerKeyDestroy Action = "owner-key.destroy"
+	BackupCreate    Action = "backup.create"
+	BackupRestore   Action = "backup.restore"
+	InstanceCreate  Action = "instance.create"
+	TamperingFound  Action = "tampering.found" // by a server, in what it read
 	AuditCheckpoint Action = "audit.checkpoint"
 )
 
@@ -91,8 +93,8 @@ func requiredScope(a Action) (scope Scope, found bool) {
 		return Admin, true
 	case WhoAmI, APIKeyRevokeSelf:
 		return noScope, true
-	case RootKeyAdd, RootKeyRewrap, RootKeyRetire, OwnerKeyRotate, BackupCreate, BackupRestore:
-	case AuditCheckpoint:
+	case RootKeyAdd, RootKeyRewrap, RootKeyRetire, OwnerKeyRotate, OwnerKeyDestroy, BackupCreate,
+		BackupRestore, InstanceCreate, TamperingFound, AuditCheckpoint:
 	}
 	return noScope, false
 }

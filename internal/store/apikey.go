@@ -20,10 +20,24 @@ var apiKeys = newTable("api_keys", 2,
 	text("name", func(k *vault.APIKey) *string { return &k.Name }),
 	encoded("scopes", joinScopes, splitScopes),
 	flag("self_revoke", func(k *vault.APIKey) *bool { return &k.SelfRevoke }),
+	flag("suspended", func(k *vault.APIKey) *bool { return &k.Suspended }),
 	moment("created_at", func(k *vault.APIKey) *time.Time { return &k.CreatedAt }),
 	moment("expires_at", func(k *vault.APIKey) *time.Time { return &k.ExpiresAt }),
-	moment("revoked_at", func(k *vault.APIKey) *time.Time { return &k.RevokedAt }),
-	moment("last_used_at", func(k *vault.APIKey) *time.Time { return &k.LastUsedAt }))
+	moment("revoked_at", func(k *vault.APIKey) *time.Time { return &k.RevokedAt }))
+
+// apiKeysUsed tells when keys were used last.
+var apiKeysUsed = apiKeys.with(moment("(SELECT at FROM api_key_uses WHERE key_id = api_keys.id)",
+	func(k *vault.APIKey) *time.Time { return &k.LastUsedAt }))
+
+// A keyUse is when an API key was used last.
+type keyUse struct {
+	key uuid.UUID
+	at  time.Time
+}
+
+var apiKeyUses = newTable("api_key_uses", 1,
+	id("key_id", func(u *keyUse) *uuid.UUID { return &u.key }),
+	moment("at", func(u *keyUse) *time.Time { return &u.at }))
 
 func joinScopes(k *vault.APIKey) string {
 	scopes := make([]string, len(k.Scopes))
@@ -41,67 +55,30 @@ func splitScopes(k *vault.APIKey, text string) error {
 	return nil
 }
 
-// active tells whether a row of api_keys is active at the time $1. It climbs from the key to the
-// one that the operator made, and stops at the first that is gone, revoked or expired. UNION drops
-// what it has seen, so that a circle, which only damage makes, ends too; it leads to no operator.
-const active = `EXISTS (
-	WITH RECURSIVE line (parent_id) AS (
-		SELECT parent_id FROM api_keys AS self WHERE self.id = api_keys.id
-			AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)
-		UNION
-		SELECT above.parent_id FROM line JOIN api_keys AS above ON above.id = line.parent_id
-			WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)
-	)
-	SELECT 1 FROM line WHERE parent_id = '')`
-
-// apiKeysNow tells which keys are active at the time $1.
-var apiKeysNow = apiKeys.with(flag(active, func(k *vault.APIKey) *bool { return &k.Active }))
-
 // APIKeyByHash implements [vault.Reader].
-func (q *Queries) APIKeyByHash(
-	ctx context.Context, hash vault.TokenHash, now time.Time,
-) (vault.APIKey, error) {
-	return apiKeysNow.get(ctx, q.conn, "WHERE token_hash = $2", micros(now), hash[:])
+func (q *Queries) APIKeyByHash(ctx context.Context, hash vault.TokenHash) (vault.APIKey, error) {
+	return apiKeys.get(ctx, q.conn, "WHERE token_hash = $1", hash[:])
 }
 
-// APIKey implements [vault.Reader].
-func (q *Queries) APIKey(
-	ctx context.Context, user, id uuid.UUID, now time.Time,
-) (vault.APIKey, error) {
-	return apiKeysNow.get(ctx, q.conn, "WHERE id = $2 AND user_id = $3",
-		micros(now), idText(id), idText(user))
+// APIKeyByID implements [vault.Reader].
+func (q *Queries) APIKeyByID(ctx context.Context, id uuid.UUID) (vault.APIKey, error) {
+	return apiKeys.get(ctx, q.conn, "WHERE id = $1", idText(id))
 }
 
 // APIKeys implements [vault.Reader].
-func (q *Queries) APIKeys(
-	ctx context.Context, user uuid.UUID, now time.Time,
-) ([]vault.APIKey, error) {
-	return apiKeysNow.list(ctx, q.conn, "WHERE user_id = $2 ORDER BY id DESC",
-		micros(now), idText(user))
+func (q *Queries) APIKeys(ctx context.Context, user uuid.UUID) ([]vault.APIKey, error) {
+	return apiKeysUsed.list(ctx, q.conn, "WHERE user_id = $1 ORDER BY id DESC", idText(user))
 }
 
-// APIKeyLine implements [vault.Reader].
-func (q *Queries) APIKeyLine(ctx context.Context, id uuid.UUID) (line []uuid.UUID, err error) {
-	const sql = `WITH RECURSIVE line (id, parent_id) AS (
-			SELECT id, parent_id FROM api_keys WHERE id = $1
-			UNION
-			SELECT above.id, above.parent_id
-				FROM line JOIN api_keys AS above ON above.id = line.parent_id
-		) SELECT id FROM line`
-	err = q.conn.Query(ctx, sql, func(r Row) error {
-		key, err := parseID(r.Text(0))
-		line = append(line, key)
-		return err
-	}, idText(id))
-	return line, err
+// APIKeysBelow implements [vault.Reader].
+func (q *Queries) APIKeysBelow(ctx context.Context, parent uuid.UUID) ([]vault.APIKey, error) {
+	return apiKeys.list(ctx, q.conn, "WHERE parent_id = $1 ORDER BY user_id, id", idText(parent))
 }
 
-// CountActiveAPIKeys implements [vault.Reader].
-func (q *Queries) CountActiveAPIKeys(
-	ctx context.Context, user uuid.UUID, now time.Time,
-) (int, error) {
-	return q.count(ctx, "SELECT COUNT(*) FROM api_keys WHERE user_id = $2 AND "+active,
-		micros(now), idText(user))
+// AdminAPIKeys implements [vault.Reader].
+func (q *Queries) AdminAPIKeys(ctx context.Context) ([]vault.APIKey, error) {
+	return apiKeys.list(ctx, q.conn,
+		"WHERE ' ' || scopes || ' ' LIKE '% admin %' ORDER BY user_id, id")
 }
 
 // InsertAPIKey implements [vault.Tx].
@@ -110,38 +87,41 @@ func (q *Queries) InsertAPIKey(ctx context.Context, k vault.APIKey) error {
 }
 
 // RevokeAPIKey implements [vault.Tx].
-func (q *Queries) RevokeAPIKey(
-	ctx context.Context, user, id uuid.UUID, at time.Time,
-) (name string, err error) {
-	const sql = `UPDATE api_keys SET revoked_at = $1
-		WHERE id = $2 AND user_id = $3 AND revoked_at IS NULL RETURNING name`
-	err = queryRow(ctx, q.conn, sql, func(r Row) error {
-		name = r.Text(0)
-		return nil
-	}, micros(at), idText(id), idText(user))
-	return name, err
+func (q *Queries) RevokeAPIKey(ctx context.Context, user, id uuid.UUID, at time.Time) error {
+	return q.execOne(ctx, `UPDATE api_keys SET revoked_at = $1
+		WHERE id = $2 AND user_id = $3 AND revoked_at IS NULL`,
+		micros(at), idText(id), idText(user))
 }
 
-// MoveAPIKeys implements [vault.Tx].
-func (q *Queries) MoveAPIKeys(ctx context.Context, from, to uuid.UUID) error {
-	return q.exec(ctx, "UPDATE api_keys SET parent_id = $1 WHERE parent_id = $2",
-		idText(to), idText(from))
+// SetAPIKeyParent implements [vault.Tx].
+func (q *Queries) SetAPIKeyParent(ctx context.Context, user, id, parent uuid.UUID) error {
+	return q.execOne(ctx, "UPDATE api_keys SET parent_id = $1 WHERE id = $2 AND user_id = $3",
+		idText(parent), idText(id), idText(user))
 }
 
 // TouchAPIKey implements [vault.Tx].
 func (q *Queries) TouchAPIKey(ctx context.Context, id uuid.UUID, at time.Time) error {
-	return q.exec(ctx, "UPDATE api_keys SET last_used_at = $1 WHERE id = $2",
-		micros(at), idText(id))
+	return q.exec(ctx, `INSERT INTO api_key_uses (key_id, at)
+		SELECT id, $1 FROM api_keys WHERE id = $2
+		ON CONFLICT (key_id) DO UPDATE SET at = excluded.at`, micros(at), idText(id))
 }
 
-// PruneAPIKeys implements [vault.Tx].
-func (q *Queries) PruneAPIKeys(ctx context.Context, user uuid.UUID, now time.Time, keep int) error {
-	return q.exec(ctx, "DELETE FROM api_keys WHERE user_id = $2 AND NOT "+active+` AND id <= (
-		SELECT id FROM api_keys WHERE user_id = $2 AND NOT `+active+`
-		ORDER BY id DESC LIMIT 1 OFFSET $3)`, micros(now), idText(user), integer(keep))
+// DeleteAPIKey implements [vault.Tx].
+func (q *Queries) DeleteAPIKey(ctx context.Context, user, id uuid.UUID) error {
+	err := q.exec(ctx, "DELETE FROM api_key_uses WHERE key_id = $1", idText(id))
+	if err != nil {
+		return err
+	}
+	return q.execOne(ctx, "DELETE FROM api_keys WHERE id = $1 AND user_id = $2",
+		idText(id), idText(user))
 }
 
 // DeleteAPIKeys implements [vault.Tx].
 func (q *Queries) DeleteAPIKeys(ctx context.Context, user uuid.UUID) error {
+	err := q.exec(ctx, `DELETE FROM api_key_uses
+		WHERE key_id IN (SELECT id FROM api_keys WHERE user_id = $1)`, idText(user))
+	if err != nil {
+		return err
+	}
 	return q.exec(ctx, "DELETE FROM api_keys WHERE user_id = $1", idText(user))
 }

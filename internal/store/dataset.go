@@ -25,8 +25,8 @@ type dataset interface {
 // datasets lists every table of the schema, each after those that it refers to.
 func datasets() []dataset {
 	return []dataset{
-		rootKeys, instanceKeys, instances, users, ownerKeys, apiKeys, secrets, versions,
-		auditEntries,
+		rootKeys, instanceKeys, instances, users, ownerKeys, apiKeys, apiKeyUses, secrets,
+		versions, auditEntries,
 	}
 }
 

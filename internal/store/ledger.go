@@ -8,25 +8,58 @@ import (
 	"github.com/keysake/keysake/internal/vault"
 )
 
-// A ledger is in the row of its user.
-const ownLedger = "WHERE id = $1 AND deleted_at IS NULL"
+// Columns of a ledger: in the row of its user, or in that of the instance.
+func ledgerColumns[T any](field func(*T) *vault.StoredLedger) []column[T] {
+	return []column[T]{
+		id("id", func(v *T) *uuid.UUID { return &field(v).Owner }),
+		number("number", func(v *T) *uint64 { return &field(v).Number }),
+		blob("ledger", func(v *T) *[]byte { return &field(v).Signed }),
+	}
+}
+
+var (
+	ownLedger   = func(l *vault.StoredLedger) *vault.StoredLedger { return l }
+	userLedgers = newTable("users", 1, ledgerColumns(ownLedger)...)
+	instances   = newTable("instance", 1, ledgerColumns(ownLedger)...)
+)
 
 // Ledger implements [vault.Reader].
-func (q *Queries) Ledger(ctx context.Context, user uuid.UUID) (vault.Ledger, error) {
-	found, err := users.get(ctx, q.conn, ownLedger, idText(user))
-	return found.Ledger, err
+func (q *Queries) Ledger(ctx context.Context, user uuid.UUID) (vault.StoredLedger, error) {
+	return userLedgers.get(ctx, q.conn, "WHERE id = $1", idText(user))
+}
+
+// Ledgers implements [vault.Reader].
+func (q *Queries) Ledgers(ctx context.Context, each func(vault.StoredLedger) error) error {
+	return userLedgers.each(ctx, q.conn, each, "ORDER BY id")
 }
 
 // LockLedger implements [vault.Tx].
-func (q *Queries) LockLedger(ctx context.Context, user uuid.UUID) (vault.Ledger, error) {
-	found, err := users.get(ctx, q.conn, ownLedger+" "+q.dialect.ForUpdate, idText(user))
-	return found.Ledger, err
+func (q *Queries) LockLedger(ctx context.Context, user uuid.UUID) (vault.StoredLedger, error) {
+	return userLedgers.get(ctx, q.conn, "WHERE id = $1 "+q.dialect.ForUpdate, idText(user))
 }
 
 // SaveLedger implements [vault.Tx].
-func (q *Queries) SaveLedger(ctx context.Context, l vault.Ledger) error {
-	const update = `UPDATE users
-		SET secret_count = $1, owner_key_id = $2, audit_seq = $3, audit_hash = $4 WHERE id = $5`
-	return q.execOne(ctx, update, integer(l.Secrets), idText(l.OwnerKey), integer(l.Head.Seq),
-		l.Head.Hash[:], idText(l.Owner))
+func (q *Queries) SaveLedger(ctx context.Context, l vault.StoredLedger, was uint64) error {
+	return q.execOne(ctx, "UPDATE users SET number = $1, ledger = $2 WHERE id = $3 AND number = $4",
+		integer(l.Number), l.Signed, idText(l.Owner), integer(was))
+}
+
+// InstanceLedger implements [vault.Reader].
+func (q *Queries) InstanceLedger(ctx context.Context) (vault.StoredLedger, error) {
+	return instances.get(ctx, q.conn, "")
+}
+
+// LockInstance implements [vault.Tx].
+func (q *Queries) LockInstance(ctx context.Context) (vault.StoredLedger, error) {
+	return instances.get(ctx, q.conn, q.dialect.ForUpdate)
+}
+
+// SaveInstance implements [vault.Tx].
+func (q *Queries) SaveInstance(ctx context.Context, l vault.StoredLedger, was uint64) error {
+	if was == 0 {
+		return instances.insert(ctx, q.conn, &l)
+	}
+	return q.execOne(ctx,
+		"UPDATE instance SET number = $1, ledger = $2 WHERE id = $3 AND number = $4",
+		integer(l.Number), l.Signed, idText(l.Owner), integer(was))
 }

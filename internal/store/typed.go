@@ -19,16 +19,16 @@ import (
 // error it ends.
 
 // Users returns all users, deleted ones too.
-func Users(ctx context.Context, src backup.Source) iter.Seq2[StoredUser, error] {
+func Users(ctx context.Context, src backup.Source) iter.Seq2[vault.StoredUser, error] {
 	return typed(ctx, users, src)
 }
 
 // Instances returns the ledger of the instance: at most one.
-func Instances(ctx context.Context, src backup.Source) iter.Seq2[vault.Ledger, error] {
+func Instances(ctx context.Context, src backup.Source) iter.Seq2[vault.StoredLedger, error] {
 	return typed(ctx, instances, src)
 }
 
-// InstanceKeys returns all wrapped instance keys.
+// InstanceKeys returns all wrapped instance keys, in the order of their ids.
 func InstanceKeys(
 	ctx context.Context, src backup.Source,
 ) iter.Seq2[vault.StoredInstanceKey, error] {

@@ -22,7 +22,13 @@ var versions = newTable("secret_versions", 3,
 var versionsWithoutValue = versions.without("sealed_value")
 
 // OldVersions implements [vault.Reader].
-func (q *Queries) OldVersions(
+func (q *Queries) OldVersions(ctx context.Context, user uuid.UUID) ([]vault.StoredVersion, error) {
+	return versionsWithoutValue.list(ctx, q.conn,
+		"WHERE user_id = $1 ORDER BY secret_id, version DESC", idText(user))
+}
+
+// OldVersionsOf implements [vault.Reader].
+func (q *Queries) OldVersionsOf(
 	ctx context.Context, user, secret uuid.UUID,
 ) ([]vault.StoredVersion, error) {
 	return versionsWithoutValue.list(ctx, q.conn,

@@ -20,11 +20,12 @@ type APIKey struct {
 	Name       string // empty where none was given
 	Scopes     []policy.Scope
 	SelfRevoke bool
+	Suspended  bool // it does not work until an operator lifts that
 	CreatedAt  time.Time
 	ExpiresAt  time.Time // zero for one that does not expire
 	RevokedAt  time.Time // zero for one that was not revoked
 	LastUsedAt time.Time // zero before the first use
-	Active     bool      // it and every key above it exists, and is neither revoked nor expired
+	Active     bool      // it and every key above it works: see [page.line]
 }
 
 func (k APIKey) target() audit.Target {
@@ -43,30 +44,28 @@ const (
 const maxLine = 10
 
 type apiKeyReader interface {
-	// APIKeyByHash returns the key of a token, with Active as of the given time. NotFound: there is
-	// none.
-	APIKeyByHash(ctx context.Context, hash TokenHash, now time.Time) (APIKey, error)
-	// APIKey returns a user's key, with Active as of the given time. NotFound: there is none.
-	APIKey(ctx context.Context, user, id uuid.UUID, now time.Time) (APIKey, error)
-	// APIKeys returns a user's keys, newest first, with Active as of the given time.
-	APIKeys(ctx context.Context, user uuid.UUID, now time.Time) ([]APIKey, error)
-	// APIKeyLine returns the ids of a key and of all keys above it, in no order.
-	APIKeyLine(ctx context.Context, id uuid.UUID) ([]uuid.UUID, error)
-	// CountActiveAPIKeys returns how many of a user's keys are active.
-	CountActiveAPIKeys(ctx context.Context, user uuid.UUID, now time.Time) (int, error)
+	// APIKeyByHash returns the key of a token. NotFound: there is none.
+	APIKeyByHash(ctx context.Context, hash TokenHash) (APIKey, error)
+	// APIKeyByID returns a key of any user. NotFound: there is none.
+	APIKeyByID(ctx context.Context, id uuid.UUID) (APIKey, error)
+	// APIKeys returns a user's keys, newest first.
+	APIKeys(ctx context.Context, user uuid.UUID) ([]APIKey, error)
+	// APIKeysBelow returns the keys that one key made, of all users.
+	APIKeysBelow(ctx context.Context, parent uuid.UUID) ([]APIKey, error)
+	// AdminAPIKeys returns the keys with the scope admin, of all users.
+	AdminAPIKeys(ctx context.Context) ([]APIKey, error)
 }
 
 type apiKeyWriter interface {
 	InsertAPIKey(ctx context.Context, k APIKey) error
-	// RevokeAPIKey ends a user's key and returns its name. NotFound: there is no such key, or it is
-	// already revoked.
-	RevokeAPIKey(ctx context.Context, user, id uuid.UUID, at time.Time) (name string, err error)
-	// MoveAPIKeys gives all keys that one key made to another, as if that had made them.
-	MoveAPIKeys(ctx context.Context, from, to uuid.UUID) error
+	// RevokeAPIKey stores when a user's key was revoked.
+	RevokeAPIKey(ctx context.Context, user, id uuid.UUID, at time.Time) error
+	// SetAPIKeyParent stores which key made a user's key.
+	SetAPIKeyParent(ctx context.Context, user, id, parent uuid.UUID) error
 	// TouchAPIKey stores the last use. A key that is gone is no error.
 	TouchAPIKey(ctx context.Context, id uuid.UUID, at time.Time) error
-	// PruneAPIKeys removes a user's inactive keys except the newest keep ones.
-	PruneAPIKeys(ctx context.Context, user uuid.UUID, now time.Time, keep int) error
+	// DeleteAPIKey removes a user's key.
+	DeleteAPIKey(ctx context.Context, user, id uuid.UUID) error
 	// DeleteAPIKeys removes all keys of a user.
 	DeleteAPIKeys(ctx context.Context, user uuid.UUID) error
 }
@@ -74,8 +73,8 @@ type apiKeyWriter interface {
 // ListAPIKeys returns the caller's API keys, newest first. It needs the scope keys:write. Parent is
 // nil for a key that was made by another user's.
 func (s *Service) ListAPIKeys(ctx context.Context, who Actor) (keys []APIKey, err error) {
-	err = s.read(ctx, who, policy.APIKeyList, func(r Reader) error {
-		keys, err = r.APIKeys(ctx, who.Owner(), s.now())
+	err = s.view(ctx, who, policy.APIKeyList, func(p *page) error {
+		keys, err = p.apiKeys(ctx, s.now())
 		return err
 	})
 	own := map[uuid.UUID]bool{}

@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -90,25 +89,15 @@ func (s *Service) createAPIKey(
 	}
 	key.Parent, key.Scopes, key.SelfRevoke = in.who.Credential.ID, scopes, request.SelfRevoke
 	err = s.update(ctx, in, func(c *change) error {
-		if key.ExpiresAt, err = c.checkExpiry(ctx, in.who, request.ExpiresAt); err != nil {
+		if key.ExpiresAt, err = c.checkMaker(ctx, in.who, request.ExpiresAt); err != nil {
 			return err
 		}
-		if err := c.checkLine(ctx, key.Parent); err != nil {
-			return err
-		}
-		active, err := c.CountActiveAPIKeys(ctx, key.User, c.at)
-		if err != nil {
-			return err
-		}
-		if active >= maxActiveKeys {
-			return denied("The user has too many API keys: revoke one first")
-		}
-		if err := c.PruneAPIKeys(ctx, key.User, c.at, maxInactiveKeys); err != nil {
+		if err := c.makeRoom(ctx); err != nil {
 			return err
 		}
 		key.CreatedAt, key.Active = c.at, true
 		c.record(key.target())
-		return c.InsertAPIKey(ctx, key)
+		return c.addAPIKey(ctx, key)
 	})
 	if err != nil {
 		return APIKey{}, plaintext.Value{}, err
@@ -116,15 +105,16 @@ func (s *Service) createAPIKey(
 	return key, token, nil
 }
 
-// checkExpiry returns when a key that who makes ends: no later than the key that makes it.
-// Unauthenticated: that key is not active any more.
-func (c *change) checkExpiry(ctx context.Context, who Actor, wanted Expiry) (time.Time, error) {
-	maker, err := c.APIKey(ctx, who.User, who.Credential.ID, c.at)
+// checkMaker returns when a key that who makes ends: no later than the key that makes it.
+// Unauthenticated: that key does not work any more. Denied: its line is as long as one may be.
+func (c *change) checkMaker(ctx context.Context, who Actor, wanted Expiry) (time.Time, error) {
+	maker, line, err := c.callersKey(ctx, who)
 	switch {
-	case errors.Is(err, ErrNotFound) || err == nil && !maker.Active:
-		return time.Time{}, unauthenticated()
 	case err != nil:
 		return time.Time{}, err
+	case len(line) >= maxLine:
+		return time.Time{}, denied(fmt.Sprintf(
+			"The API key is the %dth in its line: create the new one with a key above it", maxLine))
 	case wanted.at.IsZero():
 		return maker.ExpiresAt, nil
 	case !wanted.at.After(c.at):
@@ -135,14 +125,30 @@ func (c *change) checkExpiry(ctx context.Context, who Actor, wanted Expiry) (tim
 	return wanted.at, nil
 }
 
-// checkLine refuses a key below that parent if its line would be too long.
-func (c *change) checkLine(ctx context.Context, parent uuid.UUID) error {
-	line, err := c.APIKeyLine(ctx, parent)
-	if err == nil && len(line) >= maxLine {
-		return denied(fmt.Sprintf(
-			"The API key is the %dth in its line: create the new one with a key above it", maxLine))
+// makeRoom refuses a further key if there are too many active ones, and removes those that do not
+// work except the newest.
+func (c *change) makeRoom(ctx context.Context) error {
+	keys, err := c.apiKeys(ctx, c.at)
+	if err != nil {
+		return err
 	}
-	return err
+	active, inactive := 0, 0
+	for _, k := range keys { // newest first
+		switch {
+		case k.Active:
+			active++
+		case inactive < maxInactiveKeys:
+			inactive++
+		default:
+			if err := c.removeAPIKey(ctx, k); err != nil {
+				return err
+			}
+		}
+	}
+	if active >= maxActiveKeys {
+		return denied("The user has too many API keys: revoke one first")
+	}
+	return nil
 }
 
 // newAPIKey returns a key of a user with a new token.

@@ -65,10 +65,19 @@ func TestWhateverEndsAKeyEndsWhatItMade(t *testing.T) {
 		for what, l := range map[string]link{
 			"child": child, "grandchild": grandchild, "last": last,
 		} {
+			if name == "expiry, moved in the database" {
+				_, err := p.Authenticate(ctx, l.token)
+				assertTampered(t, name+": "+what, err)
+				continue
+			}
 			p.assertInactive(name+": "+what, l.token)
 		}
 		p.authenticated(beside.token)
 		_, _, err := p.CreateAPIKey(ctx, grandchild.Actor, vault.APIKeyRequest{})
+		if name == "expiry, moved in the database" {
+			assertTampered(t, name+": a new key by who got in before it", err)
+			continue
+		}
 		assertKind(t, name+": a new key by who got in before it", err, vault.Unauthenticated)
 	}
 }
@@ -257,23 +266,18 @@ func TestAKeyMadeWhileItsMakerIsRevokedDoesNotOutliveIt(t *testing.T) {
 func TestACircleInTheDatabaseEndsAndLetsNoOneIn(t *testing.T) {
 	p := start(t)
 	ctx := t.Context()
-	top, child, grandchild := p.line("ann")
-	const move = "UPDATE api_keys SET parent_id = ? WHERE id = ?"
-	p.sql(move, grandchild.id().String(), child.id().String())
-	p.assertInactive("in a circle", child.token)
-	p.assertInactive("in a circle", grandchild.token)
+	_, child, grandchild := p.line("ann")
+	p.sql("UPDATE api_keys SET parent_id = ? WHERE id = ?", grandchild.id().String(),
+		child.id().String())
+	for _, l := range []link{child, grandchild} {
+		_, err := p.Authenticate(ctx, l.token)
+		assertTampered(t, "in a circle", err)
+	}
 	_, _, err := p.CreateAPIKey(ctx, grandchild.Actor, vault.APIKeyRequest{})
-	assertKind(t, "a new key", err, vault.Unauthenticated)
-	p.sql(move, top.Credential.ID.String(), top.Credential.ID.String())
+	assertTampered(t, "a new key", err)
 	if _, err := p.ListUsers(ctx, p.admin); err != nil {
 		t.Errorf("users: %v", err)
 	}
-	if keys, err := p.ListAPIKeys(ctx, top); err != nil || len(keys) != 3 || keys[0].Active {
-		t.Errorf("%d keys (%v)", len(keys), err)
-	}
-	sibling := p.sibling(p.admin, top)
-	p.must(p.RevokeAPIKey(ctx, sibling, grandchild.id()))
-	p.must(p.RevokeAPIKeyOnly(ctx, sibling, child.id()))
 }
 
 func TestALineHasTenKeys(t *testing.T) {

@@ -32,7 +32,7 @@ func (s *Service) RevokeSelf(ctx context.Context, who Actor) error {
 func (s *Service) revoke(ctx context.Context, who Actor, action policy.Action, id uuid.UUID) error {
 	in := inOwnLibrary(who, action)
 	return s.update(ctx, in, func(c *change) error {
-		key, err := c.APIKey(ctx, who.Owner(), id, c.at)
+		key, err := c.apiKey(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -41,12 +41,11 @@ func (s *Service) revoke(ctx context.Context, who Actor, action policy.Action, i
 		}
 		c.record(key.target())
 		if action == policy.APIKeyRevokeOnly {
-			if err := c.MoveAPIKeys(ctx, key.ID, key.Parent); err != nil {
+			if err := c.moveChildren(ctx, key); err != nil {
 				return err
 			}
 		}
-		_, err = c.RevokeAPIKey(ctx, key.User, key.ID, c.at)
-		return err
+		return c.endAPIKey(ctx, key)
 	})
 }
 
@@ -58,8 +57,8 @@ func (c *change) checkRevoke(ctx context.Context, in intent, key APIKey) error {
 	if len(policy.Missing(key.Scopes, in.who.Scopes)) > 0 {
 		return denied("An API key can only revoke one whose scopes it has")
 	}
-	line, err := c.APIKeyLine(ctx, in.who.Credential.ID)
-	if err != nil || !slices.Contains(line, key.ID) {
+	_, line, err := c.callersKey(ctx, in.who)
+	if err != nil || !slices.ContainsFunc(line, func(k APIKey) bool { return k.ID == key.ID }) {
 		return err
 	}
 	switch {
@@ -67,6 +66,30 @@ func (c *change) checkRevoke(ctx context.Context, in intent, key APIKey) error {
 		return denied("An API key cannot leave its own line: use one that this key did not create")
 	case !in.who.SelfRevoke:
 		return denied("This API key would end too, and may not revoke itself: use another")
+	}
+	return nil
+}
+
+// moveChildren makes the keys that one key made those of the key that made it.
+func (c *change) moveChildren(ctx context.Context, key APIKey) error {
+	children, err := c.rows.APIKeysBelow(ctx, key.ID)
+	if err != nil {
+		return err
+	}
+	for _, child := range children {
+		p, err := c.also(ctx, userLibrary(child.User))
+		if err != nil {
+			return err
+		}
+		if err := p.checkAPIKey(child); err != nil {
+			return err
+		}
+		p.ledger.APIKeys.Remove(p.apiKeyEntry(child))
+		child.Parent = key.Parent
+		p.ledger.APIKeys.Add(p.apiKeyEntry(child))
+		if err := c.tx.SetAPIKeyParent(ctx, child.User, child.ID, child.Parent); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package vault_test
 
 import (
 	"bytes"
-	"errors"
 	"net/netip"
 	"slices"
 	"testing"
@@ -236,21 +235,13 @@ func TestAUserHasAtMost200ActiveKeysAndThe200NewestInactiveOnesStay(t *testing.T
 	p := start(t)
 	ann := p.user("ann") // the first key
 	keys := make([]vault.APIKey, 199)
-	// past the service, which would take a commit for each
-	err := p.db.Update(t.Context(), func(tx vault.Tx) (err error) {
-		for i := range keys {
-			hash, _ := vault.HashToken(vault.NewToken())
-			keys[i] = vault.APIKey{
-				ID:        uuid.Must(uuid.NewV7()),
-				User:      ann.User,
-				Hash:      hash,
-				CreatedAt: p.clock.last(),
-			}
-			err = errors.Join(err, tx.InsertAPIKey(t.Context(), keys[i]))
+	for i := range keys {
+		hash, _ := vault.HashToken(vault.NewToken())
+		keys[i] = vault.APIKey{
+			ID: uuid.Must(uuid.NewV7()), User: ann.User, Hash: hash, CreatedAt: p.clock.last(),
 		}
-		return err
-	})
-	p.must(err)
+	}
+	p.must(p.AddAPIKeys(t.Context(), ann, keys))
 	got := p.newEntries(ann.User, func() {
 		_, _, err := p.CreateAPIKey(t.Context(), ann, vault.APIKeyRequest{})
 		assertKind(t, "the 201st", err, vault.Denied)
@@ -258,13 +249,10 @@ func TestAUserHasAtMost200ActiveKeysAndThe200NewestInactiveOnesStay(t *testing.T
 	p.assertEntries(got, refused(ann, policy.APIKeyCreate))
 	p.assertChain(ann.User)
 
-	p.sql(
-		"UPDATE api_keys SET revoked_at = 1 WHERE user_id = ? AND id <> ?", ann.User.String(),
-		ann.Credential.ID.String(),
-	)
+	p.must(p.EndAPIKeys(t.Context(), ann, keys))
 	for range 2 { // 201 inactive ones after the second
 		key, _ := p.newKey(ann, vault.APIKeyRequest{})
-		p.sql("UPDATE api_keys SET revoked_at = 1 WHERE id = ?", key.ID.String())
+		p.must(p.EndAPIKeys(t.Context(), ann, []vault.APIKey{key}))
 	}
 	p.newKey(ann, vault.APIKeyRequest{})
 	listed, err := p.ListAPIKeys(t.Context(), ann)

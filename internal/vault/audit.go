@@ -13,52 +13,56 @@ import (
 )
 
 // InstanceHead returns the end of the instance's audit chain.
-func (o *Operator) InstanceHead(ctx context.Context) (audit.Leaf, error) {
-	var head audit.Leaf
-	err := o.store.View(ctx, func(r Reader) (err error) {
-		head, err = instanceHead(ctx, r)
+func (o *Operator) InstanceHead(ctx context.Context) (head audit.Leaf, err error) {
+	err = o.view(ctx, func(r *snapshot) error {
+		p, err := r.instance(ctx)
+		if err == nil {
+			head = p.leaf()
+		}
 		return err
 	})
 	return head, err
 }
 
-func instanceHead(ctx context.Context, r Reader) (audit.Leaf, error) {
-	ledger, err := r.InstanceLedger(ctx)
-	return audit.Leaf{Owner: ledger.Owner, Head: ledger.Head}, err
-}
+// leaf returns the end of the page's audit chain.
+func (p *page) leaf() audit.Leaf { return audit.Leaf{Owner: p.owner, Head: p.ledger.Head} }
 
 // AuditHeads returns the ends of all audit chains, as of one moment, in the order of their ids: of
 // users, deleted ones too, and of the instance.
 func (o *Operator) AuditHeads(ctx context.Context) (leaves []audit.Leaf, err error) {
-	err = o.store.View(ctx, func(r Reader) (err error) {
-		leaves, _, err = heads(ctx, r)
+	err = o.view(ctx, func(r *snapshot) (err error) {
+		leaves, _, err = r.heads(ctx)
 		return err
 	})
 	return leaves, err
 }
 
 // Usernames returns the names of all users by their ids.
-func (o *Operator) Usernames(ctx context.Context) (map[uuid.UUID]string, error) {
-	var users []User
-	err := o.store.Read(ctx, func(r Reader) (err error) {
-		users, err = r.Users(ctx, o.now())
+func (o *Operator) Usernames(ctx context.Context) (names map[uuid.UUID]string, err error) {
+	err = o.view(ctx, func(r *snapshot) error {
+		users, err := r.users(ctx, o.now())
+		names = map[uuid.UUID]string{}
+		for _, u := range users {
+			names[u.ID] = u.Username
+		}
 		return err
 	})
-	names := map[uuid.UUID]string{}
-	for _, u := range users {
-		names[u.ID] = u.Username
-	}
 	return names, err
 }
 
 // heads returns the ends of all chains, and that of the instance's among them.
-func heads(ctx context.Context, r Reader) (leaves []audit.Leaf, own audit.Leaf, err error) {
-	if own, err = instanceHead(ctx, r); err != nil {
+func (s *snapshot) heads(ctx context.Context) (leaves []audit.Leaf, own audit.Leaf, err error) {
+	instance, err := s.instance(ctx)
+	if err != nil {
 		return nil, own, err
 	}
-	err = r.Heads(ctx, func(l audit.Leaf) error {
-		leaves = append(leaves, l)
-		return nil
+	own = instance.leaf()
+	err = s.rows.Ledgers(ctx, func(stored StoredLedger) error {
+		p, err := s.verify(stored, stored.Owner)
+		if err == nil {
+			leaves = append(leaves, p.leaf())
+		}
+		return err
 	})
 	at, _ := slices.BinarySearchFunc(leaves, own.Owner, func(l audit.Leaf, id uuid.UUID) int {
 		return bytes.Compare(l.Owner[:], id[:])

@@ -17,8 +17,18 @@ func (s *Service) Authenticate(ctx context.Context, token plaintext.Value) (Acto
 	}
 	var key APIKey
 	now := s.now()
-	err := s.store.Read(ctx, func(r Reader) (err error) {
-		key, err = r.APIKeyByHash(ctx, hash, now)
+	err := s.core.view(ctx, func(r *snapshot) (err error) {
+		if key, err = r.rows.APIKeyByHash(ctx, hash); err != nil {
+			return err
+		}
+		if key.Hash != hash {
+			return tampered("API key "+key.ID.String(), errIndex)
+		}
+		p, err := r.user(ctx, key.User)
+		if err != nil {
+			return err
+		}
+		key.Active, err = p.works(ctx, key, now)
 		return err
 	})
 	if errors.Is(err, ErrNotFound) || err == nil && !key.Active {

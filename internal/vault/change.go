@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/anchor"
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/policy"
 )
@@ -26,17 +26,32 @@ func inOwnLibrary(who Actor, action policy.Action) intent {
 	return intent{who: who, action: action, library: userLibrary(who.Owner())}
 }
 
-// A change is the transaction of one use case: what it reads and writes, the ledger of the library
-// that it touches, and the targets that its audit entries name. It is new in every run.
+// A change is the transaction of one use case: the ledger of the library that it touches, with its
+// rows, and the targets that its audit entries name. It is new in every run.
 type change struct {
-	Tx
-	ledger  Ledger
+	*page
+	tx      Tx
+	others  []*page // further ledgers that it changes
 	at      time.Time
 	targets []audit.Target
 }
 
 // record names a target. Each leaves an audit entry of its own.
 func (c *change) record(t audit.Target) { c.targets = append(c.targets, t) }
+
+// also locks a further ledger, which is saved with the change.
+func (c *change) also(ctx context.Context, in library) (*page, error) {
+	for _, p := range append(c.others, c.page) {
+		if p.ledger.User == in.owner {
+			return p, nil
+		}
+	}
+	p, err := c.lock(ctx, c.tx, in)
+	if err == nil {
+		c.others = append(c.others, p)
+	}
+	return p, err
+}
 
 // authorize refuses what the policy does not let who do.
 func (s *Service) authorize(ctx context.Context, who Actor, action policy.Action) error {
@@ -63,24 +78,21 @@ func (s *Service) update(ctx context.Context, in intent, do func(*change) error)
 	return err
 }
 
-// view is update for what changes nothing: a success leaves no entry, a refusal does.
+// view is update for what changes nothing: a success leaves no entry, a refusal does. do reads the
+// library of who.
 func (s *Service) view(
-	ctx context.Context, who Actor, action policy.Action, do func(Reader) error,
+	ctx context.Context, who Actor, action policy.Action, do func(*page) error,
 ) error {
 	if err := s.authorize(ctx, who, action); err != nil {
 		return err
 	}
-	return s.store.View(ctx, do)
-}
-
-// read is view for a single query.
-func (s *Service) read(
-	ctx context.Context, who Actor, action policy.Action, do func(Reader) error,
-) error {
-	if err := s.authorize(ctx, who, action); err != nil {
-		return err
-	}
-	return s.store.Read(ctx, do)
+	return s.core.view(ctx, func(r *snapshot) error {
+		p, err := r.user(ctx, who.Owner())
+		if err != nil {
+			return callerGone(err)
+		}
+		return do(p)
+	})
 }
 
 // refuse records that who was not allowed to do action, and returns why. If that cannot be
@@ -96,9 +108,6 @@ func (s *Service) refuse(ctx context.Context, who Actor, action policy.Action, w
 	return why
 }
 
-// errCollision is the error of a change whose audit entry has a number that is taken.
-var errCollision = errors.New("the audit chain already has an entry of this number")
-
 // apply makes the change in one transaction, for update and for the operator: it locks the ledger,
 // runs do, appends the audit entries and saves the ledger.
 func (c *core) apply(ctx context.Context, in intent, do func(*change) error) error {
@@ -110,64 +119,87 @@ func (c *core) apply(ctx context.Context, in intent, do func(*change) error) err
 	})
 }
 
-// transact is apply without the end: do appends the audit entries, with finish. An entry that
-// collides with another writer's is tried again; where it collides every time, the head is not the
-// end of its chain.
+// transact is apply without the end: do appends the audit entries, with finish. A change that finds
+// the database tampered with is tried once more.
 func (c *core) transact(ctx context.Context, in intent, do func(*change) error) error {
 	update := c.store.Update
 	if in.outcome == "" && policy.LastResort(in.action) {
 		update = c.store.UpdateReserved
 	}
 	var err error
-	for range maxTries {
-		err = update(ctx, func(tx Tx) error {
-			next, err := c.begin(ctx, tx, in)
-			if err != nil {
+	for range 2 {
+		var next *change
+		err = update(ctx, func(tx Tx) (err error) {
+			if next, err = c.begin(ctx, tx, in); err != nil {
 				return err
 			}
 			return do(next)
 		})
-		if !errors.Is(err, errCollision) {
+		if err == nil {
+			next.committed()
+		}
+		if !errors.Is(err, ErrTampered) {
 			return err
 		}
 	}
-	return tampered("audit chain for "+string(in.action), err)
+	c.found.report(err)
+	return err
 }
 
 // begin locks the ledger of a change. NotFound: there is no such user. Unauthenticated: it was the
 // caller, who was deleted in the meantime.
 func (c *core) begin(ctx context.Context, tx Tx, in intent) (*change, error) {
-	ledger, err := in.library.lock(ctx, tx)
+	s := &snapshot{c, tx, c.floors.seen(), map[uuid.UUID]uint64{}}
+	p, err := s.lock(ctx, tx, in.library)
 	if errors.Is(err, ErrNotFound) && in.library.owner == in.who.Owner() {
 		return nil, unauthenticated()
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &change{Tx: tx, ledger: ledger, at: c.time()}, nil
+	return &change{page: p, tx: tx, at: c.time()}, nil
 }
 
 // finish appends an audit entry for each target, or one without a target if there is none, and
-// saves the ledger.
+// saves the ledgers.
 func (c *change) finish(ctx context.Context, in intent) error {
 	targets := c.targets
 	if len(targets) == 0 {
 		targets = []audit.Target{{}}
 	}
 	for _, target := range targets {
-		entry := audit.Entry{
-			Owner: c.ledger.Owner, At: c.at, User: in.who.User, Credential: in.who.Credential,
+		err := c.appendAudit(ctx, c.tx, audit.Entry{
+			At: c.at, User: in.who.User, Credential: in.who.Credential,
 			OnBehalfOf: in.who.OnBehalfOf, Client: in.who.Client, Action: string(in.action),
 			Outcome: cmp.Or(in.outcome, audit.Done), Target: target,
-		}
-		c.ledger.Head = audit.Chain{}.Append(c.ledger.Head, &entry)
-		err := c.AppendAudit(ctx, audit.Linked{Entry: entry, Hash: c.ledger.Head.Hash})
-		if KindOf(err) == Conflict {
-			return fmt.Errorf("%w: %w", errCollision, err)
-		}
+		})
 		if err != nil {
 			return err
 		}
 	}
-	return in.library.save(ctx, c.Tx, c.ledger)
+	for _, p := range append(c.others, c.page) {
+		if err := p.save(ctx, c.tx, c.at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// committed notes what is on the disk now.
+func (c *change) committed() {
+	for _, p := range append(c.others, c.page) {
+		c.core.floors.note(p.ledger.User, p.ledger.Number)
+		if p.ledger.User == uuid.Nil {
+			c.core.gone.drop()
+		}
+	}
+}
+
+// seals counts what the owner key sealed. Denied: it has sealed as often as it may.
+func (c *change) seals(n uint64) error {
+	if c.ledger.Seals+n > anchor.MaxSeals {
+		return denied("The owner key has sealed as often as it may: the operator must rotate it")
+	}
+	c.ledger.Seals += n
+	return nil
 }

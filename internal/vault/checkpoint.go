@@ -20,10 +20,10 @@ type Checkpoint struct {
 // LastCheckpoint returns the entry that recorded the last checkpoint: its target has the number as
 // version and the hash as name. The zero Entry stands for none.
 func (o *Operator) LastCheckpoint(ctx context.Context) (last audit.Entry, err error) {
-	err = o.store.View(ctx, func(r Reader) error {
-		own, err := instanceHead(ctx, r)
+	err = o.view(ctx, func(r *snapshot) error {
+		p, err := r.instance(ctx)
 		if err == nil {
-			last, err = lastCheckpoint(ctx, r, own)
+			last, err = lastCheckpoint(ctx, r.rows, p.leaf())
 		}
 		return err
 	})
@@ -86,13 +86,13 @@ func (o *Operator) prepareCheckpoint(ctx context.Context) (made Checkpoint, err 
 		return made, err
 	}
 	var last audit.Entry
-	err = o.store.View(ctx, func(r Reader) error {
-		leaves, own, err := heads(ctx, r)
+	err = o.view(ctx, func(r *snapshot) error {
+		leaves, own, err := r.heads(ctx)
 		if err != nil {
 			return err
 		}
 		made.Leaves = leaves
-		last, err = lastCheckpoint(ctx, r, own)
+		last, err = lastCheckpoint(ctx, r.rows, own)
 		return err
 	})
 	if err != nil {
@@ -115,7 +115,7 @@ func (o *Operator) prepareCheckpoint(ctx context.Context) (made Checkpoint, err 
 }
 
 func (c *change) recordCheckpoint(ctx context.Context, made Checkpoint) error {
-	found, err := c.LastTarget(ctx, c.ledger.Owner, audit.TargetCheckpoint)
+	found, err := c.rows.LastTarget(ctx, c.owner, audit.TargetCheckpoint)
 	if err != nil && KindOf(err) != NotFound {
 		return err
 	}

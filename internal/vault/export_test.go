@@ -3,6 +3,9 @@ package vault
 import (
 	"context"
 
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/anchor"
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/plaintext"
@@ -20,11 +23,60 @@ func (v Value) Plain() plaintext.Value { return v.plain }
 // RotateInBatchesOf makes the batches of a rotation small, for tests that stop between two.
 func (o *Operator) RotateInBatchesOf(n int) { o.batch = n }
 
+// LedgerOf returns the ledger of a user, also of one who was deleted, and whose chain it ends; nil
+// stands for the instance.
+func (o *Operator) LedgerOf(
+	ctx context.Context, user uuid.UUID,
+) (l anchor.Ledger, owner uuid.UUID, err error) {
+	err = o.view(ctx, func(r *snapshot) error {
+		read := r.rows.InstanceLedger
+		if user != uuid.Nil {
+			read = func(ctx context.Context) (StoredLedger, error) {
+				return r.rows.Ledger(ctx, user)
+			}
+		}
+		stored, err := read(ctx)
+		if err != nil {
+			return err
+		}
+		p, err := r.verify(stored, user)
+		if err == nil {
+			l, owner = p.ledger, p.owner
+		}
+		return err
+	})
+	return l, owner, err
+}
+
 // UseAll is a change that uses several secrets, as a lease of them does.
 func (s *Service) UseAll(ctx context.Context, who Actor, targets []audit.Target) error {
 	return s.update(ctx, inOwnLibrary(who, policy.SecretOpen), func(c *change) error {
 		for _, t := range targets {
 			c.record(t)
+		}
+		return nil
+	})
+}
+
+// AddAPIKeys stores keys in one change, where creating them would take a commit for each.
+func (s *Service) AddAPIKeys(ctx context.Context, who Actor, keys []APIKey) error {
+	return s.update(ctx, inOwnLibrary(who, policy.APIKeyCreate), func(c *change) error {
+		for _, k := range keys {
+			if err := c.addAPIKey(ctx, k); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// EndAPIKeys revokes keys in one change.
+func (s *Service) EndAPIKeys(ctx context.Context, who Actor, keys []APIKey) error {
+	return s.update(ctx, inOwnLibrary(who, policy.APIKeyRevoke), func(c *change) error {
+		for _, k := range keys {
+			if err := c.endAPIKey(ctx, k); err != nil {
+				return err
+			}
 		}
 		return nil
 	})

@@ -50,6 +50,8 @@ type fixture struct {
 	limits vault.Limits
 	clock  *clock
 	admin  vault.Actor
+
+	key seal.InstanceKey
 }
 
 var presets = sync.OnceValue(func() *catalog.Catalog { return must(catalog.Load()) })
@@ -126,10 +128,12 @@ func (p *fixture) vaultOn(store vault.Store) (*vault.Service, *vault.Operator) {
 	if runTwice {
 		store = storetest.RunTwice(store)
 	}
-	return vault.New(vault.Options{
+	service, operator := vault.New(vault.Options{
 		Store: store, Keys: &p.named, KeyTTL: time.Hour,
 		Catalog: presets(), Limits: p.limits, Now: p.clock.now,
 	})
+	p.must(operator.OpenInstanceKeys(p.t.Context()))
+	return service, operator
 }
 
 // named are the keys that the configuration names.
@@ -191,7 +195,7 @@ func (p *fixture) initialize(n byte) {
 	p.t.Helper()
 	root, key := p.newRoot(n), must(seal.NewInstanceKey())
 	p.named.setFirst(root.ID())
-	p.named.instance = []uuid.UUID{key.ID()}
+	p.key, p.named.instance = key, []uuid.UUID{key.ID()}
 	p.must(p.Initialize(p.t.Context(), root, "file:root.key", "", key))
 }
 
@@ -324,41 +328,30 @@ func (p *fixture) newEntries(user uuid.UUID, do func()) []audit.Linked {
 	return p.chain(user)[before:]
 }
 
-// assertChain checks that a living user's chain holds and ends where the ledger says, and that the
-// ledger's count is that of the rows.
+// assertChain checks that a user's chain holds and ends where the ledger says, and that the ledger
+// lists as many secrets as there are. nil stands for the instance.
 func (p *fixture) assertChain(user uuid.UUID) {
 	p.t.Helper()
-	var ledger vault.Ledger
-	var secrets []vault.StoredSecret
-	p.view(func(r vault.Reader) (err error) {
-		if ledger, err = r.Ledger(p.t.Context(), user); err != nil {
-			return err
-		}
-		secrets, err = r.Secrets(p.t.Context(), user)
-		return err
-	})
-	p.assertVerified(ledger)
-	if ledger.Secrets != len(secrets) {
-		p.t.Errorf("the ledger has %d secrets, the table %d", ledger.Secrets, len(secrets))
-	}
-}
-
-// assertVerified checks that a chain holds and ends where its ledger says.
-func (p *fixture) assertVerified(l vault.Ledger) {
-	p.t.Helper()
-	if err := (audit.Chain{}).Verify(l.Owner, all(p.chain(l.Owner)), l.Head); err != nil {
+	ledger, owner, err := p.LedgerOf(p.t.Context(), user)
+	p.must(err)
+	if err := (audit.Chain{}).Verify(owner, all(p.chain(owner)), ledger.Head); err != nil {
 		p.t.Error(err)
 	}
-}
-
-// instance returns the instance's ledger.
-func (p *fixture) instance() (ledger vault.Ledger) {
-	p.t.Helper()
-	p.view(func(r vault.Reader) (err error) {
-		ledger, err = r.InstanceLedger(p.t.Context())
+	p.view(func(r vault.Reader) error {
+		secrets, err := r.Secrets(p.t.Context(), user)
+		if ledger.Secrets.Len() != len(secrets) {
+			p.t.Errorf("the ledger lists %d secrets of %d", ledger.Secrets.Len(), len(secrets))
+		}
 		return err
 	})
-	return ledger
+}
+
+// instance returns the id of the instance.
+func (p *fixture) instance() uuid.UUID {
+	p.t.Helper()
+	_, owner, err := p.LedgerOf(p.t.Context(), uuid.Nil)
+	p.must(err)
+	return owner
 }
 
 func all(entries []audit.Linked) iter.Seq2[audit.Linked, error] {

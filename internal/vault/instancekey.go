@@ -145,15 +145,15 @@ func (c *core) openInstanceKey(
 // CheckNew returns nil for a database that [Operator.Initialize] may initialize. Conflict: it has a
 // root key, or users without one.
 func (o *Operator) CheckNew(ctx context.Context) error {
-	return o.store.View(ctx, func(r Reader) error { return checkNew(ctx, r, o.now()) })
+	return o.store.View(ctx, func(r Reader) error { return checkNew(ctx, r) })
 }
 
-func checkNew(ctx context.Context, r Reader, now time.Time) error {
+func checkNew(ctx context.Context, r Reader) error {
 	known, err := r.RootKeys(ctx)
 	if err != nil {
 		return err
 	}
-	users, err := r.Users(ctx, now)
+	users, err := r.Users(ctx)
 	if err != nil {
 		return err
 	}
@@ -182,16 +182,16 @@ func (o *Operator) Initialize(
 	}
 	o.keys.roots.add(root)
 	o.instance.set([]seal.InstanceKey{key})
-	in := intent{action: policy.RootKeyAdd, library: instanceLibrary()}
+	in := intent{action: policy.InstanceCreate, library: newInstanceLibrary()}
 	return o.apply(ctx, in, func(c *change) error {
-		if err := checkNew(ctx, c, c.at); err != nil {
+		if err := checkNew(ctx, c.rows); err != nil {
 			return err
 		}
 		if err := c.addRootKey(ctx, stored, url); err != nil {
 			return err
 		}
 		wrapped.CreatedAt = c.at
-		return c.InsertInstanceKey(ctx, wrapped)
+		return c.tx.InsertInstanceKey(ctx, wrapped)
 	})
 }
 
@@ -248,7 +248,7 @@ func (o *Operator) rewrapInstanceKeys(ctx context.Context, to seal.RootKey) erro
 func (c *change) dropInstanceKeys(
 	ctx context.Context, rootKey, first uuid.UUID, believed []uuid.UUID,
 ) error {
-	stored, err := c.InstanceKeys(ctx)
+	stored, err := c.rows.InstanceKeys(ctx)
 	if err != nil {
 		return err
 	}
@@ -263,7 +263,7 @@ func (c *change) dropInstanceKeys(
 				Detail: "It still wraps the instance key: finish the rotation first",
 			}
 		}
-		if err := c.DeleteInstanceKey(ctx, k.ID, rootKey); err != nil {
+		if err := c.tx.DeleteInstanceKey(ctx, k.ID, rootKey); err != nil {
 			return err
 		}
 	}

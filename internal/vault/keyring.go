@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -43,22 +44,23 @@ func newKeyring(store Store, roots *rootKeyring, ttl time.Duration) *keyring {
 	}
 }
 
-// current returns the owner key that seals a user's values. NotFound: there is no such user.
-func (k *keyring) current(ctx context.Context, user uuid.UUID) (seal.OwnerKey, error) {
-	id, found := k.currentIDs.Get(user)
+// currentKey returns the owner key that seals a user's values. NotFound: there is no such user.
+func (c *core) currentKey(ctx context.Context, user uuid.UUID) (seal.OwnerKey, error) {
+	id, found := c.keys.currentIDs.Get(user)
 	if !found {
-		var ledger Ledger
-		err := k.store.Read(ctx, func(r Reader) (err error) {
-			ledger, err = r.Ledger(ctx, user)
+		err := c.view(ctx, func(r *snapshot) error {
+			p, err := r.user(ctx, user)
+			if err == nil {
+				id = p.ledger.OwnerKey
+			}
 			return err
 		})
 		if err != nil {
 			return seal.OwnerKey{}, err
 		}
-		id = ledger.OwnerKey
-		k.currentIDs.Add(user, id)
+		c.keys.currentIDs.Add(user, id)
 	}
-	return k.open(ctx, user, id)
+	return c.keys.open(ctx, user, id)
 }
 
 // open returns a user's owner key of that id. Its error wraps [errStale] and is tampering where
@@ -117,23 +119,36 @@ func (k *keyring) drop(user, id uuid.UUID) {
 // dropCurrent forgets which owner key seals a user's values.
 func (k *keyring) dropCurrent(user uuid.UUID) { k.currentIDs.Remove(user) }
 
+// openers are the owner keys of which a ledger says that they open what is the user's.
+type openers struct {
+	user uuid.UUID
+	ids  [2]uuid.UUID
+}
+
+func (p *page) openers() openers {
+	return openers{p.owner, [2]uuid.UUID{p.ledger.OwnerKey, p.ledger.PreviousKey}}
+}
+
+var errOtherOwnerKey = errors.New("it was sealed with a key that the ledger does not name")
+
 // openerOf returns the owner key that sealed a blob.
-func (k *keyring) openerOf(
-	ctx context.Context, user uuid.UUID, blob []byte,
-) (seal.OwnerKey, error) {
+func (k *keyring) openerOf(ctx context.Context, by openers, blob []byte) (seal.OwnerKey, error) {
 	id, err := seal.KeyID(blob)
-	if err != nil {
-		return seal.OwnerKey{}, tampered("sealed data of user "+user.String(), err)
+	if err == nil && (id == uuid.Nil || !slices.Contains(by.ids[:], id)) {
+		err = errOtherOwnerKey
 	}
-	return k.open(ctx, user, id)
+	if err != nil {
+		return seal.OwnerKey{}, tampered("sealed data of user "+by.user.String(), err)
+	}
+	return k.open(ctx, by.user, id)
 }
 
 // openValue opens a sealed value. Its error wraps [ErrTampered] if the blob is not the one that was
 // sealed for that binding.
 func (k *keyring) openValue(
-	ctx context.Context, b seal.Binding, blob []byte,
+	ctx context.Context, by openers, b seal.Binding, blob []byte,
 ) (plaintext.Value, error) {
-	key, err := k.openerOf(ctx, b.User, blob)
+	key, err := k.openerOf(ctx, by, blob)
 	if err != nil {
 		return plaintext.Value{}, err
 	}
@@ -145,8 +160,10 @@ func (k *keyring) openValue(
 }
 
 // openMask opens a sealed mask, with the errors of openValue.
-func (k *keyring) openMask(ctx context.Context, b seal.Binding, blob []byte) (string, error) {
-	key, err := k.openerOf(ctx, b.User, blob)
+func (k *keyring) openMask(
+	ctx context.Context, by openers, b seal.Binding, blob []byte,
+) (string, error) {
+	key, err := k.openerOf(ctx, by, blob)
 	if err != nil {
 		return "", err
 	}

@@ -27,7 +27,7 @@ func (p *fixture) shown(who vault.Actor, key uuid.UUID) time.Time {
 func (p *fixture) stored(key uuid.UUID) time.Time {
 	p.t.Helper()
 	var us *int64
-	p.sqlRow("SELECT last_used_at FROM api_keys WHERE id = ?", []any{key.String()}, &us)
+	p.sqlRow("SELECT (SELECT at FROM api_key_uses WHERE key_id = ?)", []any{key.String()}, &us)
 	if us == nil {
 		return time.Time{}
 	}
@@ -98,11 +98,11 @@ func TestAFailedFlushLosesNoUse(t *testing.T) {
 	key, token := p.newKey(p.admin, vault.APIKeyRequest{})
 	p.authenticated(token)
 	used := p.clock.last()
-	p.sql("ALTER TABLE api_keys RENAME COLUMN last_used_at TO hidden") // no update of it works now
+	p.sql("ALTER TABLE api_key_uses RENAME COLUMN at TO hidden") // no update of it works now
 	if err := p.FlushLastUsed(t.Context(), true); err == nil {
 		t.Error("it did not fail")
 	}
-	p.sql("ALTER TABLE api_keys RENAME COLUMN hidden TO last_used_at")
+	p.sql("ALTER TABLE api_key_uses RENAME COLUMN hidden TO at")
 	p.flush(true)
 	if at := p.stored(key.ID); !at.Equal(used) {
 		t.Errorf("stored is %v, used was %v", at, used)

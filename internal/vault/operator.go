@@ -11,17 +11,37 @@ import (
 )
 
 // FindUser returns the id of the user of that name or id. NotFound: there is none.
-func (o *Operator) FindUser(ctx context.Context, nameOrID string) (uuid.UUID, error) {
-	id, err := uuid.Parse(nameOrID)
-	if err == nil { // no user's name has the form of an id
-		_, err := readUser(ctx, o.store, id, o.now())
-		return id, err
-	}
-	err = o.store.Read(ctx, func(r Reader) error {
-		id, err = r.UserNamed(ctx, nameOrID)
+func (o *Operator) FindUser(ctx context.Context, nameOrID string) (user uuid.UUID, err error) {
+	id, notID := uuid.Parse(nameOrID) // no user's name has the form of an id
+	err = o.view(ctx, func(r *snapshot) error {
+		if notID != nil {
+			user, err = r.named(ctx, nameOrID)
+			return err
+		}
+		p, err := r.user(ctx, id)
+		if err == nil {
+			user = p.owner
+		}
 		return err
 	})
-	return id, err
+	return user, err
+}
+
+// named returns the id of the user of that name. NotFound: there is none.
+func (s *snapshot) named(ctx context.Context, username string) (uuid.UUID, error) {
+	stored, err := s.rows.UserNamed(ctx, username)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	p, err := s.open(ctx, stored.StoredLedger)
+	if err != nil {
+		return uuid.Nil, userError(stored, err)
+	}
+	user, err := p.identify(stored)
+	if err == nil && user.Username != username {
+		err = tampered("user "+user.ID.String(), errIndex)
+	}
+	return user.ID, err
 }
 
 // CreateAdmin makes an API key with every scope for the user of that name, and the user if there is
@@ -46,7 +66,7 @@ func (o *Operator) CreateAdmin(
 	err = o.apply(ctx, in, func(c *change) error {
 		key.CreatedAt = c.at
 		c.record(key.target())
-		return c.InsertAPIKey(ctx, key)
+		return c.addAPIKey(ctx, key)
 	})
 	if err != nil {
 		return plaintext.Value{}, err
@@ -57,8 +77,8 @@ func (o *Operator) CreateAdmin(
 // ListAdmins returns the names of the users who own an active API key with the scope admin.
 func (o *Operator) ListAdmins(ctx context.Context) ([]string, error) {
 	var users []User
-	err := o.store.Read(ctx, func(r Reader) (err error) {
-		users, err = r.Users(ctx, o.now())
+	err := o.view(ctx, func(r *snapshot) (err error) {
+		users, err = r.users(ctx, o.now())
 		return err
 	})
 	var names []string

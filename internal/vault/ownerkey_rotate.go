@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -13,26 +14,33 @@ import (
 	"github.com/keysake/keysake/internal/seal"
 )
 
-// A sealedLibrary is what other owner keys of a user seal than the one that its ledger names.
+// A sealedLibrary is what the previous owner key of a user seals, and the owner keys of which the
+// ledger said that they open it.
 type sealedLibrary struct {
-	ownerKey uuid.UUID
-	secrets  []StoredSecret
-	versions []StoredVersion
+	openers  openers
+	secrets  []resealed[StoredSecret]
+	versions []resealed[StoredVersion]
 	all      map[uuid.UUID]StoredSecret // all of the user's secrets
 }
+
+// A resealed is a row as it was, and with its blobs sealed anew.
+type resealed[T any] struct{ was, now T }
 
 // RotateOwnerKey gives a user a new owner key: it seals every value and mask anew, those of old
 // versions too, and destroys the old owner key. The new key seals from its first transaction on, so
 // that a user who writes all the time cannot hold up the second. If it is interrupted between the
-// two, both keys open, and the next rotation destroys both. NotFound: there is no such user.
+// two, both keys open, which the ledger says, and the next rotation begins with the second.
+// NotFound: there is no such user.
 func (o *Operator) RotateOwnerKey(ctx context.Context, user uuid.UUID) error {
-	var old uuid.UUID
+	if err := o.retry(user, func() error { return o.resealLibrary(ctx, user) }); err != nil {
+		return err
+	}
 	err := o.retry(user, func() error { // with another key, where the root key was dropped
 		stored, key, err := o.newOwnerKey(ctx, user)
 		if err != nil {
 			return err
 		}
-		if old, err = o.storeOwnerKey(ctx, stored); err == nil {
+		if err = o.storeOwnerKey(ctx, stored); err == nil {
 			o.keys.add(user, key)
 		}
 		return err
@@ -40,87 +48,84 @@ func (o *Operator) RotateOwnerKey(ctx context.Context, user uuid.UUID) error {
 	if err != nil {
 		return err
 	}
-	err = o.retry(user, func() error { return o.resealLibrary(ctx, user) })
-	if err == nil {
-		o.keys.drop(user, old)
-	}
-	return err
+	return o.retry(user, func() error { return o.resealLibrary(ctx, user) })
 }
 
-// storeOwnerKey makes an owner key the one that seals its user's values, and returns the one that
-// did. The audit entry follows in resealLibrary.
-func (o *Operator) storeOwnerKey(
-	ctx context.Context, next StoredOwnerKey,
-) (old uuid.UUID, err error) {
+// storeOwnerKey makes an owner key the one that seals its user's values.
+func (o *Operator) storeOwnerKey(ctx context.Context, next StoredOwnerKey) error {
 	in := intent{action: policy.OwnerKeyRotate, library: userLibrary(next.User)}
-	err = o.store.Update(ctx, func(tx Tx) error {
-		c, err := o.begin(ctx, tx, in)
-		if err != nil {
+	return o.apply(ctx, in, func(c *change) error {
+		if err := checkRootKey(ctx, c.rows, next.RootKey); err != nil {
 			return err
 		}
-		if err := checkRootKey(ctx, c, next.RootKey); err != nil {
-			return err
+		if c.ledger.PreviousKey != uuid.Nil {
+			return errStale // another rotation is not complete
 		}
-		if err := c.InsertOwnerKey(ctx, next); err != nil {
-			return err
-		}
-		old, c.ledger.OwnerKey = c.ledger.OwnerKey, next.ID
-		return in.library.save(ctx, c.Tx, c.ledger)
+		c.ledger.PreviousKey, c.ledger.OwnerKey, c.ledger.Seals = c.ledger.OwnerKey, next.ID, 0
+		c.record(audit.Target{Kind: audit.TargetOwnerKey, ID: next.ID})
+		return c.tx.InsertOwnerKey(ctx, next)
 	})
-	return old, err
 }
 
-// resealLibrary seals a user's library with the owner key that the ledger names, and destroys the
-// others. It returns [errStale] if the ledger names another key in the meantime.
+// resealLibrary completes a rotation: it seals what the previous owner key sealed with the one that
+// seals now, and destroys the previous one. If no rotation is to be completed it does nothing.
 func (o *Operator) resealLibrary(ctx context.Context, user uuid.UUID) error {
 	library, err := o.readLibrary(ctx, user)
-	if err != nil {
+	if err != nil || library.openers.ids[1] == uuid.Nil {
 		return err
 	}
-	key, err := o.keys.open(ctx, user, library.ownerKey)
+	key, err := o.keys.open(ctx, user, library.openers.ids[0])
 	if err != nil {
 		return err
 	}
 	if err := o.reseal(ctx, &library, key); err != nil {
 		return err
 	}
-	in := intent{action: policy.OwnerKeyRotate, library: userLibrary(user)}
-	return o.apply(ctx, in, func(c *change) error {
-		if c.ledger.OwnerKey != library.ownerKey {
+	previous := library.openers.ids[1]
+	in := intent{action: policy.OwnerKeyDestroy, library: userLibrary(user)}
+	err = o.apply(ctx, in, func(c *change) error {
+		if c.openers() != library.openers {
 			return errStale
 		}
-		c.record(audit.Target{Kind: audit.TargetOwnerKey, ID: library.ownerKey})
-		return c.storeResealed(ctx, user, library)
+		c.record(audit.Target{Kind: audit.TargetOwnerKey, ID: previous})
+		return c.storeResealed(ctx, library)
 	})
+	if err == nil {
+		o.keys.drop(user, previous)
+	}
+	return err
 }
 
 // readLibrary reads what is not sealed by the owner key that the ledger names.
-func (o *Operator) readLibrary(ctx context.Context, user uuid.UUID) (sealedLibrary, error) {
-	var library sealedLibrary
-	err := o.store.View(ctx, func(r Reader) error {
-		ledger, err := r.Ledger(ctx, user)
+func (o *Operator) readLibrary(ctx context.Context, user uuid.UUID) (l sealedLibrary, err error) {
+	err = o.view(ctx, func(r *snapshot) error {
+		l = sealedLibrary{all: map[uuid.UUID]StoredSecret{}}
+		p, err := r.user(ctx, user)
 		if err != nil {
 			return err
 		}
-		library.ownerKey = ledger.OwnerKey
-		if library.secrets, err = r.SealedSecrets(ctx, user); err != nil {
+		l.openers = p.openers()
+		if p.ledger.PreviousKey == uuid.Nil {
+			return nil
+		}
+		secrets, versions, err := p.sealedLibrary(ctx)
+		if err != nil {
 			return err
 		}
-		library.versions, err = r.SealedVersions(ctx, user)
-		return err
+		for _, s := range secrets {
+			l.all[s.ID] = s
+			if !sealedBy(p.ledger.OwnerKey, s.SealedValue, s.SealedMask) {
+				l.secrets = append(l.secrets, resealed[StoredSecret]{s, s})
+			}
+		}
+		for _, v := range versions {
+			if !sealedBy(p.ledger.OwnerKey, v.SealedValue, v.SealedMask) {
+				l.versions = append(l.versions, resealed[StoredVersion]{v, v})
+			}
+		}
+		return nil
 	})
-	library.all = make(map[uuid.UUID]StoredSecret, len(library.secrets))
-	for _, s := range library.secrets {
-		library.all[s.ID] = s
-	}
-	current := library.ownerKey
-	library.secrets = slices.DeleteFunc(library.secrets, func(s StoredSecret) bool {
-		return sealedBy(current, s.SealedValue, s.SealedMask)
-	})
-	library.versions = slices.DeleteFunc(library.versions, func(v StoredVersion) bool {
-		return sealedBy(current, v.SealedValue, v.SealedMask)
-	})
-	return library, err
+	return l, err
 }
 
 // sealedBy reports whether blobs name an owner key as the one that sealed them.
@@ -134,15 +139,16 @@ func sealedBy(ownerKey uuid.UUID, blobs ...[]byte) bool {
 // reseal seals a library with another owner key.
 func (o *Operator) reseal(ctx context.Context, l *sealedLibrary, key seal.OwnerKey) error {
 	for i := range l.secrets {
-		s := &l.secrets[i]
-		err := o.resealBlobs(ctx, s.Binding(), key, &s.SealedValue, &s.SealedMask)
+		s := &l.secrets[i].now
+		err := o.resealBlobs(ctx, l.openers, s.Binding(), key, &s.SealedValue, &s.SealedMask)
 		if err != nil {
 			return err
 		}
 	}
 	for i := range l.versions {
-		v := &l.versions[i]
-		err := o.resealBlobs(ctx, v.Binding(l.all[v.Secret]), key, &v.SealedValue, &v.SealedMask)
+		v := &l.versions[i].now
+		at := v.Binding(l.all[v.Secret])
+		err := o.resealBlobs(ctx, l.openers, at, key, &v.SealedValue, &v.SealedMask)
 		if err != nil {
 			return err
 		}
@@ -153,13 +159,13 @@ func (o *Operator) reseal(ctx context.Context, l *sealedLibrary, key seal.OwnerK
 // resealBlobs opens a value and its mask with the key that sealed each, and seals them for the same
 // binding with another.
 func (o *Operator) resealBlobs(
-	ctx context.Context, b seal.Binding, key seal.OwnerKey, value, mask *[]byte,
+	ctx context.Context, by openers, b seal.Binding, key seal.OwnerKey, value, mask *[]byte,
 ) error {
-	opened, err := o.keys.openValue(ctx, b, *value)
+	opened, err := o.keys.openValue(ctx, by, b, *value)
 	if err != nil {
 		return err
 	}
-	shown, err := o.keys.openMask(ctx, b, *mask)
+	shown, err := o.keys.openMask(ctx, by, b, *mask)
 	if err != nil {
 		return err
 	}
@@ -170,26 +176,56 @@ func (o *Operator) resealBlobs(
 // storeResealed stores what was resealed, and destroys all owner keys but the one that sealed it.
 // Since the library was read, a version may have been archived, where its new blobs are as good,
 // or be gone; what is newer was sealed by that key.
-func (c *change) storeResealed(
-	ctx context.Context, user uuid.UUID, library sealedLibrary,
+func (c *change) storeResealed(ctx context.Context, l sealedLibrary) error {
+	secrets, err := c.secrets(ctx)
+	if err != nil {
+		return err
+	}
+	versions, err := c.allVersions(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range l.secrets {
+		if slices.ContainsFunc(secrets, func(now StoredSecret) bool {
+			return now.ID == s.was.ID && bytes.Equal(now.SealedMask, s.was.SealedMask)
+		}) {
+			err = c.resealSecret(ctx, s.was, s.now)
+		} else {
+			was, now := s.was.version(), s.now.version()
+			now.SealedValue = s.now.SealedValue
+			err = c.resealVersion(ctx, versions, was, now)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, v := range l.versions {
+		if err := c.resealVersion(ctx, versions, v.was, v.now); err != nil {
+			return err
+		}
+	}
+	c.ledger.PreviousKey = uuid.Nil
+	return c.tx.DeleteOtherOwnerKeys(ctx, c.owner, c.ledger.OwnerKey)
+}
+
+func (c *change) resealSecret(ctx context.Context, was, now StoredSecret) error {
+	c.ledger.Secrets.Remove(c.secretEntry(was))
+	c.ledger.Secrets.Add(c.secretEntry(now))
+	return errors.Join(c.seals(1), c.tx.ResealSecret(ctx, now))
+}
+
+// resealVersion replaces the blobs of an old version, if that is still there.
+func (c *change) resealVersion(
+	ctx context.Context, there []StoredVersion, was, now StoredVersion,
 ) error {
-	for _, s := range library.secrets {
-		err := c.ResealSecret(ctx, s)
-		if errors.Is(err, ErrNotFound) {
-			archived := s.version()
-			archived.SealedValue = s.SealedValue
-			err = c.ResealVersion(ctx, archived)
-		}
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return err
-		}
+	if !slices.ContainsFunc(there, func(v StoredVersion) bool {
+		return v.Secret == was.Secret && bytes.Equal(v.SealedMask, was.SealedMask)
+	}) {
+		return nil
 	}
-	for _, v := range library.versions {
-		if err := c.ResealVersion(ctx, v); err != nil && !errors.Is(err, ErrNotFound) {
-			return err
-		}
-	}
-	return c.DeleteOtherOwnerKeys(ctx, user, library.ownerKey)
+	c.ledger.Versions.Remove(c.versionEntry(was))
+	c.ledger.Versions.Add(c.versionEntry(now))
+	return errors.Join(c.seals(1), c.tx.ResealVersion(ctx, now))
 }
 
 // RotateOwnerKeys gives a new owner key to every user whose own was made before a time. It may be

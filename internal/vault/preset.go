@@ -16,8 +16,8 @@ type Preset struct {
 // ListPresets returns the presets in the catalog's order. It needs the scope secrets:read.
 func (s *Service) ListPresets(ctx context.Context, who Actor) ([]Preset, error) {
 	var secrets []StoredSecret
-	err := s.read(ctx, who, policy.PresetList, func(r Reader) (err error) {
-		secrets, err = r.Secrets(ctx, who.Owner())
+	err := s.view(ctx, who, policy.PresetList, func(p *page) (err error) {
+		secrets, err = p.secrets(ctx)
 		return err
 	})
 	if err != nil {

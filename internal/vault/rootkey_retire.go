@@ -47,7 +47,7 @@ func (o *Operator) DropRootKey(ctx context.Context, id uuid.UUID) error {
 	}
 	in := intent{action: policy.RootKeyRetire, library: instanceLibrary()}
 	err = o.apply(ctx, in, func(c *change) error {
-		keys, err := countedRootKeys(ctx, c)
+		keys, err := countedRootKeys(ctx, c.rows)
 		if err != nil {
 			return err
 		}
@@ -59,7 +59,7 @@ func (o *Operator) DropRootKey(ctx context.Context, id uuid.UUID) error {
 			return err
 		}
 		c.record(dropped.target())
-		return c.DeleteRootKey(ctx, id)
+		return c.tx.DeleteRootKey(ctx, id)
 	})
 	if err == nil {
 		o.keys.roots.remove(id)

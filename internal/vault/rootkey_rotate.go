@@ -55,7 +55,7 @@ func (o *Operator) storable(
 }
 
 func (c *change) addRootKey(ctx context.Context, k StoredRootKey, url string) error {
-	_, err := c.RootKey(ctx, k.ID)
+	_, err := c.rows.RootKey(ctx, k.ID)
 	if err == nil {
 		return errUnchanged
 	}
@@ -66,7 +66,7 @@ func (c *change) addRootKey(ctx context.Context, k StoredRootKey, url string) er
 	target.Name = url
 	c.record(target)
 	k.CreatedAt = c.at
-	return c.InsertRootKey(ctx, k)
+	return c.tx.InsertRootKey(ctx, k)
 }
 
 // RewrapKeys wraps with the first root key every owner key that another root key wraps, batch by
@@ -158,11 +158,11 @@ func (o *Operator) storeRewrapped(
 	in := intent{action: policy.RootKeyRewrap, library: instanceLibrary()}
 	return o.transact(ctx, in, func(c *change) error {
 		for _, k := range batch {
-			if err := c.RewrapOwnerKey(ctx, k, of.ID); err != nil {
+			if err := c.tx.RewrapOwnerKey(ctx, k, of.ID); err != nil {
 				return err
 			}
 		}
-		left, err := c.OwnerKeysWrappedBy(ctx, of.ID, uuid.Nil, 1)
+		left, err := c.rows.OwnerKeysWrappedBy(ctx, of.ID, uuid.Nil, 1)
 		if err != nil || len(left) > 0 {
 			return err
 		}

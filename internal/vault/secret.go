@@ -88,8 +88,10 @@ func (s StoredSecret) masked(mask string) Secret {
 
 // openMask opens the mask of a secret, and so proves what is shown with it. Its error wraps
 // [ErrTampered] if something of that is not what was sealed.
-func (s *Service) openMask(ctx context.Context, stored StoredSecret) (Secret, error) {
-	mask, err := s.keys.openMask(ctx, stored.Binding(), stored.SealedMask)
+func (s *Service) openMask(
+	ctx context.Context, by openers, stored StoredSecret,
+) (Secret, error) {
+	mask, err := s.keys.openMask(ctx, by, stored.Binding(), stored.SealedMask)
 	if err != nil {
 		return Secret{}, err
 	}

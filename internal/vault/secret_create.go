@@ -68,7 +68,7 @@ func (s *Service) create(
 	secret.ID, secret.User, secret.Version = id, who.Owner(), 1
 	in, mask := inOwnLibrary(who, policy.SecretCreate), value.mask()
 	err = s.retry(secret.User, func() error {
-		key, err := s.keys.current(ctx, secret.User)
+		key, err := s.currentKey(ctx, secret.User)
 		if err != nil {
 			return callerGone(err)
 		}
@@ -78,12 +78,11 @@ func (s *Service) create(
 			if c.ledger.OwnerKey != key.ID() {
 				return errStale
 			}
-			if c.ledger.Secrets >= s.limits.secrets {
+			if c.ledger.Secrets.Len() >= s.limits.secrets {
 				return denied("The quota of secrets is full: delete one first")
 			}
-			c.ledger.Secrets++
 			c.record(secret.target())
-			return withDetail(c.InsertSecret(ctx, secret),
+			return withDetail(c.addSecret(ctx, secret),
 				"There is already a secret of this name: update it instead")
 		})
 	})

@@ -13,12 +13,11 @@ import (
 func (s *Service) DeleteSecret(ctx context.Context, who Actor, id uuid.UUID) error {
 	in := inOwnLibrary(who, policy.SecretDelete)
 	return s.update(ctx, in, func(c *change) error {
-		stored, err := c.Secret(ctx, who.Owner(), id)
+		stored, err := c.secret(ctx, id)
 		if err != nil {
 			return err
 		}
-		c.ledger.Secrets--
 		c.record(stored.target())
-		return c.DeleteSecret(ctx, who.Owner(), id)
+		return c.removeSecret(ctx, stored)
 	})
 }

@@ -13,8 +13,10 @@ func (s *Service) ListSecrets(ctx context.Context, who Actor) ([]Secret, error) 
 	var secrets []Secret
 	err := s.retry(who.Owner(), func() error {
 		var stored []StoredSecret
-		err := s.read(ctx, who, policy.SecretList, func(r Reader) (err error) {
-			stored, err = r.Secrets(ctx, who.Owner())
+		var by openers
+		err := s.view(ctx, who, policy.SecretList, func(p *page) (err error) {
+			by = p.openers()
+			stored, err = p.secrets(ctx)
 			return err
 		})
 		if err != nil {
@@ -22,7 +24,7 @@ func (s *Service) ListSecrets(ctx context.Context, who Actor) ([]Secret, error) 
 		}
 		secrets = make([]Secret, len(stored))
 		for i := range stored {
-			if secrets[i], err = s.openMask(ctx, stored[i]); err != nil {
+			if secrets[i], err = s.openMask(ctx, by, stored[i]); err != nil {
 				return err
 			}
 		}
@@ -40,14 +42,16 @@ func (s *Service) GetSecret(ctx context.Context, who Actor, id uuid.UUID) (Secre
 	var secret Secret
 	err := s.retry(who.Owner(), func() error {
 		var stored StoredSecret
-		err := s.read(ctx, who, policy.SecretGet, func(r Reader) (err error) {
-			stored, err = r.Secret(ctx, who.Owner(), id)
+		var by openers
+		err := s.view(ctx, who, policy.SecretGet, func(p *page) (err error) {
+			by = p.openers()
+			stored, err = p.secret(ctx, id)
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		secret, err = s.openMask(ctx, stored)
+		secret, err = s.openMask(ctx, by, stored)
 		return err
 	})
 	return secret, err

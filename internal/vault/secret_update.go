@@ -23,7 +23,11 @@ func (s *Service) UpdateSecret(
 	}
 	in := inOwnLibrary(who, policy.SecretUpdate)
 	return s.takeTurn(ctx, in, id, func(key seal.OwnerKey) (Secret, error) {
-		current, err := s.readSecret(ctx, who.Owner(), id)
+		var current StoredSecret
+		err := s.view(ctx, who, in.action, func(p *page) (err error) {
+			current, err = p.secret(ctx, id)
+			return err
+		})
 		if err != nil {
 			return Secret{}, err
 		}
@@ -41,7 +45,7 @@ func (s *Service) takeTurn(
 ) (Secret, error) {
 	var updated Secret
 	err := s.retry(in.library.owner, func() error {
-		key, err := s.keys.current(ctx, in.library.owner) // before the turn: it may take long
+		key, err := s.currentKey(ctx, in.library.owner) // before the turn: it may take long
 		if err != nil {
 			return callerGone(err)
 		}
@@ -64,9 +68,6 @@ func (s *Service) takeTurn(
 func (s *Service) addVersion(
 	ctx context.Context, in intent, key seal.OwnerKey, current StoredSecret, value Value,
 ) (Secret, error) {
-	if _, err := s.openMask(ctx, current); err != nil {
-		return Secret{}, err // or the new mask would vouch for a name that something else put there
-	}
 	next, mask := current, value.mask()
 	next.Version++
 	next.seal(key, value, mask, s.time())
@@ -74,50 +75,15 @@ func (s *Service) addVersion(
 		if c.ledger.OwnerKey != key.ID() {
 			return errStale
 		}
-		if err := c.checkVersion(ctx, current); err != nil {
+		was, err := c.current(ctx, current)
+		if err != nil {
 			return err
 		}
 		c.record(next.target())
-		return c.storeVersion(ctx, next, max(s.limits.versions, 1))
+		return c.replaceSecret(ctx, was, next, uint64(max(s.limits.versions, 1)))
 	})
 	if err != nil {
 		return Secret{}, err
 	}
 	return next.masked(mask), nil
-}
-
-// checkVersion returns [errStale] if a secret has another version than the one that was read. A
-// version is what its stamp says, wherever the number was used before.
-func (c *change) checkVersion(ctx context.Context, read StoredSecret) error {
-	stored, err := c.Secret(ctx, read.User, read.ID)
-	if err == nil && (stored.Version != read.Version || stored.Stamp != read.Stamp) {
-		return errStale
-	}
-	return err
-}
-
-func (c *change) storeVersion(ctx context.Context, next StoredSecret, maxVersions int) error {
-	if maxVersions > 1 {
-		if err := c.ArchiveVersion(ctx, next.User, next.ID); err != nil {
-			return err
-		}
-	}
-	if err := c.UpdateSecret(ctx, next); err != nil {
-		return err
-	}
-	if most := uint64(maxVersions); next.Version > most { //nolint:gosec // it is at least 1
-		return c.PruneVersions(ctx, next.User, next.ID, next.Version-most)
-	}
-	return nil
-}
-
-// readSecret reads a secret without its value.
-func (s *Service) readSecret(
-	ctx context.Context, user, id uuid.UUID,
-) (stored StoredSecret, err error) {
-	err = s.store.Read(ctx, func(r Reader) error {
-		stored, err = r.Secret(ctx, user, id)
-		return err
-	})
-	return stored, err
 }

@@ -68,9 +68,6 @@ type auditReader interface {
 	// LastTarget returns the last entry of a chain whose target is of a kind. NotFound: there is
 	// none.
 	LastTarget(ctx context.Context, owner uuid.UUID, kind audit.TargetKind) (audit.Linked, error)
-	// Heads calls each for the end of the chain of every user, deleted ones too, in the order of
-	// their ids.
-	Heads(ctx context.Context, each func(audit.Leaf) error) error
 }
 
 type auditWriter interface {

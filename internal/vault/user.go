@@ -2,10 +2,14 @@ package vault
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/anchor"
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/policy"
 )
@@ -18,7 +22,6 @@ type User struct {
 	FullName  string // empty where none is known
 	Admin     bool   // owns an active API key with the scope admin
 	Secrets   int    // how many there are
-	OwnerKey  uuid.UUID
 	CreatedAt time.Time
 }
 
@@ -28,20 +31,30 @@ type UserRequest struct {
 	Email    Email
 }
 
+// A StoredUser is a user as stored. Of one who was deleted, only the ledger is left.
+type StoredUser struct {
+	StoredLedger
+
+	Username  string
+	Email     string
+	FullName  string
+	CreatedAt time.Time
+	DeletedAt time.Time // zero for one who was not
+}
+
 type userReader interface {
-	// User returns a user, with Admin as of the given time. NotFound: there is none, or it was
-	// deleted.
-	User(ctx context.Context, id uuid.UUID, now time.Time) (User, error)
-	// Users returns all users, ordered by name.
-	Users(ctx context.Context, now time.Time) ([]User, error)
-	// UserNamed returns the id of the user of that name. NotFound: there is none.
-	UserNamed(ctx context.Context, username string) (uuid.UUID, error)
+	// User returns a user, or who was one. NotFound: there never was such a user.
+	User(ctx context.Context, id uuid.UUID) (StoredUser, error)
+	// Users returns all users, ordered by name, and those who were deleted, whose names are empty.
+	Users(ctx context.Context) ([]StoredUser, error)
+	// UserNamed returns the user of that name. NotFound: there is none.
+	UserNamed(ctx context.Context, username string) (StoredUser, error)
 }
 
 type userWriter interface {
-	// InsertUser stores a new user. Conflict: the name is taken.
-	InsertUser(ctx context.Context, u User) error
-	// DeleteUser empties the row but for the end of the audit chain, and frees the name.
+	// InsertUser stores a new user without a ledger. Conflict: the name is taken.
+	InsertUser(ctx context.Context, u StoredUser) error
+	// DeleteUser empties the row but for the ledger, and frees the name.
 	DeleteUser(ctx context.Context, user uuid.UUID, at time.Time) error
 }
 
@@ -50,30 +63,102 @@ func (s *Service) MaxSecrets() int { return s.limits.secrets }
 
 // WhoAmI returns the user who calls.
 func (s *Service) WhoAmI(ctx context.Context, who Actor) (user User, err error) {
-	if err := s.authorize(ctx, who, policy.WhoAmI); err != nil {
-		return User{}, err
-	}
-	return readUser(ctx, s.store, who.Owner(), s.now())
-}
-
-// readUser returns a user, with Admin as of the given time.
-func readUser(
-	ctx context.Context, store Store, id uuid.UUID, now time.Time,
-) (user User, err error) {
-	err = store.Read(ctx, func(r Reader) error {
-		user, err = r.User(ctx, id, now)
+	err = s.view(ctx, who, policy.WhoAmI, func(p *page) error {
+		user, err = p.whole(ctx, s.now())
 		return err
 	})
 	return user, err
 }
 
+// whole returns the user of a page, with Admin as of the given time.
+func (p *page) whole(ctx context.Context, now time.Time) (User, error) {
+	stored, err := p.rows.User(ctx, p.owner)
+	if err != nil {
+		return User{}, err
+	}
+	user, err := p.identify(stored)
+	if err != nil {
+		return User{}, err
+	}
+	keys, err := p.apiKeys(ctx, now)
+	user.Admin = slices.ContainsFunc(keys, func(k APIKey) bool {
+		return k.Active && slices.Contains(k.Scopes, policy.Admin)
+	})
+	return user, err
+}
+
+// identify returns the user of a page, of whom the row is, without Admin.
+func (p *page) identify(stored StoredUser) (User, error) {
+	if stored.Owner != p.owner || !stored.DeletedAt.IsZero() ||
+		stored.Identity() != p.ledger.Identity {
+		return User{}, tampered("user "+p.owner.String(), errNotListed)
+	}
+	return User{
+		ID: p.owner, Username: stored.Username, Email: stored.Email, FullName: stored.FullName,
+		Secrets: p.ledger.Secrets.Len(), CreatedAt: stored.CreatedAt,
+	}, nil
+}
+
+// Identity is what the ledger has of who the user is.
+func (u StoredUser) Identity() [sha256.Size]byte {
+	return anchor.NewRow("user").ID(u.Owner).Text(u.Username).Text(u.Email).Text(u.FullName).
+		Time(u.CreatedAt).Digest()
+}
+
 // ListUsers returns all users, ordered by name. It needs the scope admin.
 func (s *Service) ListUsers(ctx context.Context, who Actor) (users []User, err error) {
-	err = s.read(ctx, who, policy.UserList, func(r Reader) error {
-		users, err = r.Users(ctx, s.now())
+	err = s.view(ctx, who, policy.UserList, func(p *page) error {
+		users, err = p.users(ctx, s.now())
 		return err
 	})
 	return users, err
+}
+
+// users returns all users, ordered by name, with Admin as of the given time.
+func (s *snapshot) users(ctx context.Context, now time.Time) ([]User, error) {
+	stored, err := s.rows.Users(ctx)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := s.rows.AdminAPIKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	adminKeys := map[uuid.UUID][]APIKey{}
+	for _, k := range keys {
+		adminKeys[k.User] = append(adminKeys[k.User], k)
+	}
+	var users []User
+	for _, u := range stored {
+		p, err := s.open(ctx, u.StoredLedger)
+		if errors.Is(err, ErrNotFound) && !u.DeletedAt.IsZero() {
+			continue
+		}
+		if err != nil {
+			return nil, userError(u, err)
+		}
+		user, err := p.identify(u)
+		if err != nil {
+			return nil, err
+		}
+		for _, k := range adminKeys[p.owner] {
+			works, err := p.works(ctx, k, now)
+			if err != nil {
+				return nil, err
+			}
+			user.Admin = user.Admin || works
+		}
+		users = append(users, user)
+	}
+	return users, nil
+}
+
+// userError is the error for a row of a user whose ledger says that there is none.
+func userError(u StoredUser, err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return tampered("user "+u.Owner.String(), errNotListed)
+	}
+	return err
 }
 
 // CreateUser makes a user with an owner key and an empty library. It needs the scope admin.
@@ -94,25 +179,29 @@ func (c *core) addUser(ctx context.Context, who Actor, request UserRequest) (Use
 	if err != nil {
 		return User{}, err
 	}
-	user := User{ID: id, Username: request.Username.text, Email: request.Email.text}
+	stored := StoredUser{
+		StoredLedger: StoredLedger{Owner: id},
+		Username:     request.Username.text, Email: request.Email.text,
+	}
+	var user User
 	err = c.retry(id, func() error {
-		stored, key, err := c.newOwnerKey(ctx, id)
+		ownerKey, key, err := c.newOwnerKey(ctx, id)
 		if err != nil {
 			return err
 		}
-		user.OwnerKey = stored.ID
-		library := newLibrary(Ledger{Owner: id, OwnerKey: stored.ID})
-		in := intent{who: who, action: policy.UserCreate, library: library}
+		in := intent{who: who, action: policy.UserCreate, library: newLibrary(id)}
 		err = c.apply(ctx, in, func(c *change) error {
-			if err := checkRootKey(ctx, c, stored.RootKey); err != nil {
+			if err := checkRootKey(ctx, c.rows, ownerKey.RootKey); err != nil {
 				return err
 			}
-			user.CreatedAt = c.at
-			if err := c.InsertUser(ctx, user); err != nil {
+			stored.CreatedAt = c.at
+			c.ledger.OwnerKey, c.ledger.Identity = ownerKey.ID, stored.Identity()
+			if err := c.tx.InsertUser(ctx, stored); err != nil {
 				return withDetail(err, "There is already a user of this name")
 			}
+			user, err = c.identify(stored)
 			c.record(user.target())
-			return c.InsertOwnerKey(ctx, stored)
+			return errors.Join(err, c.tx.InsertOwnerKey(ctx, ownerKey))
 		})
 		if err == nil {
 			c.keys.add(id, key)
@@ -139,25 +228,51 @@ func (s *Service) DeleteUser(ctx context.Context, who Actor, id uuid.UUID) error
 		if id == who.User {
 			return &Error{Kind: Conflict, Detail: "You cannot delete yourself: another admin must"}
 		}
-		user, err := c.User(ctx, id, c.at)
+		stored, err := c.rows.User(ctx, id)
 		if err != nil {
 			return err
 		}
-		ownerKey, c.ledger.Secrets, c.ledger.OwnerKey = c.ledger.OwnerKey, 0, uuid.Nil
+		user, err := c.identify(stored)
+		if err != nil {
+			return err
+		}
+		ownerKey = c.ledger.OwnerKey
 		c.record(user.target())
 		for _, remove := range []func(context.Context, uuid.UUID) error{
-			c.DeleteSecrets, c.DeleteAPIKeys, c.DeleteOwnerKeys,
+			c.tx.DeleteSecrets, c.tx.DeleteAPIKeys, c.tx.DeleteOwnerKeys,
 		} {
 			if err := remove(ctx, id); err != nil {
 				return err
 			}
 		}
-		return c.DeleteUser(ctx, id, c.at)
+		if err := c.tx.DeleteUser(ctx, id, c.at); err != nil {
+			return err
+		}
+		return c.noteDeleted(ctx)
 	})
 	if err == nil {
 		s.keys.drop(id, ownerKey)
 	}
 	return err
+}
+
+// MaxDeleted is how many of the users who were deleted last the instance's ledger lists.
+const MaxDeleted = 10_000
+
+// noteDeleted empties the ledger of a user, and notes in the instance's that the user is deleted.
+func (c *change) noteDeleted(ctx context.Context) error {
+	instance, err := c.also(ctx, instanceLibrary())
+	if err != nil {
+		return err
+	}
+	user := c.ledger.User
+	c.ledger = anchor.Ledger{
+		User: user, Number: c.ledger.Number, State: anchor.Deleted, Cut: c.ledger.Cut,
+		Head: c.ledger.Head,
+	}
+	instance.ledger.APIKeys.Remove(user[:])
+	instance.ledger.AddDeleted(user, c.at, MaxDeleted)
+	return nil
 }
 
 // withDetail gives a Conflict the words of its case.

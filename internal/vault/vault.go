@@ -23,6 +23,9 @@ type core struct {
 	now   func() time.Time
 
 	instance *instanceKeys
+	floors   *floors
+	gone     *gone
+	found    *tamperings
 }
 
 // A Service has the use cases that requests reach. It is safe for concurrent use.
@@ -60,7 +63,7 @@ func New(o Options) (*Service, *Operator) {
 	roots := newRootKeyring(o.Store, o.Keys, o.Now)
 	c := &core{
 		store: o.Store, keys: newKeyring(o.Store, roots, o.KeyTTL), now: o.Now,
-		instance: &instanceKeys{},
+		instance: &instanceKeys{}, floors: newFloors(), gone: &gone{}, found: newTamperings(),
 	}
 	service := &Service{
 		core:    c,

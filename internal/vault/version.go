@@ -48,9 +48,11 @@ func (v StoredVersion) Binding(of StoredSecret) seal.Binding {
 }
 
 type versionReader interface {
-	// OldVersions returns the versions of a user's secret before the current one without their
-	// values, newest first.
-	OldVersions(ctx context.Context, user, secret uuid.UUID) ([]StoredVersion, error)
+	// OldVersions returns the versions before the current ones of all of a user's secrets, without
+	// their values, by secret and newest first.
+	OldVersions(ctx context.Context, user uuid.UUID) ([]StoredVersion, error)
+	// OldVersionsOf returns those of one secret.
+	OldVersionsOf(ctx context.Context, user, secret uuid.UUID) ([]StoredVersion, error)
 	// OldVersion returns one of them with its value. NotFound: it is not kept, or another user's.
 	OldVersion(ctx context.Context, user, secret uuid.UUID, number uint64) (StoredVersion, error)
 	// SealedSecrets returns a user's secrets with their values.
@@ -80,17 +82,19 @@ func (s *Service) ListVersions(ctx context.Context, who Actor, id uuid.UUID) ([]
 	err := s.retry(who.Owner(), func() error {
 		var current StoredSecret
 		var old []StoredVersion
-		err := s.view(ctx, who, policy.VersionList, func(r Reader) (err error) {
-			if current, err = r.Secret(ctx, who.Owner(), id); err != nil {
+		var by openers
+		err := s.view(ctx, who, policy.VersionList, func(p *page) (err error) {
+			by = p.openers()
+			if current, err = p.secret(ctx, id); err != nil {
 				return err
 			}
-			old, err = r.OldVersions(ctx, who.Owner(), id)
+			old, err = p.oldVersions(ctx, id)
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		versions, err = s.openVersions(ctx, current, old)
+		versions, err = s.openVersions(ctx, by, current, old)
 		return err
 	})
 	return versions, err
@@ -98,12 +102,12 @@ func (s *Service) ListVersions(ctx context.Context, who Actor, id uuid.UUID) ([]
 
 // openVersions opens the masks of a secret's versions.
 func (s *Service) openVersions(
-	ctx context.Context, current StoredSecret, old []StoredVersion,
+	ctx context.Context, by openers, current StoredSecret, old []StoredVersion,
 ) ([]Version, error) {
 	stored := append([]StoredVersion{current.version()}, old...)
 	versions := make([]Version, len(stored))
 	for i, v := range stored {
-		mask, err := s.keys.openMask(ctx, v.Binding(current), v.SealedMask)
+		mask, err := s.keys.openMask(ctx, by, v.Binding(current), v.SealedMask)
 		if err != nil {
 			return nil, err
 		}

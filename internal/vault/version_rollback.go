@@ -22,14 +22,21 @@ func (s *Service) RollbackSecret(
 		return Secret{}, err
 	}
 	return s.takeTurn(ctx, in, id, func(key seal.OwnerKey) (Secret, error) {
-		current, old, err := s.readVersion(ctx, who.Owner(), id, number)
+		var current StoredSecret
+		var old StoredVersion
+		var by openers
+		err := s.view(ctx, who, in.action, func(p *page) (err error) {
+			by = p.openers()
+			current, old, err = p.version(ctx, id, number)
+			return err
+		})
 		if err != nil {
 			return Secret{}, err
 		}
 		if number == current.Version {
-			return s.recordRollback(ctx, in, current)
+			return s.recordRollback(ctx, in, by, current)
 		}
-		value, err := s.keys.openValue(ctx, old.Binding(current), old.SealedValue)
+		value, err := s.keys.openValue(ctx, by, old.Binding(current), old.SealedValue)
 		if err != nil {
 			return Secret{}, err
 		}
@@ -37,33 +44,31 @@ func (s *Service) RollbackSecret(
 	})
 }
 
-// readVersion reads a secret and, if it is not the current one, a version of it.
-func (s *Service) readVersion(
-	ctx context.Context, user, id uuid.UUID, number uint64,
+// version returns a secret and, if it is not the current one, a version of it.
+func (p *page) version(
+	ctx context.Context, id uuid.UUID, number uint64,
 ) (current StoredSecret, old StoredVersion, err error) {
-	err = s.store.View(ctx, func(r Reader) error {
-		if current, err = r.Secret(ctx, user, id); err != nil || number == current.Version {
-			return err
-		}
-		old, err = r.OldVersion(ctx, user, id, number)
-		if errors.Is(err, ErrNotFound) {
-			return invalid(Field{"version", OneOf, "Not a version that is kept"})
-		}
-		return err
-	})
+	if current, err = p.secret(ctx, id); err != nil || number == current.Version {
+		return current, old, err
+	}
+	old, err = p.oldVersion(ctx, id, number)
+	if errors.Is(err, ErrNotFound) {
+		err = invalid(Field{"version", OneOf, "Not a version that is kept"})
+	}
 	return current, old, err
 }
 
 // recordRollback records a rollback to the current version.
 func (s *Service) recordRollback(
-	ctx context.Context, in intent, current StoredSecret,
+	ctx context.Context, in intent, by openers, current StoredSecret,
 ) (Secret, error) {
-	secret, err := s.openMask(ctx, current)
+	secret, err := s.openMask(ctx, by, current)
 	if err != nil {
 		return Secret{}, err
 	}
 	return secret, s.update(ctx, in, func(c *change) error {
 		c.record(current.target())
-		return c.checkVersion(ctx, current)
+		_, err := c.current(ctx, current)
+		return err
 	})
 }

@@ -134,7 +134,7 @@ func updateTo(p Person, name string, n int) wire.UpdateSecret {
 func (h *House) backup() (file string) {
 	h.t.Helper()
 	file = filepath.Join(h.t.TempDir(), "backup")
-	_, err := maintenance.Backup(h.t.Context(), h.cfg, file, false)
+	_, err := maintenance.Backup(h.t.Context(), h.cfg, nil, file, false)
 	apptest.Must(h.t, err)
 	return file
 }

@@ -21,6 +21,7 @@ type bare struct {
 	begin  *sql.Stmt
 	commit *sql.Stmt
 	secret *sql.Stmt
+	ledger *sql.Stmt
 	user   *sql.Stmt
 	entry  *sql.Stmt
 	users  []string
@@ -88,17 +89,10 @@ func (b *bare) addUsers(ctx context.Context) error {
 	}
 	for i := range b.users {
 		b.users[i] = newID()
-		_, err := tx.ExecContext(
-			ctx,
-			`INSERT INTO users (id, username, email_address, full_name, owner_key_id, secret_count,
-				audit_seq, audit_hash, created_at)
-			VALUES ($1, $2, '', '', $3, 0, 0, $4, $5)`,
-			b.users[i],
-			fmt.Sprintf("user-%d", i),
-			newID(),
-			noise(32),
-			time.Now().UnixMicro(),
-		)
+		_, err := tx.ExecContext(ctx,
+			`INSERT INTO users (id, number, ledger, username, email_address, full_name, created_at)
+			VALUES ($1, 0, $2, $3, '', '', $4)`,
+			b.users[i], noise(ledgerSize), fmt.Sprintf("user-%d", i), time.Now().UnixMicro())
 		if err != nil {
 			return errors.Join(err, tx.Rollback())
 		}
@@ -113,9 +107,8 @@ func (b *bare) prepare(ctx context.Context) error {
 		`INSERT INTO secrets (id, user_id, name, provider, version, stamp, sealed_mask,
 				created_at, updated_at, sealed_value)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`: &b.secret,
-		`UPDATE users
-			SET secret_count = secret_count + 1, audit_seq = audit_seq + 1, audit_hash = $1
-			WHERE id = $2 RETURNING audit_seq`: &b.user,
+		"SELECT number, ledger FROM users WHERE id = $1":                          &b.ledger,
+		"UPDATE users SET number = $1, ledger = $2 WHERE id = $3 AND number = $4": &b.user,
 		`INSERT INTO audit_entries (owner_id, seq, at, user_id, credential_kind, credential_id,
 				on_behalf_of, client, action, outcome, target_kind, target_id, target_name,
 				target_version, lease_id, run, hash)
@@ -162,7 +155,15 @@ func (b *bare) measure(ctx context.Context, gathered int, length time.Duration) 
 // tag.
 const sealOverhead = 1 + 16 + 12 + 16
 
-// create writes what a create writes.
+// ledgerSize is how long the ledger of a user with one API key is, and entrySize how many bytes a
+// secret adds.
+const (
+	ledgerSize = 210 + 16 + 32
+	entrySize  = 8
+)
+
+// create does what a create does: it reads the ledger, and writes the secret, the ledger that lists
+// it, and an audit entry.
 func (b *bare) create(ctx context.Context) error {
 	b.turn++
 	user, id, now, hash := b.users[b.turn%len(b.users)], newID(), time.Now().UnixMicro(), noise(32)
@@ -174,12 +175,17 @@ func (b *bare) create(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var seq int64
-	if err := b.user.QueryRowContext(ctx, hash, user).Scan(&seq); err != nil {
+	var number int64
+	var ledger []byte
+	if err := b.ledger.QueryRowContext(ctx, user).Scan(&number, &ledger); err != nil {
+		return err
+	}
+	ledger = append(ledger, noise(entrySize)...)
+	if _, err := b.user.ExecContext(ctx, number+1, ledger, user, number); err != nil {
 		return err
 	}
 	_, err = b.entry.ExecContext(
-		ctx, user, seq, now, user, user, "secret.create", "done", id, name, 1, hash,
+		ctx, user, number+1, now, user, user, "secret.create", "done", id, name, 1, hash,
 	)
 	return err
 }

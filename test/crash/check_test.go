@@ -15,7 +15,9 @@ import (
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/catalog"
 	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/doctor"
 	"github.com/keysake/keysake/internal/instance"
+	"github.com/keysake/keysake/internal/maintenance"
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
@@ -87,11 +89,11 @@ func checkFolder(t *testing.T, data string, libraries []*library) {
 	if foreign, err := operator.CheckRootKeys(t.Context()); err != nil || len(foreign) > 0 {
 		t.Errorf("root keys: %v, %v", foreign, err)
 	}
-	checkUsers(t, db)
+	checkUsers(t, data, db)
 	for _, l := range libraries {
 		l.checkValues(t, service)
 	}
-	checkUsers(t, db) // opening the values has made the chains longer
+	checkUsers(t, data, db) // opening the values has made the chains longer
 	if err := db.Close(); err != nil {
 		t.Error(err)
 	}
@@ -138,18 +140,29 @@ func checkFile(t *testing.T, data string) {
 	}
 }
 
-// checkUsers checks for every user that the count is the number of rows, and that the audit chain
-// holds and tells of every secret.
-func checkUsers(t *testing.T, db *sqlite.DB) {
+// checkUsers checks that every ledger lists exactly the rows that there are, that the audit chains
+// hold, and that they tell of every secret.
+func checkUsers(t *testing.T, data string, db *sqlite.DB) {
 	t.Helper()
 	ctx := t.Context()
-	err := db.View(ctx, func(r vault.Reader) error {
-		users, err := r.Users(ctx, time.Now())
+	report, err := maintenance.Doctor(ctx, config.Config{Data: data, Dev: true}, nil,
+		maintenance.DoctorOptions{})
+	if err != nil {
+		t.Error(err)
+	}
+	for _, c := range report.Checks {
+		if c.Status != doctor.OK && slices.Contains(
+			[]string{"rows", "owner keys", "ledgers", "audit log"}, c.Name) {
+			t.Errorf("%s: %s %v", c.Name, c.Text, c.Details)
+		}
+	}
+	err = db.View(ctx, func(r vault.Reader) error {
+		users, err := r.Users(ctx)
 		if err != nil {
 			return err
 		}
 		for _, u := range users {
-			if err := checkUser(ctx, t, r, u.ID); err != nil {
+			if err := checkUser(ctx, t, r, u.Owner); err != nil {
 				return err
 			}
 		}
@@ -162,21 +175,12 @@ func checkUsers(t *testing.T, db *sqlite.DB) {
 
 func checkUser(ctx context.Context, t *testing.T, r vault.Reader, user uuid.UUID) error {
 	t.Helper()
-	ledger, err := r.Ledger(ctx, user)
-	if err != nil {
-		return err
-	}
 	rows, err := r.Secrets(ctx, user)
 	if err != nil {
 		return err
 	}
-	if len(rows) != ledger.Secrets {
-		t.Errorf("%d secrets where the count is %d", len(rows), ledger.Secrets)
-	}
-	var entries []audit.Linked
 	versions := map[uuid.UUID]uint64{} // what the audit log says is there
 	err = r.AuditEntries(ctx, user, func(e audit.Linked) error {
-		entries = append(entries, e)
 		action := policy.Action(e.Action)
 		if action == policy.SecretCreate || action == policy.SecretUpdate {
 			versions[e.Target.ID] = e.Target.Version
@@ -200,13 +204,7 @@ func checkUser(ctx context.Context, t *testing.T, r vault.Reader, user uuid.UUID
 	if len(versions) != len(rows) {
 		t.Errorf("%d secrets are there, the audit log knows of %d", len(rows), len(versions))
 	}
-	return audit.Chain{}.Verify(user, func(yield func(audit.Linked, error) bool) {
-		for _, e := range entries {
-			if !yield(e, nil) {
-				return
-			}
-		}
-	}, ledger.Head)
+	return nil
 }
 
 // openers is how many values are opened at once.

@@ -20,26 +20,23 @@ CREATE TABLE instance_keys (
 	PRIMARY KEY (id, root_key_id)
 ) STRICT;
 
--- This database itself, in one row: the end of the audit chain of what touches no user's library.
--- Its id, of version 7, says when it was made.
+-- This database itself, in one row: its signed ledger. Its id, of version 7, says when it was made.
 CREATE TABLE instance (
-	id         TEXT PRIMARY KEY,
-	audit_seq  INTEGER NOT NULL,
-	audit_hash BLOB NOT NULL
+	id     TEXT PRIMARY KEY,
+	number INTEGER NOT NULL, -- as in the ledger
+	ledger BLOB NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX instance_one_row ON instance ((1));
 
--- A user, and the ledger of the user's library: count of secrets, current owner key, end of the
--- audit chain. Of a deleted user only the id and the end of the chain stay.
+-- A user with the signed ledger of the user's library, which lists every row that counts. Of a
+-- deleted user only the id and the ledger stay.
 CREATE TABLE users (
 	id            TEXT PRIMARY KEY,
+	number        INTEGER NOT NULL, -- as in the ledger
+	ledger        BLOB NOT NULL,
 	username      TEXT NOT NULL,
 	email_address TEXT NOT NULL,
 	full_name     TEXT NOT NULL,
-	owner_key_id  TEXT NOT NULL,
-	secret_count  INTEGER NOT NULL CHECK (secret_count >= 0),
-	audit_seq     INTEGER NOT NULL,
-	audit_hash    BLOB NOT NULL,
 	created_at    INTEGER NOT NULL,
 	deleted_at    INTEGER
 ) STRICT;
@@ -55,7 +52,8 @@ CREATE TABLE owner_keys (
 CREATE INDEX owner_keys_by_user ON owner_keys (user_id);
 CREATE INDEX owner_keys_by_root_key ON owner_keys (root_key_id, id);
 
--- A key works while it and every key above it exists, is not revoked and has not expired.
+-- A key works while the ledgers list it and every key above it, and none of them has expired or is
+-- suspended.
 CREATE TABLE api_keys (
 	id           TEXT PRIMARY KEY,
 	user_id      TEXT NOT NULL REFERENCES users (id),
@@ -65,13 +63,19 @@ CREATE TABLE api_keys (
 	name         TEXT NOT NULL,
 	scopes       TEXT NOT NULL, -- separated by spaces
 	self_revoke  INTEGER NOT NULL CHECK (self_revoke IN (0, 1)),
+	suspended    INTEGER NOT NULL CHECK (suspended IN (0, 1)),
 	created_at   INTEGER NOT NULL,
 	expires_at   INTEGER,
-	revoked_at   INTEGER,
-	last_used_at INTEGER
+	revoked_at   INTEGER -- for people: a key works while the ledger lists it
 ) STRICT;
 CREATE INDEX api_keys_by_user ON api_keys (user_id, id);
 CREATE INDEX api_keys_by_parent ON api_keys (parent_id);
+
+-- When API keys were used last: a help for people, which nothing vouches for.
+CREATE TABLE api_key_uses (
+	key_id TEXT PRIMARY KEY,
+	at     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- A secret with its current version, which is the current one since updated_at.
 CREATE TABLE secrets (

@@ -76,10 +76,10 @@ func TestAFullDiskMakesUpdatesUnavailableUntilThereIsRoom(t *testing.T) {
 		before, beforeCommits := db.Stats()
 		fill(t, db)
 		for range 5 {
-			wantUnavailable(t, "update", db.Update(t.Context(), insertBig(ann.ID)))
+			wantUnavailable(t, "update", db.Update(t.Context(), insertBig(ann.Owner)))
 		}
 		wantNames(t, db, "ann") // reads go on
-		if n := secrets(t, db, ann.ID); n != made {
+		if n := secrets(t, db, ann.Owner); n != made {
 			t.Errorf("%d secrets, want %d", n, made)
 		}
 		if updates, commits := db.Stats(); updates != before || commits != beforeCommits {
@@ -87,7 +87,7 @@ func TestAFullDiskMakesUpdatesUnavailableUntilThereIsRoom(t *testing.T) {
 				updates-before, commits-beforeCommits)
 		}
 		free(t, db)
-		if err := db.Update(t.Context(), insertBig(ann.ID)); err != nil {
+		if err := db.Update(t.Context(), insertBig(ann.Owner)); err != nil {
 			t.Errorf("after there was room again: %v", err)
 		}
 	}
@@ -102,7 +102,7 @@ func TestAFullDiskFailsTheWholeBatchAndLeavesNothingOfIt(t *testing.T) {
 	for i := range 10 {
 		b.add(t.Context(), insert(fmt.Sprintf("before-%d", i)))
 	}
-	b.add(t.Context(), insertBig(ann.ID))
+	b.add(t.Context(), insertBig(ann.Owner))
 	for i := range 10 {
 		b.add(t.Context(), insert(fmt.Sprintf("after-%d", i)))
 	}
@@ -134,11 +134,11 @@ func TestNothingStaysOfWhatAnUpdateDoesAfterTheDatabaseGaveUp(t *testing.T) {
 			b := newBatch(t, db)
 			before := b.add(t.Context(), insert("before"))
 			guilty := b.add(t.Context(), func(tx vault.Tx) error {
-				err := insertBig(ann.ID)(tx)
+				err := insertBig(ann.Owner)(tx)
 				wantUnavailable(t, "the next statement", insert("next")(tx))
 				ctx := context.Background()
-				wantUnavailable(t, "a deletion", tx.DeleteUser(ctx, ann.ID, ann.CreatedAt))
-				_, look := tx.User(ctx, ann.ID, ann.CreatedAt)
+				wantUnavailable(t, "a deletion", tx.DeleteUser(ctx, ann.Owner, ann.CreatedAt))
+				_, look := tx.User(ctx, ann.Owner)
 				wantUnavailable(t, "a look", look)
 				return end(err)
 			})

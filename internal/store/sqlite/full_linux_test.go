@@ -33,7 +33,7 @@ func TestOnAFullDiskOnlyReservedUpdatesWork(t *testing.T) {
 	ann := addUser(t, db, "ann")
 	var made []vault.StoredSecret
 	for range 40 {
-		n := smallSecret(ann.ID)
+		n := smallSecret(ann.Owner)
 		made = append(made, n)
 		err := db.Update(t.Context(), func(tx vault.Tx) error {
 			return tx.InsertSecret(context.Background(), n)
@@ -52,7 +52,7 @@ func TestOnAFullDiskOnlyReservedUpdatesWork(t *testing.T) {
 		}
 		began := time.Now()
 		err := db.UpdateReserved(t.Context(), func(tx vault.Tx) error {
-			return tx.DeleteSecret(context.Background(), ann.ID, n.ID)
+			return tx.DeleteSecret(context.Background(), ann.Owner, n.ID)
 		})
 		if took := time.Since(began); err != nil || took > time.Second {
 			t.Fatalf("deletion %d of %d took %v: %v", i, len(made), took, err)
@@ -72,7 +72,7 @@ func TestOnAFullDiskOnlyReservedUpdatesWork(t *testing.T) {
 	wantNames(t, db, "ann")
 	free()
 	addUser(t, db, "bob")
-	if n := secrets(t, db, ann.ID); n != 0 {
+	if n := secrets(t, db, ann.Owner); n != 0 {
 		t.Errorf("%d secrets are left", n)
 	}
 }

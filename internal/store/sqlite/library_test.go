@@ -61,7 +61,7 @@ func newLibrary(t *testing.T, seed uint64) *library {
 	path := filepath.Join(t.TempDir(), "keysake.db")
 	db := open(t, path)
 	return &library{
-		t: t, ctx: t.Context(), db: db, path: path, user: addUser(t, db, "ann").ID,
+		t: t, ctx: t.Context(), db: db, path: path, user: addUser(t, db, "ann").Owner,
 		rand: mathrand.New(mathrand.NewPCG(seed, seed)),
 	}
 }

@@ -117,7 +117,7 @@ func TestEveryTableIsStrict(t *testing.T) {
 	if len(tables) < 8 {
 		t.Errorf("only %d tables: this shows nothing", len(tables))
 	}
-	_, err := db.ExecContext(t.Context(), "UPDATE users SET secret_count = 'many'")
+	_, err := db.ExecContext(t.Context(), "UPDATE users SET number = 'many'")
 	if err == nil {
 		t.Error("a text was taken for a number")
 	}

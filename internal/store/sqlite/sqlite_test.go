@@ -51,17 +51,16 @@ func openNew(t *testing.T) *sqlite.DB {
 	return open(t, filepath.Join(t.TempDir(), "keysake.db"))
 }
 
-func newUser(name string) vault.User {
-	return vault.User{
-		ID:        uuid.Must(uuid.NewV7()),
-		Username:  name,
-		OwnerKey:  uuid.Must(uuid.NewV7()),
-		CreatedAt: time.UnixMicro(1_700_000_000_000_000).UTC(),
+func newUser(name string) vault.StoredUser {
+	return vault.StoredUser{
+		StoredLedger: vault.StoredLedger{Owner: uuid.Must(uuid.NewV7())},
+		Username:     name,
+		CreatedAt:    time.UnixMicro(1_700_000_000_000_000).UTC(),
 	}
 }
 
 // addUser stores a new user.
-func addUser(t *testing.T, db *sqlite.DB, name string) vault.User {
+func addUser(t *testing.T, db *sqlite.DB, name string) vault.StoredUser {
 	t.Helper()
 	u := newUser(name)
 	if err := db.Update(t.Context(), func(tx vault.Tx) error {
@@ -76,7 +75,7 @@ func addUser(t *testing.T, db *sqlite.DB, name string) vault.User {
 func usernames(t *testing.T, db *sqlite.DB) (names []string) {
 	t.Helper()
 	err := db.View(t.Context(), func(r vault.Reader) error {
-		users, err := r.Users(t.Context(), time.Unix(0, 0))
+		users, err := r.Users(t.Context())
 		for _, u := range users {
 			names = append(names, u.Username)
 		}
@@ -244,7 +243,7 @@ func TestWhatIsDeletedIsOverwritten(t *testing.T) {
 	u := newUser(marker("name"))
 	u.Email, u.FullName = marker("email"), marker("full-name")
 	n := vault.StoredSecret{
-		ID: uuid.Must(uuid.NewV7()), User: u.ID, Name: marker("secret"), Version: 1,
+		ID: uuid.Must(uuid.NewV7()), User: u.Owner, Name: marker("secret"), Version: 1,
 		CreatedAt: u.CreatedAt, UpdatedAt: u.CreatedAt,
 		SealedValue: bytes.Repeat([]byte(marker("value")), 500), SealedMask: []byte(marker("mask")),
 	}
@@ -256,8 +255,8 @@ func TestWhatIsDeletedIsOverwritten(t *testing.T) {
 		func(tx vault.Tx) error { return tx.InsertUser(ctx, u) },
 		func(tx vault.Tx) error { return tx.InsertSecret(ctx, n) },
 		func(tx vault.Tx) error { return tx.UpdateSecret(ctx, next) },
-		func(tx vault.Tx) error { return tx.DeleteSecrets(ctx, u.ID) },
-		func(tx vault.Tx) error { return tx.DeleteUser(ctx, u.ID, u.CreatedAt) },
+		func(tx vault.Tx) error { return tx.DeleteSecrets(ctx, u.Owner) },
+		func(tx vault.Tx) error { return tx.DeleteUser(ctx, u.Owner, u.CreatedAt) },
 	} {
 		if err := db.Update(ctx, do); err != nil {
 			t.Fatal(err)
@@ -276,7 +275,7 @@ func TestWhatIsDeletedIsOverwritten(t *testing.T) {
 			t.Errorf("the file still has %q", what)
 		}
 	}
-	if !bytes.Contains(content, []byte(u.ID.String())) {
+	if !bytes.Contains(content, []byte(u.Owner.String())) {
 		t.Error("the file does not even have the user's id: the search finds nothing")
 	}
 }

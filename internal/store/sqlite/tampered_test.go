@@ -84,15 +84,14 @@ func TestATriggerThatComesLaterStopsUpdatesUntilItIsGone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keysake.db")
 	db := open(t, path)
 	ann := addUser(t, db, "ann")
-	k := vault.APIKey{ID: newUser("").ID, User: ann.ID, CreatedAt: ann.CreatedAt}
+	k := vault.APIKey{ID: newUser("").Owner, User: ann.Owner, CreatedAt: ann.CreatedAt}
 	insertKey := func(tx vault.Tx) error { return tx.InsertAPIKey(context.Background(), k) }
 	if err := db.Update(t.Context(), insertKey); err != nil {
 		t.Fatal(err)
 	}
 	revoke := func() error {
 		return db.Update(t.Context(), func(tx vault.Tx) error {
-			_, err := tx.RevokeAPIKey(context.Background(), ann.ID, k.ID, ann.CreatedAt)
-			return err
+			return tx.RevokeAPIKey(context.Background(), ann.Owner, k.ID, ann.CreatedAt)
 		})
 	}
 	migrated(t, path, neverRevoked)

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 
 	"github.com/google/uuid"
 
@@ -11,24 +12,32 @@ import (
 
 func apiKeyBehaviours() []behaviour {
 	return []behaviour{
-		{"an API key is read back as stored, by its token's hash and in the list", func(s subject) {
+		{"an API key is read back as stored, by hash, by id and in the list", func(s subject) {
 			ann := s.addUser("ann")
 			for what, change := range apiKeyForms() {
-				k := s.addAPIKey(ann.ID, change)
+				k := s.addAPIKey(ann.Owner, change)
 				s.wantSame(what, got(s, readByHash(k.Hash)), k)
-				s.wantSame(what+", in the list", s.apiKeys(ann.ID)[0], k)
+				s.wantSame(what+", by id", got(s, readByID(k.ID)), k)
+				s.wantSame(what+", in the list", s.apiKeys(ann.Owner)[0], k)
 			}
 		}},
 		{"an unknown token is not found", func(s subject) {
-			k := s.addAPIKey(s.addUser("ann").ID, nil)
+			k := s.addAPIKey(s.addUser("ann").Owner, nil)
 			k.Hash[31]++
 			missing(s, "hash that differs in a bit", readByHash(k.Hash))
 			missing(s, "hash of zeros", readByHash(vault.TokenHash{}))
 		}},
+		{"an unknown id of a key is not found", func(s subject) {
+			ann := s.addUser("ann")
+			s.addAPIKey(ann.Owner, nil)
+			for _, id := range []uuid.UUID{newID(), uuid.Nil, ann.Owner} {
+				missing(s, "key", readByID(id))
+			}
+		}},
 		{"two keys have no token in common", func(s subject) {
 			ann, bob := s.addUser("ann"), s.addUser("bob")
-			k := s.addAPIKey(ann.ID, nil)
-			other := apiKeyOf(bob.ID)
+			k := s.addAPIKey(ann.Owner, nil)
+			other := apiKeyOf(bob.Owner)
 			other.Hash = k.Hash
 			s.refuses(vault.Conflict, "same token", func(tx vault.Tx) error {
 				return tx.InsertAPIKey(s.ctx, other)
@@ -37,7 +46,7 @@ func apiKeyBehaviours() []behaviour {
 		}},
 		{"an id that is taken is a conflict", func(s subject) {
 			ann := s.addUser("ann")
-			k, other := s.addAPIKey(ann.ID, nil), apiKeyOf(ann.ID)
+			k, other := s.addAPIKey(ann.Owner, nil), apiKeyOf(ann.Owner)
 			other.ID, other.Hash[0] = k.ID, ^k.Hash[0]
 			s.refuses(vault.Conflict, "same id", func(tx vault.Tx) error {
 				return tx.InsertAPIKey(s.ctx, other)
@@ -52,10 +61,10 @@ func apiKeyBehaviours() []behaviour {
 			ann, bob := s.addUser("ann"), s.addUser("bob")
 			var want []vault.APIKey
 			for range 12 {
-				want = append([]vault.APIKey{s.addAPIKey(ann.ID, nil)}, want...)
-				s.addAPIKey(bob.ID, nil)
+				want = append([]vault.APIKey{s.addAPIKey(ann.Owner, nil)}, want...)
+				s.addAPIKey(bob.Owner, nil)
 			}
-			s.wantSame("keys", s.apiKeys(ann.ID), want)
+			s.wantSame("keys", s.apiKeys(ann.Owner), want)
 			s.wantSame("keys of an unknown user", len(s.apiKeys(newID())), 0)
 		}},
 	}
@@ -63,57 +72,89 @@ func apiKeyBehaviours() []behaviour {
 
 func apiKeyEnds() []behaviour {
 	return []behaviour{
-		{"revoking a key gives its name, and touches no other", func(s subject) {
+		{"revoking a key touches no other", func(s subject) {
 			ann := s.addUser("ann")
-			k, kept := s.addAPIKey(ann.ID, nil), s.addAPIKey(ann.ID, nil)
-			s.wantSame("name", s.revoke(ann.ID, k.ID), k.Name)
-			k.RevokedAt, k.Active = moment(40), false
-			s.wantSame("keys", s.apiKeys(ann.ID), []vault.APIKey{kept, k})
+			k, kept := s.addAPIKey(ann.Owner, nil), s.addAPIKey(ann.Owner, nil)
+			s.update(func(tx vault.Tx) error {
+				return tx.RevokeAPIKey(s.ctx, ann.Owner, k.ID, moment(40))
+			})
+			k.RevokedAt = moment(40)
+			s.wantSame("keys", s.apiKeys(ann.Owner), []vault.APIKey{kept, k})
 		}},
 		{"a key is revoked once, and by its owner only", revokedOnce},
-		{"a use is noted on one key only", func(s subject) {
+		{"a use is noted on one key only, and only the list tells of it", func(s subject) {
 			ann := s.addUser("ann")
-			k, kept := s.addAPIKey(ann.ID, nil), s.addAPIKey(ann.ID, nil)
+			k, kept := s.addAPIKey(ann.Owner, nil), s.addAPIKey(ann.Owner, nil)
+			unused := k
 			for _, minute := range []int{50, 60} {
 				k.LastUsedAt = moment(minute)
 				s.update(func(tx vault.Tx) error {
 					return tx.TouchAPIKey(s.ctx, k.ID, k.LastUsedAt)
 				})
-				s.wantSame("keys", s.apiKeys(ann.ID), []vault.APIKey{kept, k})
+				s.wantSame("keys", s.apiKeys(ann.Owner), []vault.APIKey{kept, k})
+				s.wantSame("key", got(s, readByHash(k.Hash)), unused)
 			}
 		}},
+		{"a key that is made again after its end was not used", func(s subject) {
+			ann := s.addUser("ann")
+			for _, end := range []func(tx vault.Tx, k vault.APIKey) error{
+				func(tx vault.Tx, k vault.APIKey) error {
+					return tx.DeleteAPIKey(s.ctx, k.User, k.ID)
+				},
+				func(tx vault.Tx, k vault.APIKey) error { return tx.DeleteAPIKeys(s.ctx, k.User) },
+			} {
+				k := s.addAPIKey(ann.Owner, nil)
+				s.update(func(tx vault.Tx) error {
+					return errors.Join(
+						tx.TouchAPIKey(s.ctx, k.ID, moment(1)), end(tx, k),
+						tx.InsertAPIKey(s.ctx, k),
+					)
+				})
+				s.wantSame("last use", s.apiKeys(ann.Owner)[0].LastUsedAt.IsZero(), true)
+			}
+		}},
+		{"a key is deleted by its owner only, and no other is", deletesOne},
+		{"a key is given another parent by its owner only, and no other is", setsParent},
 		{"noting the use of a key that is gone is no error", func(s subject) {
 			s.update(func(tx vault.Tx) error { return tx.TouchAPIKey(s.ctx, newID(), moment(0)) })
 		}},
 		{"deleting a user's keys spares the others'", func(s subject) {
 			ann, bob := s.addUser("ann"), s.addUser("bob")
-			gone, kept := s.addAPIKey(ann.ID, nil), s.addAPIKey(bob.ID, nil)
-			s.addAPIKey(ann.ID, nil)
-			s.update(func(tx vault.Tx) error { return tx.DeleteAPIKeys(s.ctx, ann.ID) })
+			gone, kept := s.addAPIKey(ann.Owner, nil), s.addAPIKey(bob.Owner, nil)
+			s.addAPIKey(ann.Owner, nil)
+			s.update(func(tx vault.Tx) error { return tx.DeleteAPIKeys(s.ctx, ann.Owner) })
 			missing(s, "deleted key", readByHash(gone.Hash))
-			s.wantSame("how many are left", len(s.apiKeys(ann.ID)), 0)
-			s.wantSame("the other user's", s.apiKeys(bob.ID), []vault.APIKey{kept})
+			s.wantSame("how many are left", len(s.apiKeys(ann.Owner)), 0)
+			s.wantSame("the other user's", s.apiKeys(bob.Owner), []vault.APIKey{kept})
 		}},
+	}
+}
+
+func readByID(id uuid.UUID) reads[vault.APIKey] {
+	return func(ctx context.Context, r vault.Reader) (vault.APIKey, error) {
+		return r.APIKeyByID(ctx, id)
 	}
 }
 
 func readByHash(hash vault.TokenHash) reads[vault.APIKey] {
 	return func(ctx context.Context, r vault.Reader) (vault.APIKey, error) {
-		return r.APIKeyByHash(ctx, hash, now())
+		return r.APIKeyByHash(ctx, hash)
 	}
 }
 
 // apiKeyForms are keys with each column in each state that it has.
 func apiKeyForms() map[string]func(*vault.APIKey) {
 	forms := map[string]func(*vault.APIKey){
-		"plain":           nil,
-		"without a name":  func(k *vault.APIKey) { k.Name = "" },
-		"one scope":       func(k *vault.APIKey) { k.Scopes = []policy.Scope{policy.Admin} },
-		"all scopes":      func(k *vault.APIKey) { k.Scopes = policy.AllScopes() },
-		"without a scope": func(k *vault.APIKey) { k.Scopes = nil },
-		"may revoke itself, expires, was revoked and used": func(k *vault.APIKey) {
-			k.SelfRevoke, k.ExpiresAt = true, moment(70)
-			k.RevokedAt, k.LastUsedAt = moment(71), moment(72)
+		"plain":             nil,
+		"without a name":    func(k *vault.APIKey) { k.Name = "" },
+		"one scope":         func(k *vault.APIKey) { k.Scopes = []policy.Scope{policy.Admin} },
+		"all scopes":        func(k *vault.APIKey) { k.Scopes = policy.AllScopes() },
+		"without a scope":   func(k *vault.APIKey) { k.Scopes = nil },
+		"made by another":   func(k *vault.APIKey) { k.Parent = newID() },
+		"may revoke itself": func(k *vault.APIKey) { k.SelfRevoke = true },
+		"suspended":         func(k *vault.APIKey) { k.Suspended = true },
+		"expires and was revoked": func(k *vault.APIKey) {
+			k.ExpiresAt, k.RevokedAt = moment(70), moment(71)
 		},
 	}
 	for _, odd := range oddTexts() {
@@ -122,30 +163,50 @@ func apiKeyForms() map[string]func(*vault.APIKey) {
 	return forms
 }
 
-// revoke revokes a key and returns the name that the store gives.
-func (s subject) revoke(user, id uuid.UUID) (name string) {
-	s.Helper()
-	s.update(func(tx vault.Tx) (err error) {
-		name, err = tx.RevokeAPIKey(s.ctx, user, id, moment(40))
-		return err
-	})
-	return name
-}
-
 func revokedOnce(s subject) {
 	ann, bob := s.addUser("ann"), s.addUser("bob")
-	k := s.addAPIKey(ann.ID, nil)
+	k := s.addAPIKey(ann.Owner, nil)
 	revoke := func(user, id uuid.UUID, minute int) func(vault.Tx) error {
 		return func(tx vault.Tx) error {
-			_, err := tx.RevokeAPIKey(s.ctx, user, id, moment(minute))
-			return err
+			return tx.RevokeAPIKey(s.ctx, user, id, moment(minute))
 		}
 	}
-	s.refuses(vault.NotFound, "another user's key", revoke(bob.ID, k.ID, 1))
-	s.refuses(vault.NotFound, "an unknown key", revoke(ann.ID, newID(), 1))
+	s.refuses(vault.NotFound, "another user's key", revoke(bob.Owner, k.ID, 1))
+	s.refuses(vault.NotFound, "an unknown key", revoke(ann.Owner, newID(), 1))
 	s.wantSame("key that was not revoked", got(s, readByHash(k.Hash)), k)
-	s.update(revoke(ann.ID, k.ID, 2))
-	s.refuses(vault.NotFound, "a revoked key", revoke(ann.ID, k.ID, 3))
-	k.RevokedAt, k.Active = moment(2), false
+	s.update(revoke(ann.Owner, k.ID, 2))
+	s.refuses(vault.NotFound, "a revoked key", revoke(ann.Owner, k.ID, 3))
+	k.RevokedAt = moment(2)
 	s.wantSame("revoked key", got(s, readByHash(k.Hash)), k)
+}
+
+func deletesOne(s subject) {
+	ann, bob := s.addUser("ann"), s.addUser("bob")
+	k, kept := s.addAPIKey(ann.Owner, nil), s.addAPIKey(ann.Owner, nil)
+	remove := func(user, id uuid.UUID) func(vault.Tx) error {
+		return func(tx vault.Tx) error { return tx.DeleteAPIKey(s.ctx, user, id) }
+	}
+	s.refuses(vault.NotFound, "another user's key", remove(bob.Owner, k.ID))
+	s.refuses(vault.NotFound, "an unknown key", remove(ann.Owner, newID()))
+	s.wantSame("keys", s.apiKeys(ann.Owner), []vault.APIKey{kept, k})
+	s.update(remove(ann.Owner, k.ID))
+	missing(s, "deleted key", readByHash(k.Hash))
+	s.refuses(vault.NotFound, "a deleted key", remove(ann.Owner, k.ID))
+	s.wantSame("keys", s.apiKeys(ann.Owner), []vault.APIKey{kept})
+}
+
+func setsParent(s subject) {
+	ann, bob := s.addUser("ann"), s.addUser("bob")
+	top := s.addAPIKey(ann.Owner, nil)
+	k, kept := s.addAPIKey(bob.Owner, below(top.ID)), s.addAPIKey(bob.Owner, below(top.ID))
+	set := func(user, id, parent uuid.UUID) func(vault.Tx) error {
+		return func(tx vault.Tx) error { return tx.SetAPIKeyParent(s.ctx, user, id, parent) }
+	}
+	s.refuses(vault.NotFound, "another user's key", set(ann.Owner, k.ID, kept.ID))
+	s.refuses(vault.NotFound, "an unknown key", set(bob.Owner, newID(), kept.ID))
+	for _, parent := range []uuid.UUID{kept.ID, uuid.Nil} {
+		s.update(set(bob.Owner, k.ID, parent))
+		k.Parent = parent
+		s.wantSame("keys", s.apiKeys(bob.Owner), []vault.APIKey{kept, k})
+	}
 }

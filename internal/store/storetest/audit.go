@@ -80,10 +80,10 @@ func chainBehaviours() []behaviour {
 		{"a chain still verifies when it comes back", chainVerifies},
 		{"a chain outlives its user", func(s subject) {
 			ann := s.addUser("ann")
-			e := entryOf(ann.ID, 1)
+			e := entryOf(ann.Owner, 1)
 			s.appendEntry(e)
-			s.update(func(tx vault.Tx) error { return tx.DeleteUser(s.ctx, ann.ID, moment(0)) })
-			s.wantSame("entries", s.entries(ann.ID), []audit.Linked{e})
+			s.update(func(tx vault.Tx) error { return tx.DeleteUser(s.ctx, ann.Owner, moment(0)) })
+			s.wantSame("entries", s.entries(ann.Owner), []audit.Linked{e})
 		}},
 	}
 }

@@ -46,7 +46,7 @@ func closeBehaviours() []behaviour {
 			s.wantNoError(s.View(s.ctx, func(r vault.Reader) error {
 				go func() { closed <- s.Close() }()
 				s.unavailableSoon()
-				_, err := r.User(s.ctx, u.ID, moment(0))
+				_, err := r.User(s.ctx, u.Owner)
 				return err
 			}))
 			s.wantNoError(<-closed)

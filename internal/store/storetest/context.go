@@ -41,7 +41,7 @@ func contextBehaviours() []behaviour {
 			if !errors.Is(err, errOwn) {
 				s.Errorf("got %v, want the update's own error", err)
 			}
-			missing(s, "what it wrote", readUser(u.ID))
+			missing(s, "what it wrote", readUser(u.Owner))
 		}},
 		{"a caller who goes away does not affect the others", func(s subject) {
 			ctx, cancel := context.WithCancel(s.ctx)
@@ -116,7 +116,7 @@ func goneWaiting(s subject) {
 	want := map[uuid.UUID]bool{}
 	for range 50 {
 		all.Go(func() {
-			n := secretOf(ann.ID, newID().String())
+			n := secretOf(ann.Owner, newID().String())
 			err := s.Update(ctx, func(tx vault.Tx) error { return tx.InsertSecret(ctx, n) })
 			if err != nil && !errors.Is(err, context.Canceled) {
 				s.Errorf("got %v, want success or %v", err, context.Canceled)
@@ -131,5 +131,5 @@ func goneWaiting(s subject) {
 	cancel()
 	slow.end()
 	all.Wait()
-	s.wantSecrets(ann.ID, want)
+	s.wantSecrets(ann.Owner, want)
 }

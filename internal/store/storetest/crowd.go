@@ -29,24 +29,24 @@ const (
 func crowd(s subject) {
 	seed := rand.Uint64()
 	s.Logf("seed %d", seed)
-	users := make([]vault.User, crowdUsers)
+	users := make([]vault.StoredUser, crowdUsers)
 	for i := range users {
 		users[i] = s.addUser(fmt.Sprintf("user-%d", i))
-		s.addSecret(users[i].ID, "TAKEN")
+		s.addSecret(users[i].Owner, "TAKEN")
 	}
 	before, _ := s.Stats()
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	want := map[uuid.UUID]map[string]bool{}
 	for _, u := range users {
-		want[u.ID] = map[string]bool{"TAKEN": true}
+		want[u.Owner] = map[string]bool{"TAKEN": true}
 	}
 	succeeded := uint64(0)
 	for caller := range crowdCallers {
 		all.Go(func() {
 			random := rand.New(rand.NewPCG(seed, uint64(caller)))
 			for i := range crowdEach {
-				user, name := users[random.IntN(crowdUsers)].ID, fmt.Sprintf("C%d_%d", caller, i)
+				user, name := users[random.IntN(crowdUsers)].Owner, fmt.Sprintf("C%d_%d", caller, i)
 				if !s.oneOfCrowd(random, user, name) {
 					continue
 				}
@@ -60,10 +60,10 @@ func crowd(s subject) {
 	all.Wait()
 	for _, u := range users {
 		found := map[string]bool{}
-		for _, name := range s.names(u.ID) {
+		for _, name := range s.names(u.Owner) {
 			found[name] = true
 		}
-		s.wantSame("names", found, want[u.ID])
+		s.wantSame("names", found, want[u.Owner])
 	}
 	if after, _ := s.Stats(); after-before != succeeded {
 		s.Errorf("%d updates succeeded, %d were counted", succeeded, after-before)

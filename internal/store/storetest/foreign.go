@@ -12,16 +12,16 @@ func foreignBehaviours() []behaviour {
 	return []behaviour{
 		{"another user's secret is not found by any method, and stays as it is", func(s subject) {
 			ann, bob := s.addUser("ann"), s.addUser("bob")
-			n := s.addSecret(ann.ID, "TOKEN")
-			s.addSecret(bob.ID, "TOKEN")
-			s.secretMissing(bob.ID, n.ID)
+			n := s.addSecret(ann.Owner, "TOKEN")
+			s.addSecret(bob.Owner, "TOKEN")
+			s.secretMissing(bob.Owner, n.ID)
 			s.wantSecret(n)
 		}},
 		{"an unknown secret is not found by any method", func(s subject) {
 			ann := s.addUser("ann")
-			n := s.addSecret(ann.ID, "TOKEN")
-			for _, id := range []uuid.UUID{newID(), uuid.Nil, ann.ID} {
-				s.secretMissing(ann.ID, id)
+			n := s.addSecret(ann.Owner, "TOKEN")
+			for _, id := range []uuid.UUID{newID(), uuid.Nil, ann.Owner} {
+				s.secretMissing(ann.Owner, id)
 			}
 			for _, user := range []uuid.UUID{newID(), uuid.Nil, n.ID} {
 				s.secretMissing(user, n.ID)
@@ -50,35 +50,36 @@ func (s subject) secretMissing(user, id uuid.UUID) {
 // foreignAnswersAlike compares the errors' texts: a difference would tell which ids there are.
 func foreignAnswersAlike(s subject) {
 	ann, bob, root := s.addUser("ann"), s.addUser("bob"), s.addRootKey()
-	n, k := s.addSecret(ann.ID, "TOKEN"), s.addAPIKey(ann.ID, nil)
-	owner := s.addOwnerKey(ann.ID, root.ID)
+	n, k := s.addSecret(ann.Owner, "TOKEN"), s.addAPIKey(ann.Owner, nil)
+	owner := s.addOwnerKey(ann.Owner, root.ID)
 	for what, do := range map[string]func(ctx context.Context, tx vault.Tx, id uuid.UUID) error{
 		"Secret": func(ctx context.Context, tx vault.Tx, id uuid.UUID) error {
-			_, err := tx.Secret(ctx, bob.ID, id)
+			_, err := tx.Secret(ctx, bob.Owner, id)
 			return err
 		},
 		"SealedValue": func(ctx context.Context, tx vault.Tx, id uuid.UUID) error {
-			_, err := tx.SealedValue(ctx, bob.ID, id)
+			_, err := tx.SealedValue(ctx, bob.Owner, id)
 			return err
 		},
 		"UpdateSecret": func(ctx context.Context, tx vault.Tx, id uuid.UUID) error {
-			change := secretOf(bob.ID, "TOKEN")
+			change := secretOf(bob.Owner, "TOKEN")
 			change.ID = id
 			return tx.UpdateSecret(ctx, change)
 		},
 		"DeleteSecret": func(ctx context.Context, tx vault.Tx, id uuid.UUID) error {
-			return tx.DeleteSecret(ctx, bob.ID, id)
+			return tx.DeleteSecret(ctx, bob.Owner, id)
 		},
 		"RevokeAPIKey": func(ctx context.Context, tx vault.Tx, id uuid.UUID) error {
-			_, err := tx.RevokeAPIKey(ctx, bob.ID, id, moment(0))
-			return err
+			return tx.RevokeAPIKey(ctx, bob.Owner, id, moment(0))
 		},
-		"APIKey": func(ctx context.Context, tx vault.Tx, id uuid.UUID) error {
-			_, err := tx.APIKey(ctx, bob.ID, id, now())
-			return err
+		"DeleteAPIKey": func(ctx context.Context, tx vault.Tx, id uuid.UUID) error {
+			return tx.DeleteAPIKey(ctx, bob.Owner, id)
+		},
+		"SetAPIKeyParent": func(ctx context.Context, tx vault.Tx, id uuid.UUID) error {
+			return tx.SetAPIKeyParent(ctx, bob.Owner, id, uuid.Nil)
 		},
 		"OwnerKey": func(ctx context.Context, tx vault.Tx, id uuid.UUID) error {
-			_, err := tx.OwnerKey(ctx, bob.ID, id)
+			_, err := tx.OwnerKey(ctx, bob.Owner, id)
 			return err
 		},
 	} {

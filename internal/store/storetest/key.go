@@ -29,7 +29,7 @@ func keyBehaviours() []behaviour {
 		}},
 		{"a root key that wraps nothing is deleted", func(s subject) {
 			first, second := s.addRootKey(), s.addRootKey()
-			k := s.addOwnerKey(s.addUser("ann").ID, second.ID)
+			k := s.addOwnerKey(s.addUser("ann").Owner, second.ID)
 			s.update(func(tx vault.Tx) error { return tx.DeleteRootKey(s.ctx, first.ID) })
 			missing(s, "deleted root key", readRootKeyOf(first.ID))
 			s.fails("one that wraps a key", func(tx vault.Tx) error {
@@ -62,25 +62,25 @@ func keyBehaviours() []behaviour {
 				[]vault.StoredInstanceKey{second})
 		}},
 		{"an owner key is read back as it was stored", func(s subject) {
-			k := s.addOwnerKey(s.addUser("ann").ID, s.addRootKey().ID)
+			k := s.addOwnerKey(s.addUser("ann").Owner, s.addRootKey().ID)
 			s.wantSame("owner key", got(s, readOwnerKey(k.User, k.ID)), k)
 		}},
 		{"an owner key is found for its owner only", func(s subject) {
 			ann, bob := s.addUser("ann"), s.addUser("bob")
-			k := s.addOwnerKey(ann.ID, s.addRootKey().ID)
-			missing(s, "another user's key", readOwnerKey(bob.ID, k.ID))
+			k := s.addOwnerKey(ann.Owner, s.addRootKey().ID)
+			missing(s, "another user's key", readOwnerKey(bob.Owner, k.ID))
 			missing(s, "a key without an owner", readOwnerKey(uuid.Nil, k.ID))
-			missing(s, "an unknown key", readOwnerKey(ann.ID, newID()))
+			missing(s, "an unknown key", readOwnerKey(ann.Owner, newID()))
 		}},
 		{"an owner key needs its user and its root key", ownerKeyNeedsOthers},
 		{"destroying a user's owner keys spares the others'", func(s subject) {
 			root, ann, bob := s.addRootKey(), s.addUser("ann"), s.addUser("bob")
-			first, second := s.addOwnerKey(ann.ID, root.ID), s.addOwnerKey(ann.ID, root.ID)
-			kept := s.addOwnerKey(bob.ID, root.ID)
-			s.update(func(tx vault.Tx) error { return tx.DeleteOwnerKeys(s.ctx, ann.ID) })
-			missing(s, "destroyed key", readOwnerKey(ann.ID, first.ID))
-			missing(s, "destroyed key", readOwnerKey(ann.ID, second.ID))
-			s.wantSame("the other user's key", got(s, readOwnerKey(bob.ID, kept.ID)), kept)
+			first, second := s.addOwnerKey(ann.Owner, root.ID), s.addOwnerKey(ann.Owner, root.ID)
+			kept := s.addOwnerKey(bob.Owner, root.ID)
+			s.update(func(tx vault.Tx) error { return tx.DeleteOwnerKeys(s.ctx, ann.Owner) })
+			missing(s, "destroyed key", readOwnerKey(ann.Owner, first.ID))
+			missing(s, "destroyed key", readOwnerKey(ann.Owner, second.ID))
+			s.wantSame("the other user's key", got(s, readOwnerKey(bob.Owner, kept.ID)), kept)
 		}},
 		{"destroying the owner keys of a user who has none is no error", func(s subject) {
 			s.update(func(tx vault.Tx) error { return tx.DeleteOwnerKeys(s.ctx, newID()) })
@@ -129,7 +129,7 @@ func ownerKeyNeedsOthers(s subject) {
 	root, ann := s.addRootKey(), s.addUser("ann")
 	for what, k := range map[string]vault.StoredOwnerKey{
 		"no such user":     ownerKeyOf(newID(), root.ID),
-		"no such root key": ownerKeyOf(ann.ID, newID()),
+		"no such root key": ownerKeyOf(ann.Owner, newID()),
 	} {
 		s.fails(what, func(tx vault.Tx) error { return tx.InsertOwnerKey(s.ctx, k) })
 		missing(s, what, readOwnerKey(k.User, k.ID))

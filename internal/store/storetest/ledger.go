@@ -5,57 +5,48 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/vault"
 )
 
 func ledgerBehaviours() []behaviour {
 	return []behaviour{
-		{"the ledger of a new user is empty but for the owner key", func(s subject) {
-			u := userNamed("ann")
-			u.Secrets = 7 // a new library has none, whatever it says here
-			s.update(func(tx vault.Tx) error { return tx.InsertUser(s.ctx, u) })
-			s.wantSame(
-				"ledger", got(s, readLedger(u.ID)), vault.Ledger{Owner: u.ID, OwnerKey: u.OwnerKey},
-			)
-		}},
-		{"a ledger is read back as it was saved", func(s subject) {
+		{"a new user has no ledger yet, whose number is 0", func(s subject) {
 			u := s.addUser("ann")
-			for _, l := range []vault.Ledger{
-				ledgerOf(u.ID, 1, 1), ledgerOf(u.ID, 0, 2), ledgerOf(u.ID, 200, most),
-				{Owner: u.ID},
-			} {
-				s.update(func(tx vault.Tx) error { return tx.SaveLedger(s.ctx, l) })
-				s.wantSame("ledger", got(s, readLedger(u.ID)), l)
+			s.wantSame("ledger", got(s, readLedger(u.Owner)), vault.StoredLedger{Owner: u.Owner})
+		}},
+		{"a ledger is read back as it was saved, and shows in the user", func(s subject) {
+			u := s.addUser("ann")
+			for _, number := range []uint64{1, 2, 1 << 53, 5, most} {
+				u.StoredLedger = s.saveLedger(u.Owner, u.Number, number)
+				s.wantSame("ledger", got(s, readLedger(u.Owner)), u.StoredLedger)
+				s.wantUser(u)
 			}
-		}},
-		{"a saved ledger shows in the user", func(s subject) {
-			u := s.addUser("ann")
-			l := ledgerOf(u.ID, 12, 34)
-			s.update(func(tx vault.Tx) error { return tx.SaveLedger(s.ctx, l) })
-			u.Secrets, u.OwnerKey = l.Secrets, l.OwnerKey
-			s.wantUser(u)
 		}},
 		{"a saved ledger leaves the others alone", func(s subject) {
 			ann, bob := s.addUser("ann"), s.addUser("bob")
-			s.update(func(tx vault.Tx) error {
-				return tx.SaveLedger(s.ctx, ledgerOf(ann.ID, 3, 4))
-			})
+			s.saveLedger(ann.Owner, 0, 4)
 			s.wantUser(bob)
-			s.wantSame(
-				"ledger", got(s, readLedger(bob.ID)),
-				vault.Ledger{Owner: bob.ID, OwnerKey: bob.OwnerKey},
-			)
+		}},
+		{"a ledger is saved only in place of the one of that number", func(s subject) {
+			u, other := s.addUser("ann"), s.addUser("bob")
+			u.StoredLedger = s.saveLedger(u.Owner, 0, 4)
+			s.saveLedger(other.Owner, 0, 3)
+			for _, was := range []uint64{0, 3, 5, most} {
+				s.refuses(vault.NotFound, "another number", func(tx vault.Tx) error {
+					return tx.SaveLedger(s.ctx, ledgerOf(u.Owner, 5), was)
+				})
+			}
+			s.wantUser(u)
 		}},
 		{"a locked ledger is the one that was saved", func(s subject) {
 			u := s.addUser("ann")
-			want := ledgerOf(u.ID, 3, 4)
-			var locked vault.Ledger
+			want := ledgerOf(u.Owner, 4)
+			var locked vault.StoredLedger
 			s.update(func(tx vault.Tx) (err error) {
-				if err := tx.SaveLedger(s.ctx, want); err != nil {
+				if err := tx.SaveLedger(s.ctx, want, 0); err != nil {
 					return err
 				}
-				locked, err = tx.LockLedger(s.ctx, u.ID)
+				locked, err = tx.LockLedger(s.ctx, u.Owner)
 				return err
 			})
 			s.wantSame("ledger", locked, want)
@@ -65,27 +56,18 @@ func ledgerBehaviours() []behaviour {
 			})
 		}},
 		{"the instance has one ledger, from its first record on", instanceHasOneLedger},
-		{"a library cannot have fewer than no secrets", func(s subject) {
-			u := s.addUser("ann")
-			s.fails("count of -1", func(tx vault.Tx) error {
-				return tx.SaveLedger(s.ctx, ledgerOf(u.ID, -1, 1))
-			})
-			s.wantUser(u)
-		}},
 		{
-			"the end of the chain is saved in the transaction that deletes the user, and after it",
+			"a ledger is saved in the transaction that deletes the user, and after it",
 			func(s subject) {
 				u := s.addUser("ann")
 				s.update(func(tx vault.Tx) error {
-					if err := tx.DeleteUser(s.ctx, u.ID, moment(1)); err != nil {
+					if err := tx.DeleteUser(s.ctx, u.Owner, moment(1)); err != nil {
 						return err
 					}
-					return tx.SaveLedger(s.ctx, ledgerOf(u.ID, 0, 9))
+					return tx.SaveLedger(s.ctx, ledgerOf(u.Owner, 9), 0)
 				})
-				s.update(func(tx vault.Tx) error {
-					return tx.SaveLedger(s.ctx, ledgerOf(u.ID, 0, 10))
-				})
-				missing(s, "ledger of a deleted user", readLedger(u.ID))
+				last := s.saveLedger(u.Owner, 9, 10)
+				s.wantSame("ledger", got(s, readLedger(u.Owner)), last)
 			},
 		},
 	}
@@ -99,32 +81,49 @@ func instanceHasOneLedger(s subject) {
 	s.refuses(vault.NotFound, "LockInstance of a new database", lock)
 	missing(s, "InstanceLedger of a new database", readInstance)
 	id := newID()
-	for seq := range uint64(2) {
-		want := vault.Ledger{Owner: id, Head: audit.Head{Seq: seq + 1, Hash: random32()}}
-		s.update(func(tx vault.Tx) error { return tx.SaveInstance(s.ctx, want) })
+	s.refuses(vault.NotFound, "a ledger after one that there is not", func(tx vault.Tx) error {
+		return tx.SaveInstance(s.ctx, ledgerOf(id, 2), 1)
+	})
+	for was := range uint64(3) {
+		want := ledgerOf(id, was+1)
+		s.update(func(tx vault.Tx) error { return tx.SaveInstance(s.ctx, want, was) })
 		s.wantSame("instance", got(s, readInstance), want)
 		s.update(lock)
+		for _, other := range []uint64{was + 2, most} {
+			s.refuses(vault.NotFound, "another number", func(tx vault.Tx) error {
+				return tx.SaveInstance(s.ctx, ledgerOf(id, was+2), other)
+			})
+		}
 	}
-	s.refuses(vault.Conflict, "a second instance", func(tx vault.Tx) error {
-		return tx.SaveInstance(s.ctx, vault.Ledger{Owner: newID()})
+	s.refuses(vault.NotFound, "another instance", func(tx vault.Tx) error {
+		return tx.SaveInstance(s.ctx, ledgerOf(newID(), 4), 3)
 	})
+	for _, again := range []uuid.UUID{id, newID()} {
+		s.refuses(vault.Conflict, "a second instance", func(tx vault.Tx) error {
+			return tx.SaveInstance(s.ctx, ledgerOf(again, 1), 0)
+		})
+	}
 }
 
-func readInstance(ctx context.Context, r vault.Reader) (vault.Ledger, error) {
+func readInstance(ctx context.Context, r vault.Reader) (vault.StoredLedger, error) {
 	return r.InstanceLedger(ctx)
 }
 
-func readLedger(user uuid.UUID) reads[vault.Ledger] {
-	return func(ctx context.Context, r vault.Reader) (vault.Ledger, error) {
+func readLedger(user uuid.UUID) reads[vault.StoredLedger] {
+	return func(ctx context.Context, r vault.Reader) (vault.StoredLedger, error) {
 		return r.Ledger(ctx, user)
 	}
 }
 
-func ledgerOf(user uuid.UUID, secrets int, seq uint64) vault.Ledger {
-	return vault.Ledger{
-		Owner:    user,
-		Secrets:  secrets,
-		OwnerKey: newID(),
-		Head:     audit.Head{Seq: seq, Hash: random32()},
-	}
+func ledgerOf(owner uuid.UUID, number uint64) vault.StoredLedger {
+	signed := random32()
+	return vault.StoredLedger{Owner: owner, Number: number, Signed: signed[:]}
+}
+
+// saveLedger saves a ledger of a user in place of the one of a number.
+func (s subject) saveLedger(user uuid.UUID, was, number uint64) vault.StoredLedger {
+	s.Helper()
+	l := ledgerOf(user, number)
+	s.update(func(tx vault.Tx) error { return tx.SaveLedger(s.ctx, l, was) })
+	return l
 }

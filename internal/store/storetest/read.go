@@ -12,15 +12,15 @@ func readBehaviours() []behaviour {
 			ann := s.addUser("ann")
 			var during error
 			s.update(func(tx vault.Tx) error {
-				err := tx.DeleteUser(s.ctx, ann.ID, moment(1))
+				err := tx.DeleteUser(s.ctx, ann.Owner, moment(1))
 				during = s.Read(s.ctx, func(r vault.Reader) error {
-					_, err := r.User(s.ctx, ann.ID, moment(0))
+					_, err := r.UserNamed(s.ctx, ann.Username)
 					return err
 				})
 				return err
 			})
 			s.wantNoError(during)
-			missing(s, "deleted user", readUser(ann.ID))
+			missing(s, "deleted user", readUserNamed(ann.Username))
 		}},
 		{"a read's error is returned, and leaves the store usable", func(s subject) {
 			u := s.addUser("ann")
@@ -36,7 +36,7 @@ func readBehaviours() []behaviour {
 			ann, bob := s.addUser("ann"), userNamed("bob")
 			read := func() error {
 				return s.Read(s.ctx, func(r vault.Reader) error {
-					_, err := r.User(s.ctx, ann.ID, moment(0))
+					_, err := r.User(s.ctx, ann.Owner)
 					return err
 				})
 			}
@@ -44,9 +44,9 @@ func readBehaviours() []behaviour {
 				return errors.Join(read(), tx.InsertUser(s.ctx, bob), read())
 			})
 			s.wantNoError(s.View(s.ctx, func(r vault.Reader) error {
-				_, before := r.User(s.ctx, bob.ID, moment(0))
+				_, before := r.User(s.ctx, bob.Owner)
 				err := read()
-				_, after := r.User(s.ctx, bob.ID, moment(0))
+				_, after := r.User(s.ctx, bob.Owner)
 				return errors.Join(before, err, after)
 			}))
 		}},

@@ -57,25 +57,25 @@ func rerunBehaviours() []behaviour {
 			ann := s.addUser("ann")
 			before, _ := s.Stats()
 			runs := 0
-			var made vault.User
+			var made vault.StoredUser
 			s.wantNoError(RunTwice(s.Store).Update(s.ctx, func(tx vault.Tx) error {
 				runs++
 				made = userNamed("bob") // with an id of this run
-				l, err := tx.LockLedger(s.ctx, ann.ID)
+				l, err := tx.LockLedger(s.ctx, ann.Owner)
 				if err != nil {
 					return err
 				}
-				l.Secrets++
 				return errors.Join(
-					tx.SaveLedger(s.ctx, l), tx.InsertUser(s.ctx, made),
-					tx.InsertSecret(s.ctx, secretOf(ann.ID, "A")),
+					tx.SaveLedger(s.ctx, ledgerOf(ann.Owner, l.Number+1), l.Number),
+					tx.InsertUser(s.ctx, made),
+					tx.InsertSecret(s.ctx, secretOf(ann.Owner, "A")),
 				)
 			}))
 			s.wantSame("runs", runs, 2)
 			s.wantUser(made)
-			s.wantSame("users", len(s.users(moment(0))), 2)
-			s.wantSame("count in the ledger", got(s, readLedger(ann.ID)).Secrets, 1)
-			s.wantSame("names", s.names(ann.ID), []string{"A"})
+			s.wantSame("users", len(s.users()), 2)
+			s.wantSame("number of the ledger", got(s, readLedger(ann.Owner)).Number, uint64(1))
+			s.wantSame("names", s.names(ann.Owner), []string{"A"})
 			after, _ := s.Stats()
 			s.wantSame("updates that were counted", after-before, uint64(1))
 		}},
@@ -93,14 +93,14 @@ func lastRunCounts(s subject) {
 	for i := range callers {
 		all.Go(func() {
 			s.wantNoError(s.try(func(tx vault.Tx) error {
-				l, err := tx.LockLedger(s.ctx, ann.ID)
+				l, err := tx.LockLedger(s.ctx, ann.Owner)
 				if err != nil {
 					return err
 				}
-				l.Head.Seq++
-				seen[i] = l.Head.Seq
+				seen[i] = l.Number + 1
 				return errors.Join(
-					tx.AppendAudit(s.ctx, entryOf(ann.ID, l.Head.Seq)), tx.SaveLedger(s.ctx, l),
+					tx.AppendAudit(s.ctx, entryOf(ann.Owner, seen[i])),
+					tx.SaveLedger(s.ctx, ledgerOf(ann.Owner, seen[i]), l.Number),
 				)
 			}))
 		})
@@ -110,28 +110,28 @@ func lastRunCounts(s subject) {
 	for i, seq := range seen {
 		s.wantSame("number in the chain", seq, uint64(i)+1)
 	}
-	s.wantSame("entries", len(s.entries(ann.ID)), callers)
+	s.wantSame("entries", len(s.entries(ann.Owner)), callers)
 }
 
 func lockWaits(s subject) {
 	ann := s.addUser("ann")
 	begun, release, first := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	once := sync.OnceFunc(func() { close(begun) })
-	want := ledgerOf(ann.ID, 1, 1)
+	want := ledgerOf(ann.Owner, 1)
 	go func() {
 		first <- s.try(func(tx vault.Tx) error {
-			_, err := tx.LockLedger(s.ctx, ann.ID)
+			_, err := tx.LockLedger(s.ctx, ann.Owner)
 			once()
 			<-release
-			return errors.Join(err, tx.SaveLedger(s.ctx, want))
+			return errors.Join(err, tx.SaveLedger(s.ctx, want, 0))
 		})
 	}()
 	<-begun
 	second := make(chan error, 1)
-	var locked vault.Ledger
+	var locked vault.StoredLedger
 	go func() {
 		second <- s.try(func(tx vault.Tx) (err error) {
-			locked, err = tx.LockLedger(s.ctx, ann.ID)
+			locked, err = tx.LockLedger(s.ctx, ann.Owner)
 			return err
 		})
 	}()

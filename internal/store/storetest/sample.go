@@ -68,19 +68,19 @@ func oddTexts() []string {
 	}
 }
 
-func userNamed(name string) vault.User {
-	return vault.User{
-		ID:        newID(),
-		Username:  name,
-		Email:     name + "@example.org",
-		FullName:  "Full name of " + name,
-		OwnerKey:  newID(),
-		CreatedAt: moment(0),
+// userNamed returns a user as one is inserted: without a ledger.
+func userNamed(name string) vault.StoredUser {
+	return vault.StoredUser{
+		StoredLedger: vault.StoredLedger{Owner: newID()},
+		Username:     name,
+		Email:        name + "@example.org",
+		FullName:     "Full name of " + name,
+		CreatedAt:    moment(0),
 	}
 }
 
 // addUser stores a new user.
-func (s subject) addUser(name string) vault.User {
+func (s subject) addUser(name string) vault.StoredUser {
 	s.Helper()
 	u := userNamed(name)
 	s.update(func(tx vault.Tx) error { return tx.InsertUser(s.ctx, u) })
@@ -103,36 +103,29 @@ func (s subject) addRootKey() vault.StoredRootKey {
 	return k
 }
 
-// apiKeyOf returns a key of a user that is live for ever.
+// apiKeyOf returns a key of a user that does not expire.
 func apiKeyOf(user uuid.UUID) vault.APIKey {
-	k := vault.APIKey{
+	return vault.APIKey{
 		ID: newID(), User: user, Hash: random32(), Masked: "ksk_ab••••xyz", Name: "a key",
 		Scopes: []policy.Scope{policy.SecretsRead, policy.SecretsWrite}, CreatedAt: moment(2),
 	}
-	return k
 }
 
-// addAPIKey stores a new key of a user, after change. Active is said of one that the operator made.
+// addAPIKey stores a new key of a user, after change.
 func (s subject) addAPIKey(user uuid.UUID, change func(*vault.APIKey)) vault.APIKey {
 	s.Helper()
 	k := apiKeyOf(user)
 	if change != nil {
 		change(&k)
 	}
-	k.Active = k.Parent == uuid.Nil && ownActive(k)
 	s.update(func(tx vault.Tx) error { return tx.InsertAPIKey(s.ctx, k) })
 	return k
-}
-
-// ownActive reports whether a key is neither revoked nor expired now, whatever is above it.
-func ownActive(k vault.APIKey) bool {
-	return k.RevokedAt.IsZero() && (k.ExpiresAt.IsZero() || now().Before(k.ExpiresAt))
 }
 
 func (s subject) apiKeys(user uuid.UUID) []vault.APIKey {
 	s.Helper()
 	return got(s, func(ctx context.Context, r vault.Reader) ([]vault.APIKey, error) {
-		return r.APIKeys(ctx, user, now())
+		return r.APIKeys(ctx, user)
 	})
 }
 
@@ -170,7 +163,8 @@ func (s subject) names(user uuid.UUID) (names []string) {
 
 func (s subject) wantSame(what string, got, want any) {
 	s.Helper()
-	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+	diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{}), cmpopts.EquateEmpty())
+	if diff != "" {
 		s.Errorf("%s (-want +got):\n%s", what, diff)
 	}
 }

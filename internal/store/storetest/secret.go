@@ -15,15 +15,15 @@ import (
 func secretBehaviours() []behaviour {
 	return []behaviour{
 		{"a secret is read back as stored, alone and in the list", func(s subject) {
-			s.wantSecret(s.addSecret(s.addUser("ann").ID, "TOKEN"))
+			s.wantSecret(s.addSecret(s.addUser("ann").Owner, "TOKEN"))
 		}},
 		{"a secret's sealed value is given by one method only", func(s subject) {
-			n := s.addSecret(s.addUser("ann").ID, "TOKEN")
+			n := s.addSecret(s.addUser("ann").Owner, "TOKEN")
 			s.wantSame("value in Secret", len(got(s, readSecret(n.User, n.ID)).SealedValue), 0)
 			s.wantSame("value in Secrets", len(s.secrets(n.User)[0].SealedValue), 0)
 		}},
 		{"a secret needs no provider", func(s subject) {
-			n := secretOf(s.addUser("ann").ID, "TOKEN")
+			n := secretOf(s.addUser("ann").Owner, "TOKEN")
 			n.Provider = ""
 			s.update(func(tx vault.Tx) error { return tx.InsertSecret(s.ctx, n) })
 			s.wantSecret(n)
@@ -31,14 +31,14 @@ func secretBehaviours() []behaviour {
 		{"a secret with odd characters in its name is read back as stored", func(s subject) {
 			ann := s.addUser("ann")
 			for _, odd := range oddTexts() {
-				s.wantSecret(s.addSecret(ann.ID, odd))
+				s.wantSecret(s.addSecret(ann.Owner, odd))
 			}
-			s.wantSame("how many", len(s.secrets(ann.ID)), len(oddTexts()))
+			s.wantSame("how many", len(s.secrets(ann.Owner)), len(oddTexts()))
 		}},
 		{"a version is any number up to the greatest", func(s subject) {
 			ann := s.addUser("ann")
 			for _, version := range []uint64{1, 1 << 31, 1 << 32, 1<<53 + 1, most} {
-				n := secretOf(ann.ID, newID().String())
+				n := secretOf(ann.Owner, newID().String())
 				n.Version = version
 				s.update(func(tx vault.Tx) error { return tx.InsertSecret(s.ctx, n) })
 				s.wantSecret(n)
@@ -47,7 +47,7 @@ func secretBehaviours() []behaviour {
 		{"sealed bytes are kept whatever they are and however many", func(s subject) {
 			ann := s.addUser("ann")
 			for _, size := range []int{1, 255, 256, 4096, 64<<10 + 61, 1 << 20} {
-				n := secretOf(ann.ID, newID().String())
+				n := secretOf(ann.Owner, newID().String())
 				n.SealedValue, n.SealedMask = blob(size), blob(min(size, 4096))
 				s.update(func(tx vault.Tx) error { return tx.InsertSecret(s.ctx, n) })
 				s.wantSecret(n)
@@ -64,12 +64,12 @@ func secretNames() []behaviour {
 			for _, name := range []string{
 				"TOKEN", "token", "Token", "TOKEN ", "e\u0301", "\u00e9",
 			} {
-				s.wantSecret(s.addSecret(ann.ID, name))
+				s.wantSecret(s.addSecret(ann.Owner, name))
 			}
 		}},
 		{"an id that is taken is a conflict, also for another user", func(s subject) {
 			ann, bob := s.addUser("ann"), s.addUser("bob")
-			n, other := s.addSecret(ann.ID, "A"), secretOf(bob.ID, "B")
+			n, other := s.addSecret(ann.Owner, "A"), secretOf(bob.Owner, "B")
 			other.ID = n.ID
 			s.refuses(vault.Conflict, "same id", func(tx vault.Tx) error {
 				return tx.InsertSecret(s.ctx, other)
@@ -89,11 +89,11 @@ func listsSecrets(s subject) {
 	ann, bob := s.addUser("ann"), s.addUser("bob")
 	names := strings.Fields("b A a B _ AB A_B A1 Z 9 10 A_ ß 鍵")
 	for _, name := range names {
-		s.addSecret(ann.ID, name)
-		s.addSecret(bob.ID, name+"!")
+		s.addSecret(ann.Owner, name)
+		s.addSecret(bob.Owner, name+"!")
 	}
 	slices.Sort(names)
-	s.wantSame("names", s.names(ann.ID), names)
+	s.wantSame("names", s.names(ann.Owner), names)
 	s.wantSame("secrets of an unknown user", len(s.secrets(newID())), 0)
 }
 
@@ -102,21 +102,21 @@ func secretEnds() []behaviour {
 		{"an update stores the new version, and keeps name, provider and birth", updatesSecret},
 		{"deleting a secret frees its name", func(s subject) {
 			ann := s.addUser("ann")
-			n, kept := s.addSecret(ann.ID, "A"), s.addSecret(ann.ID, "B")
-			s.update(func(tx vault.Tx) error { return tx.DeleteSecret(s.ctx, ann.ID, n.ID) })
-			missing(s, "deleted secret", readSecret(ann.ID, n.ID))
-			missing(s, "its value", readSealed(ann.ID, n.ID))
+			n, kept := s.addSecret(ann.Owner, "A"), s.addSecret(ann.Owner, "B")
+			s.update(func(tx vault.Tx) error { return tx.DeleteSecret(s.ctx, ann.Owner, n.ID) })
+			missing(s, "deleted secret", readSecret(ann.Owner, n.ID))
+			missing(s, "its value", readSealed(ann.Owner, n.ID))
 			s.wantSecret(kept)
-			s.wantSecret(s.addSecret(ann.ID, "A"))
+			s.wantSecret(s.addSecret(ann.Owner, "A"))
 		}},
 		{"deleting a user's secrets spares the others'", func(s subject) {
 			ann, bob := s.addUser("ann"), s.addUser("bob")
-			s.addSecret(ann.ID, "A")
-			s.addSecret(ann.ID, "B")
-			kept := s.addSecret(bob.ID, "A")
+			s.addSecret(ann.Owner, "A")
+			s.addSecret(ann.Owner, "B")
+			kept := s.addSecret(bob.Owner, "A")
 			for range 2 { // the second time there are none, which is no error
-				s.update(func(tx vault.Tx) error { return tx.DeleteSecrets(s.ctx, ann.ID) })
-				s.wantSame("how many are left", len(s.secrets(ann.ID)), 0)
+				s.update(func(tx vault.Tx) error { return tx.DeleteSecrets(s.ctx, ann.Owner) })
+				s.wantSame("how many are left", len(s.secrets(ann.Owner)), 0)
 			}
 			s.wantSecret(kept)
 		}},
@@ -155,19 +155,19 @@ func (s subject) wantSecret(n vault.StoredSecret) {
 
 func nameTaken(s subject) {
 	ann, bob := s.addUser("ann"), s.addUser("bob")
-	n := s.addSecret(ann.ID, "TOKEN")
-	second := secretOf(ann.ID, "TOKEN")
+	n := s.addSecret(ann.Owner, "TOKEN")
+	second := secretOf(ann.Owner, "TOKEN")
 	s.refuses(vault.Conflict, "same name", func(tx vault.Tx) error {
 		return tx.InsertSecret(s.ctx, second)
 	})
-	missing(s, "the second secret", readSecret(ann.ID, second.ID))
+	missing(s, "the second secret", readSecret(ann.Owner, second.ID))
 	s.wantSecret(n)
-	s.wantSecret(s.addSecret(bob.ID, "TOKEN"))
+	s.wantSecret(s.addSecret(bob.Owner, "TOKEN"))
 }
 
 func updatesSecret(s subject) {
 	ann := s.addUser("ann")
-	n, kept := s.addSecret(ann.ID, "A"), s.addSecret(ann.ID, "B")
+	n, kept := s.addSecret(ann.Owner, "A"), s.addSecret(ann.Owner, "B")
 	for _, version := range []uint64{2, 3, most} {
 		n.Version, n.UpdatedAt = version, moment(80)
 		n.Stamp, n.SealedValue, n.SealedMask = seal.NewStamp(), blob(500), blob(310)

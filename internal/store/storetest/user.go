@@ -3,11 +3,9 @@ package storetest
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -16,7 +14,7 @@ func userBehaviours() []behaviour {
 		{"a user is read back as stored, by id, by name and in the list", func(s subject) {
 			u := s.addUser("ann")
 			s.wantUser(u)
-			s.wantSame("users", s.users(moment(0)), []vault.User{u})
+			s.wantSame("users", s.users(), []vault.StoredUser{u})
 		}},
 		{"a user's optional fields may be empty", func(s subject) {
 			u := userNamed("ann")
@@ -38,12 +36,12 @@ func userBehaviours() []behaviour {
 				return tx.InsertUser(s.ctx, second)
 			})
 			s.wantUser(u)
-			missing(s, "the second user", readUser(second.ID))
+			missing(s, "the second user", readUser(second.Owner))
 		}},
 		{"an id that is taken is a conflict", func(s subject) {
 			u := s.addUser("ann")
 			second := userNamed("bob")
-			second.ID = u.ID
+			second.Owner = u.Owner
 			s.refuses(vault.Conflict, "same id", func(tx vault.Tx) error {
 				return tx.InsertUser(s.ctx, second)
 			})
@@ -61,28 +59,16 @@ func userListBehaviours() []behaviour {
 			}
 			slices.Sort(names)
 			var listed []string
-			for _, u := range s.users(moment(0)) {
+			for _, u := range s.users() {
 				listed = append(listed, u.Username)
 			}
 			s.wantSame("names", listed, names)
 		}},
-		{"who owns a live API key with the scope admin is an admin", adminBehaviour},
 		{"deleting a user frees the name", deletionFreesName},
-		{"a deleted user is not found by any method, and stays deleted", func(s subject) {
-			u, kept := s.addUser("ann"), s.addUser("bob")
-			s.update(func(tx vault.Tx) error { return tx.DeleteUser(s.ctx, u.ID, moment(9)) })
-			missing(s, "User", readUser(u.ID))
-			missing(s, "UserNamed", readUserNamed("ann"))
-			missing(s, "UserNamed with the emptied name", readUserNamed(""))
-			missing(s, "Ledger", readLedger(u.ID))
-			s.refuses(vault.NotFound, "DeleteUser", func(tx vault.Tx) error {
-				return tx.DeleteUser(s.ctx, u.ID, moment(10))
-			})
-			s.wantSame("users", s.users(moment(9)), []vault.User{kept})
-		}},
+		{"of a deleted user only the ledger is left, and the user stays deleted", deletedUser},
 		{"the id of a deleted user is not given again", func(s subject) {
 			u := s.addUser("ann")
-			s.update(func(tx vault.Tx) error { return tx.DeleteUser(s.ctx, u.ID, moment(9)) })
+			s.update(func(tx vault.Tx) error { return tx.DeleteUser(s.ctx, u.Owner, moment(9)) })
 			s.refuses(vault.Conflict, "same id", func(tx vault.Tx) error {
 				return tx.InsertUser(s.ctx, u)
 			})
@@ -90,29 +76,29 @@ func userListBehaviours() []behaviour {
 	}
 }
 
-func readUser(id uuid.UUID) reads[vault.User] {
-	return func(ctx context.Context, r vault.Reader) (vault.User, error) {
-		return r.User(ctx, id, moment(0))
+func readUser(id uuid.UUID) reads[vault.StoredUser] {
+	return func(ctx context.Context, r vault.Reader) (vault.StoredUser, error) {
+		return r.User(ctx, id)
 	}
 }
 
-func readUserNamed(name string) reads[uuid.UUID] {
-	return func(ctx context.Context, r vault.Reader) (uuid.UUID, error) {
+func readUserNamed(name string) reads[vault.StoredUser] {
+	return func(ctx context.Context, r vault.Reader) (vault.StoredUser, error) {
 		return r.UserNamed(ctx, name)
 	}
 }
 
-func (s subject) users(now time.Time) []vault.User {
+func (s subject) users() []vault.StoredUser {
 	s.Helper()
-	return got(s, func(ctx context.Context, r vault.Reader) ([]vault.User, error) {
-		return r.Users(ctx, now)
+	return got(s, func(ctx context.Context, r vault.Reader) ([]vault.StoredUser, error) {
+		return r.Users(ctx)
 	})
 }
 
-func (s subject) wantUser(u vault.User) {
+func (s subject) wantUser(u vault.StoredUser) {
 	s.Helper()
-	s.wantSame("user", got(s, readUser(u.ID)), u)
-	s.wantSame("id by name", got(s, readUserNamed(u.Username)), u.ID)
+	s.wantSame("user", got(s, readUser(u.Owner)), u)
+	s.wantSame("user by name", got(s, readUserNamed(u.Username)), u)
 }
 
 func unknownUser(s subject) {
@@ -124,7 +110,7 @@ func unknownUser(s subject) {
 			return tx.DeleteUser(s.ctx, id, moment(0))
 		})
 		s.refuses(vault.NotFound, "SaveLedger", func(tx vault.Tx) error {
-			return tx.SaveLedger(s.ctx, vault.Ledger{Owner: id, OwnerKey: newID()})
+			return tx.SaveLedger(s.ctx, ledgerOf(id, 1), 0)
 		})
 	}
 	for _, name := range []string{"", "bob", "Ann", "ann ", "an%", "a__"} {
@@ -139,42 +125,22 @@ func deletionFreesName(s subject) {
 		if round == 2 {
 			return
 		}
-		s.update(func(tx vault.Tx) error { return tx.DeleteUser(s.ctx, u.ID, moment(round)) })
+		s.update(func(tx vault.Tx) error { return tx.DeleteUser(s.ctx, u.Owner, moment(round)) })
 	}
 }
 
-func adminBehaviour(s subject) {
-	admin := []policy.Scope{policy.SecretsRead, policy.Admin, policy.KeysWrite}
-	for _, c := range []struct {
-		what   string
-		change func(*vault.APIKey)
-		want   bool
-	}{
-		{"without a key", nil, false},
-		{"with other scopes", func(k *vault.APIKey) { k.Scopes = policy.UserScopes() }, false},
-		{"with scopes that only look like it", func(k *vault.APIKey) { k.Scopes = []policy.Scope{"administrator", "sub:admin", "_admin"} }, false},
-		{"with the scope among others", func(k *vault.APIKey) { k.Scopes = admin }, true},
-		{"with the scope first", func(k *vault.APIKey) { k.Scopes = []policy.Scope{policy.Admin, policy.SecretsRead} }, true},
-		{"with the scope last", func(k *vault.APIKey) { k.Scopes = []policy.Scope{policy.SecretsRead, policy.Admin} }, true},
-		{"with the scope alone", func(k *vault.APIKey) { k.Scopes = []policy.Scope{policy.Admin} }, true},
-		{"with a revoked key", func(k *vault.APIKey) { k.Scopes, k.RevokedAt = admin, moment(20) }, false},
-		{"with a key that expires now", func(k *vault.APIKey) { k.Scopes, k.ExpiresAt = admin, moment(30) }, false},
-		{"with a key that expires later", func(k *vault.APIKey) { k.Scopes, k.ExpiresAt = admin, moment(30).Add(time.Microsecond) }, true},
-	} {
-		u := s.addUser(c.what)
-		if c.change != nil {
-			s.addAPIKey(u.ID, c.change)
-		}
-		u.Admin = c.want
-		found := got(s, func(ctx context.Context, r vault.Reader) (vault.User, error) {
-			return r.User(ctx, u.ID, moment(30))
-		})
-		s.wantSame("user "+c.what, found, u)
-	}
-	for _, u := range s.users(moment(30)) {
-		alone := got(s, func(ctx context.Context, r vault.Reader) (vault.User, error) {
-			return r.User(ctx, u.ID, moment(30))
-		})
-		s.wantSame("in the list and alone", u, alone)
-	}
+// deletedUser is found by its id, with nothing but its ledger.
+func deletedUser(s subject) {
+	u, kept := s.addUser("ann"), s.addUser("bob")
+	l := s.saveLedger(u.Owner, 0, 3)
+	s.update(func(tx vault.Tx) error { return tx.DeleteUser(s.ctx, u.Owner, moment(9)) })
+	gone := vault.StoredUser{StoredLedger: l, CreatedAt: u.CreatedAt, DeletedAt: moment(9)}
+	s.wantSame("User", got(s, readUser(u.Owner)), gone)
+	s.wantSame("Ledger", got(s, readLedger(u.Owner)), l)
+	missing(s, "UserNamed", readUserNamed("ann"))
+	missing(s, "UserNamed with the emptied name", readUserNamed(""))
+	s.refuses(vault.NotFound, "DeleteUser", func(tx vault.Tx) error {
+		return tx.DeleteUser(s.ctx, u.Owner, moment(10))
+	})
+	s.wantSame("users", s.users(), []vault.StoredUser{gone, kept})
 }

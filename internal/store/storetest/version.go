@@ -19,6 +19,7 @@ func versionBehaviours() []behaviour {
 			s.wantSame("version 1", got(s, readVersion(k.User, k.ID, 1)), versionOf(k, 1))
 			s.wantSealed(k.User, []vault.StoredSecret{k}, versionOf(k, 1), versionOf(k, 2))
 		}},
+		{"all old versions of a user are listed by secret", listsVersions},
 		{"another user's versions are not found and not touched", versionsOfOthers},
 		{"versions are pruned up to a number", func(s subject) {
 			k := s.addVersions()
@@ -46,10 +47,17 @@ func versionBehaviours() []behaviour {
 	}
 }
 
-// addVersions stores a secret with the versions 1 to 3, and returns it with its current value.
+// addVersions stores a user with a secret, as addSecretVersions does.
 func (s subject) addVersions() vault.StoredSecret {
 	s.Helper()
-	k := secretOf(s.addUser("ann").ID, "A")
+	return s.addSecretVersions(s.addUser("ann").Owner, "A")
+}
+
+// addSecretVersions stores a secret with the versions 1 to 3, and returns it with its current
+// value.
+func (s subject) addSecretVersions(user uuid.UUID, name string) vault.StoredSecret {
+	s.Helper()
+	k := secretOf(user, name)
 	k.UpdatedAt = k.CreatedAt
 	first := k
 	for n := uint64(1); n <= 3; n++ {
@@ -83,7 +91,7 @@ func (s subject) wantVersions(k vault.StoredSecret, want ...vault.StoredVersion)
 		want[i].SealedValue = nil
 	}
 	old := got(s, func(ctx context.Context, r vault.Reader) ([]vault.StoredVersion, error) {
-		return r.OldVersions(ctx, k.User, k.ID)
+		return r.OldVersionsOf(ctx, k.User, k.ID)
 	})
 	s.wantSame("old versions", old, want)
 }
@@ -116,7 +124,7 @@ func readSealedVersions(user uuid.UUID) reads[[]vault.StoredVersion] {
 }
 
 func versionsOfOthers(s subject) {
-	k, bob := s.addVersions(), s.addUser("bob").ID
+	k, bob := s.addVersions(), s.addUser("bob").Owner
 	for _, v := range []vault.StoredVersion{
 		{User: bob, Secret: k.ID, Number: 1},
 		{User: k.User, Secret: k.ID, Number: 3},
@@ -144,4 +152,25 @@ func versionsOfOthers(s subject) {
 	})
 	s.wantVersions(k, versionOf(k, 2), versionOf(k, 1))
 	s.wantSealed(k.User, []vault.StoredSecret{k}, versionOf(k, 1), versionOf(k, 2))
+}
+
+func listsVersions(s subject) {
+	ann, bob := s.addUser("ann").Owner, s.addUser("bob").Owner
+	var want []vault.StoredVersion
+	for _, name := range []string{"B", "A", "C"} {
+		k := s.addSecretVersions(ann, name)
+		s.addSecretVersions(bob, name)
+		for _, n := range []uint64{2, 1} {
+			v := versionOf(k, n)
+			v.SealedValue = nil
+			want = append(want, v)
+		}
+	}
+	read := func(user uuid.UUID) reads[[]vault.StoredVersion] {
+		return func(ctx context.Context, r vault.Reader) ([]vault.StoredVersion, error) {
+			return r.OldVersions(ctx, user)
+		}
+	}
+	s.wantSame("old versions", got(s, read(ann)), want)
+	s.wantSame("old versions of an unknown user", len(got(s, read(newID()))), 0)
 }

@@ -44,33 +44,33 @@ func viewBehaviours() []behaviour {
 
 func viewIsSnapshot(s subject) {
 	ann := s.addUser("ann")
-	first := s.addSecret(ann.ID, "A")
+	first := s.addSecret(ann.Owner, "A")
 	err := s.View(s.ctx, func(r vault.Reader) error {
-		if n, err := r.Secrets(s.ctx, ann.ID); err != nil || len(n) != 1 {
+		if n, err := r.Secrets(s.ctx, ann.Owner); err != nil || len(n) != 1 {
 			return fmt.Errorf("at first: %d secrets, %w", len(n), err)
 		}
 		change := first
 		change.Version = 2
 		if err := s.Update(s.ctx, func(tx vault.Tx) error {
 			return errors.Join(
-				tx.InsertSecret(s.ctx, secretOf(ann.ID, "B")), tx.UpdateSecret(s.ctx, change),
-				tx.SaveLedger(s.ctx, ledgerOf(ann.ID, 2, 2)),
+				tx.InsertSecret(s.ctx, secretOf(ann.Owner, "B")), tx.UpdateSecret(s.ctx, change),
+				tx.SaveLedger(s.ctx, ledgerOf(ann.Owner, 2), 0),
 			)
 		}); err != nil {
 			return err
 		}
-		n, err := r.Secrets(s.ctx, ann.ID)
+		n, err := r.Secrets(s.ctx, ann.Owner)
 		if err != nil {
 			return err
 		}
-		l, err := r.Ledger(s.ctx, ann.ID)
+		l, err := r.Ledger(s.ctx, ann.Owner)
 		if err != nil {
 			return err
 		}
-		if len(n) != 1 || n[0].Version != 1 || l.Secrets != 0 {
+		if len(n) != 1 || n[0].Version != 1 || l.Number != 0 {
 			return fmt.Errorf(
-				"the view changed while it went on: %d secrets, the first of version %d, count %d",
-				len(n), n[0].Version, l.Secrets,
+				"the view changed while it went on: %d secrets, the first of version %d, ledger %d",
+				len(n), n[0].Version, l.Number,
 			)
 		}
 		return nil
@@ -78,7 +78,7 @@ func viewIsSnapshot(s subject) {
 	if err != nil {
 		s.Error(err)
 	}
-	s.wantSame("names that a later view sees", s.names(ann.ID), []string{"A", "B"})
+	s.wantSame("names that a later view sees", s.names(ann.Owner), []string{"A", "B"})
 }
 
 // viewsSeeWholes compares what updates always change together.
@@ -104,9 +104,9 @@ func viewsSeeWholes(s subject) {
 	for i := range updates {
 		s.wantNoError(s.try(func(tx vault.Tx) error {
 			return errors.Join(
-				tx.InsertSecret(s.ctx, secretOf(ann.ID, fmt.Sprintf("S%d", i))),
-				tx.AppendAudit(s.ctx, entryOf(ann.ID, uint64(i)+1)),
-				tx.SaveLedger(s.ctx, ledgerOf(ann.ID, i+1, uint64(i)+1)),
+				tx.InsertSecret(s.ctx, secretOf(ann.Owner, fmt.Sprintf("S%d", i))),
+				tx.AppendAudit(s.ctx, entryOf(ann.Owner, uint64(i)+1)),
+				tx.SaveLedger(s.ctx, ledgerOf(ann.Owner, uint64(i)+1), uint64(i)),
 			)
 		}))
 	}
@@ -114,14 +114,14 @@ func viewsSeeWholes(s subject) {
 	all.Wait()
 }
 
-func (s subject) countAgrees(r vault.Reader, u vault.User) error {
-	l, err := r.Ledger(s.ctx, u.ID)
+func (s subject) countAgrees(r vault.Reader, u vault.StoredUser) error {
+	l, err := r.Ledger(s.ctx, u.Owner)
 	if err != nil {
 		return err
 	}
-	n, err := r.Secrets(s.ctx, u.ID)
-	if err == nil && len(n) != l.Secrets {
-		err = fmt.Errorf("%d secrets where the ledger counts %d", len(n), l.Secrets)
+	n, err := r.Secrets(s.ctx, u.Owner)
+	if err == nil && uint64(len(n)) != l.Number {
+		err = fmt.Errorf("%d secrets where the ledger has the number %d", len(n), l.Number)
 	}
 	return err
 }

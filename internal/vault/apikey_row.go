@@ -1,0 +1,151 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/anchor"
+)
+
+// errIndex means that the database answered with another row than the one that was asked for.
+var errIndex = errors.New("the database answered with another row than was asked for")
+
+// Row is what the ledger lists of a key. It leaves out when the key was used, which proves nothing.
+func (k APIKey) Row() anchor.Row {
+	row := anchor.NewRow("api-key").ID(k.User).ID(k.ID).Bytes(k.Hash[:]).ID(k.Parent).
+		Text(k.Name).Text(k.Masked).Number(uint64(len(k.Scopes)))
+	for _, scope := range k.Scopes {
+		row = row.Text(string(scope))
+	}
+	return row.Flag(k.SelfRevoke).Flag(k.Suspended).Time(k.CreatedAt).Time(k.ExpiresAt).
+		Time(k.RevokedAt)
+}
+
+func (p *page) apiKeyEntry(k APIKey) []byte { return k.Row().Entry(p.signer, anchor.KeyEntry) }
+
+// checkAPIKey returns an error for a row that is not one of the user's keys.
+func (p *page) checkAPIKey(k APIKey) error {
+	if k.User != p.owner || !p.ledger.APIKeys.Has(p.apiKeyEntry(k)) {
+		return tampered("API key "+k.ID.String()+" of user "+p.owner.String(), errNotListed)
+	}
+	return nil
+}
+
+// apiKeys returns the user's keys, newest first, with Active as of that time.
+func (p *page) apiKeys(ctx context.Context, now time.Time) ([]APIKey, error) {
+	keys, err := p.rows.APIKeys(ctx, p.owner)
+	if err != nil {
+		return nil, err
+	}
+	for i := range keys {
+		if keys[i].Active, err = p.works(ctx, keys[i], now); err != nil {
+			return nil, err
+		}
+	}
+	return keys, p.checkComplete(p.ledger.APIKeys, len(keys), "API keys")
+}
+
+// apiKey returns one of the user's keys, without Active. NotFound: there is none of that id.
+func (p *page) apiKey(ctx context.Context, id uuid.UUID) (APIKey, error) {
+	k, err := p.rows.APIKeyByID(ctx, id)
+	switch {
+	case err == nil && k.ID != id:
+		return APIKey{}, tampered("API key "+id.String(), errIndex)
+	case err == nil && k.User == p.owner:
+		return k, p.checkAPIKey(k)
+	case err == nil, errors.Is(err, ErrNotFound):
+		if _, err := p.apiKeys(ctx, time.Time{}); err != nil { // is it hidden?
+			return APIKey{}, err
+		}
+		return APIKey{}, ErrNotFound
+	}
+	return APIKey{}, err
+}
+
+// works reports whether a key of the user works at a time: it and every key above it is neither
+// revoked nor suspended and has not expired, and no user of one is disabled.
+func (p *page) works(ctx context.Context, k APIKey, now time.Time) (bool, error) {
+	line, whole, err := p.line(ctx, k)
+	for _, k := range line {
+		whole = whole && !k.Suspended && (k.ExpiresAt.IsZero() || k.ExpiresAt.After(now))
+	}
+	return whole, err
+}
+
+// line returns a key of the user and the keys above it, up to the first that was revoked. whole
+// says whether the line reaches one that the operator made.
+func (p *page) line(ctx context.Context, k APIKey) (line []APIKey, whole bool, err error) {
+	for range maxLine {
+		err := p.checkAPIKey(k)
+		if err != nil || !k.RevokedAt.IsZero() || p.ledger.State == anchor.Disabled {
+			return line, false, err
+		}
+		line = append(line, k)
+		if k.Parent == uuid.Nil {
+			return line, true, nil
+		}
+		above, err := p.rows.APIKeyByID(ctx, k.Parent)
+		if err == nil && above.ID != k.Parent {
+			err = tampered("API key "+k.Parent.String(), errIndex)
+		}
+		if err == nil && above.User != p.owner {
+			p, err = p.user(ctx, above.User)
+		}
+		if errors.Is(err, ErrNotFound) {
+			return line, false, nil
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		k = above
+	}
+	return line, false, nil
+}
+
+// callersKey returns the key by which the caller came, with its line. Unauthenticated: it does not
+// work any more.
+func (c *change) callersKey(ctx context.Context, who Actor) (APIKey, []APIKey, error) {
+	p := c.page
+	if who.User != c.owner {
+		var err error
+		if p, err = c.user(ctx, who.User); err != nil {
+			return APIKey{}, nil, callerGone(err)
+		}
+	}
+	k, err := p.apiKey(ctx, who.Credential.ID)
+	if err != nil {
+		return APIKey{}, nil, callerGone(err)
+	}
+	works, err := p.works(ctx, k, c.at)
+	if err == nil && !works {
+		err = unauthenticated()
+	}
+	if err != nil {
+		return APIKey{}, nil, err
+	}
+	line, _, err := p.line(ctx, k)
+	return k, line, err
+}
+
+// addAPIKey stores a new key.
+func (c *change) addAPIKey(ctx context.Context, k APIKey) error {
+	c.ledger.APIKeys.Add(c.apiKeyEntry(k))
+	return c.tx.InsertAPIKey(ctx, k)
+}
+
+// endAPIKey revokes a key.
+func (c *change) endAPIKey(ctx context.Context, k APIKey) error {
+	c.ledger.APIKeys.Remove(c.apiKeyEntry(k))
+	k.RevokedAt = c.at
+	c.ledger.APIKeys.Add(c.apiKeyEntry(k))
+	return c.tx.RevokeAPIKey(ctx, k.User, k.ID, k.RevokedAt)
+}
+
+// removeAPIKey removes a key that does not work.
+func (c *change) removeAPIKey(ctx context.Context, k APIKey) error {
+	c.ledger.APIKeys.Remove(c.apiKeyEntry(k))
+	return c.tx.DeleteAPIKey(ctx, k.User, k.ID)
+}

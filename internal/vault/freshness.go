@@ -1,0 +1,89 @@
+package vault
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/anchor"
+)
+
+// Floors are the highest numbers of ledgers that this process has read, or has written and knows
+// committed. A ledger with a lower number was put back.
+type floors struct {
+	mu    sync.Mutex
+	raise uint64 // how often a floor was raised
+	users map[uuid.UUID][2]floor
+}
+
+// A floor is a number, and when it was raised to that. Of each user two are kept: the later may be
+// one that was raised after a snapshot began, in which it is not to be seen.
+type floor struct{ number, raised uint64 }
+
+func newFloors() *floors { return &floors{users: map[uuid.UUID][2]floor{}} }
+
+// seen returns what below needs to know of a snapshot that begins now.
+func (f *floors) seen() uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.raise
+}
+
+// below reports whether a number is below the floor that a user had when a snapshot began.
+func (f *floors) below(user uuid.UUID, number, seen uint64) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, known := range f.users[user] {
+		if known.raised <= seen && number < known.number {
+			return true
+		}
+	}
+	return false
+}
+
+// note raises the floor of a user to a number, if that is higher.
+func (f *floors) note(user uuid.UUID, number uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	known := f.users[user]
+	if number <= known[0].number {
+		return
+	}
+	f.raise++
+	f.users[user] = [2]floor{{number, f.raise}, known[0]}
+}
+
+// goneTTL is how long the instance's ledger counts before it is read again: another process may
+// have disabled or deleted a user in the meantime, which the user's own ledger says at once.
+const goneTTL = 500 * time.Millisecond
+
+// gone is the instance's ledger as it was last read, which lists the users who are disabled or
+// deleted.
+type gone struct {
+	mu     sync.Mutex
+	ledger anchor.Ledger
+	read   time.Time
+}
+
+func (g *gone) get(ctx context.Context, s *snapshot) (anchor.Ledger, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if time.Since(g.read) < goneTTL {
+		return g.ledger, nil
+	}
+	p, err := s.instance(ctx)
+	if err != nil {
+		return anchor.Ledger{}, err
+	}
+	g.ledger, g.read = p.ledger, time.Now()
+	return g.ledger, nil
+}
+
+// drop makes the next look read the instance's ledger again, after a change of it.
+func (g *gone) drop() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.read = time.Time{}
+}

@@ -1,0 +1,217 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/anchor"
+	"github.com/keysake/keysake/internal/audit"
+	"github.com/keysake/keysake/internal/seal"
+)
+
+// The causes of tampering.
+var (
+	errNotListed = errors.New("the ledger does not list it: it was added, changed or put back")
+	errMissing   = errors.New("a row that the ledger lists is missing")
+	errOlder     = errors.New("the ledger is older than one that was stored since")
+)
+
+// A snapshot is what a use case reads: the rows of one moment, through their ledgers.
+type snapshot struct {
+	core *core
+	rows Reader
+	seen uint64               // what the floors knew when it began
+	read map[uuid.UUID]uint64 // the numbers of the ledgers that were read
+}
+
+// A page is a ledger with its rows. Every use case reads rows through it: a row counts only if the
+// ledger lists it. An error that wraps [ErrTampered] says that the database has something other
+// than what was stored.
+type page struct {
+	snapshot
+	owner  uuid.UUID // of the audit chain: the user, or the id of the instance
+	ledger anchor.Ledger
+	signer seal.InstanceKey // that signed the ledger, and so its entries
+}
+
+// view runs fn on a snapshot, and once more where that is tampered with: what was found twice is
+// recorded. It notes the numbers of the ledgers that fn read.
+func (c *core) view(ctx context.Context, fn func(*snapshot) error) error {
+	var err error
+	for range 2 {
+		var read map[uuid.UUID]uint64
+		seen := c.floors.seen()
+		err = c.store.View(ctx, func(r Reader) error {
+			read = map[uuid.UUID]uint64{}
+			return fn(&snapshot{c, r, seen, read})
+		})
+		for user, number := range read {
+			c.floors.note(user, number)
+		}
+		if !errors.Is(err, ErrTampered) {
+			return err
+		}
+	}
+	c.found.report(err)
+	return err
+}
+
+// user opens the ledger of a user. NotFound: there is no such user, or not any more.
+func (s *snapshot) user(ctx context.Context, id uuid.UUID) (*page, error) {
+	stored, err := s.rows.Ledger(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return s.open(ctx, stored)
+}
+
+// open is user for a ledger that was read.
+func (s *snapshot) open(ctx context.Context, stored StoredLedger) (*page, error) {
+	p, err := s.verify(stored, stored.Owner)
+	if err == nil {
+		err = s.checkState(ctx, p.ledger)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// instance opens the instance's ledger, which every database has that is not new.
+func (s *snapshot) instance(ctx context.Context) (*page, error) {
+	stored, err := s.rows.InstanceLedger(ctx)
+	return s.openInstance(stored, err)
+}
+
+func (s *snapshot) openInstance(stored StoredLedger, err error) (*page, error) {
+	if KindOf(err) == NotFound {
+		return nil, tampered(ledgerName(uuid.Nil), errMissing)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.verify(stored, uuid.Nil)
+}
+
+// verify opens a ledger. nil stands for the instance.
+func (s *snapshot) verify(stored StoredLedger, user uuid.UUID) (*page, error) {
+	l, key, err := anchor.Open(stored.Signed, user, s.core.instance.get)
+	switch {
+	case err != nil:
+	case l.Number != stored.Number:
+		err = anchor.ErrTampered
+	case s.core.floors.below(user, l.Number, s.seen):
+		err = errOlder
+	}
+	if err != nil {
+		return nil, tampered(ledgerName(user), err)
+	}
+	s.read[user] = l.Number
+	return &page{snapshot: *s, owner: stored.Owner, ledger: l, signer: key}, nil
+}
+
+func ledgerName(user uuid.UUID) string {
+	if user == uuid.Nil {
+		return "ledger of the instance"
+	}
+	return "ledger of user " + user.String()
+}
+
+// checkState refuses the ledger of a user who was deleted, and one of before a user was deleted or
+// disabled, which the instance's ledger tells.
+func (s *snapshot) checkState(ctx context.Context, l anchor.Ledger) error {
+	if l.State == anchor.Deleted {
+		return ErrNotFound
+	}
+	gone, err := s.core.gone.get(ctx, s)
+	if err != nil {
+		return err
+	}
+	if gone.Leases.HasPrefix(l.User[:]) ||
+		gone.APIKeys.Has(l.User[:]) && l.State != anchor.Disabled {
+		return tampered(ledgerName(l.User), errOlder)
+	}
+	return nil
+}
+
+// checkListed returns an error for a row that the set does not list.
+func (p *page) checkListed(set anchor.Set, entry []byte, what string, id uuid.UUID) error {
+	if !set.Has(entry) {
+		return tampered(fmt.Sprintf("%s %s of user %s", what, id, p.owner), errNotListed)
+	}
+	return nil
+}
+
+// checkComplete returns an error if not as many rows were found as the set lists.
+func (p *page) checkComplete(set anchor.Set, found int, what string) error {
+	if found != set.Len() {
+		return tampered(fmt.Sprintf("%s of user %s", what, p.owner), errMissing)
+	}
+	return nil
+}
+
+// lock opens the ledger of a library, which no other transaction changes before this one ends.
+func (s *snapshot) lock(ctx context.Context, tx Tx, in library) (*page, error) {
+	switch {
+	case in.created:
+		return s.newPage(in)
+	case in.instance:
+		stored, err := tx.LockInstance(ctx)
+		return s.openInstance(stored, err)
+	}
+	stored, err := tx.LockLedger(ctx, in.owner)
+	if err != nil {
+		return nil, err
+	}
+	return s.open(ctx, stored)
+}
+
+// newPage returns the ledger of a library that a change creates.
+func (s *snapshot) newPage(in library) (*page, error) {
+	p := &page{
+		snapshot: *s, owner: in.owner, ledger: anchor.Ledger{User: in.owner, State: anchor.Active},
+	}
+	var err error
+	if in.instance {
+		if p.owner, err = newID(); err != nil {
+			return nil, err
+		}
+	}
+	p.signer, err = s.core.instance.first()
+	return p, err
+}
+
+// appendAudit appends an entry to the chain.
+func (p *page) appendAudit(ctx context.Context, tx Tx, e audit.Entry) error {
+	e.Owner = p.owner
+	p.ledger.Head = audit.Chain{}.Append(p.ledger.Head, &e)
+	err := tx.AppendAudit(ctx, audit.Linked{Entry: e, Hash: p.ledger.Head.Hash})
+	if KindOf(err) == Conflict {
+		return tampered("audit chain of "+p.owner.String(), err)
+	}
+	return err
+}
+
+// save signs the ledger and stores it.
+func (p *page) save(ctx context.Context, tx Tx, at time.Time) error {
+	was := p.ledger.Number
+	p.ledger.Next(at)
+	signed, err := p.ledger.Sign(p.signer)
+	if err != nil {
+		return denied("There is too much in this library: delete something first")
+	}
+	stored := StoredLedger{Owner: p.owner, Number: p.ledger.Number, Signed: signed}
+	if p.ledger.User == uuid.Nil {
+		err = tx.SaveInstance(ctx, stored, was)
+	} else {
+		err = tx.SaveLedger(ctx, stored, was)
+	}
+	if KindOf(err) == NotFound {
+		return tampered(ledgerName(p.ledger.User), err)
+	}
+	return err
+}
