@@ -58,6 +58,15 @@ fuzz: ## every fuzz target for FUZZTIME (default 30s)
 		done; \
 	done
 
+.PHONY: generators
+generators: ## that generators of clients read openapi.yaml (also needs npm)
+	@dir="$$(mktemp -d)"; trap 'rm -rf "$$dir"' EXIT; spec=internal/api/openapi.yaml; \
+	go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2 \
+		-generate types,client -package api -o "$$dir/client.go" $$spec; \
+	go run github.com/ogen-go/ogen/cmd/ogen@v1.24.0 --package api --target "$$dir/ogen" $$spec; \
+	npm install --silent --ignore-scripts --no-audit --no-fund --prefix "$$dir" dredd@14.1.0; \
+	"$$dir/node_modules/.bin/dredd" $$spec http://127.0.0.1 --names
+
 .PHONY: bench
 bench: ## figures of the real binary, beside bare net/http and bare SQLite
 	go run ./test/bench $(BENCHFLAGS)
