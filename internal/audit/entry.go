@@ -43,6 +43,8 @@ const (
 	// TargetCheckpoint has the hash of the checkpoint as its name, and its number as its version.
 	TargetCheckpoint TargetKind = "checkpoint"
 	TargetDatabase   TargetKind = "database"
+	// TargetRefusals stands for more refusals like one before. Their number is its version.
+	TargetRefusals TargetKind = "refusals"
 )
 
 // A Target is what an action was done to. The zero Target stands for none.
@@ -50,7 +52,7 @@ type Target struct {
 	Kind    TargetKind
 	ID      uuid.UUID // nil where the target has none, as a backup
 	Name    string    // at that moment
-	Version uint64    // of a secret, 0 otherwise
+	Version uint64    // of a secret; a number, where the kind says so; 0 otherwise
 }
 
 // An Entry says what was done, by whom, and with what. It never has anything of a value. A change

@@ -89,6 +89,7 @@ type server struct {
 	checkpointDue time.Time // zero for never; only serve uses it
 	diskWarning   throttle
 	usesWarning   throttle
+	auditWarning  throttle
 	clientsReport throttle
 	reported      turnout
 
@@ -115,6 +116,7 @@ func (s *server) serve(ctx context.Context, hangup <-chan os.Signal) error {
 		select {
 		case <-tick.C:
 			s.flushLastUsed(ctx, false)
+			s.flushRefusals(ctx, false)
 			s.warnDisk(ctx)
 			s.reportClients(ctx, false)
 			s.reloadCertificate(ctx, false)
@@ -145,5 +147,16 @@ func (s *server) flushLastUsed(ctx context.Context, all bool) {
 	}
 	if err := s.instance.Vault.FlushLastUsed(ctx, all); err != nil && s.usesWarning.pass() {
 		s.log.WarnContext(ctx, "the last use of API keys could not be stored", "cause", err)
+	}
+}
+
+// flushRefusals records how many requests were refused after one that was recorded at once. What
+// cannot be recorded is tried again.
+func (s *server) flushRefusals(ctx context.Context, all bool) {
+	if s.instance.Store.ReadOnly() {
+		return
+	}
+	if err := s.instance.Vault.FlushRefusals(ctx, all); err != nil && s.auditWarning.pass() {
+		s.log.WarnContext(ctx, "the number of refusals could not be recorded", "cause", err)
 	}
 }

@@ -41,6 +41,7 @@ func (s *server) stop(ctx context.Context) error {
 		err = s.main.Close()
 	}
 	flush := func() error {
+		s.flushRefusals(flushCtx, true)
 		s.flushLastUsed(flushCtx, true)
 		s.logAuditHead(flushCtx)
 		s.reportClients(flushCtx, true)

@@ -95,14 +95,16 @@ func (s *Service) view(
 	})
 }
 
-// refuse records that who was not allowed to do action, and returns why. If that cannot be
-// recorded, its error is returned instead: no refusal goes unrecorded.
+// refuse records that who was not allowed to do action, or counts it, and returns why. If that
+// cannot be recorded, its error is returned instead: no refusal goes unrecorded.
 func (s *Service) refuse(ctx context.Context, who Actor, action policy.Action, why error) error {
 	if who.User == uuid.Nil {
 		return unauthenticated()
 	}
-	in := intent{who, action, userLibrary(who.User), audit.Refused}
-	if err := s.apply(ctx, in, func(*change) error { return nil }); err != nil {
+	err := s.refusals.add(ctx, who, action, s.now(), func() error {
+		return s.recordRefusal(ctx, who, action, audit.Target{})
+	})
+	if err != nil {
 		return err
 	}
 	return why

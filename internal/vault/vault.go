@@ -31,10 +31,11 @@ type core struct {
 // A Service has the use cases that requests reach. It is safe for concurrent use.
 type Service struct {
 	*core
-	catalog *catalog.Catalog
-	limits  Limits
-	used    *lastUsed
-	locks   *secretLocks
+	catalog  *catalog.Catalog
+	limits   Limits
+	used     *lastUsed
+	refusals *refusals
+	locks    *secretLocks
 }
 
 // An Operator has the use cases of the operator at the machine itself. They work while servers
@@ -66,11 +67,12 @@ func New(o Options) (*Service, *Operator) {
 		instance: &instanceKeys{}, floors: newFloors(), gone: &gone{}, found: newTamperings(),
 	}
 	service := &Service{
-		core:    c,
-		catalog: o.Catalog,
-		limits:  o.Limits,
-		used:    newLastUsed(),
-		locks:   newSecretLocks(),
+		core:     c,
+		catalog:  o.Catalog,
+		limits:   o.Limits,
+		used:     newLastUsed(),
+		refusals: newRefusals(),
+		locks:    newSecretLocks(),
 	}
 	return service, &Operator{core: c, batch: rotateBatch}
 }
