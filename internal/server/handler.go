@@ -18,6 +18,7 @@ func newServer(
 	s.certificate.certFile, s.certificate.keyFile = cfg.TLSCert, cfg.TLSKey
 	metrics := newMetrics(i.Store.Stats, lostLines)
 	metrics.watchAudit(i)
+	metrics.watchTampering(i.Vault.Tamperings)
 	metrics.watchConnections(s)
 	handler := api.New(api.Options{
 		Vault:      i.Vault,

@@ -93,6 +93,9 @@ type server struct {
 	clientsReport throttle
 	reported      turnout
 
+	unrecorded         []string // tamperings that are not in the instance's chain yet
+	unrecordedReported throttle
+
 	connections *connections
 	strangers   *middleware.Strangers
 
@@ -117,6 +120,7 @@ func (s *server) serve(ctx context.Context, hangup <-chan os.Signal) error {
 		case <-tick.C:
 			s.flushLastUsed(ctx, false)
 			s.flushRefusals(ctx, false)
+			s.recordTamperings(ctx)
 			s.warnDisk(ctx)
 			s.reportClients(ctx, false)
 			s.reloadCertificate(ctx, false)

@@ -43,6 +43,7 @@ func (s *server) stop(ctx context.Context) error {
 	flush := func() error {
 		s.flushRefusals(flushCtx, true)
 		s.flushLastUsed(flushCtx, true)
+		s.recordTamperings(flushCtx)
 		s.logAuditHead(flushCtx)
 		s.reportClients(flushCtx, true)
 		return nil

@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -57,6 +58,7 @@ func (t *tamperings) take() (found []string) {
 			delete(t.last, what)
 		}
 	}
+	slices.Sort(found)
 	return found
 }
 
@@ -67,10 +69,13 @@ func (s *Service) Tamperings() uint64 {
 	return s.found.count
 }
 
-// RecordTamperings records in the instance's chain what was found since the last call. The server
-// calls it every few seconds.
-func (s *Service) RecordTamperings(ctx context.Context) error {
-	found := s.found.take()
+// NewTamperings returns what was found tampered with since the last call, without anything of a
+// value: what is to be logged, and given to [Service.RecordTamperings]. The server asks every few
+// seconds.
+func (s *Service) NewTamperings() []string { return s.found.take() }
+
+// RecordTamperings records in the instance's chain what was found.
+func (s *Service) RecordTamperings(ctx context.Context, found []string) error {
 	if len(found) == 0 {
 		return nil
 	}
