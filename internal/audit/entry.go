@@ -40,6 +40,9 @@ const (
 	TargetRootKey  TargetKind = "root-key"
 	TargetOwnerKey TargetKind = "owner-key"
 	TargetBackup   TargetKind = "backup"
+	// TargetAuditLog is a chain whose beginning was cut off. It has the hash there as its name, and
+	// the number as its version.
+	TargetAuditLog TargetKind = "audit-log"
 	// TargetCheckpoint has the hash of the checkpoint as its name, and its number as its version.
 	TargetCheckpoint TargetKind = "checkpoint"
 	TargetDatabase   TargetKind = "database"

@@ -54,7 +54,17 @@ type Manifest struct {
 	Format    int       `json:"format"`
 	Schema    int64     `json:"schema"` // version of the schema of the database it was made from
 	CreatedAt time.Time `json:"created_at"`
+	Audit     *AuditEnd `json:"audit,omitzero"`
 	Tables    []Table   `json:"tables"`
+}
+
+// An AuditEnd says where the audit log of the instance ended when the backup began. Whoever keeps
+// the manifest elsewhere can tell later whether the log still has that entry.
+type AuditEnd struct {
+	Chain      string `json:"chain"`      // its id
+	Number     uint64 `json:"number"`     // of the last entry
+	Hash       Digest `json:"hash"`       // of that entry
+	Checkpoint string `json:"checkpoint"` // of all chains: a signed note
 }
 
 // A Digest is SHA-256, written in hexadecimal.

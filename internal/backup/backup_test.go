@@ -37,7 +37,7 @@ func TestWhatWasWrittenIsRead(t *testing.T) {
 	m := f.Manifest()
 	if m.Format != backup.Format || m.Schema != 1 ||
 		!m.CreatedAt.Equal(time.Unix(1_700_000_000, 0)) ||
-		m.Tables[2].Rows != 4 {
+		m.Tables[2].Rows != 4 || *m.Audit != *described.Audit {
 		t.Errorf("the manifest is %+v", m)
 	}
 	if again := write(t, f); !bytes.Equal(b, again) {
@@ -190,6 +190,9 @@ func TestWhatBreaksTheFormatIsRefusedThoughTheDigestMatches(t *testing.T) {
 		"a member in capitals":      replaced(`"schema":1`, `"Schema":1`),
 		"another format inside":     replaced(`{"format":1`, `{"format":2`),
 		"no schema":                 replaced(`"schema":1`, `"schema":0`),
+		"an end that is negative":   replaced(`"number":7`, `"number":-7`),
+		"an end without a hash":     replaced(`"hash":"0102`, `"hash":"02`),
+		"an end with more":          replaced(`"number":7`, `"number":7,"more":7`),
 		"a row of another table":    replaced(`["people","p1"`, `["none","p1"`),
 		"a value more":              replaced(`"mia"`, `"mia",1`),
 		"a value less":              replaced(`"mia",`, ``),
@@ -240,12 +243,12 @@ func TestWhatCannotBeWrittenIsAnError(t *testing.T) {
 	} {
 		src := sample()
 		change(src)
-		_, _, err := backup.Write(t.Context(), io.Discard, src, 1, time.Now())
+		_, _, err := backup.Write(t.Context(), io.Discard, src, described)
 		if err == nil || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	_, _, err := backup.Write(t.Context(), failing{full}, sample(), 1, time.Now())
+	_, _, err := backup.Write(t.Context(), failing{full}, sample(), described)
 	if !errors.Is(err, full) {
 		t.Errorf("a full disk: %v", err)
 	}

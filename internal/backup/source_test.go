@@ -59,11 +59,19 @@ func read(tb testing.TB, src backup.Source) *memory {
 	return m
 }
 
+// described is what a manifest says beyond its tables.
+var described = backup.Manifest{
+	Schema: 1, CreatedAt: time.Unix(1_700_000_000, 0), Audit: &backup.AuditEnd{
+		Chain: "0190d1f4-0000-7000-8000-000000000001", Number: 7, Hash: backup.Digest{1, 2},
+		Checkpoint: "keysake checkpoint v1\n\n— keysake\n",
+	},
+}
+
 // write returns the bytes of a backup.
 func write(tb testing.TB, src backup.Source) []byte {
 	tb.Helper()
 	var b bytes.Buffer
-	_, _, err := backup.Write(tb.Context(), &b, src, 1, time.Unix(1_700_000_000, 0))
+	_, _, err := backup.Write(tb.Context(), &b, src, described)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -13,13 +13,14 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// Write writes a backup of src to w, of a database with that schema, at that time. It returns the
-// manifest and the digest. Memory is bounded whatever src has. A row that the format cannot hold,
-// and a number of rows other than the source's count, are errors: what was written is no backup.
+// Write writes a backup of src to w. m says what src does not: the schema, the time, and where the
+// audit log ended. It returns the manifest and the digest. Memory is bounded whatever src has. A
+// row that the format cannot hold, and a number of rows other than the source's count, are errors:
+// what was written is no backup.
 func Write(
-	ctx context.Context, w io.Writer, src Source, schema int64, now time.Time,
-) (m Manifest, d Digest, err error) {
-	m = Manifest{Format: Format, Schema: schema, CreatedAt: now.UTC().Truncate(time.Microsecond)}
+	ctx context.Context, w io.Writer, src Source, m Manifest,
+) (_ Manifest, d Digest, err error) {
+	m.Format, m.CreatedAt = Format, m.CreatedAt.UTC().Truncate(time.Microsecond)
 	if m.Tables, err = src.Tables(ctx); err != nil {
 		return m, d, err
 	}

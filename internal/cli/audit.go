@@ -27,7 +27,7 @@ All commands but verify work on the data folder.
 	}
 	group(cmd)
 	cmd.AddCommand(newAuditHead(a), newAuditKey(a), newAuditCheckpoint(a), newAuditExport(a),
-		newAuditVerify(a))
+		newAuditVerify(a), newAuditCut(a))
 	return cmd
 }
 

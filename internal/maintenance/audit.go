@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"slices"
 
@@ -79,7 +80,10 @@ func ReadAuditLog(
 			}
 			return 0
 		})
-		log.Key, err = i.Operator.CheckpointKey()
+		keys, err := i.Operator.CheckpointKeys()
+		if err == nil {
+			log.Key = keys[0]
+		}
 		return err
 	})
 	return log, err
@@ -124,11 +128,11 @@ func ExportAudit(
 				return err
 			}
 		}
-		err := privatefile.Create(file, func(f *os.File) error { return writeExport(ctx, i, x, f) })
-		for _, l := range x.Leaves {
-			made.Entries += l.Seq
-		}
 		made.Chains = len(x.Leaves)
+		err := privatefile.Create(file, func(f *os.File) (err error) {
+			made.Entries, err = writeExport(ctx, i, x, f)
+			return err
+		})
 		if errors.Is(err, fs.ErrExist) {
 			err = fmt.Errorf("%s was created in the meantime and was not overwritten", file)
 		}
@@ -154,16 +158,23 @@ func selectChain(ctx context.Context, o *vault.Operator, x *audit.Export, user s
 	return nil
 }
 
+// writeExport returns how many entries it wrote.
 func writeExport(
 	ctx context.Context, i *instance.Instance, x audit.Export, f *os.File,
-) error {
-	return i.Operator.ReadAudit(ctx, func(entries audit.Entries) error {
+) (n uint64, err error) {
+	err = i.Operator.ReadAudit(ctx, func(entries audit.Entries) error {
+		n = 0
 		if err := f.Truncate(0); err != nil { // it may be called again
 			return err
 		}
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			return err
 		}
-		return x.Write(f, entries)
+		return x.Write(f, func(l audit.Leaf) (audit.Head, iter.Seq2[audit.Linked, error]) {
+			cut, all := entries(l)
+			n += l.Seq - cut.Seq
+			return cut, all
+		})
 	})
+	return n, err
 }

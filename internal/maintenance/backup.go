@@ -68,7 +68,11 @@ func Backup(
 		if err := i.Operator.RecordBackup(ctx, file); err != nil {
 			return fmt.Errorf("record the backup in the audit log: %w", err)
 		}
-		return made.write(ctx, i.Store, f)
+		end, err := auditEnd(ctx, i)
+		if err != nil {
+			return err
+		}
+		return made.write(ctx, i.Store, end, f)
 	})
 	if errors.Is(err, fs.ErrExist) {
 		err = fmt.Errorf("%s was created in the meantime and was not overwritten", file)
@@ -76,13 +80,29 @@ func Backup(
 	return made, err
 }
 
-func (b *BackupFile) write(ctx context.Context, db *sqlite.DB, f *os.File) error {
+// auditEnd makes a checkpoint, and says where the audit log of the instance ends with that.
+func auditEnd(ctx context.Context, i *instance.Instance) (*backup.AuditEnd, error) {
+	made, err := i.Operator.MakeCheckpoint(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("make a checkpoint of the audit log: %w", err)
+	}
+	head, err := i.AuditHead(ctx)
+	return &backup.AuditEnd{
+		Chain: head.Owner.String(), Number: head.Seq, Hash: backup.Digest(head.Hash),
+		Checkpoint: string(made.Note),
+	}, err
+}
+
+func (b *BackupFile) write(
+	ctx context.Context, db *sqlite.DB, end *backup.AuditEnd, f *os.File,
+) error {
 	schema, err := store.SchemaVersion()
 	if err != nil {
 		return err
 	}
 	err = db.Snapshot(ctx, func(src backup.Source) error {
-		manifest, digest, err := backup.Write(ctx, f, src, schema, time.Now())
+		m := backup.Manifest{Schema: schema, CreatedAt: time.Now(), Audit: end}
+		manifest, digest, err := backup.Write(ctx, f, src, m)
 		b.describe(manifest, digest)
 		return err
 	})

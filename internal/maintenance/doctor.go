@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/keysake/keysake/internal/anchor"
 	"github.com/keysake/keysake/internal/backup"
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/doctor"
@@ -47,6 +48,8 @@ type reporter struct {
 	keys   *instance.Keys
 	sample int
 	report doctor.Report
+
+	signers, backupSigners anchor.Keys
 }
 
 func (r *reporter) add(checks ...doctor.Check) {
@@ -83,6 +86,9 @@ func (r *reporter) examineRows(ctx context.Context, prefix string, src backup.So
 	signers, err := r.openInstanceKeys(ctx, prefix+"instance keys", src, known)
 	if err != nil {
 		return err
+	}
+	if r.backupSigners = signers; prefix == "" {
+		r.signers = signers
 	}
 	checks, err := doctor.Examine(ctx, src, roots, signers, r.sample)
 	for _, c := range checks {

@@ -2,9 +2,12 @@ package maintenance
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"time"
 
+	"github.com/keysake/keysake/internal/audit"
+	"github.com/keysake/keysake/internal/backup"
 	"github.com/keysake/keysake/internal/privatefile"
 )
 
@@ -28,8 +31,50 @@ func (r *reporter) examineBackup(ctx context.Context, file string) (err error) {
 		r.fail("backup", anotherBackup, "it cannot be read to its end: %v", err)
 		return nil
 	}
+	r.checkAuditEnd(ctx, contents)
 	if err := r.checkChains(ctx, contents); err != nil && ctx.Err() == nil {
 		r.fail("backup chains", restoreBackup, "they cannot be compared: %v", err)
 	}
 	return ctx.Err()
+}
+
+// checkAuditEnd checks what the manifest says of the audit log: its checkpoint is signed by an
+// instance key that is named, and the backup has the entry.
+func (r *reporter) checkAuditEnd(ctx context.Context, contents *backup.File) {
+	const name = "backup manifest"
+	const advice = "keep an older backup, and find out who changed this one"
+	end := contents.Manifest().Audit
+	if end == nil {
+		r.fail(name, advice, "it does not say where the audit log ended")
+		return
+	}
+	ids, err := r.keys.InstanceKeys()
+	var keys []string
+	for _, id := range ids {
+		if signer, found := r.backupSigners(id); found {
+			public, _ := signer.Signer().Public().(ed25519.PublicKey)
+			var key string
+			if key, err = audit.VerifierKey(id, public); err == nil {
+				keys = append(keys, key)
+			}
+		}
+	}
+	if err != nil || len(keys) == 0 {
+		r.fail(name, advice, "no instance key is open that could have signed its checkpoint")
+		return
+	}
+	c, err := audit.OpenCheckpoint([]byte(end.Checkpoint), keys...)
+	if err != nil {
+		r.fail(name, advice, "%v", err)
+		return
+	}
+	for e, err := range auditEntries(ctx, contents) {
+		if err == nil && e.Owner.String() == end.Chain && e.Seq == end.Number &&
+			backup.Digest(e.Hash) == end.Hash {
+			r.ok(name, "the audit log ended at entry %d of the instance's chain, "+
+				"with checkpoint %d", end.Number, c.Number)
+			return
+		}
+	}
+	r.fail(name, advice, "the audit log of the backup does not have the entry that it names")
 }

@@ -164,7 +164,8 @@ func makeGolden(t *testing.T) {
 	schema, err := store.SchemaVersion()
 	must(err)
 	must(db.Snapshot(ctx, func(src backup.Source) error {
-		_, _, err := backup.Write(ctx, f, src, schema, time.Now())
+		m := backup.Manifest{Schema: schema, CreatedAt: time.Now()}
+		_, _, err := backup.Write(ctx, f, src, m)
 		return err
 	}))
 	must(f.Close())

@@ -72,6 +72,7 @@ const (
 	InstanceCreate  Action = "instance.create"
 	TamperingFound  Action = "tampering.found" // by a server, in what it read
 	AuditCheckpoint Action = "audit.checkpoint"
+	AuditCut        Action = "audit.cut"
 )
 
 // noScope stands for the scope of an action that every API key may take.
@@ -94,7 +95,7 @@ func requiredScope(a Action) (scope Scope, found bool) {
 	case WhoAmI, APIKeyRevokeSelf:
 		return noScope, true
 	case RootKeyAdd, RootKeyRewrap, RootKeyRetire, OwnerKeyRotate, OwnerKeyDestroy, BackupCreate,
-		BackupRestore, InstanceCreate, TamperingFound, AuditCheckpoint:
+		BackupRestore, InstanceCreate, TamperingFound, AuditCheckpoint, AuditCut:
 	}
 	return noScope, false
 }
@@ -110,7 +111,7 @@ func Allow(held []Scope, a Action) bool {
 func LastResort(a Action) bool {
 	return slices.Contains([]Action{
 		APIKeyRevoke, APIKeyRevokeOnly, APIKeyRevokeSelf, SecretDelete, UserDelete, BackupCreate,
-		AuditCheckpoint,
+		AuditCheckpoint, AuditCut,
 	}, a)
 }
 

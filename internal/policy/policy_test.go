@@ -42,7 +42,11 @@ var allowed = map[policy.Action][]policy.Scope{
 	policy.OwnerKeyRotate:   nil,
 	policy.BackupCreate:     nil,
 	policy.BackupRestore:    nil,
+	policy.TamperingFound:   nil,
+	policy.OwnerKeyDestroy:  nil,
+	policy.InstanceCreate:   nil,
 	policy.AuditCheckpoint:  nil,
+	policy.AuditCut:         nil,
 }
 
 var anyone = policy.AllScopes()

@@ -71,6 +71,12 @@ func (q *Queries) LastTarget(
 	return auditEntries.get(ctx, q.conn, last, idText(owner), string(kind))
 }
 
+// CutAudit implements [vault.Tx].
+func (q *Queries) CutAudit(ctx context.Context, owner uuid.UUID, last uint64) error {
+	return q.exec(ctx, "DELETE FROM audit_entries WHERE owner_id = $1 AND seq <= $2",
+		idText(owner), integer(last))
+}
+
 // AppendAudit implements [vault.Tx].
 func (q *Queries) AppendAudit(ctx context.Context, e audit.Linked) error {
 	return auditEntries.insert(ctx, q.conn, &e)

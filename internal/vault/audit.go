@@ -50,13 +50,11 @@ func (o *Operator) Usernames(ctx context.Context) (names map[uuid.UUID]string, e
 	return names, err
 }
 
-// heads returns the ends of all chains, and that of the instance's among them.
-func (s *snapshot) heads(ctx context.Context) (leaves []audit.Leaf, own audit.Leaf, err error) {
-	instance, err := s.instance(ctx)
-	if err != nil {
+// heads returns the ends of all chains, and the instance's page.
+func (s *snapshot) heads(ctx context.Context) (leaves []audit.Leaf, own *page, err error) {
+	if own, err = s.instance(ctx); err != nil {
 		return nil, own, err
 	}
-	own = instance.leaf()
 	err = s.rows.Ledgers(ctx, func(stored StoredLedger) error {
 		p, err := s.verify(stored, stored.Owner)
 		if err == nil {
@@ -64,10 +62,10 @@ func (s *snapshot) heads(ctx context.Context) (leaves []audit.Leaf, own audit.Le
 		}
 		return err
 	})
-	at, _ := slices.BinarySearchFunc(leaves, own.Owner, func(l audit.Leaf, id uuid.UUID) int {
+	at, _ := slices.BinarySearchFunc(leaves, own.owner, func(l audit.Leaf, id uuid.UUID) int {
 		return bytes.Compare(l.Owner[:], id[:])
 	})
-	return slices.Insert(leaves, at, own), own, err
+	return slices.Insert(leaves, at, own.leaf()), own, err
 }
 
 // between returns the entries of a chain after one, up to its leaf.
@@ -88,12 +86,36 @@ func between(
 	}
 }
 
+// cut returns where the beginning of a chain was cut off.
+func (s *snapshot) cut(ctx context.Context, owner uuid.UUID) (audit.Head, error) {
+	stored, err := s.rows.Ledger(ctx, owner)
+	var p *page
+	switch {
+	case err == nil:
+		p, err = s.verify(stored, owner)
+	case KindOf(err) == NotFound:
+		if p, err = s.instance(ctx); err == nil && p.owner != owner {
+			err = ErrNotFound
+		}
+	}
+	if err != nil {
+		return audit.Head{}, err
+	}
+	return p.ledger.Cut, nil
+}
+
 // ReadAudit calls fn with what reads the entries of chains, as of one moment after their leaves
 // were taken. fn may run again.
 func (o *Operator) ReadAudit(ctx context.Context, fn func(audit.Entries) error) error {
-	return o.store.View(ctx, func(r Reader) error {
+	return o.view(ctx, func(s *snapshot) error {
 		return fn(func(l audit.Leaf) (audit.Head, iter.Seq2[audit.Linked, error]) {
-			return audit.Head{}, between(ctx, r, l, 0)
+			cut, err := s.cut(ctx, l.Owner)
+			if err != nil {
+				return cut, func(yield func(audit.Linked, error) bool) {
+					yield(audit.Linked{}, err)
+				}
+			}
+			return cut, between(ctx, s.rows, l, cut.Seq)
 		})
 	})
 }

@@ -23,7 +23,7 @@ func (o *Operator) LastCheckpoint(ctx context.Context) (last audit.Entry, err er
 	err = o.view(ctx, func(r *snapshot) error {
 		p, err := r.instance(ctx)
 		if err == nil {
-			last, err = lastCheckpoint(ctx, r.rows, p.leaf())
+			last, err = p.lastCheckpoint(ctx)
 		}
 		return err
 	})
@@ -31,9 +31,9 @@ func (o *Operator) LastCheckpoint(ctx context.Context) (last audit.Entry, err er
 }
 
 // lastCheckpoint believes the entry only if the chain leads from it to its end. Where there is
-// none, the whole chain must hold: an entry may have been hidden.
-func lastCheckpoint(ctx context.Context, r Reader, own audit.Leaf) (audit.Entry, error) {
-	found, err := r.LastTarget(ctx, own.Owner, audit.TargetCheckpoint)
+// none, the whole chain must hold, and nothing be cut off: an entry may have been hidden.
+func (p *page) lastCheckpoint(ctx context.Context) (audit.Entry, error) {
+	found, err := p.rows.LastTarget(ctx, p.owner, audit.TargetCheckpoint)
 	var from audit.Head
 	switch {
 	case err == nil:
@@ -41,21 +41,31 @@ func lastCheckpoint(ctx context.Context, r Reader, own audit.Leaf) (audit.Entry,
 	case KindOf(err) != NotFound:
 		return audit.Entry{}, err
 	}
-	err = audit.Chain{}.VerifyFrom(from, own.Owner, between(ctx, r, own, from.Seq), own.Head)
-	if broken, ok := errors.AsType[*audit.BreakError](err); ok {
-		return audit.Entry{}, tampered("audit chain of the instance", broken)
-	}
-	return found.Entry, err
+	return found.Entry, p.verifyChain(ctx, from)
 }
 
-// CheckpointKey returns the public key of the checkpoints that are made now.
-func (o *Operator) CheckpointKey() (string, error) {
-	key, err := o.instance.first()
-	if err != nil {
-		return "", err
+// verifyChain verifies the chain from a head to its end.
+func (p *page) verifyChain(ctx context.Context, from audit.Head) error {
+	rest := between(ctx, p.rows, p.leaf(), from.Seq)
+	err := audit.Chain{}.VerifyFrom(from, p.owner, rest, p.ledger.Head)
+	if broken, ok := errors.AsType[*audit.BreakError](err); ok {
+		return tampered("audit chain", broken)
 	}
-	public, _ := key.Signer().Public().(ed25519.PublicKey)
-	return audit.VerifierKey(key.ID(), public)
+	return err
+}
+
+// CheckpointKeys returns the public keys of checkpoints that are believed, that of those that are
+// made now first.
+func (o *Operator) CheckpointKeys() (public []string, err error) {
+	if _, err = o.instance.first(); err != nil {
+		return nil, err
+	}
+	for _, key := range o.instance.all() {
+		of, _ := key.Signer().Public().(ed25519.PublicKey)
+		text, keyErr := audit.VerifierKey(key.ID(), of)
+		public, err = append(public, text), errors.Join(err, keyErr)
+	}
+	return public, err
 }
 
 // MakeCheckpoint makes a checkpoint of all chains, and records it in the instance's: it is signed
@@ -92,7 +102,7 @@ func (o *Operator) prepareCheckpoint(ctx context.Context) (made Checkpoint, err 
 			return err
 		}
 		made.Leaves = leaves
-		last, err = lastCheckpoint(ctx, r.rows, own)
+		last, err = own.lastCheckpoint(ctx)
 		return err
 	})
 	if err != nil {

@@ -33,9 +33,9 @@ func (p *fixture) checkpoint(earlier *vault.Checkpoint) vault.Checkpoint {
 
 func (p *fixture) verify(x audit.Export, earlier *vault.Checkpoint) audit.Report {
 	p.t.Helper()
-	key, err := p.CheckpointKey()
+	keys, err := p.CheckpointKeys()
 	p.must(err)
-	trust := audit.Trust{Keys: []string{key}}
+	trust := audit.Trust{Keys: keys}
 	if earlier != nil {
 		leaves := audit.AppendLeaves(nil, earlier.Leaves)
 		trust.Earlier = &audit.Kept{Note: earlier.Note, Leaves: leaves}

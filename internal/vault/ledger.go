@@ -39,6 +39,7 @@ type ledgerWriter interface {
 type library struct {
 	owner    uuid.UUID
 	created  bool // the change itself creates the user, or the instance
+	deleted  bool // the user may be deleted
 	instance bool
 }
 

@@ -167,6 +167,9 @@ func (s *snapshot) lock(ctx context.Context, tx Tx, in library) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
+	if in.deleted {
+		return s.verify(stored, in.owner)
+	}
 	return s.open(ctx, stored)
 }
 

@@ -73,4 +73,6 @@ type auditReader interface {
 type auditWriter interface {
 	// AppendAudit stores the entry.
 	AppendAudit(ctx context.Context, e audit.Linked) error
+	// CutAudit removes the entries of a chain up to a number.
+	CutAudit(ctx context.Context, owner uuid.UUID, last uint64) error
 }

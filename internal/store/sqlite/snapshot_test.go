@@ -38,7 +38,8 @@ func backedUp(tb testing.TB, db *sqlite.DB) (*backup.File, []byte) {
 	tb.Helper()
 	var b bytes.Buffer
 	err := db.Snapshot(tb.Context(), func(src backup.Source) error {
-		_, _, err := backup.Write(tb.Context(), &b, src, 1, time.Unix(1, 0))
+		m := backup.Manifest{Schema: 1, CreatedAt: time.Unix(1, 0)}
+		_, _, err := backup.Write(tb.Context(), &b, src, m)
 		return err
 	})
 	if err != nil {

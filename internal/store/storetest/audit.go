@@ -75,7 +75,7 @@ func chainBehaviours() []behaviour {
 			s.wantSame("entries", s.entries(second.Owner), []audit.Linked{second})
 			s.wantSame("entries of an unknown user", len(s.entries(newID())), 0)
 		}},
-		{"a part of a chain is read, and the last entry about a kind of target", partsAreRead},
+		{"a part of a chain is read and cut off, and the last entry of a kind found", partsAreRead},
 		{"an error ends the reading, and is what the reading returns", stopsReading},
 		{"a chain still verifies when it comes back", chainVerifies},
 		{"a chain outlives its user", func(s subject) {
@@ -134,7 +134,8 @@ func partsAreRead(s subject) {
 		s.appendEntry(e)
 		want = append(want, e)
 	}
-	s.appendEntry(entryOf(newID(), 7))
+	other := entryOf(newID(), 3)
+	s.appendEntry(other)
 	part := got(s, func(ctx context.Context, r vault.Reader) (all []audit.Linked, err error) {
 		err = r.AuditBetween(ctx, owner, 4, 11, func(e audit.Linked) error {
 			all = append(all, e)
@@ -154,6 +155,9 @@ func partsAreRead(s subject) {
 	if !errors.Is(err, vault.ErrNotFound) {
 		s.Errorf("of a kind that is not there: %v", err)
 	}
+	s.update(func(tx vault.Tx) error { return tx.CutAudit(s.ctx, owner, 5) })
+	s.wantSame("what is left", s.entries(owner), want[5:])
+	s.wantSame("another's", s.entries(other.Owner), []audit.Linked{other})
 }
 
 func stopsReading(s subject) {
