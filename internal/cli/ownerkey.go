@@ -27,8 +27,9 @@ if an owner key may have leaked. Backups that were made before still hold the ol
 key.
 
 Users can work in the meantime. Only one rotation runs at a time. If
-interrupted, run it again: it completes what it began, and skips users who
-already have a new key.
+interrupted, run it again: it begins anew, because nothing in the database is
+believed about which keys are new. A user whose rows were tampered with is named
+at the end, and keeps no other user from a new key.
 
 ` + localHelp
 

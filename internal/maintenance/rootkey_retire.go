@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/gofrs/flock"
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/config"
@@ -20,7 +19,7 @@ func RetireRootKey(
 	ctx context.Context, cfg config.Config, ask rootkey.Ask, id string,
 ) (flag string, err error) {
 	keys := instance.NewKeys(cfg, ask)
-	err = withRotationLock(ctx, cfg, keys, func(i *instance.Instance, _ *flock.Flock) error {
+	err = withRotationLock(ctx, cfg, keys, func(i *instance.Instance) error {
 		key, err := findRootKey(ctx, i, id)
 		if err != nil {
 			return err

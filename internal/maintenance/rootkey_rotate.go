@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gofrs/flock"
-
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/rootkey"
@@ -53,7 +51,7 @@ func RotateRootKey(
 		}
 	}
 	keys.Opener.NewSource = next
-	err = withRotationLock(ctx, cfg, keys, func(i *instance.Instance, _ *flock.Flock) error {
+	err = withRotationLock(ctx, cfg, keys, func(i *instance.Instance) error {
 		if done.URL, err = addRootKey(ctx, i, to.URL); err != nil {
 			return err
 		}

@@ -22,7 +22,7 @@ var ErrRotating = errors.New(
 // other rotation can run on it.
 func withRotationLock(
 	ctx context.Context, cfg config.Config, keys *instance.Keys,
-	rotate func(*instance.Instance, *flock.Flock) error,
+	rotate func(*instance.Instance) error,
 ) (err error) {
 	i, err := instance.Open(ctx, cfg, keys, instance.Shared)
 	if err != nil {
@@ -38,5 +38,5 @@ func withRotationLock(
 		return ErrRotating
 	}
 	defer func() { err = errors.Join(err, lock.Unlock()) }()
-	return rotate(i, lock)
+	return rotate(i)
 }

@@ -31,19 +31,6 @@ func (q *Queries) OwnerKeysWrappedBy(
 		idText(rootKey), idText(after), integer(limit))
 }
 
-// OwnerKeysBefore implements [vault.Reader].
-func (q *Queries) OwnerKeysBefore(
-	ctx context.Context, before time.Time, after uuid.UUID, limit int,
-) ([]vault.StoredOwnerKey, error) {
-	return ownerKeys.list(ctx, q.conn, "WHERE created_at < $1 AND id > $2 ORDER BY id LIMIT $3",
-		micros(before), idText(after), integer(limit))
-}
-
-// CountOwnerKeysBefore implements [vault.Reader].
-func (q *Queries) CountOwnerKeysBefore(ctx context.Context, before time.Time) (int, error) {
-	return q.count(ctx, "SELECT COUNT(*) FROM owner_keys WHERE created_at < $1", micros(before))
-}
-
 // InsertOwnerKey implements [vault.Tx].
 func (q *Queries) InsertOwnerKey(ctx context.Context, k vault.StoredOwnerKey) error {
 	return ownerKeys.insert(ctx, q.conn, &k)

@@ -27,14 +27,6 @@ func (q *Queries) OldVersions(ctx context.Context, user uuid.UUID) ([]vault.Stor
 		"WHERE user_id = $1 ORDER BY secret_id, version DESC", idText(user))
 }
 
-// OldVersionsOf implements [vault.Reader].
-func (q *Queries) OldVersionsOf(
-	ctx context.Context, user, secret uuid.UUID,
-) ([]vault.StoredVersion, error) {
-	return versionsWithoutValue.list(ctx, q.conn,
-		"WHERE user_id = $1 AND secret_id = $2 ORDER BY version DESC", idText(user), idText(secret))
-}
-
 // OldVersion implements [vault.Reader].
 func (q *Queries) OldVersion(
 	ctx context.Context, user, secret uuid.UUID, number uint64,

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"time"
@@ -41,6 +42,9 @@ func (p *page) apiKeys(ctx context.Context, now time.Time) ([]APIKey, error) {
 		return nil, err
 	}
 	for i := range keys {
+		if i > 0 && bytes.Compare(keys[i].ID[:], keys[i-1].ID[:]) >= 0 { // newest first
+			return nil, tampered("API keys of user "+p.owner.String(), errTwice)
+		}
 		if keys[i].Active, err = p.works(ctx, keys[i], now); err != nil {
 			return nil, err
 		}

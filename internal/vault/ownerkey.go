@@ -23,13 +23,6 @@ type StoredOwnerKey struct {
 type ownerKeyReader interface {
 	// OwnerKey returns a user's owner key. NotFound: the user has no such key.
 	OwnerKey(ctx context.Context, user, id uuid.UUID) (StoredOwnerKey, error)
-	// OwnerKeysBefore returns owner keys that were made before a time, in the order of their ids,
-	// from after that id.
-	OwnerKeysBefore(
-		ctx context.Context, before time.Time, after uuid.UUID, limit int,
-	) ([]StoredOwnerKey, error)
-	// CountOwnerKeysBefore returns how many owner keys were made before a time.
-	CountOwnerKeysBefore(ctx context.Context, before time.Time) (int, error)
 	// OwnerKeysWrappedBy returns owner keys that a root key wraps, in the order of their ids, from
 	// after that id.
 	OwnerKeysWrappedBy(

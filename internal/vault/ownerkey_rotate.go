@@ -228,43 +228,47 @@ func (c *change) resealVersion(
 	return errors.Join(c.seals(1), c.tx.ResealVersion(ctx, now))
 }
 
-// RotateOwnerKeys gives a new owner key to every user whose own was made before a time. It may be
-// interrupted at any point and begun again with the same time: it skips users who already have a
-// new key. progress is called after each user.
+// RotateOwnerKeys gives a new owner key to every user. No row says which owner keys are new: who can
+// write the database would say it of the one that leaked. If it is interrupted, the next one begins
+// anew. A user whose library is tampered with keeps no other from a new key; the error names each.
+// progress is called after each user.
 func (o *Operator) RotateOwnerKeys(
-	ctx context.Context, before time.Time, progress func(done, total int),
+	ctx context.Context, progress func(done, total int),
 ) error {
-	var total int
-	err := o.store.Read(ctx, func(r Reader) (err error) {
-		total, err = r.CountOwnerKeysBefore(ctx, before)
-		return err
+	var users []uuid.UUID
+	err := o.view(ctx, func(s *snapshot) error {
+		users = nil
+		return s.rows.Ledgers(ctx, func(stored StoredLedger) error {
+			_, err := s.open(ctx, stored)
+			if errors.Is(err, ErrNotFound) { // a user who was deleted
+				return nil
+			}
+			if err == nil || errors.Is(err, ErrTampered) {
+				users = append(users, stored.Owner)
+				return nil
+			}
+			return err
+		})
 	})
 	if err != nil {
 		return err
 	}
-	progress(0, total)
-	done, after := 0, uuid.Nil
-	for {
-		var batch []StoredOwnerKey
-		err := o.store.Read(ctx, func(r Reader) (err error) {
-			batch, err = r.OwnerKeysBefore(ctx, before, after, o.batch)
-			return err
-		})
-		if err != nil || len(batch) == 0 {
+	progress(0, len(users))
+	var tampered []error
+	for done, user := range users {
+		began := time.Now()
+		err := o.RotateOwnerKey(ctx, user)
+		switch {
+		case err == nil, KindOf(err) == NotFound: // deleted in the meantime
+		case errors.Is(err, ErrTampered):
+			tampered = append(tampered, err)
+		default:
 			return err
 		}
-		after = batch[len(batch)-1].ID
-		for _, k := range batch {
-			began := time.Now()
-			err := o.RotateOwnerKey(ctx, k.User)
-			if err != nil && KindOf(err) != NotFound { // deleted in the meantime
-				return err
-			}
-			done++
-			progress(done, total)
-			pause(ctx, time.Since(began))
-		}
+		progress(done+1, len(users))
+		pause(ctx, time.Since(began))
 	}
+	return errors.Join(tampered...)
 }
 
 // maxPause bounds how long a rotation pauses at once.

@@ -17,6 +17,7 @@ import (
 var (
 	errNotListed = errors.New("the ledger does not list it: it was added, changed or put back")
 	errMissing   = errors.New("a row that the ledger lists is missing")
+	errTwice     = errors.New("a row, or a name, is there twice")
 	errOlder     = errors.New("the ledger is older than one that was stored since")
 )
 

@@ -66,10 +66,15 @@ func (p *page) secrets(ctx context.Context) ([]StoredSecret, error) {
 
 // checkSecrets returns an error for rows that are not all of the user's secrets.
 func (p *page) checkSecrets(found []StoredSecret) error {
+	names := make(map[string]bool, len(found))
 	for _, s := range found {
 		if err := p.checkSecret(s); err != nil {
 			return err
 		}
+		if names[s.Name] {
+			return tampered("secret "+s.ID.String()+" of user "+p.owner.String(), errTwice)
+		}
+		names[s.Name] = true
 	}
 	return p.checkComplete(p.ledger.Secrets, len(found), "secrets")
 }

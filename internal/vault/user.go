@@ -138,6 +138,9 @@ func (s *snapshot) users(ctx context.Context, now time.Time) ([]User, error) {
 			return nil, userError(u, err)
 		}
 		user, err := p.identify(u)
+		if err == nil && len(users) > 0 && user.Username <= users[len(users)-1].Username {
+			err = tampered("user "+p.owner.String(), errTwice)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -51,8 +51,6 @@ type versionReader interface {
 	// OldVersions returns the versions before the current ones of all of a user's secrets, without
 	// their values, by secret and newest first.
 	OldVersions(ctx context.Context, user uuid.UUID) ([]StoredVersion, error)
-	// OldVersionsOf returns those of one secret.
-	OldVersionsOf(ctx context.Context, user, secret uuid.UUID) ([]StoredVersion, error)
 	// OldVersion returns one of them with its value. NotFound: it is not kept, or another user's.
 	OldVersion(ctx context.Context, user, secret uuid.UUID, number uint64) (StoredVersion, error)
 	// SealedSecrets returns a user's secrets with their values.

@@ -83,26 +83,33 @@ func (p *page) sealedLibrary(ctx context.Context) ([]StoredSecret, []StoredVersi
 
 // checkVersions returns an error for rows that are not all old versions of the user's secrets.
 func (p *page) checkVersions(found []StoredVersion) error {
+	type version struct {
+		secret uuid.UUID
+		number uint64
+	}
+	seen := make(map[version]bool, len(found))
 	for _, v := range found {
 		if err := p.checkVersion(v); err != nil {
 			return err
 		}
+		if seen[version{v.Secret, v.Number}] {
+			return tampered("version of secret "+v.Secret.String(), errTwice)
+		}
+		seen[version{v.Secret, v.Number}] = true
 	}
 	return p.checkComplete(p.ledger.Versions, len(found), "versions")
 }
 
-// pruneVersions destroys the old versions of a secret up to and including a number.
+// pruneVersions destroys the old versions of a secret up to and including a number. It looks for
+// all of the user's: one that is hidden meanwhile would stay listed, and could be put back.
 func (c *change) pruneVersions(ctx context.Context, secret uuid.UUID, upTo uint64) error {
-	found, err := c.rows.OldVersionsOf(ctx, c.owner, secret)
+	found, err := c.oldVersions(ctx, secret)
 	if err != nil {
 		return err
 	}
 	for _, v := range found {
 		if v.Number > upTo {
 			continue
-		}
-		if err := c.checkVersion(v); err != nil {
-			return err
 		}
 		c.ledger.Versions.Remove(c.versionEntry(v))
 	}
