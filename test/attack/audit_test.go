@@ -7,7 +7,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/internal/audit"
+	"github.com/keysake/keysake/internal/maintenance"
 )
 
 func (h *House) chain(owner string) []row {
@@ -82,6 +84,46 @@ func TestTwoAuditEntriesThatWereSwappedAreNamed(t *testing.T) {
 	h.named("audit")
 }
 
+func TestAnAuditChainThatWasCutIsNamed(t *testing.T) {
+	h := newHouse(t)
+	c := h.chain(h.mia.id)
+	h.remove("audit_entries", c[len(c)-1])
+	h.named("audit")
+	h.setHead("users", h.mia.id, c[len(c)-2])
+	h.named("audit")
+}
+
+func TestAnAuditChainThatLostItsBeginningIsNamed(t *testing.T) {
+	h := newHouse(t)
+	h.rewrite("users", h.mia.id, h.chain(h.mia.id)[1:])
+	h.named("audit")
+}
+
+func TestAnAuditChainThatWasRecomputedIsNamed(t *testing.T) {
+	h := newHouse(t)
+	c := h.chain(h.mia.id)
+	c[1] = c[1].with("action", "secret.delete")
+	h.rewrite("users", h.mia.id, c)
+	h.named("audit")
+}
+
+func TestAnAuditChainThatWasDroppedIsNamed(t *testing.T) {
+	h := newHouse(t)
+	h.drop("audit_entries", "owner_id = ?", h.mia.id)
+	h.setHead("users", h.mia.id, row{"seq": int64(0), "hash": make([]byte, 32)})
+	h.named("audit")
+}
+
+func TestTheAuditChainOfTheInstanceThatWasRecomputedIsNamed(t *testing.T) {
+	h := newHouse(t)
+	id := h.rows("instance", "1")[0].text("id")
+	_, err := maintenance.Backup(t.Context(), h.cfg, nil, t.TempDir()+"/backup", false)
+	apptest.Must(t, err)
+	c := h.chain(id)
+	h.rewrite("instance", id, c[:len(c)-1])
+	h.named("audit")
+}
+
 func TestTheAuditEntriesOfTwoUsersCannotBeSwapped(t *testing.T) {
 	h := newHouse(t)
 	mias, eves := h.chain(h.mia.id), h.chain(h.eve.id)
@@ -89,6 +131,32 @@ func TestTheAuditEntriesOfTwoUsersCannotBeSwapped(t *testing.T) {
 	h.remove("audit_entries", eves[1])
 	h.insert("audit_entries", mias[1].with("owner_id", h.eve.id, "seq", eves[1]["seq"]))
 	h.insert("audit_entries", eves[1].with("owner_id", h.mia.id, "seq", mias[1]["seq"]))
+	h.named("audit")
+}
+
+func TestTheAuditChainOfADeletedUserCannotBeDropped(t *testing.T) {
+	h := newHouse(t)
+	apptest.Must(t, h.as(h.ada).DeleteUser(t.Context(), h.mia.id))
+	h.drop("audit_entries", "owner_id = ?", h.mia.id)
+	h.drop("users", "id = ?", h.mia.id)
+	h.named()
+}
+
+func TestAChangeIsNotAppendedToAChainThatWasCut(t *testing.T) {
+	h := newHouse(t)
+	c := h.chain(h.mia.id)
+	h.remove("audit_entries", c[len(c)-1])
+	h.setHead("users", h.mia.id, c[len(c)-2])
+	before := h.dump()
+	h.both(func() {
+		_, err := h.as(h.mia).CreateSecret(t.Context(), secretOf(h.mia, newName()))
+		if err != nil {
+			h.tampering("a create", err)
+		}
+	})
+	if len(h.rows("secrets", "1")) == len(before["secrets"]) {
+		h.unchanged(before, "users", "secrets")
+	}
 	h.named("audit")
 }
 

@@ -207,6 +207,12 @@ func TestABackupWithAForeignRootKeyIsNotRestored(t *testing.T) {
 	h.notRestored(file)
 }
 
+func TestABackupOfAnotherHouseIsNotRestored(t *testing.T) {
+	h := newHouse(t)
+	other := h.sharing()
+	h.notRestored(other.backup())
+}
+
 // restoredHouse returns the house that a backup of this one became.
 func (h *House) restoredHouse(file string) *House {
 	h.t.Helper()

@@ -33,6 +33,13 @@ func TestAnIDInAnotherSpellingIsNotASecondRow(t *testing.T) {
 	}
 }
 
+func TestAUsersIDInAnotherSpellingHidesNoRow(t *testing.T) {
+	h := newHouse(t)
+	h.set("secrets", h.one.ID, "user_id", strings.ToUpper(h.mia.id))
+	h.both(func() { h.tamperedList(h.mia) })
+	h.named()
+}
+
 func TestTextsThatLookAlikeAreNotTheSame(t *testing.T) {
 	for name, text := range map[string]string{
 		"NUL": "ONE\x00", "space": "ONE ", "case": "one", "look-alike": "\u039fNE", "tab": "ONE\t",
@@ -46,6 +53,22 @@ func TestTextsThatLookAlikeAreNotTheSame(t *testing.T) {
 				h.tampering("the secret", err)
 				h.works(h.eve)
 			})
+			h.named()
+		})
+	}
+}
+
+func TestScopesInAnotherSpellingAllowNothing(t *testing.T) {
+	for name, scopes := range map[string]string{
+		"NUL": "secrets:read\x00admin", "wide space": "secrets:read\u00a0admin",
+		"line": "secrets:read\nadmin", "twice": "secrets:read admin admin",
+		"case": "secrets:read ADMIN", "none": "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			small := h.newKey(h.eve, "small", "secrets:read", "secrets:write")
+			h.set("api_keys", small.keyID, "scopes", scopes)
+			h.both(func() { h.refusedKey(small.key) })
 			h.named()
 		})
 	}
@@ -65,6 +88,36 @@ func (h *House) store(table, id, column string, value any) {
 	h.exec("PRAGMA writable_schema = ON")
 	h.exec("UPDATE sqlite_schema SET sql = ? WHERE name = ?", own, table)
 	h.exec("PRAGMA writable_schema = RESET")
+}
+
+func TestAValueOfAnotherTypeOrNoneIsNotTakenForTheTrueOne(t *testing.T) {
+	for name, c := range map[string]struct {
+		column string
+		value  func(r row) any
+	}{
+		"scopes as bytes": {"scopes", func(r row) any { return []byte(r.text("scopes")) }},
+		"scopes as NULL":  {"scopes", func(row) any { return nil }},
+		"user as bytes":   {"user_id", func(r row) any { return []byte(r.text("user_id")) }},
+		"parent as NULL":  {"parent_id", func(row) any { return nil }},
+		"expiry as text":  {"expires_at", func(row) any { return "tomorrow" }},
+		"expiry as float": {"expires_at", func(row) any { return 9e18 }},
+		"flag as text":    {"self_revoke", func(row) any { return "1" }},
+		"flag as 2":       {"self_revoke", func(row) any { return int64(2) }},
+		"name as NULL":    {"name", func(row) any { return nil }},
+		"made as text":    {"created_at", func(row) any { return "0" }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			small := h.newKey(h.eve, "small", "secrets:read")
+			h.store("api_keys", small.keyID, c.column, c.value(h.byID("api_keys", small.keyID)))
+			h.noMore(small)
+			h.works(h.mia)
+			if h.start() == nil {
+				h.noMore(small)
+			}
+			h.named()
+		})
+	}
 }
 
 func TestASecretWithAValueOfAnotherTypeIsNotDelivered(t *testing.T) {
@@ -102,6 +155,21 @@ func TestASecretWithAValueOfAnotherTypeIsNotDelivered(t *testing.T) {
 			h.named()
 		})
 	}
+}
+
+func TestAnIDOfAnotherKindIsNone(t *testing.T) {
+	h := newHouse(t)
+	// one id for a user, a key, a secret and an owner key
+	h.change("secrets", h.byID("secrets", h.two.ID),
+		h.byID("secrets", h.two.ID).with("id", h.mia.id))
+	inserted, token := h.forgeKey(h.mia, "id", h.mia.id)
+	h.insert("api_keys", inserted)
+	h.both(func() {
+		h.refusedKey(token)
+		h.refusedSecret(h.mia, h.mia.id)
+		h.tamperedList(h.mia)
+	})
+	h.named()
 }
 
 func TestManyInsertedRowsStopNobodyElse(t *testing.T) {

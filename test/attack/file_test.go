@@ -1,6 +1,7 @@
 package attack_test
 
 import (
+	"bytes"
 	"os"
 	"testing"
 
@@ -26,6 +27,35 @@ func (h *House) replaceFile(content []byte) {
 	}
 	apptest.Must(h.t, os.WriteFile(h.file(), content, 0o600))
 	h.connect()
+}
+
+func TestNoPageOfYesterdayMakesAMixture(t *testing.T) {
+	h := newHouse(t)
+	leaked := h.newKey(h.mia, "leaked", "secrets:read")
+	yesterday := h.content()
+	h.restart()
+	apptest.Must(t, h.as(h.mia).RevokeAPIKey(t.Context(), leaked.keyID))
+	h.update(h.mia, h.one.ID, "ONE", "third")
+	apptest.Must(t, h.as(h.mia).DeleteSecret(t.Context(), h.two.ID))
+	today := h.content()
+	const page = 4096
+	for at := page; at+page <= min(len(today), len(yesterday)); at += page {
+		if bytes.Equal(today[at:at+page], yesterday[at:at+page]) {
+			continue
+		}
+		mixed := bytes.Clone(today)
+		copy(mixed[at:], yesterday[at:at+page])
+		h.replaceFile(mixed)
+		if h.start() == nil {
+			if _, err := h.ClientWith(t, leaked.key).WhoAmI(t.Context()); err == nil {
+				t.Errorf("page %d: the revoked key lives", at/page+1)
+			}
+			h.isNot(h.mia, h.one, "second")
+			if v, err := h.open(h.mia, h.two.ID); err == nil && v.Len() > 0 {
+				t.Errorf("page %d: the deleted secret lives", at/page+1)
+			}
+		}
+	}
 }
 
 func TestASecondNameOfTheFileIsNotASecondHouse(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/internal/maintenance"
 )
 
@@ -58,6 +59,64 @@ func TestTheOwnerKeysOfTwoUsersCannotBeSwapped(t *testing.T) {
 	}
 }
 
+func TestAnOwnerKeyOfBeforeItsRotationOpensAndSealsNothing(t *testing.T) {
+	h := newHouse(t)
+	yesterday := h.dump()
+	apptest.Must(t, h.rotateOwnerKey(h.mia))
+	h.is(h.mia, h.one, "second")
+	old := yesterday.row("owner_keys", "user_id", h.mia.id)
+	h.putBackUser(yesterday, h.mia.id, "owner_keys", "secrets", "secret_versions")
+	h.pointTo(h.mia, uuid.MustParse(old.text("id")))
+	h.both(func() {
+		h.refusedSecret(h.mia, h.one.ID)
+		h.tamperedList(h.mia)
+		h.works(h.ada, h.eve)
+	})
+	h.named()
+}
+
+func TestAnOwnerKeyOfBeforeItsRotationBesideTheNewOneSealsNothing(t *testing.T) {
+	h := newHouse(t)
+	old := h.ownerKey(h.mia)
+	apptest.Must(t, h.rotateOwnerKey(h.mia))
+	h.insert("owner_keys", old)
+	id := uuid.MustParse(old.text("id"))
+	h.pointTo(h.mia, id)
+	h.restart()
+	_, err := h.as(h.mia).CreateSecret(t.Context(), secretOf(h.mia, "NEW"))
+	if err != nil {
+		h.tampering("a create", err)
+	}
+	h.notSealedBy(id)
+	h.named()
+}
+
+func TestAnOwnerKeyThatIsValidlyWrappedUnderAnIDOfItsOwnSealsNothing(t *testing.T) {
+	h := newHouse(t)
+	forged := h.newOwnerKey()
+	h.insert("owner_keys", h.ownerKeyRow(h.mia, h.trueRootKey(), forged))
+	h.pointTo(h.mia, forged.ID())
+	h.restart()
+	_, err := h.as(h.mia).CreateSecret(t.Context(), secretOf(h.mia, "NEW"))
+	if err != nil {
+		h.tampering("a create", err)
+	}
+	h.notSealedBy(forged.ID())
+	h.named()
+}
+
+func TestARotationOfAnOwnerKeyMakesNoSecretOfYesterdayTrue(t *testing.T) {
+	h := newHouse(t)
+	yesterday := h.byID("secrets", h.two.ID)
+	h.update(h.mia, h.two.ID, "TWO", "second")
+	h.putBack("secrets", yesterday)
+	if err := h.rotateOwnerKey(h.mia); err != nil {
+		h.tampering("the rotation", err)
+	}
+	h.both(func() { h.refusedSecret(h.mia, h.two.ID) })
+	h.named()
+}
+
 func TestARotationOfAnOwnerKeyMakesNoCopiedSecretTrue(t *testing.T) {
 	h := newHouse(t)
 	id := newID()
@@ -66,6 +125,23 @@ func TestARotationOfAnOwnerKeyMakesNoCopiedSecretTrue(t *testing.T) {
 		h.tampering("the rotation", err)
 	}
 	h.both(func() { h.refusedSecret(h.mia, id) })
+	h.named()
+}
+
+func TestARotationOfTheRootKeyWrapsNoForeignOwnerKey(t *testing.T) {
+	h := newHouse(t)
+	forged := h.newOwnerKey()
+	h.insert("owner_keys", h.ownerKeyRow(h.mia, h.trueRootKey(), forged))
+	h.pointTo(h.mia, forged.ID())
+	if _, err := h.rotateRootKey(); err != nil {
+		h.tampering("the rotation", err)
+	}
+	h.restart()
+	_, err := h.as(h.mia).CreateSecret(t.Context(), secretOf(h.mia, "NEW"))
+	if err != nil {
+		h.tampering("a create", err)
+	}
+	h.notSealedBy(forged.ID())
 	h.named()
 }
 

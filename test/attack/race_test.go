@@ -1,10 +1,13 @@
 package attack_test
 
 import (
+	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
 
+	"github.com/keysake/keysake/client"
 	"github.com/keysake/keysake/wire"
 )
 
@@ -24,6 +27,24 @@ func (h *House) flip(there, back func(), use func()) {
 	use()
 }
 
+func TestARowThatIsExchangedWhileItIsReadIsTheTrueOneOrNone(t *testing.T) {
+	h := newHouse(t)
+	old := h.byID("secrets", h.two.ID)
+	second := h.update(h.mia, h.two.ID, "TWO", "second")
+	now := h.byID("secrets", h.two.ID)
+	h.flip(func() { h.putBack("secrets", old) }, func() { h.putBack("secrets", now) }, func() {
+		for range 150 {
+			got, err := h.as(h.mia).GetSecret(t.Context(), h.two.ID)
+			if err == nil && got != second {
+				t.Error("the secret of yesterday was shown")
+				break
+			}
+			h.isNot(h.mia, h.two, "first")
+		}
+	})
+	h.is(h.mia, h.two, "second")
+}
+
 func TestARowThatIsExchangedWhileItIsRolledBackIsTheTrueOneOrNone(t *testing.T) {
 	h := newHouse(t)
 	h.update(h.mia, h.one.ID, "ONE", "third")
@@ -36,6 +57,24 @@ func TestARowThatIsExchangedWhileItIsRolledBackIsTheTrueOneOrNone(t *testing.T) 
 		for range 50 {
 			if h.rollback(h.mia, h.one.ID, 1) == nil {
 				h.isNot(h.mia, h.one, "second")
+				break
+			}
+		}
+	})
+}
+
+func TestAnAPIKeyThatIsExchangedWhileItIsUsedIsItsUsersOrNone(t *testing.T) {
+	h := newHouse(t)
+	eves := h.byID("api_keys", h.eve.keyID)
+	moved := eves.with("user_id", h.mia.id, "scopes", "admin secrets:read secrets:write")
+	h.flip(func() { h.putBack("api_keys", moved) }, func() { h.putBack("api_keys", eves) }, func() {
+		for range 150 {
+			if me, err := h.as(h.eve).WhoAmI(t.Context()); err == nil && me.Username != "eve" {
+				t.Error("eve is taken for another")
+				break
+			}
+			if _, err := h.as(h.eve).ListUsers(t.Context()); err == nil {
+				t.Error("eve is an admin")
 				break
 			}
 		}
@@ -69,5 +108,26 @@ func TestALedgerThatIsExchangedWhileAChangeRunsMakesNoMixture(t *testing.T) {
 	}
 	if found := failed(h.doctor("")); len(found) > 0 {
 		t.Errorf("doctor: %q", found)
+	}
+}
+
+func TestARevocationThatIsUndoneWhileItRunsIsNotAnsweredAsDone(t *testing.T) {
+	h := newHouse(t)
+	for n := range 10 {
+		p := h.newPerson(fmt.Sprint("person-", n))
+		leaked := h.newKey(p, "leaked", "secrets:read")
+		was := h.byID("api_keys", leaked.keyID)
+		var err error
+		h.flip(func() { h.putBack("api_keys", was) }, func() {}, func() {
+			err = h.as(p).RevokeAPIKey(t.Context(), leaked.keyID)
+		})
+		answer, isAnswer := errors.AsType[*client.Error](err)
+		switch {
+		case err == nil:
+			h.refusedKey(leaked.key)
+		case isAnswer && answer.Status == 503: // the attacker holds the lock: not answered as done
+		default:
+			h.refused("the revocation", err)
+		}
 	}
 }

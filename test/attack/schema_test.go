@@ -172,6 +172,77 @@ func (h *House) lie(table, index, change string) {
 	h.exec("DROP TABLE liar")
 }
 
+func TestAnIndexThatLeadsATokenToAnotherKeysRowOpensNothing(t *testing.T) {
+	h := newHouse(t)
+	token, hash := forgeToken()
+	h.lie("api_keys", "sqlite_autoindex_api_keys_2", fmt.Sprintf(
+		"UPDATE liar SET token_hash = x'%x' WHERE id = '%s'", hash, h.mia.keyID))
+	h.refusedKey(token)
+	h.works(h.eve)
+	if h.start() == nil {
+		h.refusedKey(token)
+	}
+	h.named()
+}
+
+func TestAnIndexThatLeadsASecretsIDToAnotherSecretShowsNothing(t *testing.T) {
+	h := newHouse(t)
+	h.lie("secrets", "sqlite_autoindex_secrets_1", fmt.Sprintf(
+		"UPDATE liar SET id = CASE id WHEN '%s' THEN 'x' ELSE id END;"+
+			"UPDATE liar SET id = '%s' WHERE id = '%s'; UPDATE liar SET id = '%s' WHERE id = 'x'",
+		h.one.ID, h.one.ID, h.two.ID, h.two.ID))
+	before := h.dump()
+	use := func() {
+		_, err := h.as(h.mia).GetSecret(t.Context(), h.one.ID)
+		h.tampering("the secret", err)
+		v, err := h.open(h.mia, h.one.ID)
+		h.tampering("the value", err)
+		if v.Len() > 0 {
+			t.Error("a value was delivered")
+		}
+		h.tampering("the delete", h.as(h.mia).DeleteSecret(t.Context(), h.one.ID))
+	}
+	use()
+	h.unchanged(before, "secrets", "secret_versions")
+	if h.start() == nil {
+		use()
+	}
+	h.named()
+}
+
+func TestAnIndexThatHidesASecretDoesNotShortenTheList(t *testing.T) {
+	h := newHouse(t)
+	h.lie("secrets", "secrets_by_name", "DELETE FROM liar WHERE id = '"+h.one.ID+"'")
+	h.tamperedList(h.mia)
+	if h.start() == nil {
+		h.tamperedList(h.mia)
+	}
+	h.named()
+}
+
+func TestAnIndexThatHidesAnAPIKeyDoesNotShortenTheList(t *testing.T) {
+	h := newHouse(t)
+	leaked := h.newKey(h.mia, "leaked", "secrets:read")
+	h.lie("api_keys", "api_keys_by_user", "DELETE FROM liar WHERE id = '"+leaked.keyID+"'")
+	_, err := h.as(h.mia).ListAPIKeys(t.Context())
+	h.tampering("the list of API keys", err)
+	h.named()
+}
+
+func TestAnIndexThatLeadsAUsersIDToAnotherUserIsNotFollowed(t *testing.T) {
+	h := newHouse(t)
+	h.lie("users", "sqlite_autoindex_users_1", fmt.Sprintf(
+		"UPDATE liar SET id = 'x' WHERE id = '%s'; UPDATE liar SET id = '%s' WHERE id = '%s';"+
+			"UPDATE liar SET id = '%s' WHERE id = 'x'", h.mia.id, h.mia.id, h.eve.id, h.eve.id))
+	for _, p := range []Person{h.mia, h.eve} {
+		_, err := h.as(p).WhoAmI(t.Context())
+		h.tampering("who am I", err)
+		_, err = h.as(p).CreateSecret(t.Context(), secretOf(p, "NEW"))
+		h.tampering("a create", err)
+	}
+	h.named()
+}
+
 func TestAnIndexThatLeadsAVersionToAnotherIsNotFollowed(t *testing.T) {
 	h := newHouse(t)
 	h.update(h.mia, h.one.ID, "ONE", "third")

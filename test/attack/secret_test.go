@@ -3,6 +3,7 @@ package attack_test
 import (
 	"testing"
 
+	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/wire"
 )
 
@@ -18,6 +19,34 @@ func refusedOne(h *House) {
 	})
 	h.unchanged(before, "secrets", "secret_versions", "owner_keys", "users")
 	h.named()
+}
+
+func TestASecretThatWasRenamedIsNotDelivered(t *testing.T) {
+	h := newHouse(t)
+	h.set("secrets", h.one.ID, "name", "PATH")
+	refusedOne(h)
+}
+
+func TestTwoSecretsWhoseNamesWereSwappedAreNotDelivered(t *testing.T) {
+	h := newHouse(t)
+	h.swap("secrets", h.one.ID, h.two.ID, "name")
+	refusedOne(h)
+}
+
+func TestASecretOfAnotherProviderIsNotDelivered(t *testing.T) {
+	h := newHouse(t)
+	h.set("secrets", h.one.ID, "provider", "github")
+	refusedOne(h)
+}
+
+func TestASecretThatWasDatedAnewIsNotDelivered(t *testing.T) {
+	for _, column := range []string{"created_at", "updated_at"} {
+		t.Run(column, func(t *testing.T) {
+			h := newHouse(t)
+			h.set("secrets", h.one.ID, column, int64(1_700_000_000_000_000))
+			refusedOne(h)
+		})
+	}
 }
 
 func TestASecretThatWasCopiedIsNone(t *testing.T) {
@@ -39,6 +68,18 @@ func TestASecretThatWasCopiedToAnotherUserIsNone(t *testing.T) {
 		h.refusedSecret(h.eve, id)
 		h.tamperedList(h.eve)
 		h.works(h.mia)
+	})
+	h.named()
+}
+
+func TestASecretThatWasMovedToAnotherUserIsNobodys(t *testing.T) {
+	h := newHouse(t)
+	h.set("secrets", h.one.ID, "user_id", h.eve.id)
+	h.both(func() {
+		for _, p := range []Person{h.mia, h.eve} {
+			h.refusedSecret(p, h.one.ID)
+			h.tamperedList(p)
+		}
 	})
 	h.named()
 }
@@ -83,6 +124,38 @@ func TestSealedColumnsOfTwoSecretsCannotBeSwapped(t *testing.T) {
 	}
 }
 
+func TestASecretOfYesterdayIsNotDelivered(t *testing.T) {
+	h := newHouse(t)
+	yesterday := h.byID("secrets", h.two.ID)
+	h.update(h.mia, h.two.ID, "TWO", "second")
+	h.putBack("secrets", yesterday)
+	h.both(func() {
+		h.refusedSecret(h.mia, h.two.ID)
+		h.tamperedList(h.mia)
+	})
+	h.named()
+}
+
+func TestASecretOfYesterdayWithItsVersionsIsNotDelivered(t *testing.T) {
+	h := newHouse(t)
+	yesterday := h.dump()
+	h.update(h.mia, h.one.ID, "ONE", "third")
+	h.putBackUser(yesterday, h.mia.id, "secrets", "secret_versions")
+	refusedOne(h)
+}
+
+func TestASecretThatWasRemovedIsMissed(t *testing.T) {
+	h := newHouse(t)
+	h.drop("secrets", "id = ?", h.one.ID)
+	h.both(func() {
+		h.tamperedList(h.mia)
+		_, err := h.as(h.mia).GetSecret(t.Context(), h.one.ID)
+		h.tampering("the secret that is hidden", err)
+		h.works(h.ada, h.eve)
+	})
+	h.named()
+}
+
 func TestASecretThatWasHiddenCannotBeCreatedASecondTime(t *testing.T) {
 	h := newHouse(t)
 	was := h.byID("secrets", h.two.ID)
@@ -99,6 +172,57 @@ func TestASecretThatWasHiddenCannotBeCreatedASecondTime(t *testing.T) {
 		return
 	}
 	h.is(h.mia, h.two, "first")
+}
+
+func TestADeletedSecretDoesNotLiveAgain(t *testing.T) {
+	h := newHouse(t)
+	yesterday := h.dump()
+	apptest.Must(t, h.as(h.mia).DeleteSecret(t.Context(), h.one.ID))
+	h.putBackUser(yesterday, h.mia.id, "secrets", "secret_versions")
+	refusedOne(h)
+}
+
+func TestADeleteOfASecretWhoseIDWasSwappedDeletesNoOther(t *testing.T) {
+	h := newHouse(t)
+	h.swap("secrets", h.one.ID, h.two.ID)
+	before := h.dump()
+	h.both(func() {
+		h.tampering("the delete", h.as(h.mia).DeleteSecret(t.Context(), h.one.ID))
+	})
+	h.unchanged(before, "secrets", "secret_versions")
+}
+
+func TestAnUpdateDoesNotMakeATamperedRowTrue(t *testing.T) {
+	h := newHouse(t)
+	h.set("secrets", h.one.ID, "name", "PATH")
+	h.both(func() {
+		_, err := h.as(h.mia).UpdateSecret(t.Context(), h.one.ID,
+			wire.UpdateSecret{Value: value(h.mia, "ONE", "third")})
+		h.tampering("an update", err)
+	})
+	refusedOne(h)
+}
+
+func TestAValueOfAnotherBranchOfHistoryIsNotDelivered(t *testing.T) {
+	h := newHouse(t)
+	yesterday := h.dump()
+	h.update(h.mia, h.two.ID, "TWO", "abandoned")
+	abandoned := h.byID("secrets", h.two.ID)
+	h.Stop(t)
+	h.putBackAll(yesterday)
+	if err := h.start(); err != nil {
+		return // refused as a whole: it was seen newer
+	}
+	_, err := h.as(h.mia).UpdateSecret(
+		t.Context(), h.two.ID, wire.UpdateSecret{Value: value(h.mia, "TWO", "kept")})
+	if err != nil {
+		h.tampering("an update of what was seen newer", err)
+	}
+	h.putBack("secrets", abandoned)
+	h.both(func() {
+		h.refusedSecret(h.mia, h.two.ID)
+		h.isNot(h.mia, h.two, "abandoned")
+	})
 }
 
 func TestNoChangedByteOfASealedColumnIsOverlooked(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/keysake/keysake/internal/apptest"
+	"github.com/keysake/keysake/wire"
 )
 
 // uniqueness is what SQLite keeps an index for.
@@ -68,6 +69,69 @@ func (h *House) become(table string, other row, where string, args ...any) {
 	})
 }
 
+func TestASecretThatIsThereTwiceHidesNoOther(t *testing.T) {
+	h := newHouse(t)
+	h.become("secrets", h.byID("secrets", h.one.ID), "id = ?", h.two.ID)
+	h.tamperedList(h.mia)
+	_, err := h.as(h.mia).GetSecret(t.Context(), h.two.ID)
+	h.refused("the secret that is hidden", err)
+	if h.start() == nil {
+		h.tamperedList(h.mia)
+	}
+	h.named()
+}
+
+func TestAnAPIKeyThatIsThereTwiceHidesNoOther(t *testing.T) {
+	h := newHouse(t)
+	leaked := h.newKey(h.mia, "leaked", "secrets:read")
+	h.become("api_keys", h.byID("api_keys", h.mia.keyID), "id = ?", leaked.keyID)
+	_, err := h.as(h.mia).ListAPIKeys(t.Context())
+	h.tampering("the list of API keys", err)
+	if h.start() == nil {
+		_, err := h.as(h.mia).ListAPIKeys(t.Context())
+		h.tampering("the list of API keys", err)
+	}
+	h.named()
+}
+
+func TestAnOldVersionThatIsThereTwiceHidesNoOther(t *testing.T) {
+	h := newHouse(t)
+	h.update(h.mia, h.one.ID, "ONE", "third")
+	h.become("secret_versions", h.version(h.one.ID, 1),
+		"secret_id = ? AND version = 2", h.one.ID)
+	_, err := h.as(h.mia).ListVersions(t.Context(), h.one.ID)
+	h.tampering("the list of versions", err)
+	h.refused("a rollback", h.rollback(h.mia, h.one.ID, 2))
+	h.isNot(h.mia, h.one, "first")
+	h.named()
+}
+
+func TestAUserWhoIsThereTwiceIsNamed(t *testing.T) {
+	h := newHouse(t)
+	h.become("users", h.byID("users", h.mia.id), "id = ?", h.eve.id)
+	_, err := h.as(h.ada).ListUsers(t.Context())
+	h.refused("the list of users", err)
+	_, err = h.as(h.eve).WhoAmI(t.Context())
+	h.refused("who am I", err)
+	h.named()
+}
+
+func TestARevokedAPIKeyThatNeverWasIsInNoList(t *testing.T) {
+	h := newHouse(t)
+	inserted, token := h.forgeKey(h.mia,
+		"name", "break-in", "revoked_at", int64(1_750_000_000_000_000))
+	h.insert("api_keys", inserted)
+	h.both(func() {
+		h.refusedKey(token)
+		list, err := h.as(h.mia).ListAPIKeys(t.Context())
+		for _, k := range list.APIKeys {
+			if k.Name == "break-in" && err == nil {
+				t.Error("the list has a key that never was")
+			}
+		}
+	})
+}
+
 func TestTheIDOfTheInstanceCannotBeChanged(t *testing.T) {
 	for name, id := range map[string]func(h *House) string{
 		"another":      func(*House) string { return newID() },
@@ -86,6 +150,63 @@ func TestTheIDOfTheInstanceCannotBeChanged(t *testing.T) {
 			h.named()
 		})
 	}
+}
+
+func TestAUserWhoseRowSaysThatItWasDeletedIsMissed(t *testing.T) {
+	h := newHouse(t)
+	h.set("users", h.mia.id, "deleted_at", int64(1_750_000_000_000_000))
+	h.both(func() {
+		_, err := h.as(h.ada).ListUsers(t.Context())
+		h.tampering("the list of users", err)
+		h.works(h.ada, h.eve)
+	})
+	h.named()
+}
+
+func TestEverythingOfAUserPutBackIsRefusedByAServerThatOnlyReadNewer(t *testing.T) {
+	h := newHouse(t)
+	yesterday := h.dump()
+	h.update(h.mia, h.one.ID, "ONE", "third")
+	h.restart()
+	h.works(h.mia)
+	h.putBackUser(yesterday, h.mia.id)
+	_, err := h.as(h.mia).GetSecret(t.Context(), h.one.ID)
+	h.tampering("the secret", err)
+}
+
+func TestNoNameOfASecretIsThereTwice(t *testing.T) {
+	h := newHouse(t)
+	was := h.byID("secrets", h.two.ID)
+	h.remove("secrets", was)
+	in := wire.CreateSecret{Name: "TWO", Value: value(h.mia, "TWO", "other")}
+	if _, err := h.as(h.mia).CreateSecret(t.Context(), in); err != nil {
+		h.tampering("the second", err)
+		return
+	}
+	h.loosely("secrets", func() { h.insert("secrets", was) })
+	h.tamperedList(h.mia)
+	h.named()
+}
+
+func TestAnOldVersionThatWasHiddenWhileItWasPrunedDoesNotComeBack(t *testing.T) {
+	h := newHouse(t)
+	old := h.version(h.one.ID, 1)
+	h.remove("secret_versions", old)
+	for n := range h.cfg.KeepVersions + 1 {
+		_, err := h.as(h.mia).UpdateSecret(t.Context(), h.one.ID, updateTo(h.mia, "ONE", n))
+		if err != nil {
+			h.tampering("an update", err)
+		}
+	}
+	h.insert("secret_versions", old)
+	refused := func() {
+		if len(h.rows("secret_versions", "secret_id = ?", h.one.ID)) < h.cfg.KeepVersions {
+			return // the updates were refused: the version is still a true one
+		}
+		h.tampering("the rollback", h.rollback(h.mia, h.one.ID, 1))
+		h.isNot(h.mia, h.one, "first")
+	}
+	h.both(refused)
 }
 
 func TestADeleteOfASecretWithAHiddenVersionBreaksNoOther(t *testing.T) {

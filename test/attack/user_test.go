@@ -1,9 +1,11 @@
 package attack_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/keysake/keysake/internal/apptest"
+	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/wire"
 )
 
@@ -24,6 +26,35 @@ func refusedUser(h *House, p Person, others ...Person) {
 	h.named()
 }
 
+func TestTwoUsersWhoseNamesWereSwappedAreNotTakenForEachOther(t *testing.T) {
+	h := newHouse(t)
+	mias, eves := h.byID("users", h.mia.id), h.byID("users", h.eve.id)
+	h.swapRows("users", mias, eves, "username")
+	h.both(func() {
+		for _, p := range []Person{h.mia, h.eve} {
+			_, err := h.as(p).WhoAmI(t.Context())
+			h.refused("who am I", err)
+		}
+		_, err := h.as(h.ada).ListUsers(t.Context())
+		h.tampering("the list of users", err)
+	})
+	h.named()
+}
+
+func TestTheOperatorGivesNoAdminKeyToAUserWithASwappedName(t *testing.T) {
+	h := newHouse(t)
+	adas, eves := h.byID("users", h.ada.id), h.byID("users", h.eve.id)
+	h.swapRows("users", adas, eves, "username")
+	h.Stop(t)
+	_, _, err := instance.NewAdminKey(t.Context(), h.cfg, nil, "ada")
+	h.refused("the new key", err)
+	for _, r := range h.rows("api_keys", "user_id = ?", h.eve.id) {
+		if strings.Contains(r.text("scopes"), "admin") {
+			t.Error("eve has a key with the scope admin")
+		}
+	}
+}
+
 // refusedIdentity demands that nobody is told who mia is, and that doctor names why.
 func refusedIdentity(h *House) {
 	h.t.Helper()
@@ -34,6 +65,64 @@ func refusedIdentity(h *House) {
 		h.tampering("the list of users", err)
 		h.works(h.ada, h.eve)
 	})
+	h.named()
+}
+
+func TestAUserWhoseAddressWasChangedIsRefused(t *testing.T) {
+	for _, column := range []string{"email_address", "full_name", "username"} {
+		t.Run(column, func(t *testing.T) {
+			h := newHouse(t)
+			h.set("users", h.mia.id, column, "eve-of-elsewhere")
+			refusedIdentity(h)
+		})
+	}
+}
+
+func TestTheTimeAtWhichAUserWasMadeCannotBeChanged(t *testing.T) {
+	h := newHouse(t)
+	h.set("users", h.mia.id, "created_at", int64(1_600_000_000_000_000))
+	refusedIdentity(h)
+}
+
+func TestAUserWhoWasInsertedIsNone(t *testing.T) {
+	h := newHouse(t)
+	id := newID()
+	h.insert("users", h.byID("users", h.eve.id).with("id", id, "username", "mallory"))
+	inserted, token := h.forgeKey(h.eve, "user_id", id)
+	h.insert("api_keys", inserted)
+	h.both(func() {
+		h.refusedKey(token)
+		_, err := h.as(h.ada).CreateAPIKeyFor(
+			t.Context(), id, wire.CreateAPIKey{AllowedScopes: &everyScope})
+		h.refused("a key for the user", err)
+		h.works(h.mia, h.eve)
+	})
+	h.named()
+}
+
+func TestADeletedUserDoesNotLiveAgain(t *testing.T) {
+	h := newHouse(t)
+	yesterday := h.dump()
+	apptest.Must(t, h.as(h.ada).DeleteUser(t.Context(), h.mia.id))
+	h.putBackUser(yesterday, h.mia.id)
+	h.both(func() {
+		h.refusedKey(h.mia.key)
+		_, err := h.open(h.mia, h.one.ID)
+		h.refused("a value", err)
+		_, err = h.as(h.ada).CreateAPIKeyFor(
+			t.Context(), h.mia.id, wire.CreateAPIKey{AllowedScopes: &everyScope})
+		h.refused("a key for the user", err)
+		h.works(h.ada, h.eve)
+	})
+	h.named()
+}
+
+func TestADeletedUsersAPIKeyDoesNotLiveAgain(t *testing.T) {
+	h := newHouse(t)
+	yesterday := h.dump()
+	apptest.Must(t, h.as(h.ada).DeleteUser(t.Context(), h.mia.id))
+	h.putBackUser(yesterday, h.mia.id, "api_keys")
+	h.both(func() { h.refusedKey(h.mia.key) })
 	h.named()
 }
 
@@ -53,4 +142,55 @@ func TestADeletedUsersValuesDoNotLiveAgainWithAnother(t *testing.T) {
 		h.refusedSecret(h.eve, h.two.ID)
 	})
 	h.named()
+}
+
+func TestAUserDoesNotAnswerForTheIDOfAnother(t *testing.T) {
+	h := newHouse(t)
+	h.swap("users", h.mia.id, h.eve.id)
+	h.both(func() {
+		for _, p := range []Person{h.mia, h.eve} {
+			_, err := h.as(p).WhoAmI(t.Context())
+			h.refused("who am I", err)
+		}
+	})
+	h.named()
+}
+
+func TestEverythingOfAUserPutBackIsRefusedByAServerThatSawNewer(t *testing.T) {
+	h := newHouse(t)
+	yesterday := h.dump()
+	h.update(h.mia, h.one.ID, "ONE", "third")
+	h.putBackUser(yesterday, h.mia.id)
+	_, err := h.as(h.mia).GetSecret(t.Context(), h.one.ID)
+	h.refused("the secret", err)
+	h.refused("a rollback", h.rollback(h.mia, h.one.ID, 1))
+	h.works(h.ada, h.eve)
+}
+
+func TestAnAPIKeyRevokedAtAServerIsRefusedThereWhenEverythingIsPutBack(t *testing.T) {
+	h := newHouse(t)
+	leaked := h.newKey(h.mia, "leaked", "secrets:read")
+	yesterday := h.dump()
+	apptest.Must(t, h.as(h.mia).RevokeAPIKey(t.Context(), leaked.keyID))
+	h.putBackAll(yesterday)
+	h.refusedKey(leaked.key)
+}
+
+func TestTheOnlyAdminIsNotWhoTheRowsSay(t *testing.T) {
+	h := newHouse(t)
+	for _, r := range h.rows("api_keys", "user_id = ?", h.ada.id) {
+		h.remove("api_keys", r)
+	}
+	inserted, _ := h.forgeKey(h.eve, "scopes", "admin secrets:read", "parent_id", "")
+	h.insert("api_keys", inserted)
+	wantNoAdminKey(h, "")
+}
+
+func TestAHouseWhoseAdminsWereRemovedGetsNoNewOneFromInit(t *testing.T) {
+	h := newHouse(t)
+	for _, r := range h.rows("api_keys", "user_id = ?", h.ada.id) {
+		h.remove("api_keys", r)
+	}
+	h.swapRows("users", h.byID("users", h.ada.id), h.byID("users", h.eve.id), "username")
+	wantNoInit(h, "ada")
 }

@@ -1,6 +1,7 @@
 package attack_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/keysake/keysake/wire"
@@ -28,6 +29,47 @@ func refusedVersion(h *House) {
 	})
 	h.unchanged(before, "secrets", "secret_versions")
 	h.named()
+}
+
+func TestAnOldVersionCannotBeSwappedWithTheCurrentOne(t *testing.T) {
+	h := newHouse(t)
+	current, old := h.byID("secrets", h.one.ID), h.version(h.one.ID, 1)
+	now, then := current.with(), old.with()
+	for column := range old {
+		if current.has(column) && column != "user_id" && column != "created_at" {
+			now[column], then[column] = old[column], current[column]
+		}
+	}
+	h.change("secrets", current, now)
+	h.change("secret_versions", old, then)
+	before := h.dump()
+	h.both(func() {
+		_, err := h.as(h.mia).GetSecret(t.Context(), h.one.ID)
+		h.refused("the secret", err)
+		h.isNot(h.mia, h.one, "first")
+		h.tamperedList(h.mia)
+	})
+	h.unchanged(before, "secrets", "secret_versions")
+	h.named()
+}
+
+func TestAnOldVersionThatWasPrunedDoesNotComeBack(t *testing.T) {
+	h := newHouse(t)
+	pruned := h.version(h.one.ID, 1)
+	for n := range h.cfg.KeepVersions + 1 {
+		h.update(h.mia, h.one.ID, "ONE", fmt.Sprint("later-", n))
+	}
+	if len(h.rows("secret_versions", "secret_id = ? AND version = 1", h.one.ID)) != 0 {
+		t.Fatal("the version was not pruned")
+	}
+	h.putBack("secret_versions", pruned)
+	refusedVersion(h)
+}
+
+func TestAnOldVersionThatWasRemovedIsMissed(t *testing.T) {
+	h := newHouse(t)
+	h.remove("secret_versions", h.version(h.one.ID, 1))
+	refusedVersion(h)
 }
 
 func TestAnOldVersionThatWasInsertedIsNone(t *testing.T) {
@@ -75,10 +117,34 @@ func TestAnOldVersionOfAnotherUserIsNone(t *testing.T) {
 	refusedVersion(h)
 }
 
+func TestAnOldVersionThatWasMovedToAnotherUserIsNone(t *testing.T) {
+	h := newHouse(t)
+	old := h.version(h.one.ID, 1)
+	h.change("secret_versions", old, old.with("user_id", h.eve.id))
+	refusedVersion(h)
+}
+
+func TestAnOldVersionThatWasDatedAnewIsNone(t *testing.T) {
+	h := newHouse(t)
+	old := h.version(h.one.ID, 1)
+	h.change("secret_versions", old, old.with("created_at", int64(1_700_000_000_000_000)))
+	refusedVersion(h)
+}
+
 func TestTheValuesOfTwoVersionsOfASecretCannotBeSwapped(t *testing.T) {
 	h := newHouse(t)
 	h.update(h.mia, h.one.ID, "ONE", "third")
 	h.swapRows("secret_versions", h.version(h.one.ID, 1), h.version(h.one.ID, 2),
 		"sealed_value", "sealed_mask", "created_at")
 	refusedVersion(h)
+}
+
+func TestAVersionNumberIsNotUsedTwiceAfterTheCountWentBack(t *testing.T) {
+	h := newHouse(t)
+	was := h.byID("secrets", h.two.ID)
+	h.update(h.mia, h.two.ID, "TWO", "second")
+	h.putBack("secrets", was)
+	_, err := h.as(h.mia).UpdateSecret(t.Context(), h.two.ID,
+		wire.UpdateSecret{Value: value(h.mia, "TWO", "other")})
+	h.tampering("an update of what was put back", err)
 }
