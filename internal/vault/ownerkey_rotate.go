@@ -228,10 +228,10 @@ func (c *change) resealVersion(
 	return errors.Join(c.seals(1), c.tx.ResealVersion(ctx, now))
 }
 
-// RotateOwnerKeys gives a new owner key to every user. No row says which owner keys are new: who can
-// write the database would say it of the one that leaked. If it is interrupted, the next one begins
-// anew. A user whose library is tampered with keeps no other from a new key; the error names each.
-// progress is called after each user.
+// RotateOwnerKeys gives a new owner key to every user. No row says which owner keys are new: who
+// can write the database would say it of the one that leaked. If it is interrupted, the next one
+// begins anew. A user whose library is tampered with keeps no other from a new key; the error names
+// each. progress is called after each user.
 func (o *Operator) RotateOwnerKeys(
 	ctx context.Context, progress func(done, total int),
 ) error {
