@@ -6,7 +6,8 @@
 //
 // A comment before a block changes how it is run:
 //
-//	<!-- test: background -->   runs until the end of the document, as in another terminal
+//	<!-- test: background -->   runs until it is stopped, as in another terminal
+//	<!-- test: stopped -->      begins when everything in the background was stopped, as by Ctrl-C
 //	<!-- test: skip: reason --> is not run
 package docs
 
@@ -21,6 +22,7 @@ type Block struct {
 	File       string
 	Line       int // of the opening fence
 	Background bool
+	Stopped    bool
 	Skip       string // why it is not run; empty if it is
 	Commands   []Command
 }
@@ -37,7 +39,7 @@ const (
 	prompt = "$ "
 )
 
-var marker = regexp.MustCompile(`^<!-- test: (background|skip: (.+)) -->$`)
+var marker = regexp.MustCompile(`^<!-- test: (background|stopped|skip: (.+)) -->$`)
 
 // Parse returns the console blocks of a Markdown document, in order. It refuses a marker that it
 // does not know or that has no block, and commands in a block of another kind.
@@ -76,7 +78,8 @@ func Parse(file, text string) ([]Block, error) {
 			}
 			block = &Block{File: file, Line: i + 1}
 			if pending != nil {
-				block.Background, block.Skip = pending[1] == "background", pending[2]
+				block.Background, block.Stopped = pending[1] == "background", pending[1] == "stopped"
+				block.Skip = pending[2]
 			}
 			pending = nil
 		case strings.HasPrefix(strings.TrimSpace(line), fence):

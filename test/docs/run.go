@@ -33,9 +33,12 @@ type Session struct {
 // setup makes the shell stop what runs in the background when its input ends, and wait for it. Each
 // job is a group of processes.
 const setup = `set -m -o pipefail
-trap 'for job in $(jobs -p); do
-	kill -- -$job; while kill -0 -- -$job; do sleep 0.02; done
-done 2>/dev/null' EXIT
+stop_all() {
+	for job in $(jobs -p); do
+		kill -- -$job; while kill -0 -- -$job; do sleep 0.02; done
+	done 2>/dev/null
+}
+trap stop_all EXIT
 `
 
 // Start starts a session below root, an empty folder. The working directory is /home/you/keysake;
@@ -78,6 +81,11 @@ func Start(root, repository, program string) (*Session, error) {
 func (s *Session) Run(b Block) error {
 	if b.Skip != "" {
 		return nil
+	}
+	if b.Stopped {
+		if _, err := s.answer("stop_all; echo $? >&3\n"); err != nil {
+			return err
+		}
 	}
 	for _, c := range b.Commands {
 		run := s.foreground
@@ -128,16 +136,21 @@ func (s *Session) enter(c Command, then string) (output, answer string, err erro
 		return "", "", err
 	}
 	line := fmt.Sprintf(". '%s' >'%s' 2>&1 </dev/null 3>&-", file, output)
-	if _, err := io.WriteString(s.input, line+then); err != nil {
-		return "", "", err
+	if answer, err = s.answer(line + then); err != nil {
+		return "", "", fmt.Errorf("the shell ended, or the command did not:\n%s", s.outside(output))
+	}
+	return output, answer, nil
+}
+
+// answer gives the shell a line, and returns what it says of it.
+func (s *Session) answer(line string) (string, error) {
+	if _, err := io.WriteString(s.input, line); err != nil {
+		return "", err
 	}
 	timer := time.AfterFunc(patience, func() { _ = s.cmd.Process.Kill() }) // ends the read below
 	defer timer.Stop()
-	answer, err = s.codes.ReadString('\n')
-	if err != nil {
-		return "", "", fmt.Errorf("the shell ended, or the command did not:\n%s", s.outside(output))
-	}
-	return output, strings.TrimSpace(answer), nil
+	answer, err := s.codes.ReadString('\n')
+	return strings.TrimSpace(answer), err
 }
 
 func compare(c Command, got string, background bool) error {
