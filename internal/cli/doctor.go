@@ -14,10 +14,12 @@ const doctorLong = `Check whether a data folder could be recovered. The server m
 Nothing is changed, and no value is shown.
 
 The checks open every root key that is still needed, every owner key, and a
-random sample of the values, or all of them with --all. They verify the audit
-log, the number of rows, the database file, the file permissions, where the root
-key is kept, and the free disk space. With --backup, they check a backup, too,
-and that every audit chain of the database extends the backup's.
+random sample of the values, or all of them with --all. They verify the signed
+ledgers, that each row is listed there and none is missing, the audit log, the
+database file, its schema, the file permissions, where the root key is kept, and
+the free disk space. With --backup, they check a backup, too, and that every audit
+chain of the database extends the backup's: a database that was put back to an
+older day does not.
 
 Each check says "ok", "warning" (it can be recovered, but look at it) or "failed"
 (it is lost, or would be). The exit code is 1 if a check failed.`
