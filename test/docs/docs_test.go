@@ -137,6 +137,12 @@ Flags:
 $ echo "$PWD at 2026-11-27 09:13:00Z has 01a20765-c4ff-7d38-ae4e-f7a9f0b47e56"
 /home/you/keysake at 2000-01-01 00:00:00Z has 00000000-0000-7000-8000-000000000000
 §§§
+
+<!-- test: stopped -->
+
+§§§console
+$ ! curl -sS http://127.0.0.1:8420/api/v1/health 2>/dev/null
+§§§
 `
 
 func TestADocumentThatIsBrokenFails(t *testing.T) {
@@ -151,11 +157,12 @@ func TestADocumentThatIsBrokenFails(t *testing.T) {
 		{"output that is not written", `{"secrets":[]`, `{"secret":[]`, "documented:"},
 		{"output that is missing", `{"secrets":[],"total":0}`, "", "written:"},
 		{"an id that is none", "00000000-0000-7000-8000-000000000000", "0000", "documented:"},
+		{"a server that is not stopped", "<!-- test: stopped -->\n", "", "exit code 1"},
 		{"a marker without a reason", "skip: it needs another machine", "skip", "unknown marker"},
 		{"a marker without a block", "```console\n$ reboot\n```\n\n", "Text.\n", "needs a console"},
 		{"a block of another kind", "```console\n$ reboot", "```sh\n$ reboot", "console block"},
 		{"a block in a list", "```console\n$ reboot\n```", "  ```console", "indented"},
-		{"a block without an end", "0000\n```\n", "0000\n", "not complete"},
+		{"a block without an end", "null\n```\n", "null\n", "not complete"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
