@@ -78,7 +78,8 @@ func Parse(file, text string) ([]Block, error) {
 			}
 			block = &Block{File: file, Line: i + 1}
 			if pending != nil {
-				block.Background, block.Stopped = pending[1] == "background", pending[1] == "stopped"
+				block.Background = pending[1] == "background"
+				block.Stopped = pending[1] == "stopped"
 				block.Skip = pending[2]
 			}
 			pending = nil
