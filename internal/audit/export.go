@@ -31,12 +31,11 @@ func (x Export) Write(w io.Writer, entries Entries) error {
 		return errors.New("audit: the checkpoint is too long for an export")
 	}
 	out := bufio.NewWriterSize(w, 256<<10)
-	b := append([]byte(exportTag), binary.BigEndian.AppendUint32(nil, uint32(len(x.Note)))...)
-	b = append(b, x.Note...)
+	b := appendText([]byte(exportTag), string(x.Note))
 	b = binary.BigEndian.AppendUint64(b, uint64(len(x.Leaves)))
 	b = AppendLeaves(b, x.Leaves)
 	b = binary.BigEndian.AppendUint64(b, x.Index)
-	b = append(b, byte(len(x.Proof)))
+	b = append(b, byte(len(x.Proof))) //nolint:gosec // at most maxProof
 	for _, h := range x.Proof {
 		b = append(b, h[:]...)
 	}

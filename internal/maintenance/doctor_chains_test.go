@@ -42,6 +42,7 @@ func TestADoctorNamesChainsThatDoNotExtendTheBackups(t *testing.T) {
 	}{
 		"nothing": {func(*testing.T, config.Config) {}, ""},
 		"the whole database of before": {func(t *testing.T, cfg config.Config) {
+			t.Helper()
 			remove(t, filepath.Join(cfg.Data, "keysake.db"))
 			copyFile(t, early, filepath.Join(cfg.Data, "keysake.db"), 0o600)
 		}, "the chain of " + made.ID + " is missing: the backup's ends at entry 1"},

@@ -28,8 +28,12 @@ func (s *server) logAuditHead(ctx context.Context) {
 		"chain", head.Owner, "number", head.Seq, "hash", head.Hash)
 }
 
-// scheduleCheckpoint decides when the next checkpoint is due.
+// scheduleCheckpoint decides when the next checkpoint is due: never for a server that cannot record
+// it.
 func (s *server) scheduleCheckpoint(ctx context.Context) {
+	if s.instance.Store.ReadOnly() {
+		return
+	}
 	last, err := s.instance.LastCheckpoint(ctx)
 	if err != nil {
 		s.log.WarnContext(ctx, "the last checkpoint of the audit log is unknown", "cause", err)

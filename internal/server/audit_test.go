@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"regexp"
@@ -44,7 +45,7 @@ func TestAServerMakesACheckpointWhenOneIsDueAndNotBefore(t *testing.T) {
 		t.Errorf("the log is\n%s", &log)
 	}
 	answer := httptest.NewRecorder()
-	s.admin.Handler.ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
+	s.admin.Handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	for _, want := range []string{
 		`(?m)^keysake_audit_instance_entries [2-9]$`,
 		`(?m)^keysake_audit_checkpoint_timestamp_seconds 1\.\d+e\+09$`,
