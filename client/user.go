@@ -39,3 +39,23 @@ func (c *Client) DeleteUser(ctx context.Context, id string) error {
 	}
 	return c.do(ctx, http.MethodDelete, path, nil, nil)
 }
+
+// DisableUser stops every API key of a user at once, and all that these made for others. It needs
+// the scope admin. 404: there is no such user. 409: it is the caller.
+func (c *Client) DisableUser(ctx context.Context, id string) error {
+	return c.setDisabled(ctx, http.MethodPut, id)
+}
+
+// EnableUser lets the API keys of a user who was disabled work again. It needs the scope admin.
+// 404: there is no such user.
+func (c *Client) EnableUser(ctx context.Context, id string) error {
+	return c.setDisabled(ctx, http.MethodDelete, id)
+}
+
+func (c *Client) setDisabled(ctx context.Context, method, id string) error {
+	path, err := pathOf(users, id)
+	if err != nil {
+		return err
+	}
+	return c.do(ctx, method, path+"/disabled", nil, nil)
+}

@@ -8,6 +8,7 @@ type User struct {
 	FullName        string `json:"full_name"`         // empty where none is known
 	IsPlatformAdmin bool   `json:"is_platform_admin"` // owns a live API key with the scope admin
 	Limits          Limits `json:"limits"`
+	Disabled        bool   `json:"disabled,omitzero"` // no API key of the user works
 }
 
 // Limits are a user's quotas.

@@ -76,6 +76,8 @@ func TestTheBodiesAreThoseOfTheContractFieldForField(t *testing.T) {
 			`"is_platform_admin":false,"limits":{"secrets":{"used":4,"max":200}}}`: wire.User{
 			ID: id, Username: "ada", Limits: wire.Limits{Secrets: wire.Quota{Used: 4, Max: 200}},
 		},
+		`{"id":"","email_address":"","username":"","full_name":"","is_platform_admin":false,` +
+			`"limits":{"secrets":{"used":0,"max":0}},"disabled":true}`: wire.User{Disabled: true},
 		`{"id":"` + id + `","parent_id":null,"masked_key":"••••","active":true,"name":"","allowed_scopes":[],` +
 			`"created_at":"2026-04-15T12:00:00Z","last_used_at":null,"expires_at":null}`: wire.APIKey{
 			ID: id, MaskedKey: "••••", Active: true, AllowedScopes: []string{}, CreatedAt: at,

@@ -1,7 +1,10 @@
 package api
 
 import (
+	"context"
 	"net/http"
+
+	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/wire"
@@ -13,6 +16,7 @@ func userBody(v *vault.Service) func(vault.User) wire.User {
 			ID: u.ID.String(), EmailAddress: u.Email, Username: u.Username, FullName: u.FullName,
 			IsPlatformAdmin: u.Admin,
 			Limits:          wire.Limits{Secrets: wire.Quota{Used: u.Secrets, Max: v.MaxSecrets()}},
+			Disabled:        u.Disabled,
 		}
 	}
 }
@@ -46,12 +50,17 @@ func listUsers(v *vault.Service) handler {
 	})
 }
 
-func deleteUser(v *vault.Service) handler {
+func deleteUser(v *vault.Service) handler  { return changeUser(v.DeleteUser) }
+func disableUser(v *vault.Service) handler { return changeUser(v.DisableUser) }
+func enableUser(v *vault.Service) handler  { return changeUser(v.EnableUser) }
+
+// changeUser answers an operation on the user of the path that leaves nothing to show.
+func changeUser(change func(context.Context, vault.Actor, uuid.UUID) error) handler {
 	return handleDelete(func(r *request) error {
 		id, err := r.pathID("id")
 		if err != nil {
 			return err
 		}
-		return v.DeleteUser(r.Context(), r.actor, id)
+		return change(r.Context(), r.actor, id)
 	})
 }

@@ -16,12 +16,16 @@ func newUsers(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "users",
 		Short: "Manage the users (for administrators)",
-		Long:  "Manage the users of the server. All of these commands need the scope admin.",
+		Long: `Manage the users of the server. All of these commands need the scope admin, unless
+the operator gives --data.`,
 		Example: `  keysake users create mia --email mia@example.org
   keysake api-keys create --user mia`,
 	}
 	group(cmd)
-	cmd.AddCommand(newUsersList(a), newUsersCreate(a), newUsersDelete(a))
+	cmd.AddCommand(
+		newUsersList(a), newUsersCreate(a), newUsersDelete(a),
+		newUsersDisable(a), newUsersEnable(a),
+	)
 	return cmd
 }
 
@@ -29,22 +33,29 @@ func newUsersList(a *app) *cobra.Command {
 	return listCommand(a, &cobra.Command{
 		Use:   "list",
 		Short: "List the users",
-		Long: `List all users by name, with the number of secrets that each has and may have.
-Needs the scope admin.`,
+		Long: `List all users by name, with the number of secrets that each has and may have, and
+whether they are disabled. Needs the scope admin.`,
 		Example: "  keysake users list",
 		Args:    noArgs,
 	}, fromServer(a, (*client.Client).ListUsers), usersGrid)
 }
 
 func usersGrid(list wire.UserList) grid {
-	rows := grid{{"USERNAME", "EMAIL", "ADMIN", "SECRETS", "ID"}}
+	rows := grid{{"USERNAME", "EMAIL", "ADMIN", "STATE", "SECRETS", "ID"}}
 	for _, u := range list.Users {
 		rows = append(rows, []string{
-			u.Username, orDash(u.EmailAddress), yesNo(u.IsPlatformAdmin), quota(u.Limits.Secrets),
-			u.ID,
+			u.Username, orDash(u.EmailAddress), yesNo(u.IsPlatformAdmin), userState(u),
+			quota(u.Limits.Secrets), u.ID,
 		})
 	}
 	return rows
+}
+
+func userState(u wire.User) string {
+	if u.Disabled {
+		return "disabled"
+	}
+	return "active"
 }
 
 func quota(q wire.Quota) string { return fmt.Sprintf("%d/%d", q.Used, q.Max) }

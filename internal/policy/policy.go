@@ -58,6 +58,8 @@ const (
 	UserList         Action = "user.list"
 	UserCreate       Action = "user.create"
 	UserDelete       Action = "user.delete"
+	UserDisable      Action = "user.disable"
+	UserEnable       Action = "user.enable"
 )
 
 // The actions of the operator, at the machine itself. No scope allows them.
@@ -90,7 +92,7 @@ func requiredScope(a Action) (scope Scope, found bool) {
 		return LeasesWrite, true
 	case APIKeyCreate, APIKeyList, APIKeyRevoke, APIKeyRevokeOnly:
 		return KeysWrite, true
-	case APIKeyCreateFor, UserList, UserCreate, UserDelete:
+	case APIKeyCreateFor, UserList, UserCreate, UserDelete, UserDisable, UserEnable:
 		return Admin, true
 	case WhoAmI, APIKeyRevokeSelf:
 		return noScope, true
@@ -110,8 +112,8 @@ func Allow(held []Scope, a Action) bool {
 // is what an operator does before making room.
 func LastResort(a Action) bool {
 	return slices.Contains([]Action{
-		APIKeyRevoke, APIKeyRevokeOnly, APIKeyRevokeSelf, SecretDelete, UserDelete, BackupCreate,
-		AuditCheckpoint, AuditCut,
+		APIKeyRevoke, APIKeyRevokeOnly, APIKeyRevokeSelf, SecretDelete, UserDelete, UserDisable,
+		BackupCreate, AuditCheckpoint, AuditCut,
 	}, a)
 }
 

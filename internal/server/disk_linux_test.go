@@ -75,6 +75,9 @@ func TestOnAFullDiskRevokingAndDeletingWork(t *testing.T) {
 			return ann.DeleteSecret(ctx, n.ID)
 		})
 	}
+	withinASecond(t, "disable a user", func(ctx context.Context) error {
+		return admin.DisableUser(ctx, bob.ID)
+	})
 	withinASecond(t, "delete a user", func(ctx context.Context) error {
 		return admin.DeleteUser(ctx, bob.ID)
 	})

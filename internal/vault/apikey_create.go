@@ -62,7 +62,7 @@ func (s *Service) CreateAPIKey(
 }
 
 // CreateAPIKeyFor is CreateAPIKey for another user. It needs the scope admin. NotFound: no such
-// user.
+// user. Conflict: the user is disabled.
 func (s *Service) CreateAPIKeyFor(
 	ctx context.Context, who Actor, user uuid.UUID, in APIKeyRequest,
 ) (APIKey, plaintext.Value, error) {
@@ -90,6 +90,9 @@ func (s *Service) createAPIKey(
 	key.Parent, key.Scopes, key.SelfRevoke = in.who.Credential.ID, scopes, request.SelfRevoke
 	err = s.update(ctx, in, func(c *change) error {
 		if key.ExpiresAt, err = c.checkMaker(ctx, in.who, request.ExpiresAt); err != nil {
+			return err
+		}
+		if err := c.checkEnabled(); err != nil {
 			return err
 		}
 		if err := c.makeRoom(ctx); err != nil {

@@ -91,6 +91,9 @@ func (s *Service) view(
 		if err != nil {
 			return callerGone(err)
 		}
+		if err := p.checkCaller(who); err != nil {
+			return err
+		}
 		return do(p)
 	})
 }
@@ -149,17 +152,28 @@ func (c *core) transact(ctx context.Context, in intent, do func(*change) error) 
 }
 
 // begin locks the ledger of a change. NotFound: there is no such user. Unauthenticated: it was the
-// caller, who was deleted in the meantime.
+// caller, who was deleted or disabled in the meantime.
 func (c *core) begin(ctx context.Context, tx Tx, in intent) (*change, error) {
 	s := &snapshot{c, tx, c.floors.seen(), map[uuid.UUID]uint64{}}
 	p, err := s.lock(ctx, tx, in.library)
 	if errors.Is(err, ErrNotFound) && in.library.owner == in.who.Owner() {
 		return nil, unauthenticated()
 	}
+	if err == nil {
+		err = p.checkCaller(in.who)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return &change{page: p, tx: tx, at: c.time()}, nil
+}
+
+// checkCaller returns an error if the page is that of a caller who was disabled in the meantime.
+func (p *page) checkCaller(who Actor) error {
+	if p.owner == who.User && p.ledger.State == anchor.Disabled {
+		return unauthenticated()
+	}
+	return nil
 }
 
 // finish appends an audit entry for each target, or one without a target if there is none, and

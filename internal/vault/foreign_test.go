@@ -75,7 +75,9 @@ func TestAnUnknownUserIsNotFoundByTheAdmin(t *testing.T) {
 	gone := p.user("gone")
 	p.must(p.DeleteUser(t.Context(), p.admin, gone.User))
 	for _, id := range []uuid.UUID{uuid.New(), uuid.Nil, gone.User, p.admin.Credential.ID} {
-		for _, action := range []policy.Action{policy.APIKeyCreateFor, policy.UserDelete} {
+		for _, action := range []policy.Action{
+			policy.APIKeyCreateFor, policy.UserDelete, policy.UserDisable, policy.UserEnable,
+		} {
 			assertKind(t, string(action), p.useCases()[action](p.admin, id), vault.NotFound)
 		}
 	}

@@ -64,6 +64,9 @@ func (o *Operator) CreateAdmin(
 	key.Scopes = policy.AllScopes()
 	in := intent{action: policy.APIKeyCreateFor, library: userLibrary(user.ID)}
 	err = o.apply(ctx, in, func(c *change) error {
+		if err := c.checkEnabled(); err != nil {
+			return err
+		}
 		key.CreatedAt = c.at
 		c.record(key.target())
 		return c.addAPIKey(ctx, key)

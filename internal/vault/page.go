@@ -129,14 +129,22 @@ func (s *snapshot) checkState(ctx context.Context, l anchor.Ledger) error {
 		return ErrNotFound
 	}
 	gone, err := s.core.gone.get(ctx, s)
-	if err != nil {
+	if err != nil || !isBefore(l, gone) {
 		return err
 	}
-	if gone.Leases.HasPrefix(l.User[:]) ||
-		gone.APIKeys.Has(l.User[:]) && l.State != anchor.Disabled {
-		return tampered(ledgerName(l.User), errOlder)
+	// What is remembered may be of another moment: a user was enabled, or disabled, since.
+	instance, err := s.instance(ctx)
+	if err == nil && isBefore(l, instance.ledger) {
+		err = tampered(ledgerName(l.User), errOlder)
 	}
-	return nil
+	return err
+}
+
+// isBefore reports whether a user's ledger is of before the user was deleted or disabled, as the
+// instance's tells.
+func isBefore(l, instance anchor.Ledger) bool {
+	return instance.Leases.HasPrefix(l.User[:]) ||
+		instance.APIKeys.Has(l.User[:]) && l.State != anchor.Disabled
 }
 
 // checkListed returns an error for a row that the set does not list.

@@ -166,6 +166,14 @@ func (e *everything) users() {
 		return done(ben.ID, e.admin, policy.UserCreate, ben.ID, "ben", 0), err
 	})
 	e.once(func() (audit.Entry, error) {
+		return done(e.ann.User, e.admin, policy.UserDisable, e.ann.User, "ann", 0),
+			e.Service.DisableUser(ctx, e.admin, e.ann.User)
+	})
+	e.once(func() (audit.Entry, error) {
+		return done(e.ann.User, e.admin, policy.UserEnable, e.ann.User, "ann", 0),
+			e.Service.EnableUser(ctx, e.admin, e.ann.User)
+	})
+	e.once(func() (audit.Entry, error) {
 		return done(e.ann.User, e.admin, policy.UserDelete, e.ann.User, "ann", 0),
 			e.DeleteUser(ctx, e.admin, e.ann.User)
 	})
@@ -263,6 +271,7 @@ func TestWhatFailsWithoutBeingRefusedLeavesNoEntry(t *testing.T) {
 	for _, action := range []policy.Action{
 		policy.SecretGet, policy.SecretUpdate, policy.SecretDelete, policy.SecretOpen,
 		policy.APIKeyRevoke, policy.APIKeyRevokeOnly, policy.APIKeyCreateFor, policy.UserDelete,
+		policy.UserDisable, policy.UserEnable,
 	} {
 		assertKind(t, string(action), tries[action](p.admin, nobody), vault.NotFound)
 	}

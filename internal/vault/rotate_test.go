@@ -36,11 +36,10 @@ func startRotating(t tester, dir string) *rotating {
 	}
 	r.crash()
 	r.initialize(byte(r.next()))
-	r.must2(r.CreateAdmin(t.Context(), username("admin"), keyName("first")))
-	admin, err := r.FindUser(t.Context(), "admin")
+	token, err := r.CreateAdmin(t.Context(), username("admin"), keyName("first"))
 	r.must(err)
-	r.admin = vault.Actor{User: admin, Scopes: policy.AllScopes()}
-	r.know(admin)
+	r.admin = r.authenticated(token)
+	r.know(r.admin.User)
 	return r
 }
 

@@ -98,6 +98,12 @@ func (p *fixture) useCases() map[policy.Action]useCase {
 		policy.UserDelete: func(who vault.Actor, target uuid.UUID) error {
 			return p.DeleteUser(ctx, who, target)
 		},
+		policy.UserDisable: func(who vault.Actor, target uuid.UUID) error {
+			return p.Service.DisableUser(ctx, who, target)
+		},
+		policy.UserEnable: func(who vault.Actor, target uuid.UUID) error {
+			return p.Service.EnableUser(ctx, who, target)
+		},
 	}
 }
 

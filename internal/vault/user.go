@@ -21,6 +21,7 @@ type User struct {
 	Email     string // empty where none is known
 	FullName  string // empty where none is known
 	Admin     bool   // owns an active API key with the scope admin
+	Disabled  bool   // no API key of the user works
 	Secrets   int    // how many there are
 	CreatedAt time.Time
 }
@@ -95,7 +96,8 @@ func (p *page) identify(stored StoredUser) (User, error) {
 	}
 	return User{
 		ID: p.owner, Username: stored.Username, Email: stored.Email, FullName: stored.FullName,
-		Secrets: p.ledger.Secrets.Len(), CreatedAt: stored.CreatedAt,
+		Disabled: p.ledger.State == anchor.Disabled, Secrets: p.ledger.Secrets.Len(),
+		CreatedAt: stored.CreatedAt,
 	}, nil
 }
 
@@ -194,6 +196,9 @@ func (c *core) addUser(ctx context.Context, who Actor, request UserRequest) (Use
 		}
 		in := intent{who: who, action: policy.UserCreate, library: newLibrary(id)}
 		err = c.apply(ctx, in, func(c *change) error {
+			if err := c.checkStillIn(ctx, who); err != nil {
+				return err
+			}
 			if err := checkRootKey(ctx, c.rows, ownerKey.RootKey); err != nil {
 				return err
 			}
@@ -230,6 +235,9 @@ func (s *Service) DeleteUser(ctx context.Context, who Actor, id uuid.UUID) error
 	err := s.update(ctx, in, func(c *change) error {
 		if id == who.User {
 			return &Error{Kind: Conflict, Detail: "You cannot delete yourself: another admin must"}
+		}
+		if err := c.checkStillIn(ctx, who); err != nil {
+			return err
 		}
 		stored, err := c.rows.User(ctx, id)
 		if err != nil {

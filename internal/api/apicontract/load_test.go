@@ -67,6 +67,8 @@ func TestTheContractHasTheseOperations(t *testing.T) {
 		"/admin/users POST admin",
 		"/admin/users/{id} DELETE admin",
 		"/admin/users/{id}/api-keys POST admin",
+		"/admin/users/{id}/disabled DELETE admin",
+		"/admin/users/{id}/disabled PUT admin",
 		"/health GET public",
 		"/openapi.yaml GET public",
 		"/user GET",

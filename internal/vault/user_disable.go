@@ -1,0 +1,109 @@
+package vault
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/anchor"
+	"github.com/keysake/keysake/internal/policy"
+)
+
+// DisableUser stops every API key of a user at once, and all that these made for others, until
+// [Service.EnableUser]. Nothing is deleted. It needs the scope admin. NotFound: no such user.
+// Conflict: it is the caller. Unauthenticated: the caller's key does not work any more.
+func (s *Service) DisableUser(ctx context.Context, who Actor, id uuid.UUID) error {
+	in := intent{who: who, action: policy.UserDisable, library: userLibrary(id)}
+	return s.update(ctx, in, func(c *change) error {
+		if id == who.User {
+			return &Error{Kind: Conflict, Detail: "You cannot disable yourself: another admin must"}
+		}
+		if err := c.checkStillIn(ctx, who); err != nil {
+			return err
+		}
+		return c.disable(ctx)
+	})
+}
+
+// EnableUser lets the API keys of a user who was disabled work again: those that have not been
+// revoked and have not expired. It needs the scope admin. NotFound: no such user. Unauthenticated:
+// the caller's key does not work any more.
+func (s *Service) EnableUser(ctx context.Context, who Actor, id uuid.UUID) error {
+	in := intent{who: who, action: policy.UserEnable, library: userLibrary(id)}
+	return s.update(ctx, in, func(c *change) error {
+		if err := c.checkStillIn(ctx, who); err != nil {
+			return err
+		}
+		return c.enable(ctx)
+	})
+}
+
+// DisableUser is [Service.DisableUser] for the operator. It stops any user, the last admin too.
+func (o *Operator) DisableUser(ctx context.Context, id uuid.UUID) error {
+	in := intent{action: policy.UserDisable, library: userLibrary(id)}
+	return o.apply(ctx, in, func(c *change) error { return c.disable(ctx) })
+}
+
+// EnableUser is [Service.EnableUser] for the operator.
+func (o *Operator) EnableUser(ctx context.Context, id uuid.UUID) error {
+	in := intent{action: policy.UserEnable, library: userLibrary(id)}
+	return o.apply(ctx, in, func(c *change) error { return c.enable(ctx) })
+}
+
+// disable says in the user's ledger that no key of the user counts, and lists the user in the
+// instance's, so that an older ledger of the user is noticed.
+func (c *change) disable(ctx context.Context) error {
+	instance, err := c.recordUser(ctx)
+	if err != nil {
+		return err
+	}
+	c.ledger.State = anchor.Disabled
+	instance.ledger.APIKeys.Add(c.owner[:])
+	return nil
+}
+
+// enable takes back what disable says. It changes nothing of a user who is not disabled.
+func (c *change) enable(ctx context.Context) error {
+	instance, err := c.recordUser(ctx)
+	if err != nil {
+		return err
+	}
+	if c.ledger.State == anchor.Disabled {
+		c.ledger.State = anchor.Active
+	}
+	instance.ledger.APIKeys.Remove(c.owner[:])
+	return nil
+}
+
+// recordUser names the user whose library it is as the target, and returns the instance's ledger,
+// which is saved with the change.
+func (c *change) recordUser(ctx context.Context) (*page, error) {
+	stored, err := c.rows.User(ctx, c.owner)
+	if err != nil {
+		return nil, err
+	}
+	user, err := c.identify(stored)
+	if err != nil {
+		return nil, err
+	}
+	c.record(user.target())
+	return c.also(ctx, instanceLibrary())
+}
+
+// checkStillIn returns an error if the caller's API key does not work any more: who was disabled or
+// revoked in the meantime changes no other user. The operator has none.
+func (c *change) checkStillIn(ctx context.Context, who Actor) error {
+	if who.User == uuid.Nil {
+		return nil
+	}
+	_, _, err := c.callersKey(ctx, who)
+	return err
+}
+
+// checkEnabled refuses to give an API key to a user who is disabled.
+func (p *page) checkEnabled() error {
+	if p.ledger.State == anchor.Disabled {
+		return &Error{Kind: Conflict, Detail: "The user is disabled: enable the user first"}
+	}
+	return nil
+}
