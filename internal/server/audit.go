@@ -19,6 +19,9 @@ const (
 // logAuditHead logs the end of the instance's audit chain. A log is kept where the database is not:
 // later it shows whether the chain still has this entry.
 func (s *server) logAuditHead(ctx context.Context) {
+	// also while the server stops
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
+	defer cancel()
 	head, err := s.instance.AuditHead(ctx)
 	if err != nil {
 		s.log.WarnContext(ctx, "the audit log cannot be read", "cause", err)
@@ -35,7 +38,7 @@ func (s *server) scheduleCheckpoint(ctx context.Context) {
 		return
 	}
 	last, err := s.instance.LastCheckpoint(ctx)
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		s.log.WarnContext(ctx, "the last checkpoint of the audit log is unknown", "cause", err)
 	}
 	s.checkpointDue = nextCheckpoint(last, time.Now(), s.cfg.CheckpointEvery)
