@@ -130,7 +130,7 @@ func (l *connections) add(raw net.Conn) *connection {
 
 func oldest(waiting *list.List) *connection {
 	if first := waiting.Front(); first != nil {
-		return first.Value.(*connection) //nolint:forcetypeassert,errcheck // no other is put in
+		return first.Value.(*connection) //nolint:forcetypeassert // no other is put in
 	}
 	return nil
 }

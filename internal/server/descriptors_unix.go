@@ -19,5 +19,5 @@ func openFiles() (limit, open int) {
 	if err != nil {
 		return 0, 0
 	}
-	return int(min(most.Cur, 1<<30)), len(entries) //nolint:gosec // it is small
+	return int(min(most.Cur, 1<<30)), len(entries)
 }
