@@ -10,7 +10,7 @@ import (
 // locks that other programs may keep.
 const (
 	flushTime = 2 * time.Second
-	closeTime = 4 * time.Second
+	closeTime = 8 * time.Second
 )
 
 var errSlowStop = errors.New(

@@ -42,14 +42,15 @@ func classify(err error) error {
 		return &vault.Error{Kind: vault.Conflict, Detail: "Already exists", Cause: err}
 	}
 	switch failed.Code() & 0xff { // the primary code
+	case lib.SQLITE_FULL:
+		return &vault.Error{Kind: vault.Unavailable, Detail: errLow.Detail, Cause: err}
 	case lib.SQLITE_BUSY:
 		return &vault.Error{
 			Kind:   vault.Unavailable,
 			Detail: "Another program keeps the database locked: try again later",
 			Cause:  err,
 		}
-	case lib.SQLITE_FULL,
-		lib.SQLITE_IOERR,
+	case lib.SQLITE_IOERR,
 		lib.SQLITE_READONLY,
 		lib.SQLITE_CANTOPEN,
 		lib.SQLITE_LOCKED,

@@ -50,10 +50,8 @@ func (l *writeLock) acquire() (release func()) {
 	if l.shared {
 		take, try = l.file.TryLockContext, l.file.TryLock
 	}
-	locked := false
-	if l.ignored {
-		locked, _ = try()
-	} else {
+	locked, _ := try()
+	if !locked && !l.ignored {
 		ctx, cancel := context.WithTimeout(context.Background(), turnWait)
 		defer cancel()
 		locked, _ = take(ctx, turnPoll)
