@@ -42,8 +42,8 @@ func TestAClientForWhomThereIsNoRoomIsToldSo(t *testing.T) {
 	defer resp.Body.Close()
 	var told wire.Problem
 	apptest.Must(t, json.NewDecoder(resp.Body).Decode(&told))
-	if resp.StatusCode != http.StatusServiceUnavailable || told.Code != 503 || told.Type != "unavailable_error" ||
-		!resp.Close {
+	if resp.StatusCode != http.StatusServiceUnavailable || told.Code != resp.StatusCode ||
+		told.Type != "unavailable_error" || !resp.Close {
 		t.Errorf("it is told %d %+v", resp.StatusCode, told)
 	}
 	for _, h := range busy {
