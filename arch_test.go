@@ -53,11 +53,14 @@ var layers = map[string]string{
 		"plaintext",
 	"internal/config":   "",
 	"internal/keysfile": "internal/privatefile internal/rootkey",
-	"internal/instance": "internal/audit internal/catalog internal/config internal/keysfile " +
+	"internal/floors":   "internal/privatefile",
+	"internal/instance": "internal/audit internal/catalog internal/config internal/floors " +
+		"internal/keysfile " +
 		"internal/kmspipe internal/rootkey internal/privatefile internal/seal " +
 		"internal/store/sqlite internal/vault plaintext",
 	"internal/maintenance": "internal/anchor internal/audit internal/backup internal/config " +
-		"internal/doctor internal/instance internal/privatefile internal/rootkey internal/seal " +
+		"internal/doctor internal/floors internal/instance internal/privatefile internal/rootkey " +
+		"internal/seal " +
 		"internal/store " +
 		"internal/store/sqlite internal/vault",
 	"internal/server": "internal/api internal/config internal/identity internal/instance " +

@@ -26,6 +26,8 @@ type Quota struct {
 type UserList struct {
 	Users []User `json:"users"`
 	Total int    `json:"total"`
+	// Broken are the ids of users who are not shown, because what is stored of them was changed.
+	Broken []string `json:"broken,omitempty"`
 }
 
 // CreateUser is the body of POST /admin/users.

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -46,7 +47,16 @@ func parseUser(in wire.CreateUser) (vault.UserRequest, error) {
 func listUsers(v *vault.Service) handler {
 	return handleGet(func(r *request) (wire.UserList, error) {
 		users, err := v.ListUsers(r.Context(), r.actor)
-		return wire.UserList{Users: bodiesOf(users, userBody(v)), Total: len(users)}, err
+		var broken []string
+		users = slices.DeleteFunc(users, func(u vault.User) bool {
+			if u.Broken {
+				broken = append(broken, u.ID.String())
+			}
+			return u.Broken
+		})
+		list := wire.UserList{Users: bodiesOf(users, userBody(v)), Total: len(users)}
+		list.Broken = broken
+		return list, err
 	})
 }
 

@@ -37,8 +37,8 @@ place, and never by the database.
 // localSettings adds the flags of a command that works on a data folder and opens its keys.
 func localSettings(cmd *cobra.Command) *config.Settings {
 	settings := config.New(
-		"data", "keys", "root-key", "instance-key", "root-passphrase-file", "root-passphrase-fd",
-		"key-service-timeout", "kms-helper",
+		"data", "keys", "root-key", "instance-key", "floors", "root-passphrase-file",
+		"root-passphrase-fd", "key-service-timeout", "kms-helper",
 	)
 	settings.AddFlags(cmd.Flags())
 	return settings

@@ -34,7 +34,9 @@ func newUsersList(a *app) *cobra.Command {
 		Use:   "list",
 		Short: "List the users",
 		Long: `List all users by name, with the number of secrets that each has and may have, and
-whether they are disabled. Needs the scope admin.`,
+whether they are disabled. Of a user whose data was changed by something other
+than the server, only the id is shown, at the end: "keysake doctor" says what it
+is. Needs the scope admin.`,
 		Example: "  keysake users list",
 		Args:    noArgs,
 	}, fromServer(a, (*client.Client).ListUsers), usersGrid)
@@ -47,6 +49,9 @@ func usersGrid(list wire.UserList) grid {
 			u.Username, orDash(u.EmailAddress), yesNo(u.IsPlatformAdmin), userState(u),
 			quota(u.Limits.Secrets), u.ID,
 		})
+	}
+	for _, id := range list.Broken {
+		rows = append(rows, []string{"-", "-", "-", "tampered with", "-", id})
 	}
 	return rows
 }

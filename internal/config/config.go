@@ -28,6 +28,7 @@ type Config struct {
 	Keys         string      // path of the keys file; empty for the default
 	RootKeys     []string    // URLs, in the place of those in the keys file
 	InstanceKeys []uuid.UUID // in the place of those in the keys file
+	Floors       string      // path of the floors file; empty for the default
 
 	RootPassphraseFile string
 	RootPassphraseFD   int

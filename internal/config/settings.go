@@ -54,6 +54,12 @@ func (c *Config) storageSettings() []setting {
 				"others only verify. It replaces those of the keys file",
 		},
 		{
+			&c.Floors, "floors", "FILE", "",
+			"file that remembers how new each user's data was, so that older data that is put " +
+				"back is refused; the default is DIR.floors beside the file of the first root " +
+				"key, or beside the keys file (--dev: none)",
+		},
+		{
 			&c.RootPassphraseFile, "root-passphrase-file", "FILE", "",
 			"file with the passphrase of a root key passphrase:; if it has several lines, " +
 				"each is tried in turn",

@@ -121,6 +121,11 @@ func (e *examination) damaged(err error) bool {
 	return found
 }
 
+func damagedRow(err error) bool {
+	_, found := errors.AsType[*store.DamagedError](err)
+	return found
+}
+
 func (e *examination) checks(rows map[string]int64, versions int64) []Check {
 	values := fmt.Sprintf("all %d versions open, value and mask", e.opened)
 	if e.opened < versions {

@@ -67,6 +67,9 @@ func keyMaterial(cfg config.Config) (paths []string) {
 			}
 		}
 	}
+	if path, err := FloorsFile(cfg, urls); err == nil {
+		paths = append(paths, path)
+	}
 	paths = append(paths, cfg.TLSKey, cfg.RootPassphraseFile)
 	data, err := filepath.Abs(cfg.Data)
 	return slices.DeleteFunc(paths, func(path string) bool {

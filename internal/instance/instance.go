@@ -43,6 +43,8 @@ type Instance struct {
 	// they wrap does not open.
 	Foreign []vault.StoredRootKey
 
+	floors *keptFloors // nil without a floors file
+
 	lock     *flock.Flock // nil if a server may be running
 	database *fileLock    // nil if a server may be running
 }
@@ -102,6 +104,9 @@ func (i *Instance) open(ctx context.Context, cfg config.Config, access Access) e
 	if access == Sealed {
 		return nil
 	}
+	if err := i.openFloors(cfg); err != nil { // before anything is signed
+		return err
+	}
 	return i.openKeys(ctx, cfg, access)
 }
 
@@ -148,6 +153,7 @@ func (i *Instance) openFiles(ctx context.Context, cfg config.Config, access Acce
 // Close closes the database, ends what asks the key services, and unlocks the folder.
 func (i *Instance) Close() error {
 	var errs []error
+	i.leaveFloors()
 	i.Keys.Opener.Close()
 	if i.Store != nil {
 		errs = append(errs, i.Store.Close())

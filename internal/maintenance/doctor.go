@@ -95,5 +95,28 @@ func (r *reporter) examineRows(ctx context.Context, prefix string, src backup.So
 		c.Name = prefix + c.Name
 		r.add(c)
 	}
+	if err == nil && prefix == "" {
+		err = r.checkFloors(ctx, src)
+	}
 	return err
+}
+
+// checkFloors checks that no data is older than servers have seen it.
+func (r *reporter) checkFloors(ctx context.Context, src backup.Source) error {
+	const name = "freshness"
+	numbers, file, err := r.keys.Floors()
+	switch {
+	case err != nil:
+		r.fail(name, "check the path and mode of the file, or name another with --floors",
+			"%v", err)
+	case file == "":
+		r.ok(name, "there is no floors file: older data that is put back is not noticed")
+	default:
+		var c doctor.Check
+		if c, err = doctor.CheckFloors(ctx, src, numbers, file); err == nil {
+			r.add(c)
+		}
+		return err
+	}
+	return nil
 }

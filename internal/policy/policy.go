@@ -75,6 +75,7 @@ const (
 	TamperingFound  Action = "tampering.found" // by a server, in what it read
 	AuditCheckpoint Action = "audit.checkpoint"
 	AuditCut        Action = "audit.cut"
+	FloorsReset     Action = "floors.reset" // an older database was accepted
 )
 
 // noScope stands for the scope of an action that every API key may take.
@@ -97,7 +98,8 @@ func requiredScope(a Action) (scope Scope, found bool) {
 	case WhoAmI, APIKeyRevokeSelf:
 		return noScope, true
 	case RootKeyAdd, RootKeyRewrap, RootKeyRetire, OwnerKeyRotate, OwnerKeyDestroy, BackupCreate,
-		BackupRestore, InstanceCreate, TamperingFound, AuditCheckpoint, AuditCut:
+		BackupRestore, InstanceCreate, TamperingFound, AuditCheckpoint, AuditCut,
+		FloorsReset:
 	}
 	return noScope, false
 }

@@ -49,6 +49,7 @@ var allowed = map[policy.Action][]policy.Scope{
 	policy.InstanceCreate:   nil,
 	policy.AuditCheckpoint:  nil,
 	policy.AuditCut:         nil,
+	policy.FloorsReset:      nil,
 }
 
 var anyone = policy.AllScopes()

@@ -86,6 +86,8 @@ type server struct {
 	certificate certificate
 	stopping    atomic.Bool
 
+	floorsFailed atomic.Bool // the floors file could not be written
+
 	checkpointDue time.Time // zero for never; only serve uses it
 	diskWarning   throttle
 	usesWarning   throttle
@@ -113,6 +115,8 @@ func (s *server) serve(ctx context.Context, hangup <-chan os.Signal) error {
 	s.log.InfoContext(ctx, "listening", "address", s.mainSocket.Addr().String(), "tls", s.tls())
 	s.logAuditHead(ctx)
 	s.scheduleCheckpoint(ctx)
+	s.warnFloors(ctx)
+	go s.keepFloors(ctx)
 	tick := time.NewTicker(tickInterval)
 	defer tick.Stop()
 	for {

@@ -81,3 +81,35 @@ func TestTamperingIsRefusedLoggedCountedAndRecordedOnce(t *testing.T) {
 		t.Error("the log does not name the row once")
 	}
 }
+
+func TestABrokenLedgerStopsItsUserOnly(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t)
+	miasKey, maxsKey := s.NewUser(t, "mia"), s.NewUser(t, "max")
+	mia, tom := s.ClientWith(t, miasKey), s.ClientWith(t, maxsKey)
+	newSecret(t, mia, "KEPT", "correct-horse-battery-staple")
+	newSecret(t, tom, "KEPT", "correct-horse-battery-staple")
+	who, err := mia.WhoAmI(t.Context())
+	apptest.Must(t, err)
+	db := pastServer(t, s.Data)
+	exec(t, db, "UPDATE users SET ledger = zeroblob(300) WHERE username = 'mia'")
+	for range 2 { // also after a restart
+		_, err := mia.ListSecrets(t.Context())
+		fails(t, err, 500, "internal_error")
+		if list, err := tom.ListSecrets(t.Context()); err != nil || list.Total != 1 {
+			t.Errorf("another user: %v", err)
+		}
+		list, err := s.Client(t).ListUsers(t.Context())
+		apptest.Must(t, err)
+		if len(list.Users) != 2 || list.Total != 2 || len(list.Broken) != 1 ||
+			list.Broken[0] != who.ID {
+			t.Errorf("the admin's list: %+v", list)
+		}
+		s.Stop(t)
+		if !strings.Contains(s.Logs.String(), `what="ledger of user `+who.ID) {
+			t.Error("the log does not name the user")
+		}
+		s = s.Restart(t)
+		mia, tom = s.ClientWith(t, miasKey), s.ClientWith(t, maxsKey)
+	}
+}

@@ -43,7 +43,9 @@ func (o *Operator) Usernames(ctx context.Context) (names map[uuid.UUID]string, e
 		users, err := r.users(ctx, o.now())
 		names = map[uuid.UUID]string{}
 		for _, u := range users {
-			names[u.ID] = u.Username
+			if !u.Broken {
+				names[u.ID] = u.Username
+			}
 		}
 		return err
 	})

@@ -16,6 +16,8 @@ type floors struct {
 	mu    sync.Mutex
 	raise uint64 // how often a floor was raised
 	users map[uuid.UUID][2]floor
+	// unsaved are the floors that were raised since they were last asked for; nil if nobody asks.
+	unsaved map[uuid.UUID]uint64
 }
 
 // A floor is a number, and when it was raised to that. Of each user two are kept: the later may be
@@ -53,6 +55,9 @@ func (f *floors) note(user uuid.UUID, number uint64) {
 	}
 	f.raise++
 	f.users[user] = [2]floor{{number, f.raise}, known[0]}
+	if f.unsaved != nil {
+		f.unsaved[user] = number
+	}
 }
 
 // goneTTL is how long the instance's ledger counts before it is read again: another process may

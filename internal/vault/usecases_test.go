@@ -130,6 +130,8 @@ var operators = []policy.Action{
 	policy.BackupCreate,
 	policy.BackupRestore,
 	policy.AuditCheckpoint,
+	policy.FloorsReset,
+	policy.AuditCut,
 }
 
 func TestEveryActionOfThePolicyIsAUseCase(t *testing.T) {

@@ -24,6 +24,9 @@ type User struct {
 	Disabled  bool   // no API key of the user works
 	Secrets   int    // how many there are
 	CreatedAt time.Time
+
+	// Broken is set in lists, where what is stored of the user does not verify. Then only ID is.
+	Broken bool
 }
 
 // A UserRequest is the input of [Service.CreateUser].
@@ -105,65 +108,6 @@ func (p *page) identify(stored StoredUser) (User, error) {
 func (u StoredUser) Identity() [sha256.Size]byte {
 	return anchor.NewRow("user").ID(u.Owner).Text(u.Username).Text(u.Email).Text(u.FullName).
 		Time(u.CreatedAt).Digest()
-}
-
-// ListUsers returns all users, ordered by name. It needs the scope admin.
-func (s *Service) ListUsers(ctx context.Context, who Actor) (users []User, err error) {
-	err = s.view(ctx, who, policy.UserList, func(p *page) error {
-		users, err = p.users(ctx, s.now())
-		return err
-	})
-	return users, err
-}
-
-// users returns all users, ordered by name, with Admin as of the given time.
-func (s *snapshot) users(ctx context.Context, now time.Time) ([]User, error) {
-	stored, err := s.rows.Users(ctx)
-	if err != nil {
-		return nil, err
-	}
-	keys, err := s.rows.AdminAPIKeys(ctx)
-	if err != nil {
-		return nil, err
-	}
-	adminKeys := map[uuid.UUID][]APIKey{}
-	for _, k := range keys {
-		adminKeys[k.User] = append(adminKeys[k.User], k)
-	}
-	var users []User
-	for _, u := range stored {
-		p, err := s.open(ctx, u.StoredLedger)
-		if errors.Is(err, ErrNotFound) && !u.DeletedAt.IsZero() {
-			continue
-		}
-		if err != nil {
-			return nil, userError(u, err)
-		}
-		user, err := p.identify(u)
-		if err == nil && len(users) > 0 && user.Username <= users[len(users)-1].Username {
-			err = tampered("user "+p.owner.String(), errTwice)
-		}
-		if err != nil {
-			return nil, err
-		}
-		for _, k := range adminKeys[p.owner] {
-			works, err := p.works(ctx, k, now)
-			if err != nil {
-				return nil, err
-			}
-			user.Admin = user.Admin || works
-		}
-		users = append(users, user)
-	}
-	return users, nil
-}
-
-// userError is the error for a row of a user whose ledger says that there is none.
-func userError(u StoredUser, err error) error {
-	if errors.Is(err, ErrNotFound) {
-		return tampered("user "+u.Owner.String(), errNotListed)
-	}
-	return err
 }
 
 // CreateUser makes a user with an owner key and an empty library. It needs the scope admin.

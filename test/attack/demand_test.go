@@ -76,6 +76,21 @@ func (h *House) refusedKey(key plaintext.Value) {
 	h.refused("a list of users", err)
 }
 
+// broken demands that the list of users names those who are broken, and tells nothing else of them.
+func (h *House) broken(users ...Person) {
+	h.t.Helper()
+	list, err := h.as(h.ada).ListUsers(h.t.Context())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	for _, p := range users {
+		named := func(u wire.User) bool { return u.ID == p.id || u.Username == p.name }
+		if !slices.Contains(list.Broken, p.id) || slices.ContainsFunc(list.Users, named) {
+			h.t.Errorf("the list of users does not say that %s is broken: %+v", p.name, list)
+		}
+	}
+}
+
 // refusedSecret demands that a secret is neither shown nor delivered nor made anew from what is
 // there.
 func (h *House) refusedSecret(p Person, id string) {
