@@ -36,6 +36,7 @@ func handleJSON[In, Arg, Out any](
 		if at, ok := any(out).(locator); ok && status == http.StatusCreated {
 			w.Header().Set("Location", at.location())
 		}
+		setEntityTag(w, out)
 		writeJSON(w, status, out)
 		return nil
 	}
@@ -69,6 +70,7 @@ func handleGet[Out any](do func(*request) (Out, error)) handler {
 		if err != nil {
 			return err
 		}
+		setEntityTag(w, out)
 		writeJSON(w, http.StatusOK, out)
 		return nil
 	}

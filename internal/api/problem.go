@@ -41,6 +41,8 @@ func typeOf(status int) string {
 		return "method_not_allowed_error"
 	case http.StatusConflict:
 		return "conflict_error"
+	case http.StatusPreconditionFailed:
+		return "precondition_failed_error"
 	case http.StatusRequestEntityTooLarge:
 		return "payload_too_large_error"
 	case http.StatusUnsupportedMediaType:
@@ -74,6 +76,8 @@ func status(k vault.Kind) int {
 		return http.StatusNotFound
 	case vault.Conflict:
 		return http.StatusConflict
+	case vault.Changed:
+		return http.StatusPreconditionFailed
 	case vault.Unavailable:
 		return http.StatusServiceUnavailable
 	case vault.BadGateway:

@@ -7,10 +7,19 @@ import (
 	"github.com/keysake/keysake/wire"
 )
 
-// A createdSecret is a secret that was just made: its answer says where it is.
-type createdSecret struct{ wire.Secret }
+// A shownSecret is a secret as it is now: its answer says where it is if it was just made, and its
+// entity tag, by which a client can change no other state.
+type shownSecret struct {
+	wire.Secret
 
-func (s createdSecret) location() string { return "/api/v1/user/secrets/" + s.ID }
+	tag vault.Tag
+}
+
+func shown(s vault.Secret) shownSecret { return shownSecret{secretBody(s), s.Tag()} }
+
+func (s shownSecret) location() string { return "/api/v1/user/secrets/" + s.ID }
+
+func (s shownSecret) entityTag() string { return `"` + string(s.tag) + `"` }
 
 func secretBody(s vault.Secret) wire.Secret {
 	body := wire.Secret{
@@ -25,9 +34,9 @@ func secretBody(s vault.Secret) wire.Secret {
 
 func createFromPreset(v *vault.Service) handler {
 	return handleJSON(http.StatusCreated, parseFromPreset,
-		func(r *request, in vault.FromPreset) (createdSecret, error) {
+		func(r *request, in vault.FromPreset) (shownSecret, error) {
 			s, err := v.CreateFromPreset(r.Context(), r.actor, in)
-			return createdSecret{secretBody(s)}, err
+			return shown(s), err
 		})
 }
 
@@ -38,9 +47,9 @@ func parseFromPreset(in wire.CreateFromPreset) (vault.FromPreset, error) {
 
 func createSecret(v *vault.Service) handler {
 	return handleJSON(http.StatusCreated, parseSecret,
-		func(r *request, in vault.SecretRequest) (createdSecret, error) {
+		func(r *request, in vault.SecretRequest) (shownSecret, error) {
 			s, err := v.CreateSecret(r.Context(), r.actor, in)
-			return createdSecret{secretBody(s)}, err
+			return shown(s), err
 		})
 }
 
@@ -58,13 +67,13 @@ func parseSecret(in wire.CreateSecret) (vault.SecretRequest, error) {
 
 func updateSecret(v *vault.Service) handler {
 	return handleJSON(http.StatusOK, parseUpdate,
-		func(r *request, value vault.Value) (wire.Secret, error) {
-			id, err := r.pathID("secret_id")
+		func(r *request, value vault.Value) (shownSecret, error) {
+			id, tags, err := r.conditional("secret_id")
 			if err != nil {
-				return wire.Secret{}, err
+				return shownSecret{}, err
 			}
-			s, err := v.UpdateSecret(r.Context(), r.actor, id, value)
-			return secretBody(s), err
+			s, err := v.UpdateSecret(r.Context(), r.actor, id, value, tags...)
+			return shown(s), err
 		})
 }
 
@@ -73,23 +82,23 @@ func parseUpdate(in wire.UpdateSecret) (vault.Value, error) {
 }
 
 func getSecret(v *vault.Service) handler {
-	return handleGet(func(r *request) (wire.Secret, error) {
+	return handleGet(func(r *request) (shownSecret, error) {
 		id, err := r.pathID("secret_id")
 		if err != nil {
-			return wire.Secret{}, err
+			return shownSecret{}, err
 		}
 		s, err := v.GetSecret(r.Context(), r.actor, id)
-		return secretBody(s), err
+		return shown(s), err
 	})
 }
 
 func deleteSecret(v *vault.Service) handler {
 	return handleDelete(func(r *request) error {
-		id, err := r.pathID("secret_id")
+		id, tags, err := r.conditional("secret_id")
 		if err != nil {
 			return err
 		}
-		return v.DeleteSecret(r.Context(), r.actor, id)
+		return v.DeleteSecret(r.Context(), r.actor, id, tags...)
 	})
 }
 

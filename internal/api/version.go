@@ -29,13 +29,13 @@ func listVersions(v *vault.Service) handler {
 
 func rollbackSecret(v *vault.Service) handler {
 	return handleJSON(http.StatusOK, parseRollback,
-		func(r *request, number uint64) (wire.Secret, error) {
-			id, err := r.pathID("secret_id")
+		func(r *request, number uint64) (shownSecret, error) {
+			id, tags, err := r.conditional("secret_id")
 			if err != nil {
-				return wire.Secret{}, err
+				return shownSecret{}, err
 			}
-			s, err := v.RollbackSecret(r.Context(), r.actor, id, number)
-			return secretBody(s), err
+			s, err := v.RollbackSecret(r.Context(), r.actor, id, number, tags...)
+			return shown(s), err
 		})
 }
 

@@ -16,6 +16,7 @@ const (
 	Denied                      // a scope is missing, or a quota is full
 	NotFound                    // absent, or another user's: the answer is the same
 	Conflict                    // the name is taken
+	Changed                     // it is not what the caller saw
 	Unavailable                 // the database cannot be written or read now
 	BadGateway                  // a key service answered badly
 	GatewayTimeout              // a key service did not answer in time

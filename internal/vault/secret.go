@@ -16,6 +16,7 @@ type Secret struct {
 	Name      string
 	Provider  string // empty for a custom secret without one
 	Mask      string
+	Stamp     seal.Stamp // of the current version
 	CreatedAt time.Time
 	UpdatedAt time.Time
 }
@@ -81,7 +82,7 @@ func (s StoredSecret) target() audit.Target {
 // masked returns what may be seen of a secret with this mask.
 func (s StoredSecret) masked(mask string) Secret {
 	return Secret{
-		ID: s.ID, Name: s.Name, Provider: s.Provider, Mask: mask,
+		ID: s.ID, Name: s.Name, Provider: s.Provider, Mask: mask, Stamp: s.Stamp,
 		CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
 	}
 }

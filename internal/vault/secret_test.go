@@ -50,6 +50,7 @@ func TestASecretFromAPresetHasThePresetsNameAndAMask(t *testing.T) {
 			Name:      name,
 			Provider:  provider,
 			Mask:      "abcdef" + bullets + "hij",
+			Stamp:     made.Stamp,
 			CreatedAt: made.CreatedAt,
 			UpdatedAt: made.CreatedAt,
 		}
@@ -269,6 +270,10 @@ func TestAnUpdateMakesTheNextVersion(t *testing.T) {
 	}
 	want := made
 	want.Mask, want.UpdatedAt = "second"+bullets+"eco", updated.UpdatedAt
+	want.Stamp = updated.Stamp
+	if updated.Tag() == made.Tag() {
+		t.Error("it has the tag of the version before")
+	}
 	if diff := cmp.Diff(want, updated); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -11,9 +11,9 @@ import (
 
 // UpdateSecret gives one of the caller's secrets a new value, as its next version. It needs the
 // scope secrets:write. NotFound: there is none of that id, or it is another user's. Invalid: it is
-// of a preset, and the value is a bad paste.
+// of a preset, and the value is a bad paste. Changed: tags are given, and it has another.
 func (s *Service) UpdateSecret(
-	ctx context.Context, who Actor, id uuid.UUID, value Value,
+	ctx context.Context, who Actor, id uuid.UUID, value Value, anyOf ...Tag,
 ) (Secret, error) {
 	if err := s.authorize(ctx, who, policy.SecretUpdate); err != nil {
 		return Secret{}, err
@@ -28,6 +28,9 @@ func (s *Service) UpdateSecret(
 			current, err = p.secret(ctx, id)
 			return err
 		})
+		if err == nil {
+			err = current.checkTag(anyOf)
+		}
 		if err != nil {
 			return Secret{}, err
 		}

@@ -13,9 +13,9 @@ import (
 // RollbackSecret gives one of the caller's secrets the value of an older version again, as its next
 // version: no number is used twice. A rollback to the current version changes nothing. It needs the
 // scope secrets:write. NotFound: there is no secret of that id, or it is another user's. Invalid:
-// that version is not kept, or never was.
+// that version is not kept, or never was. Changed: tags are given, and the secret has another.
 func (s *Service) RollbackSecret(
-	ctx context.Context, who Actor, id uuid.UUID, number uint64,
+	ctx context.Context, who Actor, id uuid.UUID, number uint64, anyOf ...Tag,
 ) (Secret, error) {
 	in := inOwnLibrary(who, policy.SecretRollback)
 	if err := s.authorize(ctx, who, in.action); err != nil {
@@ -30,6 +30,9 @@ func (s *Service) RollbackSecret(
 			current, old, err = p.version(ctx, id, number)
 			return err
 		})
+		if err == nil {
+			err = current.checkTag(anyOf)
+		}
 		if err != nil {
 			return Secret{}, err
 		}

@@ -19,6 +19,8 @@ const (
 	jsonUTF8 = "application/json; charset=utf-8"
 	latin1   = "application/json; charset=latin1"
 
+	entityTag = `"5f0c1e9a77b2d431"`
+
 	secretBody = `{"id":"` + id + `","name":"OPENAI_API_KEY","provider":"openai",` +
 		`"masked_value":"sk-pro••••789",` +
 		`"created_at":"2026-04-15T12:00:00Z","updated_at":"2026-04-15T12:00:00.25Z"}`
@@ -90,13 +92,15 @@ func (a answer) check(d *apicontract.Document) error {
 
 // Answers as documented, which the tests change.
 var (
-	secret  = answer{"GET", one, 200, secretBody, nil}
+	secret  = answer{"GET", one, 200, secretBody, nil}.with("ETag", entityTag)
 	secrets = answer{"GET", list, 200, `{"secrets":[` + secretBody + `],"total":1}`, nil}
 	keys    = answer{"GET", "/api/v1/user/api-keys", 200, keysBody, nil}
-	created = answer{"POST", preset, 201, secretBody, nil}.with("Location", one)
+	created = answer{"POST", preset, 201, secretBody, nil}.with("Location", one).
+		with("ETag", entityTag)
 	deleted = answer{"DELETE", one, 204, "", nil}
 	invalid = answer{"POST", preset, 422, invalidBody, nil}
-	head    = answer{"HEAD", one, 200, "", nil}.with("Content-Type", "application/json")
+	head    = answer{"HEAD", one, 200, "", nil}.with("Content-Type", "application/json").
+		with("ETag", entityTag)
 
 	notFound   = problem("GET", one, 404, "not_found")
 	nowhere    = problem("GET", "/api/v1/nowhere", 404, "not_found")
