@@ -73,10 +73,10 @@ a GitHub token. You enter a value once. It is sealed at rest, and from then on
 only a mask is shown, such as sk-pro••••789.
 
 Run the server with "keysake serve". The operator's commands (init, admin-key,
-root-key, owner-key, backup, restore, doctor, audit, floors) work on its data folder. All other
-commands talk to a server: the one of your last "keysake login", unless KEYSAKE_URL and
-KEYSAKE_API_KEY name another. The login is stored in your configuration folder,
-or in the folder that KEYSAKE_CONFIG_DIR names.`
+root-key, owner-key, lockdown, backup, restore, doctor, audit, floors) work on its
+data folder. All other commands talk to a server: the one of your last "keysake
+login", unless KEYSAKE_URL and KEYSAKE_API_KEY name another. The login is stored
+in your configuration folder, or in the folder that KEYSAKE_CONFIG_DIR names.`
 
 func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
@@ -102,7 +102,7 @@ func newRoot(a *app) *cobra.Command {
 	root.AddCommand(
 		newServe(a), newInit(a), newAdminKey(a), newLogin(a),
 		newPresets(a), newSecrets(a), newAPIKeys(a), newUsers(a),
-		newRootKey(a), newOwnerKey(a),
+		newRootKey(a), newOwnerKey(a), newLockdown(a),
 		newBackup(a), newRestore(a), newDoctor(a), newAudit(a), newFloors(a),
 		newVersion(a), newDocs(a),
 	)

@@ -61,6 +61,8 @@ type Config struct {
 
 	Checkpoints     string        // a folder; empty for the default
 	CheckpointEvery time.Duration // 0 for never
+
+	Lockdown bool // whatever the database says
 }
 
 // A MinClient is the oldest version of a client program that may call.

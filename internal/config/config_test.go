@@ -106,6 +106,7 @@ func TestEverySettingHasAFlagAndAVariable(t *testing.T) {
 		"shutdown-timeout":     "1m",
 		"checkpoints":          "/cp",
 		"checkpoint-every":     "0",
+		"lockdown":             "true",
 	}
 	want := config.Config{
 		Listen:             "0.0.0.0:443",
@@ -147,6 +148,7 @@ func TestEverySettingHasAFlagAndAVariable(t *testing.T) {
 		LogLevel:        slog.LevelDebug,
 		ShutdownTimeout: time.Minute,
 		Checkpoints:     "/cp",
+		Lockdown:        true,
 	}
 	env := map[string]string{}
 	var args []string

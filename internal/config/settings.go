@@ -186,6 +186,11 @@ func (c *Config) operationSettings() []setting {
 			&c.CheckpointEvery, "checkpoint-every", "DURATION", "24h",
 			"how often the server makes a checkpoint of the audit log; 0 for never",
 		},
+		{
+			&c.Lockdown, "lockdown", "", "",
+			"answer nothing but what admins read, revoke, disable and delete, until a restart " +
+				"without it; the command keysake lockdown does the same to a running server",
+		},
 	}
 }
 

@@ -100,6 +100,8 @@ func (i *Instance) open(ctx context.Context, cfg config.Config, access Access) e
 		KeyTTL:  cfg.KeyCacheTTL,
 		Catalog: known,
 		Limits:  limits,
+
+		Lockdown: cfg.Lockdown,
 	})
 	if access == Sealed {
 		return nil

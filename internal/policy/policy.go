@@ -73,6 +73,8 @@ const (
 	BackupRestore   Action = "backup.restore"
 	InstanceCreate  Action = "instance.create"
 	TamperingFound  Action = "tampering.found" // by a server, in what it read
+	LockdownBegin   Action = "lockdown.begin"
+	LockdownLift    Action = "lockdown.lift"
 	AuditCheckpoint Action = "audit.checkpoint"
 	AuditCut        Action = "audit.cut"
 	FloorsReset     Action = "floors.reset" // an older database was accepted
@@ -99,7 +101,7 @@ func requiredScope(a Action) (scope Scope, found bool) {
 		return noScope, true
 	case RootKeyAdd, RootKeyRewrap, RootKeyRetire, OwnerKeyRotate, OwnerKeyDestroy, BackupCreate,
 		BackupRestore, InstanceCreate, TamperingFound, AuditCheckpoint, AuditCut,
-		FloorsReset:
+		FloorsReset, LockdownBegin, LockdownLift:
 	}
 	return noScope, false
 }
@@ -115,8 +117,16 @@ func Allow(held []Scope, a Action) bool {
 func LastResort(a Action) bool {
 	return slices.Contains([]Action{
 		APIKeyRevoke, APIKeyRevokeOnly, APIKeyRevokeSelf, SecretDelete, UserDelete, UserDisable,
-		BackupCreate, AuditCheckpoint, AuditCut,
+		LockdownBegin, BackupCreate, AuditCheckpoint, AuditCut,
 	}, a)
+}
+
+// InLockdown reports whether a holder of these scopes may take an action in a lockdown: an admin
+// reads, but no value, and stops and deletes.
+func InLockdown(held []Scope, a Action) bool {
+	return slices.Contains(held, Admin) && (LastResort(a) || slices.Contains([]Action{
+		SecretList, SecretGet, VersionList, PresetList, APIKeyList, WhoAmI, UserList,
+	}, a))
 }
 
 // Missing returns the wanted scopes that are not held. A key cannot give another key more scopes

@@ -50,6 +50,8 @@ var allowed = map[policy.Action][]policy.Scope{
 	policy.AuditCheckpoint:  nil,
 	policy.AuditCut:         nil,
 	policy.FloorsReset:      nil,
+	policy.LockdownBegin:    nil,
+	policy.LockdownLift:     nil,
 }
 
 var anyone = policy.AllScopes()

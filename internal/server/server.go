@@ -61,6 +61,10 @@ func Run(ctx context.Context, cfg config.Config, ask rootkey.Ask, out, logs io.W
 		log.WarnContext(ctx, "the server is read-only: the database cannot be written; changes "+
 			"are answered with 503 until a restart finds that it can", "data", cfg.Data)
 	}
+	if cfg.Lockdown {
+		log.WarnContext(ctx, "the server is locked down: only admins read, revoke, disable and "+
+			"delete, until a restart without --lockdown")
+	}
 	warnForeign(ctx, i, log)
 	var devKeyFile string
 	if cfg.Dev {

@@ -94,6 +94,9 @@ func (s *Service) view(
 		if err := p.checkCaller(who); err != nil {
 			return err
 		}
+		if err := p.checkLockdown(ctx, who, action); err != nil {
+			return err
+		}
 		return do(p)
 	})
 }
@@ -161,6 +164,9 @@ func (c *core) begin(ctx context.Context, tx Tx, in intent) (*change, error) {
 	}
 	if err == nil {
 		err = p.checkCaller(in.who)
+	}
+	if err == nil && in.outcome == "" {
+		err = s.checkLockdown(ctx, in.who, in.action)
 	}
 	if err != nil {
 		return nil, err

@@ -132,6 +132,8 @@ var operators = []policy.Action{
 	policy.AuditCheckpoint,
 	policy.FloorsReset,
 	policy.AuditCut,
+	policy.LockdownBegin,
+	policy.LockdownLift,
 }
 
 func TestEveryActionOfThePolicyIsAUseCase(t *testing.T) {

@@ -26,6 +26,7 @@ type core struct {
 	floors   *floors
 	gone     *gone
 	found    *tamperings
+	lockdown bool // says the configuration
 }
 
 // A Service has the use cases that requests reach. It is safe for concurrent use.
@@ -53,6 +54,8 @@ type Options struct {
 	Catalog *catalog.Catalog
 	Limits  Limits
 	Now     func() time.Time // nil for the system's clock
+
+	Lockdown bool // the instance is locked down, whatever the database says
 }
 
 // New returns the two halves of a vault, which share the keys that are open. It reads nothing:
@@ -65,6 +68,7 @@ func New(o Options) (*Service, *Operator) {
 	c := &core{
 		store: o.Store, keys: newKeyring(o.Store, roots, o.KeyTTL), now: o.Now,
 		instance: &instanceKeys{}, floors: newFloors(), gone: &gone{}, found: newTamperings(),
+		lockdown: o.Lockdown,
 	}
 	service := &Service{
 		core:     c,
