@@ -81,9 +81,9 @@ func newHouseWith(t *testing.T, rootKey string, passphrase ...string) *House {
 	h.ada.id = me.ID
 	h.ada.keyID = h.row("api_keys", "user_id = ?", me.ID).text("id")
 	h.mia, h.eve = h.newPerson("mia"), h.newPerson("eve")
-	h.one = h.create(h.mia, "ONE", "first")
-	h.two = h.create(h.mia, "TWO", "first")
-	h.eves = h.create(h.eve, "EVES", "first")
+	h.one = h.create(h.mia, "ONE")
+	h.two = h.create(h.mia, "TWO")
+	h.eves = h.create(h.eve, "EVES")
 	h.one = h.update(h.mia, h.one.ID, "ONE", "second")
 	return h
 }
@@ -134,10 +134,10 @@ func value(p Person, name, word string) plaintext.Value {
 	return plaintext.FromString(fmt.Sprintf("%s-value-of-%s-of-%s", word, name, p.name))
 }
 
-func (h *House) create(p Person, name, word string) wire.Secret {
+func (h *House) create(p Person, name string) wire.Secret {
 	h.t.Helper()
 	s, err := h.as(p).CreateSecret(
-		h.t.Context(), wire.CreateSecret{Name: name, Value: value(p, name, word)})
+		h.t.Context(), secretOf(p, name))
 	apptest.Must(h.t, err)
 	return s
 }

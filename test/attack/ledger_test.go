@@ -25,7 +25,7 @@ func TestALedgerOfYesterdayIsNoneWithTheRowsOfToday(t *testing.T) {
 	h := newHouse(t)
 	yesterday := h.byID("users", h.mia.id)
 	h.update(h.mia, h.one.ID, "ONE", "third")
-	h.create(h.mia, "THREE", "first")
+	h.create(h.mia, "THREE")
 	h.putBack("users", yesterday)
 	_, err := h.as(h.mia).WhoAmI(t.Context())
 	h.tampering("who am I, asked of the server that saw newer", err)
@@ -101,8 +101,12 @@ func TestNoChangedByteOfALedgerIsOverlooked(t *testing.T) {
 			h.tampering(column, err)
 		}
 		for _, changed := range [][]byte{
-			{}, whole[:len(whole)-1], append(bytes.Clone(whole), 0), append(whole[:1:1], whole...),
-			append(bytes.Clone(whole), whole...), make([]byte, len(whole)),
+			{},
+			whole[:len(whole)-1],
+			append(bytes.Clone(whole), 0),
+			append(whole[:1:1], whole...),
+			append(bytes.Clone(whole), whole...),
+			make([]byte, len(whole)),
 		} {
 			h.putBack("users", was.with(column, changed))
 			_, err := h.as(h.mia).ListSecrets(t.Context())
