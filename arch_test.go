@@ -60,9 +60,7 @@ var layers = map[string]string{
 		"internal/store/sqlite internal/vault plaintext",
 	"internal/maintenance": "internal/anchor internal/audit internal/backup internal/config " +
 		"internal/doctor internal/floors internal/instance internal/privatefile internal/rootkey " +
-		"internal/seal " +
-		"internal/store " +
-		"internal/store/sqlite internal/vault",
+		"internal/seal internal/store internal/store/sqlite internal/vault plaintext",
 	"internal/server": "internal/api internal/config internal/identity internal/instance " +
 		"internal/middleware internal/rootkey",
 	"internal/cli": "client internal/audit internal/catalog internal/config internal/doctor " +

@@ -144,6 +144,15 @@ func Open(b []byte, user uuid.UUID, keys Keys) (Ledger, seal.InstanceKey, error)
 	return l, key, nil
 }
 
+// SignedBy returns the id of the instance key that a ledger names as its signer. Nothing vouches
+// for it before the ledger is opened. It is nil for what is no ledger.
+func SignedBy(b []byte) uuid.UUID {
+	if len(b) < headerSize || b[0] != formatV1 {
+		return uuid.Nil
+	}
+	return uuid.UUID(b[1:17])
+}
+
 // parse takes a ledger apart. It returns false for bytes that [Ledger.body] never makes.
 func parse(b []byte) (l Ledger, ok bool) {
 	take := func(n int) []byte {

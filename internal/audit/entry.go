@@ -48,6 +48,8 @@ const (
 	TargetDatabase   TargetKind = "database"
 	// TargetRefusals stands for more refusals like one before. Their number is its version.
 	TargetRefusals TargetKind = "refusals"
+	// TargetInstanceKey is a key that signs.
+	TargetInstanceKey TargetKind = "instance-key"
 )
 
 // A Target is what an action was done to. The zero Target stands for none.

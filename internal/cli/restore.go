@@ -1,18 +1,44 @@
 package cli
 
 import (
+	"errors"
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"github.com/keysake/keysake/internal/maintenance"
+	"github.com/keysake/keysake/internal/vault"
 )
 
 const restoreLong = `Create a data folder from a backup. The folder must be empty or not exist;
-nothing is overwritten. Before anything is written, the whole backup is read, and
-every root key and owner key in it is opened. If interrupted, run the same
-command again.
+nothing is overwritten. Before anything is written, the whole backup is read and
+verified: every key in it is opened, every value, and everything that the signed
+ledgers list. If interrupted, run the same command again.
 
-The root key is expected where it was when the backup was made. If it is
-elsewhere now, give its URL with --root-key; the new database remembers it.`
+The keys file, --root-key and --instance-key name the keys of the backup; several
+can be named. Nothing in the backup is believed about which keys those are.
+
+What is restored gets a new key that signs. So nothing that was signed before, or
+in another copy of the same backup, counts in it. The keys file next to the data
+folder then names the new one; where --instance-key names it, change the flag.
+
+No API key of the backup works any more: among them may be keys that were revoked
+after it was made, or that somebody took with the backup. A new key of an
+administrator goes to standard output, and cannot be shown again. Administrators
+give each user a new one with "keysake api-keys create --user". With
+--keep-api-keys, everyone who holds a key of the backup is let in again, also
+those whose key was revoked since; no key is printed.
+
+A user of whom something does not verify is named, and nothing is restored until
+you leave that user out with --skip-user, or use another backup.`
+
+// A restoredJSON is [maintenance.Restored] with the API key.
+type restoredJSON struct {
+	maintenance.Restored
+
+	Username string `json:"username,omitempty"`
+	APIKey   string `json:"api_key,omitempty"`
+}
 
 func newRestore(a *app) *cobra.Command {
 	cmd := &cobra.Command{
@@ -21,30 +47,67 @@ func newRestore(a *app) *cobra.Command {
 		Long:  restoreLong,
 		Example: `  keysake restore /backup/keysake-2026-05-04 --data /var/lib/keysake/data
   keysake restore /backup/keysake-2026-05-04 --data /var/lib/keysake/data \
-    --root-key file:/etc/keysake/root.key
+    --root-key file:/etc/keysake/root.key --username mia
   keysake doctor --data /var/lib/keysake/data --all`,
 		Args: exactlyOne("the FILE to read"),
 	}
 	settings := localSettings(cmd)
+	var o maintenance.RestoreOptions
+	f := cmd.Flags()
+	f.StringVar(&o.Username, "username", "",
+		"the `NAME` of the administrator who gets an API key; needed if there are several")
+	f.BoolVar(&o.KeepAPIKeys, "keep-api-keys", false,
+		"let the API keys of the backup work, also those that were revoked since or were stolen")
+	f.StringArrayVar(&o.SkipUsers, "skip-user", nil,
+		"leave out the user with this `NAME|ID`; repeatable")
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		cfg, err := a.load(settings)
 		if err != nil {
 			return err
 		}
-		done, err := maintenance.Restore(cmd.Context(), cfg, a.passphrase, args[0])
+		if o.Username != "" {
+			if o.KeepAPIKeys {
+				return usagef("--username and --keep-api-keys cannot be combined: give one")
+			}
+			_, err := vault.NewUsername(o.Username)
+			if bad, ok := errors.AsType[*vault.Error](err); ok {
+				return usagef("--username: %s", bad.Fields[0].Msg)
+			}
+		}
+		done, err := maintenance.Restore(cmd.Context(), cfg, a.passphrase, args[0], o)
 		if err != nil {
 			return err
 		}
-		if *asJSON {
-			return a.printJSON(done)
+		if err := a.printRestored(done, *asJSON); err != nil {
+			return fmt.Errorf("the result could not be printed: create an API key with "+
+				"keysake admin-key --data %s: %w", done.Data, err)
 		}
-		if err := a.print(backupSummary(done.BackupFile)); err != nil {
-			return err
-		}
-		a.infof("Restored to %s. Check it with: keysake doctor --all --data %s",
-			done.Data, done.Data)
 		return nil
 	}
 	return cmd
+}
+
+// printRestored prints only the API key to standard output, or everything as JSON.
+func (a *app) printRestored(done maintenance.Restored, asJSON bool) error {
+	if asJSON {
+		return a.printJSON(restoredJSON{done, done.Username, string(done.Key.Reveal())})
+	}
+	a.infof("%s", backupSummary(done.BackupFile))
+	for _, refused := range done.Refused {
+		a.infof("Restored, and would be refused today: %s", refused)
+	}
+	for _, user := range done.Skipped {
+		a.infof("Left out: user %s", user)
+	}
+	a.infof("Restored %s to %s. The key %s signs now, which %s names. "+
+		"Check it with: keysake doctor --all --data %s", count(done.Users, "user", "users"),
+		done.Data, done.InstanceKey, done.KeysFile, done.Data)
+	if done.Username == "" {
+		a.infof("The API keys of the backup work, also those that were revoked since.")
+		return nil
+	}
+	a.infof("Suspended %s: give each user a new one. The new API key of %s, shown only once:",
+		count(done.Suspended, "API key", "API keys"), done.Username)
+	return a.print(string(done.Key.Reveal()) + "\n")
 }

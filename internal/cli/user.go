@@ -116,7 +116,8 @@ func newUsersDelete(a *app) *cobra.Command {
 		Long: `Delete a user, and destroy every value that the user owns. This cannot be undone.
 The user's API keys end, and so does every key that was created with one of them,
 also those of other users.
-Backups that were made before still hold the values. You are asked to confirm,
+Backups that were made before still hold the values, and the key that opens them
+with the root key, until you destroy the backups. You are asked to confirm,
 unless you give --yes; without a terminal, --yes is required. Needs the scope
 admin.`,
 		Example: "  keysake users delete mia",

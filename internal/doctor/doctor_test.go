@@ -234,10 +234,14 @@ func TestAWholeSourceIsWell(t *testing.T) {
 		if names := l.failed(src); len(names) > 0 {
 			t.Errorf("%s: %v failed", what, names)
 		}
-		ok(t, doctor.OpenOwnerKeys(t.Context(), src, l.roots))
+		failed, broken, err := doctor.Verify(t.Context(), src, l.roots, l.keys, nil)
+		if err != nil || len(failed)+len(broken) > 0 {
+			t.Errorf("%s: %v, of %v: %v", what, failed, broken, err)
+		}
 	}
-	if err := doctor.OpenOwnerKeys(t.Context(), now, nil); err == nil {
-		t.Error("owner keys opened without a root key")
+	_, broken, err := doctor.Verify(t.Context(), now, nil, l.keys, nil)
+	if err != nil || len(broken) == 0 {
+		t.Errorf("without a root key %v are broken: %v", broken, err)
 	}
 }
 

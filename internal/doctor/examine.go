@@ -27,7 +27,12 @@ func Examine(
 	ctx context.Context, src backup.Source, roots map[uuid.UUID]seal.RootKey, keys anchor.Keys,
 	sample int,
 ) ([]Check, error) {
-	tables, err := src.Tables(ctx)
+	e := &examination{src: src, roots: roots, instanceKeys: keys}
+	return e.examine(ctx, sample)
+}
+
+func (e *examination) examine(ctx context.Context, sample int) ([]Check, error) {
+	tables, err := e.src.Tables(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -36,27 +41,11 @@ func Examine(
 		rows[t.Name] = t.Rows
 	}
 	versions := rows["secrets"] + rows["secret_versions"]
-	e := &examination{
-		src: src, roots: roots, instanceKeys: keys, sampler: newSampler(sample, versions),
-	}
+	e.sampler = newSampler(sample, versions)
 	if err := e.run(ctx); err != nil {
 		return nil, err
 	}
 	return e.checks(rows, versions), nil
-}
-
-// OpenOwnerKeys opens every owner key of src. Its error names the first that does not open.
-func OpenOwnerKeys(ctx context.Context, src backup.Source, roots map[uuid.UUID]seal.RootKey) error {
-	e := &examination{src: src, roots: roots}
-	for k, err := range e.ownerKeys(ctx) {
-		if err != nil {
-			return err
-		}
-		if k.err != nil {
-			return fmt.Errorf("owner key %s of user %s: %w", k.ID, k.User, k.err)
-		}
-	}
-	return nil
 }
 
 // An examination is one pass over all rows, library by library.
@@ -71,6 +60,14 @@ type examination struct {
 
 	rows, keys, values, chains, ledgers findings
 	opened, chainsSeen, libraries       int64
+
+	without []uuid.UUID // the users whose rows were taken out of src
+	broken  []uuid.UUID // the users of whom something does not verify
+}
+
+// found returns how much was found that is wrong with the rows of single users.
+func (e *examination) found() int64 {
+	return e.keys.wrong + e.values.wrong + e.chains.wrong + e.ledgers.wrong
 }
 
 // streams have the rows of all libraries, in the order of their owners.
@@ -100,11 +97,15 @@ func (e *examination) run(ctx context.Context) error {
 	defer s.versions.stop()
 	defer s.entries.stop()
 	for o, err := range e.owners(ctx) {
+		before := e.found()
 		if err == nil {
 			err = e.checkOwner(o, s)
 		}
 		if err != nil {
 			return err
+		}
+		if !o.instance && e.found() > before {
+			e.broken = append(e.broken, o.Owner)
 		}
 	}
 	e.checkGone()

@@ -49,6 +49,9 @@ func goneUsers(l anchor.Ledger) map[uuid.UUID]bool {
 // checkGone adds the users whom the instance's ledger lists and who have no row: of one who was
 // deleted, the row with the ledger stays, and the audit chain.
 func (e *examination) checkGone() {
+	for _, user := range e.without {
+		delete(e.unseen, user)
+	}
 	for user := range e.unseen {
 		e.ledgers.add("user %s is missing, whom the ledger of the instance lists", user)
 	}

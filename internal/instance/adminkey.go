@@ -33,27 +33,34 @@ func NewAdminKey(
 func (i *Instance) newAdminKey(
 	ctx context.Context, username string,
 ) (string, plaintext.Value, error) {
+	username, err := i.FindAdmin(ctx, username)
+	if err != nil {
+		return "", plaintext.Value{}, err
+	}
+	key, err := i.CreateAdmin(ctx, username, "from the operator")
+	return username, key, err
+}
+
+// FindAdmin returns the name of a user who exists, and the only admin's for an empty name.
+func (i *Instance) FindAdmin(ctx context.Context, username string) (string, error) {
 	if username == "" {
 		admins, err := i.Operator.ListAdmins(ctx)
 		switch {
 		case err != nil:
-			return "", plaintext.Value{}, err
+			return "", err
 		case len(admins) == 0:
-			return "", plaintext.Value{}, errors.New(
+			return "", errors.New(
 				"no user has an active API key of an administrator: give --username")
 		case len(admins) > 1:
-			return "", plaintext.Value{}, fmt.Errorf(
+			return "", fmt.Errorf(
 				"there are several administrators: give --username with one of %s",
 				strings.Join(admins, ", "))
 		}
 		username = admins[0]
 	}
-	if _, err := i.Operator.FindUser(ctx, username); errors.Is(err, vault.ErrNotFound) {
-		return "", plaintext.Value{}, fmt.Errorf(
-			"there is no user %s: give --username with one that exists", username)
-	} else if err != nil {
-		return "", plaintext.Value{}, err
+	_, err := i.Operator.FindUser(ctx, username)
+	if errors.Is(err, vault.ErrNotFound) {
+		err = fmt.Errorf("there is no user %s: give --username with one that exists", username)
 	}
-	key, err := i.createAdmin(ctx, username, "from the operator")
-	return username, key, err
+	return username, err
 }

@@ -64,11 +64,12 @@ func (i *Instance) createFirstAdmin(
 		return FirstAdmin{}, err
 	}
 	first.RootKey = urls[0]
-	first.Key, err = i.createAdmin(ctx, username, "first admin")
+	first.Key, err = i.CreateAdmin(ctx, username, "first admin")
 	return first, err
 }
 
-func (i *Instance) createAdmin(
+// CreateAdmin makes an API key with every scope for a user, and the user if there is none.
+func (i *Instance) CreateAdmin(
 	ctx context.Context, username, keyName string,
 ) (plaintext.Value, error) {
 	user, userErr := vault.NewUsername(username)

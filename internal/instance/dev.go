@@ -90,7 +90,7 @@ func (i *Instance) PrepareDev(ctx context.Context, cfg config.Config) (keyFile s
 	if _, err := i.Vault.Authenticate(ctx, plaintext.Own(stored)); err == nil {
 		return keyFile, nil
 	}
-	key, err := i.createAdmin(ctx, devUser, "development")
+	key, err := i.CreateAdmin(ctx, devUser, "development")
 	if err != nil {
 		return "", err
 	}

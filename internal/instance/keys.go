@@ -30,9 +30,10 @@ type Keys struct {
 
 	cfg config.Config
 
-	mu   sync.Mutex
-	last *keysfile.File       // as it was last read; nil before
-	ids  map[string]uuid.UUID // of root keys, by URL, where they are known
+	mu       sync.Mutex
+	believed []uuid.UUID          // instance keys, in the place of those of the configuration
+	last     *keysfile.File       // as it was last read; nil before
+	ids      map[string]uuid.UUID // of root keys, by URL, where they are known
 }
 
 // NewKeys returns the keys as the configuration names them. ask may be nil.
@@ -54,6 +55,11 @@ func NewKeys(cfg config.Config, ask rootkey.Ask) *Keys {
 // file that cannot be read any more counts as it was last read.
 func (k *Keys) Named() (rootKeys []string, instanceKeys []uuid.UUID, err error) {
 	rootKeys, instanceKeys = k.cfg.RootKeys, k.cfg.InstanceKeys
+	k.mu.Lock()
+	if len(k.believed) > 0 {
+		instanceKeys = k.believed
+	}
+	k.mu.Unlock()
 	if len(rootKeys) > 0 && len(instanceKeys) > 0 {
 		return rootKeys, instanceKeys, nil
 	}
@@ -223,28 +229,37 @@ func (k *Keys) InstanceKeys() ([]uuid.UUID, error) {
 	return ids, err
 }
 
-// WriteFile writes the keys file beside the data folder with what is named now, if there is none.
-func (k *Keys) WriteFile() error {
+// Believe names instance keys in the place of those of the configuration. The first signs.
+func (k *Keys) Believe(ids ...uuid.UUID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.believed = ids
+}
+
+// WriteFile makes the keys file beside the data folder name what is named now, and returns its
+// path. What it named before stays in it as comments.
+func (k *Keys) WriteFile() (string, error) {
 	beside := k.cfg
 	beside.Keys = ""
 	path, err := beside.KeysFile()
 	if err != nil {
-		return err
-	}
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-		return err
+		return "", err
 	}
 	urls, ids, err := k.Named()
 	if err != nil {
-		return err
+		return "", err
 	}
 	named := make([]string, len(urls))
 	for n, url := range urls {
 		if named[n], err = rootkey.AbsoluteURL(url); err != nil {
-			return err
+			return "", err
 		}
 	}
-	return keysfile.File{}.With(named, ids, time.Now()).Write(path)
+	f, err := keysfile.Read(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	return path, f.With(named, ids, time.Now()).Write(path)
 }
 
 // ChangeRootKeys changes the root keys that the keys file names. Those that it names no more stay

@@ -105,6 +105,19 @@ func (s *site) elsewhere(tb testing.TB) config.Config {
 	return cfg
 }
 
+// restored restores a backup, and returns the settings of the new folder.
+func restored(
+	tb testing.TB, cfg config.Config, file string, o maintenance.RestoreOptions,
+) config.Config {
+	tb.Helper()
+	done, err := maintenance.Restore(tb.Context(), cfg, nil, file, o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	cfg.Keys, cfg.RootKeys, cfg.InstanceKeys = done.KeysFile, nil, nil
+	return cfg
+}
+
 func TestARestoreOfABackupThatWasMadeUnderLoadIsCleanAndOpensEverything(t *testing.T) {
 	s := newSite(t)
 	ctx, stop := context.WithCancel(t.Context())
@@ -136,12 +149,9 @@ func TestARestoreOfABackupThatWasMadeUnderLoadIsCleanAndOpensEverything(t *testi
 	for n := range 3 {
 		cfg := s.elsewhere(t)
 		file := fmt.Sprint(s.backup, n)
-		if _, err := maintenance.Restore(t.Context(), cfg, nil, file); err != nil {
-			t.Fatal(err)
-		}
-		clean(t, cfg, file)
+		cfg = restored(t, cfg, file, maintenance.RestoreOptions{KeepAPIKeys: true})
+		clean(t, cfg, "")
 		if n == 2 {
-			cfg.Dev = false
 			restored := apptest.StartWith(t, cfg)
 			list, err := s.ClientWith(t, s.Key).ListUsers(t.Context())
 			if err != nil {
@@ -327,7 +337,7 @@ func TestARestoreIsRefusedForEachReasonAndThenWritesNothing(t *testing.T) {
 		if c.rootKey != "" {
 			cfg.RootKeys = []string{c.rootKey}
 		}
-		_, err := maintenance.Restore(t.Context(), cfg, nil, file)
+		_, err := maintenance.Restore(t.Context(), cfg, nil, file, maintenance.RestoreOptions{})
 		if err == nil || !strings.Contains(err.Error(), c.want) ||
 			errors.Is(err, instance.ErrCannotOpen) != c.start {
 			t.Errorf("%s: %v", what, err)
@@ -339,9 +349,9 @@ func TestARestoreIsRefusedForEachReasonAndThenWritesNothing(t *testing.T) {
 	if err := os.Remove(s.key); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := maintenance.Restore(t.Context(), s.elsewhere(t), nil, s.backup); !errors.Is(
-		err, instance.ErrCannotOpen,
-	) {
+	_, err = maintenance.Restore(
+		t.Context(), s.elsewhere(t), nil, s.backup, maintenance.RestoreOptions{})
+	if !errors.Is(err, instance.ErrCannotOpen) {
 		t.Errorf("without its root key: %v", err)
 	}
 }
@@ -357,7 +367,8 @@ func TestARestoreNeedsAnEmptyFolderAndFinishesOneThatWasCutShort(t *testing.T) {
 		if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := maintenance.Restore(t.Context(), cfg, nil, s.backup); err == nil ||
+		_, err := maintenance.Restore(t.Context(), cfg, nil, s.backup, maintenance.RestoreOptions{})
+		if err == nil ||
 			!strings.Contains(err.Error(), "not empty") {
 			t.Errorf("over %s: %v", name, err)
 		}
@@ -381,13 +392,10 @@ func TestARestoreNeedsAnEmptyFolderAndFinishesOneThatWasCutShort(t *testing.T) {
 	}
 	named := instanceKeys(t, s.cfg)
 	cfg.Keys, cfg.RootKeys, cfg.InstanceKeys = "", []string{"file:" + moved}, named
-	if _, err := maintenance.Restore(t.Context(), cfg, nil, s.backup); err != nil {
-		t.Fatal(err)
-	}
+	cfg = restored(t, cfg, s.backup, maintenance.RestoreOptions{})
 	if names, err := filepath.Glob(filepath.Join(cfg.Data, ".*")); err != nil || len(names) > 0 {
 		t.Errorf("there are %v: %v", names, err)
 	}
-	cfg.RootKeys, cfg.InstanceKeys = nil, nil
 	clean(t, cfg, "") // the new keys file names them
 }
 

@@ -83,7 +83,9 @@ func (goldenKeys) InstanceKeys() ([]uuid.UUID, error) {
 }
 
 // goldenVault returns the vault of a golden database.
-func goldenVault(tb testing.TB, db *sqlite.DB) (*vault.Service, *vault.Operator) {
+func goldenVault(
+	tb testing.TB, db *sqlite.DB, keys vault.Configuration,
+) (*vault.Service, *vault.Operator) {
 	tb.Helper()
 	known, err := catalog.Load()
 	if err != nil {
@@ -95,7 +97,7 @@ func goldenVault(tb testing.TB, db *sqlite.DB) (*vault.Service, *vault.Operator)
 	}
 	return vault.New(vault.Options{
 		Store:   db,
-		Keys:    goldenKeys{},
+		Keys:    keys,
 		KeyTTL:  time.Hour,
 		Catalog: known,
 		Limits:  limits,
@@ -120,7 +122,7 @@ func makeGolden(t *testing.T) {
 	must(os.WriteFile(filepath.Join(goldenFolder, "root.key"), goldenRoot(), 0o600))
 	db, err := sqlite.Open(ctx, filepath.Join(goldenFolder, "keysake.db"))
 	must(err)
-	v, operator := goldenVault(t, db)
+	v, operator := goldenVault(t, db, goldenKeys{})
 	root, err := seal.NewRootKey(goldenRoot())
 	must(err)
 	key, err := seal.NewInstanceKey()
@@ -194,19 +196,25 @@ func TestTheGoldenDatabaseAndTheGoldenBackupOpen(t *testing.T) {
 	copyFile(
 		t, filepath.Join(goldenFolder, "keysake.db"), filepath.Join(cfg.Data, "keysake.db"), 0o600,
 	)
-	assertGolden(t, cfg)
+	assertGolden(t, cfg, goldenKeys{})
 
 	cfg.Data += "-restored"
-	if _, err := maintenance.Restore(
-		t.Context(), cfg, nil, filepath.Join(goldenFolder, "backup"),
-	); err != nil {
-		t.Fatal(err)
-	}
-	assertGolden(t, cfg)
+	cfg = restored(t, cfg, filepath.Join(goldenFolder, "backup"),
+		maintenance.RestoreOptions{KeepAPIKeys: true})
+	assertGolden(t, cfg, restoredKeys{ids: instanceKeys(t, cfg)})
 }
 
+// restoredKeys is goldenKeys for what was restored.
+type restoredKeys struct {
+	goldenKeys
+
+	ids []uuid.UUID
+}
+
+func (k restoredKeys) InstanceKeys() ([]uuid.UUID, error) { return k.ids, nil }
+
 // assertGolden wants a folder to have all golden values, and a server to serve it.
-func assertGolden(t *testing.T, cfg config.Config) {
+func assertGolden(t *testing.T, cfg config.Config, keys vault.Configuration) {
 	t.Helper()
 	for _, c := range examine(t, cfg, maintenance.DoctorOptions{Sample: doctor.All}) {
 		if c.Status != doctor.OK && c.Name != "schema" {
@@ -229,7 +237,7 @@ func assertGolden(t *testing.T, cfg config.Config) {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	v, operator := goldenVault(t, db)
+	v, operator := goldenVault(t, db, keys)
 	if err := operator.OpenInstanceKeys(t.Context()); err != nil {
 		t.Fatal(err)
 	}

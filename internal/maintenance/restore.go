@@ -6,34 +6,57 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/google/uuid"
+
 	"github.com/keysake/keysake/internal/backup"
 	"github.com/keysake/keysake/internal/config"
-	"github.com/keysake/keysake/internal/doctor"
 	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/rootkey"
-	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
+	"github.com/keysake/keysake/plaintext"
 )
+
+// RestoreOptions say what [Restore] does.
+type RestoreOptions struct {
+	Username    string   // the admin who gets an API key; empty for the only one
+	KeepAPIKeys bool     // the API keys of the backup go on working
+	SkipUsers   []string // names or ids of users who are left out
+}
 
 // Restored describes what was restored, and where.
 type Restored struct {
 	BackupFile
 
-	Data string `json:"data"`
+	Data        string    `json:"data"`
+	KeysFile    string    `json:"keys_file"`
+	InstanceKey uuid.UUID `json:"instance_key"` // which signs from now on
+	Users       int       `json:"users"`
+	Skipped     []string  `json:"skipped_users"`
+	Suspended   int       `json:"suspended_api_keys"`
+	Refused     []string  `json:"refused_names"` // what today's rules would refuse
+
+	Username string          `json:"-"` // of the admin who got an API key
+	Key      plaintext.Value `json:"-"` // that key; zero where API keys were kept
 }
 
 // Restore creates a data folder from a backup, and records that in the audit log of the instance.
 // The folder must be empty or missing. The configuration names the keys, never the backup. Before
-// Restore writes anything, it reads the whole backup and opens every root key and every owner key.
-// The folder has a database only once that is complete and on disk. Beside the folder, a keys
-// file with the keys that were named is written where there is none.
+// Restore writes anything, it reads the whole backup and verifies all of it; a user who does not
+// verify is refused, unless left out. The folder has a database only once that is complete and on
+// disk.
 //
-// The error wraps [instance.ErrCannotOpen] if a root key does not open.
+// The new database has an instance key of its own, which has signed everything again: what was
+// signed before, or is signed by whoever has the same backup, does not count in it. The keys file
+// beside the folder names that key and the root keys. API keys are suspended, unless they are to be
+// kept, and an admin gets a new one.
+//
+// The error wraps [instance.ErrCannotOpen] if a key does not open.
 func Restore(
-	ctx context.Context, cfg config.Config, ask rootkey.Ask, file string,
+	ctx context.Context, cfg config.Config, ask rootkey.Ask, file string, o RestoreOptions,
 ) (done Restored, err error) {
-	done = Restored{Data: cfg.Data}
+	done = Restored{Data: cfg.Data, Skipped: []string{}, Refused: []string{}}
 	if err := mustBeEmpty(cfg.Data); err != nil {
 		return done, err
 	}
@@ -51,54 +74,78 @@ func Restore(
 	}
 	done.Bytes = info.Size()
 	done.describe(contents.Manifest(), contents.Digest())
-	if err := verify(ctx, cfg, ask, contents); err != nil {
+	r := &restoration{keys: instance.NewKeys(cfg, ask), options: o, done: &done}
+	defer r.keys.Opener.Close()
+	if err := r.verify(ctx, contents); err != nil {
 		return done, fmt.Errorf("%w. Nothing was written", err)
 	}
-	if err := instance.NewKeys(cfg, nil).WriteFile(); err != nil {
-		return done, err
-	}
-	return done, createDatabase(ctx, cfg.Data, func(db *sqlite.DB) error {
-		return load(ctx, cfg, ask, db, contents, done.File)
-	})
+	err = createDatabase(ctx, cfg.Data,
+		func(db *sqlite.DB) error { return r.load(ctx, db) },
+		func() (err error) {
+			done.KeysFile, err = r.keys.WriteFile()
+			return err
+		})
+	return done, err
 }
 
-// verify opens everything that the backup needs.
-func verify(
-	ctx context.Context, cfg config.Config, ask rootkey.Ask, contents *backup.File,
-) error {
-	if err := store.Check(ctx, contents); err != nil {
+// A restoration is what a restore knows.
+type restoration struct {
+	keys    *instance.Keys
+	options RestoreOptions
+	src     backup.Source // without the users who are left out
+	skipped []uuid.UUID
+	done    *Restored
+}
+
+// load fills a database with what was verified, signs it with a new instance key, and records that.
+func (r *restoration) load(ctx context.Context, db *sqlite.DB) error {
+	if err := db.Load(ctx, r.src); err != nil {
 		return err
 	}
-	known, err := store.RootKeys(ctx, contents)
+	i, err := instance.Adopt(ctx, db, r.keys)
 	if err != nil {
-		return err
-	}
-	keys := instance.NewKeys(cfg, ask)
-	if _, err := keys.InstanceKeys(); err != nil {
 		return instance.CannotOpen(err)
 	}
-	roots, err := instance.ByID(keys.OpenRequired(ctx, known))
-	if err != nil {
-		return instance.CannotOpen(fmt.Errorf("%w. Restore the root key, or name it with "+
-			"--root-key: without it, nothing that it wraps opens", err))
+	if !r.options.KeepAPIKeys {
+		if r.done.Username, err = i.FindAdmin(ctx, r.options.Username); err != nil {
+			return err
+		}
 	}
-	if err := doctor.OpenOwnerKeys(ctx, contents, roots); err != nil {
-		return fmt.Errorf("%w: an owner key of the backup does not open", err)
-	}
-	return nil
-}
-
-// load fills a database with the backup, and records that.
-func load(
-	ctx context.Context, cfg config.Config, ask rootkey.Ask, db *sqlite.DB, contents *backup.File,
-	file string,
-) error {
-	if err := db.Load(ctx, contents); err != nil {
+	if err := r.resign(ctx, i.Operator); err != nil {
 		return err
 	}
-	_, operator := vault.New(vault.Options{Store: db, Keys: instance.NewKeys(cfg, ask)})
+	err = i.Operator.RecordRestore(ctx, vault.Restore{
+		File: r.done.File, Users: r.done.Users, Suspended: r.done.Suspended, Skipped: r.skipped,
+	})
+	if err != nil || r.options.KeepAPIKeys {
+		return err
+	}
+	r.done.Key, err = i.CreateAdmin(ctx, r.done.Username, "from the restore")
+	return err
+}
+
+// resign replaces the instance key. Only it is believed after that.
+func (r *restoration) resign(ctx context.Context, operator *vault.Operator) error {
+	key, err := seal.NewInstanceKey()
+	if err != nil {
+		return err
+	}
+	if err := operator.AddInstanceKey(ctx, key); err != nil {
+		return err
+	}
+	old, err := r.keys.InstanceKeys()
+	if err != nil {
+		return err
+	}
+	r.done.InstanceKey = key.ID()
+	r.keys.Believe(append([]uuid.UUID{key.ID()}, old...)...)
 	if err := operator.OpenInstanceKeys(ctx); err != nil {
 		return err
 	}
-	return operator.RecordRestore(ctx, file)
+	r.done.Suspended, err = operator.Resign(ctx, !r.options.KeepAPIKeys, func(int, int) {})
+	if err != nil {
+		return err
+	}
+	r.keys.Believe(key.ID())
+	return errors.Join(operator.OpenInstanceKeys(ctx), operator.DropInstanceKeys(ctx))
 }

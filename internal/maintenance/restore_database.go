@@ -35,8 +35,19 @@ func mustBeEmpty(dir string) error {
 }
 
 // createDatabase creates the database of a data folder: in a folder of its own, from which it is
-// moved once it is complete.
-func createDatabase(ctx context.Context, data string, load func(*sqlite.DB) error) (err error) {
+// moved once it is complete. ready is called before it is moved. Of a folder that did not exist,
+// nothing is left if that fails.
+func createDatabase(
+	ctx context.Context, data string, load func(*sqlite.DB) error, ready func() error,
+) (err error) {
+	if _, statErr := os.Lstat(data); errors.Is(statErr, fs.ErrNotExist) {
+		defer func() {
+			if err != nil {
+				_ = os.Remove(filepath.Join(data, instance.LockFile))
+				_ = os.Remove(data) // it stays if it is not empty
+			}
+		}()
+	}
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return err
 	}
@@ -58,6 +69,9 @@ func createDatabase(ctx context.Context, data string, load func(*sqlite.DB) erro
 	}
 	path := filepath.Join(folder, instance.DatabaseFile)
 	if err := createFile(ctx, path, load); err != nil {
+		return err
+	}
+	if err := ready(); err != nil {
 		return err
 	}
 	if err := os.Rename(path, filepath.Join(data, instance.DatabaseFile)); err != nil {

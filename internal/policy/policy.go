@@ -75,6 +75,11 @@ const (
 	TamperingFound  Action = "tampering.found" // by a server, in what it read
 	LockdownBegin   Action = "lockdown.begin"
 	LockdownLift    Action = "lockdown.lift"
+
+	InstanceKeyAdd     Action = "instance-key.add"
+	InstanceKeyRotate  Action = "instance-key.rotate" // every ledger is signed anew
+	InstanceKeyDestroy Action = "instance-key.destroy"
+
 	AuditCheckpoint Action = "audit.checkpoint"
 	AuditCut        Action = "audit.cut"
 	FloorsReset     Action = "floors.reset" // an older database was accepted
@@ -101,7 +106,8 @@ func requiredScope(a Action) (scope Scope, found bool) {
 		return noScope, true
 	case RootKeyAdd, RootKeyRewrap, RootKeyRetire, OwnerKeyRotate, OwnerKeyDestroy, BackupCreate,
 		BackupRestore, InstanceCreate, TamperingFound, AuditCheckpoint, AuditCut,
-		FloorsReset, LockdownBegin, LockdownLift:
+		FloorsReset, LockdownBegin, LockdownLift,
+		InstanceKeyAdd, InstanceKeyRotate, InstanceKeyDestroy:
 	}
 	return noScope, false
 }

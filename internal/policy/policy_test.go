@@ -52,6 +52,10 @@ var allowed = map[policy.Action][]policy.Scope{
 	policy.FloorsReset:      nil,
 	policy.LockdownBegin:    nil,
 	policy.LockdownLift:     nil,
+
+	policy.InstanceKeyAdd:     nil,
+	policy.InstanceKeyRotate:  nil,
+	policy.InstanceKeyDestroy: nil,
 }
 
 var anyone = policy.AllScopes()

@@ -93,6 +93,12 @@ func (q *Queries) RevokeAPIKey(ctx context.Context, user, id uuid.UUID, at time.
 		micros(at), idText(id), idText(user))
 }
 
+// SuspendAPIKey implements [vault.Tx].
+func (q *Queries) SuspendAPIKey(ctx context.Context, user, id uuid.UUID) error {
+	return q.execOne(ctx, "UPDATE api_keys SET suspended = 1 WHERE id = $1 AND user_id = $2",
+		idText(id), idText(user))
+}
+
 // SetAPIKeyParent implements [vault.Tx].
 func (q *Queries) SetAPIKeyParent(ctx context.Context, user, id, parent uuid.UUID) error {
 	return q.execOne(ctx, "UPDATE api_keys SET parent_id = $1 WHERE id = $2 AND user_id = $3",

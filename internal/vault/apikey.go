@@ -60,6 +60,8 @@ type apiKeyWriter interface {
 	InsertAPIKey(ctx context.Context, k APIKey) error
 	// RevokeAPIKey stores when a user's key was revoked.
 	RevokeAPIKey(ctx context.Context, user, id uuid.UUID, at time.Time) error
+	// SuspendAPIKey makes a user's key not work any more.
+	SuspendAPIKey(ctx context.Context, user, id uuid.UUID) error
 	// SetAPIKeyParent stores which key made a user's key.
 	SetAPIKeyParent(ctx context.Context, user, id, parent uuid.UUID) error
 	// TouchAPIKey stores the last use. A key that is gone is no error.

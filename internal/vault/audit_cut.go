@@ -48,7 +48,7 @@ func (s *snapshot) prepareCut(
 		return in, nil, err
 	}
 	if in = instanceLibrary(); p.owner != chain {
-		in = library{owner: chain, deleted: true}
+		in = anyLibrary(chain)
 		stored, err := s.rows.Ledger(ctx, chain)
 		if err != nil {
 			return in, nil, err

@@ -46,6 +46,9 @@ type library struct {
 // userLibrary is the library of a user who exists.
 func userLibrary(user uuid.UUID) library { return library{owner: user} }
 
+// anyLibrary is the library of a user who exists or was deleted.
+func anyLibrary(user uuid.UUID) library { return library{owner: user, deleted: true} }
+
 // newLibrary is the library of a user whom the change creates.
 func newLibrary(user uuid.UUID) library { return library{owner: user, created: true} }
 

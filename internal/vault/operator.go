@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/google/uuid"
 
@@ -103,12 +104,27 @@ func (o *Operator) RecordBackup(ctx context.Context, file string) error {
 	})
 }
 
+// A Restore is what is recorded of one.
+type Restore struct {
+	File      string
+	Users     int
+	Suspended int         // API keys
+	Skipped   []uuid.UUID // users who were left out
+}
+
 // RecordRestore records in the instance's chain, which continues that of the backup, that the
 // database was made from a backup.
-func (o *Operator) RecordRestore(ctx context.Context, file string) error {
+func (o *Operator) RecordRestore(ctx context.Context, r Restore) error {
 	in := intent{action: policy.BackupRestore, library: instanceLibrary()}
 	return o.apply(ctx, in, func(c *change) error {
-		c.record(backupTarget(file))
+		c.record(backupTarget(r.File))
+		c.record(audit.Target{Kind: audit.TargetUser, Name: fmt.Sprint(r.Users, " restored")})
+		c.record(audit.Target{
+			Kind: audit.TargetAPIKey, Name: fmt.Sprint(r.Suspended, " suspended"),
+		})
+		for _, user := range r.Skipped {
+			c.record(audit.Target{Kind: audit.TargetUser, ID: user, Name: "left out"})
+		}
 		return nil
 	})
 }

@@ -82,6 +82,15 @@ func (s *snapshot) open(ctx context.Context, stored StoredLedger) (*page, error)
 	return p, nil
 }
 
+// openAny is open for a user who may have been deleted.
+func (s *snapshot) openAny(ctx context.Context, stored StoredLedger) (*page, error) {
+	p, err := s.verify(stored, stored.Owner)
+	if err == nil && p.ledger.State != anchor.Deleted {
+		err = s.checkState(ctx, p.ledger)
+	}
+	return p, err
+}
+
 // instance opens the instance's ledger, which every database has that is not new.
 func (s *snapshot) instance(ctx context.Context) (*page, error) {
 	stored, err := s.rows.InstanceLedger(ctx)
@@ -177,7 +186,7 @@ func (s *snapshot) lock(ctx context.Context, tx Tx, in library) (*page, error) {
 		return nil, err
 	}
 	if in.deleted {
-		return s.verify(stored, in.owner)
+		return s.openAny(ctx, stored)
 	}
 	return s.open(ctx, stored)
 }

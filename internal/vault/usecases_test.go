@@ -134,6 +134,9 @@ var operators = []policy.Action{
 	policy.AuditCut,
 	policy.LockdownBegin,
 	policy.LockdownLift,
+	policy.InstanceKeyAdd,
+	policy.InstanceKeyRotate,
+	policy.InstanceKeyDestroy,
 }
 
 func TestEveryActionOfThePolicyIsAUseCase(t *testing.T) {

@@ -157,7 +157,8 @@ func (b *changedBackup) drop(table, where string, is any) {
 func (h *House) restore(file string) (config.Config, error) {
 	h.t.Helper()
 	cfg := h.elsewhere()
-	_, err := maintenance.Restore(h.t.Context(), cfg, nil, file)
+	o := maintenance.RestoreOptions{KeepAPIKeys: true}
+	_, err := maintenance.Restore(h.t.Context(), cfg, nil, file, o)
 	return cfg, err
 }
 

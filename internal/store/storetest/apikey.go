@@ -114,6 +114,7 @@ func apiKeyEnds() []behaviour {
 			}
 		}},
 		{"a key is deleted by its owner only, and no other is", deletesOne},
+		{"a key is suspended for its owner only, and no other is", suspends},
 		{"a key is given another parent by its owner only, and no other is", setsParent},
 		{"noting the use of a key that is gone is no error", func(s subject) {
 			s.update(func(tx vault.Tx) error { return tx.TouchAPIKey(s.ctx, newID(), moment(0)) })
@@ -178,6 +179,19 @@ func revokedOnce(s subject) {
 	s.refuses(vault.NotFound, "a revoked key", revoke(ann.Owner, k.ID, 3))
 	k.RevokedAt = moment(2)
 	s.wantSame("revoked key", got(s, readByHash(k.Hash)), k)
+}
+
+func suspends(s subject) {
+	ann, bob := s.addUser("ann"), s.addUser("bob")
+	k, kept := s.addAPIKey(ann.Owner, nil), s.addAPIKey(ann.Owner, nil)
+	suspend := func(user, id uuid.UUID) func(vault.Tx) error {
+		return func(tx vault.Tx) error { return tx.SuspendAPIKey(s.ctx, user, id) }
+	}
+	s.refuses(vault.NotFound, "another user's key", suspend(bob.Owner, k.ID))
+	s.refuses(vault.NotFound, "an unknown key", suspend(ann.Owner, newID()))
+	s.update(suspend(ann.Owner, k.ID))
+	k.Suspended = true
+	s.wantSame("keys", s.apiKeys(ann.Owner), []vault.APIKey{kept, k})
 }
 
 func deletesOne(s subject) {

@@ -75,6 +75,9 @@ func foreignAnswersAlike(s subject) {
 		"DeleteAPIKey": func(ctx context.Context, tx vault.Tx, id uuid.UUID) error {
 			return tx.DeleteAPIKey(ctx, bob.Owner, id)
 		},
+		"SuspendAPIKey": func(ctx context.Context, tx vault.Tx, id uuid.UUID) error {
+			return tx.SuspendAPIKey(ctx, bob.Owner, id)
+		},
 		"SetAPIKeyParent": func(ctx context.Context, tx vault.Tx, id uuid.UUID) error {
 			return tx.SetAPIKeyParent(ctx, bob.Owner, id, uuid.Nil)
 		},
