@@ -28,6 +28,24 @@ func (q *Queries) Ledger(ctx context.Context, user uuid.UUID) (vault.StoredLedge
 	return userLedgers.get(ctx, q.conn, "WHERE id = $1", idText(user))
 }
 
+// LedgerNumbers implements [vault.Reader].
+func (q *Queries) LedgerNumbers(
+	ctx context.Context, users []uuid.UUID,
+) (map[uuid.UUID]uint64, error) {
+	args := make([]any, len(users))
+	for i, user := range users {
+		args[i] = idText(user)
+	}
+	numbers := make(map[uuid.UUID]uint64, len(users))
+	sql := "SELECT id, number FROM users WHERE id IN (" + placeholders(len(users)) + ")"
+	err := q.conn.Query(ctx, sql, func(r Row) error {
+		user, err := parseID(r.Text(0))
+		numbers[user] = uint64(r.Int(1)) //nolint:gosec // as it was stored
+		return err
+	}, args...)
+	return numbers, err
+}
+
 // Ledgers implements [vault.Reader].
 func (q *Queries) Ledgers(ctx context.Context, each func(vault.StoredLedger) error) error {
 	return userLedgers.each(ctx, q.conn, each, "ORDER BY id")

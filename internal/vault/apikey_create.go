@@ -111,18 +111,18 @@ func (s *Service) createAPIKey(
 // checkMaker returns when a key that who makes ends: no later than the key that makes it.
 // Unauthenticated: that key does not work any more. Denied: its line is as long as one may be.
 func (c *change) checkMaker(ctx context.Context, who Actor, wanted Expiry) (time.Time, error) {
-	maker, line, err := c.callersKey(ctx, who)
+	above, err := c.callersKey(ctx, who)
 	switch {
 	case err != nil:
 		return time.Time{}, err
-	case len(line) >= maxLine:
+	case len(above.keys) >= maxLine:
 		return time.Time{}, denied(fmt.Sprintf(
 			"The API key is the %dth in its line: create the new one with a key above it", maxLine))
 	case wanted.at.IsZero():
-		return maker.ExpiresAt, nil
+		return above.keys[0].ExpiresAt, nil
 	case !wanted.at.After(c.at):
 		return time.Time{}, expired()
-	case !maker.ExpiresAt.IsZero() && wanted.at.After(maker.ExpiresAt):
+	case !above.keys[0].ExpiresAt.IsZero() && wanted.at.After(above.keys[0].ExpiresAt):
 		return time.Time{}, denied("An API key cannot outlive the one that makes it")
 	}
 	return wanted.at, nil

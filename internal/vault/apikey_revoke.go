@@ -57,8 +57,8 @@ func (c *change) checkRevoke(ctx context.Context, in intent, key APIKey) error {
 	if len(policy.Missing(key.Scopes, in.who.Scopes)) > 0 {
 		return denied("An API key can only revoke one whose scopes it has")
 	}
-	_, line, err := c.callersKey(ctx, in.who)
-	if err != nil || !slices.ContainsFunc(line, func(k APIKey) bool { return k.ID == key.ID }) {
+	own, err := c.callersKey(ctx, in.who)
+	if err != nil || !slices.ContainsFunc(own.keys, func(k APIKey) bool { return k.ID == key.ID }) {
 		return err
 	}
 	switch {

@@ -69,27 +69,25 @@ func (p *page) apiKey(ctx context.Context, id uuid.UUID) (APIKey, error) {
 	return APIKey{}, err
 }
 
-// works reports whether a key of the user works at a time: it and every key above it is neither
-// revoked nor suspended and has not expired, and no user of one is disabled.
+// works reports whether a key of the user works at a time.
 func (p *page) works(ctx context.Context, k APIKey, now time.Time) (bool, error) {
-	line, whole, err := p.line(ctx, k)
-	for _, k := range line {
-		whole = whole && !k.Suspended && (k.ExpiresAt.IsZero() || k.ExpiresAt.After(now))
-	}
-	return whole, err
+	l, err := p.line(ctx, k)
+	return l.works(now), err
 }
 
-// line returns a key of the user and the keys above it, up to the first that was revoked. whole
-// says whether the line reaches one that the operator made.
-func (p *page) line(ctx context.Context, k APIKey) (line []APIKey, whole bool, err error) {
+// line returns a key of the user and the keys above it, up to the first that was revoked or whose
+// user is disabled.
+func (p *page) line(ctx context.Context, k APIKey) (line, error) {
+	l := line{numbers: map[uuid.UUID]uint64{}}
 	for range maxLine {
 		err := p.checkAPIKey(k)
 		if err != nil || !k.RevokedAt.IsZero() || p.ledger.State == anchor.Disabled {
-			return line, false, err
+			return l, err
 		}
-		line = append(line, k)
+		l.keys, l.numbers[p.owner] = append(l.keys, k), p.ledger.Number
 		if k.Parent == uuid.Nil {
-			return line, true, nil
+			l.whole = true
+			return l, nil
 		}
 		above, err := p.rows.APIKeyByID(ctx, k.Parent)
 		if err == nil && above.ID != k.Parent {
@@ -99,39 +97,35 @@ func (p *page) line(ctx context.Context, k APIKey) (line []APIKey, whole bool, e
 			p, err = p.user(ctx, above.User)
 		}
 		if errors.Is(err, ErrNotFound) {
-			return line, false, nil
+			return l, nil
 		}
 		if err != nil {
-			return nil, false, err
+			return line{}, err
 		}
 		k = above
 	}
-	return line, false, nil
+	return l, nil
 }
 
 // callersKey returns the key by which the caller came, with its line. Unauthenticated: it does not
 // work any more.
-func (c *change) callersKey(ctx context.Context, who Actor) (APIKey, []APIKey, error) {
+func (c *change) callersKey(ctx context.Context, who Actor) (line, error) {
 	p := c.page
 	if who.User != c.owner {
 		var err error
 		if p, err = c.user(ctx, who.User); err != nil {
-			return APIKey{}, nil, callerGone(err)
+			return line{}, callerGone(err)
 		}
 	}
 	k, err := p.apiKey(ctx, who.Credential.ID)
 	if err != nil {
-		return APIKey{}, nil, callerGone(err)
+		return line{}, callerGone(err)
 	}
-	works, err := p.works(ctx, k, c.at)
-	if err == nil && !works {
+	l, err := p.line(ctx, k)
+	if err == nil && !l.works(c.at) {
 		err = unauthenticated()
 	}
-	if err != nil {
-		return APIKey{}, nil, err
-	}
-	line, _, err := p.line(ctx, k)
-	return k, line, err
+	return l, err
 }
 
 // addAPIKey stores a new key.

@@ -15,10 +15,33 @@ func (s *Service) Authenticate(ctx context.Context, token plaintext.Value) (Acto
 	if !ok {
 		return Actor{}, unauthenticated()
 	}
-	var key APIKey
 	now := s.now()
-	err := s.core.view(ctx, func(r *snapshot) (err error) {
-		if key, err = r.rows.APIKeyByHash(ctx, hash); err != nil {
+	presented, ok, err := s.line(ctx, hash)
+	if err == nil && !ok {
+		presented, err = s.verifyLine(ctx, hash)
+	}
+	if errors.Is(err, ErrNotFound) || err == nil && !presented.works(now) {
+		return Actor{}, unauthenticated()
+	}
+	if err != nil {
+		return Actor{}, err
+	}
+	key := presented.keys[0]
+	s.used.touch(key.ID, now)
+	return Actor{
+		User:       key.User,
+		Credential: audit.Credential{Kind: audit.CredentialAPIKey, ID: key.ID},
+		Scopes:     key.Scopes,
+		SelfRevoke: key.SelfRevoke,
+	}, nil
+}
+
+// verifyLine returns the line of a token as the database has it, and keeps it. NotFound: there is
+// no such key.
+func (s *Service) verifyLine(ctx context.Context, hash TokenHash) (presented line, err error) {
+	err = s.core.view(ctx, func(r *snapshot) error {
+		key, err := r.rows.APIKeyByHash(ctx, hash)
+		if err != nil {
 			return err
 		}
 		if key.Hash != hash {
@@ -28,20 +51,11 @@ func (s *Service) Authenticate(ctx context.Context, token plaintext.Value) (Acto
 		if err != nil {
 			return err
 		}
-		key.Active, err = p.works(ctx, key, now)
+		presented, err = p.line(ctx, key)
 		return err
 	})
-	if errors.Is(err, ErrNotFound) || err == nil && !key.Active {
-		return Actor{}, unauthenticated()
+	if err == nil && presented.whole {
+		s.verified.lines.Add(hash, presented)
 	}
-	if err != nil {
-		return Actor{}, err
-	}
-	s.used.touch(key.ID, now)
-	return Actor{
-		User:       key.User,
-		Credential: audit.Credential{Kind: audit.CredentialAPIKey, ID: key.ID},
-		Scopes:     key.Scopes,
-		SelfRevoke: key.SelfRevoke,
-	}, nil
+	return presented, err
 }

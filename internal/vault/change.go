@@ -157,7 +157,7 @@ func (c *core) transact(ctx context.Context, in intent, do func(*change) error) 
 // begin locks the ledger of a change. NotFound: there is no such user. Unauthenticated: it was the
 // caller, who was deleted or disabled in the meantime.
 func (c *core) begin(ctx context.Context, tx Tx, in intent) (*change, error) {
-	s := &snapshot{c, tx, c.floors.seen(), map[uuid.UUID]uint64{}}
+	s := &snapshot{c, tx, c.floors.seen(), map[uuid.UUID]verifiedLedger{}}
 	p, err := s.lock(ctx, tx, in.library)
 	if errors.Is(err, ErrNotFound) && in.library.owner == in.who.Owner() {
 		return nil, unauthenticated()
@@ -211,6 +211,7 @@ func (c *change) finish(ctx context.Context, in intent) error {
 func (c *change) committed() {
 	for _, p := range append(c.others, c.page) {
 		c.core.floors.note(p.ledger.User, p.ledger.Number)
+		c.core.verified.ledgers.Add(p.ledger.User, verifiedLedger{p.ledger, p.signer})
 		if p.ledger.User == uuid.Nil {
 			c.core.gone.drop()
 		}

@@ -104,6 +104,7 @@ func (c *core) openInstanceKeys(ctx context.Context) error {
 		}
 	}
 	c.instance.set(keys)
+	c.verified.purge()
 	return nil
 }
 

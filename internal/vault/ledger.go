@@ -16,6 +16,8 @@ type StoredLedger struct {
 type ledgerReader interface {
 	// Ledger returns a user's ledger. NotFound: there never was such a user.
 	Ledger(ctx context.Context, user uuid.UUID) (StoredLedger, error)
+	// LedgerNumbers returns the numbers of the ledgers of users, without those who never were.
+	LedgerNumbers(ctx context.Context, users []uuid.UUID) (map[uuid.UUID]uint64, error)
 	// Ledgers calls each for the ledger of every user, deleted ones too, in the order of their ids.
 	Ledgers(ctx context.Context, each func(StoredLedger) error) error
 	// InstanceLedger returns the instance's. NotFound: the database is new.

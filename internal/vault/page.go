@@ -25,8 +25,8 @@ var (
 type snapshot struct {
 	core *core
 	rows Reader
-	seen uint64               // what the floors knew when it began
-	read map[uuid.UUID]uint64 // the numbers of the ledgers that were read
+	seen uint64                       // what the floors knew when it began
+	read map[uuid.UUID]verifiedLedger // what was read
 }
 
 // A page is a ledger with its rows. Every use case reads rows through it: a row counts only if the
@@ -44,14 +44,15 @@ type page struct {
 func (c *core) view(ctx context.Context, fn func(*snapshot) error) error {
 	var err error
 	for range 2 {
-		var read map[uuid.UUID]uint64
+		var read map[uuid.UUID]verifiedLedger
 		seen := c.floors.seen()
 		err = c.store.View(ctx, func(r Reader) error {
-			read = map[uuid.UUID]uint64{}
+			read = map[uuid.UUID]verifiedLedger{}
 			return fn(&snapshot{c, r, seen, read})
 		})
-		for user, number := range read {
-			c.floors.note(user, number)
+		for user, l := range read {
+			c.floors.note(user, l.ledger.Number)
+			c.verified.ledgers.Add(user, l)
 		}
 		if !errors.Is(err, ErrTampered) {
 			return err
@@ -63,6 +64,15 @@ func (c *core) view(ctx context.Context, fn func(*snapshot) error) error {
 
 // user opens the ledger of a user. NotFound: there is no such user, or not any more.
 func (s *snapshot) user(ctx context.Context, id uuid.UUID) (*page, error) {
+	numbers, err := s.rows.LedgerNumbers(ctx, []uuid.UUID{id})
+	if err != nil {
+		return nil, err
+	}
+	if known, found := s.core.verified.ledger(id, numbers[id]); found {
+		return s.opened(ctx, &page{
+			snapshot: *s, owner: id, ledger: known.ledger, signer: known.signer,
+		})
+	}
 	stored, err := s.rows.Ledger(ctx, id)
 	if err != nil {
 		return nil, err
@@ -73,12 +83,23 @@ func (s *snapshot) user(ctx context.Context, id uuid.UUID) (*page, error) {
 // open is user for a ledger that was read.
 func (s *snapshot) open(ctx context.Context, stored StoredLedger) (*page, error) {
 	p, err := s.verify(stored, stored.Owner)
-	if err == nil {
-		err = s.checkState(ctx, p.ledger)
-	}
 	if err != nil {
 		return nil, err
 	}
+	return s.opened(ctx, p)
+}
+
+// opened returns the page of a ledger that was verified, if it is not older than another that this
+// process has seen and its user was not deleted.
+func (s *snapshot) opened(ctx context.Context, p *page) (*page, error) {
+	user := p.ledger.User
+	if s.core.floors.below(user, p.ledger.Number, s.seen) {
+		return nil, tampered(ledgerName(user), errOlder)
+	}
+	if err := s.checkState(ctx, p.ledger); err != nil {
+		return nil, err
+	}
+	s.read[user] = verifiedLedger{p.ledger, p.signer}
 	return p, nil
 }
 
@@ -120,7 +141,7 @@ func (s *snapshot) verify(stored StoredLedger, user uuid.UUID) (*page, error) {
 	if err != nil {
 		return nil, tampered(ledgerName(user), err)
 	}
-	s.read[user] = l.Number
+	s.read[user] = verifiedLedger{l, key}
 	return &page{snapshot: *s, owner: stored.Owner, ledger: l, signer: key}, nil
 }
 

@@ -96,7 +96,7 @@ func (c *change) checkStillIn(ctx context.Context, who Actor) error {
 	if who.User == uuid.Nil {
 		return nil
 	}
-	_, _, err := c.callersKey(ctx, who)
+	_, err := c.callersKey(ctx, who)
 	return err
 }
 

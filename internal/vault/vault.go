@@ -27,6 +27,7 @@ type core struct {
 	gone     *gone
 	found    *tamperings
 	lockdown bool // says the configuration
+	verified *verified
 }
 
 // A Service has the use cases that requests reach. It is safe for concurrent use.
@@ -69,6 +70,7 @@ func New(o Options) (*Service, *Operator) {
 		store: o.Store, keys: newKeyring(o.Store, roots, o.KeyTTL), now: o.Now,
 		instance: &instanceKeys{}, floors: newFloors(), gone: &gone{}, found: newTamperings(),
 		lockdown: o.Lockdown,
+		verified: newVerified(),
 	}
 	service := &Service{
 		core:     c,

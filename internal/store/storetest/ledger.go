@@ -10,6 +10,15 @@ import (
 
 func ledgerBehaviours() []behaviour {
 	return []behaviour{
+		{"the numbers of several ledgers are read at once", func(s subject) {
+			ann, bob := s.addUser("ann"), s.addUser("bob")
+			l := s.saveLedger(ann.Owner, 0, 3)
+			s.wantSame("numbers", got(s, func(
+				ctx context.Context, r vault.Reader,
+			) (map[uuid.UUID]uint64, error) {
+				return r.LedgerNumbers(ctx, []uuid.UUID{ann.Owner, bob.Owner, newID()})
+			}), map[uuid.UUID]uint64{ann.Owner: l.Number, bob.Owner: bob.Number})
+		}},
 		{"a new user has no ledger yet, whose number is 0", func(s subject) {
 			u := s.addUser("ann")
 			s.wantSame("ledger", got(s, readLedger(u.Owner)), vault.StoredLedger{Owner: u.Owner})
