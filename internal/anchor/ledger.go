@@ -60,7 +60,7 @@ func (l *Ledger) Next(now time.Time) {
 
 // AddDeleted lists in the instance's ledger that a user was deleted, and keeps the last of those.
 func (l *Ledger) AddDeleted(user uuid.UUID, at time.Time, keep int) {
-	micros := uint64(at.UnixMicro()) //nolint:gosec // as stored
+	micros := uint64(at.UnixMicro())
 	l.Leases.Add(binary.BigEndian.AppendUint64(user[:], micros))
 	for l.Leases.Len() > keep {
 		oldest := l.Leases.at(0)

@@ -17,7 +17,12 @@ type setting struct {
 // settings describes every field, in the order of the reference page.
 func (c *Config) settings() []setting {
 	return slices.Concat(
-		c.storageSettings(), c.clientSettings(), c.networkSettings(), c.operationSettings())
+		c.storageSettings(),
+		c.keySettings(),
+		c.clientSettings(),
+		c.networkSettings(),
+		c.operationSettings(),
+	)
 }
 
 func (c *Config) storageSettings() []setting {
@@ -35,6 +40,11 @@ func (c *Config) storageSettings() []setting {
 			"development: create what is missing, and a user dev with an API key in " +
 				"DIR/dev-api-key",
 		},
+	}
+}
+
+func (c *Config) keySettings() []setting {
+	return []setting{
 		{
 			&c.Keys, "keys", "FILE", "",
 			"file that names the keys that are believed, one a line: root-key URL, " +

@@ -98,11 +98,11 @@ func parse(from io.Reader) (c Content, size int64, err error) {
 			return c, size, nil
 		case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
 			return c, size, err
-		case first && !bytes.Equal(record, appendHeader(nil)):
+		case first && !bytes.Equal(record, firstRecord()):
 			return c, size, errors.New("it is no floors file of this version")
 		case err != nil:
 			c.Damaged++
-			return c, size, nil
+			return c, size, nil //nolint:nilerr // the last record is torn, as after a crash
 		case !first:
 			c.add(record)
 		}
@@ -167,7 +167,7 @@ func (f *File) check() error {
 // append writes records, and reports whether the file should be made shorter.
 func (f *File) append(c Content) (grown bool, err error) {
 	if f.info == nil {
-		b := append(appendHeader(nil), c.records()...)
+		b := append(firstRecord(), c.records()...)
 		err := privatefile.Create(f.path, privatefile.Content(b))
 		if errors.Is(err, fs.ErrExist) {
 			return false, ErrChanged
@@ -184,7 +184,7 @@ func (f *File) append(c Content) (grown bool, err error) {
 	defer unlock()
 	b := make([]byte, (recordSize-f.size%recordSize)%recordSize, 4096)
 	if f.size == 0 {
-		b = appendHeader(nil)
+		b = firstRecord()
 	}
 	n, err := file.Write(append(b, c.records()...))
 	f.size += int64(n)
@@ -232,7 +232,7 @@ func (f *File) compact() error {
 	if err != nil {
 		return err
 	}
-	b := append(appendHeader(nil), c.records()...)
+	b := append(firstRecord(), c.records()...)
 	if err := privatefile.Replace(f.path, privatefile.Content(b)); err != nil {
 		return err
 	}

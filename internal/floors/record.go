@@ -19,8 +19,6 @@ const (
 	kindReset = 2
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
 // A Ledger names one: by the instance key that signed it, and its user, nil for the instance.
 type Ledger struct{ Key, User uuid.UUID }
 
@@ -90,11 +88,13 @@ func appendRecord(b []byte, kind byte, l Ledger, number uint64) []byte {
 	return binary.BigEndian.AppendUint32(b, checksum(b[start:]))
 }
 
-func appendHeader(b []byte) []byte {
-	start := len(b)
-	b = append(b, header...)
+// firstRecord begins every file.
+func firstRecord() []byte {
+	b := append(make([]byte, 0, recordSize), header...)
 	b = append(b, make([]byte, crcAt-len(header))...)
-	return binary.BigEndian.AppendUint32(b, checksum(b[start:]))
+	return binary.BigEndian.AppendUint32(b, checksum(b))
 }
 
-func checksum(record []byte) uint32 { return crc32.Checksum(record[:crcAt], castagnoli) }
+func checksum(record []byte) uint32 {
+	return crc32.Checksum(record[:crcAt], crc32.MakeTable(crc32.Castagnoli)) // it is made once
+}

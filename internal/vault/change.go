@@ -218,11 +218,11 @@ func (c *change) committed() {
 	}
 }
 
-// seals counts what the owner key sealed. Denied: it has sealed as often as it may.
-func (c *change) seals(n uint64) error {
-	if c.ledger.Seals+n > anchor.MaxSeals {
+// countSeal counts that the owner key sealed a version. Denied: it has sealed as often as it may.
+func (c *change) countSeal() error {
+	if c.ledger.Seals >= anchor.MaxSeals {
 		return denied("The owner key has sealed as often as it may: the operator must rotate it")
 	}
-	c.ledger.Seals += n
+	c.ledger.Seals++
 	return nil
 }

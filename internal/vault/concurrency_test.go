@@ -141,7 +141,7 @@ func TestAUserDeletedInTheMeantimeLeavesNothingBehind(t *testing.T) {
 			t.Errorf("%s has %d rows of the user", table, n)
 		}
 	}
-	p.assertDeletedChain(ann.User, "ann")
+	p.assertDeletedChain(ann.User)
 }
 
 func TestReadersSeeNoHalfOfAChange(t *testing.T) {

@@ -211,7 +211,7 @@ func (c *change) storeResealed(ctx context.Context, l sealedLibrary) error {
 func (c *change) resealSecret(ctx context.Context, was, now StoredSecret) error {
 	c.ledger.Secrets.Remove(c.secretEntry(was))
 	c.ledger.Secrets.Add(c.secretEntry(now))
-	return errors.Join(c.seals(1), c.tx.ResealSecret(ctx, now))
+	return errors.Join(c.countSeal(), c.tx.ResealSecret(ctx, now))
 }
 
 // resealVersion replaces the blobs of an old version, if that is still there.
@@ -225,7 +225,7 @@ func (c *change) resealVersion(
 	}
 	c.ledger.Versions.Remove(c.versionEntry(was))
 	c.ledger.Versions.Add(c.versionEntry(now))
-	return errors.Join(c.seals(1), c.tx.ResealVersion(ctx, now))
+	return errors.Join(c.countSeal(), c.tx.ResealVersion(ctx, now))
 }
 
 // RotateOwnerKeys gives a new owner key to every user. No row says which owner keys are new: who

@@ -177,14 +177,6 @@ func isBefore(l, instance anchor.Ledger) bool {
 		instance.APIKeys.Has(l.User[:]) && l.State != anchor.Disabled
 }
 
-// checkListed returns an error for a row that the set does not list.
-func (p *page) checkListed(set anchor.Set, entry []byte, what string, id uuid.UUID) error {
-	if !set.Has(entry) {
-		return tampered(fmt.Sprintf("%s %s of user %s", what, id, p.owner), errNotListed)
-	}
-	return nil
-}
-
 // checkComplete returns an error if not as many rows were found as the set lists.
 func (p *page) checkComplete(set anchor.Set, found int, what string) error {
 	if found != set.Len() {

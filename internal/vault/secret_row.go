@@ -92,13 +92,13 @@ func (c *change) current(ctx context.Context, read StoredSecret) (StoredSecret, 
 // addSecret stores a new secret.
 func (c *change) addSecret(ctx context.Context, s StoredSecret) error {
 	c.ledger.Secrets.Add(c.secretEntry(s))
-	return errors.Join(c.seals(1), c.tx.InsertSecret(ctx, s))
+	return errors.Join(c.countSeal(), c.tx.InsertSecret(ctx, s))
 }
 
 // replaceSecret stores the next version of a secret. The one that was current is kept with the
 // versions before it, as many as keep says; the others are destroyed.
 func (c *change) replaceSecret(ctx context.Context, was, next StoredSecret, keep uint64) error {
-	if err := c.seals(1); err != nil {
+	if err := c.countSeal(); err != nil {
 		return err
 	}
 	if keep > 1 {

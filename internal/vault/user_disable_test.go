@@ -122,7 +122,7 @@ func TestADisabledUserIsDeletedAndForgotten(t *testing.T) {
 	ann := p.user("ann")
 	p.must(p.Service.DisableUser(t.Context(), p.admin, ann.User))
 	p.must(p.DeleteUser(t.Context(), p.admin, ann.User))
-	p.assertDeletedChain(ann.User, "ann")
+	p.assertDeletedChain(ann.User)
 	ledger, _, err := p.LedgerOf(t.Context(), uuid.Nil)
 	p.must(err)
 	if ledger.APIKeys.Has(ann.User[:]) || !ledger.Leases.HasPrefix(ann.User[:]) {

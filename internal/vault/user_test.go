@@ -121,7 +121,7 @@ func TestDeletingAUserLeavesTheEndOfTheChainAndNothingElse(t *testing.T) {
 	if left != "" {
 		t.Errorf("of the user is left: %s", left)
 	}
-	p.assertDeletedChain(ann.User, "ann")
+	p.assertDeletedChain(ann.User)
 	p.assertInactive("the user's API key", token)
 	_, err := p.WhoAmI(t.Context(), ann)
 	assertKind(t, "who I am", err, vault.Unauthenticated)
@@ -139,12 +139,12 @@ func TestDeletingAUserLeavesTheEndOfTheChainAndNothingElse(t *testing.T) {
 	if names := p.names(again); len(names) > 0 {
 		t.Errorf("the new user of the name has %v", names)
 	}
-	p.assertDeletedChain(ann.User, "ann")
+	p.assertDeletedChain(ann.User)
 }
 
 // assertDeletedChain checks the chain of a user who is gone: it holds, and its last entry is the
 // deletion.
-func (p *fixture) assertDeletedChain(user uuid.UUID, name string) {
+func (p *fixture) assertDeletedChain(user uuid.UUID) {
 	p.t.Helper()
 	ledger, _, err := p.LedgerOf(p.t.Context(), user)
 	p.must(err)
@@ -156,7 +156,7 @@ func (p *fixture) assertDeletedChain(user uuid.UUID, name string) {
 	}
 	p.assertChain(user)
 	chain := p.chain(user)
-	p.assertEntries(chain[len(chain)-1:], done(user, p.admin, policy.UserDelete, user, name, 0))
+	p.assertEntries(chain[len(chain)-1:], done(user, p.admin, policy.UserDelete, user, "ann", 0))
 }
 
 func TestNobodyDeletesThemselves(t *testing.T) {
