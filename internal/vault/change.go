@@ -211,7 +211,7 @@ func (c *change) finish(ctx context.Context, in intent) error {
 func (c *change) committed() {
 	for _, p := range append(c.others, c.page) {
 		c.core.floors.note(p.ledger.User, p.ledger.Number)
-		c.core.verified.ledgers.Add(p.ledger.User, verifiedLedger{p.ledger, p.signer})
+		c.core.verified.ledgers.Add(p.ledger.User, verifiedLedger{p.ledger, p.signer, p.signed})
 		if p.ledger.User == uuid.Nil {
 			c.core.gone.drop()
 		}

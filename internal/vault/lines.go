@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"time"
@@ -44,6 +45,7 @@ type verified struct {
 type verifiedLedger struct {
 	ledger anchor.Ledger
 	signer seal.InstanceKey
+	signed []byte // as it was stored
 }
 
 func newVerified() *verified {
@@ -58,10 +60,11 @@ func (v *verified) purge() {
 	v.ledgers.Purge()
 }
 
-// ledger returns a user's ledger of that number, if it was verified.
-func (v *verified) ledger(user uuid.UUID, number uint64) (verifiedLedger, bool) {
-	known, found := v.ledgers.Get(user)
-	return known, found && known.ledger.Number == number
+// ledger returns a user's ledger, if it was verified in these very bytes.
+func (v *verified) ledger(stored StoredLedger) (verifiedLedger, bool) {
+	known, found := v.ledgers.Get(stored.Owner)
+	return known, found && known.ledger.Number == stored.Number &&
+		bytes.Equal(known.signed, stored.Signed)
 }
 
 // line returns the line of a token, if its ledgers have not changed since it was verified.
@@ -73,11 +76,12 @@ func (c *core) line(ctx context.Context, hash TokenHash) (known line, ok bool, e
 	for user := range known.numbers {
 		users = append(users, user)
 	}
+	seen := c.floors.seen()
 	err = c.store.Read(ctx, func(r Reader) error {
 		now, err := r.LedgerNumbers(ctx, users)
 		ok = err == nil
 		for user, number := range known.numbers {
-			ok = ok && now[user] == number
+			ok = ok && now[user] == number && !c.floors.below(user, number, seen)
 		}
 		return err
 	})

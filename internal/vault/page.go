@@ -37,6 +37,7 @@ type page struct {
 	owner  uuid.UUID // of the audit chain: the user, or the id of the instance
 	ledger anchor.Ledger
 	signer seal.InstanceKey // that signed the ledger, and so its entries
+	signed []byte           // the ledger as it was stored
 }
 
 // view runs fn on a snapshot, and once more where that is tampered with: what was found twice is
@@ -64,18 +65,15 @@ func (c *core) view(ctx context.Context, fn func(*snapshot) error) error {
 
 // user opens the ledger of a user. NotFound: there is no such user, or not any more.
 func (s *snapshot) user(ctx context.Context, id uuid.UUID) (*page, error) {
-	numbers, err := s.rows.LedgerNumbers(ctx, []uuid.UUID{id})
-	if err != nil {
-		return nil, err
-	}
-	if known, found := s.core.verified.ledger(id, numbers[id]); found {
-		return s.opened(ctx, &page{
-			snapshot: *s, owner: id, ledger: known.ledger, signer: known.signer,
-		})
-	}
 	stored, err := s.rows.Ledger(ctx, id)
 	if err != nil {
 		return nil, err
+	}
+	if known, found := s.core.verified.ledger(stored); found && stored.Owner == id {
+		return s.opened(ctx, &page{
+			snapshot: *s, owner: id, ledger: known.ledger, signer: known.signer,
+			signed: known.signed,
+		})
 	}
 	return s.open(ctx, stored)
 }
@@ -99,7 +97,7 @@ func (s *snapshot) opened(ctx context.Context, p *page) (*page, error) {
 	if err := s.checkState(ctx, p.ledger); err != nil {
 		return nil, err
 	}
-	s.read[user] = verifiedLedger{p.ledger, p.signer}
+	s.read[user] = verifiedLedger{p.ledger, p.signer, p.signed}
 	return p, nil
 }
 
@@ -141,8 +139,10 @@ func (s *snapshot) verify(stored StoredLedger, user uuid.UUID) (*page, error) {
 	if err != nil {
 		return nil, tampered(ledgerName(user), err)
 	}
-	s.read[user] = verifiedLedger{l, key}
-	return &page{snapshot: *s, owner: stored.Owner, ledger: l, signer: key}, nil
+	s.read[user] = verifiedLedger{l, key, stored.Signed}
+	return &page{
+		snapshot: *s, owner: stored.Owner, ledger: l, signer: key, signed: stored.Signed,
+	}, nil
 }
 
 func ledgerName(user uuid.UUID) string {
@@ -238,6 +238,7 @@ func (p *page) save(ctx context.Context, tx Tx, at time.Time) error {
 	if err != nil {
 		return denied("There is too much in this library: delete something first")
 	}
+	p.signed = signed
 	stored := StoredLedger{Owner: p.owner, Number: p.ledger.Number, Signed: signed}
 	if p.ledger.User == uuid.Nil {
 		err = tx.SaveInstance(ctx, stored, was)

@@ -336,6 +336,19 @@ func TestALedgerThatWasSetBackIsTampering(t *testing.T) {
 	assertTampered(t, "a rotation of the root key", err)
 }
 
+func TestANumberThatWasSetBackRevivesNoRevokedKey(t *testing.T) {
+	p := start(t)
+	mia := p.user("mia")
+	key, token := p.newKey(mia, vault.APIKeyRequest{})
+	p.authenticated(token)
+	var number int64
+	p.sqlRow("SELECT number FROM users WHERE id = ?", []any{mia.User.String()}, &number)
+	p.must(p.RevokeAPIKey(t.Context(), mia, key.ID))
+	p.sql("UPDATE users SET number = ? WHERE id = ?", number, mia.User.String())
+	_, err := p.Authenticate(t.Context(), token)
+	assertTampered(t, "the revoked key", err)
+}
+
 func second[T any](_ T, err error) error { return err }
 
 // assertTampered checks that the error is one that is logged as tampering and answered as a fault

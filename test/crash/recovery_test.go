@@ -37,25 +37,28 @@ func TestABackupAndARestoreThatAreKilledLeaveNothingHalf(t *testing.T) {
 	crowd(p)
 	work := t.TempDir()
 	whole := filepath.Join(work, "whole")
-	backupTakes := command(t, "backup", whole, "--data", data)
-	restoreTakes := command(t, "restore", whole, "--data", filepath.Join(work, "first"))
+	keys := filepath.Join(data, "keysake.keys")
+	backupTakes := command(t, "backup", whole, "--data", data, "--keys", keys)
+	restoreTakes := command(t,
+		"restore", whole, "--data", filepath.Join(work, "first"), "--keys", keys)
 	backups, restores, all := 0, 0, rounds(t, 12)
 	for round := range all {
 		file := filepath.Join(work, fmt.Sprint("backup-", round))
-		if killed(t, random, backupTakes, "backup", file, "--data", data) {
+		if killed(t, random, backupTakes, "backup", file, "--data", data, "--keys", keys) {
 			backups++
 		}
 		if checkBackup(t, file) {
 			whole = file
 		}
 		restored := filepath.Join(work, fmt.Sprint("restored-", round))
-		if killed(t, random, restoreTakes, "restore", whole, "--data", restored) {
+		if killed(t, random, restoreTakes,
+			"restore", whole, "--data", restored, "--keys", keys) {
 			restores++
 		}
 		if _, err := os.Stat(
 			filepath.Join(restored, "keysake.db"),
 		); errors.Is(err, fs.ErrNotExist) {
-			command(t, "restore", whole, "--data", restored) // the same again
+			command(t, "restore", whole, "--data", restored, "--keys", keys) // the same again
 		}
 		checkRestored(t, restored)
 		if t.Failed() {

@@ -152,7 +152,7 @@ func TestEveryConnectionHasTheSettings(t *testing.T) {
 		"journal_mode":       "wal",
 		"synchronous":        "2",
 		"foreign_keys":       "1",
-		"busy_timeout":       "5000",
+		"busy_timeout":       "3000",
 		"secure_delete":      "1",
 		"cache_size":         "-65536",
 		"wal_autocheckpoint": "0",
