@@ -1,6 +1,7 @@
 package attack_test
 
 import (
+	"errors"
 	"path/filepath"
 	"testing"
 
@@ -170,7 +171,7 @@ func TestARestoreRevivesNoAPIKey(t *testing.T) {
 	other.both(func() {
 		for _, key := range []plaintext.Value{leaked.key, h.mia.key, h.ada.key} {
 			_, err := other.ClientWith(t, key).WhoAmI(t.Context())
-			if answer, ok := err.(*client.Error); !ok || answer.Status != 401 {
+			if answer, ok := errors.AsType[*client.Error](err); !ok || answer.Status != 401 {
 				t.Errorf("a restored key is not suspended: %v", err)
 			}
 		}
