@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -93,7 +94,9 @@ func (a *app) printRestored(done maintenance.Restored, asJSON bool) error {
 	if asJSON {
 		return a.printJSON(restoredJSON{done, done.Username, string(done.Key.Reveal())})
 	}
-	a.infof("%s", backupSummary(done.BackupFile))
+	for line := range strings.Lines(backupSummary(done.BackupFile)) {
+		a.infof("%s", strings.TrimSuffix(line, "\n"))
+	}
 	for _, refused := range done.Refused {
 		a.infof("Restored, and would be refused today: %s", refused)
 	}
