@@ -67,7 +67,12 @@ func StartWith(tb testing.TB, cfg config.Config) *Server {
 	s := &Server{Data: cfg.Data, Logs: &Buffer{}, stop: stop, done: make(chan error, 1)}
 	banner := &Buffer{}
 	go func() { s.done <- server.Run(ctx, cfg, nil, banner, s.Logs) }()
-	tb.Cleanup(func() { s.Stop(tb) })
+	tb.Cleanup(func() {
+		s.Stop(tb)
+		if tb.Failed() {
+			tb.Logf("the log of %s:\n%s", s.URL, s.Logs) // it never has a value: the canary test
+		}
+	})
 	deadline := time.Now().Add(30 * time.Second)
 	for s.URL == "" {
 		if m := listening.FindStringSubmatch(banner.String()); m != nil {
