@@ -82,6 +82,23 @@ func TestTheBodiesAreThoseOfTheContractFieldForField(t *testing.T) {
 			`"created_at":"2026-04-15T12:00:00Z","last_used_at":null,"expires_at":null}`: wire.APIKey{
 			ID: id, MaskedKey: "••••", Active: true, AllowedScopes: []string{}, CreatedAt: at,
 		},
+		`{"id":"` + id + `","delivery":"ticket","state":"active","secrets":[{"id":"a","name":"A",` +
+			`"version":null}],"run":null,"requested_by":{"id":"k","name":""},` +
+			`"created_at":"2026-04-15T12:00:00Z","expires_at":"2026-04-15T12:00:00Z",` +
+			`"redeemed_at":null,"revoked_at":null,"disputed_at":null}`: wire.Lease{
+			ID: id, Delivery: wire.DeliveryTicket, State: wire.LeaseActive,
+			Secrets:     []wire.LeasedSecret{{ID: "a", Name: "A"}},
+			RequestedBy: wire.Requester{ID: "k"}, CreatedAt: at, ExpiresAt: at,
+		},
+		`{"server":"s","lease":"l","sealed":"AQI="}`: wire.Bundle{
+			Server: "s", Lease: "l", Sealed: []byte{1, 2},
+		},
+		`{"leases":[],"next":null}`: wire.LeaseList{Leases: []wire.Lease{}},
+		`{"secret_id":"s","uses":2,"last_used_at":"2026-04-15T12:00:00Z","last_lease":{"id":"l",` +
+			`"run":{"id":null,"label":null}},"live_leases":[]}`: wire.SecretUsage{
+			SecretID: "s", Uses: 2, LastUsedAt: &at,
+			LastLease: &wire.LastLease{ID: "l", Run: &wire.Run{}}, LiveLeases: []wire.Lease{},
+		},
 		`{"status":"ok"}`: wire.Health{Status: "ok"},
 		`{"code":404,"detail":"Not found","type":"not_found_error"}`: wire.Problem{
 			Code: 404, Detail: "Not found", Type: "not_found_error",

@@ -1,0 +1,100 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/keysake/keysake/plaintext"
+	"github.com/keysake/keysake/wire"
+)
+
+const leases = "/user/leases"
+
+// A LeaseFilter chooses leases. The zero LeaseFilter is the first page of all.
+type LeaseFilter struct {
+	State    string // a Lease constant of package wire
+	SecretID string
+	RunID    string
+	Limit    int    // of a page; 0 for the server's
+	Cursor   string // the Next of the page before
+}
+
+func (f LeaseFilter) query() string {
+	values := url.Values{}
+	for name, value := range map[string]string{
+		"state": f.State, "secret_id": f.SecretID, "run_id": f.RunID, "cursor": f.Cursor,
+	} {
+		if value != "" {
+			values.Set(name, value)
+		}
+	}
+	if f.Limit != 0 {
+		values.Set("limit", strconv.Itoa(f.Limit))
+	}
+	if len(values) == 0 {
+		return ""
+	}
+	return "?" + values.Encode()
+}
+
+// CreateLease grants the use of secrets in one run. The response has the bundle, or the ticket,
+// which no later response has. It needs the scope leases:write. 404: the caller has no secret with
+// one of the ids.
+func (c *Client) CreateLease(ctx context.Context, in wire.CreateLease) (wire.Lease, error) {
+	return call[wire.Lease](ctx, c, http.MethodPost, leases, in)
+}
+
+// ListLeases returns a page of the caller's leases, newest first. It needs the scope leases:write
+// or secrets:read.
+func (c *Client) ListLeases(ctx context.Context, f LeaseFilter) (wire.LeaseList, error) {
+	return call[wire.LeaseList](ctx, c, http.MethodGet, leases+f.query(), nil)
+}
+
+// GetLease returns one lease. It needs the scope leases:write or secrets:read. 404: the caller has
+// no lease with this id.
+func (c *Client) GetLease(ctx context.Context, id string) (wire.Lease, error) {
+	path, err := pathOf(leases, id)
+	if err != nil {
+		return wire.Lease{}, err
+	}
+	return call[wire.Lease](ctx, c, http.MethodGet, path, nil)
+}
+
+// RevokeLease ends a lease. A ticket that was not redeemed is of no use from then on; what was
+// delivered stays delivered, and the response says so. It needs the scope leases:write. 404: the
+// caller has no lease with this id.
+func (c *Client) RevokeLease(ctx context.Context, id string) (wire.RevokedLease, error) {
+	path, err := pathOf(leases, id)
+	if err != nil {
+		return wire.RevokedLease{}, err
+	}
+	return call[wire.RevokedLease](ctx, c, http.MethodDelete, path, nil)
+}
+
+// RedeemTicket presents a ticket, and not the client's API key, and returns the lease with its
+// bundle. A ticket is redeemed once. 401: it is unknown, or has ended. 409: it was redeemed before.
+func (c *Client) RedeemTicket(
+	ctx context.Context, ticket plaintext.Value, in wire.RedeemTicket,
+) (wire.Lease, error) {
+	with := *c
+	with.key = ticket
+	return call[wire.Lease](ctx, &with, http.MethodPost, "/leases/redeem", in)
+}
+
+// SecretUsage returns where a secret is and was used. It needs the scope leases:write or
+// secrets:read. 404: the caller has no secret with this id.
+func (c *Client) SecretUsage(ctx context.Context, secretID string) (wire.SecretUsage, error) {
+	path, err := pathOf(secrets, secretID)
+	if err != nil {
+		return wire.SecretUsage{}, err
+	}
+	return call[wire.SecretUsage](ctx, c, http.MethodGet, path+"/usage", nil)
+}
+
+// SecretUsages returns how each of the caller's secrets is used. It needs the scope leases:write or
+// secrets:read.
+func (c *Client) SecretUsages(ctx context.Context) (wire.SecretUsageList, error) {
+	return call[wire.SecretUsageList](ctx, c, http.MethodGet, secrets+"/usage", nil)
+}
