@@ -23,7 +23,7 @@ build: ## the static binaries, bin/keysake and bin/keysake-kms
 .PHONY: test
 test: ## everything that CI holds, but for format, vet and lint
 	go test ./...
-	go test -exec 'env GODEBUG=fips140=only' ./internal/seal/...
+	go test -exec 'env GODEBUG=fips140=only' ./internal/seal/... ./bundle
 
 .PHONY: check
 check: format-check vet lint test ## what CI runs

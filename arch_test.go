@@ -22,7 +22,8 @@ const module = "github.com/keysake/keysake"
 var layers = map[string]string{
 	"plaintext":       "",
 	"wire":            "plaintext",
-	"client":          "plaintext wire",
+	"bundle":          "plaintext",
+	"client":          "bundle plaintext wire",
 	"internal/audit":  "",
 	"internal/anchor": "internal/audit internal/seal",
 	"internal/policy": "",
@@ -94,11 +95,11 @@ func TestWhatOthersImportNeedsTheStandardLibraryOnly(t *testing.T) {
 	for dep := range strings.Lines(
 		goList(
 			t, `{{if not .Standard}}{{.ImportPath}}{{end}}`, "-deps", "./client", "./wire",
-			"./plaintext",
+			"./plaintext", "./bundle",
 		),
 	) {
 		if dep = strings.TrimSpace(dep); dep != "" && !strings.HasPrefix(dep, module+"/") {
-			t.Errorf("client, wire and plaintext must not need %s", dep)
+			t.Errorf("client, wire, plaintext and bundle must not need %s", dep)
 		}
 	}
 }
