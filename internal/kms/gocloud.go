@@ -5,6 +5,10 @@ import (
 	"errors"
 	"regexp"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azkeys"
 	"gocloud.dev/gcp"
 	"gocloud.dev/secrets/azurekeyvault"
 	"gocloud.dev/secrets/gcpkms"
@@ -38,8 +42,20 @@ func (s *Services) openAzure(vault, name, version string) (key, error) {
 		return nil, errAzureDomain
 	}
 	return azurekeyvault.OpenKeeper(
-		azurekeyvault.DefaultClientMaker,
+		newAzureClient,
 		"https://"+vault+"."+domain+"/keys/"+name+"/"+version,
 		nil,
 	)
+}
+
+// newAzureClient is gocloud.dev's default without retries, which outlast the time that the server
+// waits: it asks again itself.
+func newAzureClient(vault string) (*azkeys.Client, error) {
+	once := azcore.ClientOptions{Retry: policy.RetryOptions{MaxRetries: -1}}
+	credentials, err := azidentity.NewDefaultAzureCredential(
+		&azidentity.DefaultAzureCredentialOptions{ClientOptions: once})
+	if err != nil {
+		return nil, err
+	}
+	return azkeys.NewClient(vault, credentials, &azkeys.ClientOptions{ClientOptions: once})
 }

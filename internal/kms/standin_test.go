@@ -1,195 +1,229 @@
 package kms_test
 
 import (
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/hmac"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
-	"encoding/hex"
+	"crypto/x509"
 	"encoding/json"
-	"fmt"
-	"io"
+	"encoding/pem"
+	"errors"
 	"net/http"
-	"net/http/httptest"
-	"regexp"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/apptest"
+	"github.com/keysake/keysake/internal/seal"
 )
 
-const (
-	region  = "eu-central-1"
-	arn     = "arn:aws:kms:" + region + ":111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-	foreign = "arn:aws:kms:" + region + ":444455556666:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-	awsURL  = "awskms:///" + arn
-)
+// A standIn is what the stand-ins of Google Cloud and Azure share: two keys, a token, and answers
+// that go wrong.
+type standIn struct {
+	t          *testing.T
+	url, other string // of its keys
+	token      string
+	failures   map[string]any // in the words of the service
 
-// awsKMS stands in for AWS KMS, on loopback. It checks signatures as the real one does, and has two
-// keys. A ciphertext says which one made it.
-type awsKMS struct {
-	t      *testing.T
-	secret string
-	aead   map[string]cipher.AEAD
+	keys map[string]*rsa.PrivateKey // by URL
 
 	mu     sync.Mutex
-	answer http.HandlerFunc
+	fails  any
+	silent bool
 	calls  int
 }
 
-// newAWS starts one, and names it and credentials for it in the variables that every client reads.
-func newAWS(t *testing.T) *awsKMS {
+func newStandIn(t *testing.T, url, other string) *standIn {
 	t.Helper()
-	secret := make([]byte, 20)
-	_, _ = rand.Read(secret) // it ends the program rather than fail
-	s := &awsKMS{t: t, secret: hex.EncodeToString(secret), aead: map[string]cipher.AEAD{}}
-	for _, name := range []string{arn, foreign} {
-		key := make([]byte, 32)
-		_, _ = rand.Read(key) // it ends the program rather than fail
-		block, err := aes.NewCipher(key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if s.aead[name], err = cipher.NewGCMWithRandomNonce(block); err != nil {
-			t.Fatal(err)
-		}
+	return &standIn{
+		t: t, url: url, other: other, token: rand.Text(),
+		keys: map[string]*rsa.PrivateKey{url: rsaKeys()[0], other: rsaKeys()[1]},
 	}
-	server := httptest.NewServer(http.HandlerFunc(s.serve))
-	t.Cleanup(server.Close)
-	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL_KMS": server.URL, "AWS_ACCESS_KEY_ID": "AKIDOFATEST",
-		"AWS_SECRET_ACCESS_KEY": s.secret, "AWS_SESSION_TOKEN": "",
-		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-		"AWS_EC2_METADATA_DISABLED": "true",
-	} {
-		t.Setenv(name, value)
-	}
-	return s
 }
 
-// Answer makes it answer in another way; with nil it answers well again.
-func (s *awsKMS) Answer(h http.HandlerFunc) {
+// answer makes it fail as the service does, or never answer; with nil it answers well again.
+func (s *standIn) answer(failure any, silent bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.answer, s.calls = h, 0
+	s.fails, s.silent, s.calls = failure, silent, 0
 }
 
-func (s *awsKMS) asked() int {
+func (s *standIn) next() (failure any, silent bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls++
+	return s.fails, s.silent
+}
+
+func (s *standIn) asked() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.calls
 }
 
-func (s *awsKMS) serve(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	s.calls++
-	answer := s.answer
-	s.mu.Unlock()
-	body, err := io.ReadAll(r.Body)
-	switch {
-	case err != nil:
-		return
-	case !s.signed(r, body):
-		awsError("InvalidSignatureException", "the signature does not match")(w, r)
-	case answer != nil:
-		answer(w, r)
-	default:
-		s.well(w, r, body)
+// seal encrypts as Azure does, RSA-OAEP with SHA-256: RFC 8017, section 7.1.
+func (s *standIn) seal(url string, plain []byte) (sealed []byte, found bool) {
+	key, found := s.keys[url]
+	if !found {
+		return nil, false
+	}
+	sealed, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, &key.PublicKey, plain, nil)
+	return sealed, err == nil
+}
+
+func (s *standIn) open(url string, sealed []byte) (plain []byte, ok bool) {
+	key, found := s.keys[url]
+	if !found {
+		return nil, false
+	}
+	plain, err := rsa.DecryptOAEP(sha256.New(), nil, key, sealed, nil)
+	return plain, err == nil
+}
+
+// rsaKeys are three keys, which take a while to make.
+var rsaKeys = sync.OnceValue(func() (keys [3]*rsa.PrivateKey) {
+	for i := range keys {
+		var err error
+		if keys[i], err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
+			panic(err)
+		}
+	}
+	return keys
+})
+
+func privatePEM(t *testing.T, key *rsa.PrivateKey) string {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	apptest.Must(t, err)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+}
+
+// writeJSON writes a file, and returns its path.
+func writeJSON(t *testing.T, what any) string {
+	t.Helper()
+	b, err := json.Marshal(what)
+	apptest.Must(t, err)
+	file := filepath.Join(t.TempDir(), "credentials.json")
+	apptest.Must(t, os.WriteFile(file, b, 0o600))
+	return file
+}
+
+func answerJSON(t *testing.T, w http.ResponseWriter, what any) {
+	t.Helper()
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(what); err != nil {
+		t.Logf("an answer was not taken: %v", err)
 	}
 }
 
-type awsBody struct {
-	KeyID          string `json:"KeyId,omitempty"`
-	Plaintext      []byte `json:",omitempty"`
-	CiphertextBlob []byte `json:",omitempty"`
-}
-
-func (s *awsKMS) well(w http.ResponseWriter, r *http.Request, body []byte) {
-	var in awsBody
-	if err := json.Unmarshal(body, &in); err != nil {
-		awsError("ValidationException", "no JSON")(w, r)
-		return
-	}
-	out := awsBody{KeyID: in.KeyID}
-	switch r.Header.Get("X-Amz-Target") {
-	case "TrentService.Encrypt":
-		aead, found := s.aead[in.KeyID]
-		if !found {
-			awsError("NotFoundException", "no such key")(w, r)
-			return
-		}
-		sealed := aead.Seal(nil, nil, in.Plaintext, nil)
-		out.CiphertextBlob = append([]byte(in.KeyID+"\n"), sealed...)
-	case "TrentService.Decrypt":
-		of, sealed, _ := strings.Cut(string(in.CiphertextBlob), "\n")
-		if in.KeyID == "" { // AWS takes the key that the ciphertext names
-			s.t.Error("a Decrypt names no key")
-			in.KeyID = of
-		}
-		if in.KeyID != of {
-			awsError("IncorrectKeyException", "another key made it")(w, r)
-			return
-		}
-		plain, err := s.aead[of].Open(nil, nil, []byte(sealed), nil)
-		if err != nil {
-			awsError("InvalidCiphertextException", "")(w, r)
-			return
-		}
-		out = awsBody{KeyID: of, Plaintext: plain}
-	default:
-		awsError("UnknownOperationException", "")(w, r)
-		return
-	}
-	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-	_ = json.NewEncoder(w).Encode(out)
-}
-
-func awsError(kind, message string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-		w.WriteHeader(http.StatusBadRequest)
-		_ = json.NewEncoder(w).Encode(map[string]string{"__type": kind, "message": message})
+// eachCloud runs a test with Google Cloud and with Azure.
+func eachCloud(t *testing.T, test func(t *testing.T, s *standIn)) {
+	t.Helper()
+	for name, start := range map[string]func(*testing.T) *standIn{
+		"google": newGoogle, "azure": newAzure,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, start(t)) })
 	}
 }
 
-var authorization = regexp.MustCompile(`^AWS4-HMAC-SHA256 Credential=AKIDOFATEST/([0-9]{8})/` +
-	region + `/kms/aws4_request, SignedHeaders=([a-z0-9;-]+), Signature=([0-9a-f]{64})$`)
-
-// signed checks a signature of version 4.
-func (s *awsKMS) signed(r *http.Request, body []byte) bool {
-	parts := authorization.FindStringSubmatch(r.Header.Get("Authorization"))
-	at, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
-	if parts == nil || err != nil || time.Since(at).Abs() > 5*time.Minute ||
-		at.Format("20060102") != parts[1] || r.Method != http.MethodPost || r.RequestURI != "/" ||
-		!strings.Contains(";"+parts[2]+";", ";host;") {
-		return false
-	}
-	var canonical strings.Builder
-	fmt.Fprintf(&canonical, "POST\n/\n\n")
-	for name := range strings.SplitSeq(parts[2], ";") {
-		value := r.Header.Get(name)
-		switch name {
-		case "host":
-			value = r.Host
-		case "content-length":
-			value = fmt.Sprint(r.ContentLength)
+func TestACloudWrapsAndUnwraps(t *testing.T) {
+	eachCloud(t, func(t *testing.T, s *standIn) {
+		t.Helper()
+		root := open(t, s.url, time.Minute)
+		user, key := uuid.New(), newOwnerKey(t)
+		id := key.ID()
+		blob, err := root.Wrap(t.Context(), user, key)
+		apptest.Must(t, err)
+		again, err := root.Unwrap(t.Context(), user, id, blob)
+		if err != nil || !again.Equal(key) {
+			t.Fatalf("it opens to another key, or not: %v", err)
 		}
-		fmt.Fprintf(&canonical, "%s:%s\n", name, strings.TrimSpace(value))
-	}
-	fmt.Fprintf(&canonical, "\n%s\n%x", parts[2], sha256.Sum256(body))
-	key := []byte("AWS4" + s.secret)
-	for _, part := range []string{parts[1], region, "kms", "aws4_request"} {
-		key = mac(key, part)
-	}
-	want := mac(key, fmt.Sprintf("AWS4-HMAC-SHA256\n%s\n%s/%s/kms/aws4_request\n%x",
-		r.Header.Get("X-Amz-Date"), parts[1], region, sha256.Sum256([]byte(canonical.String()))))
-	got, err := hex.DecodeString(parts[3])
-	return err == nil && hmac.Equal(got, want)
+		_, err = root.Unwrap(t.Context(), uuid.New(), id, blob)
+		if !errors.Is(err, seal.ErrTampered) {
+			t.Errorf("moved to another user it opens: %v", err)
+		}
+		if n := s.asked(); n != 3 {
+			t.Errorf("it was asked %d times, want once for each", n)
+		}
+	})
 }
 
-func mac(key []byte, text string) []byte {
-	h := hmac.New(sha256.New, key)
-	_, _ = io.WriteString(h, text) // a hash never fails
-	return h.Sum(nil)
+func TestWhatAnotherKeyOfACloudWrappedIsRefused(t *testing.T) {
+	eachCloud(t, func(t *testing.T, s *standIn) {
+		t.Helper()
+		foreign, err := open(t, s.other, time.Minute).Check(t.Context())
+		apptest.Must(t, err)
+		root := open(t, s.url, time.Minute)
+		own, err := root.Check(t.Context())
+		apptest.Must(t, err)
+		swapped := append(append([]byte{}, own[:17]...), foreign[17:]...)
+		if err := root.OpenCheck(t.Context(), swapped); !errors.Is(err, seal.ErrService) {
+			t.Errorf("a ciphertext of another key: %v", err)
+		}
+	})
+}
+
+func TestWhatACloudDoesWrongIsToldApart(t *testing.T) {
+	eachCloud(t, func(t *testing.T, s *standIn) {
+		t.Helper()
+		root := open(t, s.url, 8*time.Second)
+		check, err := root.Check(t.Context())
+		apptest.Must(t, err)
+		for name, final := range map[string]bool{
+			"denied": true, "unknown": true, "disabled": true, "too many": false, "its own": false,
+		} {
+			s.answer(s.failures[name], false)
+			err := root.OpenCheck(t.Context(), check)
+			if !errors.Is(err, seal.ErrService) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%s: the error is %v", name, err)
+			}
+			if n := s.asked(); final != (n == 1) {
+				t.Errorf("%s: it was asked %d times", name, n)
+			}
+			s.answer(nil, false)
+			if err := root.OpenCheck(t.Context(), check); err != nil {
+				t.Errorf("it does not recover from %q: %v", name, err)
+			}
+		}
+	})
+}
+
+func TestACloudIsNotWaitedFor(t *testing.T) {
+	eachCloud(t, func(t *testing.T, s *standIn) {
+		t.Helper()
+		root := open(t, s.url, 3*time.Second)
+		check, err := root.Check(t.Context())
+		apptest.Must(t, err)
+		s.answer(nil, true)
+		if err := root.OpenCheck(t.Context(), check); !errors.Is(err, seal.ErrServiceTimeout) {
+			t.Errorf("the error is %v", err)
+		}
+	})
+}
+
+// refused demands that the program gets no answer of the service.
+func refused(t *testing.T, s *standIn) {
+	t.Helper()
+	if _, err := open(t, s.url, 8*time.Second).Check(t.Context()); err == nil {
+		t.Error("it wraps")
+	}
+	if n := s.asked(); n != 0 {
+		t.Errorf("it was asked %d times", n)
+	}
+}
+
+func TestACloudWithACertificateOfAnotherAuthorityIsNotAsked(t *testing.T) {
+	eachCloud(t, func(t *testing.T, s *standIn) {
+		t.Helper()
+		file := filepath.Join(t.TempDir(), "other.pem")
+		newCertificates(t, file)
+		t.Setenv("SSL_CERT_FILE", file)
+		t.Setenv("SSL_CERT_DIR", filepath.Dir(file))
+		refused(t, s)
+	})
 }
