@@ -121,6 +121,8 @@ func TestEachMethodIsItsOperation(t *testing.T) {
 		},
 		{func() error { return second(c.ListUsers(ctx)) }, "GET " + users},
 		{func() error { return c.DeleteUser(ctx, id) }, "DELETE " + users + "/" + id},
+		{func() error { return c.DeleteUserNow(ctx, id) }, "DELETE " + users + "/" + id + "?now=true"},
+		{func() error { return c.KeepUser(ctx, id) }, "DELETE " + users + "/" + id + "/deletion"},
 		{func() error { return c.DisableUser(ctx, id) }, "PUT " + users + "/" + id + "/disabled"},
 		{func() error { return c.EnableUser(ctx, id) }, "DELETE " + users + "/" + id + "/disabled"},
 		{

@@ -30,14 +30,30 @@ func (c *Client) ListUsers(ctx context.Context) (wire.UserList, error) {
 	return call[wire.UserList](ctx, c, http.MethodGet, users, nil)
 }
 
-// DeleteUser deletes a user and destroys every value that the user owns. It needs the scope admin.
-// 404: there is no such user.
+// DeleteUser disables a user at once, and deletes the user with every value when the delay is over
+// that the server's operator has set; [Client.KeepUser] calls that off until then. It needs the
+// scope admin. 404: there is no such user.
 func (c *Client) DeleteUser(ctx context.Context, id string) error {
+	return c.deleteUser(ctx, id, "")
+}
+
+// DeleteUserNow is [Client.DeleteUser] without the delay: nothing can call it off.
+func (c *Client) DeleteUserNow(ctx context.Context, id string) error {
+	return c.deleteUser(ctx, id, "?now=true")
+}
+
+// KeepUser calls off a deletion that is not done yet. The user stays disabled. It needs the scope
+// admin. 404: there is no such user.
+func (c *Client) KeepUser(ctx context.Context, id string) error {
+	return c.deleteUser(ctx, id, "/deletion")
+}
+
+func (c *Client) deleteUser(ctx context.Context, id, what string) error {
 	path, err := pathOf(users, id)
 	if err != nil {
 		return err
 	}
-	return c.do(ctx, http.MethodDelete, path, nil, nil)
+	return c.do(ctx, http.MethodDelete, path+what, nil, nil)
 }
 
 // DisableUser stops every API key of a user at once, and all that these made for others. It needs

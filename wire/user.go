@@ -9,6 +9,10 @@ type User struct {
 	IsPlatformAdmin bool   `json:"is_platform_admin"` // owns a live API key with the scope admin
 	Limits          Limits `json:"limits"`
 	Disabled        bool   `json:"disabled,omitzero"` // no API key of the user works
+	// DeleteAt is when the user is to be deleted; nil for never.
+	DeleteAt *Time `json:"delete_at,omitzero"`
+	// Repaired: what is stored was repaired, and the user has not confirmed it.
+	Repaired bool `json:"repaired,omitzero"`
 }
 
 // Limits are a user's quotas.

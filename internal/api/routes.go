@@ -66,6 +66,7 @@ func routes(v *vault.Service) []route {
 		{"GET", users, authenticated, noBody, listUsers(v)},
 		{"POST", users, authenticated, body, createUser(v)},
 		{"DELETE", users + "/{id}", authenticated, noBody, deleteUser(v)},
+		{"DELETE", users + "/{id}/deletion", authenticated, noBody, keepUser(v)},
 		{"PUT", users + "/{id}/disabled", authenticated, noBody, disableUser(v)},
 		{"DELETE", users + "/{id}/disabled", authenticated, noBody, enableUser(v)},
 		{"POST", users + "/{id}/api-keys", authenticated, body, createAPIKeyFor(v)},

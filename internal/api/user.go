@@ -18,6 +18,8 @@ func userBody(v *vault.Service) func(vault.User) wire.User {
 			IsPlatformAdmin: u.Admin,
 			Limits:          wire.Limits{Secrets: wire.Quota{Used: u.Secrets, Max: v.MaxSecrets()}},
 			Disabled:        u.Disabled,
+			DeleteAt:        wire.AtOrNull(u.DeleteAt),
+			Repaired:        u.Repaired,
 		}
 	}
 }
@@ -60,7 +62,24 @@ func listUsers(v *vault.Service) handler {
 	})
 }
 
-func deleteUser(v *vault.Service) handler  { return changeUser(v.DeleteUser) }
+func deleteUser(v *vault.Service) handler {
+	return handleDelete(func(r *request) error {
+		id, err := r.pathID("id")
+		if err != nil {
+			return err
+		}
+		now, err := r.queryFlag("now")
+		switch {
+		case err != nil:
+			return err
+		case now:
+			return v.DeleteUser(r.Context(), r.actor, id)
+		}
+		return v.DeleteUserLater(r.Context(), r.actor, id)
+	})
+}
+
+func keepUser(v *vault.Service) handler    { return changeUser(v.KeepUser) }
 func disableUser(v *vault.Service) handler { return changeUser(v.DisableUser) }
 func enableUser(v *vault.Service) handler  { return changeUser(v.EnableUser) }
 

@@ -34,12 +34,13 @@ place, and never by the database.
 	return cmd
 }
 
-// localSettings adds the flags of a command that works on a data folder and opens its keys.
-func localSettings(cmd *cobra.Command) *config.Settings {
-	settings := config.New(
+// localSettings adds the flags of a command that works on a data folder and opens its keys, and
+// those of more settings.
+func localSettings(cmd *cobra.Command, more ...string) *config.Settings {
+	settings := config.New(append(more,
 		"data", "keys", "root-key", "instance-key", "floors", "root-passphrase-file",
 		"root-passphrase-fd", "key-service-timeout", "kms-helper",
-	)
+	)...)
 	settings.AddFlags(cmd.Flags())
 	return settings
 }

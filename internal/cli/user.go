@@ -24,7 +24,7 @@ the operator gives --data.`,
 	group(cmd)
 	cmd.AddCommand(
 		newUsersList(a), newUsersCreate(a), newUsersDelete(a),
-		newUsersDisable(a), newUsersEnable(a),
+		newUsersKeep(a), newUsersDisable(a), newUsersEnable(a),
 	)
 	return cmd
 }
@@ -34,7 +34,8 @@ func newUsersList(a *app) *cobra.Command {
 		Use:   "list",
 		Short: "List the users",
 		Long: `List all users by name, with the number of secrets that each has and may have, and
-whether they are disabled. Of a user whose data was changed by something other
+whether they are disabled, to be deleted, or were repaired and have not confirmed
+that. Of a user whose data was changed by something other
 than the server, only the id is shown, at the end: "keysake doctor" says what it
 is. Needs the scope admin.`,
 		Example: "  keysake users list",
@@ -57,8 +58,13 @@ func usersGrid(list wire.UserList) grid {
 }
 
 func userState(u wire.User) string {
-	if u.Disabled {
+	switch {
+	case u.DeleteAt != nil:
+		return "to be deleted " + formatTime(u.DeleteAt)
+	case u.Disabled:
 		return "disabled"
+	case u.Repaired:
+		return "repaired"
 	}
 	return "active"
 }
@@ -107,51 +113,6 @@ func userGrid(u wire.User) grid {
 		{"secrets", quota(u.Limits.Secrets)},
 		{"id", u.ID},
 	}
-}
-
-func newUsersDelete(a *app) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "delete NAME|ID",
-		Short: "Delete a user and all the user's secrets",
-		Long: `Delete a user, and destroy every value that the user owns. This cannot be undone.
-The user's API keys end, and so does every key that was created with one of them,
-also those of other users.
-Backups that were made before still hold the values, and the key that opens them
-with the root key, until you destroy the backups. You are asked to confirm,
-unless you give --yes; without a terminal, --yes is required. Needs the scope
-admin.`,
-		Example: "  keysake users delete mia",
-		Args:    exactlyOne("the user's NAME or ID"),
-	}
-	yes := yesFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if !*yes {
-			if err := a.canConfirm(); err != nil {
-				return err
-			}
-		}
-		c, err := a.connect()
-		if err != nil {
-			return err
-		}
-		u, err := findUser(cmd.Context(), c, args[0])
-		if err != nil {
-			return err
-		}
-		if !*yes {
-			question := fmt.Sprintf("Delete the user %s and destroy %s for good?",
-				u.Username, count(u.Limits.Secrets.Used, "secret", "secrets"))
-			if err := a.confirm(cmd.Context(), question); err != nil {
-				return err
-			}
-		}
-		if err := c.DeleteUser(cmd.Context(), u.ID); err != nil {
-			return err
-		}
-		a.infof("Deleted.")
-		return nil
-	}
-	return cmd
 }
 
 // findUser returns the user with this NAME or ID. No name looks like an id.

@@ -63,6 +63,8 @@ type Config struct {
 	CheckpointEvery time.Duration // 0 for never
 
 	Lockdown bool // whatever the database says
+
+	DeleteDelay time.Duration // of users; 0 for none
 }
 
 // A MinClient is the oldest version of a client program that may call.

@@ -62,6 +62,7 @@ func TestWithoutFlagsAndVariablesTheDefaultsApply(t *testing.T) {
 		LogLevel:          slog.LevelInfo,
 		ShutdownTimeout:   15 * time.Second,
 		CheckpointEvery:   24 * time.Hour,
+		DeleteDelay:       24 * time.Hour,
 	}
 	got := mustLoad(t, nil, "--data", "/srv/keysake")
 	if diff := cmp.Diff(want, got, comparable); diff != "" {
@@ -106,6 +107,7 @@ func TestEverySettingHasAFlagAndAVariable(t *testing.T) {
 		"shutdown-timeout":     "1m",
 		"checkpoints":          "/cp",
 		"checkpoint-every":     "0",
+		"delete-delay":         "90m",
 		"lockdown":             "true",
 	}
 	want := config.Config{
@@ -149,6 +151,7 @@ func TestEverySettingHasAFlagAndAVariable(t *testing.T) {
 		ShutdownTimeout: time.Minute,
 		Checkpoints:     "/cp",
 		Lockdown:        true,
+		DeleteDelay:     90 * time.Minute,
 	}
 	env := map[string]string{}
 	var args []string
@@ -334,6 +337,7 @@ func TestAnInvalidSettingIsRefusedInOneLineThatNamesItsFlag(t *testing.T) {
 		{"--min-free-space=-1", "--min-free-space must be"},
 		{"--log-format=xml", "--log-format must be"},
 		{"--shutdown-timeout=0s", "--shutdown-timeout must be"},
+		{"--delete-delay=-1s", "--delete-delay must be 0 or more"},
 		{"--checkpoint-every=1s", "--checkpoint-every must be at least 1m0s, or 0"},
 	} {
 		err := mustLoad(t, nil, "--data=/d", c.args).Validate()
@@ -379,7 +383,7 @@ func TestTheReferenceHasEverySetting(t *testing.T) {
 			t.Errorf("--%s is not on the page", f.Name)
 		}
 	})
-	if n != 34 || strings.Count(page, "\n| `--") != n {
+	if n != 35 || strings.Count(page, "\n| `--") != n {
 		t.Errorf("%d flags, and a page of another number of lines", n)
 	}
 }

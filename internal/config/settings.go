@@ -201,6 +201,11 @@ func (c *Config) operationSettings() []setting {
 			"answer nothing but what admins read, revoke, disable and delete, until a restart " +
 				"without it; the command keysake lockdown does the same to a running server",
 		},
+		{
+			&c.DeleteDelay, "delete-delay", "DURATION", "24h",
+			"how long the deletion of a user can be called off, who is disabled at once; " +
+				"0 deletes at once",
+		},
 	}
 }
 

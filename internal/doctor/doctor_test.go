@@ -206,7 +206,7 @@ func filled(t *testing.T) (l *library, now, before *memory) {
 	}
 	ok(t, l.DeleteSecret(t.Context(), ann, doomed))
 	ok(t, l.RevokeAPIKey(t.Context(), ann, revoked.Credential.ID))
-	ok(t, l.DeleteUser(t.Context(), ann, gone.User))
+	ok(t, l.Service.DeleteUser(t.Context(), ann, gone.User))
 	ok(t, l.RotateOwnerKey(t.Context(), bob.User))
 	return l, l.snapshot(), before
 }

@@ -101,7 +101,8 @@ func (i *Instance) open(ctx context.Context, cfg config.Config, access Access) e
 		Catalog: known,
 		Limits:  limits,
 
-		Lockdown: cfg.Lockdown,
+		Lockdown:    cfg.Lockdown,
+		DeleteDelay: cfg.DeleteDelay,
 	})
 	if access == Sealed {
 		return nil

@@ -27,6 +27,24 @@ func EnableUser(
 	return changeUser(ctx, cfg, ask, nameOrID, (*vault.Operator).EnableUser)
 }
 
+// DeleteUser disables a user, and has the server delete the user when the configured delay is over,
+// until [KeepUser] calls that off. With now, or without a delay, it deletes the user.
+func DeleteUser(
+	ctx context.Context, cfg config.Config, ask rootkey.Ask, nameOrID string, now bool,
+) error {
+	if now {
+		return changeUser(ctx, cfg, ask, nameOrID, (*vault.Operator).DeleteUser)
+	}
+	return changeUser(ctx, cfg, ask, nameOrID, (*vault.Operator).DeleteUserLater)
+}
+
+// KeepUser calls off a deletion that is not done yet. The user stays disabled.
+func KeepUser(
+	ctx context.Context, cfg config.Config, ask rootkey.Ask, nameOrID string,
+) error {
+	return changeUser(ctx, cfg, ask, nameOrID, (*vault.Operator).KeepUser)
+}
+
 func changeUser(
 	ctx context.Context, cfg config.Config, ask rootkey.Ask, nameOrID string,
 	change func(*vault.Operator, context.Context, uuid.UUID) error,

@@ -58,6 +58,8 @@ const (
 	UserList         Action = "user.list"
 	UserCreate       Action = "user.create"
 	UserDelete       Action = "user.delete"
+	UserDeleteLater  Action = "user.delete-later"
+	UserKeep         Action = "user.keep" // calls the deletion off
 	UserDisable      Action = "user.disable"
 	UserEnable       Action = "user.enable"
 )
@@ -100,7 +102,8 @@ func requiredScope(a Action) (scope Scope, found bool) {
 		return LeasesWrite, true
 	case APIKeyCreate, APIKeyList, APIKeyRevoke, APIKeyRevokeOnly:
 		return KeysWrite, true
-	case APIKeyCreateFor, UserList, UserCreate, UserDelete, UserDisable, UserEnable:
+	case APIKeyCreateFor, UserList, UserCreate, UserDelete, UserDeleteLater, UserKeep, UserDisable,
+		UserEnable:
 		return Admin, true
 	case WhoAmI, APIKeyRevokeSelf:
 		return noScope, true
@@ -122,8 +125,8 @@ func Allow(held []Scope, a Action) bool {
 // is what an operator does before making room.
 func LastResort(a Action) bool {
 	return slices.Contains([]Action{
-		APIKeyRevoke, APIKeyRevokeOnly, APIKeyRevokeSelf, SecretDelete, UserDelete, UserDisable,
-		LockdownBegin, BackupCreate, AuditCheckpoint, AuditCut,
+		APIKeyRevoke, APIKeyRevokeOnly, APIKeyRevokeSelf, SecretDelete, UserDelete, UserDeleteLater,
+		UserDisable, LockdownBegin, BackupCreate, AuditCheckpoint, AuditCut,
 	}, a)
 }
 
@@ -131,7 +134,7 @@ func LastResort(a Action) bool {
 // reads, but no value, and stops and deletes.
 func InLockdown(held []Scope, a Action) bool {
 	return slices.Contains(held, Admin) && (LastResort(a) || slices.Contains([]Action{
-		SecretList, SecretGet, VersionList, PresetList, APIKeyList, WhoAmI, UserList,
+		SecretList, SecretGet, VersionList, PresetList, APIKeyList, WhoAmI, UserList, UserKeep,
 	}, a))
 }
 

@@ -34,6 +34,8 @@ var allowed = map[policy.Action][]policy.Scope{
 	policy.UserList:         {policy.Admin},
 	policy.UserCreate:       {policy.Admin},
 	policy.UserDelete:       {policy.Admin},
+	policy.UserDeleteLater:  {policy.Admin},
+	policy.UserKeep:         {policy.Admin},
 	policy.UserDisable:      {policy.Admin},
 	policy.UserEnable:       {policy.Admin},
 	policy.WhoAmI:           anyone,

@@ -93,6 +93,7 @@ type server struct {
 	floorsFailed atomic.Bool // the floors file could not be written
 
 	checkpointDue time.Time // zero for never; only serve uses it
+	deletionsDue  time.Time // not before; only serve uses it
 	diskWarning   throttle
 	usesWarning   throttle
 	auditWarning  throttle
@@ -120,6 +121,7 @@ func (s *server) serve(ctx context.Context, hangup <-chan os.Signal) error {
 	s.logAuditHead(ctx)
 	s.scheduleCheckpoint(ctx)
 	s.warnFloors(ctx)
+	s.deleteDue(ctx)
 	go s.keepFloors(ctx)
 	tick := time.NewTicker(tickInterval)
 	defer tick.Stop()
@@ -133,6 +135,7 @@ func (s *server) serve(ctx context.Context, hangup <-chan os.Signal) error {
 			s.reportClients(ctx, false)
 			s.reloadCertificate(ctx, false)
 			s.makeCheckpoint(ctx)
+			s.deleteDue(ctx)
 		case <-hangup:
 			s.reloadCertificate(ctx, true)
 			s.reloadKeys(ctx)

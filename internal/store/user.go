@@ -17,6 +17,8 @@ var users = newTable("users", 1, slices.Concat(
 		text("email_address", func(u *vault.StoredUser) *string { return &u.Email }),
 		text("full_name", func(u *vault.StoredUser) *string { return &u.FullName }),
 		moment("created_at", func(u *vault.StoredUser) *time.Time { return &u.CreatedAt }),
+		moment("delete_at", func(u *vault.StoredUser) *time.Time { return &u.DeleteAt }),
+		moment("repaired_at", func(u *vault.StoredUser) *time.Time { return &u.RepairedAt }),
 		moment("deleted_at", func(u *vault.StoredUser) *time.Time { return &u.DeletedAt }),
 	})...)
 
@@ -35,6 +37,14 @@ func (q *Queries) UserNamed(ctx context.Context, username string) (vault.StoredU
 	return users.get(ctx, q.conn, "WHERE username = $1 AND deleted_at IS NULL", username)
 }
 
+// UsersDue implements [vault.Reader].
+func (q *Queries) UsersDue(
+	ctx context.Context, at time.Time, limit int,
+) ([]vault.StoredUser, error) {
+	return users.list(ctx, q.conn, `WHERE delete_at <= $1 AND delete_at IS NOT NULL
+		ORDER BY delete_at LIMIT $2`, micros(at), integer(limit))
+}
+
 // InsertUser implements [vault.Tx].
 func (q *Queries) InsertUser(ctx context.Context, u vault.StoredUser) error {
 	if u.Signed == nil {
@@ -43,9 +53,16 @@ func (q *Queries) InsertUser(ctx context.Context, u vault.StoredUser) error {
 	return users.insert(ctx, q.conn, &u)
 }
 
+// SetUserTimes implements [vault.Tx].
+func (q *Queries) SetUserTimes(ctx context.Context, u vault.StoredUser) error {
+	return q.execOne(ctx, "UPDATE users SET delete_at = $1, repaired_at = $2 WHERE id = $3",
+		micros(u.DeleteAt), micros(u.RepairedAt), idText(u.Owner))
+}
+
 // DeleteUser implements [vault.Tx].
 func (q *Queries) DeleteUser(ctx context.Context, user uuid.UUID, at time.Time) error {
 	return q.execOne(ctx, `UPDATE users
-		SET username = '', email_address = '', full_name = '', deleted_at = $1
+		SET username = '', email_address = '', full_name = '', delete_at = NULL,
+			repaired_at = NULL, deleted_at = $1
 		WHERE id = $2 AND deleted_at IS NULL`, micros(at), idText(user))
 }

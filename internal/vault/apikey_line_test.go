@@ -90,7 +90,7 @@ func TestTheKeysThatAnAdminsKeyMadeForOthersEndWithIt(t *testing.T) {
 	_, token, err := p.CreateAPIKeyFor(t.Context(), boss, made.ID, keyRequest("secrets:read"))
 	p.must(err)
 	p.authenticated(token)
-	p.must(p.DeleteUser(t.Context(), p.admin, boss.User))
+	p.must(p.Service.DeleteUser(t.Context(), p.admin, boss.User))
 	p.assertInactive("made for another, of a deleted admin", token)
 }
 

@@ -194,7 +194,7 @@ func TestOnlyAnActiveKeyAuthenticates(t *testing.T) {
 		p.assertInactive(name, plaintext.FromString(odd))
 	}
 	_, token = p.newKey(ann, vault.APIKeyRequest{})
-	p.must(p.DeleteUser(t.Context(), p.admin, ann.User))
+	p.must(p.Service.DeleteUser(t.Context(), p.admin, ann.User))
 	p.assertInactive("of a deleted user", token)
 }
 

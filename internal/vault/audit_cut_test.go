@@ -30,7 +30,7 @@ func TestAChainThatWasCutIsStillProved(t *testing.T) {
 	ann, ben := p.user("ann"), p.user("ben")
 	p.secret(ann, "ONE", fake("one"))
 	p.secret(ann, "TWO", fake("two"))
-	p.must(p.DeleteUser(t.Context(), p.admin, ben.User))
+	p.must(p.Service.DeleteUser(t.Context(), p.admin, ben.User))
 	first := p.checkpoint(nil)
 	own, err := p.InstanceHead(t.Context())
 	p.must(err)

@@ -34,6 +34,7 @@ type change struct {
 	others  []*page // further ledgers that it changes
 	at      time.Time
 	targets []audit.Target
+	dropped []openers // owner keys that it destroyed
 }
 
 // record names a target. Each leaves an audit entry of its own.
@@ -214,6 +215,11 @@ func (c *change) committed() {
 		c.core.verified.ledgers.Add(p.ledger.User, verifiedLedger{p.ledger, p.signer, p.signed})
 		if p.ledger.User == uuid.Nil {
 			c.core.gone.drop()
+		}
+	}
+	for _, d := range c.dropped {
+		for _, id := range d.ids {
+			c.core.keys.drop(d.user, id)
 		}
 	}
 }

@@ -61,7 +61,7 @@ func TestCheckpointsFollowEachOtherAndHaveEveryChain(t *testing.T) {
 		t.Errorf("%+v", first.Checkpoint)
 	}
 	p.secret(ann, "ONE", fake("one"))
-	p.must(p.DeleteUser(t.Context(), p.admin, ben.User))
+	p.must(p.Service.DeleteUser(t.Context(), p.admin, ben.User))
 	p.user("cleo")
 	second := p.checkpoint(&first)
 	if second.Number != 2 || second.Before != first.Hash() || second.Chains != 5 {

@@ -126,7 +126,7 @@ func TestAUserDeletedInTheMeantimeLeavesNothingBehind(t *testing.T) {
 	atOnce(t, vault.Unauthenticated, func(i int) error {
 		switch i {
 		case callers / 2:
-			return p.DeleteUser(t.Context(), p.admin, ann.User)
+			return p.Service.DeleteUser(t.Context(), p.admin, ann.User)
 		case callers / 4:
 			_, _, err := p.CreateAPIKey(t.Context(), ann, vault.APIKeyRequest{})
 			return err

@@ -121,6 +121,9 @@ func (p *fixture) restart() {
 	p.Service, p.Operator = p.newVault()
 }
 
+// deleteDelay is how long a deletion can be called off.
+const deleteDelay = 24 * time.Hour
+
 // newVault is what another process has: the same database, and nothing in the memory.
 func (p *fixture) newVault() (*vault.Service, *vault.Operator) { return p.vaultOn(p.db) }
 
@@ -130,7 +133,7 @@ func (p *fixture) vaultOn(store vault.Store) (*vault.Service, *vault.Operator) {
 	}
 	service, operator := vault.New(vault.Options{
 		Store: store, Keys: &p.named, KeyTTL: time.Hour,
-		Catalog: presets(), Limits: p.limits, Now: p.clock.now,
+		Catalog: presets(), Limits: p.limits, Now: p.clock.now, DeleteDelay: deleteDelay,
 	})
 	p.must(operator.OpenInstanceKeys(p.t.Context()))
 	return service, operator

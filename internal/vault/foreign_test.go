@@ -73,7 +73,7 @@ func TestNoListHasAnythingOfAnotherUser(t *testing.T) {
 func TestAnUnknownUserIsNotFoundByTheAdmin(t *testing.T) {
 	p := start(t)
 	gone := p.user("gone")
-	p.must(p.DeleteUser(t.Context(), p.admin, gone.User))
+	p.must(p.Service.DeleteUser(t.Context(), p.admin, gone.User))
 	for _, id := range []uuid.UUID{uuid.New(), uuid.Nil, gone.User, p.admin.Credential.ID} {
 		for _, action := range []policy.Action{
 			policy.APIKeyCreateFor, policy.UserDelete, policy.UserDisable, policy.UserEnable,

@@ -124,6 +124,6 @@ func TestAnEarlierUseDoesNotReplaceALaterOneThatWaits(t *testing.T) {
 func TestAUseOfAKeyThatIsGoneIsNoError(t *testing.T) {
 	p := start(t)
 	ann := p.user("ann")
-	p.must(p.DeleteUser(t.Context(), p.admin, ann.User))
+	p.must(p.Service.DeleteUser(t.Context(), p.admin, ann.User))
 	p.flush(true)
 }

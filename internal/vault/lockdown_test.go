@@ -36,7 +36,9 @@ func TestInALockdownAdminsReadAndStopAndNobodyElseDoesAnything(t *testing.T) {
 		}
 	}
 	p.must(p.Service.DisableUser(ctx, p.admin, ann.User))
-	p.must(p.DeleteUser(ctx, p.admin, ben.User))
+	p.must(p.Service.DeleteUserLater(ctx, p.admin, ann.User))
+	p.must(p.Service.KeepUser(ctx, p.admin, ann.User))
+	p.must(p.Service.DeleteUser(ctx, p.admin, ben.User))
 	p.must(p.LiftLockdown(ctx))
 	p.secret(p.admin, "NEW", fake("y"))
 	var got []string

@@ -174,8 +174,16 @@ func (e *everything) users() {
 			e.Service.EnableUser(ctx, e.admin, e.ann.User)
 	})
 	e.once(func() (audit.Entry, error) {
+		return done(e.ann.User, e.admin, policy.UserDeleteLater, e.ann.User, "ann", 0),
+			e.Service.DeleteUserLater(ctx, e.admin, e.ann.User)
+	})
+	e.once(func() (audit.Entry, error) {
+		return done(e.ann.User, e.admin, policy.UserKeep, e.ann.User, "ann", 0),
+			e.Service.KeepUser(ctx, e.admin, e.ann.User)
+	})
+	e.once(func() (audit.Entry, error) {
 		return done(e.ann.User, e.admin, policy.UserDelete, e.ann.User, "ann", 0),
-			e.DeleteUser(ctx, e.admin, e.ann.User)
+			e.Service.DeleteUser(ctx, e.admin, e.ann.User)
 	})
 }
 
@@ -279,7 +287,8 @@ func TestWhatFailsWithoutBeingRefusedLeavesNoEntry(t *testing.T) {
 	assertKind(t, "an unknown scope", err, vault.Invalid)
 	_, err = p.CreateUser(ctx, p.admin, userRequest("admin"))
 	assertKind(t, "a user's name that is taken", err, vault.Conflict)
-	assertKind(t, "deleting oneself", p.DeleteUser(ctx, p.admin, p.admin.User), vault.Conflict)
+	err = p.Service.DeleteUser(ctx, p.admin, p.admin.User)
+	assertKind(t, "deleting oneself", err, vault.Conflict)
 	if n := p.entries() - before; n != 0 {
 		t.Errorf("%d entries", n)
 	}

@@ -96,7 +96,13 @@ func (p *fixture) useCases() map[policy.Action]useCase {
 			return err
 		},
 		policy.UserDelete: func(who vault.Actor, target uuid.UUID) error {
-			return p.DeleteUser(ctx, who, target)
+			return p.Service.DeleteUser(ctx, who, target)
+		},
+		policy.UserDeleteLater: func(who vault.Actor, target uuid.UUID) error {
+			return p.Service.DeleteUserLater(ctx, who, target)
+		},
+		policy.UserKeep: func(who vault.Actor, target uuid.UUID) error {
+			return p.Service.KeepUser(ctx, who, target)
 		},
 		policy.UserDisable: func(who vault.Actor, target uuid.UUID) error {
 			return p.Service.DisableUser(ctx, who, target)

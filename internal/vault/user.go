@@ -24,6 +24,8 @@ type User struct {
 	Disabled  bool   // no API key of the user works
 	Secrets   int    // how many there are
 	CreatedAt time.Time
+	DeleteAt  time.Time // when the user is to be deleted; zero for never
+	Repaired  bool      // what is stored was repaired, and the user has not confirmed it
 
 	// Broken is set in lists, where what is stored of the user does not verify. Then only ID is.
 	Broken bool
@@ -43,7 +45,10 @@ type StoredUser struct {
 	Email     string
 	FullName  string
 	CreatedAt time.Time
-	DeletedAt time.Time // zero for one who was not
+	DeleteAt  time.Time // when the user is to be deleted; zero for never
+	// RepairedAt is when the user was repaired; zero without a repair, and once it is confirmed.
+	RepairedAt time.Time
+	DeletedAt  time.Time // zero for one who was not
 }
 
 type userReader interface {
@@ -53,11 +58,15 @@ type userReader interface {
 	Users(ctx context.Context) ([]StoredUser, error)
 	// UserNamed returns the user of that name. NotFound: there is none.
 	UserNamed(ctx context.Context, username string) (StoredUser, error)
+	// UsersDue returns users who are to be deleted by a time, those first who are due first.
+	UsersDue(ctx context.Context, at time.Time, limit int) ([]StoredUser, error)
 }
 
 type userWriter interface {
 	// InsertUser stores a new user without a ledger. Conflict: the name is taken.
 	InsertUser(ctx context.Context, u StoredUser) error
+	// SetUserTimes stores when a user is to be deleted and was repaired.
+	SetUserTimes(ctx context.Context, u StoredUser) error
 	// DeleteUser empties the row but for the ledger, and frees the name.
 	DeleteUser(ctx context.Context, user uuid.UUID, at time.Time) error
 }
@@ -100,14 +109,15 @@ func (p *page) identify(stored StoredUser) (User, error) {
 	return User{
 		ID: p.owner, Username: stored.Username, Email: stored.Email, FullName: stored.FullName,
 		Disabled: p.ledger.State == anchor.Disabled, Secrets: p.ledger.Secrets.Len(),
-		CreatedAt: stored.CreatedAt,
+		CreatedAt: stored.CreatedAt, DeleteAt: stored.DeleteAt,
+		Repaired: !stored.RepairedAt.IsZero(),
 	}, nil
 }
 
 // Identity is what the ledger has of who the user is.
 func (u StoredUser) Identity() [sha256.Size]byte {
 	return anchor.NewRow("user").ID(u.Owner).Text(u.Username).Text(u.Email).Text(u.FullName).
-		Time(u.CreatedAt).Digest()
+		Time(u.CreatedAt).Time(u.DeleteAt).Time(u.RepairedAt).Digest()
 }
 
 // CreateUser makes a user with an owner key and an empty library. It needs the scope admin.
@@ -168,66 +178,6 @@ func (c *core) addUser(ctx context.Context, who Actor, request UserRequest) (Use
 
 func (u User) target() audit.Target {
 	return audit.Target{Kind: audit.TargetUser, ID: u.ID, Name: u.Username}
-}
-
-// DeleteUser destroys a user's owner key, and with it every value, and removes the secrets and the
-// API keys. The audit chain stays. It needs the scope admin. NotFound: no such user. Conflict: it
-// is the caller.
-func (s *Service) DeleteUser(ctx context.Context, who Actor, id uuid.UUID) error {
-	var ownerKey uuid.UUID
-	in := intent{who: who, action: policy.UserDelete, library: userLibrary(id)}
-	err := s.update(ctx, in, func(c *change) error {
-		if id == who.User {
-			return &Error{Kind: Conflict, Detail: "You cannot delete yourself: another admin must"}
-		}
-		if err := c.checkStillIn(ctx, who); err != nil {
-			return err
-		}
-		stored, err := c.rows.User(ctx, id)
-		if err != nil {
-			return err
-		}
-		user, err := c.identify(stored)
-		if err != nil {
-			return err
-		}
-		ownerKey = c.ledger.OwnerKey
-		c.record(user.target())
-		for _, remove := range []func(context.Context, uuid.UUID) error{
-			c.tx.DeleteSecrets, c.tx.DeleteAPIKeys, c.tx.DeleteOwnerKeys,
-		} {
-			if err := remove(ctx, id); err != nil {
-				return err
-			}
-		}
-		if err := c.tx.DeleteUser(ctx, id, c.at); err != nil {
-			return err
-		}
-		return c.noteDeleted(ctx)
-	})
-	if err == nil {
-		s.keys.drop(id, ownerKey)
-	}
-	return err
-}
-
-// MaxDeleted is how many of the users who were deleted last the instance's ledger lists.
-const MaxDeleted = 10_000
-
-// noteDeleted empties the ledger of a user, and notes in the instance's that the user is deleted.
-func (c *change) noteDeleted(ctx context.Context) error {
-	instance, err := c.also(ctx, instanceLibrary())
-	if err != nil {
-		return err
-	}
-	user := c.ledger.User
-	c.ledger = anchor.Ledger{
-		User: user, Number: c.ledger.Number, State: anchor.Deleted, Cut: c.ledger.Cut,
-		Head: c.ledger.Head,
-	}
-	instance.ledger.APIKeys.Remove(user[:])
-	instance.ledger.AddDeleted(user, c.at, MaxDeleted)
-	return nil
 }
 
 // withDetail gives a Conflict the words of its case.

@@ -53,41 +53,59 @@ func (o *Operator) EnableUser(ctx context.Context, id uuid.UUID) error {
 // disable says in the user's ledger that no key of the user counts, and lists the user in the
 // instance's, so that an older ledger of the user is noticed.
 func (c *change) disable(ctx context.Context) error {
-	instance, err := c.recordUser(ctx)
-	if err != nil {
-		return err
+	_, _, instance, err := c.recordUser(ctx)
+	if err == nil {
+		c.setDisabled(instance)
 	}
-	c.ledger.State = anchor.Disabled
-	instance.ledger.APIKeys.Add(c.owner[:])
-	return nil
+	return err
 }
 
-// enable takes back what disable says. It changes nothing of a user who is not disabled.
+func (c *change) setDisabled(instance *page) {
+	c.ledger.State = anchor.Disabled
+	instance.ledger.APIKeys.Add(c.owner[:])
+}
+
+// enable takes back what disable says. It changes nothing of a user who is not disabled. Conflict:
+// the user is to be deleted.
 func (c *change) enable(ctx context.Context) error {
-	instance, err := c.recordUser(ctx)
+	stored, user, instance, err := c.recordUser(ctx)
 	if err != nil {
 		return err
 	}
-	if c.ledger.State == anchor.Disabled {
-		c.ledger.State = anchor.Active
+	if !user.DeleteAt.IsZero() {
+		return &Error{
+			Kind: Conflict, Detail: "The user is to be deleted: call the deletion off first",
+		}
+	}
+	if user.Disabled {
+		c.ledger.State = stored.enabled()
 	}
 	instance.ledger.APIKeys.Remove(c.owner[:])
 	return nil
 }
 
-// recordUser names the user whose library it is as the target, and returns the instance's ledger,
-// which is saved with the change.
-func (c *change) recordUser(ctx context.Context) (*page, error) {
+// enabled is the state of the user while the user is not disabled.
+func (u StoredUser) enabled() anchor.State {
+	if u.RepairedAt.IsZero() {
+		return anchor.Active
+	}
+	return anchor.Repaired
+}
+
+// recordUser names the user whose library it is as the target, and returns the user, and the
+// instance's ledger, which is saved with the change.
+func (c *change) recordUser(ctx context.Context) (StoredUser, User, *page, error) {
 	stored, err := c.rows.User(ctx, c.owner)
 	if err != nil {
-		return nil, err
+		return StoredUser{}, User{}, nil, err
 	}
 	user, err := c.identify(stored)
 	if err != nil {
-		return nil, err
+		return StoredUser{}, User{}, nil, err
 	}
 	c.record(user.target())
-	return c.also(ctx, instanceLibrary())
+	instance, err := c.also(ctx, instanceLibrary())
+	return stored, user, instance, err
 }
 
 // checkStillIn returns an error if the caller's API key does not work any more: who was disabled or

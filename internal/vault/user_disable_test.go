@@ -121,7 +121,7 @@ func TestADisabledUserIsDeletedAndForgotten(t *testing.T) {
 	p := start(t)
 	ann := p.user("ann")
 	p.must(p.Service.DisableUser(t.Context(), p.admin, ann.User))
-	p.must(p.DeleteUser(t.Context(), p.admin, ann.User))
+	p.must(p.Service.DeleteUser(t.Context(), p.admin, ann.User))
 	p.assertDeletedChain(ann.User)
 	ledger, _, err := p.LedgerOf(t.Context(), uuid.Nil)
 	p.must(err)

@@ -47,7 +47,7 @@ func TestUsersAreListedByName(t *testing.T) {
 	cy, ann := p.user("cy"), p.user("ann")
 	p.user("ben", policy.SecretsRead)
 	p.secret(cy, "MINE", fake("x"))
-	p.must(p.DeleteUser(t.Context(), p.admin, ann.User))
+	p.must(p.Service.DeleteUser(t.Context(), p.admin, ann.User))
 	users, err := p.ListUsers(t.Context(), p.admin)
 	p.must(err)
 	type row struct {
@@ -105,7 +105,7 @@ func TestDeletingAUserLeavesTheEndOfTheChainAndNothingElse(t *testing.T) {
 	mine := p.secret(ann, "MINE", fake("ann's"))
 	bens := p.secret(ben, "MINE", fake("ben's"))
 	_, token := p.newKey(ann, vault.APIKeyRequest{})
-	p.must(p.DeleteUser(t.Context(), p.admin, ann.User))
+	p.must(p.Service.DeleteUser(t.Context(), p.admin, ann.User))
 	for _, table := range []string{"secrets", "owner_keys", "api_keys"} {
 		var n int
 		p.sqlRow("SELECT COUNT(*) FROM "+table+" WHERE user_id = ?", []any{ann.User.String()}, &n)
@@ -162,7 +162,8 @@ func (p *fixture) assertDeletedChain(user uuid.UUID) {
 func TestNobodyDeletesThemselves(t *testing.T) {
 	p := start(t)
 	mine := p.secret(p.admin, "MINE", fake("x"))
-	assertKind(t, "oneself", p.DeleteUser(t.Context(), p.admin, p.admin.User), vault.Conflict)
+	err := p.Service.DeleteUser(t.Context(), p.admin, p.admin.User)
+	assertKind(t, "oneself", err, vault.Conflict)
 	p.assertOpens(p.admin, mine.ID, fake("x"))
 }
 
@@ -173,7 +174,7 @@ func TestTheSecretsOfADeletedUserDoNotOpenWhenTheirRowsArePutBack(t *testing.T) 
 	attach := "ATTACH '" + s.file + ".copy' AS copied; "
 	s.sql(attach+"CREATE TABLE copied.backup AS SELECT * FROM secrets WHERE user_id = ?",
 		s.ann.User.String())
-	s.must(s.DeleteUser(t.Context(), s.admin, s.ann.User))
+	s.must(s.Service.DeleteUser(t.Context(), s.admin, s.ann.User))
 	s.sql(attach + "INSERT INTO secrets SELECT * FROM copied.backup")
 	for range 2 {
 		_, err := s.GetSecret(t.Context(), s.ann, s.one.ID)
@@ -197,7 +198,7 @@ func TestNothingSealedOfADeletedUserStaysInTheFile(t *testing.T) {
 		s.blob("sealed_value", s.two.ID),
 		s.old["sealed_value"].([]byte),
 	}
-	s.must(s.DeleteUser(t.Context(), s.admin, s.ann.User))
+	s.must(s.Service.DeleteUser(t.Context(), s.admin, s.ann.User))
 	kept := s.blob("sealed_value", s.bens.ID)
 	s.must(s.db.Close())
 	file, err := os.ReadFile(s.file)

@@ -28,6 +28,8 @@ type core struct {
 	found    *tamperings
 	lockdown bool // says the configuration
 	verified *verified
+
+	deleteDelay time.Duration
 }
 
 // A Service has the use cases that requests reach. It is safe for concurrent use.
@@ -57,6 +59,9 @@ type Options struct {
 	Now     func() time.Time // nil for the system's clock
 
 	Lockdown bool // the instance is locked down, whatever the database says
+
+	// DeleteDelay is how long the deletion of a user can be called off; 0 for not at all.
+	DeleteDelay time.Duration
 }
 
 // New returns the two halves of a vault, which share the keys that are open. It reads nothing:
@@ -70,7 +75,7 @@ func New(o Options) (*Service, *Operator) {
 		store: o.Store, keys: newKeyring(o.Store, roots, o.KeyTTL), now: o.Now,
 		instance: &instanceKeys{}, floors: newFloors(), gone: &gone{}, found: newTamperings(),
 		lockdown: o.Lockdown,
-		verified: newVerified(),
+		verified: newVerified(), deleteDelay: o.DeleteDelay,
 	}
 	service := &Service{
 		core:     c,

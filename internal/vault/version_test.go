@@ -289,7 +289,7 @@ func TestADeletedUserLeavesNothingThatOpens(t *testing.T) {
 	if len(blobs) != 13 || !p.inFiles(blobs) {
 		t.Fatalf("%d blobs, which are not found while they are there", len(blobs))
 	}
-	p.must(p.DeleteUser(t.Context(), p.admin, mia.User))
+	p.must(p.Service.DeleteUser(t.Context(), p.admin, mia.User))
 	if p.inFiles(blobs) {
 		t.Error("a sealed value, a mask or the owner key is still in the files")
 	}

@@ -38,9 +38,12 @@ CREATE TABLE users (
 	email_address TEXT NOT NULL,
 	full_name     TEXT NOT NULL,
 	created_at    INTEGER NOT NULL,
+	delete_at     INTEGER, -- when the user is to be deleted; the ledger vouches for it
+	repaired_at   INTEGER, -- of a repair that the user has not confirmed; the ledger vouches for it
 	deleted_at    INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX users_by_username ON users (username) WHERE deleted_at IS NULL;
+CREATE INDEX users_by_deletion ON users (delete_at) WHERE delete_at IS NOT NULL;
 
 CREATE TABLE owner_keys (
 	id          TEXT PRIMARY KEY,

@@ -89,7 +89,7 @@ func fillWithRows(tb testing.TB, path string) {
 	insert("instance", instance, 7, hash())
 	for i := range 230 {
 		user, key := id(), id()
-		insert("users", user, 2, hash(), fmt.Sprint("user ", i), "e", "f", n, nil)
+		insert("users", user, 2, hash(), fmt.Sprint("user ", i), "e", "f", n, n+1, n+2, nil)
 		insert("owner_keys", key, user, root, []byte(fmt.Sprint("wrapped", n)), n)
 		used := id()
 		insert("api_keys", used, user, id(), hash(), "ksk_", "name", "a b", i%2, 1-i%2, n, n, nil)
@@ -107,7 +107,7 @@ func fillWithRows(tb testing.TB, path string) {
 		insert("audit_entries", user, 10, n, "", "", "", "", "", "a", "refused", "", "", "n", 0, "",
 			"", hash())
 	}
-	insert("users", id(), 1, hash(), "", "", "", 1, n)
+	insert("users", id(), 1, hash(), "", "", "", 1, nil, nil, n)
 	insert("audit_entries", instance, 1, n, "", "", "", "", "", "a", "done", "", "", "", 0, "", "",
 		hash())
 }
