@@ -31,6 +31,7 @@ var layers = map[string]string{
 	"internal/doctor": "internal/anchor internal/audit internal/backup internal/seal " +
 		"internal/store internal/vault",
 	"internal/seal":        "plaintext",
+	"internal/redact":      "plaintext",
 	"internal/base62":      "",
 	"internal/privatefile": "",
 	"internal/catalog":     "internal/base62 plaintext",
