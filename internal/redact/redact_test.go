@@ -278,7 +278,7 @@ func BenchmarkWriter(b *testing.B) {
 		values = append(values, fmt.Sprintf("sk-proj-%02d-%s", i, strings.Repeat("x", 40)))
 	}
 	w := masksOf(values...).Writer(io.Discard)
-	line := []byte(strings.Repeat("a line of a log that has sk-proj- in it, in 64 bytes or so\n", 500))
+	line := []byte(strings.Repeat("a line of a log with sk-proj- in it, of 64 bytes or so\n", 500))
 	b.SetBytes(int64(len(line)))
 	for b.Loop() {
 		_, _ = w.Write(line)
