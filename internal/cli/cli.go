@@ -102,7 +102,7 @@ func newRoot(a *app) *cobra.Command {
 	root.AddCommand(
 		newServe(a), newInit(a), newAdminKey(a), newLogin(a),
 		newPresets(a), newSecrets(a), newAPIKeys(a), newUsers(a),
-		newRootKey(a), newOwnerKey(a), newLockdown(a),
+		newRootKey(a), newInstanceKey(a), newOwnerKey(a), newLockdown(a),
 		newBackup(a), newRestore(a), newDoctor(a), newAudit(a), newFloors(a),
 		newVersion(a), newDocs(a),
 	)

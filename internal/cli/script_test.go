@@ -19,7 +19,6 @@ import (
 
 	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/internal/cli"
-	"github.com/keysake/keysake/internal/maintenance"
 )
 
 func TestMain(m *testing.M) {
@@ -38,8 +37,8 @@ const scripts = "testdata/script"
 //	end                         stop it, require exit code 0, and write server.out and server.log
 //	exits CODE COMMAND…         run a command, and require this exit code
 //	mode MODE FILE              require these permissions of FILE
-//	idof STATE NAME             set $NAME to the id of the last root key in this state, from the
-//	                            stdout of "root-key status --json"
+//	idof STATE NAME             set $NAME to the id of the last key in this state, from the
+//	                            stdout of "root-key status --json" or of instance-key
 //	repeat FILE HEAD C N TAIL   write HEAD, N times C, and TAIL to FILE: a value that has a
 //	                            provider's format, and is no real key
 func TestScripts(t *testing.T) {
@@ -184,12 +183,14 @@ func idof(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: idof STATE NAME")
 	}
+	type key struct{ ID, State string }
 	var status struct {
-		RootKeys []maintenance.RootKey `json:"root_keys"`
+		RootKeys     []key `json:"root_keys"`
+		InstanceKeys []key `json:"instance_keys"`
 	}
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &status))
 	ts.Setenv(args[1], "")
-	for _, k := range status.RootKeys {
+	for _, k := range append(status.RootKeys, status.InstanceKeys...) {
 		if k.State == args[0] {
 			ts.Setenv(args[1], k.ID)
 		}

@@ -58,12 +58,11 @@ func checkBeside(cfg config.Config) error {
 
 // checkDev checks that --dev made the data folder, and that its user is still an admin.
 func (i *Instance) checkDev(ctx context.Context, cfg config.Config) error {
-	text, err := os.ReadFile(filepath.Join(cfg.Data, devMarkFile))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	marked, err := i.isMarked(cfg.Data)
+	if err != nil {
 		return err
 	}
-	mark, err := hex.DecodeString(strings.TrimSpace(string(text)))
-	if err != nil || !i.Operator.Marked(devMark(), mark) {
+	if !marked {
 		return foreignToDev(cfg)
 	}
 	admins, err := i.Operator.ListAdmins(ctx)
@@ -71,6 +70,30 @@ func (i *Instance) checkDev(ctx context.Context, cfg config.Config) error {
 		err = foreignToDev(cfg)
 	}
 	return err
+}
+
+// isMarked reports whether a data folder has the mark of --dev.
+func (i *Instance) isMarked(data string) (bool, error) {
+	text, err := os.ReadFile(filepath.Join(data, devMarkFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	mark, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	return err == nil && i.Operator.Marked(devMark(), mark), nil
+}
+
+// KeepDevMark marks a folder that --dev made with the instance key that signs now. The one that
+// made the mark before must still be believed.
+func (i *Instance) KeepDevMark(data string) error {
+	marked, err := i.isMarked(data)
+	if err != nil || !marked {
+		return err
+	}
+	mark, err := i.Operator.Mark(devMark())
+	if err != nil {
+		return err
+	}
+	return writeDevMark(data, mark)
 }
 
 // PrepareDev makes sure that the user dev exists and that a file in the data folder has a working

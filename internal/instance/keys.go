@@ -279,3 +279,20 @@ func (k *Keys) ChangeRootKeys(change func(named []string) []string) error {
 	}
 	return f.With(next, f.InstanceKeys, time.Now()).Write(path)
 }
+
+// ChangeInstanceKeys is ChangeRootKeys for instance keys.
+func (k *Keys) ChangeInstanceKeys(change func(named []uuid.UUID) []uuid.UUID) error {
+	path, err := k.cfg.KeysFile()
+	if err != nil {
+		return err
+	}
+	f, err := keysfile.Read(path)
+	if err != nil {
+		return err
+	}
+	next := change(f.InstanceKeys)
+	if slices.Equal(next, f.InstanceKeys) {
+		return nil
+	}
+	return f.With(f.RootKeys, next, time.Now()).Write(path)
+}

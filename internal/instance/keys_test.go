@@ -87,7 +87,7 @@ func TestAnInstanceKeyCountsOnlyIfTheConfigurationNamesIt(t *testing.T) {
 	other := uuid.UUID{6: 0x80, 8: 0x80, 15: 1}
 	for says, ids := range map[string][]uuid.UUID{
 		"The database has no instance key " + other.String(): {other},
-		"has no instance key":                                {f.InstanceKeys[0], other},
+		"has no instance key":                                {other, f.InstanceKeys[0]},
 		"no instance key is named":                           {},
 	} {
 		apptest.Must(t, keysfile.File{RootKeys: f.RootKeys, InstanceKeys: ids}.
@@ -96,6 +96,11 @@ func TestAnInstanceKeyCountsOnlyIfTheConfigurationNamesIt(t *testing.T) {
 		wantCannotOpen(t, err, says)
 		wantCannotOpen(t, err, "must name the instance key of")
 	}
+	// One that only verifies may be gone, as where a rotation was interrupted at its end.
+	apptest.Must(t, keysfile.File{
+		RootKeys: f.RootKeys, InstanceKeys: []uuid.UUID{f.InstanceKeys[0], other},
+	}.Write(cfg.Data+".keys"))
+	apptest.Must(t, opened(t, cfg).Close())
 	// Its id follows from its bits: another key's row does not pass for it.
 	apptest.Must(t, keysfile.File{RootKeys: f.RootKeys, InstanceKeys: []uuid.UUID{other}}.
 		Write(cfg.Data+".keys"))

@@ -135,11 +135,12 @@ func (c *core) transact(ctx context.Context, in intent, do func(*change) error) 
 	if in.outcome == "" && policy.LastResort(in.action) {
 		update = c.store.UpdateReserved
 	}
+	c.followInstanceKeys(ctx)
 	var err error
-	for range 2 {
+	for try := range 2 {
 		var next *change
 		err = update(ctx, func(tx Tx) (err error) {
-			if next, err = c.begin(ctx, tx, in); err != nil {
+			if next, err = c.begin(ctx, tx, in, try > 0); err != nil {
 				return err
 			}
 			return do(next)
@@ -150,6 +151,9 @@ func (c *core) transact(ctx context.Context, in intent, do func(*change) error) 
 		if !errors.Is(err, ErrTampered) {
 			return err
 		}
+		if failed := c.meetInstanceKey(ctx, err); failed != nil {
+			return failed
+		}
 	}
 	c.found.report(err)
 	return err
@@ -157,8 +161,8 @@ func (c *core) transact(ctx context.Context, in intent, do func(*change) error) 
 
 // begin locks the ledger of a change. NotFound: there is no such user. Unauthenticated: it was the
 // caller, who was deleted or disabled in the meantime.
-func (c *core) begin(ctx context.Context, tx Tx, in intent) (*change, error) {
-	s := &snapshot{c, tx, c.floors.seen(), map[uuid.UUID]verifiedLedger{}}
+func (c *core) begin(ctx context.Context, tx Tx, in intent, again bool) (*change, error) {
+	s := &snapshot{c, tx, c.floors.seen(), map[uuid.UUID]verifiedLedger{}, again}
 	p, err := s.lock(ctx, tx, in.library)
 	if errors.Is(err, ErrNotFound) && in.library.owner == in.who.Owner() {
 		return nil, unauthenticated()

@@ -30,10 +30,15 @@ func (o *Operator) LastCheckpoint(ctx context.Context) (last audit.Entry, err er
 	return last, err
 }
 
-// lastCheckpoint believes the entry only if the chain leads from it to its end. Where there is
-// none, the whole chain must hold, and nothing be cut off: an entry may have been hidden.
 func (p *page) lastCheckpoint(ctx context.Context) (audit.Entry, error) {
-	found, err := p.rows.LastTarget(ctx, p.owner, audit.TargetCheckpoint)
+	return p.lastTarget(ctx, audit.TargetCheckpoint)
+}
+
+// lastTarget returns the last entry of the chain whose target is of a kind. It is believed only if
+// the chain leads from it to its end. Where there is none, the whole chain must hold, and nothing
+// be cut off: an entry may have been hidden.
+func (p *page) lastTarget(ctx context.Context, kind audit.TargetKind) (audit.Entry, error) {
+	found, err := p.rows.LastTarget(ctx, p.owner, kind)
 	var from audit.Head
 	switch {
 	case err == nil:

@@ -51,7 +51,7 @@ type fixture struct {
 	clock  *clock
 	admin  vault.Actor
 
-	key seal.InstanceKey
+	key, added seal.InstanceKey
 }
 
 var presets = sync.OnceValue(func() *catalog.Catalog { return must(catalog.Load()) })
@@ -162,7 +162,17 @@ func (n *named) OpenRootKey(_ context.Context, k vault.StoredRootKey) (seal.Root
 	return nil, vault.ErrNotConfigured
 }
 
-func (n *named) InstanceKeys() ([]uuid.UUID, error) { return n.instance, nil }
+func (n *named) InstanceKeys() ([]uuid.UUID, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.instance, nil
+}
+
+func (n *named) setInstance(ids ...uuid.UUID) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.instance = ids
+}
 
 // set names a root key, with this id.
 func (n *named) set(id uuid.UUID, root seal.RootKey) {

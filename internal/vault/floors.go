@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 
@@ -123,7 +122,7 @@ func (o *Operator) eachLedger(ctx context.Context, begin func(), each func(*page
 		each(p)
 		return r.rows.Ledgers(ctx, func(stored StoredLedger) error {
 			p, err := r.verify(stored, stored.Owner)
-			if errors.Is(err, ErrTampered) {
+			if r.isBroken(err) {
 				return nil
 			}
 			if err == nil {

@@ -2,10 +2,8 @@ package vault
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -31,116 +29,6 @@ type instanceKeyWriter interface {
 	InsertInstanceKey(ctx context.Context, k StoredInstanceKey) error
 	// DeleteInstanceKey destroys an instance key as one root key wraps it.
 	DeleteInstanceKey(ctx context.Context, id, rootKey uuid.UUID) error
-}
-
-// instanceKeys are the instance keys that are believed. The first signs, the others only verify.
-type instanceKeys struct {
-	mu   sync.RWMutex
-	keys []seal.InstanceKey
-}
-
-// errNoInstanceKey means that the use case came before the instance key was opened.
-var errNoInstanceKey = errors.New("the instance key is not open")
-
-// first returns the key that signs.
-func (k *instanceKeys) first() (seal.InstanceKey, error) {
-	k.mu.RLock()
-	defer k.mu.RUnlock()
-	if len(k.keys) == 0 {
-		return seal.InstanceKey{}, errNoInstanceKey
-	}
-	return k.keys[0], nil
-}
-
-// get returns the key of that id.
-func (k *instanceKeys) get(id uuid.UUID) (seal.InstanceKey, bool) {
-	k.mu.RLock()
-	defer k.mu.RUnlock()
-	for _, key := range k.keys {
-		if key.ID() == id {
-			return key, true
-		}
-	}
-	return seal.InstanceKey{}, false
-}
-
-// all returns the keys that are believed.
-func (k *instanceKeys) all() []seal.InstanceKey {
-	k.mu.RLock()
-	defer k.mu.RUnlock()
-	return slices.Clone(k.keys)
-}
-
-func (k *instanceKeys) ids() (ids []uuid.UUID) {
-	for _, key := range k.all() {
-		ids = append(ids, key.ID())
-	}
-	return ids
-}
-
-func (k *instanceKeys) set(keys []seal.InstanceKey) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.keys = keys
-}
-
-// OpenInstanceKeys opens the instance keys that the configuration names. Only they are believed.
-// NotFound: the database does not have one of them.
-func (o *Operator) OpenInstanceKeys(ctx context.Context) error { return o.openInstanceKeys(ctx) }
-
-func (c *core) openInstanceKeys(ctx context.Context) error {
-	ids, err := c.keys.roots.config.InstanceKeys()
-	if err != nil || slices.Equal(ids, c.instance.ids()) {
-		return err
-	}
-	stored, err := listInstanceKeys(ctx, c.store)
-	if err != nil {
-		return err
-	}
-	keys := make([]seal.InstanceKey, len(ids))
-	for i, id := range ids {
-		if keys[i], err = c.openInstanceKey(ctx, stored, id); err != nil {
-			return err
-		}
-	}
-	c.instance.set(keys)
-	c.verified.purge()
-	return nil
-}
-
-// ListInstanceKeys returns all wrapped instance keys, in the order of their ids.
-func (o *Operator) ListInstanceKeys(ctx context.Context) ([]StoredInstanceKey, error) {
-	return listInstanceKeys(ctx, o.store)
-}
-
-func listInstanceKeys(ctx context.Context, store Store) (stored []StoredInstanceKey, err error) {
-	err = store.Read(ctx, func(r Reader) error {
-		stored, err = r.InstanceKeys(ctx)
-		return err
-	})
-	return stored, err
-}
-
-// openInstanceKey opens a key with the first of the root keys that wrap it and open.
-func (c *core) openInstanceKey(
-	ctx context.Context, stored []StoredInstanceKey, id uuid.UUID,
-) (seal.InstanceKey, error) {
-	err := error(&Error{Kind: NotFound, Detail: "The database has no instance key " + id.String()})
-	for _, k := range stored {
-		if k.ID != id {
-			continue
-		}
-		var root seal.RootKey
-		if root, err = c.keys.roots.openID(ctx, k.RootKey); err != nil {
-			continue
-		}
-		var key seal.InstanceKey
-		if key, err = root.UnwrapInstance(ctx, id, k.Wrapped); err == nil {
-			return key, nil
-		}
-		err = tampered("instance key "+id.String(), err)
-	}
-	return seal.InstanceKey{}, err
 }
 
 // CheckNew returns nil for a database that [Operator.Initialize] may initialize. Conflict: it has a
@@ -182,7 +70,7 @@ func (o *Operator) Initialize(
 		return err
 	}
 	o.keys.roots.add(root)
-	o.instance.set([]seal.InstanceKey{key})
+	o.instance.set([]uuid.UUID{key.ID()}, []seal.InstanceKey{key})
 	in := intent{action: policy.InstanceCreate, library: newInstanceLibrary()}
 	return o.apply(ctx, in, func(c *change) error {
 		if err := checkNew(ctx, c.rows); err != nil {

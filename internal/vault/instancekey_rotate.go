@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,6 +14,41 @@ import (
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/seal"
 )
+
+// LedgerSigners returns how many ledgers each instance key has signed, as the ledgers themselves
+// say, which are not opened.
+func (o *Operator) LedgerSigners(ctx context.Context) (signed map[uuid.UUID]int, err error) {
+	err = o.store.View(ctx, func(r Reader) error {
+		signed = map[uuid.UUID]int{}
+		own, err := r.InstanceLedger(ctx)
+		if err != nil {
+			return err
+		}
+		signed[anchor.SignedBy(own.Signed)]++
+		return r.Ledgers(ctx, func(l StoredLedger) error {
+			signed[anchor.SignedBy(l.Signed)]++
+			return nil
+		})
+	})
+	return signed, err
+}
+
+// InstanceSigner returns the instance key that signs the instance's ledger, and whether another was
+// added since it began to.
+func (o *Operator) InstanceSigner(
+	ctx context.Context,
+) (signer uuid.UUID, added bool, err error) {
+	err = o.view(ctx, func(r *snapshot) error {
+		p, err := r.instance(ctx)
+		if err != nil {
+			return err
+		}
+		last, err := p.lastTarget(ctx, audit.TargetInstanceKey)
+		signer, added = p.signer.ID(), last.Action == string(policy.InstanceKeyAdd)
+		return err
+	})
+	return signer, added, err
+}
 
 // AddInstanceKey stores an instance key, which the first root key wraps. It signs only once the
 // configuration names it first.
@@ -47,7 +83,8 @@ func instanceKeyTarget(id uuid.UUID) audit.Target {
 // Resign signs every ledger with the first instance key that another one signed, each in a
 // transaction of its own. Nothing is signed that does not verify: the ledger, all rows that it
 // lists, and that there are no others. It may be interrupted at any point and begun again. progress
-// is called after each user.
+// is called after each user. A user whose library is tampered with keeps no other from the new key;
+// the error is an [*UnsignedError].
 //
 // If suspend is set, the API keys that are not revoked are suspended: they do not work any more.
 func (o *Operator) Resign(
@@ -65,18 +102,37 @@ func (o *Operator) Resign(
 		return 0, err
 	}
 	progress(0, len(left))
+	var unsigned UnsignedError
 	for done, user := range left {
 		began := time.Now()
 		n, err := o.resignUser(ctx, user, first, suspend)
-		if err != nil {
+		switch {
+		case errors.Is(err, ErrTampered):
+			unsigned.Users = append(unsigned.Users, user)
+			unsigned.Cause = errors.Join(unsigned.Cause, err)
+		case err != nil:
 			return suspended, err
 		}
 		suspended += n
 		progress(done+1, len(left))
 		pause(ctx, time.Since(began))
 	}
+	if len(unsigned.Users) > 0 {
+		return suspended, &unsigned
+	}
 	return suspended, ctx.Err()
 }
+
+// An UnsignedError names the users whose ledgers were not signed with another instance key: their
+// libraries are tampered with.
+type UnsignedError struct {
+	Users []uuid.UUID
+	Cause error
+}
+
+func (e *UnsignedError) Error() string { return e.Cause.Error() }
+
+func (e *UnsignedError) Unwrap() error { return e.Cause }
 
 // signedByOthers returns the users whose ledgers another instance key signed.
 func (o *Operator) signedByOthers(
@@ -134,8 +190,8 @@ func unlessUnchanged(err error) error {
 }
 
 // DropInstanceKeys destroys every instance key but the first. Conflict: another one signed a ledger
-// that is still there.
-func (o *Operator) DropInstanceKeys(ctx context.Context) error {
+// that is still there, of a user who is not to be left out. Such a user is broken from then on.
+func (o *Operator) DropInstanceKeys(ctx context.Context, leftOut ...uuid.UUID) error {
 	first, err := o.instance.first()
 	if err != nil {
 		return err
@@ -146,7 +202,11 @@ func (o *Operator) DropInstanceKeys(ctx context.Context) error {
 			return stillSigned("the instance")
 		}
 		err := c.rows.Ledgers(ctx, func(l StoredLedger) error {
-			if anchor.SignedBy(l.Signed) != first.ID() {
+			switch {
+			case anchor.SignedBy(l.Signed) == first.ID():
+			case slices.Contains(leftOut, l.Owner):
+				c.record(audit.Target{Kind: audit.TargetUser, ID: l.Owner, Name: "left out"})
+			default:
 				return stillSigned("user " + l.Owner.String())
 			}
 			return nil

@@ -69,6 +69,7 @@ func (v *verified) ledger(stored StoredLedger) (verifiedLedger, bool) {
 
 // line returns the line of a token, if its ledgers have not changed since it was verified.
 func (c *core) line(ctx context.Context, hash TokenHash) (known line, ok bool, err error) {
+	c.followInstanceKeys(ctx)
 	if known, ok = c.verified.lines.Get(hash); !ok {
 		return line{}, false, nil
 	}

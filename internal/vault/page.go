@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -27,6 +28,15 @@ type snapshot struct {
 	rows Reader
 	seen uint64                       // what the floors knew when it began
 	read map[uuid.UUID]verifiedLedger // what was read
+
+	again bool // it is the second: what is unknown now stays unknown
+}
+
+// isBroken reports whether an error says that a ledger or row is not what was stored, so that a use
+// case that can do without it goes on. A ledger of an instance key that is not open is not broken
+// the first time: the key is opened then.
+func (s *snapshot) isBroken(err error) bool {
+	return errors.Is(err, ErrTampered) && (s.again || !errors.Is(err, anchor.ErrUnknownKey))
 }
 
 // A page is a ledger with its rows. Every use case reads rows through it: a row counts only if the
@@ -43,13 +53,14 @@ type page struct {
 // view runs fn on a snapshot, and once more where that is tampered with: what was found twice is
 // recorded. It notes the numbers of the ledgers that fn read.
 func (c *core) view(ctx context.Context, fn func(*snapshot) error) error {
+	c.followInstanceKeys(ctx)
 	var err error
-	for range 2 {
+	for try := range 2 {
 		var read map[uuid.UUID]verifiedLedger
 		seen := c.floors.seen()
 		err = c.store.View(ctx, func(r Reader) error {
 			read = map[uuid.UUID]verifiedLedger{}
-			return fn(&snapshot{c, r, seen, read})
+			return fn(&snapshot{c, r, seen, read, try > 0})
 		})
 		for user, l := range read {
 			c.floors.note(user, l.ledger.Number)
@@ -57,6 +68,9 @@ func (c *core) view(ctx context.Context, fn func(*snapshot) error) error {
 		}
 		if !errors.Is(err, ErrTampered) {
 			return err
+		}
+		if failed := c.meetInstanceKey(ctx, err); failed != nil {
+			return failed
 		}
 	}
 	c.found.report(err)
@@ -189,7 +203,7 @@ func (p *page) checkComplete(set anchor.Set, found int, what string) error {
 func (s *snapshot) lock(ctx context.Context, tx Tx, in library) (*page, error) {
 	switch {
 	case in.created:
-		return s.newPage(in)
+		return s.newPage(ctx, in)
 	case in.instance:
 		stored, err := tx.LockInstance(ctx)
 		return s.openInstance(stored, err)
@@ -204,18 +218,25 @@ func (s *snapshot) lock(ctx context.Context, tx Tx, in library) (*page, error) {
 	return s.open(ctx, stored)
 }
 
-// newPage returns the ledger of a library that a change creates.
-func (s *snapshot) newPage(in library) (*page, error) {
+// newPage returns the ledger of a library that a change creates. The key that signs must still be
+// in the database: it was dropped once nothing was signed with it any more.
+func (s *snapshot) newPage(ctx context.Context, in library) (*page, error) {
 	p := &page{
 		snapshot: *s, owner: in.owner, ledger: anchor.Ledger{User: in.owner, State: anchor.Active},
 	}
 	var err error
-	if in.instance {
-		if p.owner, err = newID(); err != nil {
-			return nil, err
-		}
+	if p.signer, err = s.core.instance.first(); err != nil {
+		return nil, err
 	}
-	p.signer, err = s.core.instance.first()
+	if in.instance {
+		p.owner, err = newID()
+		return p, err
+	}
+	stored, err := s.rows.InstanceKeys(ctx)
+	isSigner := func(k StoredInstanceKey) bool { return k.ID == p.signer.ID() }
+	if err == nil && !slices.ContainsFunc(stored, isSigner) {
+		err = tampered("instance key "+p.signer.ID().String(), anchor.ErrUnknownKey)
+	}
 	return p, err
 }
 

@@ -43,8 +43,6 @@ func startRotating(t tester, dir string) *rotating {
 	return r
 }
 
-func (r *rotating) must2(_ any, err error) { r.must(err) }
-
 // crash leaves the database, and nothing in the memory.
 func (r *rotating) crash() {
 	r.restart()

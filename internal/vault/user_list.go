@@ -45,7 +45,7 @@ func (s *snapshot) users(ctx context.Context, now time.Time) ([]User, error) {
 		switch {
 		case errors.Is(err, ErrNotFound):
 			continue
-		case errors.Is(err, ErrTampered):
+		case s.isBroken(err):
 			s.core.found.report(err)
 			user = User{ID: u.Owner, Broken: true}
 		case err != nil:
