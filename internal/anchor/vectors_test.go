@@ -225,6 +225,11 @@ func TestStoredRowsHaveTheFieldsOfTheirVectors(t *testing.T) {
 		"row-api-key":             key.Row().Digest(),
 		"row-api-key-of-operator": operators.Row().Digest(),
 		"row-user":                user.Identity(),
+		"row-done-request": vault.DoneRequest{
+			User: id("row-done-request", 0), Key: all["row-done-request"].hash("bytes"),
+			Request: sha256.Sum256([]byte("request code")), Action: "secret.create",
+			Resource: secret.ID, Version: 1, ExpiresAt: made,
+		}.Row().Digest(),
 	} {
 		if want := all[name].hash("sha256"); got != want {
 			t.Errorf("%s has other fields", name)

@@ -19,6 +19,8 @@ type Actor struct {
 	Scopes     []policy.Scope
 	// SelfRevoke: the credential may revoke itself.
 	SelfRevoke bool
+	// Once says by which names the request is known, if it must change something once.
+	Once *Once
 }
 
 // Owner returns the user in whose library the actor acts.

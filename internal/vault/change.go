@@ -35,6 +35,8 @@ type change struct {
 	at      time.Time
 	targets []audit.Target
 	dropped []openers // owner keys that it destroyed
+
+	answersWith uuid.UUID // what is remembered of a request in place of its first target
 }
 
 // record names a target. Each leaves an audit entry of its own.
@@ -87,7 +89,7 @@ func (s *Service) view(
 	if err := s.authorize(ctx, who, action); err != nil {
 		return err
 	}
-	return s.core.view(ctx, func(r *snapshot) error {
+	err := s.core.view(ctx, func(r *snapshot) error {
 		p, err := r.user(ctx, who.Owner())
 		if err != nil {
 			return callerGone(err)
@@ -98,8 +100,12 @@ func (s *Service) view(
 		if err := p.checkLockdown(ctx, who, action); err != nil {
 			return err
 		}
+		if err := p.once(ctx, who); err != nil {
+			return err
+		}
 		return do(p)
 	})
+	return s.nameAgain(ctx, err)
 }
 
 // refuse records that who was not allowed to do action, or counts it, and returns why. If that
@@ -120,12 +126,22 @@ func (s *Service) refuse(ctx context.Context, who Actor, action policy.Action, w
 // apply makes the change in one transaction, for update and for the operator: it locks the ledger,
 // runs do, appends the audit entries and saves the ledger.
 func (c *core) apply(ctx context.Context, in intent, do func(*change) error) error {
-	return c.transact(ctx, in, func(next *change) error {
+	if in.outcome != "" {
+		in.who.Once = nil // what is recorded of a request is not the request
+	}
+	err := c.transact(ctx, in, func(next *change) error {
+		if err := next.once(ctx, in.who); err != nil {
+			return err
+		}
 		if err := do(next); err != nil {
+			return err
+		}
+		if err := next.remember(ctx, in); err != nil {
 			return err
 		}
 		return next.finish(ctx, in)
 	})
+	return c.nameAgain(ctx, err)
 }
 
 // transact is apply without the end: do appends the audit entries, with finish. A change that finds

@@ -86,6 +86,9 @@ func (s *Service) create(
 				"There is already a secret of this name: update it instead")
 		})
 	})
+	if done, ok := answered(err); ok {
+		return s.secretThen(ctx, who, done, err)
+	}
 	if err != nil {
 		return Secret{}, err
 	}

@@ -60,6 +60,9 @@ func (s *Service) takeTurn(
 		updated, err = do(key)
 		return err
 	})
+	if done, ok := answered(err); ok {
+		return s.secretThen(ctx, in.who, done, err)
+	}
 	if err != nil {
 		return Secret{}, err
 	}

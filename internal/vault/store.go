@@ -42,6 +42,7 @@ type Reader interface {
 	secretReader
 	versionReader
 	auditReader
+	doneRequestReader
 }
 
 // A Tx adds the changes.
@@ -56,6 +57,7 @@ type Tx interface {
 	secretWriter
 	versionWriter
 	auditWriter
+	doneRequestWriter
 }
 
 type auditReader interface {

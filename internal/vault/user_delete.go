@@ -147,6 +147,7 @@ func (c *change) delete(ctx context.Context) error {
 func (c *change) destroy(ctx context.Context, instance *page) error {
 	for _, remove := range []func(context.Context, uuid.UUID) error{
 		c.tx.DeleteSecrets, c.tx.DeleteAPIKeys, c.tx.DeleteOwnerKeys,
+		c.tx.DeleteDoneRequests,
 	} {
 		if err := remove(ctx, c.owner); err != nil {
 			return err

@@ -130,3 +130,19 @@ CREATE TABLE audit_entries (
 	hash            BLOB NOT NULL,
 	PRIMARY KEY (owner_id, seq)
 ) STRICT, WITHOUT ROWID;
+
+-- Requests that were done in the last days, so that each changes something once. A row has a code
+-- under the instance key, and nothing of the answer. Of the request it has a code only.
+CREATE TABLE done_requests (
+	user_id         TEXT NOT NULL REFERENCES users (id), -- who asked
+	key_hash        BLOB NOT NULL, -- of the name that the client gave it, or of its sealing
+	request_code    BLOB NOT NULL,
+	action          TEXT NOT NULL,
+	resource_id     TEXT NOT NULL, -- what it made or changed
+	version         INTEGER NOT NULL,
+	expires_at      INTEGER NOT NULL,
+	instance_key_id TEXT NOT NULL, -- that made both codes
+	code            BLOB NOT NULL,
+	PRIMARY KEY (user_id, key_hash)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX done_requests_by_expiry ON done_requests (expires_at);

@@ -136,6 +136,7 @@ func TestEveryForeignKeyIsThere(t *testing.T) {
 	}
 	want := []string{
 		"api_keys user_id users",
+		"done_requests user_id users",
 		"instance_keys root_key_id root_keys",
 		"owner_keys root_key_id root_keys",
 		"owner_keys user_id users",

@@ -106,6 +106,7 @@ func fillWithRows(tb testing.TB, path string) {
 			"secret", key, "n", 1, key, "run", hash())
 		insert("audit_entries", user, 10, n, "", "", "", "", "", "a", "refused", "", "", "n", 0, "",
 			"", hash())
+		insert("done_requests", user, hash(), hash(), "a", key, i, n, key, hash())
 	}
 	insert("users", id(), 1, hash(), "", "", "", 1, nil, nil, n)
 	insert("audit_entries", instance, 1, n, "", "", "", "", "", "a", "done", "", "", "", 0, "", "",
@@ -388,6 +389,8 @@ func TestARowThatItsTableCannotHoldIsADamagedRow(t *testing.T) {
 		{"audit_entries", "client", "::ffff:192.0.2.07"},
 		{"audit_entries", "target_version", int64(-1)},
 		{"audit_entries", "hash", []byte(short)},
+		{"done_requests", "version", int64(-1)},
+		{"done_requests", "code", []byte(short)},
 	} {
 		err := empty.Load(t.Context(), damaged(t, f, c.table, c.column, c.value))
 		found, ok := errors.AsType[*store.DamagedError](err)

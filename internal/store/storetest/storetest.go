@@ -44,6 +44,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Store) {
 		{"old versions", versionBehaviours()},
 		{"audit entries", auditBehaviours()},
 		{"audit chains", chainBehaviours()},
+		{"requests that were done", doneRequestBehaviours()},
 		{"updates", updateBehaviours()},
 		{"callers who go away", contextBehaviours()},
 		{"updates that are run again", rerunBehaviours()},
