@@ -266,7 +266,7 @@ func TestWhatExpiredIsForgottenWithALaterRequest(t *testing.T) {
 	if n := rows(); n != 1 {
 		t.Errorf("%d rows are left", n)
 	}
-	p.must(p.DeleteUser(ctx, p.admin, ann.User))
+	p.must(p.Service.DeleteUser(ctx, p.admin, ann.User))
 	if n := rows(); n != 0 {
 		t.Errorf("%d rows of a user who was deleted", n)
 	}
