@@ -87,7 +87,9 @@ func (s *snapshot) once(ctx context.Context, who Actor) error {
 	return &Error{
 		Kind:   Conflict,
 		Detail: "This request was done before: read what there is now",
-		Cause:  errors.Join(&doneBefore{found.Resource, found.Version}, &unnamed{found, missing, who.Once.Request}),
+		Cause: errors.Join(
+			&doneBefore{found.Resource, found.Version},
+			&unnamed{found, missing, who.Once.Request}),
 	}
 }
 
