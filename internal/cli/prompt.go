@@ -86,7 +86,7 @@ func (a *app) canConfirm() error {
 	return nil
 }
 
-// confirm asks before a deletion. Anything but y or yes is an error.
+// confirm asks before what cannot be undone. Anything but y or yes is an error.
 func (a *app) confirm(ctx context.Context, question string) error {
 	if err := a.ask(question + " [y/N] "); err != nil {
 		return err
@@ -101,7 +101,7 @@ func (a *app) confirm(ctx context.Context, question string) error {
 	case "y", "yes":
 		return nil
 	}
-	return errors.New("not confirmed: nothing was deleted")
+	return errors.New("not confirmed: nothing was changed")
 }
 
 func (a *app) ask(prompt string) error {

@@ -175,7 +175,7 @@ func TestOnlyAYesDeletes(t *testing.T) {
 		term := typing(t.Context(), t, env, "secrets", "delete", "MINE")
 		term.answer(question, line, false)
 		term.exits(1)
-		if !strings.HasSuffix(term.stderr.String(), "not confirmed: nothing was deleted\n") {
+		if !strings.HasSuffix(term.stderr.String(), "not confirmed: nothing was changed\n") {
 			t.Errorf("%q: it says %q", line, term.stderr.String())
 		}
 	}

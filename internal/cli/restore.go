@@ -31,7 +31,17 @@ give each user a new one with "keysake api-keys create --user". With
 those whose key was revoked since; no key is printed.
 
 A user of whom something does not verify is named, and nothing is restored until
-you leave that user out with --skip-user, or use another backup.`
+you leave that user out with --skip-user, or use another backup.
+
+With --user, one user of the backup is put back into the database of a data folder
+that is there, whose server may be running. This is for a user who is listed as
+"tampered with", or is missing. Everything of that user is verified and signed
+anew, with a new owner key; the user's API keys are suspended, and tickets end.
+What the database has of the user and the backup does not is named, and lost.
+Old values may come back: those that were replaced or deleted after the backup was
+made. The audit log keeps what follows the backup's. You are asked to confirm,
+unless you give --yes. If all that the database has of the user verifies, nothing
+is changed without --replace. Users who were deleted are not restored.`
 
 // A restoredJSON is [maintenance.Restored] with the API key.
 type restoredJSON struct {
@@ -49,7 +59,8 @@ func newRestore(a *app) *cobra.Command {
 		Example: `  keysake restore /backup/keysake-2026-05-04 --data /var/lib/keysake/data
   keysake restore /backup/keysake-2026-05-04 --data /var/lib/keysake/data \
     --root-key file:/etc/keysake/root.key --username mia
-  keysake doctor --data /var/lib/keysake/data --all`,
+  keysake doctor --data /var/lib/keysake/data --all
+  keysake restore --user mia /backup/keysake-2026-05-04 --data /var/lib/keysake/data`,
 		Args: exactlyOne("the FILE to read"),
 	}
 	settings := localSettings(cmd)
@@ -61,11 +72,15 @@ func newRestore(a *app) *cobra.Command {
 		"let the API keys of the backup work, also those that were revoked since or were stolen")
 	f.StringArrayVar(&o.SkipUsers, "skip-user", nil,
 		"leave out the user with this `NAME|ID`; repeatable")
+	u := addUserRestore(a, cmd)
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		cfg, err := a.load(settings)
 		if err != nil {
 			return err
+		}
+		if u.asked() {
+			return u.run(cmd, cfg, args[0], *asJSON)
 		}
 		if o.Username != "" {
 			if o.KeepAPIKeys {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/anchor"
 	"github.com/keysake/keysake/internal/backup"
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/instance"
@@ -95,6 +96,9 @@ type restoration struct {
 	src     backup.Source // without the users who are left out
 	skipped []uuid.UUID
 	done    *Restored
+
+	roots   map[uuid.UUID]seal.RootKey // those that open
+	signers anchor.Keys                // that are believed of src
 }
 
 // load fills a database with what was verified, signs it with a new instance key, and records that.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/anchor"
 	"github.com/keysake/keysake/internal/backup"
 	"github.com/keysake/keysake/internal/doctor"
 	"github.com/keysake/keysake/internal/instance"
@@ -25,26 +26,7 @@ func (r *restoration) verify(ctx context.Context, contents *backup.File) (err er
 	if r.src, err = store.Without(ctx, contents, r.skipped); err != nil {
 		return err
 	}
-	if err := store.Check(ctx, r.src); err != nil {
-		return err
-	}
-	known, err := store.RootKeys(ctx, r.src)
-	if err != nil {
-		return err
-	}
-	if _, err := r.keys.InstanceKeys(); err != nil {
-		return instance.CannotOpen(err)
-	}
-	roots, err := instance.ByID(r.keys.OpenRequired(ctx, known))
-	if err != nil {
-		return instance.CannotOpen(fmt.Errorf("%w. Restore the root key, or name it with "+
-			"--root-key: without it, nothing that it wraps opens", err))
-	}
-	signers, err := r.openInstanceKeys(ctx, known)
-	if err != nil {
-		return instance.CannotOpen(err)
-	}
-	failed, broken, err := doctor.Verify(ctx, r.src, roots, signers, r.skipped)
+	failed, broken, err := r.verifyRows(ctx)
 	if err != nil {
 		return err
 	}
@@ -52,6 +34,33 @@ func (r *restoration) verify(ctx context.Context, contents *backup.File) (err er
 		return r.refusal(ctx, failed, broken)
 	}
 	return r.checkRules(ctx)
+}
+
+// verifyRows opens and verifies everything in src, and returns the checks that failed and the users
+// of whom something does not verify.
+func (r *restoration) verifyRows(
+	ctx context.Context,
+) (failed []doctor.Check, broken []uuid.UUID, err error) {
+	if err := store.Check(ctx, r.src); err != nil {
+		return nil, nil, err
+	}
+	known, err := store.RootKeys(ctx, r.src)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := r.keys.InstanceKeys(); err != nil {
+		return nil, nil, instance.CannotOpen(err)
+	}
+	if r.roots, err = instance.ByID(r.keys.OpenRequired(ctx, known)); err != nil {
+		return nil, nil, instance.CannotOpen(fmt.Errorf("%w. Restore the root key, or name it "+
+			"with --root-key: without it, nothing that it wraps opens", err))
+	}
+	var named []uuid.UUID
+	if r.signers, named, err = openSigners(ctx, r.keys, r.src, known); err != nil {
+		return nil, nil, instance.CannotOpen(err)
+	}
+	r.keys.Believe(named...)
+	return doctor.Verify(ctx, r.src, r.roots, r.signers, r.skipped)
 }
 
 // skip finds the users who are left out.
@@ -81,26 +90,26 @@ func (r *restoration) skip(ctx context.Context, contents *backup.File) error {
 	return nil
 }
 
-// openInstanceKeys opens the instance keys that are named and that the backup has. Only they are
-// believed.
-func (r *restoration) openInstanceKeys(
-	ctx context.Context, known []vault.StoredRootKey,
-) (func(uuid.UUID) (seal.InstanceKey, bool), error) {
-	named, err := r.keys.InstanceKeys()
+// openSigners opens the instance keys that are named and that the source has, and returns which
+// those are. Only they are believed.
+func openSigners(
+	ctx context.Context, keys *instance.Keys, src backup.Source, known []vault.StoredRootKey,
+) (anchor.Keys, []uuid.UUID, error) {
+	named, err := keys.InstanceKeys()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	opened := map[uuid.UUID]seal.InstanceKey{}
 	var failed error
-	for k, err := range store.InstanceKeys(ctx, r.src) {
+	for k, err := range store.InstanceKeys(ctx, src) {
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		at := slices.IndexFunc(known, func(s vault.StoredRootKey) bool { return s.ID == k.RootKey })
 		if at < 0 || !slices.Contains(named, k.ID) {
 			continue
 		}
-		root, err := r.keys.OpenRootKey(ctx, known[at])
+		root, err := keys.OpenRootKey(ctx, known[at])
 		var key seal.InstanceKey
 		if err == nil {
 			key, err = root.UnwrapInstance(ctx, k.ID, k.Wrapped)
@@ -118,17 +127,16 @@ func (r *restoration) openInstanceKeys(
 	switch {
 	case len(named) > 0:
 	case failed != nil:
-		return nil, failed
+		return nil, nil, failed
 	default:
-		return nil, errors.New("the backup has no instance key that is named: give " +
+		return nil, nil, errors.New("the backup has no instance key that is named: give " +
 			"--instance-key with the one that signed when it was made. The comments of the keys " +
 			"file tell which were named before")
 	}
-	r.keys.Believe(named...)
 	return func(id uuid.UUID) (seal.InstanceKey, bool) {
 		key, found := opened[id]
 		return key, found
-	}, nil
+	}, named, nil
 }
 
 // refusal is the error for a backup that does not verify.

@@ -62,6 +62,7 @@ const (
 	UserKeep         Action = "user.keep" // calls the deletion off
 	UserDisable      Action = "user.disable"
 	UserEnable       Action = "user.enable"
+	UserConfirm      Action = "user.confirm" // that a repair is right, by the user
 )
 
 // The actions of the operator, at the machine itself. No scope allows them.
@@ -73,6 +74,8 @@ const (
 	OwnerKeyDestroy Action = "owner-key.destroy"
 	BackupCreate    Action = "backup.create"
 	BackupRestore   Action = "backup.restore"
+	UserRestore     Action = "user.restore" // from a backup
+	UserRepair      Action = "user.repair"
 	InstanceCreate  Action = "instance.create"
 	TamperingFound  Action = "tampering.found" // by a server, in what it read
 	LockdownBegin   Action = "lockdown.begin"
@@ -96,7 +99,7 @@ func requiredScope(a Action) (scope Scope, found bool) {
 	switch a {
 	case SecretList, SecretGet, VersionList, PresetList:
 		return SecretsRead, true
-	case SecretCreate, SecretUpdate, SecretRollback, SecretDelete:
+	case SecretCreate, SecretUpdate, SecretRollback, SecretDelete, UserConfirm:
 		return SecretsWrite, true
 	case SecretOpen:
 		return LeasesWrite, true
@@ -108,8 +111,8 @@ func requiredScope(a Action) (scope Scope, found bool) {
 	case WhoAmI, APIKeyRevokeSelf:
 		return noScope, true
 	case RootKeyAdd, RootKeyRewrap, RootKeyRetire, OwnerKeyRotate, OwnerKeyDestroy, BackupCreate,
-		BackupRestore, InstanceCreate, TamperingFound, AuditCheckpoint, AuditCut,
-		FloorsReset, LockdownBegin, LockdownLift,
+		BackupRestore, UserRestore, UserRepair, InstanceCreate, TamperingFound, AuditCheckpoint,
+		AuditCut, FloorsReset, LockdownBegin, LockdownLift,
 		InstanceKeyAdd, InstanceKeyRotate, InstanceKeyDestroy:
 	}
 	return noScope, false

@@ -38,6 +38,7 @@ var allowed = map[policy.Action][]policy.Scope{
 	policy.UserKeep:         {policy.Admin},
 	policy.UserDisable:      {policy.Admin},
 	policy.UserEnable:       {policy.Admin},
+	policy.UserConfirm:      {policy.SecretsWrite},
 	policy.WhoAmI:           anyone,
 	policy.APIKeyRevokeSelf: anyone,
 	policy.RootKeyAdd:       nil, // the operator's, at the machine itself
@@ -46,6 +47,8 @@ var allowed = map[policy.Action][]policy.Scope{
 	policy.OwnerKeyRotate:   nil,
 	policy.BackupCreate:     nil,
 	policy.BackupRestore:    nil,
+	policy.UserRestore:      nil,
+	policy.UserRepair:       nil,
 	policy.TamperingFound:   nil,
 	policy.OwnerKeyDestroy:  nil,
 	policy.InstanceCreate:   nil,

@@ -53,6 +53,20 @@ func (q *Queries) InsertUser(ctx context.Context, u vault.StoredUser) error {
 	return users.insert(ctx, q.conn, &u)
 }
 
+// PutUser implements [vault.Tx].
+func (q *Queries) PutUser(ctx context.Context, u vault.StoredUser) error {
+	changed, err := q.conn.Exec(ctx, `UPDATE users SET number = $1, ledger = $2, username = $3,
+			email_address = $4, full_name = $5, created_at = $6, delete_at = $7,
+			repaired_at = $8, deleted_at = $9
+		WHERE id = $10`,
+		integer(u.Number), u.Signed, u.Username, u.Email, u.FullName, micros(u.CreatedAt),
+		micros(u.DeleteAt), micros(u.RepairedAt), micros(u.DeletedAt), idText(u.Owner))
+	if err != nil || changed > 0 {
+		return err
+	}
+	return q.InsertUser(ctx, u)
+}
+
 // SetUserTimes implements [vault.Tx].
 func (q *Queries) SetUserTimes(ctx context.Context, u vault.StoredUser) error {
 	return q.execOne(ctx, "UPDATE users SET delete_at = $1, repaired_at = $2 WHERE id = $3",

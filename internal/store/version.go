@@ -51,6 +51,11 @@ func (q *Queries) ArchiveVersion(ctx context.Context, user, secret uuid.UUID) er
 		WHERE id = $1 AND user_id = $2`, idText(secret), idText(user))
 }
 
+// InsertVersion implements [vault.Tx].
+func (q *Queries) InsertVersion(ctx context.Context, v vault.StoredVersion) error {
+	return versions.insert(ctx, q.conn, &v)
+}
+
 // PruneVersions implements [vault.Tx].
 func (q *Queries) PruneVersions(ctx context.Context, user, secret uuid.UUID, upTo uint64) error {
 	return q.erase(ctx, EraseSoon, `DELETE FROM secret_versions

@@ -166,6 +166,10 @@ func (e *everything) users() {
 		return done(ben.ID, e.admin, policy.UserCreate, ben.ID, "ben", 0), err
 	})
 	e.once(func() (audit.Entry, error) {
+		return done(e.ann.User, e.ann, policy.UserConfirm, e.ann.User, "ann", 0),
+			e.ConfirmRepair(ctx, e.ann)
+	})
+	e.once(func() (audit.Entry, error) {
 		return done(e.ann.User, e.admin, policy.UserDisable, e.ann.User, "ann", 0),
 			e.Service.DisableUser(ctx, e.admin, e.ann.User)
 	})

@@ -95,6 +95,9 @@ func (p *fixture) useCases() map[policy.Action]useCase {
 			_, err := p.CreateUser(ctx, who, userRequest("made"))
 			return err
 		},
+		policy.UserConfirm: func(who vault.Actor, _ uuid.UUID) error {
+			return p.ConfirmRepair(ctx, who)
+		},
 		policy.UserDelete: func(who vault.Actor, target uuid.UUID) error {
 			return p.Service.DeleteUser(ctx, who, target)
 		},
@@ -135,6 +138,8 @@ var operators = []policy.Action{
 	policy.TamperingFound,
 	policy.BackupCreate,
 	policy.BackupRestore,
+	policy.UserRestore,
+	policy.UserRepair,
 	policy.AuditCheckpoint,
 	policy.FloorsReset,
 	policy.AuditCut,

@@ -65,6 +65,9 @@ type userReader interface {
 type userWriter interface {
 	// InsertUser stores a new user without a ledger. Conflict: the name is taken.
 	InsertUser(ctx context.Context, u StoredUser) error
+	// PutUser stores a user with all that the row has, in the place of the one of that id if there
+	// is one. Conflict: the name is taken.
+	PutUser(ctx context.Context, u StoredUser) error
 	// SetUserTimes stores when a user is to be deleted and was repaired.
 	SetUserTimes(ctx context.Context, u StoredUser) error
 	// DeleteUser empties the row but for the ledger, and frees the name.

@@ -64,6 +64,8 @@ type versionWriter interface {
 	// ArchiveVersion copies the current version of a user's secret to the old ones.
 	// [secretWriter.UpdateSecret] comes after it.
 	ArchiveVersion(ctx context.Context, user, secret uuid.UUID) error
+	// InsertVersion stores an old version of a user's secret. Conflict: it is there.
+	InsertVersion(ctx context.Context, v StoredVersion) error
 	// PruneVersions destroys the old versions of a user's secret up to and including a number.
 	PruneVersions(ctx context.Context, user, secret uuid.UUID, upTo uint64) error
 	// ResealSecret replaces the sealed value and mask of a secret's current version. NotFound: that
