@@ -1,6 +1,7 @@
 package anchor
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"time"
@@ -58,6 +59,9 @@ func (r Row) Entry(key seal.InstanceKey, width int) []byte {
 	code := key.RowMAC(r.bytes)
 	return code[:width]
 }
+
+// Equal reports whether two rows say the same.
+func (r Row) Equal(other Row) bool { return bytes.Equal(r.bytes, other.bytes) }
 
 // Digest returns SHA-256 of the row.
 func (r Row) Digest() [sha256.Size]byte { return sha256.Sum256(r.bytes) }

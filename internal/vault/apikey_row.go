@@ -29,7 +29,7 @@ func (p *page) apiKeyEntry(k APIKey) []byte { return k.Row().Entry(p.signer, anc
 
 // checkAPIKey returns an error for a row that is not one of the user's keys.
 func (p *page) checkAPIKey(k APIKey) error {
-	if k.User != p.owner || !p.ledger.APIKeys.Has(p.apiKeyEntry(k)) {
+	if k.User != p.owner || !p.lists(k) {
 		return tampered("API key "+k.ID.String()+" of user "+p.owner.String(), errNotListed)
 	}
 	return nil

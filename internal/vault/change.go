@@ -231,8 +231,7 @@ func (c *change) finish(ctx context.Context, in intent) error {
 // committed notes what is on the disk now.
 func (c *change) committed() {
 	for _, p := range append(c.others, c.page) {
-		c.core.floors.note(p.ledger.User, p.ledger.Number)
-		c.core.verified.ledgers.Add(p.ledger.User, verifiedLedger{p.ledger, p.signer, p.signed})
+		c.core.keep(p.verifiedLedger)
 		if p.ledger.User == uuid.Nil {
 			c.core.gone.drop()
 		}

@@ -3,6 +3,8 @@ package vault
 import (
 	"bytes"
 	"context"
+	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -13,15 +15,16 @@ import (
 	"github.com/keysake/keysake/internal/seal"
 )
 
-// How much is kept in memory of what was verified: some 300 bytes for each API key, and twice a
-// ledger's length for each ledger.
+// How much is kept in memory of what was verified: some 300 bytes for each API key, and for each
+// ledger up to twice its length.
 const (
 	maxLines   = 20_000
-	maxLedgers = 10_000
+	maxLedgers = 20_000
 )
 
 // A line is an API key that was presented, with the keys above it, as it was verified. It counts
-// while the ledgers that list its keys have the numbers that they had then.
+// while the ledgers that list its keys have the numbers that they had then, and after that while
+// they list the keys.
 type line struct {
 	keys    []APIKey
 	whole   bool // it reaches a key that the operator made
@@ -42,10 +45,11 @@ type verified struct {
 	ledgers *lru.Cache[uuid.UUID, verifiedLedger]
 }
 
+// A verifiedLedger is a ledger as it was stored, with the key that signed it, and so its entries.
 type verifiedLedger struct {
 	ledger anchor.Ledger
 	signer seal.InstanceKey
-	signed []byte // as it was stored
+	signed []byte
 }
 
 func newVerified() *verified {
@@ -60,31 +64,82 @@ func (v *verified) purge() {
 	v.ledgers.Purge()
 }
 
-// ledger returns a user's ledger, if it was verified in these very bytes.
-func (v *verified) ledger(stored StoredLedger) (verifiedLedger, bool) {
-	known, found := v.ledgers.Get(stored.Owner)
-	return known, found && known.ledger.Number == stored.Number &&
-		bytes.Equal(known.signed, stored.Signed)
+// keep notes the number of a ledger that is on the disk, and keeps a user's.
+func (c *core) keep(l verifiedLedger) {
+	c.floors.note(l.ledger.User, l.ledger.Number)
+	if l.ledger.User != uuid.Nil {
+		c.verified.ledgers.Add(l.ledger.User, l)
+	}
 }
 
-// line returns the line of a token, if its ledgers have not changed since it was verified.
+// kept returns a user's ledger, if it was verified in these very bytes with a key that is believed.
+func (c *core) kept(stored StoredLedger, user uuid.UUID) (l verifiedLedger, ok bool) {
+	l, found := c.verified.ledgers.Get(user)
+	if !found || l.ledger.Number != stored.Number || !bytes.Equal(l.signed, stored.Signed) {
+		return verifiedLedger{}, false
+	}
+	_, believed := c.instance.get(l.signer.ID())
+	return l, believed
+}
+
+// line returns the line of a token, if it counts as it was verified.
 func (c *core) line(ctx context.Context, hash TokenHash) (known line, ok bool, err error) {
 	c.followInstanceKeys(ctx)
 	if known, ok = c.verified.lines.Get(hash); !ok {
 		return line{}, false, nil
 	}
-	users := make([]uuid.UUID, 0, len(known.numbers))
-	for user := range known.numbers {
-		users = append(users, user)
-	}
 	seen := c.floors.seen()
-	err = c.store.Read(ctx, func(r Reader) error {
-		now, err := r.LedgerNumbers(ctx, users)
-		ok = err == nil
-		for user, number := range known.numbers {
-			ok = ok && now[user] == number && !c.floors.below(user, number, seen)
+	var now map[uuid.UUID]uint64
+	err = c.store.Read(ctx, func(r Reader) (err error) {
+		now, err = r.LedgerNumbers(ctx, slices.Collect(maps.Keys(known.numbers)))
+		for user := range known.numbers {
+			ok = ok && !c.floors.below(user, now[user], seen)
+		}
+		if err == nil && ok && !maps.Equal(now, known.numbers) {
+			ok, err = c.counts(ctx, r, known, now)
 		}
 		return err
 	})
-	return known, ok, err
+	if err != nil || !ok {
+		return line{}, false, err
+	}
+	if !maps.Equal(now, known.numbers) {
+		known.numbers = now
+		c.verified.lines.Add(hash, known)
+	}
+	return known, true, nil
+}
+
+// counts reports whether ledgers that were verified list the keys of a line, whose rows are as they
+// were, now that the ledgers have other numbers. What does not count is verified anew.
+func (c *core) counts(
+	ctx context.Context, r Reader, known line, now map[uuid.UUID]uint64,
+) (bool, error) {
+	for _, k := range known.keys {
+		if now[k.User] == known.numbers[k.User] {
+			continue
+		}
+		l, found := c.verified.ledgers.Get(k.User)
+		if !found || l.ledger.Number != now[k.User] || !l.active() || !l.lists(k) {
+			return false, nil
+		}
+		stored, err := r.APIKeyByID(ctx, k.ID)
+		if errors.Is(err, ErrNotFound) || err == nil && !stored.Row().Equal(k.Row()) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// active reports whether the credentials of the user count.
+func (l verifiedLedger) active() bool {
+	return l.ledger.State != anchor.Disabled && l.ledger.State != anchor.Deleted
+}
+
+// lists reports whether the ledger lists an API key.
+func (l verifiedLedger) lists(k APIKey) bool {
+	return l.ledger.APIKeys.Has(k.Row().Entry(l.signer, anchor.KeyEntry))
 }

@@ -34,7 +34,7 @@ func (s *snapshot) named(ctx context.Context, username string) (uuid.UUID, error
 	if err != nil {
 		return uuid.Nil, err
 	}
-	p, err := s.open(ctx, stored.StoredLedger)
+	p, err := s.open(ctx, stored.StoredLedger, stored.Owner)
 	if err != nil {
 		return uuid.Nil, userError(stored, err)
 	}

@@ -239,7 +239,7 @@ func (o *Operator) RotateOwnerKeys(
 	err := o.view(ctx, func(s *snapshot) error {
 		users = nil
 		return s.rows.Ledgers(ctx, func(stored StoredLedger) error {
-			_, err := s.open(ctx, stored)
+			_, err := s.open(ctx, stored, stored.Owner)
 			if errors.Is(err, ErrNotFound) { // a user who was deleted
 				return nil
 			}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/keysake/keysake/internal/anchor"
 	"github.com/keysake/keysake/internal/audit"
-	"github.com/keysake/keysake/internal/seal"
 )
 
 // The causes of tampering.
@@ -44,10 +43,9 @@ func (s *snapshot) isBroken(err error) bool {
 // than what was stored.
 type page struct {
 	snapshot
-	owner  uuid.UUID // of the audit chain: the user, or the id of the instance
-	ledger anchor.Ledger
-	signer seal.InstanceKey // that signed the ledger, and so its entries
-	signed []byte           // the ledger as it was stored
+	verifiedLedger
+
+	owner uuid.UUID // of the audit chain: the user, or the id of the instance
 }
 
 // view runs fn on a snapshot, and once more where that is tampered with: what was found twice is
@@ -62,9 +60,8 @@ func (c *core) view(ctx context.Context, fn func(*snapshot) error) error {
 			read = map[uuid.UUID]verifiedLedger{}
 			return fn(&snapshot{c, r, seen, read, try > 0})
 		})
-		for user, l := range read {
-			c.floors.note(user, l.ledger.Number)
-			c.verified.ledgers.Add(user, l)
+		for _, l := range read {
+			c.keep(l)
 		}
 		if !errors.Is(err, ErrTampered) {
 			return err
@@ -83,41 +80,23 @@ func (s *snapshot) user(ctx context.Context, id uuid.UUID) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	if known, found := s.core.verified.ledger(stored); found && stored.Owner == id {
-		return s.opened(ctx, &page{
-			snapshot: *s, owner: id, ledger: known.ledger, signer: known.signer,
-			signed: known.signed,
-		})
-	}
-	return s.open(ctx, stored)
+	return s.open(ctx, stored, id)
 }
 
 // open is user for a ledger that was read.
-func (s *snapshot) open(ctx context.Context, stored StoredLedger) (*page, error) {
-	p, err := s.verify(stored, stored.Owner)
+func (s *snapshot) open(ctx context.Context, stored StoredLedger, user uuid.UUID) (*page, error) {
+	p, err := s.verify(stored, user)
 	if err != nil {
 		return nil, err
 	}
-	return s.opened(ctx, p)
-}
-
-// opened returns the page of a ledger that was verified, if it is not older than another that this
-// process has seen and its user was not deleted.
-func (s *snapshot) opened(ctx context.Context, p *page) (*page, error) {
-	user := p.ledger.User
-	if s.core.floors.below(user, p.ledger.Number, s.seen) {
-		return nil, tampered(ledgerName(user), errOlder)
-	}
-	if err := s.checkState(ctx, p.ledger); err != nil {
-		return nil, err
-	}
-	s.read[user] = verifiedLedger{p.ledger, p.signer, p.signed}
-	return p, nil
+	return p, s.checkState(ctx, p.ledger)
 }
 
 // openAny is open for a user who may have been deleted.
-func (s *snapshot) openAny(ctx context.Context, stored StoredLedger) (*page, error) {
-	p, err := s.verify(stored, stored.Owner)
+func (s *snapshot) openAny(
+	ctx context.Context, stored StoredLedger, user uuid.UUID,
+) (*page, error) {
+	p, err := s.verify(stored, user)
 	if err == nil && p.ledger.State != anchor.Deleted {
 		err = s.checkState(ctx, p.ledger)
 	}
@@ -142,21 +121,26 @@ func (s *snapshot) openInstance(stored StoredLedger, err error) (*page, error) {
 
 // verify opens a ledger. nil stands for the instance.
 func (s *snapshot) verify(stored StoredLedger, user uuid.UUID) (*page, error) {
-	l, key, err := anchor.Open(stored.Signed, user, s.core.instance.get)
-	switch {
-	case err != nil:
-	case l.Number != stored.Number:
-		err = anchor.ErrTampered
-	case s.core.floors.below(user, l.Number, s.seen):
-		err = errOlder
+	l, found := s.core.kept(stored, user)
+	if !found {
+		var err error
+		l.signed = stored.Signed
+		l.ledger, l.signer, err = anchor.Open(stored.Signed, user, s.core.instance.get)
+		if err == nil && l.ledger.Number != stored.Number {
+			err = anchor.ErrTampered
+		}
+		if err != nil {
+			return nil, tampered(ledgerName(user), err)
+		}
 	}
-	if err != nil {
-		return nil, tampered(ledgerName(user), err)
+	if user != uuid.Nil && stored.Owner != user {
+		return nil, tampered(ledgerName(user), errIndex)
 	}
-	s.read[user] = verifiedLedger{l, key, stored.Signed}
-	return &page{
-		snapshot: *s, owner: stored.Owner, ledger: l, signer: key, signed: stored.Signed,
-	}, nil
+	if s.core.floors.below(user, stored.Number, s.seen) {
+		return nil, tampered(ledgerName(user), errOlder)
+	}
+	s.read[user] = l
+	return &page{snapshot: *s, owner: stored.Owner, verifiedLedger: l}, nil
 }
 
 func ledgerName(user uuid.UUID) string {
@@ -213,17 +197,16 @@ func (s *snapshot) lock(ctx context.Context, tx Tx, in library) (*page, error) {
 		return nil, err
 	}
 	if in.deleted {
-		return s.openAny(ctx, stored)
+		return s.openAny(ctx, stored, in.owner)
 	}
-	return s.open(ctx, stored)
+	return s.open(ctx, stored, in.owner)
 }
 
 // newPage returns the ledger of a library that a change creates. The key that signs must still be
 // in the database: it was dropped once nothing was signed with it any more.
 func (s *snapshot) newPage(ctx context.Context, in library) (*page, error) {
-	p := &page{
-		snapshot: *s, owner: in.owner, ledger: anchor.Ledger{User: in.owner, State: anchor.Active},
-	}
+	p := &page{snapshot: *s, owner: in.owner}
+	p.ledger = anchor.Ledger{User: in.owner, State: anchor.Active}
 	var err error
 	if p.signer, err = s.core.instance.first(); err != nil {
 		return nil, err

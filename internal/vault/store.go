@@ -17,7 +17,7 @@ type Store interface {
 	// View runs fn on a snapshot.
 	View(ctx context.Context, fn func(Reader) error) error
 
-	// Read runs fn, which makes one query, without a transaction.
+	// Read runs fn without a transaction: each of its queries sees a moment of its own.
 	Read(ctx context.Context, fn func(Reader) error) error
 
 	// Update runs fn in a transaction, and returns nil only when what fn did is on the disk. If fn

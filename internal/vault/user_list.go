@@ -62,7 +62,7 @@ func (s *snapshot) users(ctx context.Context, now time.Time) ([]User, error) {
 func (s *snapshot) listed(
 	ctx context.Context, u StoredUser, adminKeys []APIKey, now time.Time,
 ) (User, error) {
-	p, err := s.open(ctx, u.StoredLedger)
+	p, err := s.open(ctx, u.StoredLedger, u.Owner)
 	if errors.Is(err, ErrNotFound) && !u.DeletedAt.IsZero() {
 		return User{}, ErrNotFound
 	}
