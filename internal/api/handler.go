@@ -13,6 +13,7 @@ import (
 type request struct {
 	*http.Request
 	actor vault.Actor
+	once  []vault.OnceKey // by which it is known if it is sent again
 }
 
 // A handler answers one operation, or returns why not.
@@ -25,10 +26,12 @@ func handleJSON[In, Arg, Out any](
 ) handler {
 	d := newDecoder[In]()
 	return func(w http.ResponseWriter, r *request) error {
+		sum := r.hashBody()
 		arg, err := parseBody(d, parse, r.Request)
 		if err != nil {
 			return err
 		}
+		r.name(sum)
 		out, err := do(r, arg)
 		if err != nil {
 			return err

@@ -102,6 +102,9 @@ func problemOf(err error) *problem {
 			cause:  err,
 		}
 	}
+	if errors.Is(err, vault.ErrOtherRequest) {
+		return errOtherRequest
+	}
 	if often, ok := errors.AsType[*middleware.RateError](err); ok {
 		return &problem{status: http.StatusTooManyRequests, detail: often.Error()}
 	}

@@ -49,9 +49,9 @@ func routes(v *vault.Service) []route {
 		{"GET", "/api/v1/user", authenticated, noBody, whoAmI(v)},
 
 		{"GET", secrets, authenticated, noBody, listSecrets(v)},
-		{"POST", secrets, authenticated, body, createSecret(v)},
+		{"POST", secrets, authenticated, body, idempotent(createSecret(v))},
 		{"GET", secrets + "/presets", authenticated, noBody, listPresets(v)},
-		{"POST", secrets + "/preset", authenticated, body, createFromPreset(v)},
+		{"POST", secrets + "/preset", authenticated, body, idempotent(createFromPreset(v))},
 		{"GET", secrets + "/{secret_id}", authenticated, noBody, getSecret(v)},
 		{"PUT", secrets + "/{secret_id}", authenticated, body, updateSecret(v)},
 		{"DELETE", secrets + "/{secret_id}", authenticated, noBody, deleteSecret(v)},
