@@ -80,7 +80,8 @@ func TestAfterAnErrorARequestIsDoneAnew(t *testing.T) {
 	s.do(t, del(secretsPath+"/"+id, me.key)).want(t, 204)
 	made := into[wire.Secret](t, s.do(t, create).want(t, 201))
 	s.do(t, put(secretsPath+"/"+made.ID, me.key, `{"value":"another-value"}`)).want(t, 200)
-	if again := into[wire.Secret](t, s.do(t, create).want(t, 201)); again.UpdatedAt != made.UpdatedAt {
+	again := into[wire.Secret](t, s.do(t, create).want(t, 201))
+	if again.UpdatedAt != made.UpdatedAt {
 		t.Error("the answer is not what it was")
 	}
 	s.do(t, del(secretsPath+"/"+made.ID, me.key)).want(t, 204)
