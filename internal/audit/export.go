@@ -51,6 +51,10 @@ func (x Export) Write(w io.Writer, entries Entries) error {
 }
 
 func writeChain(out *bufio.Writer, leaf Leaf, entries Entries) error {
+	if !leaf.Proved() {
+		_, err := out.Write(make([]byte, 8+len(Hash{}))) // no cut, and no entry
+		return err
+	}
 	cut, all := entries(leaf)
 	b := binary.BigEndian.AppendUint64(nil, cut.Seq)
 	if _, err := out.Write(append(b, cut.Hash[:]...)); err != nil {

@@ -20,6 +20,19 @@ type Leaf struct {
 	Head
 }
 
+// Unproved is the head in the leaf of a chain of which nothing can be said: the ledger of its user
+// did not verify. No chain has it.
+func Unproved() Head {
+	var h Head
+	for i := range h.Hash {
+		h.Hash[i] = 0xff
+	}
+	return h
+}
+
+// Proved reports whether the leaf says where its chain ended.
+func (l Leaf) Proved() bool { return l.Head != Unproved() }
+
 // Append appends the bytes of the leaf, which are hashed into the tree.
 func (l Leaf) Append(b []byte) []byte {
 	b = append(b, l.Owner[:]...)

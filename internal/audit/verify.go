@@ -30,8 +30,8 @@ type Report struct {
 	Whole      bool        // the export has every chain of its checkpoint
 	Chains     uint64      // how many the export has
 	Entries    uint64
-	// Faults are what is wrong: a [*BreakError] where it is wrong with one chain. At most 1000 are
-	// kept.
+	// Faults are what is wrong: a [*BreakError] or an [*UnprovedError] where it is wrong with one
+	// chain. At most 1000 are kept.
 	Faults []error
 }
 
@@ -45,6 +45,17 @@ var (
 	ErrOrder = errors.New("the earlier checkpoint is not earlier")
 	ErrFork  = errors.New("the checkpoints do not follow each other: the log went back")
 )
+
+// An UnprovedError names a chain of which a checkpoint says nothing.
+type UnprovedError struct {
+	Owner      uuid.UUID
+	Checkpoint uint64
+}
+
+func (e *UnprovedError) Error() string {
+	return fmt.Sprintf("nothing is proved of the chain of %s: the ledger of its user did not "+
+		"verify when checkpoint %d was made", e.Owner, e.Checkpoint)
+}
 
 // Verify reads an export and says what is wrong with it. An error means that there is nothing to
 // judge: the file is no export, the checkpoint is not signed by one of the keys ([ErrSignature]),
@@ -74,6 +85,7 @@ type verification struct {
 	in       *reader
 	each     func(Linked) error // nil for none
 	export   Export
+	unproved int                // how many of the faults are chains of which nothing is said
 	earlier  []Leaf             // of the earlier checkpoint
 	kept     map[uuid.UUID]Head // the same by their chains
 	recorded map[uint64]string  // the hashes of checkpoints that the log itself has, by number
@@ -126,7 +138,9 @@ func (v *verification) openEarlier(t Trust) error {
 	}
 	v.Earlier, v.earlier, v.kept = &earlier, leaves, make(map[uuid.UUID]Head, len(leaves))
 	for _, l := range leaves {
-		v.kept[l.Owner] = l.Head
+		if l.Proved() {
+			v.kept[l.Owner] = l.Head
+		}
 	}
 	return nil
 }
@@ -170,7 +184,7 @@ func (v *verification) checkOrder() {
 		v.fault(fmt.Errorf("%w: it is %d, and the export's %d", ErrOrder, e.Number, c.Number))
 	case e.Number+1 == c.Number && e.Hash() != c.Before:
 		v.fault(ErrFork)
-	case v.Whole && len(v.Faults) == 0 && v.recorded[e.Number] != e.Hash().String():
+	case v.Whole && len(v.Faults) == v.unproved && v.recorded[e.Number] != e.Hash().String():
 		v.fault(ErrFork) // with other faults, the entry may be where they are
 	}
 }

@@ -14,6 +14,14 @@ func (v *verification) checkChain(leaf Leaf) error {
 	if v.in.err != nil {
 		return v.in.err
 	}
+	if !leaf.Proved() {
+		if cut != (Head{}) {
+			return ErrExport
+		}
+		v.unproved++
+		v.fault(&UnprovedError{leaf.Owner, v.Checkpoint.Number})
+		return nil
+	}
 	v.Chains++
 	kept, isKept := v.kept[leaf.Owner]
 	at, then := cut, Head{} // the entry that was read last, and the chain's head at kept.Seq

@@ -121,6 +121,36 @@ func TestWhatAKeyHolderDoesToTheLogBetweenTwoCheckpointsIsNamed(t *testing.T) {
 	}
 }
 
+func TestAChainOfWhichACheckpointSaysNothingIsNamedAndNoOther(t *testing.T) {
+	h := newHouse()
+	first := h.checkpoint(t)
+	broken := h.chains[4].owner
+	second := h.checkpointWithout(t, 4)
+	report := verify(t, h, h.export(t, second), first.earlier())
+	named, ok := errors.AsType[*audit.UnprovedError](errors.Join(report.Faults...))
+	if len(report.Faults) != 1 || !ok || named.Owner != broken || report.Chains != houseChains-1 {
+		t.Errorf("%d chains, and the faults %v", report.Chains, report.Faults)
+	}
+	if report = verify(t, h, h.exportOne(t, second, 5), first.earlier()); len(report.Faults) > 0 {
+		t.Errorf("another chain: %v", report.Faults)
+	}
+	if report = verify(t, h, h.exportOne(t, second, 4), nil); len(report.Faults) != 1 {
+		t.Errorf("the chain alone: %v", report.Faults)
+	}
+	third := h.checkpoint(t) // the user was brought back
+	if report = verify(t, h, h.export(t, third), second.earlier()); len(report.Faults) > 0 {
+		t.Errorf("afterwards: %v", report.Faults)
+	}
+	h.checkpoints[1].Root[0] ^= 1 // and a fork is still one
+	h.chains[0].recompute(1, func(e *audit.Entry) {
+		e.Target.Name = h.checkpoints[1].Hash().String()
+	})
+	report = verify(t, h, h.export(t, h.checkpointWithout(t, 4)), second.earlier())
+	if len(report.Faults) < 2 {
+		t.Errorf("a fork beside it: %v", report.Faults)
+	}
+}
+
 func TestACheckpointThatIsRolledBackIsNamed(t *testing.T) {
 	h := newHouse()
 	h.checkpoint(t)

@@ -3,6 +3,7 @@ package cli
 import (
 	"strconv"
 
+	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"github.com/keysake/keysake/internal/maintenance"
@@ -37,7 +38,9 @@ func newAuditHead(a *app) *cobra.Command {
 		Short: "Show where the chains of the audit log end",
 		Long: `Show the head of every chain as of now: how many entries it has had, and the hash
 of the last one, which covers all before it. Keep it in another place: an export
-from later, or "keysake doctor", shows whether the chain still has that entry.`,
+from later, or "keysake doctor", shows whether the chain still has that entry.
+
+A user whose ledger does not verify is named, and has no head.`,
 		Example: `  keysake audit head --data /var/lib/keysake/data
   keysake audit head --data /var/lib/keysake/data --json`,
 		Args: noArgs,
@@ -53,17 +56,32 @@ from later, or "keysake doctor", shows whether the chain still has that entry.`,
 		if err != nil {
 			return err
 		}
+		for _, c := range log.Chains {
+			if c.Broken {
+				a.warnUnproved(c.ID)
+			}
+		}
 		return show(a, log, *asJSON, headsGrid)
 	}
 	return cmd
 }
 
+// warnUnproved says of users that nothing is known of their chains.
+func (a *app) warnUnproved(users ...uuid.UUID) {
+	for _, user := range users {
+		a.infof("The ledger of user %s does not verify: nothing is known of the user's chain. "+
+			"Somebody changed the database.", user)
+	}
+}
+
 func headsGrid(log maintenance.AuditLog) grid {
 	rows := grid{{"ID", "WHOSE", "ENTRIES", "HASH"}}
 	for _, c := range log.Chains {
-		rows = append(rows, []string{
-			c.ID.String(), c.Whose, strconv.FormatUint(c.Entries, 10), c.Hash.String(),
-		})
+		entries, hash := strconv.FormatUint(c.Entries, 10), c.Hash.String()
+		if c.Broken {
+			entries, hash = "-", "-"
+		}
+		rows = append(rows, []string{c.ID.String(), c.Whose, entries, hash})
 	}
 	return rows
 }

@@ -32,11 +32,14 @@ type checkpointJSON struct {
 	InstanceKey uuid.UUID  `json:"instance_key"`
 	Note        string     `json:"note"`
 	Leaves      string     `json:"leaves"`
+
+	Unproved []uuid.UUID `json:"unproved,omitzero"` // users of whose chains it says nothing
 }
 
 func describeKept(c instance.KeptCheckpoint) checkpointJSON {
 	return checkpointJSON{
 		c.Number, c.Hash(), c.Root, c.Chains, c.InstanceKey, c.NoteFile, c.LeavesFile,
+		c.Unproved(),
 	}
 }
 
@@ -47,8 +50,9 @@ func newAuditCheckpoint(a *app) *cobra.Command {
 		Long: `Make a checkpoint: a signed note that says in which state all chains of the audit
 log are, and a leaves file, which belongs to it. The note shows how many chains
 there are, and no id. Copy both files to where nobody who can change the data can
-change them. The server makes a checkpoint by itself, see --checkpoint-every, and
-every backup has one in its second line.`,
+change them. Of a user whose ledger does not verify it says that nothing is
+proved; it is made all the same, for the others. The server makes a checkpoint by
+itself, see --checkpoint-every, and every backup has one in its second line.`,
 		Example: `  keysake audit checkpoint --data /var/lib/keysake/data`,
 		Args:    noArgs,
 	}
@@ -63,6 +67,7 @@ every backup has one in its second line.`,
 		if err != nil {
 			return err
 		}
+		a.warnUnproved(made.Unproved()...)
 		if *asJSON {
 			return a.printJSON(describeKept(made))
 		}
@@ -98,6 +103,7 @@ user shows nothing of any other.`,
 		if err != nil {
 			return err
 		}
+		a.warnUnproved(made.Checkpoint.Unproved()...)
 		if *asJSON {
 			return a.printJSON(struct {
 				maintenance.AuditExport

@@ -32,6 +32,7 @@ type AuditHead struct {
 	Whose   string     `json:"whose"` // a user's name, or what it is
 	Entries uint64     `json:"entries"`
 	Hash    audit.Hash `json:"hash"`
+	Broken  bool       `json:"broken,omitzero"` // the ledger does not verify: nothing is known
 }
 
 // withShared calls fn with an open data folder, whose server may be running.
@@ -69,7 +70,12 @@ func ReadAuditLog(
 			if !found {
 				whose = "a deleted user"
 			}
-			log.Chains = append(log.Chains, AuditHead{l.Owner, whose, l.Seq, l.Hash})
+			if !l.Proved() {
+				log.Chains = append(log.Chains,
+					AuditHead{ID: l.Owner, Whose: "a user whose ledger was changed", Broken: true})
+				continue
+			}
+			log.Chains = append(log.Chains, AuditHead{l.Owner, whose, l.Seq, l.Hash, false})
 		}
 		slices.SortStableFunc(log.Chains, func(a, b AuditHead) int {
 			switch own.Owner {

@@ -81,8 +81,13 @@ func readBeginnings(file string, keys []string, before time.Time) ([]*beginning,
 		return nil
 	}}
 	report, err := trust.Verify(f)
-	if err == nil {
-		err = errors.Join(report.Faults...)
+	if err != nil {
+		return nil, err
+	}
+	for _, fault := range report.Faults {
+		if _, ok := errors.AsType[*audit.UnprovedError](fault); !ok { // such a chain stays as it is
+			err = errors.Join(err, fault)
+		}
 	}
 	return all, err
 }

@@ -69,6 +69,10 @@ func (s *server) makeCheckpoint(ctx context.Context) {
 		return
 	}
 	s.checkpointDue = nextCheckpoint(made.At, time.Now(), s.cfg.CheckpointEvery)
+	for _, user := range made.Unproved() {
+		s.log.WarnContext(ctx, "the checkpoint proves nothing of a user whose ledger was changed",
+			"number", made.Number, "user", user)
+	}
 	s.log.InfoContext(ctx, "audit checkpoint", "number", made.Number, "hash", made.Hash(),
 		"chains", made.Chains, "root", made.Root, "file", made.NoteFile)
 	s.logAuditHead(ctx)

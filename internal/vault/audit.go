@@ -28,7 +28,8 @@ func (o *Operator) InstanceHead(ctx context.Context) (head audit.Leaf, err error
 func (p *page) leaf() audit.Leaf { return audit.Leaf{Owner: p.owner, Head: p.ledger.Head} }
 
 // AuditHeads returns the ends of all audit chains, as of one moment, in the order of their ids: of
-// users, deleted ones too, and of the instance.
+// users, deleted ones too, and of the instance. That of a user whose ledger does not verify is
+// [audit.Unproved].
 func (o *Operator) AuditHeads(ctx context.Context) (leaves []audit.Leaf, err error) {
 	err = o.view(ctx, func(r *snapshot) (err error) {
 		leaves, _, err = r.heads(ctx)
@@ -52,17 +53,24 @@ func (o *Operator) Usernames(ctx context.Context) (names map[uuid.UUID]string, e
 	return names, err
 }
 
-// heads returns the ends of all chains, and the instance's page.
+// heads returns the ends of all chains, and the instance's page. A user whose ledger does not
+// verify keeps no other from being seen.
 func (s *snapshot) heads(ctx context.Context) (leaves []audit.Leaf, own *page, err error) {
 	if own, err = s.instance(ctx); err != nil {
 		return nil, own, err
 	}
 	err = s.rows.Ledgers(ctx, func(stored StoredLedger) error {
 		p, err := s.verify(stored, stored.Owner)
-		if err == nil {
+		switch {
+		case s.isBroken(err):
+			s.core.found.report(err)
+			leaves = append(leaves, audit.Leaf{Owner: stored.Owner, Head: audit.Unproved()})
+		case err != nil:
+			return err
+		default:
 			leaves = append(leaves, p.leaf())
 		}
-		return err
+		return nil
 	})
 	at, _ := slices.BinarySearchFunc(leaves, own.owner, func(l audit.Leaf, id uuid.UUID) int {
 		return bytes.Compare(l.Owner[:], id[:])

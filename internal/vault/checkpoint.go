@@ -5,8 +5,11 @@ import (
 	"crypto/ed25519"
 	"errors"
 
+	"github.com/google/uuid"
+
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/policy"
+	"github.com/keysake/keysake/internal/seal"
 )
 
 // A Checkpoint is one that was made, and what it was made of.
@@ -73,8 +76,19 @@ func (o *Operator) CheckpointKeys() (public []string, err error) {
 	return public, err
 }
 
+// Unproved returns the users of whose chains the checkpoint says nothing, because their ledgers did
+// not verify.
+func (c Checkpoint) Unproved() (users []uuid.UUID) {
+	for _, l := range c.Leaves {
+		if !l.Proved() {
+			users = append(users, l.Owner)
+		}
+	}
+	return users
+}
+
 // MakeCheckpoint makes a checkpoint of all chains, and records it in the instance's: it is signed
-// and kept nowhere before that.
+// and kept nowhere before that. The key that signs the instance's ledger signs it.
 func (o *Operator) MakeCheckpoint(ctx context.Context) (made Checkpoint, err error) {
 	for range maxTries {
 		if made, err = o.prepareCheckpoint(ctx); err != nil {
@@ -96,17 +110,14 @@ func (o *Operator) MakeCheckpoint(ctx context.Context) (made Checkpoint, err err
 var errOvertaken = errors.New("another checkpoint was made in the meantime")
 
 func (o *Operator) prepareCheckpoint(ctx context.Context) (made Checkpoint, err error) {
-	key, err := o.instance.first()
-	if err != nil {
-		return made, err
-	}
 	var last audit.Entry
+	var key seal.InstanceKey
 	err = o.view(ctx, func(r *snapshot) error {
 		leaves, own, err := r.heads(ctx)
 		if err != nil {
 			return err
 		}
-		made.Leaves = leaves
+		made.Leaves, key = leaves, own.signer
 		last, err = own.lastCheckpoint(ctx)
 		return err
 	})
@@ -134,7 +145,7 @@ func (c *change) recordCheckpoint(ctx context.Context, made Checkpoint) error {
 	if err != nil && KindOf(err) != NotFound {
 		return err
 	}
-	if found.Target.Version+1 != made.Number {
+	if found.Target.Version+1 != made.Number || made.InstanceKey != c.signer.ID() {
 		return errOvertaken
 	}
 	c.record(audit.Target{
