@@ -70,9 +70,10 @@ var layers = map[string]string{
 		"internal/seal internal/store internal/store/sqlite internal/vault plaintext",
 	"internal/server": "internal/api internal/config internal/identity internal/instance " +
 		"internal/middleware internal/rootkey",
-	"internal/cli": "client internal/audit internal/catalog internal/config internal/doctor " +
-		"internal/instance internal/maintenance internal/privatefile internal/rootkey " +
-		"internal/server internal/vault plaintext wire",
+	"internal/cli": "bundle client internal/audit internal/catalog internal/child " +
+		"internal/config internal/doctor internal/dotenv internal/environ internal/instance " +
+		"internal/maintenance internal/memfile internal/privatefile internal/project " +
+		"internal/redact internal/rootkey internal/server internal/vault plaintext wire",
 	"internal/apptest": "client internal/config internal/server plaintext wire",
 	"internal/process": "",
 	"cmd/keysake":      "internal/cli internal/process",

@@ -37,6 +37,7 @@ type app struct {
 	now            func() time.Time
 	stdin          io.Reader
 	stdout, stderr io.Writer // data, and everything else
+	releaseSignals func()    // gives them back, before a command gets them
 }
 
 // Main runs the program with these arguments, without its own name, and returns the exit code. An
@@ -49,10 +50,13 @@ func Main(
 	stdin io.Reader,
 	stdout, stderr io.Writer,
 ) int {
-	ctx, stop := withSignals(ctx)
+	ctx, stop, release := withSignals(ctx)
 	defer stop()
 
-	a := &app{env: env, now: time.Now, stdin: stdin, stdout: stdout, stderr: stderr}
+	a := &app{
+		env: env, now: time.Now, stdin: stdin, stdout: stdout, stderr: stderr,
+		releaseSignals: release,
+	}
 	root := newRoot(a)
 	var started bool
 	markStart(root, &started)
@@ -101,6 +105,7 @@ func newRoot(a *app) *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
 		newServe(a), newInit(a), newAdminKey(a), newLogin(a),
+		newRun(a), newLease(a),
 		newPresets(a), newSecrets(a), newAPIKeys(a), newUsers(a),
 		newRootKey(a), newInstanceKey(a), newOwnerKey(a), newLockdown(a),
 		newBackup(a), newRestore(a), newDoctor(a), newAudit(a), newFloors(a),

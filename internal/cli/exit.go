@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/keysake/keysake/client"
+	"github.com/keysake/keysake/internal/child"
 	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/server"
 )
@@ -33,9 +34,14 @@ const exitHelp = `Exit codes:
   1  any other error
   2  wrong usage
   3  the server cannot start, or the data folder or one of its root keys cannot be opened
-  4  authentication: not logged in, or the server rejected the API key (401, 403)`
+  4  authentication: not logged in, or the server rejected the API key (401, 403)
+"keysake run" ends as its command does; 126 and 127 mean that it could not be run
+or was not found.`
 
 func exitCode(err error) int {
+	if failed, ok := errors.AsType[*child.StartError](err); ok {
+		return failed.Code
+	}
 	switch {
 	case err == nil:
 		return exitOK
@@ -43,8 +49,8 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.Is(err, server.ErrCannotStart), errors.Is(err, instance.ErrCannotOpen):
 		return exitCannotStart
-	case errors.Is(err, errNoLogin), hasStatus(err, http.StatusUnauthorized),
-		hasStatus(err, http.StatusForbidden):
+	case errors.Is(err, errNoLogin), errors.Is(err, errTicketEnded),
+		hasStatus(err, http.StatusUnauthorized), hasStatus(err, http.StatusForbidden):
 		return exitAuthentication
 	}
 	return exitError

@@ -19,10 +19,14 @@ import (
 
 	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/internal/cli"
+	"github.com/keysake/keysake/internal/process"
 )
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"keysake": func() {
+		if err := process.Harden(); err != nil {
+			panic(err)
+		}
 		ctx := context.Background()
 		os.Exit(cli.Main(ctx, os.Args[1:], os.LookupEnv, os.Stdin, os.Stdout, os.Stderr))
 	}})

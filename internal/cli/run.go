@@ -1,0 +1,171 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keysake/keysake/internal/child"
+	"github.com/keysake/keysake/internal/project"
+)
+
+// A running holds the arguments of "run".
+type running struct {
+	choice               *choice
+	ttl                  time.Duration
+	label, ticketFile    string
+	maps, files          []string
+	prefix, template     string
+	noAliases, keep      bool
+	clean, print         bool
+	mask, noMask, asJSON bool
+}
+
+const runLong = `Run a command with secrets in its environment. Each secret is a variable of its
+name; the command becomes this process, with its signals, terminal and exit code.
+
+Secrets are chosen by --secret, --preset and --all or, without these, by the file
+keysake.toml here or in a folder above: secrets = ["NAME"], presets = ["openai"],
+and [map] with NAME = "OTHER". The file is refused if someone else could have
+written it. With --ticket-file or the variable KEYSAKE_TICKET, a ticket says which
+secrets there are, and no API key is needed: only KEYSAKE_URL.
+
+A secret replaces a variable that is already set, and a line says so; with
+--keep-existing, what is set stays. Programs that read another name, too, as gh
+reads GH_TOKEN, get that as well. The command does not get KEYSAKE_API_KEY and
+KEYSAKE_TICKET, and writes no core files.
+
+Output that goes to a pipe or a file passes through keysake, which replaces each
+value of 8 characters or more by its mask, also in base64, URL-encoded and in
+JSON. Output on a terminal is not touched, unless you say --mask.
+
+Your API key needs the scopes secrets:read and leases:write.`
+
+func newRun(a *app) *cobra.Command {
+	in := new(running)
+	cmd := &cobra.Command{
+		Use:   "run [flags] -- COMMAND [ARGUMENT…]",
+		Short: "Run a command with secrets in its environment",
+		Long:  runLong,
+		Example: `  keysake run --preset openai -- python agent.py
+  keysake run -s DATABASE_PASSWORD --map DATABASE_PASSWORD=PGPASSWORD -- psql
+  keysake run -s 'AWS_*' --print
+  keysake run -s DEPLOY_KEY --file DEPLOY_KEY -- sh -c 'ssh -i "$DEPLOY_KEY" host'
+  keysake run --ticket-file ticket -- ./job`,
+		DisableFlagsInUseLine: true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 && !in.print {
+				return errors.New("the command is missing: put it after --")
+			}
+			return nil
+		},
+	}
+	in.choice = choiceFlags(cmd)
+	in.flags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if in.print {
+			return a.printRun(cmd.Context(), in)
+		}
+		return a.run(cmd.Context(), in, args)
+	}
+	return cmd
+}
+
+func (in *running) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.SetInterspersed(false) // flags after the command are the command's
+	f.DurationVar(&in.ttl, "ttl", 0, "how long the lease is listed as live (default 1h0m0s)")
+	f.StringVar(&in.label, "label", "", "say in the audit log what this run is (default COMMAND)")
+	f.StringVar(&in.ticketFile, "ticket-file", "", "redeem the ticket in this `FILE`")
+	f.StringArrayVar(&in.maps, "map", nil,
+		"give the secret NAME as another variable: `NAME=OTHER` (repeatable)")
+	f.StringVar(&in.prefix, "prefix", "", "put `PREFIX` before the names of variables")
+	f.BoolVar(&in.noAliases, "no-aliases", false, "set no variable beside that of the secret")
+	f.BoolVar(&in.keep, "keep-existing", false, "leave variables that are set as they are")
+	f.BoolVar(&in.clean, "clean-env", false,
+		"give the command nothing else but PATH, HOME, TERM and the locale")
+	f.StringArrayVar(&in.files, "file", nil,
+		"put the secret into a file in memory, `NAME=PATH` or without a PATH one without a "+
+			"name, and the variable gets its path (repeatable)")
+	f.StringVar(&in.template, "env-file", "",
+		"set the variables in this `FILE`, with keysake://NAME replaced by values")
+	f.BoolVar(&in.mask, "mask", false, "mask values in output on a terminal, too")
+	f.BoolVar(&in.noMask, "no-mask", false, "mask nothing")
+	f.BoolVar(&in.print, "print", false, "show which variables would be set, and run nothing")
+	f.BoolVar(&in.asJSON, "json", false, "print JSON, with --print")
+	cmd.MarkFlagsMutuallyExclusive("mask", "no-mask")
+	cmd.MarkFlagsMutuallyExclusive("print", "ticket-file")
+}
+
+// run runs a command. Everything that can be wrong without the server is found before a lease is
+// taken. It returns only if the command was not started.
+func (a *app) run(ctx context.Context, in *running, args []string) error {
+	file, err := child.Find(args[0], a.getenv("PATH"))
+	if err != nil {
+		return err
+	}
+	p, err := a.plan(in)
+	if err != nil {
+		return err
+	}
+	given, err := a.lease(ctx, in, p, args[0])
+	if err != nil {
+		return err
+	}
+	env, files, err := a.environment(in, p, given)
+	if err != nil {
+		return errors.Join(err, removeAll(files))
+	}
+	if err := ctx.Err(); err != nil {
+		return errors.Join(err, removeAll(files))
+	}
+	return a.start(in, child.Command{File: file, Args: args, Env: env}, given, files)
+}
+
+// choose completes the choice from keysake.toml, if the flags name no secret.
+func (a *app) choose(in *running, p *plan) error {
+	if !in.choice.empty() || len(p.files) > 0 || in.template != "" {
+		return nil
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return fmt.Errorf("look for keysake.toml: %w", err)
+	}
+	file, err := project.Find(dir)
+	if errors.Is(err, project.ErrNone) {
+		return usagef("which secrets? Name them with --secret, --preset or --all, or write a " +
+			`keysake.toml; see "keysake run --help"`)
+	}
+	if err != nil {
+		return err
+	}
+	in.choice.refs, in.choice.presets, in.choice.from = file.Secrets, file.Presets, file.Path
+	for from, to := range file.Map {
+		if _, set := p.names.Map[from]; !set {
+			p.names.Map[from] = to
+		}
+	}
+	if in.choice.empty() {
+		return fmt.Errorf("%s names no secret", file.Path)
+	}
+	return nil
+}
+
+// readSmall reads a file of at most limit bytes.
+func readSmall(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	b, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(b)) > limit {
+		err = fmt.Errorf("%s is longer than %d bytes", path, limit)
+	}
+	return b, err
+}
