@@ -40,14 +40,17 @@ func (c *Client) ListPresets(ctx context.Context) (wire.PresetList, error) {
 	return call[wire.PresetList](ctx, c, http.MethodGet, secrets+"/presets", nil)
 }
 
+// createSecret is a [wire.CreateSecret] that shows its value.
+type createSecret struct {
+	Name     string  `json:"name"`
+	Value    opened  `json:"value"`
+	Provider *string `json:"provider,omitempty"`
+}
+
 // CreateSecret creates a secret with the given name. It needs the scope secrets:write. 409: the
 // name is in use.
 func (c *Client) CreateSecret(ctx context.Context, in wire.CreateSecret) (wire.Secret, error) {
-	body := struct {
-		Name     string  `json:"name"`
-		Value    opened  `json:"value"`
-		Provider *string `json:"provider,omitempty"`
-	}{in.Name, opened{in.Value}, in.Provider}
+	body := createSecret{in.Name, opened{in.Value}, in.Provider}
 	return call[wire.Secret](ctx, c, http.MethodPost, secrets, body)
 }
 
@@ -86,6 +89,35 @@ func (c *Client) UpdateSecret(
 		Value opened `json:"value"`
 	}{opened{in.Value}}
 	return call[wire.Secret](ctx, c, http.MethodPut, path, body)
+}
+
+// RenameSecret gives a secret another name; its old versions keep the one that they had. It needs
+// the scope secrets:write. 404: the caller has no secret with this id. 409: the name is in use.
+func (c *Client) RenameSecret(
+	ctx context.Context, id string, in wire.RenameSecret,
+) (wire.Secret, error) {
+	path, err := pathOf(secrets, id)
+	if err != nil {
+		return wire.Secret{}, err
+	}
+	return call[wire.Secret](ctx, c, http.MethodPost, path+"/rename", in)
+}
+
+// ImportSecrets stores several secrets, all of them or none, and returns them in the same order. It
+// needs the scope secrets:write. 409: names are in use, and none is to be replaced. 403: they do
+// not all fit into the quota.
+func (c *Client) ImportSecrets(
+	ctx context.Context, in wire.ImportSecrets,
+) (wire.SecretList, error) {
+	type body struct {
+		Secrets []createSecret `json:"secrets"`
+		Replace *bool          `json:"replace,omitempty"`
+	}
+	out := body{Replace: in.Replace}
+	for _, s := range in.Secrets {
+		out.Secrets = append(out.Secrets, createSecret{s.Name, opened{s.Value}, s.Provider})
+	}
+	return call[wire.SecretList](ctx, c, http.MethodPost, secrets+"/import", out)
 }
 
 // DeleteSecret deletes a secret and all its values. It needs the scope secrets:write. 404: the

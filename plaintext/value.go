@@ -6,6 +6,7 @@
 package plaintext
 
 import (
+	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,6 +46,11 @@ func (v Value) Reveal() []byte {
 
 // Len returns the number of bytes.
 func (v Value) Len() int { return len(v.Reveal()) }
+
+// Equal compares two values of the same length in constant time.
+func (v Value) Equal(other Value) bool {
+	return subtle.ConstantTimeCompare(v.Reveal(), other.Reveal()) == 1
+}
 
 // Format implements [fmt.Formatter]: every verb prints [Redacted].
 func (v Value) Format(w fmt.State, _ rune) {

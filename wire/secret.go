@@ -48,3 +48,15 @@ type CreateFromPreset struct {
 type UpdateSecret struct {
 	Value plaintext.Value `json:"value" required:"true"`
 }
+
+// RenameSecret is the body of POST /user/secrets/{secret_id}/rename.
+type RenameSecret struct {
+	Name string `json:"name" required:"true"`
+}
+
+// ImportSecrets is the body of POST /user/secrets/import.
+type ImportSecrets struct {
+	Secrets []CreateSecret `json:"secrets" required:"true"`
+	// Replace: a secret whose name is in use gets the value as its next version.
+	Replace *bool `json:"replace"`
+}

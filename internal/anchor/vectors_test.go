@@ -219,8 +219,9 @@ func TestStoredRowsHaveTheFieldsOfTheirVectors(t *testing.T) {
 	for name, got := range map[string][sha256.Size]byte{
 		"row-secret": secret.Row().Digest(),
 		"row-version": vault.StoredVersion{
-			User: secret.User, Secret: secret.ID, Number: 2, Stamp: secret.Stamp,
-			SealedMask: secret.SealedMask, SealedValue: []byte("any"), CreatedAt: made,
+			User: secret.User, Secret: secret.ID, Number: 2, Name: "DEPLOY_KEY_ü",
+			Stamp: secret.Stamp, SealedMask: secret.SealedMask, SealedValue: []byte("any"),
+			CreatedAt: made,
 		}.Row().Digest(),
 		"row-api-key":             key.Row().Digest(),
 		"row-api-key-of-operator": operators.Row().Digest(),

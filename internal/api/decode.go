@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -24,20 +25,10 @@ const maxFaults = 32
 // A decoder turns bodies into an In, strictly: unknown, duplicate and wrong-case fields, wrong
 // types, a missing required field, trailing data and deep nesting are refused. Nothing of the body
 // is in an error.
-type decoder[In any] struct {
-	fields map[string]field // by JSON name
-	order  []string         // the names as the type has them
-}
+type decoder[In any] struct{ members }
 
 func newDecoder[In any]() decoder[In] {
-	d := decoder[In]{fields: map[string]field{}}
-	for i := range reflect.TypeFor[In]().NumField() {
-		f := reflect.TypeFor[In]().Field(i)
-		name := f.Tag.Get("json")
-		d.fields[name] = newField(i, f)
-		d.order = append(d.order, name)
-	}
-	return d
+	return decoder[In]{newMembers(reflect.TypeFor[In]())}
 }
 
 // decode reads the body of r, and returns the faults of its members beside what could be read. It
@@ -62,7 +53,7 @@ func (d decoder[In]) decode(r *http.Request) (in In, faults []wire.FieldError, e
 	if err := checkSyntax(body); err != nil {
 		return in, nil, err
 	}
-	return in, d.decodeMembers(body, &in), nil
+	return in, d.decodeObject(body, reflect.ValueOf(&in).Elem(), nil), nil
 }
 
 // checkMediaType wants JSON, said once, and unencoded.
@@ -118,13 +109,15 @@ func bodyError(typ, msg string, place ...any) wire.FieldError {
 	return wire.FieldError{Loc: append([]any{"body"}, place...), Msg: msg, Type: typ}
 }
 
-// mergeFieldErrors adds to the faults of a body's form those of its rules, one for each field.
+// mergeFieldErrors adds to the faults of a body's form those of its rules, one for each field. A
+// member of the wrong form has no rules.
 func mergeFieldErrors(form, rules []wire.FieldError) []wire.FieldError {
 	all := form
 	for _, rule := range rules {
 		named := false
 		for _, e := range form {
-			named = named || reflect.DeepEqual(e.Loc, rule.Loc)
+			inward := len(rule.Loc) >= len(e.Loc) && slices.Equal(e.Loc, rule.Loc[:len(e.Loc)])
+			named = named || inward
 		}
 		if !named {
 			all = append(all, rule)

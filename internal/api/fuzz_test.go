@@ -50,6 +50,9 @@ var bodies = []string{
 	`{"name":"@\n"}`,
 	`{"version":1}`,
 	`{"version":0}`,
+	`{"secrets":[{"name":"A","value":"v"},{"name":"B","value":"w","provider":"openai"}]}`,
+	`{"secrets":[{"name":"A","value":"@"},{"name":"A","value":"@"}],"replace":true}`,
+	`{"secrets":[{"@":1},null,7,{"name":"@","value":["@"]}],"replace":"@"}`,
 }
 
 func FuzzDecode(f *testing.F) {
@@ -72,6 +75,16 @@ func FuzzDecode(f *testing.F) {
 		})
 		checkParser(t, body, parseUser, func(in wire.CreateUser) any { return in })
 		checkParser(t, body, parseAPIKey, func(in wire.CreateAPIKey) any { return in })
+		checkParser(t, body, parseRename, func(in wire.RenameSecret) any { return in })
+		checkParser(t, body, parseImport, func(in wire.ImportSecrets) any {
+			all := make([]map[string]any, len(in.Secrets))
+			for i, one := range in.Secrets {
+				all[i] = map[string]any{
+					"name": one.Name, "value": open(one.Value), "provider": one.Provider,
+				}
+			}
+			return map[string]any{"secrets": all, "replace": in.Replace}
+		})
 		checkParser(t, body, parseRollback, func(in wire.RollbackSecret) any { return in })
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 
@@ -116,9 +118,21 @@ func problemOf(err error) *problem {
 	}
 	p := &problem{status: status(known.Kind), detail: known.Detail, cause: err}
 	for _, f := range known.Fields {
-		p.errors = append(p.errors, bodyError(ruleType(f.Rule), f.Msg+hint(f), f.Name))
+		p.errors = append(p.errors, bodyError(ruleType(f.Rule), f.Msg+hint(f), placeOf(f.Name)...))
 	}
 	return p
+}
+
+// placeOf returns the place in a body that the domain names with dots.
+func placeOf(name string) (place []any) {
+	for part := range strings.SplitSeq(name, ".") {
+		if i, err := strconv.Atoi(part); err == nil {
+			place = append(place, i)
+		} else {
+			place = append(place, part)
+		}
+	}
+	return place
 }
 
 func ruleType(r vault.Rule) string {

@@ -52,10 +52,12 @@ func routes(v *vault.Service) []route {
 		{"POST", secrets, authenticated, body, idempotent(createSecret(v))},
 		{"GET", secrets + "/presets", authenticated, noBody, listPresets(v)},
 		{"POST", secrets + "/preset", authenticated, body, idempotent(createFromPreset(v))},
+		{"POST", secrets + "/import", authenticated, body, importSecrets(v)},
 		{"GET", secrets + "/{secret_id}", authenticated, noBody, getSecret(v)},
 		{"PUT", secrets + "/{secret_id}", authenticated, body, updateSecret(v)},
 		{"DELETE", secrets + "/{secret_id}", authenticated, noBody, deleteSecret(v)},
 		{"GET", secrets + "/{secret_id}/versions", authenticated, noBody, listVersions(v)},
+		{"POST", secrets + "/{secret_id}/rename", authenticated, body, renameSecret(v)},
 		{"POST", secrets + "/{secret_id}/rollback", authenticated, body, rollbackSecret(v)},
 
 		{"GET", keys, authenticated, noBody, listAPIKeys(v)},

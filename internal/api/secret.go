@@ -81,6 +81,41 @@ func parseUpdate(in wire.UpdateSecret) (vault.Value, error) {
 	return vault.NewValue(in.Value)
 }
 
+func renameSecret(v *vault.Service) handler {
+	return handleJSON(http.StatusOK, parseRename,
+		func(r *request, name vault.Name) (shownSecret, error) {
+			id, tags, err := r.conditional("secret_id")
+			if err != nil {
+				return shownSecret{}, err
+			}
+			s, err := v.RenameSecret(r.Context(), r.actor, id, name, tags...)
+			return shown(s), err
+		})
+}
+
+func parseRename(in wire.RenameSecret) (vault.Name, error) { return vault.NewName(in.Name) }
+
+func importSecrets(v *vault.Service) handler {
+	return handleJSON(http.StatusOK, parseImport,
+		func(r *request, in vault.Import) (wire.SecretList, error) {
+			secrets, err := v.ImportSecrets(r.Context(), r.actor, in)
+			return wire.SecretList{
+				Secrets: bodiesOf(secrets, secretBody), Total: len(secrets),
+			}, err
+		})
+}
+
+func parseImport(in wire.ImportSecrets) (vault.Import, error) {
+	secrets := make([]vault.SecretRequest, len(in.Secrets))
+	errs := make([]error, len(in.Secrets))
+	for i, one := range in.Secrets {
+		secrets[i], errs[i] = parseSecret(one)
+		errs[i] = vault.InImport(i, errs[i])
+	}
+	all, err := vault.NewImport(secrets, valueOrZero(in.Replace))
+	return all, vault.JoinInvalid(append(errs, err)...)
+}
+
 func getSecret(v *vault.Service) handler {
 	return handleGet(func(r *request) (shownSecret, error) {
 		id, err := r.pathID("secret_id")

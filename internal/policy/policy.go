@@ -43,6 +43,8 @@ const (
 	SecretGet        Action = "secret.get"
 	SecretCreate     Action = "secret.create"
 	SecretUpdate     Action = "secret.update"
+	SecretRename     Action = "secret.rename"
+	SecretImport     Action = "secret.import" // several at once
 	SecretRollback   Action = "secret.rollback"
 	SecretDelete     Action = "secret.delete"
 	SecretOpen       Action = "secret.open"
@@ -99,7 +101,8 @@ func requiredScope(a Action) (scope Scope, found bool) {
 	switch a {
 	case SecretList, SecretGet, VersionList, PresetList:
 		return SecretsRead, true
-	case SecretCreate, SecretUpdate, SecretRollback, SecretDelete, UserConfirm:
+	case SecretCreate, SecretUpdate, SecretRename, SecretImport, SecretRollback, SecretDelete,
+		UserConfirm:
 		return SecretsWrite, true
 	case SecretOpen:
 		return LeasesWrite, true
@@ -123,6 +126,10 @@ func Allow(held []Scope, a Action) bool {
 	scope, found := requiredScope(a)
 	return found && (scope == noScope || slices.Contains(held, scope))
 }
+
+// OpensValues reports whether a holder of these scopes may have values opened. To compare one with
+// what they send tells nobody else anything.
+func OpensValues(held []Scope) bool { return slices.Contains(held, LeasesWrite) }
 
 // LastResort reports whether an action must work even on a full disk: it takes something away, or
 // is what an operator does before making room.

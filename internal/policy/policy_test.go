@@ -24,6 +24,8 @@ var allowed = map[policy.Action][]policy.Scope{
 	policy.SecretUpdate:     {policy.SecretsWrite},
 	policy.SecretDelete:     {policy.SecretsWrite},
 	policy.VersionList:      {policy.SecretsRead},
+	policy.SecretRename:     {policy.SecretsWrite},
+	policy.SecretImport:     {policy.SecretsWrite},
 	policy.SecretRollback:   {policy.SecretsWrite},
 	policy.SecretOpen:       {policy.LeasesWrite},
 	policy.APIKeyCreate:     {policy.KeysWrite},

@@ -66,6 +66,13 @@ func (q *Queries) UpdateSecret(ctx context.Context, s vault.StoredSecret) error 
 		idText(s.ID), idText(s.User))
 }
 
+// RenameSecret implements [vault.Tx].
+func (q *Queries) RenameSecret(ctx context.Context, s vault.StoredSecret) error {
+	return q.eraseOne(ctx, EraseSoon, `UPDATE secrets SET name = $1, sealed_mask = $2
+		WHERE id = $3 AND user_id = $4`,
+		s.Name, s.SealedMask, idText(s.ID), idText(s.User))
+}
+
 // ResealSecret implements [vault.Tx].
 func (q *Queries) ResealSecret(ctx context.Context, s vault.StoredSecret) error {
 	return q.eraseOne(ctx, EraseSoon, `UPDATE secrets SET sealed_mask = $1, sealed_value = $2

@@ -14,6 +14,7 @@ var versions = newTable("secret_versions", 3,
 	id("user_id", func(v *vault.StoredVersion) *uuid.UUID { return &v.User }),
 	id("secret_id", func(v *vault.StoredVersion) *uuid.UUID { return &v.Secret }),
 	number("version", func(v *vault.StoredVersion) *uint64 { return &v.Number }),
+	text("name", func(v *vault.StoredVersion) *string { return &v.Name }),
 	stamp("stamp", func(v *vault.StoredVersion) *seal.Stamp { return &v.Stamp }),
 	blob("sealed_mask", func(v *vault.StoredVersion) *[]byte { return &v.SealedMask }),
 	blob("sealed_value", func(v *vault.StoredVersion) *[]byte { return &v.SealedValue }),
@@ -46,8 +47,9 @@ func (q *Queries) SealedVersions(
 // ArchiveVersion implements [vault.Tx].
 func (q *Queries) ArchiveVersion(ctx context.Context, user, secret uuid.UUID) error {
 	return q.execOne(ctx, `INSERT INTO secret_versions
-			(secret_id, version, user_id, stamp, sealed_mask, sealed_value, created_at)
-		SELECT id, version, user_id, stamp, sealed_mask, sealed_value, updated_at FROM secrets
+			(secret_id, version, user_id, name, stamp, sealed_mask, sealed_value, created_at)
+		SELECT id, version, user_id, name, stamp, sealed_mask, sealed_value, updated_at
+		FROM secrets
 		WHERE id = $1 AND user_id = $2`, idText(secret), idText(user))
 }
 

@@ -264,8 +264,10 @@ func custom(name string, v vault.Value) vault.SecretRequest {
 }
 
 func ofProvider(name, provider string, v vault.Value) vault.SecretRequest {
-	return vault.SecretRequest{Name: must(vault.NewName(name)), Provider: provider, Value: v}
+	return vault.SecretRequest{Name: secretName(name), Provider: provider, Value: v}
 }
+
+func secretName(text string) vault.Name { return must(vault.NewName(text)) }
 
 func value(text string) vault.Value { return must(vault.NewValue(plaintext.FromString(text))) }
 

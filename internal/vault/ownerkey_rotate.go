@@ -186,21 +186,22 @@ func (c *change) storeResealed(ctx context.Context, l sealedLibrary) error {
 		return err
 	}
 	for _, s := range l.secrets {
-		if slices.ContainsFunc(secrets, func(now StoredSecret) bool {
-			return now.ID == s.was.ID && bytes.Equal(now.SealedMask, s.was.SealedMask)
-		}) {
-			err = c.resealSecret(ctx, s.was, s.now)
+		i := slices.IndexFunc(secrets, func(now StoredSecret) bool {
+			return now.ID == s.was.ID && now.Stamp == s.was.Stamp
+		})
+		if i >= 0 {
+			err = c.resealSecret(ctx, secrets[i], s)
 		} else {
 			was, now := s.was.version(), s.now.version()
 			now.SealedValue = s.now.SealedValue
-			err = c.resealVersion(ctx, versions, was, now)
+			err = c.resealVersion(ctx, versions, resealed[StoredVersion]{was, now})
 		}
 		if err != nil {
 			return err
 		}
 	}
 	for _, v := range l.versions {
-		if err := c.resealVersion(ctx, versions, v.was, v.now); err != nil {
+		if err := c.resealVersion(ctx, versions, v); err != nil {
 			return err
 		}
 	}
@@ -208,24 +209,39 @@ func (c *change) storeResealed(ctx context.Context, l sealedLibrary) error {
 	return c.tx.DeleteOtherOwnerKeys(ctx, c.owner, c.ledger.OwnerKey)
 }
 
-func (c *change) resealSecret(ctx context.Context, was, now StoredSecret) error {
-	c.ledger.Secrets.Remove(c.secretEntry(was))
-	c.ledger.Secrets.Add(c.secretEntry(now))
-	return errors.Join(c.countSeal(), c.tx.ResealSecret(ctx, now))
+// resealSecret replaces the blobs of a secret. If it was renamed meanwhile, its mask is sealed by
+// the new key already.
+func (c *change) resealSecret(
+	ctx context.Context, there StoredSecret, by resealed[StoredSecret],
+) error {
+	next := there
+	next.SealedValue = by.now.SealedValue
+	if bytes.Equal(there.SealedMask, by.was.SealedMask) {
+		next.SealedMask = by.now.SealedMask
+	}
+	c.ledger.Secrets.Remove(c.secretEntry(there))
+	c.ledger.Secrets.Add(c.secretEntry(next))
+	return errors.Join(c.countSeal(), c.tx.ResealSecret(ctx, next))
 }
 
-// resealVersion replaces the blobs of an old version, if that is still there.
+// resealVersion is resealSecret for an old version, if that is still there.
 func (c *change) resealVersion(
-	ctx context.Context, there []StoredVersion, was, now StoredVersion,
+	ctx context.Context, all []StoredVersion, by resealed[StoredVersion],
 ) error {
-	if !slices.ContainsFunc(there, func(v StoredVersion) bool {
-		return v.Secret == was.Secret && bytes.Equal(v.SealedMask, was.SealedMask)
-	}) {
+	i := slices.IndexFunc(all, func(v StoredVersion) bool {
+		return v.Secret == by.was.Secret && v.Stamp == by.was.Stamp
+	})
+	if i < 0 {
 		return nil
 	}
-	c.ledger.Versions.Remove(c.versionEntry(was))
-	c.ledger.Versions.Add(c.versionEntry(now))
-	return errors.Join(c.countSeal(), c.tx.ResealVersion(ctx, now))
+	next := all[i]
+	next.SealedValue = by.now.SealedValue
+	if bytes.Equal(next.SealedMask, by.was.SealedMask) {
+		next.SealedMask = by.now.SealedMask
+	}
+	c.ledger.Versions.Remove(c.versionEntry(all[i]))
+	c.ledger.Versions.Add(c.versionEntry(next))
+	return errors.Join(c.countSeal(), c.tx.ResealVersion(ctx, next))
 }
 
 // RotateOwnerKeys gives a new owner key to every user. No row says which owner keys are new: who

@@ -117,6 +117,17 @@ func (e *everything) secrets() {
 		return done(ann.User, ann, policy.SecretOpen, made.ID, "OPENAI_API_KEY", 2), err
 	})
 	e.once(func() (audit.Entry, error) {
+		_, err := e.RenameSecret(ctx, ann, other.ID, secretName("RENAMED"))
+		return done(ann.User, ann, policy.SecretRename, other.ID, "RENAMED", 1), err
+	})
+	e.once(func() (audit.Entry, error) {
+		all, err := e.ImportSecrets(ctx, ann, importOf("IMPORTED=i", false))
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		return done(ann.User, ann, policy.SecretImport, all[0].ID, "IMPORTED", 1), nil
+	})
+	e.once(func() (audit.Entry, error) {
 		_, err := e.RollbackSecret(ctx, ann, made.ID, 1)
 		return done(ann.User, ann, policy.SecretRollback, made.ID, "OPENAI_API_KEY", 3), err
 	})

@@ -48,7 +48,7 @@ func TestAChangeThatWasOvertakenIsPreparedAnew(t *testing.T) {
 	rotate := func(p *fixture, _ uuid.UUID) {
 		p.must(p.RotateOwnerKey(p.t.Context(), p.admin.User))
 	}
-	set := func(p *fixture, id uuid.UUID) { p.set(id, "o") }
+	set := func(p *fixture, id uuid.UUID) { p.overwrite(id) }
 	update := func(p *fixture, s *vault.Service, id uuid.UUID) error {
 		_, err := s.UpdateSecret(p.t.Context(), p.admin, id, letter("u"))
 		return err
@@ -107,7 +107,7 @@ func TestAChangeThatWasOvertakenIsPreparedAnew(t *testing.T) {
 func TestAChangeThatIsOvertakenEveryTimeIsUnavailableAndNotRecorded(t *testing.T) {
 	p := start(t)
 	id := p.values("A", "a")
-	service := p.overtaken(1000, func() { p.set(id, "o") })
+	service := p.overtaken(1000, func() { p.overwrite(id) })
 	_, err := service.UpdateSecret(t.Context(), p.admin, id, letter("u"))
 	assertKind(t, "an update", err, vault.Unavailable)
 	if versions := p.seen(id); strings.Contains(versions, "u") {
@@ -120,7 +120,7 @@ func TestARotationIsNotHeldUpByAUserWhoWritesAllTheTime(t *testing.T) {
 	p := start(t)
 	id, times := p.values("A", "a"), 1000
 	_, operator := p.vaultOn(overtakenStore{p.db, &times, func() {
-		p.set(id, "o")
+		p.overwrite(id)
 		p.secret(p.admin, "NEW_"+strings.ToUpper(rand.Text()), fake("x"))
 	}})
 	p.must(operator.RotateOwnerKey(t.Context(), p.admin.User))

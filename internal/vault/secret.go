@@ -50,6 +50,9 @@ type secretWriter interface {
 	InsertSecret(ctx context.Context, s StoredSecret) error
 	// UpdateSecret stores a new version: number, stamp, sealed value and mask, and time.
 	UpdateSecret(ctx context.Context, s StoredSecret) error
+	// RenameSecret stores another name and the mask that is sealed for it. Conflict: the user has a
+	// secret of that name.
+	RenameSecret(ctx context.Context, s StoredSecret) error
 	// DeleteSecret destroys a user's secret with all its versions.
 	DeleteSecret(ctx context.Context, user, id uuid.UUID) error
 	// DeleteSecrets destroys all secrets of a user with all their versions.

@@ -79,11 +79,11 @@ func (p *page) checkSecrets(found []StoredSecret) error {
 	return p.checkComplete(p.ledger.Secrets, len(found), "secrets")
 }
 
-// current returns a secret as it is now. It returns [errStale] if its version is another than the
-// one that was read: a version is what its stamp says.
+// current returns a secret as it is now. It returns [errStale] if its name or its version is
+// another than the one that was read: a version is what its stamp says.
 func (c *change) current(ctx context.Context, read StoredSecret) (StoredSecret, error) {
 	s, err := c.secret(ctx, read.ID)
-	if err == nil && s.Stamp != read.Stamp {
+	if err == nil && (s.Stamp != read.Stamp || s.Name != read.Name) {
 		err = errStale
 	}
 	return s, err
@@ -116,6 +116,13 @@ func (c *change) replaceSecret(ctx context.Context, was, next StoredSecret, keep
 		return nil
 	}
 	return c.pruneVersions(ctx, next.ID, next.Version-keep)
+}
+
+// renameSecret stores another name of a secret, with the mask that is sealed for it.
+func (c *change) renameSecret(ctx context.Context, was, next StoredSecret) error {
+	c.ledger.Secrets.Remove(c.secretEntry(was))
+	c.ledger.Secrets.Add(c.secretEntry(next))
+	return errors.Join(c.countSeal(), c.tx.RenameSecret(ctx, next))
 }
 
 // removeSecret destroys a secret with all its versions, of which none may be hidden: it would stay

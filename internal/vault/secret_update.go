@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"errors"
 
 	"github.com/google/uuid"
 
@@ -9,9 +10,11 @@ import (
 	"github.com/keysake/keysake/internal/seal"
 )
 
-// UpdateSecret gives one of the caller's secrets a new value, as its next version. It needs the
-// scope secrets:write. NotFound: there is none of that id, or it is another user's. Invalid: it is
-// of a preset, and the value is a bad paste. Changed: tags are given, and it has another.
+// UpdateSecret gives one of the caller's secrets a new value, as its next version. The value that
+// it has already makes none, if the caller may have it opened: to others, a new version never says
+// that a guess was wrong. It needs the scope secrets:write. NotFound: there is none of that id, or
+// it is another user's. Invalid: it is of a preset, and the value is a bad paste. Changed: tags are
+// given, and it has another.
 func (s *Service) UpdateSecret(
 	ctx context.Context, who Actor, id uuid.UUID, value Value, anyOf ...Tag,
 ) (Secret, error) {
@@ -24,8 +27,10 @@ func (s *Service) UpdateSecret(
 	in := inOwnLibrary(who, policy.SecretUpdate)
 	return s.takeTurn(ctx, in, id, func(key seal.OwnerKey) (Secret, error) {
 		var current StoredSecret
+		var by openers
 		err := s.view(ctx, who, in.action, func(p *page) (err error) {
-			current, err = p.secret(ctx, id)
+			by = p.openers()
+			current, err = p.sealedSecret(ctx, id)
 			return err
 		})
 		if err == nil {
@@ -37,8 +42,28 @@ func (s *Service) UpdateSecret(
 		if err := s.checkPreset(current, value); err != nil {
 			return Secret{}, err
 		}
+		if same, err := s.hasValue(ctx, who, by, current, value); err != nil {
+			return Secret{}, err
+		} else if same {
+			return s.recordUnchanged(ctx, in, by, current)
+		}
 		return s.addVersion(ctx, in, key, current, value)
 	})
+}
+
+// hasValue reports whether a secret has this value already. Of a caller who may not have it opened
+// it is not known.
+func (s *Service) hasValue(
+	ctx context.Context, who Actor, by openers, current StoredSecret, value Value,
+) (bool, error) {
+	if !policy.OpensValues(who.Scopes) {
+		return false, nil
+	}
+	opened, err := s.keys.openValue(ctx, by, current.Binding(), current.SealedValue)
+	if errors.Is(err, ErrTampered) {
+		return false, nil // a new value mends it
+	}
+	return err == nil && opened.Equal(value.plain), err
 }
 
 // takeTurn runs do, which makes a new version of a secret with the user's owner key, while no other
@@ -86,10 +111,13 @@ func (s *Service) addVersion(
 			return err
 		}
 		c.record(next.target())
-		return c.replaceSecret(ctx, was, next, uint64(max(s.limits.versions, 1)))
+		return c.replaceSecret(ctx, was, next, s.keep())
 	})
 	if err != nil {
 		return Secret{}, err
 	}
 	return next.masked(mask), nil
 }
+
+// keep is how many versions of a secret are kept, the current one included.
+func (s *Service) keep() uint64 { return uint64(max(s.limits.versions, 1)) } //nolint:gosec // small

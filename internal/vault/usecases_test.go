@@ -42,6 +42,15 @@ func (p *fixture) useCases() map[policy.Action]useCase {
 			_, err := p.ListVersions(ctx, who, target)
 			return err
 		},
+		policy.SecretRename: func(who vault.Actor, target uuid.UUID) error {
+			_, err := p.RenameSecret(ctx, who, target, secretName("RENAMED"))
+			return err
+		},
+		policy.SecretImport: func(who vault.Actor, _ uuid.UUID) error {
+			in := must(vault.NewImport([]vault.SecretRequest{custom("IMPORTED", fake("i"))}, false))
+			_, err := p.ImportSecrets(ctx, who, in)
+			return err
+		},
 		policy.SecretRollback: func(who vault.Actor, target uuid.UUID) error {
 			_, err := p.RollbackSecret(ctx, who, target, 1)
 			return err

@@ -32,18 +32,19 @@ type StoredVersion struct {
 	Secret      uuid.UUID
 	User        uuid.UUID
 	Number      uint64
+	Name        string // of the secret, when the version was the current one
 	Stamp       seal.Stamp
 	SealedValue []byte // [versionReader.OldVersions] leaves it out
 	SealedMask  []byte
 	CreatedAt   time.Time // when it became the current one
 }
 
-// Binding is what the blobs of a version of this secret are bound to. Nothing renames a secret, so
-// that the old masks are bound to its name as well.
+// Binding is what the blobs of a version of this secret are bound to. A secret that is renamed does
+// not rename its old versions.
 func (v StoredVersion) Binding(of StoredSecret) seal.Binding {
 	return seal.Binding{
 		User: v.User, Secret: v.Secret, Version: v.Number, Stamp: v.Stamp,
-		Name: of.Name, Provider: of.Provider, SecretCreatedAt: of.CreatedAt, CreatedAt: v.CreatedAt,
+		Name: v.Name, Provider: of.Provider, SecretCreatedAt: of.CreatedAt, CreatedAt: v.CreatedAt,
 	}
 }
 
@@ -119,7 +120,7 @@ func (s *Service) openVersions(
 // version returns the current version, without its value.
 func (s StoredSecret) version() StoredVersion {
 	return StoredVersion{
-		Secret: s.ID, User: s.User, Number: s.Version, Stamp: s.Stamp,
+		Secret: s.ID, User: s.User, Number: s.Version, Name: s.Name, Stamp: s.Stamp,
 		SealedMask: s.SealedMask, CreatedAt: s.UpdatedAt,
 	}
 }

@@ -37,7 +37,7 @@ func (s *Service) RollbackSecret(
 			return Secret{}, err
 		}
 		if number == current.Version {
-			return s.recordRollback(ctx, in, by, current)
+			return s.recordUnchanged(ctx, in, by, current)
 		}
 		value, err := s.keys.openValue(ctx, by, old.Binding(current), old.SealedValue)
 		if err != nil {
@@ -61,8 +61,8 @@ func (p *page) version(
 	return current, old, err
 }
 
-// recordRollback records a rollback to the current version.
-func (s *Service) recordRollback(
+// recordUnchanged records a change of a secret to what it is already.
+func (s *Service) recordUnchanged(
 	ctx context.Context, in intent, by openers, current StoredSecret,
 ) (Secret, error) {
 	secret, err := s.openMask(ctx, by, current)

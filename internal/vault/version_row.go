@@ -12,8 +12,8 @@ import (
 
 // Row is what the ledger lists of an old version.
 func (v StoredVersion) Row() anchor.Row {
-	return anchor.NewRow("version").ID(v.User).ID(v.Secret).Number(v.Number).Bytes(v.Stamp[:]).
-		Bytes(v.SealedMask).Time(v.CreatedAt)
+	return anchor.NewRow("version").ID(v.User).ID(v.Secret).Number(v.Number).Text(v.Name).
+		Bytes(v.Stamp[:]).Bytes(v.SealedMask).Time(v.CreatedAt)
 }
 
 func (p *page) versionEntry(v StoredVersion) []byte {

@@ -2,6 +2,7 @@ package vault_test
 
 import (
 	"bytes"
+	"crypto/rand"
 	"os"
 	"slices"
 	"strings"
@@ -32,6 +33,13 @@ func (p *fixture) values(name, letters string) uuid.UUID {
 func (p *fixture) set(id uuid.UUID, l string) {
 	p.t.Helper()
 	_, err := p.UpdateSecret(p.t.Context(), p.admin, id, letter(l))
+	p.must(err)
+}
+
+// overwrite gives a secret a value that it never had, and that begins with an o.
+func (p *fixture) overwrite(id uuid.UUID) {
+	p.t.Helper()
+	_, err := p.UpdateSecret(p.t.Context(), p.admin, id, value("o"+rand.Text()))
 	p.must(err)
 }
 
@@ -239,7 +247,8 @@ func TestVersionNumbersAreNeverUsedTwice(t *testing.T) {
 	for range 4 {
 		callers.Go(func() {
 			for range 10 {
-				if _, err := p.UpdateSecret(t.Context(), p.admin, id, letter("u")); err != nil {
+				_, err := p.UpdateSecret(t.Context(), p.admin, id, value(rand.Text()))
+				if err != nil {
 					t.Error(err)
 				}
 			}

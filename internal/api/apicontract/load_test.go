@@ -78,11 +78,13 @@ func TestTheContractHasTheseOperations(t *testing.T) {
 		"/user/api-keys/{id} DELETE keys:write",
 		"/user/secrets GET secrets:read",
 		"/user/secrets POST secrets:write",
+		"/user/secrets/import POST secrets:write",
 		"/user/secrets/preset POST secrets:write",
 		"/user/secrets/presets GET secrets:read",
 		"/user/secrets/{secret_id} DELETE secrets:write",
 		"/user/secrets/{secret_id} GET secrets:read",
 		"/user/secrets/{secret_id} PUT secrets:write",
+		"/user/secrets/{secret_id}/rename POST secrets:write",
 		"/user/secrets/{secret_id}/rollback POST secrets:write",
 		"/user/secrets/{secret_id}/versions GET secrets:read",
 	}

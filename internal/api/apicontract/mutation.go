@@ -37,21 +37,50 @@ func (op Operation) Mutations() []Mutation {
 		return nil // Load has checked that it is an object
 	}
 	m := append(notAnObject(), notJSON(op.Examples[0].Body)...)
-	with := func(what, name string, value any) {
-		changed := maps.Clone(base)
-		changed[name] = value
-		m = append(m, invalid(what, encode(changed), "body", name))
-	}
-	with("an unknown field", unknownField, "text")
+	m = append(m, mutate(op.body, base, "", []any{"body"}, encode)...)
 	for _, name := range slices.Sorted(maps.Keys(op.body.Properties)) {
-		if slices.Contains(op.body.Required, name) {
-			m = append(m, invalid(name+" left out", encode(without(base, name)), "body", name))
-		}
-		for _, f := range flaws(op.body.Properties[name].Value) {
-			with(name+" "+f.name, name, f.value)
-		}
 		if value, ok := base[name]; ok {
 			m = append(m, misnamed(base, name, value)...)
+		}
+	}
+	return m
+}
+
+// mutate derives bad bodies from one object in a body: the body itself, or one inward, whose place
+// is what and loc. whole returns the body with another object in that place.
+func mutate(
+	s *openapi3.Schema, base map[string]any, what string, loc []any, whole func(any) []byte,
+) (m []Mutation) {
+	add := func(why, name string, changed map[string]any) {
+		m = append(m, invalid(what+why, whole(changed), append(slices.Clip(loc), name)...))
+	}
+	with := func(name string, value any) map[string]any {
+		changed := maps.Clone(base)
+		changed[name] = value
+		return changed
+	}
+	add("an unknown field", unknownField, with(unknownField, "text"))
+	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
+		if slices.Contains(s.Required, name) {
+			add(name+" left out", name, without(base, name))
+		}
+		property := s.Properties[name].Value
+		for _, f := range flaws(property) {
+			add(name+" "+f.name, name, with(name, f.value))
+		}
+		inward := append(slices.Clip(loc), name)
+		switch value := base[name].(type) {
+		case map[string]any:
+			m = append(m, mutate(property, value, what+name+": ", inward, func(v any) []byte {
+				return whole(with(name, v))
+			})...)
+		case []any:
+			if first, ok := value[0].(map[string]any); ok {
+				m = append(m, mutate(property.Items.Value, first, what+"first of "+name+": ",
+					append(inward, float64(0)), func(v any) []byte {
+						return whole(with(name, append([]any{v}, value[1:]...)))
+					})...)
+			}
 		}
 	}
 	return m
@@ -127,6 +156,21 @@ func checkDerivable(body *openapi3.Schema) error {
 		"pattern", "format", "minItems", "maxItems", "items", "minimum",
 	}
 	for name, p := range body.Properties {
+		if p.Value.Type == nil {
+			return fmt.Errorf("%s needs a type", name)
+		}
+		inward := p.Value
+		if inward.Items != nil {
+			inward = inward.Items.Value
+		}
+		if inward.Type.Includes(openapi3.TypeObject) {
+			if err := checkDerivable(inward); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			if inward == p.Value {
+				continue
+			}
+		}
 		var keywords map[string]any
 		if err := json.Unmarshal(encode(p.Value), &keywords); err != nil {
 			return err
@@ -135,9 +179,6 @@ func checkDerivable(body *openapi3.Schema) error {
 			if !slices.Contains(known, keyword) {
 				return fmt.Errorf("%s: no mutation is derived from %s yet", name, keyword)
 			}
-		}
-		if p.Value.Type == nil || p.Value.Type.Includes(openapi3.TypeObject) {
-			return fmt.Errorf("%s needs a type, and one other than object", name)
 		}
 	}
 	return nil

@@ -58,6 +58,13 @@ func TestTheMutationsReachEveryRule(t *testing.T) {
 			"version that is null", "version that is 0, less than 1",
 			"version that is -9223372036854775808, less than 1",
 		},
+		"POST /user/secrets/import": {
+			"secrets left out", "secrets that is an object", "secrets with fewer than 1 items",
+			"secrets with more than 200 items", "secrets with an item that is null",
+			"first of secrets: name left out", "first of secrets: an unknown field",
+			`first of secrets: name that is "1a", against the pattern`,
+			"first of secrets: value longer than 65536",
+		},
 		"POST /admin/users": {
 			`email_address that is "a@", against the pattern`, "email_address longer than 254",
 			`username that is "A", against the pattern`,

@@ -101,6 +101,7 @@ CREATE TABLE secret_versions (
 	secret_id    TEXT NOT NULL REFERENCES secrets (id),
 	version      INTEGER NOT NULL,
 	user_id      TEXT NOT NULL REFERENCES users (id),
+	name         TEXT NOT NULL, -- of the secret, when the version stopped being the current one
 	stamp        BLOB NOT NULL,
 	sealed_mask  BLOB NOT NULL,
 	sealed_value BLOB NOT NULL,

@@ -100,6 +100,7 @@ func listsSecrets(s subject) {
 func secretEnds() []behaviour {
 	return []behaviour{
 		{"an update stores the new version, and keeps name, provider and birth", updatesSecret},
+		{"a rename stores name and mask, frees the old name, and takes none in use", renamesSecret},
 		{"deleting a secret frees its name", func(s subject) {
 			ann := s.addUser("ann")
 			n, kept := s.addSecret(ann.Owner, "A"), s.addSecret(ann.Owner, "B")
@@ -121,6 +122,27 @@ func secretEnds() []behaviour {
 			s.wantSecret(kept)
 		}},
 	}
+}
+
+func renamesSecret(s subject) {
+	ann, bob := s.addUser("ann"), s.addUser("bob")
+	n, other := s.addSecret(ann.Owner, "A"), s.addSecret(ann.Owner, "B")
+	kept := n
+	n.Name, n.SealedMask = "B", []byte("mask for another name")
+	s.refuses(vault.Conflict, "a name in use", func(tx vault.Tx) error {
+		return tx.RenameSecret(s.ctx, n)
+	})
+	s.wantSecret(kept)
+	foreign := n
+	foreign.User, foreign.Name = bob.Owner, "C"
+	s.refuses(vault.NotFound, "another user's", func(tx vault.Tx) error {
+		return tx.RenameSecret(s.ctx, foreign)
+	})
+	n.Name = "C"
+	s.update(func(tx vault.Tx) error { return tx.RenameSecret(s.ctx, n) })
+	s.wantSecret(n)
+	s.wantSecret(other)
+	s.wantSecret(s.addSecret(ann.Owner, "A"))
 }
 
 func readSecret(user, id uuid.UUID) reads[vault.StoredSecret] {

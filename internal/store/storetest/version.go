@@ -79,7 +79,7 @@ func (s subject) addSecretVersions(user uuid.UUID, name string) vault.StoredSecr
 func versionOf(k vault.StoredSecret, n uint64) vault.StoredVersion {
 	digit := string(rune('0' + n))
 	return vault.StoredVersion{
-		Secret: k.ID, User: k.User, Number: n, Stamp: seal.Stamp{byte(n)},
+		Secret: k.ID, User: k.User, Number: n, Name: k.Name, Stamp: seal.Stamp{byte(n)},
 		SealedValue: []byte("value " + digit), SealedMask: []byte("mask " + digit),
 		CreatedAt: k.CreatedAt.Add(time.Duration(n-1) * time.Hour),
 	}
