@@ -42,7 +42,7 @@ var layers = map[string]string{
 	"internal/catalog":     "internal/base62 plaintext",
 	"internal/catalog/gen": "internal/catalog",
 	"internal/middleware":  "",
-	"internal/vault": "internal/anchor internal/audit internal/base62 internal/catalog " +
+	"internal/vault": "bundle internal/anchor internal/audit internal/base62 internal/catalog " +
 		"internal/policy internal/seal plaintext",
 	"internal/store": "internal/audit internal/backup internal/policy internal/seal " +
 		"internal/vault",
@@ -50,7 +50,7 @@ var layers = map[string]string{
 	"internal/store/storetest": "internal/audit internal/policy internal/seal internal/store " +
 		"internal/vault",
 	"internal/identity": "internal/vault plaintext",
-	"internal/api": "internal/audit internal/identity internal/middleware internal/vault " +
+	"internal/api": "bundle internal/audit internal/identity internal/middleware internal/vault " +
 		"plaintext wire",
 	"internal/api/apicontract": "",
 	"internal/keyurl":          "",

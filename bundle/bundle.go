@@ -86,8 +86,8 @@ func (r Recipient) seal(info, plain []byte) ([]byte, error) {
 }
 
 func (k *Key) open(info, sealed []byte) ([]byte, error) {
-	private, err := k.private()
-	if err != nil || len(sealed) < headerSize ||
+	private := k.private()
+	if private == nil || len(sealed) < headerSize ||
 		!slices.Equal(sealed[:headerSize], header(k.suite)) {
 		return nil, ErrOpen
 	}

@@ -2,7 +2,6 @@ package bundle_test
 
 import (
 	"bytes"
-	"crypto/fips140"
 	"errors"
 	"fmt"
 	"strings"
@@ -22,18 +21,10 @@ var (
 	expires = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 )
 
-// suites returns what this process may use: DHKEM(X25519) is not approved by FIPS 140-3.
-func suites() []bundle.Suite {
-	if fips140.Enforced() {
-		return []bundle.Suite{bundle.XWing}
-	}
-	return []bundle.Suite{bundle.XWing, bundle.X25519}
-}
-
 // eachSuite runs a test with a key of each suite.
 func eachSuite(t *testing.T, test func(*testing.T, *bundle.Key)) {
 	t.Helper()
-	for _, suite := range suites() {
+	for _, suite := range bundle.Suites() {
 		t.Run(suite.String(), func(t *testing.T) { test(t, newKey(t, suite)) })
 	}
 }
@@ -142,7 +133,7 @@ func TestABundleOpensOnlyWithItsKeyItsBindingAndItsBytes(t *testing.T) {
 			change(&b)
 			refused(what, k, b, sealed)
 		}
-		for _, suite := range suites() {
+		for _, suite := range bundle.Suites() {
 			refused("another key", newKey(t, suite), somewhere, sealed)
 		}
 		for i := range sealed {

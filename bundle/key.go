@@ -10,11 +10,12 @@ import (
 // KeySize is the size of a private key of either suite, in bytes.
 const KeySize = 32
 
-// A Key is a key pair that opens what was sealed to its recipient. It cannot be printed. It is not
-// safe for use while it is wiped.
+// A Key is a key pair that opens what was sealed to its recipient. It cannot be printed. It is safe
+// for concurrent use until it is wiped.
 type Key struct {
 	suite     Suite
-	bits      func() []byte // out of the reach of reflection
+	bits      func() []byte
+	private   func() hpke.PrivateKey // out of the reach of reflection, as are the bits
 	recipient Recipient
 }
 
@@ -27,37 +28,35 @@ func NewKey(suite Suite) (*Key, error) {
 }
 
 // OwnKey returns the key pair of a private key, of which it takes ownership: 32 bytes, which for
-// X-Wing are the seed.
+// X-Wing are the seed. It fails for another size or suite.
 func OwnKey(suite Suite, bits []byte) (*Key, error) {
-	k := &Key{suite: suite, bits: func() []byte { return bits }}
-	private, err := k.private()
+	kem, err := suite.kem()
+	if err != nil {
+		return nil, err
+	}
+	private, err := kem.NewPrivateKey(bits)
 	if err != nil {
 		return nil, fmt.Errorf("bundle: no key of suite %s: %w", suite, err)
 	}
-	if k.recipient, err = newRecipient(suite, private.PublicKey().Bytes()); err != nil {
-		return nil, err
-	}
-	return k, nil
-}
-
-// private makes the key that HPKE needs from the bits. It is made anew for each use, so that what
-// lives as long as the Key is what Wipe can zero.
-func (k *Key) private() (hpke.PrivateKey, error) {
-	kem, err := k.suite.kem()
+	recipient, err := newRecipient(suite, private.PublicKey().Bytes())
 	if err != nil {
 		return nil, err
 	}
-	return kem.NewPrivateKey(k.bits())
+	return &Key{
+		suite: suite, recipient: recipient, bits: func() []byte { return bits },
+		private: func() hpke.PrivateKey { return private },
+	}, nil
 }
 
 // Recipient returns the public half.
 func (k *Key) Recipient() Recipient { return k.recipient }
 
-// Wipe zeroes the private key, after which nothing opens. Copies that Go's cryptography made for
-// the time of an Open are garbage: they are overwritten only when their memory is used again.
+// Wipe zeroes the private key and forgets it, after which nothing opens. What Go's cryptography
+// derived from it is garbage: it is overwritten only when its memory is used again.
 func (k *Key) Wipe() {
 	clear(k.bits())
 	k.bits = func() []byte { return nil }
+	k.private = func() hpke.PrivateKey { return nil }
 }
 
 // Format implements [fmt.Formatter]: every verb prints the public half.

@@ -29,6 +29,15 @@ func (s Suite) String() string {
 	return "unknown"
 }
 
+// Suites returns the suites that this process may use, the best first. FIPS 140-3 approves X25519
+// only beside ML-KEM.
+func Suites() []Suite {
+	if fips140.Enforced() {
+		return []Suite{XWing}
+	}
+	return []Suite{XWing, X25519}
+}
+
 // PostQuantum reports whether what is sealed today stays closed to a quantum computer.
 func (s Suite) PostQuantum() bool { return s == XWing }
 

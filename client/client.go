@@ -2,7 +2,8 @@
 //
 // Each method makes one request, and each refusal by the server is an [*Error]. The client sends
 // its API key only to the server that [New] got, never in the clear over a network, and puts it
-// into no error. The package imports wire, plaintext and the standard library only.
+// into no error. It seals the bodies of requests, for which it fetches the server's sealing key
+// once a day. The package imports wire, bundle, plaintext and the standard library only.
 package client
 
 import (
@@ -32,12 +33,17 @@ const (
 
 const module = "github.com/keysake/keysake"
 
+// apiPath is where the API begins, after the path of the server's address.
+const apiPath = "/api/v1"
+
 // A Client sends requests to one server with one API key. It is safe for concurrent use.
 type Client struct {
 	base  string // scheme, host and path up to and including /api/v1
 	key   plaintext.Value
 	agent string
 	http  *http.Client
+
+	sealing *sealing // nil: bodies are sent as they are
 }
 
 // An Option changes how a [Client] works.
@@ -66,14 +72,17 @@ func New(baseURL string, apiKey plaintext.Value, opts ...Option) (*Client, error
 				"check what was pasted")
 		}
 	}
-	c := &Client{base: base, key: apiKey, agent: "keysake/" + Version(), http: &http.Client{
-		Timeout:   timeout,
-		Transport: newTransport(),
-		// A redirect could lead to another host, so it becomes an error.
-		CheckRedirect: func(*http.Request, []*http.Request) error {
-			return http.ErrUseLastResponse
+	c := &Client{
+		base: base, key: apiKey, agent: "keysake/" + Version(), sealing: &sealing{},
+		http: &http.Client{
+			Timeout:   timeout,
+			Transport: newTransport(),
+			// A redirect could lead to another host, so it becomes an error.
+			CheckRedirect: func(*http.Request, []*http.Request) error {
+				return http.ErrUseLastResponse
+			},
 		},
-	}}
+	}
 	for _, opt := range opts {
 		opt(c)
 	}
@@ -108,7 +117,7 @@ func apiBase(address string) (string, error) {
 		return "", fmt.Errorf("client: http://%s would carry the API key in the clear: use https",
 			u.Host)
 	}
-	return strings.TrimRight(u.String(), "/") + "/api/v1", nil
+	return strings.TrimRight(u.String(), "/") + apiPath, nil
 }
 
 func isLoopback(host string) bool {
@@ -133,22 +142,38 @@ func Version() string {
 }
 
 // do sends one request with the JSON of in as its body, and decodes the response into out. Either
-// may be nil.
+// may be nil. A body that was sealed to a key which the server has replaced is sealed once more.
 func (c *Client) do(ctx context.Context, method, path string, in, out any) error {
-	var body io.Reader = http.NoBody
-	if in != nil {
-		b, err := json.Marshal(in)
-		if err != nil {
-			return unwrapMarshal(err)
-		}
-		body = bytes.NewReader(b)
+	if in == nil {
+		return c.send(ctx, method, path, nil, "", out)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	plain, err := json.Marshal(in)
+	if err != nil {
+		return unwrapMarshal(err)
+	}
+	if c.sealing != nil {
+		defer clear(plain)
+	}
+	for again := false; ; again = true {
+		body, media, err := c.body(ctx, method, path, plain)
+		if err != nil {
+			return err
+		}
+		if err = c.send(ctx, method, path, body, media, out); again || !c.forget(err) {
+			return err
+		}
+	}
+}
+
+func (c *Client) send(
+	ctx context.Context, method, path string, body []byte, media string, out any,
+) error {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
-	if in != nil {
-		req.Header.Set("Content-Type", "application/json")
+	if media != "" {
+		req.Header.Set("Content-Type", media)
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", c.agent)

@@ -29,7 +29,7 @@ func at(t *testing.T, h http.HandlerFunc) *client.Client {
 	t.Helper()
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
-	c, err := client.New(srv.URL, plaintext.FromString(shownKey))
+	c, err := client.New(srv.URL, plaintext.FromString(shownKey), client.WithoutSealing())
 	if err != nil {
 		t.Fatal(err)
 	}

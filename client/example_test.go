@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 
+	"github.com/keysake/keysake/bundle"
 	"github.com/keysake/keysake/client"
 	"github.com/keysake/keysake/plaintext"
 	"github.com/keysake/keysake/wire"
@@ -19,7 +20,13 @@ func example() (c *client.Client, stop func()) {
 	const secret = `{"id":"2489e9ad-2ee2-4e00-8ec9-32d5f69181c0","name":"OPENAI_API_KEY",
 		"provider":"openai","masked_value":"sk-pro••••789",
 		"created_at":"2026-04-15T12:00:00Z","updated_at":"2026-04-15T12:00:00Z"}`
+	server, err := bundle.NewKey(bundle.XWing)
+	if err != nil {
+		panic(err)
+	}
 	answers := map[string]string{
+		"GET /sealing-key": `{"id":"k","server":"2489e9ad-2ee2-4e00-8ec9-32d5f69181c0",
+			"expires_at":"2100-01-01T00:00:00Z","recipient":"` + server.Recipient().String() + `"}`,
 		"GET /user":                 `{"username":"mia","limits":{"secrets":{"used":1,"max":200}}}`,
 		"GET /user/secrets":         `{"secrets":[` + secret + `],"total":1}`,
 		"POST /user/secrets/preset": secret,
@@ -35,7 +42,7 @@ func example() (c *client.Client, stop func()) {
 		}
 		_, _ = io.WriteString(w, body)
 	}))
-	c, err := client.New(srv.URL, plaintext.FromString("ksk_example"))
+	c, err = client.New(srv.URL, plaintext.FromString("ksk_example"))
 	if err != nil {
 		panic(err)
 	}

@@ -35,4 +35,5 @@ const (
 	TypeUUID        = "uuid_parsing"
 	TypeJSON        = "json_invalid"
 	TypeValue       = "value_error"
+	TypeSealingKey  = "sealing_key" // get the current one and seal again
 )

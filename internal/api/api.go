@@ -14,6 +14,7 @@ import (
 	"github.com/keysake/keysake/internal/identity"
 	"github.com/keysake/keysake/internal/middleware"
 	"github.com/keysake/keysake/internal/vault"
+	"github.com/keysake/keysake/wire"
 )
 
 // Contract is openapi.yaml: the API, exactly. The server serves it and the tests hold the code
@@ -47,6 +48,7 @@ type api struct {
 	perUser  *middleware.Limiter[uuid.UUID]
 	failures *middleware.Limiter[netip.Prefix]
 	mux      *http.ServeMux
+	sealed   decoder[wire.Sealed]
 }
 
 // New returns the API's handler.
@@ -62,7 +64,8 @@ func newAPI(o Options, routes []route) http.Handler {
 		perUser: middleware.NewLimiter[uuid.UUID]("user", limits.PerUser, limits.UserBurst),
 		failures: middleware.NewLimiter[netip.Prefix](
 			"failures", float64(limits.Failures)/60, limits.Failures),
-		mux: http.NewServeMux(),
+		mux:    http.NewServeMux(),
+		sealed: newDecoder[wire.Sealed](),
 	}
 	a.mount(routes)
 	o.Middleware.Fail = a.fail

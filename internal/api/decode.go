@@ -37,23 +37,41 @@ func (d decoder[In]) decode(r *http.Request) (in In, faults []wire.FieldError, e
 	if err := checkMediaType(r.Header); err != nil {
 		return in, nil, err
 	}
-	body, err := io.ReadAll(r.Body)
+	body, err := readBody(r)
 	defer clear(body)
-	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return in, nil, &problem{
-			status: http.StatusRequestEntityTooLarge,
-			detail: fmt.Sprintf("The body must have at most %d bytes", tooLarge.Limit),
-		}
-	}
 	if err != nil {
-		return in, nil, &problem{
-			status: http.StatusBadRequest, detail: "The request body was cut off",
-		}
+		return in, nil, err
 	}
+	return d.decodeBody(body)
+}
+
+// decodeBody is decode of what was read.
+func (d decoder[In]) decodeBody(body []byte) (in In, faults []wire.FieldError, err error) {
 	if err := checkSyntax(body); err != nil {
 		return in, nil, err
 	}
 	return in, d.decodeObject(body, reflect.ValueOf(&in).Elem(), nil), nil
+}
+
+// readBody reads the whole body of a request. The caller wipes it, also if there is an error.
+func readBody(r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(r.Body)
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return body, errTooLarge(tooLarge.Limit)
+	}
+	if err != nil {
+		return body, &problem{
+			status: http.StatusBadRequest, detail: "The request body was cut off",
+		}
+	}
+	return body, nil
+}
+
+func errTooLarge(limit int64) error {
+	return &problem{
+		status: http.StatusRequestEntityTooLarge,
+		detail: fmt.Sprintf("The body must have at most %d bytes", limit),
+	}
 }
 
 // checkMediaType wants JSON, said once, and unencoded.

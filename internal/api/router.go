@@ -50,7 +50,11 @@ func (a *api) dispatch(
 		a.fail(w, r, notAllowed(methods))
 		return
 	}
-	r, end := rt.limits.Begin(w, r)
+	limits := rt.limits
+	if isSealed(r.Header) {
+		limits.MaxBody = sealedSize(limits.MaxBody)
+	}
+	r, end := limits.Begin(w, r)
 	defer end()
 	if err := a.run(w, r, rt); err != nil {
 		a.fail(w, r, err)
@@ -65,6 +69,13 @@ func (a *api) run(w http.ResponseWriter, r *http.Request, rt route) error {
 			return err
 		}
 		req.actor = who
+	}
+	if isSealed(r.Header) && rt.limits.MaxBody > 0 {
+		body, err := req.unseal(a.sealed, a.Vault.Unseal, rt.limits.MaxBody)
+		defer clear(body)
+		if err != nil {
+			return err
+		}
 	}
 	return rt.handle(w, req)
 }

@@ -46,6 +46,8 @@ func routes(v *vault.Service) []route {
 		{"GET", "/api/v1/health", public, noBody, getHealth},
 		{"GET", "/api/v1/openapi.yaml", public, noBody, getOpenAPIDocument},
 
+		{"GET", "/api/v1/sealing-key", public, noBody, getSealingKey(v)},
+
 		{"GET", "/api/v1/user", authenticated, noBody, whoAmI(v)},
 
 		{"GET", secrets, authenticated, noBody, listSecrets(v)},

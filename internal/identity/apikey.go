@@ -1,12 +1,20 @@
 package identity
 
 import (
+	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
 	"strings"
 
 	"github.com/keysake/keysake/plaintext"
 )
+
+// CredentialHash returns SHA-256 of the token that a request presents; of nothing if there is not
+// one.
+func CredentialHash(h http.Header) [sha256.Size]byte {
+	token, _ := bearerToken(h)
+	return sha256.Sum256(token.Reveal())
+}
 
 // bearerToken returns the one token of a request. Both headers mean the same; if a request has
 // several tokens they must be equal, because it is not for the server to guess which one was meant.

@@ -6,6 +6,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/binary"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -80,3 +81,11 @@ func mac(key, data []byte) (sum [sha256.Size]byte) {
 
 // Signer returns the Ed25519 key (RFC 8032) that signs checkpoints of the audit log.
 func (k InstanceKey) Signer() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(k.checkpoint()) }
+
+// SealingKey returns the private key of 32 bytes for sealed requests in a period of time. No two
+// suites, which have the ids of package bundle, share a key.
+func (k InstanceKey) SealingKey(suite uint16, period uint64) ([]byte, error) {
+	info := binary.BigEndian.AppendUint16([]byte("keysake v1 sealing"), suite)
+	info = binary.BigEndian.AppendUint64(info, period)
+	return hkdf.Key(sha256.New, k.key.bits(), nil, string(info), sha256.Size)
+}

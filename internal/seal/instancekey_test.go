@@ -66,3 +66,22 @@ func TestWhatIsDerivedFromAnInstanceKeyIsItsOwn(t *testing.T) {
 		t.Error("the signing key is not the key's own")
 	}
 }
+
+func TestASealingKeyIsOfOneInstanceKeyOneSuiteAndOnePeriod(t *testing.T) {
+	k, other := newInstanceKey(t), newInstanceKey(t)
+	seen := map[string]bool{}
+	for _, of := range []seal.InstanceKey{k, other, k} {
+		for suite := range uint16(2) {
+			for period := range uint64(2) {
+				b, err := of.SealingKey(suite, period)
+				if err != nil || len(b) != 32 {
+					t.Fatalf("%d bytes: %v", len(b), err)
+				}
+				seen[string(b)] = true
+			}
+		}
+	}
+	if len(seen) != 8 {
+		t.Errorf("there are %d, not 8 that repeat", len(seen))
+	}
+}

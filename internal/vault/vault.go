@@ -40,6 +40,7 @@ type Service struct {
 	used     *lastUsed
 	refusals *refusals
 	locks    *secretLocks
+	sealing  sealingKeys
 }
 
 // An Operator has the use cases of the operator at the machine itself. They work while servers
