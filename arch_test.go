@@ -66,8 +66,9 @@ var layers = map[string]string{
 		"internal/kmspipe internal/rootkey internal/privatefile internal/seal " +
 		"internal/store/sqlite internal/vault plaintext",
 	"internal/maintenance": "internal/anchor internal/audit internal/backup internal/config " +
-		"internal/doctor internal/floors internal/instance internal/privatefile internal/rootkey " +
-		"internal/seal internal/store internal/store/sqlite internal/vault plaintext",
+		"internal/doctor internal/floors internal/instance internal/policy " +
+		"internal/privatefile internal/rootkey internal/seal internal/store " +
+		"internal/store/sqlite internal/vault plaintext",
 	"internal/server": "internal/api internal/config internal/identity internal/instance " +
 		"internal/middleware internal/rootkey",
 	"internal/cli": "bundle client internal/audit internal/catalog internal/child " +

@@ -119,6 +119,7 @@ func TestEachMethodIsItsOperation(t *testing.T) {
 			"POST " + users + "/" + id + "/api-keys " +
 				`{"name":null,"allow_self_revoke":null,"allowed_scopes":null,"expires_at":null}`,
 		},
+		{func() error { return c.ConfirmRepair(ctx) }, "PUT /user/confirmed"},
 		{func() error { return second(c.ListUsers(ctx)) }, "GET " + users},
 		{func() error { return c.DeleteUser(ctx, id) }, "DELETE " + users + "/" + id},
 		{func() error { return c.DeleteUserNow(ctx, id) }, "DELETE " + users + "/" + id + "?now=true"},

@@ -19,6 +19,12 @@ func (c *Client) WhoAmI(ctx context.Context) (wire.User, error) {
 	return call[wire.User](ctx, c, http.MethodGet, "/user", nil)
 }
 
+// ConfirmRepair says that the caller's secrets are the caller's own, after the operator repaired
+// what was stored of them. It needs the scope secrets:write.
+func (c *Client) ConfirmRepair(ctx context.Context) error {
+	return c.do(ctx, http.MethodPut, "/user/confirmed", nil, nil)
+}
+
 // CreateUser creates a user without an API key; [Client.CreateAPIKeyFor] creates the first. It
 // needs the scope admin. 409: the name is in use.
 func (c *Client) CreateUser(ctx context.Context, in wire.CreateUser) (wire.User, error) {

@@ -49,6 +49,7 @@ func routes(v *vault.Service) []route {
 		{"GET", "/api/v1/sealing-key", public, noBody, getSealingKey(v)},
 
 		{"GET", "/api/v1/user", authenticated, noBody, whoAmI(v)},
+		{"PUT", "/api/v1/user/confirmed", authenticated, noBody, confirmRepair(v)},
 
 		{"GET", secrets, authenticated, noBody, listSecrets(v)},
 		{"POST", secrets, authenticated, body, idempotent(createSecret(v))},

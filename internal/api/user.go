@@ -31,6 +31,10 @@ func whoAmI(v *vault.Service) handler {
 	})
 }
 
+func confirmRepair(v *vault.Service) handler {
+	return handleDelete(func(r *request) error { return v.ConfirmRepair(r.Context(), r.actor) })
+}
+
 func createUser(v *vault.Service) handler {
 	return handleJSON(http.StatusCreated, parseUser,
 		func(r *request, in vault.UserRequest) (wire.User, error) {

@@ -106,7 +106,7 @@ func newRoot(a *app) *cobra.Command {
 	root.AddCommand(
 		newServe(a), newInit(a), newAdminKey(a), newLogin(a),
 		newRun(a), newLease(a),
-		newPresets(a), newSecrets(a), newAPIKeys(a), newUsers(a),
+		newPresets(a), newSecrets(a), newAPIKeys(a), newConfirm(a), newUsers(a),
 		newRootKey(a), newInstanceKey(a), newOwnerKey(a), newLockdown(a),
 		newBackup(a), newRestore(a), newDoctor(a), newAudit(a), newFloors(a),
 		newVersion(a), newDocs(a),

@@ -53,6 +53,10 @@ func newLogin(a *app) *cobra.Command {
 			return fmt.Errorf("store the login: %w", err)
 		}
 		a.infof("Logged in to %s as %s; stored in %s.", to.URL, me.Username, path)
+		if me.Repaired {
+			a.infof("Your secrets were repaired by the operator, and an older state of one may " +
+				"be back: look through them, then run keysake confirm.")
+		}
 		if a.getenv(apiKeyVariable) != "" {
 			a.infof("%s is set: commands use it instead, until you unset it.", apiKeyVariable)
 		}

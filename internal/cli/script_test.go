@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -43,6 +44,7 @@ const scripts = "testdata/script"
 //	mode MODE FILE              require these permissions of FILE
 //	idof STATE NAME             set $NAME to the id of the last key in this state, from the
 //	                            stdout of "root-key status --json" or of instance-key
+//	tamper DATA USER            break the user's ledger in the database, as somebody who writes it
 //	repeat FILE HEAD C N TAIL   write HEAD, N times C, and TAIL to FILE: a value that has a
 //	                            provider's format, and is no real key
 func TestScripts(t *testing.T) {
@@ -61,7 +63,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": start, "end": end, "exits": exits,
-			"mode": mode, "idof": idof, "repeat": repeat,
+			"mode": mode, "idof": idof, "repeat": repeat, "tamper": tamper,
 		},
 	})
 }
@@ -171,6 +173,17 @@ func mode(ts *testscript.TestScript, neg bool, args []string) {
 	if got := fmt.Sprintf("%04o", info.Mode().Perm()); got != args[0] {
 		ts.Fatalf("%s has mode %s, want %s", args[1], got, args[0])
 	}
+}
+
+func tamper(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: tamper DATA USER")
+	}
+	file := filepath.Join(ts.MkAbs(args[0]), "keysake.db")
+	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(10000)")
+	ts.Check(err)
+	_, err = db.Exec("UPDATE users SET ledger = x'00' WHERE username = ?", args[1])
+	ts.Check(errors.Join(err, db.Close()))
 }
 
 func repeat(ts *testscript.TestScript, neg bool, args []string) {

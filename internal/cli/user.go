@@ -24,7 +24,7 @@ the operator gives --data.`,
 	group(cmd)
 	cmd.AddCommand(
 		newUsersList(a), newUsersCreate(a), newUsersDelete(a),
-		newUsersKeep(a), newUsersDisable(a), newUsersEnable(a),
+		newUsersKeep(a), newUsersDisable(a), newUsersEnable(a), newUsersRepair(a),
 	)
 	return cmd
 }
@@ -58,15 +58,19 @@ func usersGrid(list wire.UserList) grid {
 }
 
 func userState(u wire.User) string {
+	state := "active"
 	switch {
 	case u.DeleteAt != nil:
-		return "to be deleted " + formatTime(u.DeleteAt)
+		state = "to be deleted " + formatTime(u.DeleteAt)
 	case u.Disabled:
-		return "disabled"
+		state = "disabled"
 	case u.Repaired:
-		return "repaired"
+		return "repaired, not confirmed"
 	}
-	return "active"
+	if u.Repaired {
+		state += ", repaired"
+	}
+	return state
 }
 
 func quota(q wire.Quota) string { return fmt.Sprintf("%d/%d", q.Used, q.Max) }

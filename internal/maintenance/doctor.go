@@ -96,7 +96,7 @@ func (r *reporter) examineRows(ctx context.Context, prefix string, src backup.So
 		r.add(c)
 	}
 	if err == nil && prefix == "" {
-		err = r.checkFloors(ctx, src)
+		err = errors.Join(r.checkFloors(ctx, src), r.checkUsers(ctx, src))
 	}
 	return err
 }

@@ -51,7 +51,7 @@ type keptChain struct {
 // keepChain returns the longer of the two chains that ledgers vouch for. To the backup's it adds
 // what follows its end in the database: entries that link to it, though no ledger vouches for them.
 func keepChain(
-	rows userRows, ledger anchor.Ledger, there userRows, own *anchor.Ledger,
+	rows userRows, ledger anchor.Ledger, there userRows, own *ownLedger,
 ) keptChain {
 	if own != nil && own.Head.Seq >= ledger.Head.Seq {
 		entries := follow(own.Cut, there.chain)

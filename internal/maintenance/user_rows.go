@@ -135,11 +135,28 @@ func (r *userRows) openKeys(ctx context.Context, roots map[uuid.UUID]seal.RootKe
 	}
 }
 
+// An ownLedger is a user's ledger that verifies.
+type ownLedger struct {
+	anchor.Ledger
+
+	signer seal.InstanceKey
+}
+
+// lists reports whether the ledger lists a secret, which one that is broken does.
+func (l *ownLedger) lists(s vault.StoredSecret) bool {
+	return l == nil || l.Secrets.Has(s.Row().Entry(l.signer, anchor.VersionEntry))
+}
+
+// listsVersion is lists for an old version.
+func (l *ownLedger) listsVersion(v vault.StoredVersion) bool {
+	return l == nil || l.Versions.Has(v.Row().Entry(l.signer, anchor.VersionEntry))
+}
+
 // examineUser reads all rows of a user in the database of an open data folder, and says whether all
 // of them verify. It returns the user's ledger if that verifies.
 func examineUser(
 	ctx context.Context, i *instance.Instance, user uuid.UUID,
-) (r userRows, ledger *anchor.Ledger, err error) {
+) (r userRows, ledger *ownLedger, err error) {
 	err = i.Store.Snapshot(ctx, func(src backup.Source) error {
 		only, others, err := alone(ctx, src, user)
 		if err != nil {
@@ -157,8 +174,8 @@ func examineUser(
 		if r, err = readUser(ctx, only, user, roots); err != nil {
 			return err
 		}
-		if l, _, err := anchor.Open(r.user.Signed, user, signers); err == nil {
-			ledger = &l
+		if l, key, err := anchor.Open(r.user.Signed, user, signers); err == nil {
+			ledger = &ownLedger{l, key}
 		}
 		_, broken, err := doctor.Verify(ctx, only, roots, signers, others)
 		r.broken = r.user.Owner == uuid.Nil || slices.Contains(broken, user)

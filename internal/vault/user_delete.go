@@ -145,18 +145,25 @@ func (c *change) delete(ctx context.Context) error {
 
 // destroy removes what a user has, and empties the ledger.
 func (c *change) destroy(ctx context.Context, instance *page) error {
-	for _, remove := range []func(context.Context, uuid.UUID) error{
-		c.tx.DeleteSecrets, c.tx.DeleteAPIKeys, c.tx.DeleteOwnerKeys,
-		c.tx.DeleteDoneRequests,
-	} {
-		if err := remove(ctx, c.owner); err != nil {
-			return err
-		}
+	if err := c.removeRows(ctx); err != nil {
+		return err
 	}
 	if err := c.tx.DeleteUser(ctx, c.owner, c.at); err != nil {
 		return err
 	}
 	c.noteDeleted(instance)
+	return nil
+}
+
+// removeRows removes all that a user has but the user's own row and the audit chain.
+func (c *change) removeRows(ctx context.Context) error {
+	for _, remove := range []func(context.Context, uuid.UUID) error{
+		c.tx.DeleteSecrets, c.tx.DeleteAPIKeys, c.tx.DeleteOwnerKeys, c.tx.DeleteDoneRequests,
+	} {
+		if err := remove(ctx, c.owner); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -176,12 +176,8 @@ func (c *change) replaceUser(ctx context.Context, l Library, ownerKey StoredOwne
 	if instance.ledger.Leases.HasPrefix(c.owner[:]) {
 		return &Error{Kind: Conflict, Detail: "The user was deleted: nothing brings the user back"}
 	}
-	for _, remove := range []func(context.Context, uuid.UUID) error{
-		c.tx.DeleteSecrets, c.tx.DeleteAPIKeys, c.tx.DeleteOwnerKeys,
-	} {
-		if err := remove(ctx, c.owner); err != nil {
-			return err
-		}
+	if err := c.removeRows(ctx); err != nil {
+		return err
 	}
 	c.ledger.Number, c.ledger.OwnerKey = l.Number, ownerKey.ID
 	l.User.StoredLedger = StoredLedger{Owner: c.owner, Number: l.Number, Signed: []byte{}}

@@ -52,6 +52,8 @@ func (h *House) sound() {
 	}
 }
 
+var errNo = errors.New("not confirmed")
+
 func names(versions []maintenance.NamedVersion) string {
 	var all []string
 	for _, v := range versions {
@@ -161,11 +163,10 @@ func TestARestoreOfAUserThatIsNotConfirmedChangesNothing(t *testing.T) {
 	file := h.backup()
 	h.breakLedger(h.mia)
 	before := h.dump()
-	no := errors.New("no")
 	_, err := h.restoreUser(file, h.mia, func(o *maintenance.UserRestoreOptions) {
-		o.Confirm = func(maintenance.RestoredUser) error { return no }
+		o.Confirm = func(maintenance.RestoredUser) error { return errNo }
 	})
-	if !errors.Is(err, no) {
+	if !errors.Is(err, errNo) {
 		t.Error(err)
 	}
 	h.unchanged(before, "users", "secrets", "api_keys", "owner_keys", "audit_entries", "instance")
