@@ -15,7 +15,6 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
-	"github.com/keysake/keysake/internal/anchor"
 	"github.com/keysake/keysake/internal/backup"
 	"github.com/keysake/keysake/internal/catalog"
 	"github.com/keysake/keysake/internal/doctor"
@@ -214,7 +213,9 @@ func filled(t *testing.T) (l *library, now, before *memory) {
 // failed returns the names of the checks that failed.
 func (l *library) failed(src backup.Source) (names []string) {
 	l.Helper()
-	checks, err := doctor.Examine(l.Context(), src, l.roots, l.keys, doctor.All)
+	checks, err := doctor.Examine(l.Context(), src, doctor.Keys{
+		Roots: l.roots, Instance: l.keys,
+	}, doctor.All)
 	ok(l.T, err)
 	for _, c := range checks {
 		if c.Status == doctor.OK {
@@ -254,12 +255,36 @@ func TestOnlyALedgerThatABelievedKeySignedCounts(t *testing.T) {
 		t.Errorf("with another instance key: %v failed", names)
 	}
 	none := func(uuid.UUID) (key seal.InstanceKey, found bool) { return key, false }
-	checks, err := doctor.Examine(t.Context(), now, l.roots, anchor.Keys(none), doctor.All)
+	checks, err := doctor.Examine(t.Context(), now, doctor.Keys{
+		Roots: l.roots, Instance: none,
+	}, doctor.All)
 	ok(t, err)
 	if !slices.ContainsFunc(checks, func(c doctor.Check) bool {
 		return c.Name == "ledgers" && c.Status == doctor.Failed
 	}) {
 		t.Errorf("without an instance key: %v", checks)
+	}
+}
+
+func TestALedgerWhoseInstanceKeyDoesNotOpenIsNotSaidToBeChanged(t *testing.T) {
+	l, now, _ := filled(t)
+	own := l.key.ID()
+	none := func(uuid.UUID) (key seal.InstanceKey, found bool) { return key, false }
+	for closed, text := range map[uuid.UUID]string{
+		own:        "cannot be verified: the instance key that signed them does not open",
+		uuid.New(): "are not what was stored",
+	} {
+		checks, err := doctor.Examine(t.Context(), now, doctor.Keys{
+			Roots: l.roots, Instance: none,
+			IsClosed: func(id uuid.UUID) bool { return id == closed },
+		}, doctor.All)
+		ok(t, err)
+		if !slices.ContainsFunc(checks, func(c doctor.Check) bool {
+			return c.Name == "ledgers" && c.Status == doctor.Failed &&
+				strings.Contains(c.Text, text)
+		}) {
+			t.Errorf("nothing says that they %s: %v", text, checks)
+		}
 	}
 }
 

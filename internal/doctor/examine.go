@@ -23,12 +23,20 @@ const All = -1
 // and mask of a random sample of versions ([All] for all of them). It verifies every ledger with
 // the given instance keys, that each lists exactly the rows that there are, and every audit chain.
 // An error is one of reading src; what is wrong with its rows is in the checks.
-func Examine(
-	ctx context.Context, src backup.Source, roots map[uuid.UUID]seal.RootKey, keys anchor.Keys,
-	sample int,
-) ([]Check, error) {
-	e := &examination{src: src, roots: roots, instanceKeys: keys}
+func Examine(ctx context.Context, src backup.Source, keys Keys, sample int) ([]Check, error) {
+	e := &examination{
+		src: src, roots: keys.Roots, instanceKeys: keys.Instance, isClosed: keys.IsClosed,
+	}
 	return e.examine(ctx, sample)
+}
+
+// Keys are what an examination opens and verifies with.
+type Keys struct {
+	Roots    map[uuid.UUID]seal.RootKey
+	Instance anchor.Keys
+	// IsClosed reports whether an instance key is believed and does not open: what it signed is
+	// not known to be wrong. Nil stands for none.
+	IsClosed func(id uuid.UUID) bool
 }
 
 func (e *examination) examine(ctx context.Context, sample int) ([]Check, error) {
@@ -55,8 +63,10 @@ type examination struct {
 	sampler sampler
 
 	instanceKeys anchor.Keys
-	gone         anchor.Ledger      // the instance's ledger, if it verifies
-	unseen       map[uuid.UUID]bool // the users whom it lists and whose rows were not read yet
+	isClosed     func(id uuid.UUID) bool // nil for none
+	unverified   int                     // ledgers that a closed key signed
+	gone         anchor.Ledger           // the instance's ledger, if it verifies
+	unseen       map[uuid.UUID]bool      // the users whom it lists and whose rows were not read yet
 
 	rows, keys, values, chains, ledgers findings
 	opened, chainsSeen, libraries       int64
@@ -142,9 +152,22 @@ func (e *examination) checks(rows map[string]int64, versions int64) []Check {
 		e.chains.check("audit log", fmt.Sprintf("%d chains with %d entries verify to their ends",
 			e.chainsSeen, rows["audit_entries"]), "chains do not verify",
 			"something other than Keysake changed the database: find out what; "+restore),
-		e.ledgers.check("ledgers", fmt.Sprintf("%d libraries have the rows that their ledgers list",
-			e.libraries), "rows or ledgers are not what was stored",
-			"something other than Keysake changed the database: find out what; "+restore),
+		e.checkLedgers(restore),
+	}
+}
+
+func (e *examination) checkLedgers(restore string) Check {
+	if e.unverified == 0 || e.ledgers.wrong > 0 {
+		return e.ledgers.check("ledgers",
+			fmt.Sprintf("%d libraries have the rows that their ledgers list", e.libraries),
+			"rows or ledgers are not what was stored",
+			"something other than Keysake changed the database: find out what; "+restore)
+	}
+	return Check{
+		Name: "ledgers", Status: Failed,
+		Text: fmt.Sprintf("%d ledgers cannot be verified: the instance key that signed them does "+
+			"not open", e.unverified),
+		Advice: "put its root key back, and look again; or " + restore,
 	}
 }
 

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 
 	"github.com/google/uuid"
 
@@ -69,6 +70,9 @@ func (e *examination) openLedger(o owner) library {
 	l.signed = err == nil
 	deleted := l.ledger.State == anchor.Deleted
 	switch {
+	case errors.Is(err, anchor.ErrUnknownKey) && e.isClosed != nil &&
+		e.isClosed(anchor.SignedBy(o.Signed)):
+		e.unverified++
 	case err != nil:
 		e.ledgers.add("ledger of %s: %v", name, err)
 	case l.ledger.Number != o.Number:

@@ -68,11 +68,11 @@ func Backup(
 		if err := i.Operator.RecordBackup(ctx, file); err != nil {
 			return fmt.Errorf("record the backup in the audit log: %w", err)
 		}
-		end, err := auditEnd(ctx, i)
+		m, err := newManifest(ctx, i)
 		if err != nil {
 			return err
 		}
-		return made.write(ctx, i.Store, end, f)
+		return made.write(ctx, i.Store, m, f)
 	})
 	if errors.Is(err, fs.ErrExist) {
 		err = fmt.Errorf("%s was created in the meantime and was not overwritten", file)
@@ -80,28 +80,28 @@ func Backup(
 	return made, err
 }
 
-// auditEnd makes a checkpoint, and says where the audit log of the instance ends with that.
-func auditEnd(ctx context.Context, i *instance.Instance) (*backup.AuditEnd, error) {
+// newManifest makes a checkpoint, and says where the audit log of the instance ends with that. The
+// date of the backup is the checkpoint's, which is signed.
+func newManifest(ctx context.Context, i *instance.Instance) (m backup.Manifest, err error) {
+	if m.Schema, err = store.SchemaVersion(); err != nil {
+		return m, err
+	}
 	made, err := i.Operator.MakeCheckpoint(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("make a checkpoint of the audit log: %w", err)
+		return m, fmt.Errorf("make a checkpoint of the audit log: %w", err)
 	}
-	head, err := i.AuditHead(ctx)
-	return &backup.AuditEnd{
-		Chain: head.Owner.String(), Number: head.Seq, Hash: backup.Digest(head.Hash),
+	end := made.Recorded
+	m.CreatedAt, m.Audit = made.At, &backup.AuditEnd{
+		Chain: end.Owner.String(), Number: end.Seq, Hash: backup.Digest(end.Hash),
 		Checkpoint: string(made.Note),
-	}, err
+	}
+	return m, nil
 }
 
 func (b *BackupFile) write(
-	ctx context.Context, db *sqlite.DB, end *backup.AuditEnd, f *os.File,
+	ctx context.Context, db *sqlite.DB, m backup.Manifest, f *os.File,
 ) error {
-	schema, err := store.SchemaVersion()
-	if err != nil {
-		return err
-	}
-	err = db.Snapshot(ctx, func(src backup.Source) error {
-		m := backup.Manifest{Schema: schema, CreatedAt: time.Now(), Audit: end}
+	err := db.Snapshot(ctx, func(src backup.Source) error {
 		manifest, digest, err := backup.Write(ctx, f, src, m)
 		b.describe(manifest, digest)
 		return err

@@ -83,14 +83,15 @@ func (r *reporter) examineRows(ctx context.Context, prefix string, src backup.So
 		r.checkKeyLocation()
 	}
 	roots := r.openRootKeys(ctx, prefix+"root keys", known, prefix != "")
-	signers, err := r.openInstanceKeys(ctx, prefix+"instance keys", src, known)
+	signers, err := r.openInstanceKeys(ctx, prefix, src, known)
 	if err != nil {
 		return err
 	}
-	if r.backupSigners = signers; prefix == "" {
-		r.signers = signers
+	if r.backupSigners = signers.get; prefix == "" {
+		r.signers = signers.get
 	}
-	checks, err := doctor.Examine(ctx, src, roots, signers, r.sample)
+	keys := doctor.Keys{Roots: roots, Instance: signers.get, IsClosed: signers.isClosed}
+	checks, err := doctor.Examine(ctx, src, keys, r.sample)
 	for _, c := range checks {
 		c.Name = prefix + c.Name
 		r.add(c)

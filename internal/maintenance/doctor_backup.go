@@ -2,7 +2,6 @@ package maintenance
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"time"
 
@@ -31,50 +30,25 @@ func (r *reporter) examineBackup(ctx context.Context, file string) (err error) {
 		r.fail("backup", anotherBackup, "it cannot be read to its end: %v", err)
 		return nil
 	}
-	r.checkAuditEnd(ctx, contents)
+	r.checkManifest(ctx, contents)
 	if err := r.checkChains(ctx, contents); err != nil && ctx.Err() == nil {
 		r.fail("backup chains", restoreBackup, "they cannot be compared: %v", err)
 	}
 	return ctx.Err()
 }
 
-// checkAuditEnd checks what the manifest says of the audit log: its checkpoint is signed by an
-// instance key that is named, and the backup has the entry.
-func (r *reporter) checkAuditEnd(ctx context.Context, contents *backup.File) {
+// checkManifest checks what the manifest says of the audit log, and the date.
+func (r *reporter) checkManifest(ctx context.Context, contents *backup.File) {
 	const name = "backup manifest"
-	const advice = "keep an older backup, and find out who changed this one"
-	end := contents.Manifest().Audit
-	if end == nil {
-		r.fail(name, advice, "it does not say where the audit log ended")
-		return
-	}
 	ids, err := r.keys.InstanceKeys()
-	var keys []string
-	for _, id := range ids {
-		if signer, found := r.backupSigners(id); found {
-			public, _ := signer.Signer().Public().(ed25519.PublicKey)
-			var key string
-			if key, err = audit.VerifierKey(id, public); err == nil {
-				keys = append(keys, key)
-			}
-		}
+	var c audit.Checkpoint
+	if err == nil {
+		c, err = verifyManifest(ctx, contents, ids, r.backupSigners)
 	}
-	if err != nil || len(keys) == 0 {
-		r.fail(name, advice, "no instance key is open that could have signed its checkpoint")
-		return
-	}
-	c, err := audit.OpenCheckpoint([]byte(end.Checkpoint), keys...)
 	if err != nil {
-		r.fail(name, advice, "%v", err)
+		r.fail(name, "keep an older backup, and find out who changed this one", "%v", err)
 		return
 	}
-	for e, err := range auditEntries(ctx, contents) {
-		if err == nil && e.Owner.String() == end.Chain && e.Seq == end.Number &&
-			backup.Digest(e.Hash) == end.Hash {
-			r.ok(name, "the audit log ended at entry %d of the instance's chain, "+
-				"with checkpoint %d", end.Number, c.Number)
-			return
-		}
-	}
-	r.fail(name, advice, "the audit log of the backup does not have the entry that it names")
+	r.ok(name, "of %s, when the audit log ended at entry %d of the instance's chain, "+
+		"with checkpoint %d", c.At.Format(time.RFC3339), contents.Manifest().Audit.Number, c.Number)
 }

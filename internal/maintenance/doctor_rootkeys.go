@@ -11,14 +11,11 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/keysake/keysake/internal/anchor"
-	"github.com/keysake/keysake/internal/backup"
 	"github.com/keysake/keysake/internal/doctor"
 	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/privatefile"
 	"github.com/keysake/keysake/internal/rootkey"
 	"github.com/keysake/keysake/internal/seal"
-	"github.com/keysake/keysake/internal/store"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -67,62 +64,6 @@ func (r *reporter) openRootKeys(
 }
 
 // openInstanceKeys opens the instance keys that are named, and returns those that open.
-func (r *reporter) openInstanceKeys(
-	ctx context.Context, name string, src backup.Source, known []vault.StoredRootKey,
-) (anchor.Keys, error) {
-	open := map[uuid.UUID]seal.InstanceKey{}
-	keys := func(id uuid.UUID) (seal.InstanceKey, bool) {
-		key, found := open[id]
-		return key, found
-	}
-	ids, err := r.keys.InstanceKeys()
-	if err != nil {
-		r.fail(name, "name the instance key in the keys file or with --instance-key", "%v", err)
-		return keys, nil
-	}
-	failed := map[uuid.UUID]error{}
-	for _, id := range ids {
-		failed[id] = errors.New("there is no such key")
-	}
-	for k, err := range store.InstanceKeys(ctx, src) {
-		if _, damaged := errors.AsType[*store.DamagedError](err); err != nil && !damaged {
-			return keys, err
-		}
-		if left, named := failed[k.ID]; err == nil && named && left != nil {
-			var key seal.InstanceKey
-			if key, failed[k.ID] = r.openInstanceKey(ctx, k, known); failed[k.ID] == nil {
-				open[k.ID] = key
-			}
-		}
-	}
-	for _, id := range ids {
-		if failed[id] != nil {
-			r.fail(name, restoreBackup, "instance key %s, which is named, does not open: %v",
-				id, failed[id])
-			return keys, nil
-		}
-	}
-	r.ok(name, "the instance keys that are named open: %d", len(ids))
-	return keys, nil
-}
-
-func (r *reporter) openInstanceKey(
-	ctx context.Context, k vault.StoredInstanceKey, known []vault.StoredRootKey,
-) (seal.InstanceKey, error) {
-	for _, s := range known {
-		if s.ID != k.RootKey {
-			continue
-		}
-		root, err := r.keys.OpenRootKey(ctx, s)
-		if err != nil {
-			return seal.InstanceKey{}, err
-		}
-		return root.UnwrapInstance(ctx, k.ID, k.Wrapped)
-	}
-	return seal.InstanceKey{}, errors.New("its root key is missing")
-}
-
-// checkKeyLocation checks where the files of root keys are, and who can read them.
 func (r *reporter) checkKeyLocation() {
 	urls, _, err := r.keys.Named()
 	if err != nil {

@@ -165,8 +165,14 @@ func makeGolden(t *testing.T) {
 	must(err)
 	schema, err := store.SchemaVersion()
 	must(err)
+	made, err := operator.MakeCheckpoint(ctx)
+	must(err)
+	end := made.Recorded
 	must(db.Snapshot(ctx, func(src backup.Source) error {
-		m := backup.Manifest{Schema: schema, CreatedAt: time.Now()}
+		m := backup.Manifest{Schema: schema, CreatedAt: made.At, Audit: &backup.AuditEnd{
+			Chain: end.Owner.String(), Number: end.Seq, Hash: backup.Digest(end.Hash),
+			Checkpoint: string(made.Note),
+		}}
 		_, _, err := backup.Write(ctx, f, src, m)
 		return err
 	}))

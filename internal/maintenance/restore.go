@@ -83,9 +83,15 @@ func Restore(
 	err = createDatabase(ctx, cfg.Data,
 		func(db *sqlite.DB) error { return r.load(ctx, db) },
 		func() (err error) {
-			done.KeysFile, err = r.keys.WriteFile()
+			// the old key stays until the database is there: another try needs it
+			r.keys.Believe(append([]uuid.UUID{done.InstanceKey}, r.old...)...)
+			_, err = r.keys.WriteFile()
 			return err
 		})
+	if err == nil {
+		r.keys.Believe(done.InstanceKey)
+		done.KeysFile, err = r.keys.WriteFile()
+	}
 	return done, err
 }
 
@@ -96,6 +102,7 @@ type restoration struct {
 	src     backup.Source // without the users who are left out
 	skipped []uuid.UUID
 	done    *Restored
+	old     []uuid.UUID // the instance keys of the backup
 
 	roots   map[uuid.UUID]seal.RootKey // those that open
 	signers anchor.Keys                // that are believed of src
@@ -137,12 +144,11 @@ func (r *restoration) resign(ctx context.Context, operator *vault.Operator) erro
 	if err := operator.AddInstanceKey(ctx, key); err != nil {
 		return err
 	}
-	old, err := r.keys.InstanceKeys()
-	if err != nil {
+	if r.old, err = r.keys.InstanceKeys(); err != nil {
 		return err
 	}
 	r.done.InstanceKey = key.ID()
-	r.keys.Believe(append([]uuid.UUID{key.ID()}, old...)...)
+	r.keys.Believe(append([]uuid.UUID{key.ID()}, r.old...)...)
 	if err := operator.OpenInstanceKeys(ctx); err != nil {
 		return err
 	}

@@ -33,6 +33,13 @@ func (r *restoration) verify(ctx context.Context, contents *backup.File) (err er
 	if len(failed) > 0 {
 		return r.refusal(ctx, failed, broken)
 	}
+	named, err := r.keys.InstanceKeys()
+	if err == nil {
+		_, err = verifyManifest(ctx, contents, named, r.signers)
+	}
+	if err != nil {
+		return fmt.Errorf("the manifest of the backup: %w", err)
+	}
 	return r.checkRules(ctx)
 }
 

@@ -18,6 +18,8 @@ type Checkpoint struct {
 
 	Note   []byte       // signed
 	Leaves []audit.Leaf // of all chains, in the order of their ids
+
+	Recorded audit.Leaf // the entry of the instance's chain that records it
 }
 
 // LastCheckpoint returns the entry that recorded the last checkpoint: its target has the number as
@@ -95,7 +97,14 @@ func (o *Operator) MakeCheckpoint(ctx context.Context) (made Checkpoint, err err
 			return Checkpoint{}, err
 		}
 		in := intent{action: policy.AuditCheckpoint, library: instanceLibrary()}
-		err = o.apply(ctx, in, func(c *change) error { return c.recordCheckpoint(ctx, made) })
+		err = o.transact(ctx, in, func(c *change) error {
+			if err := c.recordCheckpoint(ctx, made); err != nil {
+				return err
+			}
+			err := c.finish(ctx, in)
+			made.Recorded = c.leaf()
+			return err
+		})
 		if !errors.Is(err, errOvertaken) {
 			break
 		}
