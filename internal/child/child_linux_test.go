@@ -185,6 +185,25 @@ func TestSignalsReachTheCommandOnce(t *testing.T) {
 	})
 }
 
+// Go's runtime sends itself SIGURG all the time. From other programs of this kind it reached the
+// command.
+func TestSignalsAboutTheParentAreNotForwarded(t *testing.T) {
+	cmd, out := start(t, "run", `trap 'echo got' URG PIPE
+		trap 'echo end; exit 9' TERM
+		echo >&3; exec 3>&-
+		while :; do sleep 0.01; done`)
+	for range 20 {
+		_ = cmd.Process.Signal(syscall.SIGURG)
+		_ = cmd.Process.Signal(syscall.SIGPIPE)
+		time.Sleep(2 * time.Millisecond)
+	}
+	_ = cmd.Process.Signal(syscall.SIGTERM)
+	_ = cmd.Wait()
+	if out.String() != "END\n" || cmd.ProcessState.ExitCode() != 9 {
+		t.Errorf("%v, %q", cmd.ProcessState, out)
+	}
+}
+
 func TestASignalThatEndsTheCommandIsSeenOutside(t *testing.T) {
 	eachWay(t, func(t *testing.T, how string) {
 		cmd, _ := start(t, how, `echo >&3; exec 3>&-; exec sleep 30`)

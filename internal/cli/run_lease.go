@@ -7,12 +7,11 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/google/uuid"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/keysake/keysake/bundle"
 	"github.com/keysake/keysake/client"
@@ -36,7 +35,11 @@ func (a *app) lease(ctx context.Context, in *running, p *plan, command string) (
 	if p.ticket.Len() > 0 {
 		return a.redeem(ctx, p, key)
 	}
-	chosen, wanted, err := a.chosen(ctx, in, p)
+	c, err := a.connect()
+	if err != nil {
+		return leased{}, err
+	}
+	chosen, wanted, err := a.chosen(ctx, c, in, p)
 	if err != nil {
 		return leased{}, err
 	}
@@ -54,14 +57,13 @@ func (a *app) lease(ctx context.Context, in *running, p *plan, command string) (
 	recipient := key.Recipient().String()
 	body := wire.CreateLease{
 		SecretIDs: ids, Delivery: wire.DeliveryBundle, Recipient: &recipient,
-		Run: &wire.Run{Label: labelOf(cmp.Or(in.label, filepath.Base(command)))},
+		Run: &wire.Run{Label: labelOf(filepath.Base(command))},
+	}
+	if in.label != "" {
+		body.Run.Label = &in.label
 	}
 	if in.ttl != 0 {
 		body.TTLSeconds = new(int64(in.ttl / time.Second))
-	}
-	c, err := a.connect()
-	if err != nil {
-		return leased{}, err
 	}
 	made, err := c.CreateLease(ctx, body)
 	if err != nil {
@@ -74,11 +76,14 @@ func (a *app) lease(ctx context.Context, in *running, p *plan, command string) (
 	return leased{values, set}, err
 }
 
-var printable = regexp.MustCompile(`^[\pL\pM\pN\pP\pS ]{1,128}$`)
+// maxLabel is the length of the longest label.
+const maxLabel = 128
 
 // labelOf returns a label if the server would take it.
 func labelOf(text string) *string {
-	if !printable.MatchString(text) {
+	unprintable := func(r rune) bool { return !unicode.IsPrint(r) }
+	if text == "" || utf8.RuneCountInString(text) > maxLabel || !utf8.ValidString(text) ||
+		strings.ContainsFunc(text, unprintable) {
 		return nil
 	}
 	return &text
@@ -86,13 +91,9 @@ func labelOf(text string) *string {
 
 // chosen returns the secrets that become variables, and all those that are needed.
 func (a *app) chosen(
-	ctx context.Context, in *running, p *plan,
+	ctx context.Context, c *client.Client, in *running, p *plan,
 ) (chosen, wanted []wire.Secret, err error) {
 	if err := a.choose(in, p); err != nil {
-		return nil, nil, err
-	}
-	c, err := a.connect()
-	if err != nil {
 		return nil, nil, err
 	}
 	list, err := c.ListSecrets(ctx)
@@ -176,11 +177,8 @@ func open(key *bundle.Key, made wire.Lease) (map[string]plaintext.Value, error) 
 	if made.Bundle == nil || made.Bundle.Lease != made.ID {
 		return nil, errNotOpened
 	}
-	server, err1 := uuid.Parse(made.Bundle.Server)
-	lease, err2 := uuid.Parse(made.Bundle.Lease)
-	binding := bundle.Binding{Server: server, Lease: lease, Purpose: bundle.PurposeEnv}
-	payload, err := bundle.Open(key, binding, made.Bundle.Sealed)
-	if err1 != nil || err2 != nil || err != nil {
+	payload, err := client.OpenBundle(key, *made.Bundle)
+	if err != nil {
 		return nil, errNotOpened
 	}
 	values := make(map[string]plaintext.Value, len(payload.Secrets))

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -30,6 +31,7 @@ import (
 type leaseServer struct {
 	*httptest.Server
 	values   map[string]string
+	sealing  *bundle.Key
 	mutex    sync.Mutex
 	leases   int
 	redeemed bool
@@ -39,7 +41,13 @@ type leaseServer struct {
 const goodTicket = "kst_" + "good"
 
 func serveLeases(t testing.TB, values map[string]string) *leaseServer {
-	s := &leaseServer{values: values, lie: func(*wire.Lease, *bundle.Payload) {}}
+	key, err := bundle.NewKey(bundle.XWing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &leaseServer{
+		values: values, sealing: key, lie: func(*wire.Lease, *bundle.Payload) {},
+	}
 	s.Server = httptest.NewServer(s)
 	t.Cleanup(s.Close)
 	return s
@@ -56,8 +64,15 @@ func (s *leaseServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Recipient string   `json:"recipient"`
 		SecretIDs []string `json:"secret_ids"`
 	}
-	_ = json.NewDecoder(r.Body).Decode(&in)
+	if r.Method == http.MethodPost {
+		_ = json.Unmarshal(s.unseal(r), &in)
+	}
 	switch r.Method + " " + r.URL.Path {
+	case "GET /api/v1/sealing-key":
+		_ = json.NewEncoder(w).Encode(wire.SealingKey{
+			ID: "one", Recipient: s.sealing.Recipient().String(), Server: idOf("server").String(),
+			ExpiresAt: time.Now().Add(time.Hour),
+		})
 	case "GET /api/v1/user/secrets":
 		_ = json.NewEncoder(w).Encode(s.list())
 	case "POST /api/v1/user/leases":
@@ -76,6 +91,21 @@ func (s *leaseServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		refuse(404, "Nothing here")
 	}
+}
+
+// unseal returns the body of a request.
+func (s *leaseServer) unseal(r *http.Request) []byte {
+	var body struct{ Sealed []byte }
+	_ = json.NewDecoder(r.Body).Decode(&body)
+	credential := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	plain, err := bundle.OpenRequest(s.sealing, bundle.Request{
+		Server: idOf("server"), Method: r.Method, Target: r.URL.Path,
+		Credential: sha256.Sum256([]byte(credential)),
+	}, body.Sealed)
+	if err != nil {
+		panic(err)
+	}
+	return plain
 }
 
 func idOf(name string) uuid.UUID { return uuid.NewSHA1(uuid.Nil, []byte(name)) }

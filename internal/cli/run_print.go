@@ -21,7 +21,11 @@ func (a *app) printRun(ctx context.Context, in *running) error {
 	if err != nil {
 		return err
 	}
-	chosen, wanted, err := a.chosen(ctx, in, p)
+	c, err := a.connect()
+	if err != nil {
+		return err
+	}
+	chosen, wanted, err := a.chosen(ctx, c, in, p)
 	if err != nil {
 		return err
 	}

@@ -201,6 +201,58 @@ func TestNoProcessButTheCommandHasAValue(t *testing.T) {
 	}
 }
 
+// The parent that masks has the values in its memory. Others of its user cannot look into it, as
+// they can into most processes of theirs.
+func TestTheMemoryOfAParentIsClosedToItsUser(t *testing.T) {
+	s := serveLeases(t, map[string]string{"LONG": longValue})
+	cmd := s.keysake(t, "run", "--all", "--", "sh", "-c", "echo $$; exec sleep 60")
+	as := asNobody(t, cmd)
+	out, err := cmd.StdoutPipe()
+	if err := errors.Join(err, cmd.Start()); err != nil {
+		t.Fatal(err)
+	}
+	var command int
+	if _, err := fmt.Fscan(out, &command); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(50 * time.Millisecond) // the shell becomes sleep
+	reads := func(pid int, file string) bool {
+		cat := exec.Command("cat", fmt.Sprintf("/proc/%d/%s", pid, file))
+		cat.SysProcAttr = &syscall.SysProcAttr{Credential: as}
+		return cat.Run() == nil
+	}
+	for _, file := range []string{"environ", "maps"} {
+		if !reads(command, file) || reads(cmd.Process.Pid, file) {
+			t.Errorf("%s: of the command %t, of its parent %t", file, reads(command, file),
+				reads(cmd.Process.Pid, file))
+		}
+	}
+	_ = syscall.Kill(command, syscall.SIGKILL)
+	_ = cmd.Wait()
+}
+
+// asNobody makes cmd run as another user than root, to whom /proc is open.
+func asNobody(t *testing.T, cmd *exec.Cmd) *syscall.Credential {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	program, err := os.ReadFile(cmd.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("/tmp", "keysake-test-")
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	cmd.Path, cmd.Dir = filepath.Join(dir, "keysake"), "/"
+	err = errors.Join(err, os.Chmod(dir, 0o755), os.WriteFile(cmd.Path, program, 0o755))
+	if err != nil {
+		t.Fatal(err)
+	}
+	as := &syscall.Credential{Uid: 65534, Gid: 65534}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as}
+	return as
+}
+
 // family returns a process and those that descend from it.
 func family(t *testing.T, pid int) []int {
 	t.Helper()

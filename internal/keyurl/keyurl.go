@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // The schemes of key services.
@@ -45,8 +46,14 @@ type Name struct {
 // and nothing else: no address, no credential, no option of a driver. A key has one URL, because
 // the id of the root key is derived from it.
 type grammar struct {
-	pattern *regexp.Regexp // of the whole URL; the groups are the parts that name the key
-	form    string         // for messages
+	// pattern is of the whole URL; the groups are the parts that name the key. It is compiled when
+	// it is needed, because that takes longer than the rest of the start of a command.
+	pattern func() *regexp.Regexp
+	form    string // for messages
+}
+
+func compiled(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
 }
 
 const (
@@ -59,12 +66,12 @@ const (
 var grammars = map[string]grammar{
 	// An alias may be pointed at another key, so it names none.
 	AWS: {
-		regexp.MustCompile(`^awskms:///(arn:aws(?:-[a-z]{2,8}){0,3}:kms:` +
+		compiled(`^awskms:///(arn:aws(?:-[a-z]{2,8}){0,3}:kms:` +
 			`([a-z]{2,8}(?:-[a-z]{2,12}){1,3}-[0-9]{1,2}):[0-9]{12}:key/` + awsKeyID + `)$`),
 		"awskms:///arn:aws:kms:REGION:ACCOUNT:key/ID, of a key and not of an alias",
 	},
 	Google: {
-		regexp.MustCompile(`^gcpkms://(projects/(?:[a-z0-9](?:[a-z0-9.-]{0,62}[a-z0-9])?:)?` +
+		compiled(`^gcpkms://(projects/(?:[a-z0-9](?:[a-z0-9.-]{0,62}[a-z0-9])?:)?` +
 			`[a-z0-9][a-z0-9-]{0,61}[a-z0-9]/locations/[a-z0-9][a-z0-9-]{0,62}` +
 			`/keyRings/[A-Za-z0-9_-]{1,63}/cryptoKeys/[A-Za-z0-9_-]{1,63})$`),
 		"gcpkms://projects/PROJECT/locations/LOCATION/keyRings/RING/cryptoKeys/KEY",
@@ -72,12 +79,12 @@ var grammars = map[string]grammar{
 	// The version must be there: Azure decrypts with the version that it is told, not with the one
 	// that encrypted.
 	Azure: {
-		regexp.MustCompile(`^azurekeyvault://([a-z][a-z0-9-]{1,22}[a-z0-9])/` +
+		compiled(`^azurekeyvault://([a-z][a-z0-9-]{1,22}[a-z0-9])/` +
 			`([A-Za-z0-9-]{1,127})/([0-9a-f]{32})$`),
 		"azurekeyvault://VAULT/KEY/VERSION, where VAULT is a name and not an address",
 	},
 	Transit: {
-		regexp.MustCompile(`^hashivault://(` + transitName + `)(?:\?engine=(` +
+		compiled(`^hashivault://(` + transitName + `)(?:\?engine=(` +
 			transitName + `(?:/` + transitName + `){0,7}))?$`),
 		"hashivault://KEY or hashivault://KEY?engine=MOUNT",
 	},
@@ -93,7 +100,7 @@ func Parse(url string) (Name, error) {
 	case strings.Contains(rest, "@"):
 		return Name{}, ErrCredentials
 	}
-	parts := g.pattern.FindStringSubmatch(url)
+	parts := g.pattern().FindStringSubmatch(url)
 	if parts == nil || len(url) > MaxLength ||
 		scheme == Transit && !mayBeTransit(parts[2]) {
 		return Name{}, fmt.Errorf("%w: write %s", ErrForm, g.form)

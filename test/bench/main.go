@@ -102,6 +102,9 @@ func measure(ctx context.Context, s settings, dir string) (*findings, error) {
 	}
 	defer server.kill()
 	found.firstStart, found.idle = server.startup, server.memory()
+	if found.command, err = measureCommand(ctx, binary, server); err != nil {
+		return nil, err
+	}
 	if err := measureLoad(ctx, s, dir, binary, server, found); err != nil {
 		return nil, err
 	}

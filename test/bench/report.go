@@ -17,6 +17,7 @@ type findings struct {
 	secrets                int
 	binary, idle, loaded   int64
 	firstStart, laterStart time.Duration
+	command                startup
 }
 
 // A row is one kind of work at one number of clients, or of updates in one commit.
@@ -158,6 +159,8 @@ func (f *findings) goals() []goal {
 			fmt.Sprintf("start to first answer, %d secrets", f.secrets), 150*time.Millisecond,
 			f.laterStart,
 		),
+		below("run -- true, beyond true alone, median of 20", 25*time.Millisecond,
+			f.command.run-f.command.alone),
 		belowMB("memory, idle", 30, f.idle),
 		belowMB("memory, after the load", 120, f.loaded),
 		belowMB("binary, static, stripped", 45, f.binary),
