@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 
+	"modernc.org/sqlite"
+
 	"github.com/keysake/keysake/internal/store"
 	"github.com/keysake/keysake/internal/vault"
 )
@@ -22,6 +24,8 @@ type conn struct {
 	// txError is why the database may have ended the transaction, as it does when the disk is full.
 	// Nothing runs after that until the next begin: it would be a transaction of its own, and stay.
 	txError error
+
+	wrote bool // a row, since a job began
 
 	schemaChecked bool
 	schemaChanges int64 // SQLite's count of changes when the schema was checked
@@ -76,7 +80,9 @@ func (c *conn) Exec(ctx context.Context, text string, args ...any) (int64, error
 	if err != nil {
 		return 0, c.failed(err)
 	}
-	return result.RowsAffected()
+	n, err := result.RowsAffected()
+	c.wrote = c.wrote || n > 0
+	return n, err
 }
 
 // Erase implements [store.Conn]. The writer purges the files after the commit.
@@ -137,6 +143,15 @@ func (c *conn) stmt(ctx context.Context, text string) (*sql.Stmt, error) {
 	}
 	c.stmts[text] = stmt
 	return stmt, nil
+}
+
+// pagesWritten returns how many pages the connection has written since it was last asked.
+func (c *conn) pagesWritten() (n int, err error) {
+	err = c.sql.Raw(func(driverConn any) (err error) {
+		n, _, err = driverConn.(sqlite.DBStatus).Status(sqlite.DBStatusCacheWrite, true)
+		return err
+	})
+	return n, err
 }
 
 // failed classifies a driver's error, and keeps it if it may have ended the transaction.

@@ -71,11 +71,7 @@ func (w *wal) purge(
 	if err := c.setBusyTimeout(ctx, wait); err != nil {
 		return false, err
 	}
-	n, busy, err := walFrames(ctx, c, "TRUNCATE")
-	w.checkpointed = 0
-	if busy {
-		w.checkpointed = max(n, 0)
-	}
+	busy, err := w.copy(ctx, c, "TRUNCATE")
 	return !busy, errors.Join(err, c.setBusyTimeout(ctx, busyTimeout))
 }
 
