@@ -12,12 +12,13 @@ const (
 	turnWait = time.Second
 	// turnPoll is how often it looks.
 	turnPoll = 2 * time.Millisecond
+	// turnEvery is how often the server looks whether another process waits for its turn.
+	turnEvery = 20 * time.Millisecond
 )
 
 // A writeLock lets processes that write one database take turns. SQLite only retries its own lock
 // after pauses, so that a server which writes all the time would win every time. So a shared
-// process holds this lock while it waits and writes, and the server passes through it before each
-// batch.
+// process holds this lock while it waits and writes, and the server passes through it now and then.
 //
 // It is only a courtesy: a process that was stopped may hold it for ever. So after a second the
 // others go on without it. What guards the database is SQLite's lock.
@@ -25,6 +26,7 @@ type writeLock struct {
 	file    *flock.Flock
 	shared  bool
 	ignored bool // the last wait was in vain: the next ones look once
+	passed  time.Time
 }
 
 func newWriteLock(path string, shared bool) *writeLock {
@@ -36,12 +38,14 @@ func newWriteLock(path string, shared bool) *writeLock {
 // acquireForBatch waits for the turn of a batch; release ends it. The server ends it at once:
 // SQLite's own lock guards its batch.
 func (l *writeLock) acquireForBatch() (release func()) {
-	release = l.acquire()
-	if !l.shared {
-		release()
-		return func() {}
+	if l.shared {
+		return l.acquire()
 	}
-	return release
+	if time.Since(l.passed) > turnEvery {
+		l.acquire()()
+		l.passed = time.Now()
+	}
+	return func() {}
 }
 
 // acquire waits for the turn, and keeps shared processes from writing until release.
