@@ -52,9 +52,16 @@ func drain(batch []*job, jobs <-chan *job) []*job {
 	return batch
 }
 
+// errUndo means that a job failed after it had written, and that all jobs must run again.
+var errUndo = errors.New("sqlite: what a failed update has written must be undone")
+
 // runAll runs the jobs of a batch in a transaction that it begins, and returns how many succeeded.
-// The error is the transaction's, and so every job's.
-func (c *conn) runAll(ctx context.Context, batch []*job) (succeeded int, err error) {
+// The error is the transaction's, and so every job's. Savepoints undo what a failed job has
+// written. Few jobs fail after they have written, so the first run is without: errUndo asks for a
+// second one with them.
+func (c *conn) runAll(
+	ctx context.Context, batch []*job, savepoints bool,
+) (succeeded int, err error) {
 	if err := c.begin(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return 0, err
 	}
@@ -68,23 +75,36 @@ func (c *conn) runAll(ctx context.Context, batch []*job) (succeeded int, err err
 		if !j.begin() {
 			continue
 		}
-		if err := c.run(ctx, "SAVEPOINT job"); err != nil {
-			return succeeded, err
+		c.wrote = false
+		if savepoints {
+			err = c.runSaved(ctx, j)
+		} else if j.err = recoverPanic(c, j.fn); j.err != nil && c.wrote && len(batch) > 1 {
+			err = errUndo
 		}
-		j.err = recoverPanic(c, j.fn)
 		if c.txError != nil {
-			return succeeded, c.txError
+			err = c.txError
+		}
+		if err != nil {
+			return succeeded, err
 		}
 		if j.err == nil {
 			succeeded++
-		} else if err := c.run(ctx, "ROLLBACK TO job"); err != nil {
-			return succeeded, err
-		}
-		if err := c.run(ctx, "RELEASE job"); err != nil {
-			return succeeded, err
 		}
 	}
 	return succeeded, nil
+}
+
+// runSaved runs a job in a savepoint.
+func (c *conn) runSaved(ctx context.Context, j *job) error {
+	if err := c.run(ctx, "SAVEPOINT job"); err != nil {
+		return err
+	}
+	if j.err = recoverPanic(c, j.fn); j.err != nil {
+		if err := c.run(ctx, "ROLLBACK TO job"); err != nil {
+			return err
+		}
+	}
+	return c.run(ctx, "RELEASE job")
 }
 
 // errPanic is the error of an update that panicked.

@@ -102,7 +102,7 @@ func ensurePrivate(path string) (readOnly bool, err error) {
 }
 
 // Update implements [vault.Store]. Updates that wait are written together, in one commit. fn runs
-// once, because updates do not overlap.
+// again if one of the others failed after it had written.
 func (d *DB) Update(ctx context.Context, fn func(vault.Tx) error) error {
 	return d.writer.do(ctx, func(c *conn) error { return fn(c.queries) })
 }

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,9 +13,9 @@ import (
 // refillInterval is how often the disk space is looked at when nothing is written.
 const refillInterval = 5 * time.Second
 
-// A writer is the one goroutine that writes. It gathers the updates that wait into one transaction,
-// each in a savepoint of its own: many callers share one sync of the disk, a failing update does
-// not affect the others, and every caller is answered after the commit.
+// A writer is the one goroutine that writes. It gathers the updates that wait into one transaction:
+// many callers share one sync of the disk, a failing update does not affect the others, and every
+// caller is answered after the commit.
 type writer struct {
 	conn *conn
 	lock *writeLock
@@ -174,7 +175,12 @@ func (w *writer) commit(ctx context.Context, batch []*job) (ran int, err error) 
 		return 0, nil
 	}
 	release := w.lock.acquireForBatch()
-	ran, err = w.conn.runAll(ctx, batch)
+	ran, err = w.conn.runAll(ctx, batch, false)
+	if errors.Is(err, errUndo) {
+		if err = w.conn.rollback(ctx); err == nil {
+			ran, err = w.conn.runAll(ctx, batch, true)
+		}
+	}
 	if err == nil && ran > 0 {
 		err = w.conn.run(ctx, "COMMIT")
 	}
