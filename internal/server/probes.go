@@ -41,14 +41,22 @@ func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
 	case s.instance.Vault.RootKeyFault(ctx) != nil:
 		writeText(w, http.StatusServiceUnavailable, "the root key did not answer")
 	case s.instance.Store.ReadOnly():
-		writeText(w, http.StatusOK, "ready, read-only")
+		writeText(w, http.StatusOK, "ready, read-only"+s.inLockdown(ctx))
 	default:
 		if fault := s.instance.Store.WriteFault(ctx); fault != "" {
 			writeText(w, http.StatusServiceUnavailable, "writes fail: "+fault)
 			return
 		}
-		writeText(w, http.StatusOK, "ready")
+		writeText(w, http.StatusOK, "ready"+s.inLockdown(ctx))
 	}
+}
+
+// inLockdown is what a probe says more in a lockdown. The status stays: admins are answered.
+func (s *server) inLockdown(ctx context.Context) string {
+	if locked, err := s.instance.Vault.LockedDown(ctx); err == nil && locked {
+		return ", locked down"
+	}
+	return ""
 }
 
 func writeText(w http.ResponseWriter, status int, text string) {

@@ -61,10 +61,6 @@ func Run(ctx context.Context, cfg config.Config, ask rootkey.Ask, out, logs io.W
 		log.WarnContext(ctx, "the server is read-only: the database cannot be written; changes "+
 			"are answered with 503 until a restart finds that it can", "data", cfg.Data)
 	}
-	if cfg.Lockdown {
-		log.WarnContext(ctx, "the server is locked down: only admins read, revoke, disable and "+
-			"delete, until a restart without --lockdown")
-	}
 	warnForeign(ctx, i, log)
 	var devKeyFile string
 	if cfg.Dev {
@@ -94,6 +90,7 @@ type server struct {
 
 	checkpointDue time.Time // zero for never; only serve uses it
 	deletionsDue  time.Time // not before; only serve uses it
+	lockedDown    bool      // as it was last logged; only serve uses it
 	diskWarning   throttle
 	usesWarning   throttle
 	auditWarning  throttle
@@ -121,6 +118,7 @@ func (s *server) serve(ctx context.Context, hangup <-chan os.Signal) error {
 	s.logAuditHead(ctx)
 	s.scheduleCheckpoint(ctx)
 	s.warnFloors(ctx)
+	s.warnLockdown(ctx)
 	s.deleteDue(ctx)
 	go s.keepFloors(ctx)
 	tick := time.NewTicker(tickInterval)
@@ -135,6 +133,7 @@ func (s *server) serve(ctx context.Context, hangup <-chan os.Signal) error {
 			s.reportClients(ctx, false)
 			s.reloadCertificate(ctx, false)
 			s.makeCheckpoint(ctx)
+			s.warnLockdown(ctx)
 			s.deleteDue(ctx)
 		case <-hangup:
 			s.reloadCertificate(ctx, true)

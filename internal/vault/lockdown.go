@@ -31,14 +31,28 @@ func (o *Operator) setLockdown(
 	})
 }
 
-// checkLockdown refuses what a lockdown does not allow. That of another process counts after
+// LockedDown reports whether the instance is locked down. A lockdown of another process counts after
 // goneTTL at the latest.
+func (s *Service) LockedDown(ctx context.Context) (locked bool, err error) {
+	err = s.core.view(ctx, func(r *snapshot) (err error) {
+		locked, err = r.lockedDown(ctx)
+		return err
+	})
+	return locked, err
+}
+
+func (s *snapshot) lockedDown(ctx context.Context) (bool, error) {
+	instance, err := s.core.gone.get(ctx, s)
+	return s.core.lockdown || instance.State == anchor.Disabled, err
+}
+
+// checkLockdown refuses what a lockdown does not allow.
 func (s *snapshot) checkLockdown(ctx context.Context, who Actor, action policy.Action) error {
 	if who.User == uuid.Nil || policy.InLockdown(who.Scopes, action) {
 		return nil
 	}
-	instance, err := s.core.gone.get(ctx, s)
-	if err == nil && (s.core.lockdown || instance.State == anchor.Disabled) {
+	locked, err := s.lockedDown(ctx)
+	if err == nil && locked {
 		err = &Error{
 			Kind: Unavailable, Detail: "The server is locked down until its operator lifts that",
 		}
