@@ -31,8 +31,8 @@ func (o *Operator) setLockdown(
 	})
 }
 
-// LockedDown reports whether the instance is locked down. A lockdown of another process counts after
-// goneTTL at the latest.
+// LockedDown reports whether the instance is locked down. A lockdown of another process counts
+// after goneTTL at the latest.
 func (s *Service) LockedDown(ctx context.Context) (locked bool, err error) {
 	err = s.core.view(ctx, func(r *snapshot) (err error) {
 		locked, err = r.lockedDown(ctx)
