@@ -20,8 +20,14 @@ run: build ## a development server with its data in ./.keysake-dev
 build: ## the static binaries, bin/keysake and bin/keysake-kms
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/ ./cmd/keysake ./cmd/keysake-kms
 
+.PHONY: readers
+readers: # what test/readers runs: on Debian it is installed
+	@node -e '' 2>/dev/null && { python3 -c 'import cryptography' || \
+		/usr/bin/python3 -c 'import cryptography'; } 2>/dev/null || \
+		{ apt-get update -qq && apt-get install -y -qq nodejs python3-cryptography; } >/dev/null
+
 .PHONY: test
-test: ## everything that CI holds, but for format, vet and lint
+test: readers ## everything that CI holds, but for format, vet and lint
 	go test ./...
 	go test -exec 'env GODEBUG=fips140=only' ./internal/seal/... ./bundle
 

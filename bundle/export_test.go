@@ -13,3 +13,6 @@ func Unmarshal(b []byte, lease [16]byte) (Payload, error) { return unmarshal(b, 
 func SealText(to Recipient, b Binding, text []byte) ([]byte, error) {
 	return to.seal(b.info(to), text)
 }
+
+// RequestInfo is what a sealed request is bound to.
+func RequestInfo(r Request, to Recipient) []byte { return r.info(to) }

@@ -27,6 +27,19 @@ type group struct {
 	Private   string   `json:"private"` // in hexadecimal
 	Recipient string   `json:"recipient"`
 	Vectors   []vector `json:"vectors"`
+	Requests  []sealed `json:"requests"`
+}
+
+// A sealed is an attempt to open a sealed request.
+type sealed struct {
+	About      string  `json:"about"`
+	Server     string  `json:"server"` // in hexadecimal
+	Method     string  `json:"method"`
+	Target     string  `json:"target"`
+	Credential string  `json:"credential"` // the API key itself
+	Info       string  `json:"info"`       // in hexadecimal
+	Sealed     []byte  `json:"sealed"`
+	Body       *string `json:"body"` // null: it must not open
 }
 
 // A vector is an attempt to open a bundle.
@@ -101,6 +114,9 @@ func TestTheVectorsOpenAsTheySay(t *testing.T) {
 		}
 		for _, v := range g.Vectors {
 			t.Run(g.Suite+" "+v.About, func(t *testing.T) { v.check(t, k) })
+		}
+		for _, v := range g.Requests {
+			t.Run(g.Suite+" request "+v.About, func(t *testing.T) { v.check(t, k) })
 		}
 	}
 }
@@ -206,5 +222,6 @@ func makeVectors(t *testing.T, suite bundle.Suite) group {
 	for _, o := range odd {
 		add(o.about, somewhere, mustSealText(t, k.Recipient(), o.text), nil)
 	}
+	g.Requests = makeRequests(t, k)
 	return g
 }
