@@ -121,6 +121,19 @@ func TestEachMethodIsItsOperation(t *testing.T) {
 		},
 		{func() error { return c.ConfirmRepair(ctx) }, "PUT /user/confirmed"},
 		{func() error { return second(c.ListUsers(ctx)) }, "GET " + users},
+		{
+			func() error { return second(c.ListAudit(ctx, client.AuditFilter{})) },
+			"GET /user/audit",
+		},
+		{
+			func() error {
+				return second(c.ListAnyAudit(ctx, id, client.AuditFilter{
+					Action: "secret.create", From: until.Time, Limit: 2, Cursor: "x",
+				}))
+			},
+			"GET /admin/audit?action=secret.create&cursor=x&from=2027-01-02T03%3A04%3A05Z" +
+				"&limit=2&user=" + id,
+		},
 		{func() error { return c.DeleteUser(ctx, id) }, "DELETE " + users + "/" + id},
 		{func() error { return c.DeleteUserNow(ctx, id) }, "DELETE " + users + "/" + id + "?now=true"},
 		{func() error { return c.KeepUser(ctx, id) }, "DELETE " + users + "/" + id + "/deletion"},

@@ -68,6 +68,9 @@ func routes(v *vault.Service) []route {
 		{"DELETE", keys + "/self", authenticated, noBody, revokeSelf(v)},
 		{"DELETE", keys + "/{id}", authenticated, noBody, revokeAPIKey(v)},
 
+		{"GET", "/api/v1/user/audit", authenticated, noBody, listAudit(v)},
+		{"GET", "/api/v1/admin/audit", authenticated, noBody, listAnyAudit(v)},
+
 		{"GET", users, authenticated, noBody, listUsers(v)},
 		{"POST", users, authenticated, body, createUser(v)},
 		{"DELETE", users + "/{id}", authenticated, noBody, deleteUser(v)},

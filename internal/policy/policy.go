@@ -56,6 +56,8 @@ const (
 	APIKeyRevoke     Action = "api-key.revoke"
 	APIKeyRevokeOnly Action = "api-key.revoke-only" // keeps the keys that it made
 	APIKeyRevokeSelf Action = "api-key.revoke-self" // the key that asks
+	AuditList        Action = "audit.list"          // the user's own chain
+	AuditListAll     Action = "audit.list-all"      // any chain
 	WhoAmI           Action = "user.who-am-i"
 	UserList         Action = "user.list"
 	UserCreate       Action = "user.create"
@@ -111,6 +113,10 @@ func requiredScope(a Action) (scope Scope, found bool) {
 	case APIKeyCreateFor, UserList, UserCreate, UserDelete, UserDeleteLater, UserKeep, UserDisable,
 		UserEnable:
 		return Admin, true
+	case AuditList:
+		return AuditRead, true
+	case AuditListAll:
+		return Admin, true
 	case WhoAmI, APIKeyRevokeSelf:
 		return noScope, true
 	case RootKeyAdd, RootKeyRewrap, RootKeyRetire, OwnerKeyRotate, OwnerKeyDestroy, BackupCreate,
@@ -144,7 +150,8 @@ func LastResort(a Action) bool {
 // reads, but no value, and stops and deletes.
 func InLockdown(held []Scope, a Action) bool {
 	return slices.Contains(held, Admin) && (LastResort(a) || slices.Contains([]Action{
-		SecretList, SecretGet, VersionList, PresetList, APIKeyList, WhoAmI, UserList, UserKeep,
+		SecretList, SecretGet, VersionList, PresetList, APIKeyList, WhoAmI, UserList,
+		AuditList, AuditListAll, UserKeep,
 	}, a))
 }
 

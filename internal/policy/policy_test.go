@@ -41,6 +41,8 @@ var allowed = map[policy.Action][]policy.Scope{
 	policy.UserDisable:      {policy.Admin},
 	policy.UserEnable:       {policy.Admin},
 	policy.UserConfirm:      {policy.SecretsWrite},
+	policy.AuditList:        {policy.AuditRead},
+	policy.AuditListAll:     {policy.Admin},
 	policy.WhoAmI:           anyone,
 	policy.APIKeyRevokeSelf: anyone,
 	policy.RootKeyAdd:       nil, // the operator's, at the machine itself

@@ -92,6 +92,14 @@ func (p *fixture) useCases() map[policy.Action]useCase {
 		policy.APIKeyRevokeSelf: func(who vault.Actor, _ uuid.UUID) error {
 			return p.RevokeSelf(ctx, who)
 		},
+		policy.AuditList: func(who vault.Actor, _ uuid.UUID) error {
+			_, err := p.ListAudit(ctx, who, vault.AuditQuery{})
+			return err
+		},
+		policy.AuditListAll: func(who vault.Actor, _ uuid.UUID) error {
+			_, err := p.ListAnyAudit(ctx, who, uuid.Nil, vault.AuditQuery{})
+			return err
+		},
 		policy.WhoAmI: func(who vault.Actor, _ uuid.UUID) error {
 			_, err := p.WhoAmI(ctx, who)
 			return err
@@ -132,6 +140,8 @@ var reads = []policy.Action{
 	policy.VersionList,
 	policy.PresetList,
 	policy.APIKeyList,
+	policy.AuditList,
+	policy.AuditListAll,
 	policy.WhoAmI,
 	policy.UserList,
 }
