@@ -3,7 +3,7 @@ package wire
 // An AuditEntry says what was done, by whom, and to what. It never has anything of a value.
 type AuditEntry struct {
 	Seq        int64            `json:"seq"`  // in its chain, from 1 without a gap
-	Hash       string           `json:"hash"` // SHA-256 of the hash before and this entry, in hexadecimal
+	Hash       string           `json:"hash"` // of the hash before and this entry, in hexadecimal
 	Owner      string           `json:"owner"`
 	At         Time             `json:"at"`
 	UserID     *string          `json:"user_id"` // who did it; null for the operator

@@ -78,7 +78,8 @@ func TestTheAuditLogIsFiltered(t *testing.T) {
 			func(e audit.Entry) bool { return e.Action == "secret.create" },
 		},
 		"secret": {
-			vault.AuditFilter{Secret: a.ID}, func(e audit.Entry) bool { return e.Target.ID == a.ID },
+			vault.AuditFilter{Secret: a.ID},
+			func(e audit.Entry) bool { return e.Target.ID == a.ID },
 		},
 		"both": {
 			vault.AuditFilter{Secret: b.ID, Action: "secret.update"},
