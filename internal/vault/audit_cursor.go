@@ -38,7 +38,8 @@ func (p *page) cursor(at audit.Head) (string, error) {
 func (p *page) parseCursor(text string) (audit.Head, error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err == nil && len(b) == cursorSize {
-		at := audit.Head{Seq: binary.BigEndian.Uint64(b), Hash: audit.Hash(b[8 : len(b)-cursorCode])}
+		at := audit.Head{Seq: binary.BigEndian.Uint64(b)}
+		at.Hash = audit.Hash(b[8 : len(b)-cursorCode])
 		for _, key := range p.core.instance.all() {
 			code := p.cursorEntry(key, at)
 			if subtle.ConstantTimeCompare(code, b[len(b)-cursorCode:]) == 1 {

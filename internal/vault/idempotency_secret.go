@@ -29,7 +29,7 @@ func (s *Service) secretThen(
 			return err
 		}
 		mask, err := s.keys.openMask(ctx, by, then.Binding(now), then.SealedMask)
-		now.Stamp, now.UpdatedAt = then.Stamp, then.CreatedAt
+		now.Name, now.Stamp, now.UpdatedAt = then.Name, then.Stamp, then.CreatedAt
 		secret = now.masked(mask)
 		return err
 	})
