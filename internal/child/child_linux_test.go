@@ -75,6 +75,7 @@ func eachWay(t *testing.T, test func(t *testing.T, how string)) {
 
 func TestACommandEndsAsItWouldAlone(t *testing.T) {
 	eachWay(t, func(t *testing.T, how string) {
+		t.Helper()
 		for script, want := range map[string]syscall.WaitStatus{
 			"exit 0":              0,
 			"exit 7":              7 << 8,
@@ -115,6 +116,7 @@ func TestACommandThatCannotStartHasTheExitCodeOfAShell(t *testing.T) {
 		t.Fatal(err)
 	}
 	eachWay(t, func(t *testing.T, how string) {
+		t.Helper()
 		for command, want := range map[string]int{
 			"no-such-command": 127, "/no/such/command": 127, "": 127, "script/x": 127,
 			"denied": 126, "./denied": 126, "./folder": 126, "broken": 126,
@@ -166,6 +168,7 @@ func start(t *testing.T, how, script string) (*exec.Cmd, *bytes.Buffer) {
 
 func TestSignalsReachTheCommandOnce(t *testing.T) {
 	eachWay(t, func(t *testing.T, how string) {
+		t.Helper()
 		for _, s := range []syscall.Signal{
 			syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1,
 			syscall.SIGUSR2, syscall.SIGWINCH,
@@ -206,6 +209,7 @@ func TestSignalsAboutTheParentAreNotForwarded(t *testing.T) {
 
 func TestASignalThatEndsTheCommandIsSeenOutside(t *testing.T) {
 	eachWay(t, func(t *testing.T, how string) {
+		t.Helper()
 		cmd, _ := start(t, how, `echo >&3; exec 3>&-; exec sleep 30`)
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_ = cmd.Wait()
@@ -222,6 +226,7 @@ func TestAReaderThatLeavesEndsTheCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	eachWay(t, func(t *testing.T, how string) {
+		t.Helper()
 		script := `{ "$0" ` + how + ` yes; echo $? >status; } | head -n 1; cat status`
 		cmd := exec.Command("bash", "-c", script, path)
 		cmd.Dir = t.TempDir()

@@ -9,10 +9,10 @@ import (
 
 // Exec makes this process become the command. It returns only with an error, a [*StartError].
 func (c Command) Exec() error {
-	err := syscall.Exec(c.File, c.Args, c.Env)
+	err := syscall.Exec(c.File, c.Args, c.Env) //nolint:gosec // its user says what is run
 	if errors.Is(err, syscall.ENOEXEC) {
 		script := c.asScript()
-		err = syscall.Exec(script.File, script.Args, script.Env)
+		err = syscall.Exec(script.File, script.Args, script.Env) //nolint:gosec // the same
 	}
 	return startError(err)
 }

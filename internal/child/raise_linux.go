@@ -18,10 +18,8 @@ func (e Exit) Raise() {
 	if e.Signal != 0 {
 		// Go's runtime would print its stack on some signals.
 		var action sigaction
-		number := uintptr(e.Signal) //nolint:gosec // 1 to 64
-		_, _, _ = unix.RawSyscall6(
-			unix.SYS_RT_SIGACTION, number, uintptr(unsafe.Pointer(&action)), 0, 8, 0, 0,
-		)
+		_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(e.Signal),
+			uintptr(unsafe.Pointer(&action)), 0, 8, 0, 0) //nolint:gosec // read during the call
 		_ = syscall.Kill(os.Getpid(), syscall.Signal(e.Signal))
 		for range 100 { // it may reach another thread first
 			_ = unix.Nanosleep(&unix.Timespec{Nsec: 1e6}, nil)

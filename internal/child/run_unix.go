@@ -48,7 +48,7 @@ func (c Command) Run(f Filter) (Exit, error) {
 
 func (c Command) fork(s *streams) (pid int, err error) {
 	attr := &syscall.ProcAttr{Env: c.Env, Files: s.child[:], Sys: s.sys}
-	pid, err = syscall.ForkExec(c.File, c.Args, attr)
+	pid, err = syscall.ForkExec(c.File, c.Args, attr) //nolint:gosec // its user says what is run
 	if errors.Is(err, syscall.ENOEXEC) {
 		script := c.asScript()
 		pid, err = syscall.ForkExec(script.File, script.Args, attr)

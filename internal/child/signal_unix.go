@@ -12,6 +12,8 @@ import (
 
 // forwarded are the signals that the command gets. Not SIGURG, which Go's runtime sends to itself,
 // SIGCHLD and SIGPIPE, which are about this process.
+//
+//nolint:gochecknoglobals // it is a table: nothing writes to it
 var forwarded = []os.Signal{
 	syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT,
 	syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH, syscall.SIGCONT,

@@ -30,7 +30,7 @@ func (e Environment) With(settings []Setting) (all, had []string, err error) {
 	values := map[string]string{}
 	for _, entry := range e.Base {
 		name, value, found := strings.Cut(entry, "=")
-		if slices.Contains(e.Remove, name) || e.Clean && !(found && isBasic(name)) {
+		if slices.Contains(e.Remove, name) || e.Clean && (!found || !isBasic(name)) {
 			continue
 		}
 		all = append(all, entry)

@@ -93,17 +93,20 @@ func TestAnEnvironmentIsReplacedKeptOrEmptied(t *testing.T) {
 		want, had []string
 	}{
 		{
-			"replaced", environ.Environment{Base: base, Remove: []string{"KEYSAKE_TICKET"}},
+			"replaced",
+			environ.Environment{Base: base, Remove: []string{"KEYSAKE_TICKET"}},
 			[]string{"PATH=/bin", "=C:=odd", "odd", "LC_ALL=C", "A=new", "B=", "C=more\n=x"},
 			[]string{"A"},
 		},
 		{
-			"kept", environ.Environment{Base: base, Keep: true},
+			"kept",
+			environ.Environment{Base: base, Keep: true},
 			slices.Concat(base, []string{"C=more\n=x"}),
 			[]string{"A"},
 		},
 		{
-			"clean", environ.Environment{Base: base, Clean: true},
+			"clean",
+			environ.Environment{Base: base, Clean: true},
 			[]string{"PATH=/bin", "LC_ALL=C", "A=new", "B=", "C=more\n=x"},
 			nil,
 		},
