@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 )
 
 //go:generate go run ./gen
@@ -27,7 +26,6 @@ var embedded []byte
 type Catalog struct {
 	providers []provider
 	envNames  map[string]struct{} // variables of fields and formats
-	aliases   map[string][]string // by the variable that they are read beside
 }
 
 // A Preset is a provider that a secret can be created for.
@@ -62,7 +60,7 @@ func Parse(data []byte) (*Catalog, error) {
 		return nil, err
 	}
 	var faults []error
-	c := &Catalog{envNames: make(map[string]struct{}), aliases: make(map[string][]string)}
+	c := &Catalog{envNames: make(map[string]struct{})}
 	for i, e := range entries {
 		at := location{entry: cmp.Or(e.ID, fmt.Sprintf("entry %d", i)), faults: &faults}
 		checkEntry(at, e)
@@ -116,24 +114,16 @@ func (c *Catalog) addEnvNames(e Entry) {
 			c.envNames[n] = struct{}{}
 		}
 	}
-	alias := func(env string, aliases []string) {
-		add(env)
-		add(aliases...)
-		if env != "" {
-			c.aliases[env] = append(c.aliases[env], aliases...)
-		}
-	}
 	for _, f := range e.Fields {
-		alias(f.Env, f.EnvAliases)
+		add(f.Env)
+		add(f.EnvAliases...)
 		for _, format := range f.Formats {
-			alias(cmp.Or(format.Env, f.Env), format.EnvAliases)
+			add(format.Env)
+			add(format.EnvAliases...)
 		}
 	}
 	delete(c.envNames, "")
 }
-
-// Aliases returns the variables that programs read as well as, or before, the one of this name.
-func (c *Catalog) Aliases(name string) []string { return slices.Clone(c.aliases[name]) }
 
 // Presets returns all presets in a new slice. The first four are openai, anthropic, github and
 // tinker, as the contract says.

@@ -109,7 +109,7 @@ func byRef(list []wire.Secret, ref string) ([]wire.Secret, error) {
 // byPreset returns the provider's secret: the one with the usual name or, without that, all that
 // were recorded as that provider's.
 func byPreset(list []wire.Secret, provider string) ([]wire.Secret, error) {
-	known, err := catalog.Load()
+	known, err := catalog.LoadNames()
 	if err != nil {
 		return nil, err
 	}

@@ -41,7 +41,7 @@ type templateLine struct {
 }
 
 func (a *app) plan(in *running) (*plan, error) {
-	known, err := catalog.Load()
+	known, err := catalog.LoadNames()
 	if err != nil {
 		return nil, err
 	}
