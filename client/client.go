@@ -9,6 +9,8 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -56,6 +58,16 @@ func WithUserAgent(agent string) Option { return func(c *Client) { c.agent = age
 // WithTransport sets the transport, for a private certificate authority or a test. It must not
 // follow redirects.
 func WithTransport(t http.RoundTripper) Option { return func(c *Client) { c.http.Transport = t } }
+
+// WithAuthorities sets the certificate authorities that may vouch for the server. It has no effect
+// after [WithTransport].
+func WithAuthorities(pool *x509.CertPool) Option {
+	return func(c *Client) {
+		if t, ok := c.http.Transport.(*http.Transport); ok {
+			t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+		}
+	}
+}
 
 // New returns a client that presents apiKey to the server at baseURL, such as
 // https://keysake.example.org. The zero apiKey sends none, which is enough for [Client.Health].

@@ -62,6 +62,9 @@ func (t Trait) hint() string {
 
 func (p Paste) hint() string {
 	switch p {
+	case PasteMark:
+		return "The value begins with a byte order mark, which an editor has put there: " +
+			"save it without."
 	case PasteNewline:
 		return "There is a line break in the value, which no provider's key has."
 	case PasteSpace:

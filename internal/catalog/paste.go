@@ -10,6 +10,7 @@ type Paste string
 
 // The kinds, in the order in which they are looked for.
 const (
+	PasteMark       Paste = "mark"        // a byte order mark at the beginning
 	PasteNewline    Paste = "newline"     // a line break anywhere
 	PasteSpace      Paste = "white_space" // other white space at an end
 	PasteAssignment Paste = "assignment"  // export X=, or X= if the catalog knows X
@@ -24,6 +25,9 @@ var exportPattern = regexp.MustCompile(`^export[ \t]+[A-Za-z_][A-Za-z0-9_]*$`)
 // is a part of b, and may be empty.
 func (c *Catalog) stripPaste(b []byte) ([]byte, []Paste) {
 	var found []Paste
+	if rest, marked := bytes.CutPrefix(b, []byte("\ufeff")); marked {
+		found, b = append(found, PasteMark), rest
+	}
 	if bytes.ContainsAny(b, "\r\n") {
 		found = append(found, PasteNewline)
 	}

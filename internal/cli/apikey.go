@@ -1,11 +1,16 @@
 package cli
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/keysake/keysake/client"
+	"github.com/keysake/keysake/internal/catalog"
 	"github.com/keysake/keysake/wire"
 )
 
@@ -26,20 +31,44 @@ revoked, expires or is deleted with its user.`,
 }
 
 func newAPIKeysList(a *app) *cobra.Command {
-	return listCommand(a, &cobra.Command{
+	cmd := &cobra.Command{
 		Use:     "list",
+		Aliases: []string{"ls"},
 		Short:   "List your API keys",
-		Long:    "List your API keys, newest first, each by its mask. Needs the scope keys:write.",
-		Example: "  keysake api-keys list",
-		Args:    noArgs,
-	}, fromServer(a, (*client.Client).ListAPIKeys), apiKeysGrid)
+		Long: `List your API keys, newest first, each by its mask. The one that you are logged in
+with has a star. Keys that have ended are left out without --all. Needs the scope
+keys:write.`,
+		Example: `  keysake api-keys list
+  keysake api-keys list --all`,
+		Args: noArgs,
+	}
+	all := cmd.Flags().Bool("all", false, "also keys that were revoked or have expired")
+	read := func(ctx context.Context, _ []string) (wire.APIKeyList, error) {
+		list, err := fromServer(a, (*client.Client).ListAPIKeys)(ctx, nil)
+		if !*all {
+			list.APIKeys = slices.DeleteFunc(list.APIKeys, func(k wire.APIKey) bool {
+				return !k.Active
+			})
+			list.Total = len(list.APIKeys)
+		}
+		return list, err
+	}
+	return listCommand(a, cmd, read, a.apiKeysGrid)
 }
 
-func apiKeysGrid(list wire.APIKeyList) grid {
+func (a *app) apiKeysGrid(list wire.APIKeyList) grid {
+	own := ""
+	if l, err := a.currentLogin(); err == nil {
+		own = catalog.Mask(l.APIKey)
+	}
 	rows := grid{{"NAME", "KEY", "ACTIVE", "SCOPES", "LAST USED", "EXPIRES", "ID"}}
 	for _, k := range list.APIKeys {
+		name := orDash(k.Name)
+		if k.MaskedKey == own {
+			name += " *"
+		}
 		rows = append(rows, []string{
-			orDash(k.Name), k.MaskedKey, yesNo(k.Active), strings.Join(k.AllowedScopes, ","),
+			name, k.MaskedKey, yesNo(k.Active), strings.Join(k.AllowedScopes, ","),
 			formatTime(k.LastUsedAt), formatTime(k.ExpiresAt), k.ID,
 		})
 	}
@@ -48,11 +77,13 @@ func apiKeysGrid(list wire.APIKeyList) grid {
 
 func newAPIKeysRevoke(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "revoke {ID | self}",
-		Short: "Revoke an API key",
+		Use:     "revoke {NAME|ID | self}",
+		Aliases: []string{"rm"},
+		Short:   "Revoke an API key",
 		Long: `Revoke an API key at once, and every key that was created with it. This cannot be
-undone. "keysake api-keys list" shows the ids. Needs the scope keys:write and
-every scope of the key.
+undone. You are asked to confirm, unless you give --yes; without a terminal,
+--yes is required. "keysake api-keys list" shows names and ids. Needs the scope
+keys:write and every scope of the key.
 
 With self, revoke the key that you are logged in with. It needs no scope, but
 must have been created with --allow-self-revoke.
@@ -61,26 +92,37 @@ With --keep-children, the keys that were created with it go on working, as if th
 key that created it had created them. Use this to replace a key, logged in with
 one that it did not create. After a leak, do not use it: the keys that a thief
 created would go on too.`,
-		Example: `  keysake api-keys revoke 0198c8a6-6f43-7d0e-9d2c-5b1f0a3c7e11
-  keysake api-keys revoke self`,
-		Args: exactlyOne("the key's ID"),
+		Example: `  keysake api-keys revoke ci
+  keysake api-keys revoke 0198c8a6-6f43-7d0e-9d2c-5b1f0a3c7e11 --yes
+  keysake api-keys revoke self --yes`,
+		Args: exactlyOne("the key's NAME or ID"),
 	}
 	keep := cmd.Flags().Bool("keep-children", false, "keep the keys that were created with it")
+	yes := yesFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if *keep && args[0] == "self" {
 			return usagef("--keep-children needs a key's ID: a key cannot keep what it created")
+		}
+		if !*yes {
+			if err := a.canConfirm(); err != nil {
+				return err
+			}
 		}
 		c, err := a.connect()
 		if err != nil {
 			return err
 		}
+		id, err := a.keyToRevoke(cmd.Context(), c, args[0], *yes)
+		if err != nil {
+			return err
+		}
 		switch {
-		case args[0] == "self":
+		case id == "self":
 			err = c.RevokeSelf(cmd.Context())
 		case *keep:
-			err = c.RevokeAPIKeyOnly(cmd.Context(), args[0])
+			err = c.RevokeAPIKeyOnly(cmd.Context(), id)
 		default:
-			err = c.RevokeAPIKey(cmd.Context(), args[0])
+			err = c.RevokeAPIKey(cmd.Context(), id)
 		}
 		if err != nil {
 			return err
@@ -89,4 +131,50 @@ created would go on too.`,
 		return nil
 	}
 	return cmd
+}
+
+// keyToRevoke returns the id of the key with this NAME or ID, or self, once that is confirmed.
+func (a *app) keyToRevoke(
+	ctx context.Context, c *client.Client, ref string, yes bool,
+) (string, error) {
+	if ref == "self" {
+		if yes {
+			return ref, nil
+		}
+		return ref, a.confirm(ctx, "Revoke the API key that you are logged in with?")
+	}
+	if yes && uuidPattern.MatchString(ref) {
+		return ref, nil
+	}
+	k, err := findAPIKey(ctx, c, ref)
+	if err != nil || yes {
+		return k.ID, err
+	}
+	return k.ID, a.confirm(ctx, fmt.Sprintf(
+		"Revoke %s (%s) and every key that was created with it?", orDash(k.Name), k.MaskedKey))
+}
+
+// findAPIKey returns the key with this NAME or ID. Of keys with one name, only one may be active.
+func findAPIKey(ctx context.Context, c *client.Client, ref string) (wire.APIKey, error) {
+	list, err := c.ListAPIKeys(ctx)
+	if err != nil {
+		return wire.APIKey{}, err
+	}
+	var found []wire.APIKey
+	for _, k := range list.APIKeys {
+		if k.ID == ref {
+			return k, nil
+		}
+		if k.Name == ref && k.Active {
+			found = append(found, k)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return wire.APIKey{}, errors.New(`no such API key: "keysake api-keys list" shows yours`)
+	case 1:
+		return found[0], nil
+	}
+	return wire.APIKey{}, fmt.Errorf("%d API keys have this name: give the ID of one; "+
+		`"keysake api-keys list" shows them`, len(found))
 }

@@ -38,6 +38,8 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer // data, and everything else
 	releaseSignals func()    // gives them back, before a command gets them
+
+	profile, caCert string // of the flags
 }
 
 // Main runs the program with these arguments, without its own name, and returns the exit code. An
@@ -80,7 +82,10 @@ Run the server with "keysake serve". The operator's commands (init, admin-key,
 root-key, owner-key, lockdown, backup, restore, doctor, audit, floors) work on its
 data folder. All other commands talk to a server: the one of your last "keysake
 login", unless KEYSAKE_URL and KEYSAKE_API_KEY name another. The login is stored
-in your configuration folder, or in the folder that KEYSAKE_CONFIG_DIR names.`
+in your configuration folder, or in the folder that KEYSAKE_CONFIG_DIR names.
+"keysake login --profile NAME" stores a further one, which --profile or
+KEYSAKE_PROFILE chooses. KEYSAKE_API_KEY_FILE names a file with the API key, and
+KEYSAKE_CA_CERT one with the server's certificate authority.`
 
 func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
@@ -103,8 +108,13 @@ func newRoot(a *app) *cobra.Command {
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(flagError)
+	root.PersistentFlags().StringVar(&a.profile, "profile", "",
+		"use the login of this `NAME`, instead of the usual one")
+	root.PersistentFlags().StringVar(&a.caCert, "ca-cert", "",
+		"trust the certificates in this `FILE` for the server, and no others")
 	root.AddCommand(
-		newServe(a), newInit(a), newAdminKey(a), newLogin(a),
+		newServe(a), newInit(a), newAdminKey(a),
+		newLogin(a), newLogout(a), newWhoAmI(a), newStatus(a),
 		newRun(a), newLease(a),
 		newPresets(a), newSecrets(a), newAPIKeys(a), newConfirm(a), newUsers(a),
 		newRootKey(a), newInstanceKey(a), newOwnerKey(a), newLockdown(a),

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -27,6 +28,7 @@ const (
 	exitUsage          = 2
 	exitCannotStart    = 3
 	exitAuthentication = 4
+	exitInterrupted    = 130 // as shells say of SIGINT
 )
 
 const exitHelp = `Exit codes:
@@ -35,6 +37,7 @@ const exitHelp = `Exit codes:
   2  wrong usage
   3  the server cannot start, or the data folder or one of its root keys cannot be opened
   4  authentication: not logged in, or the server rejected the API key (401, 403)
+  130  interrupted, as by Ctrl-C at a prompt
 "keysake run" ends as its command does; 126 and 127 mean that it could not be run
 or was not found.`
 
@@ -45,6 +48,8 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.Is(err, context.Canceled):
+		return exitInterrupted
 	case isUsage(err):
 		return exitUsage
 	case errors.Is(err, server.ErrCannotStart), errors.Is(err, instance.ErrCannotOpen):
@@ -130,6 +135,11 @@ func explain(err error) string {
 	}
 	if failed, ok := errors.AsType[*url.Error](err); ok {
 		server, _, _ := strings.Cut(failed.URL, "/api/v1")
+		if bad, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+			return fmt.Sprintf("the certificate of the server at %s is not trusted: %v: "+
+				"check the address, or give its certificate authority with --ca-cert",
+				server, bad.Err)
+		}
 		return fmt.Sprintf("cannot reach the server at %s: %v: check that it runs at this address",
 			server, failed.Err)
 	}

@@ -4,21 +4,23 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 )
 
-const loginLong = `Check your API key with the server, and store both for later commands. The login
-is kept in login.json in your configuration folder, where only you can read it,
-and replaces an earlier one.
+const loginLong = `Check your API key with the server, and store both for later commands, in your
+configuration folder, where only you can read them. This replaces an earlier
+login. With --profile, it is stored beside the others under that name.
 
 On a terminal, you are asked for the API key, which is not shown. Otherwise it is
 read from standard input, or from the file that --from-file names.
 
 The server is the one that --url names. Without --url it is the one in
 KEYSAKE_URL, and without both it is ` + defaultURL + `.
-While KEYSAKE_URL or KEYSAKE_API_KEY is set, commands use it instead of the
-stored login.`
+If its certificate is of a private authority, give that with --ca-cert: it is
+remembered. While KEYSAKE_URL, KEYSAKE_API_KEY or KEYSAKE_API_KEY_FILE is set,
+commands use it instead of the stored login.`
 
 func newLogin(a *app) *cobra.Command {
 	cmd := &cobra.Command{
@@ -26,20 +28,26 @@ func newLogin(a *app) *cobra.Command {
 		Short: "Store the server's address and your API key",
 		Long:  loginLong,
 		Example: `  keysake login --url https://keysake.example.org
-  keysake login --from-file .keysake-dev/dev-api-key`,
+  keysake login --from-file .keysake-dev/dev-api-key
+  keysake login --profile work --url https://keysake.example.org --ca-cert ca.pem`,
 		Args: noValueArg(0),
 	}
 	address := cmd.Flags().String("url", "", "the server's `URL`")
 	src := valueFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		key, err := a.readValue(cmd.Context(), src, "API key")
+		key, err := a.readValue(cmd.Context(), src, "API key", true)
 		if err != nil {
 			return err
 		}
-		if key.Len() == 0 {
+		if key = trimmed(key); key.Len() == 0 {
 			return errors.New("the API key is empty")
 		}
 		to := login{URL: cmp.Or(*address, a.getenv(urlVariable), defaultURL), APIKey: key}
+		if file := cmp.Or(a.caCert, a.getenv(caCertVariable)); file != "" {
+			if to.CACert, err = filepath.Abs(file); err != nil {
+				return err
+			}
+		}
 		c, err := to.client()
 		if err != nil {
 			return err
@@ -57,8 +65,10 @@ func newLogin(a *app) *cobra.Command {
 			a.infof("Your secrets were repaired by the operator, and an older state of one may " +
 				"be back: look through them, then run keysake confirm.")
 		}
-		if a.getenv(apiKeyVariable) != "" {
-			a.infof("%s is set: commands use it instead, until you unset it.", apiKeyVariable)
+		for _, name := range []string{apiKeyVariable, apiKeyFileVariable} {
+			if a.getenv(name) != "" && a.profile == "" {
+				a.infof("%s is set: commands use it instead, until you unset it.", name)
+			}
 		}
 		return nil
 	}

@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"cmp"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/keysake/keysake/client"
@@ -15,9 +18,12 @@ import (
 )
 
 const (
-	urlVariable       = "KEYSAKE_URL"
-	apiKeyVariable    = "KEYSAKE_API_KEY"
-	configDirVariable = "KEYSAKE_CONFIG_DIR"
+	urlVariable        = "KEYSAKE_URL"
+	apiKeyVariable     = "KEYSAKE_API_KEY"
+	apiKeyFileVariable = "KEYSAKE_API_KEY_FILE"
+	profileVariable    = "KEYSAKE_PROFILE"
+	caCertVariable     = "KEYSAKE_CA_CERT"
+	configDirVariable  = "KEYSAKE_CONFIG_DIR"
 
 	defaultURL = "http://127.0.0.1:8420" // where "keysake serve" listens
 )
@@ -26,10 +32,34 @@ const (
 type login struct {
 	URL    string          `json:"url"`
 	APIKey plaintext.Value `json:"api_key"`
+	CACert string          `json:"ca_cert,omitempty"` // the file of the authority that it trusts
+
+	from string // what named it, for people
 }
 
 func (l login) client() (*client.Client, error) {
-	return client.New(l.URL, l.APIKey, client.WithUserAgent("keysake/"+programVersion()))
+	opts := []client.Option{client.WithUserAgent("keysake/" + programVersion())}
+	if l.CACert != "" {
+		pool, err := readAuthority(l.CACert)
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, client.WithAuthorities(pool))
+	}
+	return client.New(l.URL, l.APIKey, opts...)
+}
+
+// readAuthority returns the certificates in a file, as the only ones that are trusted.
+func readAuthority(file string) (*x509.CertPool, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("--ca-cert: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(b) {
+		return nil, fmt.Errorf("--ca-cert: %s has no certificate in PEM", file)
+	}
+	return pool, nil
 }
 
 // errNoLogin reports that a command has no server to talk to.
@@ -46,20 +76,34 @@ func (a *app) connect() (*client.Client, error) {
 	return l.client()
 }
 
-// currentLogin takes URL and key each from its variable and, if that is not set, from the stored
-// login. A stored key never goes to a server that only the variable names: otherwise setting a
-// variable would be enough to steal the key.
+// currentLogin is the profile that --profile names. Without the flag, it takes URL and key each
+// from its variable and, if that is not set, from the stored login. A stored key never goes to a
+// server that only the variable names: otherwise setting a variable would be enough to steal it.
 func (a *app) currentLogin() (login, error) {
-	given := login{
-		URL:    a.getenv(urlVariable),
-		APIKey: plaintext.FromString(a.getenv(apiKeyVariable)),
+	l, err := a.chosenLogin()
+	if file := cmp.Or(a.caCert, a.getenv(caCertVariable)); file != "" {
+		l.CACert = file
 	}
+	return l, err
+}
+
+func (a *app) chosenLogin() (login, error) {
+	if a.profile != "" {
+		return a.profileLogin()
+	}
+	key, source, err := a.keyOfEnvironment()
+	if err != nil {
+		return login{}, err
+	}
+	given := login{URL: a.getenv(urlVariable), APIKey: key, from: source}
 	hasKey := given.APIKey.Len() > 0
 	if given.URL != "" && hasKey {
 		return given, nil
 	}
 	stored, err := a.storedLogin()
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && a.getenv(profileVariable) != "":
+		return a.profileLogin()
 	case errors.Is(err, fs.ErrNotExist) && hasKey:
 		given.URL = defaultURL
 		return given, nil
@@ -68,7 +112,7 @@ func (a *app) currentLogin() (login, error) {
 	case err != nil:
 		return login{}, err
 	case hasKey:
-		given.URL = stored.URL
+		given.URL, given.CACert = stored.URL, stored.CACert
 		return given, nil
 	case given.URL != "" && strings.TrimRight(given.URL, "/") != strings.TrimRight(stored.URL, "/"):
 		return login{}, fmt.Errorf("%w; the stored login is for another server than %s names",
@@ -77,13 +121,49 @@ func (a *app) currentLogin() (login, error) {
 	return stored, nil
 }
 
+// profileLogin is the stored login of a profile that was named.
+func (a *app) profileLogin() (login, error) {
+	l, err := a.storedLogin()
+	if errors.Is(err, fs.ErrNotExist) {
+		return l, fmt.Errorf("%w: there is no login of the profile %s: "+
+			"run \"keysake login --profile %[2]s\"", errNoLogin, a.profileName())
+	}
+	return l, err
+}
+
+// keyOfEnvironment returns the API key in the environment, or in the file that it names, without
+// white space around it; and which variable it was.
+func (a *app) keyOfEnvironment() (plaintext.Value, string, error) {
+	if text := strings.TrimSpace(a.getenv(apiKeyVariable)); text != "" {
+		return plaintext.FromString(text), apiKeyVariable, nil
+	}
+	file := a.getenv(apiKeyFileVariable)
+	if file == "" {
+		return plaintext.Value{}, "", nil
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return plaintext.Value{}, "", fmt.Errorf("%s: %w", apiKeyFileVariable, err)
+	}
+	key := trimmed(plaintext.Own(b))
+	if key.Len() == 0 {
+		return key, "", fmt.Errorf("%s: %s is empty", apiKeyFileVariable, file)
+	}
+	return key, apiKeyFileVariable, nil
+}
+
 func (a *app) getenv(name string) string {
 	v, _ := a.env(name)
 	return v
 }
 
-// loginPath returns where the login is stored.
-func (a *app) loginPath() (string, error) {
+var profilePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+// profileName returns the profile whose login is stored or used: "" for the usual one.
+func (a *app) profileName() string { return cmp.Or(a.profile, a.getenv(profileVariable)) }
+
+// configDir returns the folder of the logins.
+func (a *app) configDir() (string, error) {
 	dir := a.getenv(configDirVariable)
 	if dir == "" {
 		base, err := os.UserConfigDir()
@@ -92,13 +172,50 @@ func (a *app) loginPath() (string, error) {
 		}
 		dir = filepath.Join(base, "keysake")
 	}
-	return filepath.Join(dir, "login.json"), nil
+	return dir, nil
+}
+
+const (
+	loginFile   = "login.json"
+	profilesDir = "profiles" // with a file for each
+)
+
+// loginPath returns where the login of the profile is stored.
+func (a *app) loginPath() (string, error) {
+	dir, err := a.configDir()
+	name := a.profileName()
+	switch {
+	case err != nil:
+		return "", err
+	case name == "":
+		return filepath.Join(dir, loginFile), nil
+	case !profilePattern.MatchString(name):
+		return "", usagef(
+			"the name of a profile has letters, digits, dots, underscores and hyphens")
+	}
+	return filepath.Join(dir, profilesDir, name+".json"), nil
+}
+
+// profiles returns the names of the stored profiles.
+func (a *app) profiles() (names []string) {
+	dir, err := a.configDir()
+	if err != nil {
+		return nil
+	}
+	files, _ := filepath.Glob(filepath.Join(dir, profilesDir, "*.json"))
+	for _, file := range files {
+		names = append(names, strings.TrimSuffix(filepath.Base(file), ".json"))
+	}
+	return names
 }
 
 // storedLogin reads the stored login. It refuses a file that others can read, because they may have
 // the key already. The error is [fs.ErrNotExist] without a login, and never quotes the file.
 func (a *app) storedLogin() (login, error) {
 	path, err := a.loginPath()
+	if isUsage(err) {
+		return login{}, err
+	}
 	if err != nil {
 		return login{}, fs.ErrNotExist // no folder, no login
 	}
@@ -120,6 +237,7 @@ func (a *app) storedLogin() (login, error) {
 	if json.Unmarshal(b, &l) != nil || l.URL == "" {
 		return login{}, fmt.Errorf(`%s is damaged: run "keysake login" again`, path)
 	}
+	l.from = path
 	return l, nil
 }
 
@@ -131,7 +249,11 @@ func (a *app) storeLogin(l login) (path string, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return "", err
 	}
-	b, err := json.Marshal(map[string]string{"url": l.URL, "api_key": string(l.APIKey.Reveal())})
+	content := map[string]string{"url": l.URL, "api_key": string(l.APIKey.Reveal())}
+	if l.CACert != "" {
+		content["ca_cert"] = l.CACert
+	}
+	b, err := json.Marshal(content)
 	if err != nil {
 		return "", err
 	}

@@ -136,7 +136,7 @@ func TestAnInterruptedPromptLeavesTheTerminalAsItWas(t *testing.T) {
 	term := typing(ctx, t, loginOf(srv), "secrets", "set", "TYPED")
 	term.answer("Value (not shown): ", "correct-ho", true)
 	interrupt()
-	term.exits(1)
+	term.exits(130)
 	if !term.echoes() {
 		t.Error("the terminal does not echo any more")
 	}

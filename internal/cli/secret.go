@@ -27,22 +27,42 @@ becomes. Its value is never shown; a mask such as sk-pro••••789 stands f
 		newSecretsShow(a),
 		newSecretsSet(a),
 		newSecretsUpdate(a),
+		newSecretsRename(a),
 		newSecretsVersions(a),
 		newSecretsRollback(a),
 		newSecretsDelete(a),
+		neverShown("get"),
 	)
 	return cmd
 }
 
 func newSecretsList(a *app) *cobra.Command {
 	return listCommand(a, &cobra.Command{
-		Use:   "list",
-		Short: "List your secrets",
-		Long:  "List your secrets by name, each with its mask. Needs the scope secrets:read.",
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   "List your secrets",
+		Long:    "List your secrets by name, each with its mask. Needs the scope secrets:read.",
 		Example: `  keysake secrets list
   keysake secrets list --json`,
 		Args: noArgs,
 	}, fromServer(a, (*client.Client).ListSecrets), a.secretsGrid)
+}
+
+// neverShown returns a hidden command of a name by which people look for a value.
+func neverShown(name string) *cobra.Command {
+	return &cobra.Command{
+		Use:    name + " NAME",
+		Hidden: true,
+		Short:  "Say that values are never shown",
+		Long:   "Say that values are never shown, and what uses them.",
+		Example: `  keysake secrets show OPENAI_API_KEY
+  keysake run --secret OPENAI_API_KEY -- command`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return usagef(`a value is never shown: "keysake run --secret NAME -- command" ` +
+				`gives it to a command, and "keysake secrets show NAME" shows its mask`)
+		},
+	}
 }
 
 // secretsGrid returns the secrets as a grid. If there are none, it says how to create one.

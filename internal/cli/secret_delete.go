@@ -11,8 +11,9 @@ import (
 
 func newSecretsDelete(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "delete NAME|ID",
-		Short: "Delete a secret and all its values",
+		Use:     "delete NAME|ID",
+		Aliases: []string{"rm"},
+		Short:   "Delete a secret and all its values",
 		Long: `Delete a secret and all its values. This cannot be undone. You are asked to
 confirm, unless you give --yes; without a terminal, --yes is required.
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -16,14 +18,16 @@ import (
 // A newSecret holds the arguments of "secrets set".
 type newSecret struct {
 	name, preset, provider string
+	replace                bool
 	from                   *valueSource
 	asJSON                 *bool
 }
 
 const setLong = `Create a secret, and print it with its mask. With --preset, its name is the one
 that the provider's programs expect; "keysake presets" lists the providers.
-Otherwise, NAME is the environment variable that it becomes. To give an existing
-secret a new value, use "keysake secrets update". Needs the scope secrets:write.
+Otherwise, NAME is the environment variable that it becomes. With --replace, a
+secret that exists gets the value as its next version. Needs the scope
+secrets:write, and secrets:read to replace.
 
 ` + valueHelp + `
 
@@ -34,7 +38,7 @@ func newSecretsSet(a *app) *cobra.Command {
 	in := new(newSecret)
 	cmd := &cobra.Command{
 		Use:   "set {NAME | --preset PROVIDER}",
-		Short: "Create a secret",
+		Short: "Create a secret, or replace its value",
 		Long:  setLong,
 		Example: `  keysake secrets set --preset openai
   keysake secrets set DATABASE_PASSWORD < password.txt
@@ -45,6 +49,7 @@ func newSecretsSet(a *app) *cobra.Command {
 	f.StringVar(&in.preset, "preset", "",
 		"create the secret of this `PROVIDER`, under its usual name")
 	f.StringVar(&in.provider, "provider", "", "record that NAME is a key of this `PROVIDER`")
+	f.BoolVar(&in.replace, "replace", false, "update the secret if it exists")
 	cmd.MarkFlagsMutuallyExclusive("preset", "provider")
 	in.from, in.asJSON = valueFlags(cmd), jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -57,40 +62,68 @@ func newSecretsSet(a *app) *cobra.Command {
 }
 
 func (a *app) setSecret(ctx context.Context, in *newSecret) error {
-	switch {
-	case in.name == "" && in.preset == "":
-		return usagef(`NAME is missing: give one, or a provider with --preset; ` +
-			`see "keysake secrets set --help"`)
-	case in.name != "" && in.preset != "":
-		return usagef("NAME and --preset cannot be combined: " +
-			"omit NAME, or use --provider instead of --preset")
-	}
 	known, err := catalog.Load()
 	if err != nil {
 		return err
 	}
-	if known.Recognise("", plaintext.FromString(in.name)).Matched.ID != "" {
-		return &usageError{errValueArgument}
+	if err := in.check(known); err != nil {
+		return err
 	}
 	c, err := a.connect()
 	if err != nil {
 		return err
 	}
-	value, err := a.readValue(ctx, in.from, "Value")
+	value, err := a.readValue(ctx, in.from, "Value", in.preset != "")
 	if err != nil {
 		return err
 	}
 	a.hint(known, in.preset+in.provider, value)
 	made, err := in.create(ctx, c, value)
 	if hasStatus(err, http.StatusConflict) {
-		return errors.New(`a secret of that name already exists: ` +
-			`use "keysake secrets update" to give it a new value`)
+		if in.replace {
+			return a.replaceSecret(ctx, c, known, in, value)
+		}
+		return errors.New(`a secret of that name already exists: add --replace, ` +
+			`or use "keysake secrets update", to give it a new value`)
 	}
 	if err != nil {
 		return err
 	}
 	a.infof("Created.")
 	return show(a, made, *in.asJSON, secretGrid)
+}
+
+// check returns a usage error for arguments that do not say which secret is meant.
+func (in *newSecret) check(known *catalog.Catalog) error {
+	switch {
+	case in.name == "" && in.preset == "":
+		return usagef(`NAME is missing: give one, or a provider with --preset; ` +
+			`see "keysake secrets set --help"`)
+	case strings.Contains(in.name, "="):
+		return &usageError{errAssignment}
+	case in.name != "" && in.preset != "":
+		return usagef("NAME and --preset cannot be combined: " +
+			"omit NAME, or use --provider instead of --preset")
+	case known.Recognise("", plaintext.FromString(in.name)).Matched.ID != "":
+		return &usageError{errValueArgument}
+	}
+	return nil
+}
+
+// replaceSecret gives the secret that a create found in its way the value.
+func (a *app) replaceSecret(
+	ctx context.Context, c *client.Client, known *catalog.Catalog, in *newSecret,
+	value plaintext.Value,
+) error {
+	name := in.name
+	if p, found := known.Preset(in.preset); found {
+		name = p.EnvVarName
+	}
+	was, err := findSecret(ctx, c, name)
+	if err != nil {
+		return err
+	}
+	return a.updateSecret(ctx, c, was, value, *in.asJSON)
 }
 
 func (in *newSecret) create(
@@ -107,14 +140,16 @@ func (in *newSecret) create(
 }
 
 // hint prints what a value looks like, if that is not what the provider's keys look like. Without a
-// provider, it only reports a value that looks like some provider's key.
+// provider, it only reports a value that looks like some provider's key, or that an editor marked.
 func (a *app) hint(known *catalog.Catalog, provider string, value plaintext.Value) {
 	r := known.Recognise(provider, value)
-	if value.Len() == 0 || (r.Chosen.ID == "" && r.Matched.ID == "") {
+	if r.Chosen.ID == "" && r.Matched.ID == "" && !slices.Contains(r.Paste, catalog.PasteMark) {
 		return
 	}
 	for _, line := range r.Hints() {
-		a.infof("Hint: %s", line)
+		if value.Len() > 0 {
+			a.infof("Hint: %s", line)
+		}
 	}
 }
 
@@ -123,8 +158,9 @@ func newSecretsUpdate(a *app) *cobra.Command {
 		Use:   "update NAME|ID",
 		Short: "Give a secret a new value",
 		Long: `Give a secret a new value, and print it with its new mask. The old value is kept
-as a version; see "keysake secrets versions". Needs the scope secrets:write, and
-secrets:read to find a NAME.
+as a version; see "keysake secrets versions". The value that it has already makes
+no version, if you could have it given to a command. Needs the scope
+secrets:write, and secrets:read to find a NAME.
 
 ` + valueHelp,
 		Example: `  keysake secrets update OPENAI_API_KEY
@@ -133,24 +169,44 @@ secrets:read to find a NAME.
 	}
 	from, asJSON := valueFlags(cmd), jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		known, err := catalog.Load()
+		if err != nil {
+			return err
+		}
 		c, err := a.connect()
 		if err != nil {
 			return err
 		}
-		id, err := secretID(cmd.Context(), c, args[0])
+		was, err := findSecret(cmd.Context(), c, args[0])
+		if hasStatus(err, http.StatusForbidden) && uuidPattern.MatchString(args[0]) {
+			was, err = wire.Secret{ID: args[0]}, nil // a key that may only write
+		}
 		if err != nil {
 			return err
 		}
-		value, err := a.readValue(cmd.Context(), from, "New value")
+		preset, found := known.Preset(providerOf(was))
+		isKey := found && was.Name == preset.EnvVarName
+		value, err := a.readValue(cmd.Context(), from, "New value", isKey)
 		if err != nil {
 			return err
 		}
-		s, err := c.UpdateSecret(cmd.Context(), id, wire.UpdateSecret{Value: value})
-		if err != nil {
-			return err
-		}
-		a.infof("Updated.")
-		return show(a, s, *asJSON, secretGrid)
+		a.hint(known, providerOf(was), value)
+		return a.updateSecret(cmd.Context(), c, was, value, *asJSON)
 	}
 	return cmd
+}
+
+func (a *app) updateSecret(
+	ctx context.Context, c *client.Client, was wire.Secret, value plaintext.Value, asJSON bool,
+) error {
+	now, err := c.UpdateSecret(ctx, was.ID, wire.UpdateSecret{Value: value})
+	if err != nil {
+		return err
+	}
+	if now.UpdatedAt.Equal(was.UpdatedAt.Time) {
+		a.infof("Unchanged: it has this value already.")
+	} else {
+		a.infof("Updated.")
+	}
+	return show(a, now, asJSON, secretGrid)
 }

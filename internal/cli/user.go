@@ -31,8 +31,9 @@ the operator gives --data.`,
 
 func newUsersList(a *app) *cobra.Command {
 	return listCommand(a, &cobra.Command{
-		Use:   "list",
-		Short: "List the users",
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   "List the users",
 		Long: `List all users by name, with the number of secrets that each has and may have, and
 whether they are disabled, to be deleted, or were repaired and have not confirmed
 that. Of a user whose data was changed by something other

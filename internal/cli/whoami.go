@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keysake/keysake/client"
+	"github.com/keysake/keysake/wire"
+)
+
+func newWhoAmI(a *app) *cobra.Command {
+	return listCommand(a, &cobra.Command{
+		Use:     "whoami",
+		Short:   "Show which user your API key is of",
+		Long:    "Show which user your API key is of. Needs no scope.",
+		Example: "  keysake whoami",
+		Args:    noArgs,
+	}, fromServer(a, (*client.Client).WhoAmI), func(u wire.User) grid { return userGrid(u) })
+}
+
+func newLogout(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "logout",
+		Short: "Remove the stored login",
+		Long: `Remove the stored login, or with --profile that of a profile. The API key goes on
+working for whoever has it, unless you revoke it with --revoke; that needs a key
+that was created with --allow-self-revoke.`,
+		Example: `  keysake logout
+  keysake logout --profile work --revoke`,
+		Args: noArgs,
+	}
+	revoke := cmd.Flags().Bool("revoke", false, "revoke the API key first")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		stored, err := a.storedLogin()
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("nothing to log out from: %w", errNoLogin)
+		}
+		if *revoke {
+			if err != nil {
+				return err
+			}
+			c, err := stored.client()
+			if err != nil {
+				return err
+			}
+			if err := c.RevokeSelf(cmd.Context()); err != nil {
+				return fmt.Errorf("the key was not revoked, and the login is still stored: %w", err)
+			}
+		}
+		path, err := a.loginPath()
+		if err != nil {
+			return err
+		}
+		if err := os.Remove(path); err != nil {
+			return err
+		}
+		a.infof("Logged out.")
+		if source := a.sourceOfKey(); source != "" {
+			a.infof("%s is still set: commands use it.", source)
+		}
+		return nil
+	}
+	return cmd
+}
+
+// sourceOfKey returns the variable that has the API key, or names its file.
+func (a *app) sourceOfKey() string {
+	for _, name := range []string{apiKeyVariable, apiKeyFileVariable} {
+		if a.getenv(name) != "" {
+			return name
+		}
+	}
+	return ""
+}
+
+// A statusReport says which server commands talk to, and whether that works.
+type statusReport struct {
+	Server   string     `json:"server"`
+	Login    string     `json:"login"` // what named it: a file or a variable
+	Profile  string     `json:"profile,omitempty"`
+	Healthy  bool       `json:"healthy"`
+	User     *wire.User `json:"user"`
+	Profiles []string   `json:"profiles"`
+}
+
+func newStatus(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show which server and user commands use, and whether they work",
+		Long: `Show which server and user commands use, where the login comes from, whether the
+server answers, and which profiles are stored. The exit code is 0 only if all of
+it works.`,
+		Example: `  keysake status
+  keysake status --profile work`,
+		Args: noArgs,
+	}
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		l, err := a.currentLogin()
+		if err != nil {
+			return err
+		}
+		c, err := l.client()
+		if err != nil {
+			return err
+		}
+		report := statusReport{Server: l.URL, Login: l.from, Profiles: a.profiles()}
+		if a.sourceOfKey() == "" || a.profile != "" {
+			report.Profile = a.profileName()
+		}
+		_, failed := c.Health(cmd.Context())
+		report.Healthy = failed == nil
+		if failed == nil {
+			var me wire.User
+			if me, failed = c.WhoAmI(cmd.Context()); failed == nil {
+				report.User = &me
+			}
+		}
+		return errors.Join(show(a, report, *asJSON, statusGrid), failed)
+	}
+	return cmd
+}
+
+func statusGrid(s statusReport) grid {
+	rows := grid{{"server", s.Server}, {"login", s.Login}, {"profile", orDash(s.Profile)}}
+	rows = append(rows, []string{"healthy", yesNo(s.Healthy)})
+	if s.User != nil {
+		rows = append(rows, []string{"user", s.User.Username},
+			[]string{"secrets", quota(s.User.Limits.Secrets)})
+	}
+	for _, name := range s.Profiles {
+		rows = append(rows, []string{"stored profile", name})
+	}
+	return rows
+}
