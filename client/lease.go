@@ -46,13 +46,12 @@ func (c *Client) CreateLease(ctx context.Context, in wire.CreateLease) (wire.Lea
 	return call[wire.Lease](ctx, c, http.MethodPost, leases, in)
 }
 
-// ListLeases returns a page of the caller's leases, newest first. It needs the scope leases:write
-// or secrets:read.
+// ListLeases returns a page of the caller's leases, newest first. It needs the scope secrets:read.
 func (c *Client) ListLeases(ctx context.Context, f LeaseFilter) (wire.LeaseList, error) {
 	return call[wire.LeaseList](ctx, c, http.MethodGet, leases+f.query(), nil)
 }
 
-// GetLease returns one lease. It needs the scope leases:write or secrets:read. 404: the caller has
+// GetLease returns one lease. It needs the scope secrets:read. 404: the caller has
 // no lease with this id.
 func (c *Client) GetLease(ctx context.Context, id string) (wire.Lease, error) {
 	path, err := pathOf(leases, id)
@@ -83,8 +82,8 @@ func (c *Client) RedeemTicket(
 	return call[wire.Lease](ctx, &with, http.MethodPost, "/leases/redeem", in)
 }
 
-// SecretUsage returns where a secret is and was used. It needs the scope leases:write or
-// secrets:read. 404: the caller has no secret with this id.
+// SecretUsage returns where a secret is and was used. It needs the scope secrets:read. 404: the
+// caller has no secret with this id.
 func (c *Client) SecretUsage(ctx context.Context, secretID string) (wire.SecretUsage, error) {
 	path, err := pathOf(secrets, secretID)
 	if err != nil {
@@ -93,7 +92,7 @@ func (c *Client) SecretUsage(ctx context.Context, secretID string) (wire.SecretU
 	return call[wire.SecretUsage](ctx, c, http.MethodGet, path+"/usage", nil)
 }
 
-// SecretUsages returns how each of the caller's secrets is used. It needs the scope leases:write or
+// SecretUsages returns how each of the caller's secrets is used. It needs the scope
 // secrets:read.
 func (c *Client) SecretUsages(ctx context.Context) (wire.SecretUsageList, error) {
 	return call[wire.SecretUsageList](ctx, c, http.MethodGet, secrets+"/usage", nil)

@@ -73,6 +73,19 @@ func (l *Ledger) AddDeleted(user uuid.UUID, at time.Time, keep int) {
 	}
 }
 
+// DropEnded removes the leases of a user that have expired.
+func (l *Ledger) DropEnded(now time.Time) {
+	if l.User == uuid.Nil {
+		return
+	}
+	micros := uint64(max(now.UnixMicro(), 0))
+	for i := l.Leases.Len() - 1; i >= 0; i-- {
+		if entry := l.Leases.at(i); binary.BigEndian.Uint64(entry[KeyEntry:]) <= micros {
+			l.Leases.Remove(slices.Clone(entry))
+		}
+	}
+}
+
 const formatV1 = 1
 
 // Sign returns the bytes of the ledger, signed with an instance key. [ErrTooLong].

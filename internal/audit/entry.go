@@ -19,8 +19,11 @@ const (
 // A CredentialKind says what kind of credential a caller presented.
 type CredentialKind string
 
-// CredentialAPIKey is the kind of an API key.
-const CredentialAPIKey CredentialKind = "api-key"
+// The kinds of credentials.
+const (
+	CredentialAPIKey CredentialKind = "api-key"
+	CredentialTicket CredentialKind = "ticket" // it has the id of its lease
+)
 
 // A Credential names what a caller presented. The zero Credential is that of the operator, who
 // presents none.
@@ -50,6 +53,7 @@ const (
 	TargetRefusals TargetKind = "refusals"
 	// TargetInstanceKey is a key that signs.
 	TargetInstanceKey TargetKind = "instance-key"
+	TargetLease       TargetKind = "lease"
 )
 
 // A Target is what an action was done to. The zero Target stands for none.

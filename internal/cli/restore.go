@@ -121,6 +121,10 @@ func (a *app) printRestored(done maintenance.Restored, asJSON bool) error {
 	a.infof("Restored %s to %s. The key %s signs now, which %s names. "+
 		"Check it with: keysake doctor --all --data %s", count(done.Users, "user", "users"),
 		done.Data, done.InstanceKey, done.KeysFile, done.Data)
+	if done.Leases > 0 {
+		a.infof("Ended %s: who still needs one asks again.",
+			count(done.Leases, "open ticket", "open tickets"))
+	}
 	if done.Username == "" {
 		a.infof("The API keys of the backup work, also those that were revoked since.")
 		return nil

@@ -165,6 +165,18 @@ func (l *library) update(who vault.Actor, secret uuid.UUID) {
 	ok(l.T, err)
 }
 
+// ticket makes a lease of a secret and returns its id.
+func (l *library) ticket(who vault.Actor, secret uuid.UUID) uuid.UUID {
+	l.Helper()
+	ids, err := vault.NewSecretIDs([]string{secret.String()})
+	ok(l.T, err)
+	made, err := l.CreateLease(l.Context(), who, vault.LeaseRequest{
+		Secrets: ids, Delivery: vault.ByTicket, Run: vault.Run{ID: uuid.NewString(), Label: "a"},
+	})
+	ok(l.T, err)
+	return made.ID
+}
+
 // snapshot returns the rows as they are now.
 func (l *library) snapshot() *memory {
 	l.Helper()
@@ -183,7 +195,8 @@ func (l *library) snapshot() *memory {
 }
 
 // filled returns a library of two users with secrets, old versions and API keys, one of them
-// revoked, and of one who was deleted; its rows, and those from before the last changes.
+// revoked, tickets, likewise, and of one who was deleted; its rows, and those from before the last
+// changes.
 func filled(t *testing.T) (l *library, now, before *memory) {
 	t.Helper()
 	l = newLibrary(t)
@@ -198,12 +211,17 @@ func filled(t *testing.T) (l *library, now, before *memory) {
 		}
 	}
 	doomed := l.create(ann, "DOOMED")
-	l.create(gone, "GONE")
+	l.ticket(gone, l.create(gone, "GONE"))
+	ended := l.ticket(ann, secrets[0][0])
+	l.ticket(ann, secrets[0][1])
+	l.ticket(bob, secrets[1][0])
 	before = l.snapshot()
 	for i, who := range []vault.Actor{ann, bob} {
 		l.update(who, secrets[i][0])
 	}
 	ok(t, l.DeleteSecret(t.Context(), ann, doomed))
+	_, _, err := l.RevokeLease(t.Context(), ann, ended)
+	ok(t, err)
 	ok(t, l.RevokeAPIKey(t.Context(), ann, revoked.Credential.ID))
 	ok(t, l.Service.DeleteUser(t.Context(), ann, gone.User))
 	ok(t, l.RotateOwnerKey(t.Context(), bob.User))
@@ -293,14 +311,19 @@ var unchecked = []string{
 	"api_key_uses at", "api_key_uses key_id",
 	"instance_keys created_at", "instance_keys id", "instance_keys root_key_id",
 	"instance_keys wrapped",
+	"lease_secrets lease_id", "lease_secrets secret_id", "lease_secrets user_id",
+	"leases disputed_at",
 	"owner_keys created_at",
 	"root_keys check_value", "root_keys created_at", "root_keys id", "root_keys params",
+	"secret_uses at", "secret_uses lease_id", "secret_uses secret_id", "secret_uses user_id",
+	"secret_uses uses",
 }
 
 func TestADamagedValueIsAFinding(t *testing.T) {
 	l, src, _ := filled(t)
 	id := uuid.NewString()
 	src.rows["api_key_uses"] = []backup.Row{{id, int64(1)}}
+	src.rows["secret_uses"] = []backup.Row{{id, id, int64(1), int64(1), id}}
 	other := map[backup.Kind]any{
 		backup.Text: uuid.NewString(), backup.Integer: int64(9), backup.Blob: make([]byte, 32),
 	}
@@ -334,7 +357,20 @@ func TestADamagedValueIsAFinding(t *testing.T) {
 
 // unread are the tables that the doctor does not read: what is in them is given to it, or proves
 // nothing.
-var unread = []string{"api_key_uses", "done_requests", "instance_keys", "root_keys"}
+var unread = []string{
+	"api_key_uses", "done_requests", "instance_keys", "lease_secrets", "root_keys", "secret_uses",
+}
+
+// revoked reports whether a row is of what was revoked: it is removed one day, and says nothing.
+func revoked(table string, row backup.Row) bool {
+	switch table {
+	case "api_keys":
+		return row[len(row)-1] != nil
+	case "leases":
+		return row[len(row)-2] != nil
+	}
+	return false
+}
 
 // checkOf returns the check that must name a change of a column.
 func checkOf(table, column string) string {
@@ -392,8 +428,8 @@ func TestARowThatIsHiddenIsAFinding(t *testing.T) {
 		whole := src.rows[table.Name]
 		hidden := 0
 		for i, row := range whole {
-			if table.Name == "api_keys" && row[len(row)-1] != nil {
-				continue // a key that was revoked is removed one day
+			if revoked(table.Name, row) {
+				continue
 			}
 			src.rows[table.Name] = slices.Delete(slices.Clone(whole), i, i+1)
 			hidden++
@@ -415,8 +451,8 @@ func TestARowThatIsAddedIsAFinding(t *testing.T) {
 	for _, table := range src.proved() {
 		whole, added := src.rows[table.Name], 0
 		for i, row := range whole {
-			if table.Name == "api_keys" && row[len(row)-1] != nil {
-				continue // a key that was revoked says nothing
+			if revoked(table.Name, row) {
+				continue
 			}
 			copied := slices.Clone(row)
 			for at := range table.Key {

@@ -86,6 +86,7 @@ type streams struct {
 	apiKeys  *stream[vault.APIKey]
 	secrets  *stream[vault.StoredSecret]
 	versions *stream[vault.StoredVersion]
+	leases   *stream[vault.StoredLease]
 	entries  *stream[audit.Linked]
 }
 
@@ -98,6 +99,8 @@ func (e *examination) run(ctx context.Context) error {
 			func(s vault.StoredSecret) uuid.UUID { return s.User }),
 		newStream(e, store.Versions(ctx, e.src), "version",
 			func(v vault.StoredVersion) uuid.UUID { return v.User }),
+		newStream(e, store.Leases(ctx, e.src), "lease",
+			func(l vault.StoredLease) uuid.UUID { return l.User }),
 		newStream(e, store.AuditEntries(ctx, e.src), "audit entry",
 			func(a audit.Linked) uuid.UUID { return a.Owner }),
 	}
@@ -105,6 +108,7 @@ func (e *examination) run(ctx context.Context) error {
 	defer s.apiKeys.stop()
 	defer s.secrets.stop()
 	defer s.versions.stop()
+	defer s.leases.stop()
 	defer s.entries.stop()
 	for o, err := range e.owners(ctx) {
 		before := e.found()
@@ -120,7 +124,8 @@ func (e *examination) run(ctx context.Context) error {
 	}
 	e.checkGone()
 	return errors.Join(
-		s.keys.drain(), s.apiKeys.drain(), s.secrets.drain(), s.versions.drain(), s.entries.drain())
+		s.keys.drain(), s.apiKeys.drain(), s.secrets.drain(), s.versions.drain(),
+		s.leases.drain(), s.entries.drain())
 }
 
 // damaged counts an error that is one of a single row, and reports whether it was.

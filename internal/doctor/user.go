@@ -64,6 +64,9 @@ func (e *examination) checkOwner(o owner, s streams) error {
 		if err == nil {
 			err = e.checkSecrets(l, keys, s)
 		}
+		if err == nil {
+			err = e.checkLeases(l, s.leases)
+		}
 		if err != nil {
 			return err
 		}

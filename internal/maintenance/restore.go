@@ -36,6 +36,7 @@ type Restored struct {
 	Users       int       `json:"users"`
 	Skipped     []string  `json:"skipped_users"`
 	Suspended   int       `json:"suspended_api_keys"`
+	Leases      int       `json:"ended_leases"`
 	Refused     []string  `json:"refused_names"` // what today's rules would refuse
 
 	Username string          `json:"-"` // of the admin who got an API key
@@ -122,11 +123,15 @@ func (r *restoration) load(ctx context.Context, db *sqlite.DB) error {
 			return err
 		}
 	}
+	if r.done.Leases, err = i.Operator.EndLeases(ctx); err != nil {
+		return err
+	}
 	if err := r.resign(ctx, i.Operator); err != nil {
 		return err
 	}
 	err = i.Operator.RecordRestore(ctx, vault.Restore{
-		File: r.done.File, Users: r.done.Users, Suspended: r.done.Suspended, Skipped: r.skipped,
+		File: r.done.File, Users: r.done.Users, Suspended: r.done.Suspended,
+		Leases: r.done.Leases, Skipped: r.skipped,
 	})
 	if err != nil || r.options.KeepAPIKeys {
 		return err

@@ -49,6 +49,12 @@ const (
 	SecretDelete     Action = "secret.delete"
 	SecretOpen       Action = "secret.open"
 	VersionList      Action = "version.list"
+	UsageGet         Action = "usage.get"
+	LeaseCreate      Action = "lease.create"
+	LeaseList        Action = "lease.list"
+	LeaseGet         Action = "lease.get"
+	LeaseRevoke      Action = "lease.revoke"
+	LeaseRedeem      Action = "lease.redeem" // by a ticket
 	PresetList       Action = "preset.list"
 	APIKeyCreate     Action = "api-key.create"
 	APIKeyCreateFor  Action = "api-key.create-for" // for another user
@@ -94,6 +100,9 @@ const (
 	FloorsReset     Action = "floors.reset" // an older database was accepted
 )
 
+// LeaseDispute is what is recorded when a ticket is presented that was redeemed before.
+const LeaseDispute Action = "lease.dispute"
+
 // noScope stands for the scope of an action that every API key may take.
 const noScope Scope = ""
 
@@ -101,12 +110,12 @@ const noScope Scope = ""
 // allows.
 func requiredScope(a Action) (scope Scope, found bool) {
 	switch a {
-	case SecretList, SecretGet, VersionList, PresetList:
+	case SecretList, SecretGet, VersionList, PresetList, LeaseList, LeaseGet, UsageGet:
 		return SecretsRead, true
 	case SecretCreate, SecretUpdate, SecretRename, SecretImport, SecretRollback, SecretDelete,
 		UserConfirm:
 		return SecretsWrite, true
-	case SecretOpen:
+	case SecretOpen, LeaseCreate, LeaseRevoke:
 		return LeasesWrite, true
 	case APIKeyCreate, APIKeyList, APIKeyRevoke, APIKeyRevokeOnly:
 		return KeysWrite, true
@@ -117,12 +126,12 @@ func requiredScope(a Action) (scope Scope, found bool) {
 		return AuditRead, true
 	case AuditListAll:
 		return Admin, true
-	case WhoAmI, APIKeyRevokeSelf:
+	case WhoAmI, APIKeyRevokeSelf, LeaseRedeem:
 		return noScope, true
 	case RootKeyAdd, RootKeyRewrap, RootKeyRetire, OwnerKeyRotate, OwnerKeyDestroy, BackupCreate,
 		BackupRestore, UserRestore, UserRepair, InstanceCreate, TamperingFound, AuditCheckpoint,
 		AuditCut, FloorsReset, LockdownBegin, LockdownLift,
-		InstanceKeyAdd, InstanceKeyRotate, InstanceKeyDestroy:
+		InstanceKeyAdd, InstanceKeyRotate, InstanceKeyDestroy, LeaseDispute:
 	}
 	return noScope, false
 }
@@ -142,7 +151,7 @@ func OpensValues(held []Scope) bool { return slices.Contains(held, LeasesWrite) 
 func LastResort(a Action) bool {
 	return slices.Contains([]Action{
 		APIKeyRevoke, APIKeyRevokeOnly, APIKeyRevokeSelf, SecretDelete, UserDelete, UserDeleteLater,
-		UserDisable, LockdownBegin, BackupCreate, AuditCheckpoint, AuditCut,
+		UserDisable, LeaseRevoke, LockdownBegin, BackupCreate, AuditCheckpoint, AuditCut,
 	}, a)
 }
 
@@ -151,7 +160,7 @@ func LastResort(a Action) bool {
 func InLockdown(held []Scope, a Action) bool {
 	return slices.Contains(held, Admin) && (LastResort(a) || slices.Contains([]Action{
 		SecretList, SecretGet, VersionList, PresetList, APIKeyList, WhoAmI, UserList,
-		AuditList, AuditListAll, UserKeep,
+		AuditList, AuditListAll, UserKeep, LeaseList, LeaseGet, UsageGet,
 	}, a))
 }
 

@@ -19,6 +19,7 @@ type InstanceKey struct {
 	key         key
 	ledger, row func() []byte
 	checkpoint  func() []byte
+	ticket      func() []byte
 }
 
 // NewInstanceKey returns a new random key.
@@ -36,6 +37,7 @@ func instanceKeyOf(bits []byte) (InstanceKey, error) {
 	k := InstanceKey{key: newKey(id, bits)}
 	for label, part := range map[string]*func() []byte{
 		"ledger": &k.ledger, "row": &k.row, "checkpoint": &k.checkpoint,
+		"ticket": &k.ticket,
 	} {
 		derived, err := hkdf.Key(sha256.New, bits, nil, "keysake v1 "+label, sha256.Size)
 		if err != nil {
@@ -71,6 +73,9 @@ func (k InstanceKey) LedgerMAC(data []byte) [sha256.Size]byte { return mac(k.led
 
 // RowMAC returns HMAC-SHA-256 (FIPS 198-1) of the canonical bytes of a row.
 func (k InstanceKey) RowMAC(data []byte) [sha256.Size]byte { return mac(k.row(), data) }
+
+// TicketMAC returns HMAC-SHA-256 (FIPS 198-1) of the id of a lease: the bits of its ticket.
+func (k InstanceKey) TicketMAC(lease []byte) [sha256.Size]byte { return mac(k.ticket(), lease) }
 
 func mac(key, data []byte) (sum [sha256.Size]byte) {
 	h := hmac.New(sha256.New, key)

@@ -78,6 +78,6 @@ func (q *Queries) CutAudit(ctx context.Context, owner uuid.UUID, last uint64) er
 }
 
 // AppendAudit implements [vault.Tx].
-func (q *Queries) AppendAudit(ctx context.Context, e audit.Linked) error {
-	return auditEntries.insert(ctx, q.conn, &e)
+func (q *Queries) AppendAudit(ctx context.Context, entries []audit.Linked) error {
+	return auditEntries.insertAll(ctx, q.conn, entries)
 }

@@ -35,6 +35,31 @@ func (q *Queries) Secrets(ctx context.Context, user uuid.UUID) ([]vault.StoredSe
 	return secretsWithoutValue.list(ctx, q.conn, "WHERE user_id = $1 ORDER BY name", idText(user))
 }
 
+// SecretsOf implements [vault.Reader].
+func (q *Queries) SecretsOf(
+	ctx context.Context, user uuid.UUID, ids []uuid.UUID,
+) ([]vault.StoredSecret, error) {
+	return q.secretsOf(ctx, secretsWithoutValue, user, ids)
+}
+
+// SealedSecretsOf implements [vault.Reader].
+func (q *Queries) SealedSecretsOf(
+	ctx context.Context, user uuid.UUID, ids []uuid.UUID,
+) ([]vault.StoredSecret, error) {
+	return q.secretsOf(ctx, secrets, user, ids)
+}
+
+func (q *Queries) secretsOf(
+	ctx context.Context, t *table[vault.StoredSecret], user uuid.UUID, ids []uuid.UUID,
+) ([]vault.StoredSecret, error) {
+	args := []any{idText(user)}
+	for _, id := range ids {
+		args = append(args, idText(id))
+	}
+	return t.list(ctx, q.conn, "WHERE user_id = $1 AND id IN ("+
+		placeholdersFrom(2, len(ids))+") ORDER BY name", args...)
+}
+
 // SealedSecrets implements [vault.Reader].
 func (q *Queries) SealedSecrets(ctx context.Context, user uuid.UUID) ([]vault.StoredSecret, error) {
 	return secrets.list(ctx, q.conn, "WHERE user_id = $1 ORDER BY id", idText(user))
@@ -84,6 +109,11 @@ func (q *Queries) ResealSecret(ctx context.Context, s vault.StoredSecret) error 
 func (q *Queries) DeleteSecret(ctx context.Context, user, id uuid.UUID) error {
 	err := q.erase(ctx, EraseNow, `DELETE FROM secret_versions
 		WHERE secret_id = $1 AND user_id = $2`, idText(id), idText(user))
+	if err != nil {
+		return err
+	}
+	err = q.exec(ctx, "DELETE FROM secret_uses WHERE user_id = $1 AND secret_id = $2",
+		idText(user), idText(id))
 	if err != nil {
 		return err
 	}

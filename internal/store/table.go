@@ -38,10 +38,13 @@ func newTable[T any](name string, key int, columns ...column[T]) *table[T] {
 }
 
 // placeholders returns $1, …, $n.
-func placeholders(n int) string {
+func placeholders(n int) string { return placeholdersFrom(1, n) }
+
+// placeholdersFrom returns n placeholders from that number on.
+func placeholdersFrom(first, n int) string {
 	marks := make([]string, n)
 	for i := range marks {
-		marks[i] = fmt.Sprintf("$%d", i+1)
+		marks[i] = fmt.Sprintf("$%d", first+i)
 	}
 	return strings.Join(marks, ", ")
 }
@@ -76,6 +79,40 @@ func (t *table[T]) insert(ctx context.Context, c Conn, v *T) error {
 	}
 	_, err := c.Exec(ctx, t.insertSQL, args...)
 	return err
+}
+
+// maxInsert is how many rows one statement inserts: with each of them a database keeps another
+// statement prepared.
+const maxInsert = 50
+
+// insertAll stores rows, up to maxInsert with one statement, to which end is added.
+func (t *table[T]) insertAll(ctx context.Context, c Conn, rows []T, end ...string) error {
+	for part := range slices.Chunk(rows, maxInsert) {
+		args := make([]any, 0, len(part)*len(t.columns))
+		for i := range part {
+			for _, column := range t.columns {
+				args = append(args, column.bind(&part[i]))
+			}
+		}
+		_, err := c.Exec(ctx, t.insertRows(len(part))+strings.Join(end, ""), args...)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insertRows returns the statement that inserts n rows.
+func (t *table[T]) insertRows(n int) string {
+	if n == 1 {
+		return t.insertSQL
+	}
+	var b strings.Builder
+	b.WriteString(t.insertSQL)
+	for i := 1; i < n; i++ {
+		b.WriteString(", (" + placeholdersFrom(i*len(t.columns)+1, len(t.columns)) + ")")
+	}
+	return b.String()
 }
 
 // each calls fn for every row that a condition selects. The condition may order and limit.

@@ -55,6 +55,11 @@ func Versions(ctx context.Context, src backup.Source) iter.Seq2[vault.StoredVers
 	return typed(ctx, versions, src)
 }
 
+// Leases returns all leases by user.
+func Leases(ctx context.Context, src backup.Source) iter.Seq2[vault.StoredLease, error] {
+	return typed(ctx, leases, src)
+}
+
 // AuditEntries returns all audit entries by chain.
 func AuditEntries(ctx context.Context, src backup.Source) iter.Seq2[audit.Linked, error] {
 	return typed(ctx, auditEntries, src)

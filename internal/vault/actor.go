@@ -2,6 +2,7 @@ package vault
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -19,6 +20,8 @@ type Actor struct {
 	Scopes     []policy.Scope
 	// SelfRevoke: the credential may revoke itself.
 	SelfRevoke bool
+	KeyName    string    // of the API key that calls
+	ExpiresAt  time.Time // when that key expires; zero for one that does not
 	// Once says by which names the request is known, if it must change something once.
 	Once *Once
 }

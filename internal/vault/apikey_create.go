@@ -161,7 +161,7 @@ func newAPIKey(user uuid.UUID, name KeyName) (APIKey, plaintext.Value, error) {
 		return APIKey{}, plaintext.Value{}, err
 	}
 	token := newToken()
-	hash, _ := hashToken(token)
+	hash, _ := hashToken(tokenPrefix, token)
 	key := APIKey{ID: id, User: user, Hash: hash, Masked: catalog.Mask(token), Name: name.text}
 	return key, token, nil
 }

@@ -48,7 +48,8 @@ func TestANewAPIKeyIsWhatWasAskedFor(t *testing.T) {
 		vault.Actor{
 			User:       ann.User,
 			Credential: audit.Credential{Kind: audit.CredentialAPIKey, ID: key.ID},
-			Scopes:     want.Scopes, SelfRevoke: true,
+			Scopes:     want.Scopes, SelfRevoke: true, KeyName: key.Name,
+			ExpiresAt: key.ExpiresAt,
 		},
 		who, cmpopts.EquateComparable(netip.Addr{}),
 	); diff != "" {

@@ -11,7 +11,7 @@ import (
 // Authenticate returns who presents the token. Unauthenticated, without saying why: it is not a
 // token, or it is of an unknown key or of one that is not active.
 func (s *Service) Authenticate(ctx context.Context, token plaintext.Value) (Actor, error) {
-	hash, ok := hashToken(token)
+	hash, ok := hashToken(tokenPrefix, token)
 	if !ok {
 		return Actor{}, unauthenticated()
 	}
@@ -33,6 +33,8 @@ func (s *Service) Authenticate(ctx context.Context, token plaintext.Value) (Acto
 		Credential: audit.Credential{Kind: audit.CredentialAPIKey, ID: key.ID},
 		Scopes:     key.Scopes,
 		SelfRevoke: key.SelfRevoke,
+		KeyName:    key.Name,
+		ExpiresAt:  key.ExpiresAt,
 	}, nil
 }
 

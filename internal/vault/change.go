@@ -35,6 +35,8 @@ type change struct {
 	at      time.Time
 	targets []audit.Target
 	dropped []openers // owner keys that it destroyed
+	lease   uuid.UUID // that the entries tell of
+	run     string
 
 	answersWith uuid.UUID // what is remembered of a request in place of its first target
 }
@@ -210,15 +212,16 @@ func (c *change) finish(ctx context.Context, in intent) error {
 	if len(targets) == 0 {
 		targets = []audit.Target{{}}
 	}
-	for _, target := range targets {
-		err := c.appendAudit(ctx, c.tx, audit.Entry{
+	entries := make([]audit.Entry, len(targets))
+	for i, target := range targets {
+		entries[i] = audit.Entry{
 			At: c.at, User: in.who.User, Credential: in.who.Credential,
 			OnBehalfOf: in.who.OnBehalfOf, Client: in.who.Client, Action: string(in.action),
-			Outcome: cmp.Or(in.outcome, audit.Done), Target: target,
-		})
-		if err != nil {
-			return err
+			Outcome: cmp.Or(in.outcome, audit.Done), Target: target, Lease: c.lease, Run: c.run,
 		}
+	}
+	if err := c.appendAudit(ctx, c.tx, entries); err != nil {
+		return err
 	}
 	for _, p := range append(c.others, c.page) {
 		if err := p.save(ctx, c.tx, c.at); err != nil {

@@ -24,7 +24,7 @@ const (
 
 // A Field says which part of a request breaks which rule. It never repeats what was sent.
 type Field struct {
-	Name string
+	Name string // with dots, where it is inside another: run.id, secret_ids.0
 	Rule Rule
 	Msg  string
 }
@@ -40,6 +40,9 @@ const (
 	TooMany               // a list has too many elements
 	TooSmall              // a number is below the least
 	Pattern               // a text has other characters than it may have
+	Required              // it is missing
+	TooFew                // a list has too few elements
+	UUID                  // it is no UUID
 	GoodValue             // any other rule; the message says which
 )
 

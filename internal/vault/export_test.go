@@ -14,7 +14,7 @@ import (
 // The token's functions, for their own tests.
 var (
 	NewToken  = newToken
-	HashToken = hashToken
+	HashToken = func(t plaintext.Value) (TokenHash, bool) { return hashToken(tokenPrefix, t) }
 )
 
 // Plain returns what was made a value, to compare with.

@@ -16,6 +16,7 @@ func TestAnotherUsersIdIsNotFoundByAnyUseCase(t *testing.T) {
 	p := start(t)
 	ann, ben := p.user("ann"), p.user("ben")
 	secret := p.secret(ann, "MINE", fake("ann's"))
+	lease := p.lease(ann, secret)
 	key, token, err := p.CreateAPIKey(t.Context(), ann, vault.APIKeyRequest{Name: keyName("ann's")})
 	p.must(err)
 	tries := p.useCases()
@@ -24,7 +25,8 @@ func TestAnotherUsersIdIsNotFoundByAnyUseCase(t *testing.T) {
 		for action, owned := range map[policy.Action]uuid.UUID{
 			policy.SecretGet: secret.ID, policy.SecretUpdate: secret.ID,
 			policy.SecretDelete: secret.ID, policy.SecretOpen: secret.ID,
-			policy.APIKeyRevoke: key.ID,
+			policy.APIKeyRevoke: key.ID, policy.LeaseCreate: secret.ID,
+			policy.LeaseGet: lease.ID, policy.LeaseRevoke: lease.ID, policy.UsageGet: secret.ID,
 		} {
 			foreign := tries[action](stranger, owned)
 			assertKind(t, string(action), foreign, vault.NotFound)
@@ -54,6 +56,11 @@ func TestNoListHasAnythingOfAnotherUser(t *testing.T) {
 	p.secret(ben, "BENS", fake("ben's"))
 	if diff := cmp.Diff([]string{"BENS"}, p.names(ben)); diff != "" {
 		t.Errorf("secrets:\n%s", diff)
+	}
+	p.lease(ann, p.secret(ann, "OTHER", fake("ann's")))
+	leases, more, err := p.ListLeases(t.Context(), ben, vault.LeaseFilter{})
+	if err != nil || len(leases) > 0 || more {
+		t.Errorf("leases: %v (%v)", leases, err)
 	}
 	keys, err := p.ListAPIKeys(t.Context(), ben)
 	if err != nil || len(keys) != 1 || keys[0].ID != ben.Credential.ID || keys[0].User != ben.User {

@@ -12,6 +12,7 @@ const (
 	maxKeyName  = 128
 	maxScopes   = 16
 	maxVersions = 100
+	maxRunText  = 128
 )
 
 // Limits say how much a user may keep. The zero Limits allow no secret.

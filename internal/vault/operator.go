@@ -109,6 +109,7 @@ type Restore struct {
 	File      string
 	Users     int
 	Suspended int         // API keys
+	Leases    int         // that were ended
 	Skipped   []uuid.UUID // users who were left out
 }
 
@@ -122,6 +123,7 @@ func (o *Operator) RecordRestore(ctx context.Context, r Restore) error {
 		c.record(audit.Target{
 			Kind: audit.TargetAPIKey, Name: fmt.Sprint(r.Suspended, " suspended"),
 		})
+		c.record(audit.Target{Kind: audit.TargetLease, Name: fmt.Sprint(r.Leases, " ended")})
 		for _, user := range r.Skipped {
 			c.record(audit.Target{Kind: audit.TargetUser, ID: user, Name: "left out"})
 		}

@@ -223,11 +223,15 @@ func (s *snapshot) newPage(ctx context.Context, in library) (*page, error) {
 	return p, err
 }
 
-// appendAudit appends an entry to the chain.
-func (p *page) appendAudit(ctx context.Context, tx Tx, e audit.Entry) error {
-	e.Owner = p.owner
-	p.ledger.Head = audit.Chain{}.Append(p.ledger.Head, &e)
-	err := tx.AppendAudit(ctx, audit.Linked{Entry: e, Hash: p.ledger.Head.Hash})
+// appendAudit appends entries to the chain.
+func (p *page) appendAudit(ctx context.Context, tx Tx, entries []audit.Entry) error {
+	linked := make([]audit.Linked, len(entries))
+	for i, e := range entries {
+		e.Owner = p.owner
+		p.ledger.Head = audit.Chain{}.Append(p.ledger.Head, &e)
+		linked[i] = audit.Linked{Entry: e, Hash: p.ledger.Head.Hash}
+	}
+	err := tx.AppendAudit(ctx, linked)
 	if KindOf(err) == Conflict {
 		return tampered("audit chain of "+p.owner.String(), err)
 	}
@@ -238,6 +242,7 @@ func (p *page) appendAudit(ctx context.Context, tx Tx, e audit.Entry) error {
 func (p *page) save(ctx context.Context, tx Tx, at time.Time) error {
 	was := p.ledger.Number
 	p.ledger.Next(at)
+	p.ledger.DropEnded(at)
 	signed, err := p.ledger.Sign(p.signer)
 	if err != nil {
 		return denied("There is too much in this library: delete something first")

@@ -131,6 +131,19 @@ func (e *everything) secrets() {
 		_, err := e.RollbackSecret(ctx, ann, made.ID, 1)
 		return done(ann.User, ann, policy.SecretRollback, made.ID, "OPENAI_API_KEY", 3), err
 	})
+	var lease vault.Delivered
+	e.once(func() (_ audit.Entry, err error) {
+		lease, err = e.CreateLease(ctx, ann, bundleOf(made.ID))
+		want := done(ann.User, ann, policy.LeaseCreate, made.ID, "OPENAI_API_KEY", 3)
+		want.Target.Kind, want.Lease = audit.TargetSecret, lease.ID
+		return want, err
+	})
+	e.once(func() (audit.Entry, error) {
+		_, _, err := e.RevokeLease(ctx, ann, lease.ID)
+		want := done(ann.User, ann, policy.LeaseRevoke, lease.ID, "", 0)
+		want.Lease = lease.ID
+		return want, err
+	})
 	e.once(func() (audit.Entry, error) {
 		return done(ann.User, ann, policy.SecretDelete, made.ID, "OPENAI_API_KEY", 3),
 			e.DeleteSecret(ctx, ann, made.ID)
@@ -223,9 +236,14 @@ func TestAChangeLeavesAnEntryForEachTarget(t *testing.T) {
 func TestReadsLeaveNoEntry(t *testing.T) {
 	p := start(t)
 	made := p.secret(p.admin, "MINE", fake("x"))
+	lease := p.lease(p.admin, made)
 	before := p.entries()
 	for _, action := range reads {
-		if err := p.useCases()[action](p.admin, made.ID); err != nil {
+		target := made.ID
+		if action == policy.LeaseGet {
+			target = lease.ID
+		}
+		if err := p.useCases()[action](p.admin, target); err != nil {
 			t.Errorf("%s: %v", action, err)
 		}
 	}
@@ -293,6 +311,7 @@ func TestWhatFailsWithoutBeingRefusedLeavesNoEntry(t *testing.T) {
 	assertKind(t, "a conflict", tries[policy.SecretCreate](p.admin, nobody), vault.Conflict)
 	for _, action := range []policy.Action{
 		policy.SecretGet, policy.SecretUpdate, policy.SecretDelete, policy.SecretOpen,
+		policy.LeaseCreate, policy.LeaseGet, policy.LeaseRevoke, policy.UsageGet,
 		policy.APIKeyRevoke, policy.APIKeyRevokeOnly, policy.APIKeyCreateFor, policy.UserDelete,
 		policy.UserDisable, policy.UserEnable,
 	} {

@@ -30,6 +30,10 @@ func (c *change) resign(ctx context.Context, to seal.InstanceKey, suspend bool) 
 	if err != nil {
 		return 0, err
 	}
+	leases, err := c.openLeases(ctx)
+	if err != nil {
+		return 0, err
+	}
 	if err := c.checkEnd(ctx); err != nil {
 		return 0, err
 	}
@@ -45,6 +49,9 @@ func (c *change) resign(ctx context.Context, to seal.InstanceKey, suspend bool) 
 		if !c.ledger.Versions.Add(c.versionEntry(v)) {
 			return 0, c.twice("version")
 		}
+	}
+	if err := c.listLeases(leases); err != nil {
+		return 0, err
 	}
 	return c.resignAPIKeys(ctx, keys, suspend)
 }

@@ -19,7 +19,8 @@ func broken(t tester, err error) []string {
 	rules := map[vault.Rule]string{
 		vault.OneOf: "one of", vault.TooShort: "too short", vault.TooLong: "too long",
 		vault.TooMany: "too many", vault.TooSmall: "too small", vault.Pattern: "pattern",
-		vault.GoodValue: "value",
+		vault.GoodValue: "value", vault.Required: "required", vault.TooFew: "too few",
+		vault.UUID: "uuid",
 	}
 	all := []string{}
 	if err == nil {

@@ -41,6 +41,11 @@ type secretReader interface {
 	Secret(ctx context.Context, user, id uuid.UUID) (StoredSecret, error)
 	// Secrets returns a user's secrets without their values, ordered by name.
 	Secrets(ctx context.Context, user uuid.UUID) ([]StoredSecret, error)
+	// SecretsOf returns those of a user's secrets that have one of the ids, without their values,
+	// ordered by name.
+	SecretsOf(ctx context.Context, user uuid.UUID, ids []uuid.UUID) ([]StoredSecret, error)
+	// SealedSecretsOf is SecretsOf with the values.
+	SealedSecretsOf(ctx context.Context, user uuid.UUID, ids []uuid.UUID) ([]StoredSecret, error)
 	// SealedValue returns the sealed value of a user's secret.
 	SealedValue(ctx context.Context, user, id uuid.UUID) ([]byte, error)
 }

@@ -41,6 +41,7 @@ type Reader interface {
 	apiKeyReader
 	secretReader
 	versionReader
+	leaseReader
 	auditReader
 	doneRequestReader
 }
@@ -56,6 +57,7 @@ type Tx interface {
 	apiKeyWriter
 	secretWriter
 	versionWriter
+	leaseWriter
 	auditWriter
 	doneRequestWriter
 }
@@ -73,8 +75,8 @@ type auditReader interface {
 }
 
 type auditWriter interface {
-	// AppendAudit stores the entry.
-	AppendAudit(ctx context.Context, e audit.Linked) error
+	// AppendAudit stores entries. Conflict: there is one of that number.
+	AppendAudit(ctx context.Context, entries []audit.Linked) error
 	// CutAudit removes the entries of a chain up to a number.
 	CutAudit(ctx context.Context, owner uuid.UUID, last uint64) error
 }

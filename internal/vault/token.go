@@ -4,18 +4,22 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 
+	"github.com/google/uuid"
+
 	"github.com/keysake/keysake/internal/base62"
+	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/plaintext"
 )
 
-// A token is what an API key is presented as: ksk_, then 43 characters of base 62 for 256 random
-// bits, then 6 for a checksum, so that scanners can tell one from chance and a mistyped one costs
-// no look-up.
+// A token is what an API key or a ticket is presented as: ksk_ or kst_, then 43 characters of base
+// 62 for 256 bits, then 6 for a checksum, so that scanners can tell one from chance and a mistyped
+// one costs no look-up. The bits of an API key are random.
 const (
-	tokenPrefix = "ksk_"
-	tokenRandom = 32 // bytes
-	tokenBody   = 43 // characters: 62⁴³ is the first power above 2²⁵⁶
-	tokenLength = len(tokenPrefix) + tokenBody + base62.ChecksumLength
+	tokenPrefix  = "ksk_"
+	ticketPrefix = "kst_"
+	tokenRandom  = 32 // bytes
+	tokenBody    = 43 // characters: 62⁴³ is the first power above 2²⁵⁶
+	tokenLength  = len(tokenPrefix) + tokenBody + base62.ChecksumLength
 )
 
 // A TokenHash is what is stored of a token: its SHA-256. A slow hash would add nothing to 256
@@ -26,18 +30,29 @@ type TokenHash [sha256.Size]byte
 func newToken() plaintext.Value {
 	random := make([]byte, tokenRandom)
 	_, _ = rand.Read(random) // it ends the program rather than fail
-	body := tokenPrefix + base62.Encode(random, tokenBody)
+	return tokenOf(tokenPrefix, random)
+}
+
+// ticketOf returns the ticket of a lease, which can be said again: its bits are derived from an
+// instance key. What is stored of it is a hash, as of any token.
+func ticketOf(key seal.InstanceKey, lease uuid.UUID) plaintext.Value {
+	bits := key.TicketMAC(lease[:])
+	return tokenOf(ticketPrefix, bits[:])
+}
+
+func tokenOf(prefix string, bits []byte) plaintext.Value {
+	body := prefix + base62.Encode(bits, tokenBody)
 	return plaintext.FromString(body + base62.Checksum([]byte(body)))
 }
 
-// hashToken returns the hash of a token, and false for what cannot be one.
-func hashToken(token plaintext.Value) (TokenHash, bool) {
+// hashToken returns the hash of a token with this prefix, and false for what cannot be one.
+func hashToken(prefix string, token plaintext.Value) (TokenHash, bool) {
 	b := token.Reveal()
-	if len(b) != tokenLength || string(b[:len(tokenPrefix)]) != tokenPrefix {
+	if len(b) != tokenLength || string(b[:len(prefix)]) != prefix {
 		return TokenHash{}, false
 	}
 	body, sum := b[:tokenLength-base62.ChecksumLength], b[tokenLength-base62.ChecksumLength:]
-	for _, c := range body[len(tokenPrefix):] {
+	for _, c := range body[len(prefix):] {
 		if !base62.IsDigit(c) {
 			return TokenHash{}, false
 		}

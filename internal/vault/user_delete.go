@@ -158,7 +158,8 @@ func (c *change) destroy(ctx context.Context, instance *page) error {
 // removeRows removes all that a user has but the user's own row and the audit chain.
 func (c *change) removeRows(ctx context.Context) error {
 	for _, remove := range []func(context.Context, uuid.UUID) error{
-		c.tx.DeleteSecrets, c.tx.DeleteAPIKeys, c.tx.DeleteOwnerKeys, c.tx.DeleteDoneRequests,
+		c.tx.DeleteSecrets, c.tx.DeleteAPIKeys, c.tx.DeleteOwnerKeys, c.tx.DeleteLeases,
+		c.tx.DeleteDoneRequests,
 	} {
 		if err := remove(ctx, c.owner); err != nil {
 			return err

@@ -222,7 +222,7 @@ func (c *change) fill(ctx context.Context, l Library) error {
 		if next.Hash != e.Hash {
 			return tampered("audit chain of "+c.owner.String(), errMissing)
 		}
-		if err := c.tx.AppendAudit(ctx, e); err != nil {
+		if err := c.tx.AppendAudit(ctx, []audit.Linked{e}); err != nil {
 			return err
 		}
 		c.ledger.Head = next
@@ -245,7 +245,7 @@ func (c *change) recordRebuilt(
 	if err != nil {
 		return err
 	}
-	return instance.appendAudit(ctx, c.tx, audit.Entry{
+	return instance.appendAudit(ctx, c.tx, []audit.Entry{{
 		At: c.at, Action: string(in.action), Outcome: audit.Done, Target: user,
-	})
+	}})
 }

@@ -41,6 +41,8 @@ type Service struct {
 	refusals *refusals
 	locks    *secretLocks
 	sealing  sealingKeys
+	disputes *disputes
+	pqOnly   bool
 }
 
 // An Operator has the use cases of the operator at the machine itself. They work while servers
@@ -58,6 +60,8 @@ type Options struct {
 	Catalog *catalog.Catalog
 	Limits  Limits
 	Now     func() time.Time // nil for the system's clock
+
+	PostQuantumOnly bool // no bundle is sealed to a key that a quantum computer breaks
 
 	Lockdown bool // the instance is locked down, whatever the database says
 
@@ -85,6 +89,8 @@ func New(o Options) (*Service, *Operator) {
 		used:     newLastUsed(),
 		refusals: newRefusals(),
 		locks:    newSecretLocks(),
+		disputes: &disputes{},
+		pqOnly:   o.PostQuantumOnly,
 	}
 	return service, &Operator{core: c, batch: rotateBatch}
 }

@@ -110,6 +110,48 @@ CREATE TABLE secret_versions (
 ) STRICT;
 CREATE INDEX secret_versions_by_user ON secret_versions (user_id);
 
+-- A grant to use secrets in one run. A ticket that can be redeemed counts while the ledger lists the
+-- row. All else is a help for people: the record is the audit log.
+CREATE TABLE leases (
+	id           TEXT NOT NULL,
+	user_id      TEXT NOT NULL REFERENCES users (id),
+	api_key_id   TEXT NOT NULL, -- that asked for it
+	api_key_name TEXT NOT NULL,
+	delivery     TEXT NOT NULL,
+	ticket_hash  BLOB NOT NULL, -- empty where there is no ticket
+	run_id       TEXT NOT NULL,
+	run_label    TEXT NOT NULL,
+	secrets      TEXT NOT NULL, -- a line for each: id, version that was handed out or 0, name
+	created_at   INTEGER NOT NULL,
+	expires_at   INTEGER NOT NULL,
+	redeemed_at  INTEGER,
+	revoked_at   INTEGER,
+	disputed_at  INTEGER,
+	PRIMARY KEY (user_id, id)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX leases_by_ticket ON leases (ticket_hash) WHERE length(ticket_hash) > 0;
+CREATE INDEX leases_open ON leases (user_id, id) WHERE length(ticket_hash) > 0
+	AND redeemed_at IS NULL AND revoked_at IS NULL;
+CREATE INDEX leases_by_run ON leases (user_id, run_id, id) WHERE run_id <> '';
+
+-- Which leases a secret is in, to find them. Nothing vouches for it.
+CREATE TABLE lease_secrets (
+	user_id   TEXT NOT NULL,
+	secret_id TEXT NOT NULL,
+	lease_id  TEXT NOT NULL,
+	PRIMARY KEY (user_id, secret_id, lease_id)
+) STRICT, WITHOUT ROWID;
+
+-- How secrets were used: a help for people, which nothing vouches for.
+CREATE TABLE secret_uses (
+	user_id   TEXT NOT NULL,
+	secret_id TEXT NOT NULL,
+	uses      INTEGER NOT NULL,
+	at        INTEGER NOT NULL,
+	lease_id  TEXT NOT NULL, -- the last one
+	PRIMARY KEY (user_id, secret_id)
+) STRICT, WITHOUT ROWID;
+
 -- The audit log: one chain of hashes a user, and one of the instance. It outlives the user.
 CREATE TABLE audit_entries (
 	owner_id        TEXT NOT NULL,

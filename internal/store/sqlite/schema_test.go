@@ -138,6 +138,7 @@ func TestEveryForeignKeyIsThere(t *testing.T) {
 		"api_keys user_id users",
 		"done_requests user_id users",
 		"instance_keys root_key_id root_keys",
+		"leases user_id users",
 		"owner_keys root_key_id root_keys",
 		"owner_keys user_id users",
 		"secret_versions secret_id secrets",

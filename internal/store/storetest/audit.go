@@ -58,7 +58,7 @@ func auditBehaviours() []behaviour {
 			e := entryOf(newID(), 1)
 			s.appendEntry(e)
 			s.refuses(vault.Conflict, "same number", func(tx vault.Tx) error {
-				return tx.AppendAudit(s.ctx, entryOf(e.Owner, 1))
+				return tx.AppendAudit(s.ctx, oneEntry(e.Owner, 1))
 			})
 			s.wantSame("entries", s.entries(e.Owner), []audit.Linked{e})
 		}},
@@ -88,6 +88,11 @@ func chainBehaviours() []behaviour {
 	}
 }
 
+// oneEntry is entryOf as an append takes it.
+func oneEntry(owner uuid.UUID, seq uint64) []audit.Linked {
+	return []audit.Linked{entryOf(owner, seq)}
+}
+
 func entryOf(owner uuid.UUID, seq uint64) audit.Linked {
 	return audit.Linked{Hash: random32(), Entry: audit.Entry{
 		Owner:      owner,
@@ -109,7 +114,7 @@ func entryOf(owner uuid.UUID, seq uint64) audit.Linked {
 
 func (s subject) appendEntry(e audit.Linked) {
 	s.Helper()
-	s.update(func(tx vault.Tx) error { return tx.AppendAudit(s.ctx, e) })
+	s.update(func(tx vault.Tx) error { return tx.AppendAudit(s.ctx, []audit.Linked{e}) })
 }
 
 func (s subject) entries(owner uuid.UUID) []audit.Linked {

@@ -99,7 +99,7 @@ func lastRunCounts(s subject) {
 				}
 				seen[i] = l.Number + 1
 				return errors.Join(
-					tx.AppendAudit(s.ctx, entryOf(ann.Owner, seen[i])),
+					tx.AppendAudit(s.ctx, oneEntry(ann.Owner, seen[i])),
 					tx.SaveLedger(s.ctx, ledgerOf(ann.Owner, seen[i]), l.Number),
 				)
 			}))

@@ -42,6 +42,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Store) {
 		{"updates and ends of secrets", secretEnds()},
 		{"secrets of others", foreignBehaviours()},
 		{"old versions", versionBehaviours()},
+		{"leases", leaseBehaviours()},
 		{"audit entries", auditBehaviours()},
 		{"audit chains", chainBehaviours()},
 		{"requests that were done", doneRequestBehaviours()},

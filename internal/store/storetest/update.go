@@ -83,7 +83,7 @@ func failureLeavesNothing(s subject) {
 			tx.InsertUser(s.ctx, made), tx.InsertOwnerKey(s.ctx, ownerKeyOf(made.Owner, root.ID)),
 			tx.InsertAPIKey(s.ctx, apiKeyOf(made.Owner)), tx.UpdateSecret(s.ctx, change),
 			tx.InsertSecret(s.ctx, secretOf(ann.Owner, "NEW")),
-			tx.AppendAudit(s.ctx, entryOf(ann.Owner, 1)),
+			tx.AppendAudit(s.ctx, oneEntry(ann.Owner, 1)),
 			tx.SaveLedger(s.ctx, ledgerOf(ann.Owner, 1), 0),
 			tx.DeleteUser(s.ctx, ann.Owner, moment(1)), errOwn,
 		)

@@ -105,7 +105,7 @@ func viewsSeeWholes(s subject) {
 		s.wantNoError(s.try(func(tx vault.Tx) error {
 			return errors.Join(
 				tx.InsertSecret(s.ctx, secretOf(ann.Owner, fmt.Sprintf("S%d", i))),
-				tx.AppendAudit(s.ctx, entryOf(ann.Owner, uint64(i)+1)),
+				tx.AppendAudit(s.ctx, oneEntry(ann.Owner, uint64(i)+1)),
 				tx.SaveLedger(s.ctx, ledgerOf(ann.Owner, uint64(i)+1), uint64(i)),
 			)
 		}))

@@ -1,0 +1,152 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/vault"
+)
+
+var leases = newTable("leases", 2,
+	id("user_id", func(l *vault.StoredLease) *uuid.UUID { return &l.User }),
+	id("id", func(l *vault.StoredLease) *uuid.UUID { return &l.ID }),
+	id("api_key_id", func(l *vault.StoredLease) *uuid.UUID { return &l.APIKey }),
+	text("api_key_name", func(l *vault.StoredLease) *string { return &l.APIKeyName }),
+	text("delivery", func(l *vault.StoredLease) *vault.Delivery { return &l.Delivery }),
+	blob("ticket_hash", func(l *vault.StoredLease) *[]byte { return &l.Ticket }),
+	text("run_id", func(l *vault.StoredLease) *string { return &l.Run.ID }),
+	text("run_label", func(l *vault.StoredLease) *string { return &l.Run.Label }),
+	encoded("secrets", joinLeased, splitLeased),
+	moment("created_at", func(l *vault.StoredLease) *time.Time { return &l.CreatedAt }),
+	moment("expires_at", func(l *vault.StoredLease) *time.Time { return &l.ExpiresAt }),
+	moment("redeemed_at", func(l *vault.StoredLease) *time.Time { return &l.RedeemedAt }),
+	moment("revoked_at", func(l *vault.StoredLease) *time.Time { return &l.RevokedAt }),
+	moment("disputed_at", func(l *vault.StoredLease) *time.Time { return &l.DisputedAt }))
+
+// joinLeased writes a line for each secret: its id, version and name.
+func joinLeased(l *vault.StoredLease) string {
+	var b strings.Builder
+	for _, s := range l.Secrets {
+		fmt.Fprintf(&b, "%s %d %s\n", s.ID, s.Version, s.Name)
+	}
+	return b.String()
+}
+
+var errNotLeased = errors.New("the value is not a list of secrets")
+
+func splitLeased(l *vault.StoredLease, text string) error {
+	l.Secrets = nil
+	for line := range strings.Lines(text) {
+		parts := strings.SplitN(strings.TrimSuffix(line, "\n"), " ", 3)
+		if len(parts) != 3 {
+			return errNotLeased
+		}
+		secret, err := parseID(parts[0])
+		if err != nil {
+			return errNotLeased
+		}
+		version, err := strconv.ParseUint(parts[1], 10, 63)
+		if err != nil {
+			return errNotLeased
+		}
+		l.Secrets = append(l.Secrets, vault.LeasedSecret{
+			ID: secret, Version: version, Name: parts[2],
+		})
+	}
+	if joinLeased(l) != text {
+		return errNotLeased
+	}
+	return nil
+}
+
+// Lease implements [vault.Reader].
+func (q *Queries) Lease(ctx context.Context, user, id uuid.UUID) (vault.StoredLease, error) {
+	return leases.get(ctx, q.conn, "WHERE user_id = $1 AND id = $2", idText(user), idText(id))
+}
+
+// LeaseByTicket implements [vault.Reader].
+func (q *Queries) LeaseByTicket(
+	ctx context.Context, hash vault.TokenHash,
+) (vault.StoredLease, error) {
+	const byTicket = "WHERE ticket_hash = $1 AND length(ticket_hash) > 0"
+	return leases.get(ctx, q.conn, byTicket, hash[:])
+}
+
+// OpenLeases implements [vault.Reader].
+func (q *Queries) OpenLeases(ctx context.Context, user uuid.UUID) ([]vault.StoredLease, error) {
+	return leases.list(ctx, q.conn, `WHERE user_id = $1 AND length(ticket_hash) > 0
+		AND redeemed_at IS NULL AND revoked_at IS NULL ORDER BY id`, idText(user))
+}
+
+// OldestLeases implements [vault.Reader].
+func (q *Queries) OldestLeases(
+	ctx context.Context, user uuid.UUID, limit int,
+) ([]vault.StoredLease, error) {
+	return leases.list(ctx, q.conn, "WHERE user_id = $1 ORDER BY id LIMIT $2",
+		idText(user), integer(limit))
+}
+
+// InsertLease implements [vault.Tx].
+func (q *Queries) InsertLease(ctx context.Context, l vault.StoredLease) error {
+	if l.Ticket == nil {
+		l.Ticket = []byte{} // a driver may bind a nil slice as NULL
+	}
+	if err := leases.insert(ctx, q.conn, &l); err != nil {
+		return err
+	}
+	rows := make([]leaseSecret, len(l.Secrets))
+	for i, s := range l.Secrets {
+		rows[i] = leaseSecret{l.User, s.ID, l.ID}
+	}
+	return leaseSecrets.insertAll(ctx, q.conn, rows)
+}
+
+// RedeemLease implements [vault.Tx].
+func (q *Queries) RedeemLease(ctx context.Context, l vault.StoredLease) error {
+	return q.execOne(ctx, `UPDATE leases SET secrets = $1, redeemed_at = $2
+		WHERE user_id = $3 AND id = $4`,
+		joinLeased(&l), micros(l.RedeemedAt), idText(l.User), idText(l.ID))
+}
+
+// RevokeLease implements [vault.Tx].
+func (q *Queries) RevokeLease(ctx context.Context, user, id uuid.UUID, at time.Time) error {
+	return q.execOne(ctx, "UPDATE leases SET revoked_at = $1 WHERE user_id = $2 AND id = $3",
+		micros(at), idText(user), idText(id))
+}
+
+// DisputeLease implements [vault.Tx].
+func (q *Queries) DisputeLease(ctx context.Context, user, id uuid.UUID, at time.Time) error {
+	return q.execOne(ctx, "UPDATE leases SET disputed_at = $1 WHERE user_id = $2 AND id = $3",
+		micros(at), idText(user), idText(id))
+}
+
+// DeleteLease implements [vault.Tx].
+func (q *Queries) DeleteLease(ctx context.Context, l vault.StoredLease) error {
+	for _, s := range l.Secrets {
+		err := q.exec(ctx, `DELETE FROM lease_secrets
+			WHERE user_id = $1 AND secret_id = $2 AND lease_id = $3`,
+			idText(l.User), idText(s.ID), idText(l.ID))
+		if err != nil {
+			return err
+		}
+	}
+	return q.execOne(ctx, "DELETE FROM leases WHERE user_id = $1 AND id = $2",
+		idText(l.User), idText(l.ID))
+}
+
+// DeleteLeases implements [vault.Tx].
+func (q *Queries) DeleteLeases(ctx context.Context, user uuid.UUID) error {
+	for _, table := range []string{"secret_uses", "lease_secrets", "leases"} {
+		err := q.exec(ctx, "DELETE FROM "+table+" WHERE user_id = $1", idText(user))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

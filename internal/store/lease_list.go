@@ -1,0 +1,116 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/vault"
+)
+
+// Leases implements [vault.Reader].
+func (q *Queries) Leases(
+	ctx context.Context, user uuid.UUID, chosen vault.LeaseQuery,
+) ([]vault.StoredLease, error) {
+	args := []any{idText(user), integer(chosen.Limit)}
+	where := []string{"user_id = $1"}
+	add := func(condition string, arg any) {
+		args = append(args, arg)
+		where = append(where, fmt.Sprintf(condition, len(args)))
+	}
+	if chosen.Before != uuid.Nil {
+		add("id < $%d", idText(chosen.Before))
+	}
+	if chosen.Secret != uuid.Nil {
+		add("id IN (SELECT lease_id FROM lease_secrets WHERE user_id = $1 AND secret_id = $%d)",
+			idText(chosen.Secret))
+	}
+	if chosen.Run != "" {
+		add("run_id = $%d AND run_id <> ''", chosen.Run)
+	}
+	if chosen.Live {
+		add("revoked_at IS NULL AND expires_at > $%d", chosen.Now.UnixMicro())
+	}
+	if condition, timed := stateCondition(chosen.State); timed {
+		add(condition, chosen.Now.UnixMicro())
+	} else if condition != "" {
+		where = append(where, condition)
+	}
+	return leases.list(ctx, q.conn,
+		"WHERE "+strings.Join(where, " AND ")+" ORDER BY id DESC LIMIT $2", args...)
+}
+
+// stateCondition returns what the row of a lease in a state has, and whether that needs the time.
+func stateCondition(state vault.LeaseState) (condition string, timed bool) {
+	const ends = "revoked_at IS NULL AND disputed_at IS NULL AND "
+	switch state {
+	case vault.LeaseRevoked:
+		return "revoked_at IS NOT NULL", false
+	case vault.LeaseDisputed:
+		return "revoked_at IS NULL AND disputed_at IS NOT NULL", false
+	case vault.LeaseExpired:
+		return ends + "expires_at <= $%d", true
+	case vault.LeaseRedeemed:
+		return ends + "redeemed_at IS NOT NULL AND expires_at > $%d", true
+	case vault.LeaseActive:
+		return ends + "redeemed_at IS NULL AND expires_at > $%d", true
+	}
+	return "", false
+}
+
+// A leaseSecret says that a lease has a secret: by it the leases of a secret are found.
+type leaseSecret struct{ user, secret, lease uuid.UUID }
+
+var leaseSecrets = newTable("lease_secrets", 3,
+	id("user_id", func(s *leaseSecret) *uuid.UUID { return &s.user }),
+	id("secret_id", func(s *leaseSecret) *uuid.UUID { return &s.secret }),
+	id("lease_id", func(s *leaseSecret) *uuid.UUID { return &s.lease }))
+
+var secretUses = newTable("secret_uses", 2,
+	id("user_id", func(u *vault.SecretUse) *uuid.UUID { return &u.User }),
+	id("secret_id", func(u *vault.SecretUse) *uuid.UUID { return &u.Secret }),
+	number("uses", func(u *vault.SecretUse) *uint64 { return &u.Uses }),
+	moment("at", func(u *vault.SecretUse) *time.Time { return &u.At }),
+	id("lease_id", func(u *vault.SecretUse) *uuid.UUID { return &u.Lease }))
+
+// LiveLeases implements [vault.Reader].
+func (q *Queries) LiveLeases(
+	ctx context.Context, user uuid.UUID, now time.Time,
+) (map[uuid.UUID]int, error) {
+	live := map[uuid.UUID]int{}
+	err := q.conn.Query(ctx, `SELECT secret_id, COUNT(*) FROM lease_secrets
+		WHERE user_id = $1 AND lease_id IN (SELECT id FROM leases
+			WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $2)
+		GROUP BY secret_id`, func(r Row) error {
+		secret, err := parseID(r.Text(0))
+		live[secret] = int(r.Int(1))
+		return err
+	}, idText(user), now.UnixMicro())
+	return live, err
+}
+
+// SecretUses implements [vault.Reader].
+func (q *Queries) SecretUses(ctx context.Context, user uuid.UUID) ([]vault.SecretUse, error) {
+	return secretUses.list(ctx, q.conn, "WHERE user_id = $1 ORDER BY secret_id", idText(user))
+}
+
+// SecretUse implements [vault.Reader].
+func (q *Queries) SecretUse(
+	ctx context.Context, user, secret uuid.UUID,
+) (vault.SecretUse, error) {
+	return secretUses.get(ctx, q.conn, "WHERE user_id = $1 AND secret_id = $2",
+		idText(user), idText(secret))
+}
+
+// CountUses implements [vault.Tx].
+func (q *Queries) CountUses(ctx context.Context, l vault.StoredLease, at time.Time) error {
+	rows := make([]vault.SecretUse, len(l.Secrets))
+	for i, s := range l.Secrets {
+		rows[i] = vault.SecretUse{User: l.User, Secret: s.ID, Uses: 1, At: at, Lease: l.ID}
+	}
+	return secretUses.insertAll(ctx, q.conn, rows, `ON CONFLICT (user_id, secret_id) DO UPDATE
+		SET uses = secret_uses.uses + 1, at = excluded.at, lease_id = excluded.lease_id`)
+}

@@ -1,0 +1,176 @@
+package vault
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/audit"
+	"github.com/keysake/keysake/plaintext"
+)
+
+// A Lease is a grant to use chosen secrets in one run.
+type Lease struct {
+	StoredLease
+
+	State LeaseState
+}
+
+// A Delivery is how a lease hands out what it grants.
+type Delivery string
+
+// The deliveries.
+const (
+	ByBundle Delivery = "bundle" // sealed to a recipient when the lease is made
+	ByTicket Delivery = "ticket" // sealed to whoever redeems the ticket first
+)
+
+// A LeaseState says whether a lease can still be used.
+type LeaseState string
+
+// The states.
+const (
+	LeaseActive   LeaseState = "active" // its ticket can be redeemed
+	LeaseRedeemed LeaseState = "redeemed"
+	LeaseExpired  LeaseState = "expired"
+	LeaseRevoked  LeaseState = "revoked"
+	LeaseDisputed LeaseState = "disputed" // its ticket was presented once more
+)
+
+// A StoredLease is a lease as it is stored. Only that of a ticket that was not redeemed counts, and
+// only while the ledger lists it. All else is a help for people: the audit log is the record.
+type StoredLease struct {
+	User       uuid.UUID
+	ID         uuid.UUID
+	APIKey     uuid.UUID // that asked for it
+	APIKeyName string    // at that moment
+	Delivery   Delivery
+	Ticket     []byte // its hash; empty for a bundle
+	Run        Run
+	Secrets    []LeasedSecret // in the order of their names
+	CreatedAt  time.Time
+	ExpiresAt  time.Time
+	RedeemedAt time.Time // zero before; of a bundle, when it was made
+	RevokedAt  time.Time // zero for one that was not revoked
+	DisputedAt time.Time // zero for one that was not disputed
+}
+
+// A LeasedSecret is a secret as a lease names it.
+type LeasedSecret struct {
+	ID      uuid.UUID
+	Name    string
+	Version uint64 // that was handed out; 0 before
+}
+
+// Delivered is a lease with what its answer hands out: a ticket or a bundle.
+type Delivered struct {
+	Lease
+
+	Ticket plaintext.Value
+	Server uuid.UUID // the instance key that signs, which the bundle is bound to
+	Bundle []byte
+}
+
+// Limits of leases.
+const (
+	maxLeasedSecrets = 50
+	minTTL           = time.Minute
+	maxTTL           = 7 * 24 * time.Hour
+	defaultTTL       = time.Hour
+	maxOpenTickets   = 1000 // of a user
+	keepEnded        = 90 * 24 * time.Hour
+	removeEnded      = 5 // with each new lease
+)
+
+// A LeaseQuery chooses leases of a user.
+type LeaseQuery struct {
+	State  LeaseState // empty for any
+	Secret uuid.UUID  // nil for any
+	Run    string     // the id of a run; empty for any
+	Live   bool       // neither revoked nor expired
+	Before uuid.UUID  // older than that lease; nil for all
+	Now    time.Time
+	Limit  int
+}
+
+type leaseReader interface {
+	// Lease returns a user's lease. NotFound: the user has none of that id.
+	Lease(ctx context.Context, user, id uuid.UUID) (StoredLease, error)
+	// LeaseByTicket returns the lease of a ticket. NotFound: there is none.
+	LeaseByTicket(ctx context.Context, hash TokenHash) (StoredLease, error)
+	// OpenLeases returns a user's leases whose tickets were neither redeemed nor revoked.
+	OpenLeases(ctx context.Context, user uuid.UUID) ([]StoredLease, error)
+	// Leases returns a user's leases, newest first.
+	Leases(ctx context.Context, user uuid.UUID, q LeaseQuery) ([]StoredLease, error)
+	// LiveLeases returns in how many leases that are neither revoked nor expired each of a user's
+	// secrets is.
+	LiveLeases(ctx context.Context, user uuid.UUID, now time.Time) (map[uuid.UUID]int, error)
+	// OldestLeases returns the oldest leases of a user.
+	OldestLeases(ctx context.Context, user uuid.UUID, limit int) ([]StoredLease, error)
+	// SecretUses returns how each of a user's secrets was used. One that was not has none.
+	SecretUses(ctx context.Context, user uuid.UUID) ([]SecretUse, error)
+	// SecretUse returns how a user's secret was used. NotFound: it was not.
+	SecretUse(ctx context.Context, user, secret uuid.UUID) (SecretUse, error)
+}
+
+type leaseWriter interface {
+	InsertLease(ctx context.Context, l StoredLease) error
+	// RedeemLease stores when a lease was redeemed, and what it handed out.
+	RedeemLease(ctx context.Context, l StoredLease) error
+	// RevokeLease stores when a user's lease was revoked.
+	RevokeLease(ctx context.Context, user, id uuid.UUID, at time.Time) error
+	// DisputeLease stores when a user's lease was disputed.
+	DisputeLease(ctx context.Context, user, id uuid.UUID, at time.Time) error
+	// CountUses adds a use, by a lease, to each of its secrets.
+	CountUses(ctx context.Context, l StoredLease, at time.Time) error
+	DeleteLease(ctx context.Context, l StoredLease) error
+	// DeleteLeases removes all leases of a user, and how the secrets were used.
+	DeleteLeases(ctx context.Context, user uuid.UUID) error
+}
+
+func (l StoredLease) target() audit.Target {
+	return audit.Target{Kind: audit.TargetLease, ID: l.ID}
+}
+
+// secretIDs returns the ids of the secrets.
+func (l StoredLease) secretIDs() []uuid.UUID {
+	ids := make([]uuid.UUID, len(l.Secrets))
+	for i, s := range l.Secrets {
+		ids[i] = s.ID
+	}
+	return ids
+}
+
+// grant names the secrets of a lease, without versions.
+func (l *StoredLease) grant(secrets []StoredSecret) {
+	l.Secrets = make([]LeasedSecret, len(secrets))
+	for i, s := range secrets {
+		l.Secrets[i] = LeasedSecret{ID: s.ID, Name: s.Name}
+	}
+}
+
+// release notes that these secrets are handed out at a time.
+func (l *StoredLease) release(secrets []StoredSecret, at time.Time) {
+	l.grant(secrets)
+	for i, s := range secrets {
+		l.Secrets[i].Version = s.Version
+	}
+	l.RedeemedAt = at
+}
+
+// delivered reports whether the values were handed out.
+func (l StoredLease) delivered() bool { return !l.RedeemedAt.IsZero() }
+
+// about makes the audit entries of a change tell of a lease.
+func (c *change) about(l StoredLease) { c.lease, c.run = l.ID, l.Run.name() }
+
+// recordSecrets names each secret of a lease as a target. One with a version was handed out.
+func (c *change) recordSecrets(l StoredLease) {
+	c.about(l)
+	for _, s := range l.Secrets {
+		c.record(audit.Target{
+			Kind: audit.TargetSecret, ID: s.ID, Name: s.Name, Version: s.Version,
+		})
+	}
+}

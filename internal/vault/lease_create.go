@@ -1,0 +1,197 @@
+package vault
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/bundle"
+	"github.com/keysake/keysake/internal/policy"
+)
+
+// CreateLease grants the use of some of the caller's secrets, and hands out their values in a
+// bundle, or a ticket for it, which is never shown again. It needs the scope leases:write.
+// NotFound: a secret is not there, or is another user's; then nothing is granted. Denied: the user
+// has too many open tickets.
+func (s *Service) CreateLease(ctx context.Context, who Actor, in LeaseRequest) (Delivered, error) {
+	if err := s.authorize(ctx, who, policy.LeaseCreate); err != nil {
+		return Delivered{}, err
+	}
+	if err := JoinInvalid(in.Check(), s.checkRecipient(in.Recipient)); err != nil {
+		return Delivered{}, err
+	}
+	id, err := newID()
+	if err != nil {
+		return Delivered{}, err
+	}
+	lease := StoredLease{
+		User: who.Owner(), ID: id, APIKey: who.Credential.ID, APIKeyName: who.KeyName,
+		Delivery: in.Delivery, Run: in.Run,
+	}
+	if in.Delivery == ByTicket {
+		return s.createTicket(ctx, who, in, lease)
+	}
+	return s.createBundle(ctx, who, in, lease)
+}
+
+// createTicket makes a lease whose values are handed out to whoever redeems its ticket.
+func (s *Service) createTicket(
+	ctx context.Context, who Actor, in LeaseRequest, lease StoredLease,
+) (Delivered, error) {
+	key, err := s.instance.first()
+	if err != nil {
+		return Delivered{}, err
+	}
+	ticket := ticketOf(key, lease.ID)
+	hash, _ := hashToken(ticketPrefix, ticket)
+	lease.Ticket = hash[:]
+	err = s.update(ctx, inOwnLibrary(who, policy.LeaseCreate), func(c *change) error {
+		c.ledger.DropEnded(c.at)
+		if c.ledger.Leases.Len() >= maxOpenTickets {
+			return denied("The user has too many open tickets: revoke one first")
+		}
+		found, err := c.chosenSecrets(ctx, in.Secrets.ids)
+		if err != nil {
+			return err
+		}
+		lease.grant(found)
+		lease.CreatedAt, lease.ExpiresAt = c.at, in.TTL.end(c.at, who)
+		c.recordSecrets(lease)
+		return c.addLease(ctx, lease)
+	})
+	if err != nil {
+		return Delivered{}, err
+	}
+	return Delivered{Lease: Lease{lease, LeaseActive}, Ticket: ticket}, nil
+}
+
+// createBundle makes a lease whose values are sealed to a recipient at once.
+func (s *Service) createBundle(
+	ctx context.Context, who Actor, in LeaseRequest, lease StoredLease,
+) (out Delivered, err error) {
+	err = s.retry(lease.User, func() error {
+		var taken sealedSecrets
+		err := s.view(ctx, who, policy.LeaseCreate, func(p *page) (err error) {
+			taken, err = p.take(ctx, in.Secrets.ids)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		lease.CreatedAt = s.time()
+		lease.ExpiresAt = in.TTL.end(lease.CreatedAt, who)
+		lease.release(taken.secrets, lease.CreatedAt)
+		sealed, err := s.sealBundle(ctx, taken, lease, in.Recipient)
+		if err != nil {
+			return err
+		}
+		out = Delivered{Lease: Lease{lease, LeaseRedeemed}, Server: taken.server, Bundle: sealed}
+		return s.update(ctx, inOwnLibrary(who, policy.LeaseCreate), func(c *change) error {
+			if err := c.stillCurrent(ctx, taken); err != nil {
+				return err
+			}
+			c.recordSecrets(lease)
+			return c.addLease(ctx, lease)
+		})
+	})
+	if err != nil {
+		return Delivered{}, err
+	}
+	return out, nil
+}
+
+// sealedSecrets are secrets as they were read to be handed out.
+type sealedSecrets struct {
+	by      openers
+	server  uuid.UUID // the instance key that signs
+	secrets []StoredSecret
+}
+
+// take reads secrets to be handed out. NotFound: one of them is not there.
+func (p *page) take(ctx context.Context, ids []uuid.UUID) (sealedSecrets, error) {
+	server, err := p.core.instance.first()
+	if err != nil {
+		return sealedSecrets{}, err
+	}
+	found, err := p.rows.SealedSecretsOf(ctx, p.owner, ids)
+	if err == nil {
+		err = p.checkChosen(ctx, ids, found)
+	}
+	return sealedSecrets{p.openers(), server.ID(), found}, err
+}
+
+// chosenSecrets returns some of the user's secrets without their values, in the order of their
+// names. NotFound: one of them is not there.
+func (p *page) chosenSecrets(ctx context.Context, ids []uuid.UUID) ([]StoredSecret, error) {
+	found, err := p.rows.SecretsOf(ctx, p.owner, ids)
+	if err == nil {
+		err = p.checkChosen(ctx, ids, found)
+	}
+	return found, err
+}
+
+// checkChosen returns an error for rows that are not those of the secrets that were asked for.
+func (p *page) checkChosen(ctx context.Context, ids []uuid.UUID, found []StoredSecret) error {
+	wanted := make(map[uuid.UUID]bool, len(ids))
+	for _, id := range ids {
+		wanted[id] = true
+	}
+	for _, s := range found {
+		if !wanted[s.ID] {
+			return tampered("secret "+s.ID.String(), errIndex)
+		}
+		delete(wanted, s.ID)
+		if err := p.checkSecret(s); err != nil {
+			return err
+		}
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	if _, err := p.secrets(ctx); err != nil { // is it hidden?
+		return err
+	}
+	return ErrNotFound
+}
+
+// stillCurrent returns [errStale] if a secret is not what was read any more.
+func (c *change) stillCurrent(ctx context.Context, read sealedSecrets) error {
+	ids := make([]uuid.UUID, len(read.secrets))
+	for i, s := range read.secrets {
+		ids[i] = s.ID
+	}
+	now, err := c.chosenSecrets(ctx, ids)
+	if KindOf(err) == NotFound {
+		return errStale
+	}
+	if err != nil {
+		return err
+	}
+	for i, s := range now { // both are in the order of their names
+		if s.ID != read.secrets[i].ID || s.Stamp != read.secrets[i].Stamp {
+			return errStale
+		}
+	}
+	return nil
+}
+
+// sealBundle opens secrets and seals them to a recipient. It must not be called in a transaction.
+func (s *Service) sealBundle(
+	ctx context.Context, from sealedSecrets, lease StoredLease, to Recipient,
+) ([]byte, error) {
+	payload := bundle.Payload{
+		ExpiresAt: lease.ExpiresAt, Secrets: make([]bundle.Secret, len(from.secrets)),
+	}
+	defer payload.Wipe()
+	for i, secret := range from.secrets {
+		value, err := s.keys.openValue(ctx, from.by, secret.Binding(), secret.SealedValue)
+		if err != nil {
+			return nil, err
+		}
+		payload.Secrets[i] = bundle.Secret{
+			ID: secret.ID, Name: secret.Name, Version: secret.Version, Value: value,
+		}
+	}
+	at := bundle.Binding{Server: from.server, Lease: lease.ID, Purpose: bundle.PurposeEnv}
+	return bundle.Seal(to.key, at, payload)
+}

@@ -1,0 +1,91 @@
+package vault
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/policy"
+)
+
+// The length of a page of leases.
+const (
+	maxLeasePage     = 200
+	defaultLeasePage = 50
+)
+
+// A LeaseFilter chooses among the caller's leases. The zero LeaseFilter is the first page of all.
+type LeaseFilter struct {
+	State  LeaseState
+	Secret uuid.UUID
+	Run    string
+	Before uuid.UUID // the last lease of the page before
+	Limit  int       // 0 for the default
+}
+
+// NewLeaseState returns the state of that name. Invalid: there is none.
+func NewLeaseState(text string) (LeaseState, error) {
+	switch state := LeaseState(text); state {
+	case LeaseActive, LeaseRedeemed, LeaseExpired, LeaseRevoked, LeaseDisputed:
+		return state, nil
+	}
+	return "", invalid(Field{
+		"state", OneOf, "Must be active, redeemed, expired, revoked or disputed",
+	})
+}
+
+// ListLeases returns a page of the caller's leases, newest first, and whether there are more. It
+// needs the scope secrets:read.
+func (s *Service) ListLeases(
+	ctx context.Context, who Actor, f LeaseFilter,
+) (leases []Lease, more bool, err error) {
+	if f.Limit <= 0 || f.Limit > maxLeasePage {
+		f.Limit = defaultLeasePage
+	}
+	err = s.view(ctx, who, policy.LeaseList, func(p *page) error {
+		if err := p.checkOpenLeases(ctx); err != nil {
+			return err
+		}
+		leases, err = p.leases(ctx, LeaseQuery{
+			State: f.State, Secret: f.Secret, Run: f.Run, Before: f.Before, Now: s.now(),
+			Limit: f.Limit + 1,
+		})
+		return err
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	if more = len(leases) > f.Limit; more {
+		leases = leases[:f.Limit]
+	}
+	return leases, more, nil
+}
+
+// leases returns the user's leases that a query chooses.
+func (p *page) leases(ctx context.Context, q LeaseQuery) ([]Lease, error) {
+	found, err := p.rows.Leases(ctx, p.owner, q)
+	if err != nil {
+		return nil, err
+	}
+	leases := make([]Lease, len(found))
+	for i, l := range found {
+		if err := p.checkLease(l); err != nil {
+			return nil, err
+		}
+		leases[i] = p.withState(l, q.Now)
+	}
+	return leases, nil
+}
+
+// GetLease returns one of the caller's leases. It needs the scope secrets:read.
+// NotFound: there is none of that id, or it is another user's.
+func (s *Service) GetLease(ctx context.Context, who Actor, id uuid.UUID) (lease Lease, err error) {
+	err = s.view(ctx, who, policy.LeaseGet, func(p *page) error {
+		stored, err := p.storedLease(ctx, id)
+		if err == nil {
+			lease = p.withState(stored, s.now())
+		}
+		return err
+	})
+	return lease, err
+}

@@ -1,0 +1,38 @@
+package vault
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/policy"
+)
+
+// RevokeLease ends one of the caller's leases. A ticket that was not redeemed is of no use from
+// then on. delivered reports whether the values were handed out, which nothing takes back. It needs
+// the scope leases:write. NotFound: there is none of that id, or it is another user's.
+func (s *Service) RevokeLease(
+	ctx context.Context, who Actor, id uuid.UUID,
+) (revoked Lease, delivered bool, err error) {
+	err = s.update(ctx, inOwnLibrary(who, policy.LeaseRevoke), func(c *change) error {
+		l, err := c.storedLease(ctx, id)
+		if err != nil {
+			return err
+		}
+		c.about(l)
+		c.record(l.target())
+		open := c.isOpen(l)
+		if open || l.RevokedAt.IsZero() {
+			if err := c.endLease(ctx, l); err != nil {
+				return err
+			}
+			l.RevokedAt = c.at
+		}
+		revoked, delivered = c.withState(l, c.at), !open && l.delivered()
+		return nil
+	})
+	if err != nil {
+		return Lease{}, false, err
+	}
+	return revoked, delivered, nil
+}
