@@ -39,7 +39,8 @@ type app struct {
 	stdout, stderr io.Writer // data, and everything else
 	releaseSignals func()    // gives them back, before a command gets them
 
-	profile, caCert string // of the flags
+	profile, caCert string    // of the flags
+	keys            *keyboard // of the first prompt
 }
 
 // Main runs the program with these arguments, without its own name, and returns the exit code. An

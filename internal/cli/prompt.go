@@ -16,16 +16,8 @@ import (
 	"github.com/keysake/keysake/plaintext"
 )
 
-// maxTyped is the longest line that every system's terminal delivers whole. The rest of a longer
-// line is lost silently.
-const maxTyped = 1000
-
-var (
-	errTyped = fmt.Errorf("a terminal may cut off a value of more than %d bytes: "+
-		"use standard input or --from-file", maxTyped)
-	errManyLines = errors.New("a key of several lines cannot be pasted at a prompt: " +
-		"use standard input or --from-file")
-)
+var errManyLines = errors.New("several lines came without a mark that they were pasted, and none " +
+	"was taken: use standard input or --from-file")
 
 // terminal returns r as a file if it is a terminal.
 func terminal(r io.Reader) (*os.File, bool) {
@@ -44,22 +36,25 @@ func (a *app) readHidden(ctx context.Context, tty *os.File, what string) (plaint
 	if err := a.ask(what + " (not shown): "); err != nil {
 		return plaintext.Value{}, err
 	}
-	typed, err := readContext(ctx, func() (plaintext.Value, error) {
-		b, err := term.ReadPassword(fd)
-		return plaintext.Own(b), err
-	})
+	if _, err := term.MakeRaw(fd); err != nil {
+		return plaintext.Value{}, fmt.Errorf("ask for the value: %w", err)
+	}
+	_, _ = tty.WriteString(bracketedOn) // without it, a paste of several lines is refused
+	text, err := a.keyboard(tty).hidden(ctx)
+	_, _ = tty.WriteString(bracketedOff)
+	if restored := term.Restore(fd, before); err == nil {
+		err = restored
+	}
 	a.infof("")
 	switch {
-	case ctx.Err() != nil:
-		return plaintext.Value{}, errors.Join(ctx.Err(), term.Restore(fd, before))
+	case errors.Is(err, context.Canceled), errors.Is(err, errManyLines), errors.Is(err, errTooLong):
+		return plaintext.Value{}, err
 	case err != nil:
 		return plaintext.Value{}, fmt.Errorf("ask for the value: %w", err)
-	case bytes.HasPrefix(typed.Reveal(), []byte("-----BEGIN ")):
+	case bytes.HasPrefix(text, []byte("-----BEGIN ")) && !bytes.ContainsRune(text, '\n'):
 		return plaintext.Value{}, errManyLines
-	case typed.Len() > maxTyped:
-		return plaintext.Value{}, errTyped
 	}
-	return typed, nil
+	return plaintext.Own(text), nil
 }
 
 // passphrase asks for the passphrase of a root key. It never reads it from a pipe, whose content is
@@ -91,9 +86,7 @@ func (a *app) confirm(ctx context.Context, question string) error {
 	if err := a.ask(question + " [y/N] "); err != nil {
 		return err
 	}
-	line, err := readContext(ctx, func() (string, error) {
-		return bufio.NewReader(a.stdin).ReadString('\n')
-	})
+	line, err := a.readLine(ctx)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
@@ -102,6 +95,15 @@ func (a *app) confirm(ctx context.Context, question string) error {
 		return nil
 	}
 	return errors.New("not confirmed: nothing was changed")
+}
+
+func (a *app) readLine(ctx context.Context) (string, error) {
+	if tty, ok := terminal(a.stdin); ok {
+		return a.keyboard(tty).line(ctx)
+	}
+	return readContext(ctx, func() (string, error) {
+		return bufio.NewReader(a.stdin).ReadString('\n')
+	})
 }
 
 func (a *app) ask(prompt string) error {

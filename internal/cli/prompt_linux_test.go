@@ -115,7 +115,7 @@ func TestATypedValueIsNotShown(t *testing.T) {
 	term := typing(t.Context(), t, loginOf(srv), "secrets", "set", "TYPED")
 	term.answer("Value (not shown): ", typed+"\n", true)
 	term.exits(0)
-	if n := term.showed(); n != 0 {
+	if n := term.showed(); n != len("\x1b[?2004h\x1b[?2004l") {
 		t.Errorf("the terminal showed %d bytes", n)
 	}
 	if !strings.Contains(term.stdout.String(), "correc••••789\n") ||
@@ -148,18 +148,57 @@ func TestAnInterruptedPromptLeavesTheTerminalAsItWas(t *testing.T) {
 	}
 }
 
-func TestAValueThatATerminalMayCutOffIsRefused(t *testing.T) {
-	env := loginOf(apptest.Start(t))
-	for line, want := range map[string]string{
-		strings.Repeat("a", 1001):        "a terminal may cut off",
-		"-----BEGIN SOMETHING OF NOBODY": "cannot be pasted at a prompt",
+func TestAPasteOfSeveralLinesIsTakenWhole(t *testing.T) {
+	srv := apptest.Start(t)
+	const begin, end = "\x1b[200~", "\x1b[201~"
+	for name, c := range map[string]struct{ keys, mask string }{
+		"ENDED":     {begin + "a line of nobody's words\rand another one\r" + end, "a line••••ne\\u000a"},
+		"NOT_ENDED": {begin + "a line of nobody's words\r\nand another" + end, "a line••••her"},
+		"ONE_LINE":  {begin + typed + "\r" + end, "correc••••789"},
+		"LONG":      {begin + "begin" + strings.Repeat("x\r", 30_000) + "end" + end, "beginx••••end"},
+		"AROUND":    {"corr" + begin + typed[4:20] + end + typed[20:], "correc••••789"},
+		"CORRECTED": {"nonsense\x15cox\x7frrX\b" + typed[4:] + "\x1b[D\x1b", "correc••••789"},
 	} {
-		term := typing(t.Context(), t, env, "secrets", "set", "TYPED")
-		term.answer("Value (not shown): ", line+"\n", true)
+		term := typing(t.Context(), t, loginOf(srv), "secrets", "set", name)
+		term.answer("Value (not shown): ", c.keys, true)
+		time.Sleep(100 * time.Millisecond) // Enter is not part of the paste
+		term.answer("Value (not shown): ", "\r", true)
+		term.exits(0)
+		if !strings.Contains(term.stdout.String(), c.mask+"\n") {
+			t.Errorf("%s: it prints %q and %q", name, term.stdout.String(), term.stderr.String())
+		}
+	}
+}
+
+// What follows the first line must not get to the shell.
+func TestSeveralLinesThatNothingMarksAreSwallowedAndRefused(t *testing.T) {
+	srv := apptest.Start(t)
+	for keys, want := range map[string]string{
+		"a line\recho horse\rmore":         "several lines came without a mark",
+		"-----BEGIN SOMETHING OF NOBODY\r": "several lines came without a mark",
+		strings.Repeat("a", 65537):         "the value is too long",
+	} {
+		term := typing(t.Context(), t, loginOf(srv), "secrets", "set", "TYPED")
+		term.answer("Value (not shown): ", keys, true)
 		term.exits(1)
 		if !strings.Contains(term.stderr.String(), want) {
 			t.Errorf("it says %q", term.stderr.String())
 		}
+		if n, err := unix.IoctlGetInt(int(term.stdin.Fd()), unix.TIOCINQ); err != nil || n != 0 {
+			t.Errorf("%d bytes are left: %v", n, err)
+		}
+	}
+	if list, err := srv.Client(t).ListSecrets(t.Context()); err != nil || list.Total != 0 {
+		t.Errorf("%v, %v", list, err)
+	}
+}
+
+func TestCtrlCAtAPromptEndsWith130(t *testing.T) {
+	term := typing(t.Context(), t, loginOf(apptest.Start(t)), "secrets", "set", "TYPED")
+	term.answer("Value (not shown): ", "correct-ho\x03", true)
+	term.exits(130)
+	if !term.echoes() || !strings.HasSuffix(term.stderr.String(), "\nkeysake: interrupted\n") {
+		t.Errorf("it says %q", term.stderr.String())
 	}
 }
 

@@ -28,6 +28,7 @@ becomes. Its value is never shown; a mask such as sk-pro••••789 stands f
 		newSecretsSet(a),
 		newSecretsUpdate(a),
 		newSecretsRename(a),
+		newSecretsImport(a),
 		newSecretsVersions(a),
 		newSecretsRollback(a),
 		newSecretsDelete(a),

@@ -88,6 +88,11 @@ var erasures = map[string]func(o *owner, tx vault.Tx) ([][]byte, error){
 		k.SealedValue, k.SealedMask = random(100), random(74)
 		return o.secret.versions[2][:], tx.ResealSecret(o.ctx, k)
 	},
+	"RenameSecret": func(o *owner, tx vault.Tx) ([][]byte, error) {
+		k := o.secret.StoredSecret
+		k.Name, k.SealedMask = "RENAMED", random(74)
+		return o.secret.versions[2][1:], tx.RenameSecret(o.ctx, k)
+	},
 	"ResealVersion": func(o *owner, tx vault.Tx) ([][]byte, error) {
 		return o.secret.versions[1][:], tx.ResealVersion(o.ctx, vault.StoredVersion{
 			Secret: o.secret.ID, User: o.user, Number: 2,
