@@ -16,11 +16,12 @@ func (d *DB) EachConn(fn func(*sql.Conn) error) error {
 	var idle []*conn
 	defer func() {
 		for _, c := range idle {
-			d.conns <- c
+			d.put(c)
 		}
 	}()
-	for range cap(d.conns) {
-		c := <-d.conns
+	for range cap(d.turns) {
+		<-d.turns
+		c := d.take()
 		idle = append(idle, c)
 		if err := fn(c.sql); err != nil {
 			return err

@@ -4,30 +4,53 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"sync"
 
 	"github.com/keysake/keysake/internal/backup"
 	"github.com/keysake/keysake/internal/store"
 	"github.com/keysake/keysake/internal/vault"
 )
 
-// A pool has the connections that read.
+// A pool has the connections that read. The one that was used last is used next: it may have in its
+// cache what the others read again after a commit.
 type pool struct {
 	db     *sql.DB
-	conns  chan *conn
+	turns  chan struct{} // one for each connection that is idle
 	closed chan struct{} // closed when Close begins
+
+	mu   sync.Mutex
+	idle []*conn
 }
 
 // newPool opens connections of db, which belongs to the pool from now on.
 func newPool(ctx context.Context, db *sql.DB, size int) (*pool, error) {
-	p := &pool{db: db, conns: make(chan *conn, size), closed: make(chan struct{})}
+	p := &pool{db: db, turns: make(chan struct{}, size), closed: make(chan struct{})}
 	for range size {
 		c, err := newConn(ctx, db)
 		if err != nil {
 			return nil, errors.Join(err, db.Close())
 		}
-		p.conns <- c
+		p.put(c)
 	}
 	return p, nil
+}
+
+// put makes a connection idle.
+func (p *pool) put(c *conn) {
+	p.mu.Lock()
+	p.idle = append(p.idle, c)
+	p.mu.Unlock()
+	p.turns <- struct{}{}
+}
+
+// take returns an idle connection to the holder of a turn.
+func (p *pool) take() *conn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	last := len(p.idle) - 1
+	c := p.idle[last]
+	p.idle = p.idle[:last]
+	return c
 }
 
 // View implements [vault.Store].
@@ -80,8 +103,9 @@ func (p *pool) do(ctx context.Context, fn func(*conn) error) error {
 	default:
 	}
 	select {
-	case c := <-p.conns:
-		defer func() { p.conns <- c }()
+	case <-p.turns:
+		c := p.take()
+		defer p.put(c)
 		return fn(c)
 	case <-p.closed:
 		return errClosed
@@ -95,8 +119,9 @@ func (p *pool) do(ctx context.Context, fn func(*conn) error) error {
 // is one file then.
 func (p *pool) end() error {
 	var errs []error
-	for range cap(p.conns) {
-		errs = append(errs, (<-p.conns).close())
+	for range cap(p.turns) {
+		<-p.turns
+		errs = append(errs, p.take().close())
 	}
 	return errors.Join(append(errs, p.db.Close())...)
 }
