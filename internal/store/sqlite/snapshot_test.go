@@ -99,8 +99,8 @@ func fillWithRows(tb testing.TB, path string) {
 			name, value := fmt.Sprint("S", n), fmt.Append(nil, "value", n)
 			stamp, mask := fmt.Appendf(nil, "%016d", n), []byte("mask")
 			insert("secrets", secret, user, name, "openai", 9, stamp, mask, value, n, n)
-			insert("secret_versions", secret, 7, user, stamp, mask, value, n)
-			insert("secret_versions", secret, 8, user, stamp, mask, value, n)
+			insert("secret_versions", secret, 7, user, "WAS", stamp, mask, value, n)
+			insert("secret_versions", secret, 8, user, "WAS", stamp, mask, value, n)
 		}
 		lease := id()
 		insert("leases", lease, user, key, "name", "ticket", hash(), "run", "label",
