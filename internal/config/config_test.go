@@ -108,6 +108,7 @@ func TestEverySettingHasAFlagAndAVariable(t *testing.T) {
 		"checkpoints":          "/cp",
 		"checkpoint-every":     "0",
 		"delete-delay":         "90m",
+		"no-delete-now":        "true",
 		"lockdown":             "true",
 	}
 	want := config.Config{
@@ -152,6 +153,7 @@ func TestEverySettingHasAFlagAndAVariable(t *testing.T) {
 		Checkpoints:     "/cp",
 		Lockdown:        true,
 		DeleteDelay:     90 * time.Minute,
+		NoDeleteNow:     true,
 	}
 	env := map[string]string{}
 	var args []string
@@ -337,10 +339,11 @@ func TestAnInvalidSettingIsRefusedInOneLineThatNamesItsFlag(t *testing.T) {
 		{"--min-free-space=-1", "--min-free-space must be"},
 		{"--log-format=xml", "--log-format must be"},
 		{"--shutdown-timeout=0s", "--shutdown-timeout must be"},
+		{"--no-delete-now --delete-delay=0", "--no-delete-now needs a --delete-delay"},
 		{"--delete-delay=-1s", "--delete-delay must be 0 or more"},
 		{"--checkpoint-every=1s", "--checkpoint-every must be at least 1m0s, or 0"},
 	} {
-		err := mustLoad(t, nil, "--data=/d", c.args).Validate()
+		err := mustLoad(t, nil, strings.Fields("--data=/d "+c.args)...).Validate()
 		if err == nil || !strings.HasPrefix(err.Error(), c.want) ||
 			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", c.args, err)
@@ -383,7 +386,7 @@ func TestTheReferenceHasEverySetting(t *testing.T) {
 			t.Errorf("--%s is not on the page", f.Name)
 		}
 	})
-	if n != 35 || strings.Count(page, "\n| `--") != n {
+	if n != 36 || strings.Count(page, "\n| `--") != n {
 		t.Errorf("%d flags, and a page of another number of lines", n)
 	}
 }

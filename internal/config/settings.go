@@ -206,6 +206,11 @@ func (c *Config) operationSettings() []setting {
 			"how long the deletion of a user can be called off, who is disabled at once; " +
 				"0 deletes at once",
 		},
+		{
+			&c.NoDeleteNow, "no-delete-now", "", "",
+			"refuse API keys that would delete a user without the delay; the operator does it at " +
+				"the machine",
+		},
 	}
 }
 

@@ -164,6 +164,8 @@ func (c Config) validateOther() error {
 		return errors.New("--log-format must be text or json")
 	case c.DeleteDelay < 0:
 		return errors.New("--delete-delay must be 0 or more")
+	case c.NoDeleteNow && c.DeleteDelay == 0:
+		return errors.New("--no-delete-now needs a --delete-delay of more than 0")
 	case c.ShutdownTimeout <= 0:
 		return errors.New("--shutdown-timeout must be more than 0s")
 	case c.CheckpointEvery != 0 && c.CheckpointEvery < minCheckpointEvery:

@@ -103,6 +103,7 @@ func (i *Instance) open(ctx context.Context, cfg config.Config, access Access) e
 
 		Lockdown:    cfg.Lockdown,
 		DeleteDelay: cfg.DeleteDelay,
+		NoDeleteNow: cfg.NoDeleteNow,
 	})
 	if access == Sealed {
 		return nil

@@ -13,12 +13,19 @@ import (
 
 // DeleteUser destroys a user's owner key, and with it every value, and removes the secrets and the
 // API keys, at once. The audit chain stays. It needs the scope admin. NotFound: no such user.
-// Conflict: it is the caller.
+// Conflict: it is the caller. Denied: the operator lets no caller skip the delay.
 func (s *Service) DeleteUser(ctx context.Context, who Actor, id uuid.UUID) error {
+	return s.deleteUser(ctx, who, id, s.noDeleteNow)
+}
+
+func (s *Service) deleteUser(ctx context.Context, who Actor, id uuid.UUID, refused bool) error {
 	in := intent{who: who, action: policy.UserDelete, library: userLibrary(id)}
 	return s.update(ctx, in, func(c *change) error {
 		if err := c.checkOther(ctx, who); err != nil {
 			return err
+		}
+		if refused {
+			return denied("Only the operator deletes a user at once: delete with the delay")
 		}
 		return c.delete(ctx)
 	})
@@ -29,7 +36,7 @@ func (s *Service) DeleteUser(ctx context.Context, who Actor, id uuid.UUID) error
 // deleted no later. Without a delay, and with the errors, it is [Service.DeleteUser].
 func (s *Service) DeleteUserLater(ctx context.Context, who Actor, id uuid.UUID) error {
 	if s.deleteDelay == 0 {
-		return s.DeleteUser(ctx, who, id)
+		return s.deleteUser(ctx, who, id, false)
 	}
 	in := intent{who: who, action: policy.UserDeleteLater, library: userLibrary(id)}
 	return s.update(ctx, in, func(c *change) error {

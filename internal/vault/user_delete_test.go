@@ -162,3 +162,20 @@ func TestADeletionThatWasCalledOffDoesNotComeBackWithTheRowsOfBefore(t *testing.
 		t.Error("she was deleted")
 	}
 }
+
+func TestNoCallerSkipsTheDelayIfTheOperatorSaysSo(t *testing.T) {
+	p := start(t)
+	ctx := t.Context()
+	ann := p.user("ann")
+	p.Service, p.Operator = vault.New(vault.Options{
+		Store: p.db, Keys: &p.named, KeyTTL: time.Hour, Catalog: presets(), Limits: p.limits,
+		Now: p.clock.now, DeleteDelay: deleteDelay, NoDeleteNow: true,
+	})
+	p.must(p.OpenInstanceKeys(ctx))
+	got := p.newEntries(p.admin.User, func() {
+		assertKind(t, "at once", p.Service.DeleteUser(ctx, p.admin, ann.User), vault.Denied)
+	})
+	p.assertEntries(got, refused(p.admin, policy.UserDelete))
+	p.must(p.Service.DeleteUserLater(ctx, p.admin, ann.User))
+	p.must(p.Operator.DeleteUser(ctx, ann.User))
+}

@@ -30,6 +30,7 @@ type core struct {
 	verified *verified
 
 	deleteDelay time.Duration
+	noDeleteNow bool
 }
 
 // A Service has the use cases that requests reach. It is safe for concurrent use.
@@ -67,6 +68,8 @@ type Options struct {
 
 	// DeleteDelay is how long the deletion of a user can be called off; 0 for not at all.
 	DeleteDelay time.Duration
+	// NoDeleteNow: no caller skips that delay.
+	NoDeleteNow bool
 }
 
 // New returns the two halves of a vault, which share the keys that are open. It reads nothing:
@@ -80,7 +83,7 @@ func New(o Options) (*Service, *Operator) {
 		store: o.Store, keys: newKeyring(o.Store, roots, o.KeyTTL), now: o.Now,
 		instance: &instanceKeys{}, floors: newFloors(), gone: &gone{}, found: newTamperings(),
 		lockdown: o.Lockdown,
-		verified: newVerified(), deleteDelay: o.DeleteDelay,
+		verified: newVerified(), deleteDelay: o.DeleteDelay, noDeleteNow: o.NoDeleteNow,
 	}
 	service := &Service{
 		core:     c,
