@@ -215,7 +215,10 @@ func TestStoredRowsHaveTheFieldsOfTheirVectors(t *testing.T) {
 	user := vault.StoredUser{
 		StoredLedger: vault.StoredLedger{Owner: id("row-user", 0), Number: 5},
 		Username:     "mia", Email: "mia@example.org", CreatedAt: made, DeletedAt: made,
+		DeleteAt: key.ExpiresAt,
 	}
+	repaired := user
+	repaired.FullName, repaired.DeleteAt, repaired.RepairedAt = "Mia", time.Time{}, key.ExpiresAt
 	for name, got := range map[string][sha256.Size]byte{
 		"row-secret": secret.Row().Digest(),
 		"row-version": vault.StoredVersion{
@@ -226,6 +229,7 @@ func TestStoredRowsHaveTheFieldsOfTheirVectors(t *testing.T) {
 		"row-api-key":             key.Row().Digest(),
 		"row-api-key-of-operator": operators.Row().Digest(),
 		"row-user":                user.Identity(),
+		"row-user-repaired":       repaired.Identity(),
 		"row-done-request": vault.DoneRequest{
 			User: id("row-done-request", 0), Key: all["row-done-request"].hash("bytes"),
 			Request: sha256.Sum256([]byte("request code")), Action: "secret.create",

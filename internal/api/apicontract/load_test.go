@@ -78,6 +78,7 @@ func TestTheContractHasTheseOperations(t *testing.T) {
 		"/user/api-keys POST keys:write",
 		"/user/api-keys/self DELETE",
 		"/user/api-keys/{id} DELETE keys:write",
+		"/user/confirmed PUT secrets:write",
 		"/user/secrets GET secrets:read",
 		"/user/secrets POST secrets:write",
 		"/user/secrets/import POST secrets:write",
