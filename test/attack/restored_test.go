@@ -1,15 +1,11 @@
 package attack_test
 
 import (
-	"errors"
 	"path/filepath"
 	"testing"
 
-	"github.com/keysake/keysake/client"
 	"github.com/keysake/keysake/internal/apptest"
-	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/maintenance"
-	"github.com/keysake/keysake/plaintext"
 	"github.com/keysake/keysake/wire"
 )
 
@@ -28,49 +24,35 @@ func TestAForeignRootKeyOfABackupWrapsNothing(t *testing.T) {
 	}
 }
 
-func TestABackupWithAnInsertedAPIKeyIsNotRestored(t *testing.T) {
-	h := newHouse(t)
-	file := h.backup()
-	inserted, _ := h.forgeKey(h.ada, "parent_id", "")
-	h.changeBackup(file, func(b *changedBackup) { b.add("api_keys", inserted) })
-	h.notRestored(file)
-}
-
-func TestABackupWithAddedScopesIsNotRestored(t *testing.T) {
-	h := newHouse(t)
-	file := h.backup()
-	h.changeBackup(file, func(b *changedBackup) {
-		b.set("api_keys", "id", h.eve.keyID, "scopes", "admin secrets:read secrets:write")
-	})
-	h.notRestored(file)
-}
-
-func TestABackupWithARenamedSecretIsNotRestored(t *testing.T) {
-	h := newHouse(t)
-	file := h.backup()
-	h.changeBackup(file, func(b *changedBackup) {
-		b.set("secrets", "id", h.one.ID, "name", "PATH")
-	})
-	h.notRestored(file)
-}
-
-func TestABackupWithARowOfYesterdayIsNotRestored(t *testing.T) {
-	h := newHouse(t)
-	yesterday := h.dump()
-	h.update(h.mia, h.two.ID, "TWO", "second")
-	file := h.backup()
-	h.changeBackup(file, func(b *changedBackup) {
-		b.drop("secrets", "id", h.two.ID)
-		b.add("secrets", yesterday.row("secrets", "id", h.two.ID))
-	})
-	h.notRestored(file)
-}
-
-func TestABackupWithoutASecretIsNotRestored(t *testing.T) {
-	h := newHouse(t)
-	file := h.backup()
-	h.changeBackup(file, func(b *changedBackup) { b.drop("secrets", "id", h.two.ID) })
-	h.notRestored(file)
+func TestAChangedBackupIsNotRestored(t *testing.T) {
+	for name, change := range map[string]func(h *House, yesterday dump, b *changedBackup){
+		"an inserted API key": func(h *House, _ dump, b *changedBackup) {
+			inserted, _ := h.forgeKey(h.ada, "parent_id", "")
+			b.add("api_keys", inserted)
+		},
+		"added scopes": func(h *House, _ dump, b *changedBackup) {
+			b.set("api_keys", "id", h.eve.keyID, "scopes", "admin secrets:read secrets:write")
+		},
+		"a renamed secret": func(h *House, _ dump, b *changedBackup) {
+			b.set("secrets", "id", h.one.ID, "name", "PATH")
+		},
+		"a row of yesterday": func(h *House, yesterday dump, b *changedBackup) {
+			b.drop("secrets", "id", h.two.ID)
+			b.add("secrets", yesterday.row("secrets", "id", h.two.ID))
+		},
+		"a missing secret": func(h *House, _ dump, b *changedBackup) {
+			b.drop("secrets", "id", h.two.ID)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			yesterday := h.dump()
+			h.update(h.mia, h.two.ID, "TWO", "second")
+			file := h.backup()
+			h.changeBackup(file, func(b *changedBackup) { change(h, yesterday, b) })
+			h.notRestored(file)
+		})
+	}
 }
 
 func TestABackupWithARecomputedAuditChainIsNotRestored(t *testing.T) {
@@ -154,67 +136,6 @@ func TestABackupOfATamperedDatabaseIsNotRestored(t *testing.T) {
 		return
 	}
 	h.notRestored(file)
-}
-
-func TestARestoreRevivesNoAPIKey(t *testing.T) {
-	h := newHouse(t)
-	leaked := h.newKey(h.mia, "leaked", "secrets:read")
-	file := h.backup()
-	apptest.Must(t, h.as(h.mia).RevokeAPIKey(t.Context(), leaked.keyID))
-	cfg := h.elsewhere()
-	_, err := maintenance.Restore(
-		t.Context(), cfg, nil, file, maintenance.RestoreOptions{Username: "ada"})
-	apptest.Must(t, err)
-	other := *h
-	other.cfg, other.Server = cfg, apptest.StartWith(t, cfg)
-	other.connect()
-	other.both(func() {
-		for _, key := range []plaintext.Value{leaked.key, h.mia.key, h.ada.key} {
-			_, err := other.ClientWith(t, key).WhoAmI(t.Context())
-			if answer, ok := errors.AsType[*client.Error](err); !ok || answer.Status != 401 {
-				t.Errorf("a restored key is not suspended: %v", err)
-			}
-		}
-	})
-}
-
-func TestRowsOfBeforeARestoreDoNotCountAfterIt(t *testing.T) {
-	h := newHouse(t)
-	file := h.backup()
-	h.update(h.mia, h.two.ID, "TWO", "abandoned")
-	late := h.newKey(h.mia, "late", "secrets:read")
-	before := h.dump()
-	other := h.restoredHouse(file)
-	other.putBack("api_keys", before.row("api_keys", "id", late.keyID))
-	other.putBack("secrets", before.row("secrets", "id", h.two.ID))
-	other.both(func() { other.refusedKey(late.key) })
-	other.named()
-	other.putBackUser(before, h.mia.id)
-	other.both(func() {
-		other.refusedKey(late.key)
-		other.refusedKey(h.mia.key)
-	})
-	other.named()
-}
-
-func TestRowsOfARestoredCopyDoNotCountInTheHouse(t *testing.T) {
-	h := newHouse(t)
-	other := h.restoredHouse(h.backup())
-	other.Stop(t)
-	name, key, err := instance.NewAdminKey(t.Context(), other.cfg, nil, "mia")
-	if err != nil || name != "mia" {
-		t.Fatal(name, err)
-	}
-	there := other.dump()
-	for _, r := range there["api_keys"] {
-		if r["user_id"] == h.mia.id && len(h.rows("api_keys", "id = ?", r["id"])) == 0 {
-			h.insert("api_keys", r)
-		}
-	}
-	h.both(func() { h.refusedKey(key) })
-	h.putBackUser(there, h.mia.id)
-	h.both(func() { h.refusedKey(key) })
-	h.named()
 }
 
 // findsRestored demands that a changed backup is not restored, or to a house whose export does not
