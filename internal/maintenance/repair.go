@@ -109,6 +109,7 @@ func (r *repair) library() vault.Library {
 	r.done.User, r.done.ID = there.user.Username, there.user.Owner
 	r.done.Signed, r.done.APIKeys = r.own != nil, len(there.apiKeys)
 	r.done.Versions, r.done.LeftOut = []RepairedVersion{}, []string{}
+	r.done.OwnerKeys = []RepairedKey{}
 	r.done.NamedInLog = namesInLog(there.chain, there.user.Owner)
 	r.rows.keys = r.acceptKeys()
 	chain := r.chain()

@@ -39,7 +39,9 @@ func wantFull(t *testing.T, what string, err error) {
 func TestOnAFullDiskRevokingAndDeletingWork(t *testing.T) {
 	t.Parallel()
 	dir := apptest.SmallDisk(t, "3m")
-	s := apptest.Start(t, func(c *config.Config) { c.Data = filepath.Join(dir, "data") })
+	s := apptest.Start(t, func(c *config.Config) {
+		c.Data, c.DeleteDelay = filepath.Join(dir, "data"), time.Hour
+	})
 	admin, ctx := s.Client(t), t.Context()
 	ann := s.ClientWith(t, s.NewUser(t, "ann"))
 	bob, err := admin.CreateUser(ctx, wire.CreateUser{Username: "bob"})
@@ -78,8 +80,11 @@ func TestOnAFullDiskRevokingAndDeletingWork(t *testing.T) {
 	withinASecond(t, "disable a user", func(ctx context.Context) error {
 		return admin.DisableUser(ctx, bob.ID)
 	})
-	withinASecond(t, "delete a user", func(ctx context.Context) error {
+	withinASecond(t, "delete a user later", func(ctx context.Context) error {
 		return admin.DeleteUser(ctx, bob.ID)
+	})
+	withinASecond(t, "delete a user", func(ctx context.Context) error {
+		return admin.DeleteUserNow(ctx, bob.ID)
 	})
 	s.Stop(t)
 
