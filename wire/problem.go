@@ -29,6 +29,7 @@ const (
 	TypeTooShort    = "string_too_short"
 	TypeTooLong     = "string_too_long"
 	TypeListTooLong = "too_long"
+	TypeListTooFew  = "too_short"
 	TypeTooSmall    = "greater_than_equal"
 	TypePattern     = "string_pattern_mismatch"
 	TypeEnum        = "enum"

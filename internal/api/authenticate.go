@@ -10,12 +10,18 @@ import (
 )
 
 // authenticate checks the client's version, who is calling and how often, in this order.
-func (a *api) authenticate(w http.ResponseWriter, r *http.Request) (vault.Actor, error) {
+func (a *api) authenticate(
+	w http.ResponseWriter, r *http.Request, by access,
+) (vault.Actor, error) {
 	if err := checkClientVersion(a.MinClients, r.Header); err != nil {
 		return vault.Actor{}, err
 	}
 	req := middleware.From(r.Context())
-	who, err := a.Identity.Authenticate(r.Context(), r.Header)
+	present := a.Identity.Authenticate
+	if by == byTicket {
+		present = a.Identity.AuthenticateTicket
+	}
+	who, err := present(r.Context(), r.Header)
 	if vault.KindOf(err) == vault.Unauthenticated {
 		// A valid key is let in even from a network whose failures are too many, so that no client
 		// can lock out its neighbours.

@@ -149,6 +149,12 @@ func ruleType(r vault.Rule) string {
 		return wire.TypeTooSmall
 	case vault.Pattern:
 		return wire.TypePattern
+	case vault.Required:
+		return wire.TypeMissing
+	case vault.TooFew:
+		return wire.TypeListTooFew
+	case vault.UUID:
+		return wire.TypeUUID
 	case vault.GoodValue:
 	}
 	return wire.TypeValue

@@ -64,7 +64,7 @@ func (a *api) dispatch(
 func (a *api) run(w http.ResponseWriter, r *http.Request, rt route) error {
 	req := &request{Request: r}
 	if rt.access != public {
-		who, err := a.authenticate(w, r)
+		who, err := a.authenticate(w, r, rt.access)
 		if err != nil {
 			return err
 		}

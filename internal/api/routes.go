@@ -24,6 +24,8 @@ const (
 	authenticated access = iota
 	// public is for everyone, and checks nothing.
 	public
+	// byTicket is authenticated for those who present the ticket of a lease.
+	byTicket
 )
 
 // requestTimeout is how long a request may take from its headers to its answer.
@@ -56,12 +58,21 @@ func routes(v *vault.Service) []route {
 		{"GET", secrets + "/presets", authenticated, noBody, listPresets(v)},
 		{"POST", secrets + "/preset", authenticated, body, idempotent(createFromPreset(v))},
 		{"POST", secrets + "/import", authenticated, body, importSecrets(v)},
+		{"GET", secrets + "/usage", authenticated, noBody, listUsage(v)},
 		{"GET", secrets + "/{secret_id}", authenticated, noBody, getSecret(v)},
 		{"PUT", secrets + "/{secret_id}", authenticated, body, updateSecret(v)},
 		{"DELETE", secrets + "/{secret_id}", authenticated, noBody, deleteSecret(v)},
 		{"GET", secrets + "/{secret_id}/versions", authenticated, noBody, listVersions(v)},
 		{"POST", secrets + "/{secret_id}/rename", authenticated, body, renameSecret(v)},
 		{"POST", secrets + "/{secret_id}/rollback", authenticated, body, rollbackSecret(v)},
+
+		{"GET", secrets + "/{secret_id}/usage", authenticated, noBody, getUsage(v)},
+
+		{"GET", leasesPath, authenticated, noBody, listLeases(v)},
+		{"POST", leasesPath, authenticated, body, idempotent(createLease(v))},
+		{"GET", leasesPath + "/{lease_id}", authenticated, noBody, getLease(v)},
+		{"DELETE", leasesPath + "/{lease_id}", authenticated, noBody, revokeLease(v)},
+		{"POST", "/api/v1/leases/redeem", byTicket, body, redeemTicket(v)},
 
 		{"GET", keys, authenticated, noBody, listAPIKeys(v)},
 		{"POST", keys, authenticated, body, createAPIKey(v)},

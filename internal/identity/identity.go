@@ -24,6 +24,15 @@ func (i *Identity) Authenticate(ctx context.Context, h http.Header) (vault.Actor
 	return i.vault.Authenticate(ctx, token)
 }
 
+// AuthenticateTicket is Authenticate for what a ticket is presented to in place of an API key.
+func (i *Identity) AuthenticateTicket(ctx context.Context, h http.Header) (vault.Actor, error) {
+	token, ok := bearerToken(h)
+	if !ok {
+		return vault.Actor{}, errNoCredential
+	}
+	return i.vault.AuthenticateTicket(ctx, token)
+}
+
 var errNoCredential = &vault.Error{
 	Kind:   vault.Unauthenticated,
 	Detail: "Present one API key, as Authorization: Bearer or as X-API-Key",

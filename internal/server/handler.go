@@ -19,6 +19,7 @@ func newServer(
 	metrics := newMetrics(i.Store.Stats, lostLines)
 	metrics.watchAudit(i)
 	metrics.watchTampering(i.Vault.Tamperings)
+	metrics.watchDisputes(i.Vault.Disputes)
 	metrics.watchLockdown(i.Vault.LockedDown)
 	metrics.watchConnections(s)
 	handler := api.New(api.Options{

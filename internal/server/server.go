@@ -129,6 +129,7 @@ func (s *server) serve(ctx context.Context, hangup <-chan os.Signal) error {
 			s.flushLastUsed(ctx, false)
 			s.flushRefusals(ctx, false)
 			s.recordTamperings(ctx)
+			s.logDisputes(ctx)
 			s.warnDisk(ctx)
 			s.reportClients(ctx, false)
 			s.reloadCertificate(ctx, false)

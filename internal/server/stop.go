@@ -44,6 +44,7 @@ func (s *server) stop(ctx context.Context) error {
 		s.flushRefusals(flushCtx, true)
 		s.flushLastUsed(flushCtx, true)
 		s.recordTamperings(flushCtx)
+		s.logDisputes(flushCtx)
 		s.saveFloors(flushCtx)
 		s.logAuditHead(flushCtx)
 		s.reportClients(flushCtx, true)

@@ -8,9 +8,9 @@ import (
 	"github.com/keysake/keysake/internal/policy"
 )
 
-// The length of a page of leases.
+// MaxLeasePage is how many leases a page has at most.
 const (
-	maxLeasePage     = 200
+	MaxLeasePage     = 200
 	defaultLeasePage = 50
 )
 
@@ -39,7 +39,7 @@ func NewLeaseState(text string) (LeaseState, error) {
 func (s *Service) ListLeases(
 	ctx context.Context, who Actor, f LeaseFilter,
 ) (leases []Lease, more bool, err error) {
-	if f.Limit <= 0 || f.Limit > maxLeasePage {
+	if f.Limit <= 0 || f.Limit > MaxLeasePage {
 		f.Limit = defaultLeasePage
 	}
 	err = s.view(ctx, who, policy.LeaseList, func(p *page) error {

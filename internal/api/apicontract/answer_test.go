@@ -185,7 +185,7 @@ func TestADriftIsFound(t *testing.T) {
 		"loc renamed":                        invalid.edit(`"loc"`, `"location"`),
 		"loc from nowhere":                   invalid.edit(`"body"`, `"boddy"`),
 		"the input repeated":                 invalid.edit(`"msg"`, `"input":"x","msg"`),
-		"an unknown type of field error":     invalid.edit("string_too_short", "too_short"),
+		"an unknown type of field error":     invalid.edit("string_too_short", "too_shorter"),
 		"the code of another status":         notFound.edit("404", "403"),
 		"the type of another status":         notFound.edit("not_found", "permission"),
 		"a status that is not documented":    teapot,

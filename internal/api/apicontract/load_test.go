@@ -63,6 +63,7 @@ func TestTheContractHasTheseOperations(t *testing.T) {
 		got = append(got, strings.TrimSpace(path+" "+op.Method+" "+scope))
 	}
 	want := []string{
+		"/admin/audit GET admin",
 		"/admin/users GET admin",
 		"/admin/users POST admin",
 		"/admin/users/{id} DELETE admin",
@@ -71,6 +72,7 @@ func TestTheContractHasTheseOperations(t *testing.T) {
 		"/admin/users/{id}/disabled DELETE admin",
 		"/admin/users/{id}/disabled PUT admin",
 		"/health GET public",
+		"/leases/redeem POST",
 		"/openapi.yaml GET public",
 		"/sealing-key GET public",
 		"/user GET",
@@ -78,17 +80,24 @@ func TestTheContractHasTheseOperations(t *testing.T) {
 		"/user/api-keys POST keys:write",
 		"/user/api-keys/self DELETE",
 		"/user/api-keys/{id} DELETE keys:write",
+		"/user/audit GET audit:read",
 		"/user/confirmed PUT secrets:write",
+		"/user/leases GET secrets:read",
+		"/user/leases POST leases:write",
+		"/user/leases/{lease_id} DELETE leases:write",
+		"/user/leases/{lease_id} GET secrets:read",
 		"/user/secrets GET secrets:read",
 		"/user/secrets POST secrets:write",
 		"/user/secrets/import POST secrets:write",
 		"/user/secrets/preset POST secrets:write",
 		"/user/secrets/presets GET secrets:read",
+		"/user/secrets/usage GET secrets:read",
 		"/user/secrets/{secret_id} DELETE secrets:write",
 		"/user/secrets/{secret_id} GET secrets:read",
 		"/user/secrets/{secret_id} PUT secrets:write",
 		"/user/secrets/{secret_id}/rename POST secrets:write",
 		"/user/secrets/{secret_id}/rollback POST secrets:write",
+		"/user/secrets/{secret_id}/usage GET secrets:read",
 		"/user/secrets/{secret_id}/versions GET secrets:read",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

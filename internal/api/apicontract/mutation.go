@@ -147,7 +147,7 @@ func encode(v any) []byte {
 // checkDerivable refuses a request schema with a keyword from which no mutation is derived: it
 // would go untested.
 func checkDerivable(body *openapi3.Schema) error {
-	if !body.Type.Is(openapi3.TypeObject) || body.AdditionalProperties.Has == nil ||
+	if !body.Type.Includes(openapi3.TypeObject) || body.AdditionalProperties.Has == nil ||
 		*body.AdditionalProperties.Has {
 		return fmt.Errorf("a request body must be an object with additionalProperties: false")
 	}
