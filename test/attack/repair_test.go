@@ -2,12 +2,16 @@ package attack_test
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/keysake/keysake/internal/apptest"
+	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/maintenance"
+	"github.com/keysake/keysake/internal/vault"
+	"github.com/keysake/keysake/plaintext"
 )
 
 // repair stops the server, repairs a person as the operator does who confirms everything, and
@@ -240,4 +244,70 @@ func TestNobodyIsRepairedBesideAServer(t *testing.T) {
 		t.Errorf("it was not refused: %v", err)
 	}
 	h.unchanged(before, "users", "secrets", "api_keys", "owner_keys", "audit_entries")
+}
+
+// ticket makes a ticket for a secret of a person.
+func (h *House) ticket(p Person, id string) plaintext.Value {
+	h.t.Helper()
+	var made vault.Delivered
+	h.opened(p, func(v *vault.Service, who vault.Actor) error {
+		ids, err := vault.NewSecretIDs([]string{id})
+		apptest.Must(h.t, err)
+		ttl, err := vault.NewTTL(3600)
+		apptest.Must(h.t, err)
+		made, err = v.CreateLease(h.t.Context(), who, vault.LeaseRequest{
+			Secrets: ids, Delivery: vault.ByTicket, TTL: ttl,
+		})
+		return err
+	})
+	return made.Ticket
+}
+
+// opened calls use with the vault of the house, for a person.
+func (h *House) opened(p Person, use func(*vault.Service, vault.Actor) error) {
+	h.t.Helper()
+	i, err := instance.Open(
+		h.t.Context(), h.cfg, instance.NewKeys(h.cfg, nil), instance.Shared)
+	apptest.Must(h.t, err)
+	who, err := i.Vault.Authenticate(h.t.Context(), p.key)
+	apptest.Must(h.t, err)
+	apptest.Must(h.t, errors.Join(use(i.Vault, who), i.Close()))
+}
+
+// A ticket that was open when a ledger broke opens nothing after either way back.
+func TestNoTicketSurvivesARestoreOrARepairOfItsUser(t *testing.T) {
+	for name, back := range map[string]func(h *House, file string){
+		"restore": func(h *House, file string) {
+			_, err := h.restoreUser(file, h.mia)
+			apptest.Must(h.t, err)
+		},
+		"repair": func(h *House, _ string) { h.repair(h.mia) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			ticket := h.ticket(h.mia, h.one.ID)
+			file := h.backup()
+			before := h.dump()
+			counts := func(want bool) {
+				t.Helper()
+				h.opened(h.ada, func(v *vault.Service, _ vault.Actor) error {
+					_, err := v.AuthenticateTicket(t.Context(), ticket)
+					if (err == nil) != want {
+						t.Errorf("the ticket counts: %v", err)
+					}
+					return nil
+				})
+			}
+			counts(true)
+			h.breakLedger(h.mia)
+			back(h, file)
+			counts(false)
+			h.sound()
+			for _, r := range before["leases"] {
+				h.putBack("leases", r)
+			}
+			counts(false)
+			h.named()
+		})
+	}
 }
