@@ -15,10 +15,12 @@ const exportTag = "keysake audit export v1\n"
 // An Export is the head of a file that proves what is in the audit log: a checkpoint, and which of
 // its chains follow. The entries of a chain come after it, from where the chain was cut.
 type Export struct {
-	Note   []byte // the signed checkpoint
-	Leaves []Leaf // all of its chains, or one
-	Index  uint64 // of the one among all
-	Proof  []Hash // that the one is among them
+	Note []byte // the signed checkpoint
+	// Successions lead to the key that signed it, as [AppendSuccession] makes them.
+	Successions []byte
+	Leaves      []Leaf // all of its chains, or one
+	Index       uint64 // of the one among all
+	Proof       []Hash // that the one is among them
 }
 
 // Entries returns where a chain was cut, and its entries from there to a number, in order.
@@ -27,11 +29,12 @@ type Entries func(of Leaf) (cut Head, entries iter.Seq2[Linked, error])
 // Write writes an export. Every chain is verified as it is written. The error is a [*BreakError],
 // the first of w or the first of the entries: what was written is no export.
 func (x Export) Write(w io.Writer, entries Entries) error {
-	if len(x.Note) > maxNote || len(x.Proof) > maxProof {
+	if len(x.Note) > maxNote || len(x.Successions) > maxSuccessions || len(x.Proof) > maxProof {
 		return errors.New("audit: the checkpoint is too long for an export")
 	}
 	out := bufio.NewWriterSize(w, 256<<10)
 	b := appendText([]byte(exportTag), string(x.Note))
+	b = appendText(b, string(x.Successions))
 	b = binary.BigEndian.AppendUint64(b, uint64(len(x.Leaves)))
 	b = AppendLeaves(b, x.Leaves)
 	b = binary.BigEndian.AppendUint64(b, x.Index)
@@ -129,6 +132,9 @@ func (r *reader) note() []byte {
 	}
 	return r.bytes(r.length(maxNote))
 }
+
+// successions reads what leads to the key of the note.
+func (r *reader) successions() []byte { return r.bytes(r.length(maxSuccessions)) }
 
 // leaves reads the leaves and the proof of one. Memory grows only as they are read.
 func (r *reader) leaves(most uint64) (x Export) {

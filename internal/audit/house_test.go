@@ -19,6 +19,7 @@ import (
 // instance's, and the checkpoints that were made of them.
 type house struct {
 	key         ed25519.PrivateKey
+	signer      uuid.UUID // the instance key of key
 	chains      []*chain
 	cuts        map[uuid.UUID]audit.Head
 	checkpoints []audit.Checkpoint
@@ -36,10 +37,13 @@ func (k kept) earlier() *audit.Kept {
 
 const houseChains = 7
 
+var houseTime = time.UnixMicro(1_776_254_400_000_000).UTC()
+
 func newHouse() *house {
 	h := &house{
-		key:  ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, 32)),
-		cuts: map[uuid.UUID]audit.Head{},
+		signer: instanceKey,
+		key:    ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, 32)),
+		cuts:   map[uuid.UUID]audit.Head{},
 	}
 	for i := range byte(houseChains) {
 		c := &chain{owner: fakeID(0x10 + i)}
@@ -64,7 +68,7 @@ var instanceKey = fakeID(0xee)
 
 func (h *house) verifier(tb testing.TB) string {
 	tb.Helper()
-	text, err := audit.VerifierKey(instanceKey, h.key.Public().(ed25519.PublicKey))
+	text, err := audit.VerifierKey(h.signer, h.key.Public().(ed25519.PublicKey))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -92,8 +96,8 @@ func (h *house) checkpointWithout(tb testing.TB, chains ...int) kept {
 		k.leaves[i].Head = audit.Unproved()
 	}
 	c := audit.Checkpoint{
-		InstanceKey: instanceKey, Number: uint64(len(h.checkpoints) + 1),
-		At: time.UnixMicro(1_776_254_400_000_000).UTC(), Chains: uint64(len(k.leaves)),
+		InstanceKey: h.signer, Number: uint64(len(h.checkpoints) + 1),
+		At: houseTime, Chains: uint64(len(k.leaves)),
 		Root: audit.Root(k.leaves),
 	}
 	if n := len(h.checkpoints); n > 0 {

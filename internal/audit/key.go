@@ -3,6 +3,7 @@ package audit
 import (
 	"crypto/ed25519"
 	"fmt"
+	"strings"
 
 	"github.com/google/uuid"
 	"golang.org/x/mod/sumdb/note"
@@ -10,6 +11,14 @@ import (
 
 // keyName is the name of the key that signs for an instance key, as a note's signature has it.
 func keyName(instanceKey uuid.UUID) string { return "keysake/" + instanceKey.String() }
+
+// KeyOf returns the id of the instance key to which a public key belongs; nil for what has another
+// form.
+func KeyOf(public string) uuid.UUID {
+	name, _, _ := strings.Cut(public, "+")
+	id, _ := uuid.Parse(strings.TrimPrefix(name, "keysake/"))
+	return id
+}
 
 // VerifierKey returns the public key that verifies the checkpoints of an instance key, in the
 // encoding of [note.NewVerifier]: the name, a hash of name and key, and the key.

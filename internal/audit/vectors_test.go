@@ -31,7 +31,7 @@ func vectors(tb testing.TB) map[string][]byte {
 		if !found || strings.HasPrefix(line, "#") {
 			continue
 		}
-		if read[name], err = hex.DecodeString(value); name == "key" {
+		if read[name], err = hex.DecodeString(value); strings.HasSuffix(name, "key") {
 			read[name], err = []byte(value), nil
 		}
 		if err != nil {
@@ -68,6 +68,25 @@ func TestTheNoteIsTheOneOfTheVectors(t *testing.T) {
 	}
 	if !bytes.Equal(audit.AppendLeaves(nil, leaves), want["leaves"]) {
 		t.Error("the leaves are written differently")
+	}
+}
+
+func TestTheSuccessionIsTheOneOfTheVectors(t *testing.T) {
+	want := vectors(t)
+	s := audit.Succession{
+		From: uuid.MustParse("00112233-4455-8677-8899-aabbccddeeff"),
+		Key:  string(want["new key"]),
+		At:   time.Date(2026, 4, 15, 12, 0, 0, 4000, time.UTC),
+		Last: 2,
+		Hash: audit.Hash(bytes.Repeat([]byte{0x11}, 32)),
+	}
+	signed, err := s.Sign(ed25519.NewKeyFromSeed(want["seed"]))
+	if err != nil || !bytes.Equal(signed, want["succession"]) {
+		t.Errorf("%v: the succession is\n%s\nwant\n%s", err, signed, want["succession"])
+	}
+	opened, err := audit.OpenSuccession(want["succession"], string(want["key"]))
+	if err != nil || opened != s {
+		t.Errorf("%v: %+v", err, opened)
 	}
 }
 

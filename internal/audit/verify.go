@@ -27,9 +27,11 @@ type Kept struct{ Note, Leaves []byte }
 type Report struct {
 	Checkpoint Checkpoint  // the state in which the chains are
 	Earlier    *Checkpoint // the one that they were found to extend; nil without
-	Whole      bool        // the export has every chain of its checkpoint
-	Chains     uint64      // how many the export has
-	Entries    uint64
+	// Successions lead from the keys that are believed to those of the checkpoints, in order.
+	Successions []Succession
+	Whole       bool   // the export has every chain of its checkpoint
+	Chains      uint64 // how many the export has
+	Entries     uint64
 	// Faults are what is wrong: a [*BreakError] or an [*UnprovedError] where it is wrong with one
 	// chain. At most 1000 are kept.
 	Faults []error
@@ -75,6 +77,7 @@ func (t Trust) Verify(export io.Reader) (Report, error) {
 		return v.Report, fmt.Errorf("%w: it goes on after its last chain", ErrExport)
 	}
 	v.checkOrder()
+	v.checkSuccessions()
 	return v.Report, nil
 }
 
@@ -99,9 +102,12 @@ func (v *verification) fault(err error) {
 
 // open reads what stands before the chains, and the earlier checkpoint.
 func (v *verification) open(t Trust) (err error) {
-	signed := v.in.note()
+	signed, successions := v.in.note(), v.in.successions()
 	if v.in.err != nil {
 		return v.in.err
+	}
+	if t.Keys, v.Successions, err = succeeded(t.Keys, successions); err != nil {
+		return err
 	}
 	if v.Checkpoint, err = OpenCheckpoint(signed, t.Keys...); err != nil {
 		return err

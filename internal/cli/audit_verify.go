@@ -15,7 +15,9 @@ import (
 
 const auditVerifyLong = `Verify an export of the audit log, anywhere: this needs no data folder, no
 root key and no server. --key is the public key that signs the checkpoints. Get
-it once, on another way than the export.
+it once, on another way than the export. After a rotation of the instance key, or
+a restore, the key from before is enough: it has signed the new one. But if that
+key leaked, get the new one again.
 
 The export must be signed, complete and unbroken. With a checkpoint that you kept
 from before, and its leaves file, every chain must also extend what it was then:
@@ -123,6 +125,13 @@ func verdict(r audit.Report) doctor.Report {
 	checks := []doctor.Check{{
 		Name: "checkpoint", Status: doctor.OK, Text: describeCheckpoint(r.Checkpoint),
 	}}
+	for _, s := range r.Successions {
+		checks = append(checks, doctor.Check{
+			Name: "succession", Status: doctor.OK,
+			Text: fmt.Sprintf("after checkpoint %d, at %s, the key of %s signed that of %s",
+				s.Last, s.At.Format(time.RFC3339), s.From, audit.KeyOf(s.Key)),
+		})
+	}
 	if r.Earlier != nil {
 		checks = append(checks, doctor.Check{
 			Name: "earlier", Status: doctor.OK, Text: describeCheckpoint(*r.Earlier),

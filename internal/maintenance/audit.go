@@ -128,7 +128,10 @@ func ExportAudit(
 		if made.Checkpoint, err = i.MakeCheckpoint(ctx, cfg); err != nil {
 			return err
 		}
-		x := audit.Export{Note: made.Checkpoint.Note, Leaves: made.Checkpoint.Leaves}
+		x := audit.Export{
+			Note: made.Checkpoint.Note, Successions: made.Checkpoint.Successions,
+			Leaves: made.Checkpoint.Leaves,
+		}
 		if user != "" {
 			if err := selectChain(ctx, i.Operator, &x, user); err != nil {
 				return err

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/base64"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,7 +14,15 @@ var instanceKeys = newTable("instance_keys", 2,
 	id("id", func(k *vault.StoredInstanceKey) *uuid.UUID { return &k.ID }),
 	id("root_key_id", func(k *vault.StoredInstanceKey) *uuid.UUID { return &k.RootKey }),
 	blob("wrapped", func(k *vault.StoredInstanceKey) *[]byte { return &k.Wrapped }),
+	encoded("successions",
+		func(k *vault.StoredInstanceKey) string { return successionsText(k.Successions) },
+		func(k *vault.StoredInstanceKey, text string) (err error) {
+			k.Successions, err = base64.StdEncoding.DecodeString(text)
+			return err
+		}),
 	moment("created_at", func(k *vault.StoredInstanceKey) *time.Time { return &k.CreatedAt }))
+
+func successionsText(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
 
 // InstanceKeys implements [vault.Reader].
 func (q *Queries) InstanceKeys(ctx context.Context) ([]vault.StoredInstanceKey, error) {
@@ -23,6 +32,12 @@ func (q *Queries) InstanceKeys(ctx context.Context) ([]vault.StoredInstanceKey, 
 // InsertInstanceKey implements [vault.Tx].
 func (q *Queries) InsertInstanceKey(ctx context.Context, k vault.StoredInstanceKey) error {
 	return instanceKeys.insert(ctx, q.conn, &k)
+}
+
+// SetSuccessions implements [vault.Tx].
+func (q *Queries) SetSuccessions(ctx context.Context, id uuid.UUID, successions []byte) error {
+	const sql = "UPDATE instance_keys SET successions = $1 WHERE id = $2"
+	return q.exec(ctx, sql, successionsText(successions), idText(id))
 }
 
 // DeleteInstanceKey implements [vault.Tx].

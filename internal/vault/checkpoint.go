@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 
 	"github.com/google/uuid"
@@ -18,6 +17,9 @@ type Checkpoint struct {
 
 	Note   []byte       // signed
 	Leaves []audit.Leaf // of all chains, in the order of their ids
+
+	// Successions lead to the key that signed it.
+	Successions []byte
 
 	Recorded audit.Leaf // the entry of the instance's chain that records it
 }
@@ -71,8 +73,7 @@ func (o *Operator) CheckpointKeys() (public []string, err error) {
 		return nil, err
 	}
 	for _, key := range o.instance.all() {
-		of, _ := key.Signer().Public().(ed25519.PublicKey)
-		text, keyErr := audit.VerifierKey(key.ID(), of)
+		text, keyErr := verifierKey(key)
 		public, err = append(public, text), errors.Join(err, keyErr)
 	}
 	return public, err
@@ -127,6 +128,9 @@ func (o *Operator) prepareCheckpoint(ctx context.Context) (made Checkpoint, err 
 			return err
 		}
 		made.Leaves, key = leaves, own.signer
+		if made.Successions, err = r.successions(ctx, key.ID()); err != nil {
+			return err
+		}
 		last, err = own.lastCheckpoint(ctx)
 		return err
 	})

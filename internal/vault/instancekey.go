@@ -18,6 +18,9 @@ type StoredInstanceKey struct {
 	RootKey   uuid.UUID
 	Wrapped   []byte
 	CreatedAt time.Time
+	// Successions are by which the keys from before vouch for its checkpoints, as
+	// [audit.AppendSuccession] makes them. They are for those who verify exports.
+	Successions []byte
 }
 
 type instanceKeyReader interface {
@@ -27,6 +30,8 @@ type instanceKeyReader interface {
 
 type instanceKeyWriter interface {
 	InsertInstanceKey(ctx context.Context, k StoredInstanceKey) error
+	// SetSuccessions replaces the successions of an instance key.
+	SetSuccessions(ctx context.Context, id uuid.UUID, successions []byte) error
 	// DeleteInstanceKey destroys an instance key as one root key wraps it.
 	DeleteInstanceKey(ctx context.Context, id, rootKey uuid.UUID) error
 }
@@ -108,7 +113,11 @@ func (o *Operator) rewrapInstanceKeys(ctx context.Context, to seal.RootKey) erro
 	}
 	for _, key := range o.instance.all() {
 		known := false
+		var successions []byte
 		for _, k := range stored {
+			if k.ID == key.ID() {
+				successions = k.Successions
+			}
 			if k.ID == key.ID() && k.RootKey == to.ID() {
 				known = true
 				if _, err := to.UnwrapInstance(ctx, k.ID, k.Wrapped); err != nil {
@@ -123,7 +132,7 @@ func (o *Operator) rewrapInstanceKeys(ctx context.Context, to seal.RootKey) erro
 		if err != nil {
 			return err
 		}
-		next.CreatedAt = o.time()
+		next.CreatedAt, next.Successions = o.time(), successions
 		err = o.store.Update(ctx, func(tx Tx) error { return tx.InsertInstanceKey(ctx, next) })
 		if err != nil {
 			return err

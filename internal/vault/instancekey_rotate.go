@@ -159,6 +159,9 @@ func (o *Operator) resignInstance(ctx context.Context, to seal.InstanceKey) erro
 		if err := c.checkEnd(ctx); err != nil {
 			return err
 		}
+		if err := c.succeed(ctx, to); err != nil {
+			return err
+		}
 		c.signer = to
 		c.record(instanceKeyTarget(to.ID()))
 		return c.finish(ctx, in)

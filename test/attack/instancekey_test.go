@@ -18,7 +18,7 @@ func (h *House) instanceKeyRow(key seal.InstanceKey, root seal.RootKey) row {
 	apptest.Must(h.t, err)
 	return row{
 		"id": key.ID().String(), "root_key_id": root.ID().String(), "wrapped": wrapped,
-		"created_at": int64(1_700_000_000_000_000),
+		"successions": "", "created_at": int64(1_700_000_000_000_000),
 	}
 }
 

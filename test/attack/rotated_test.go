@@ -115,3 +115,51 @@ func TestAnOlderBackupWithTheManifestOfANewerOneIsNotRestored(t *testing.T) {
 	})
 	h.notRestored(old)
 }
+
+func TestTheFirstPublicKeyVerifiesWhatWasSignedAfterRotationsAndARestore(t *testing.T) {
+	h := newHouse(t)
+	k := h.keep()
+	for range 2 {
+		h.rotateInstanceKey()
+		h.update(h.mia, h.one.ID, "ONE", newName())
+		made, err := h.export()
+		apptest.Must(t, err)
+		if faults := k.verify(made.File); len(faults) > 0 {
+			t.Errorf("after a rotation: %v", faults)
+		}
+	}
+	file := h.backup()
+	other := h.restoredHouse(file)
+	made, err := other.export()
+	apptest.Must(t, err)
+	if faults := k.verify(made.File); len(faults) > 0 {
+		t.Errorf("after a restore: %v", faults)
+	}
+	// the house goes on beside its copy: what it signed then is not what the copy extends
+	_, err = h.export()
+	apptest.Must(t, err)
+	late := h.keep()
+	for range 3 {
+		made, err = other.export()
+		apptest.Must(t, err)
+	}
+	late.trust.Keys = k.trust.Keys
+	if faults := late.verify(made.File); len(faults) == 0 {
+		t.Error("the copy extends what the house signed after the backup")
+	}
+}
+
+func TestASuccessionThatAnAttackerWroteLeadsNowhere(t *testing.T) {
+	h, other := newHouse(t), newHouse2(t)
+	k := h.keep()
+	theirs := other.row("instance_keys", "1")
+	h.rotateInstanceKey()
+	h.exec("UPDATE instance_keys SET successions = ?", theirs["successions"])
+	made, err := h.export()
+	apptest.Must(t, err)
+	if len(k.verify(made.File)) == 0 {
+		t.Error("a key of which nothing tells is believed")
+	}
+	h.rotateInstanceKey() // goes on all the same
+	h.works(h.mia)
+}

@@ -16,6 +16,7 @@ CREATE TABLE instance_keys (
 	id          TEXT NOT NULL,
 	root_key_id TEXT NOT NULL REFERENCES root_keys (id),
 	wrapped     BLOB NOT NULL,
+	successions TEXT NOT NULL, -- base64: by which keys from before vouch for it, for those who ask
 	created_at  INTEGER NOT NULL,
 	PRIMARY KEY (id, root_key_id)
 ) STRICT;

@@ -83,7 +83,7 @@ func fillWithRows(tb testing.TB, path string) {
 	insert("root_keys", root, "", []byte("check"), 1)
 	insert("root_keys", old, "$argon2id$", []byte("check"), 0)
 	for range 2 {
-		insert("instance_keys", id(), root, []byte("wrapped"), n)
+		insert("instance_keys", id(), root, []byte("wrapped"), "", n)
 	}
 	instance := id()
 	insert("instance", instance, 7, hash())

@@ -47,6 +47,7 @@ func keyBehaviours() []behaviour {
 		{"an instance key is read back as each root key wraps it", func(s subject) {
 			first := vault.StoredInstanceKey{
 				ID: newID(), RootKey: s.addRootKey().ID, Wrapped: blob(300), CreatedAt: moment(1),
+				Successions: blob(40),
 			}
 			second := first
 			other := rootKey()
@@ -57,6 +58,10 @@ func keyBehaviours() []behaviour {
 			}
 			s.update(func(tx vault.Tx) error {
 				return tx.DeleteInstanceKey(s.ctx, first.ID, first.RootKey)
+			})
+			second.Successions = blob(50)
+			s.update(func(tx vault.Tx) error {
+				return tx.SetSuccessions(s.ctx, second.ID, second.Successions)
 			})
 			s.wantSame("instance keys", got(s, readInstanceKeys),
 				[]vault.StoredInstanceKey{second})
