@@ -29,7 +29,7 @@ type Entries func(of Leaf) (cut Head, entries iter.Seq2[Linked, error])
 // Write writes an export. Every chain is verified as it is written. The error is a [*BreakError],
 // the first of w or the first of the entries: what was written is no export.
 func (x Export) Write(w io.Writer, entries Entries) error {
-	if len(x.Note) > maxNote || len(x.Successions) > maxSuccessions || len(x.Proof) > maxProof {
+	if len(x.Note) > maxPart || len(x.Successions) > maxPart || len(x.Proof) > maxProof {
 		return errors.New("audit: the checkpoint is too long for an export")
 	}
 	out := bufio.NewWriterSize(w, 256<<10)
@@ -81,9 +81,8 @@ func writeChain(out *bufio.Writer, leaf Leaf, entries Entries) error {
 
 // Limits on what is read.
 const (
-	maxNote  = 64 << 10
+	maxPart  = 64 << 10 // of a note, the successions or an entry
 	maxProof = 62
-	maxEntry = 64 << 10
 )
 
 // ErrExport is the error of a file that is no export, or that is cut short.
@@ -111,10 +110,10 @@ func (r *reader) bytes(n int) []byte {
 
 func (r *reader) number() uint64 { return binary.BigEndian.Uint64(r.bytes(8)) }
 
-// length returns a length that comes next; ErrExport if it is above most.
-func (r *reader) length(most uint32) int {
+// length returns a length that comes next; ErrExport if it is above maxPart.
+func (r *reader) length() int {
 	n := binary.BigEndian.Uint32(r.bytes(4))
-	if n > most && r.err == nil {
+	if n > maxPart && r.err == nil {
 		r.err = ErrExport
 	}
 	if r.err != nil {
@@ -130,11 +129,11 @@ func (r *reader) note() []byte {
 	if string(r.bytes(len(exportTag))) != exportTag && r.err == nil {
 		r.err = ErrExport
 	}
-	return r.bytes(r.length(maxNote))
+	return r.bytes(r.length())
 }
 
 // successions reads what leads to the key of the note.
-func (r *reader) successions() []byte { return r.bytes(r.length(maxSuccessions)) }
+func (r *reader) successions() []byte { return r.bytes(r.length()) }
 
 // leaves reads the leaves and the proof of one. Memory grows only as they are read.
 func (r *reader) leaves(most uint64) (x Export) {
@@ -160,7 +159,7 @@ func (r *reader) leaves(most uint64) (x Export) {
 func (r *reader) entries(n uint64) iter.Seq2[Linked, error] {
 	return func(yield func(Linked, error) bool) {
 		for ; n > 0; n-- {
-			b := r.bytes(r.length(maxEntry))
+			b := r.bytes(r.length())
 			hash := r.hash()
 			if r.err != nil {
 				yield(Linked{}, r.err)

@@ -92,11 +92,8 @@ func parseSuccession(text string) (s Succession, err error) {
 	return s, nil
 }
 
-// maxSuccessions limits the bytes of the successions that are kept: the oldest are dropped.
-const maxSuccessions = 64 << 10
-
-// AppendSuccession appends a signed succession to those that lead to the key that signed it. What
-// is no list of notes counts as none.
+// AppendSuccession appends a signed succession to those that lead to the key that signed it, and
+// drops the oldest that an export has no room for. What is no list of notes counts as none.
 func AppendSuccession(list, signed []byte) []byte {
 	notes, err := parseSuccessions(list)
 	if err != nil {
@@ -105,7 +102,7 @@ func AppendSuccession(list, signed []byte) []byte {
 	notes = append(notes, signed)
 	size := 0
 	for at := range slices.Backward(notes) {
-		if size += 4 + len(notes[at]); size > maxSuccessions {
+		if size += 4 + len(notes[at]); size > maxPart {
 			notes = notes[at+1:]
 			break
 		}
@@ -119,10 +116,13 @@ func AppendSuccession(list, signed []byte) []byte {
 
 func parseSuccessions(b []byte) (notes [][]byte, err error) {
 	for len(b) > 0 {
-		if len(b) < 4 || uint64(binary.BigEndian.Uint32(b)) > uint64(len(b)-4) {
+		if len(b) < 4 {
 			return nil, fmt.Errorf("%w: its successions", ErrExport)
 		}
 		n := int(binary.BigEndian.Uint32(b))
+		if n < 0 || n > len(b)-4 {
+			return nil, fmt.Errorf("%w: its successions", ErrExport)
+		}
 		notes, b = append(notes, b[4:4+n]), b[4+n:]
 	}
 	return notes, nil

@@ -63,7 +63,7 @@ func (v *verification) checkChain(leaf Leaf) error {
 // skip reads past n entries, which follow a break.
 func (v *verification) skip(n uint64) error {
 	for ; n > 0 && v.in.err == nil; n-- {
-		v.in.bytes(v.in.length(maxEntry) + len(Hash{}))
+		v.in.bytes(v.in.length() + len(Hash{}))
 	}
 	return v.in.err
 }
