@@ -108,7 +108,7 @@ func (a *app) chosenLogin() (login, error) {
 		given.URL = defaultURL
 		return given, nil
 	case errors.Is(err, fs.ErrNotExist):
-		return login{}, errNoLogin
+		return devLogin(given.URL)
 	case err != nil:
 		return login{}, err
 	case hasKey:

@@ -129,12 +129,13 @@ func (a *app) chosen(
 
 // redeem gets what a ticket has. Everything in it becomes a variable.
 func (a *app) redeem(ctx context.Context, p *plan, key *bundle.Key) (leased, error) {
-	address := a.getenv(urlVariable)
-	if stored, err := a.storedLogin(); address == "" && err == nil {
-		address = stored.URL
+	to := login{URL: a.getenv(urlVariable)}
+	if stored, err := a.storedLogin(); to.URL == "" && err == nil {
+		to.URL, to.CACert = stored.URL, stored.CACert
 	}
-	agent := client.WithUserAgent("keysake/" + programVersion())
-	c, err := client.New(cmp.Or(address, defaultURL), plaintext.Value{}, agent)
+	to.URL = cmp.Or(to.URL, defaultURL)
+	to.CACert = cmp.Or(a.caCert, a.getenv(caCertVariable), to.CACert)
+	c, err := to.client()
 	if err != nil {
 		return leased{}, err
 	}

@@ -40,7 +40,8 @@ type leaseServer struct {
 
 const goodTicket = "kst_" + "good"
 
-func serveLeases(t testing.TB, values map[string]string) *leaseServer {
+func serveLeases(t *testing.T, values map[string]string) *leaseServer {
+	t.Helper()
 	key, err := bundle.NewKey(bundle.XWing)
 	if err != nil {
 		t.Fatal(err)
@@ -146,7 +147,7 @@ func (s *leaseServer) lease(to string, ids []string) wire.Lease {
 }
 
 // keysake is the program, logged in to this server, in a folder of its own.
-func (s *leaseServer) keysake(t testing.TB, args ...string) *exec.Cmd {
+func (s *leaseServer) keysake(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	path, err := os.Executable()
 	if err != nil {
@@ -172,7 +173,7 @@ func outcome(cmd *exec.Cmd) (code int, stdout, stderr string) {
 
 // environment runs "run" with these flags, and returns the environment that the command gets.
 func (s *leaseServer) environment(
-	t testing.TB, change func(*exec.Cmd), flags ...string,
+	t *testing.T, change func(*exec.Cmd), flags ...string,
 ) map[string]string {
 	t.Helper()
 	args := slices.Concat([]string{"run", "--no-mask"}, flags, []string{"--", "env", "-0"})
@@ -468,7 +469,8 @@ func TestATemplateIsFilledForOneRun(t *testing.T) {
 			cmd.Args = slices.Insert(cmd.Args, 2, "--env-file", path)
 		}
 	}
-	got := s.environment(t, template("# for tests\nURL=db://u:keysake://PASS@h/$x\nexport K='keysake://KEY'\nPLAIN=1\n"))
+	got := s.environment(t, template("# for tests\nURL=db://u:keysake://PASS@h/$x\n"+
+		"export K='keysake://KEY'\nPLAIN=1\n"))
 	if got["URL"] != "db://u:p@ss@h/$x" || got["K"] != "keysake://PASS" || got["PLAIN"] != "1" || got["PASS"] != "" {
 		t.Errorf("the environment is %q", got)
 	}

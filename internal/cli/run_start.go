@@ -69,8 +69,9 @@ func (a *app) environment(
 // base is the environment without secrets. What opens more secrets is not for the command.
 func (a *app) base(in *running) environ.Environment {
 	return environ.Environment{
-		Base:  os.Environ(), //nolint:forbidigo // the command gets all of it
-		Clean: in.clean, Keep: in.keep, Remove: []string{apiKeyVariable, ticketVariable},
+		Base:  os.Environ(), // the command gets all of it
+		Clean: in.clean, Keep: in.keep,
+		Remove: []string{apiKeyVariable, apiKeyFileVariable, ticketVariable},
 	}
 }
 
@@ -139,5 +140,5 @@ func masked(f *os.File, always bool) bool {
 	if null, err := os.Stat(os.DevNull); err == nil && os.SameFile(info, null) {
 		return false
 	}
-	return always || !term.IsTerminal(int(f.Fd())) //nolint:gosec // 1 or 2
+	return always || !term.IsTerminal(int(f.Fd()))
 }

@@ -42,11 +42,12 @@ func newSecretsList(a *app) *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List your secrets",
-		Long:    "List your secrets by name, each with its mask. Needs the scope secrets:read.",
+		Long: "List your secrets by name, each with its mask and when a program got it last.\n" +
+			"Needs the scope secrets:read.",
 		Example: `  keysake secrets list
   keysake secrets list --json`,
 		Args: noArgs,
-	}, fromServer(a, (*client.Client).ListSecrets), a.secretsGrid)
+	}, a.listSecrets, a.secretsGrid)
 }
 
 // neverShown returns a hidden command of a name by which people look for a value.
@@ -64,21 +65,6 @@ func neverShown(name string) *cobra.Command {
 				`gives it to a command, and "keysake secrets show NAME" shows its mask`)
 		},
 	}
-}
-
-// secretsGrid returns the secrets as a grid. If there are none, it says how to create one.
-func (a *app) secretsGrid(list wire.SecretList) grid {
-	if len(list.Secrets) == 0 {
-		a.infof(`You have no secrets yet. Create one with "keysake secrets set --preset openai".`)
-		return nil
-	}
-	rows := grid{{"NAME", "PROVIDER", "VALUE", "UPDATED", "ID"}}
-	for _, s := range list.Secrets {
-		rows = append(rows, []string{
-			s.Name, orDash(providerOf(s)), s.MaskedValue, formatTime(&s.UpdatedAt), s.ID,
-		})
-	}
-	return rows
 }
 
 func newSecretsShow(a *app) *cobra.Command {

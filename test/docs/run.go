@@ -61,6 +61,7 @@ func Start(root, repository, program string) (*Session, error) {
 	s.cmd.Env = []string{
 		"HOME=" + home, "PATH=" + tools + ":" + os.Getenv("PATH"), "LC_ALL=C.UTF-8",
 		"KEYSAKE_LISTEN=" + s.inside("127.0.0.1:8420"),
+		"KEYSAKE_URL=" + s.inside("http://127.0.0.1:8420"),
 	}
 	codes, write, err := os.Pipe()
 	if err != nil {
