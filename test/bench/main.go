@@ -108,6 +108,9 @@ func measure(ctx context.Context, s settings, dir string) (*findings, error) {
 	if err := measureLoad(ctx, s, dir, binary, server, found); err != nil {
 		return nil, err
 	}
+	if err := measureLeases(ctx, s, server, found); err != nil {
+		return nil, err
+	}
 	found.loaded = server.memory()
 	if err := server.stop(); err != nil {
 		return nil, err

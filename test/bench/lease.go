@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+
+	"github.com/keysake/keysake/bundle"
+)
+
+// Leases are measured with this many clients, of users with this many secrets each.
+const (
+	leasing      = "lease of 5"
+	redeeming    = "redeem 5"
+	leaseClients = 16
+	leased       = 5
+)
+
+// ticketsEach is how many tickets each user gets: a server allows no more than 1000 at once.
+const ticketsEach = 900
+
+const leasesPath = "/api/v1/user/leases"
+
+// A leaser is a user with secrets for leases.
+type leaser struct {
+	token string
+	ids   string // of its secrets, as JSON
+}
+
+// measureLeases measures leases with a bundle, and the redemption of tickets.
+func measureLeases(ctx context.Context, s settings, server *process, found *findings) error {
+	admin, err := os.ReadFile(filepath.Join(server.data, "dev-api-key"))
+	if err != nil {
+		return err
+	}
+	key, err := bundle.NewKey(bundle.XWing)
+	if err != nil {
+		return err
+	}
+	f := &filler{
+		base: "http://" + server.address, admin: string(admin),
+		http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: fillers}},
+	}
+	defer f.http.CloseIdleConnections()
+	users := make([]leaser, leaseClients)
+	err = each(len(users), func(i int) error { return f.leaser(ctx, &users[i], i) })
+	if err != nil {
+		return err
+	}
+	to := `"recipient":"` + key.Recipient().String() + `"`
+	var next atomic.Int64
+	bundles := job{leasing, "201", func(buf []byte) []byte {
+		u := users[next.Add(1)%int64(len(users))]
+		return appendRequest(buf, "POST", leasesPath, u.token,
+			`{"delivery":"bundle","secret_ids":`+u.ids+`,`+to+`}`)
+	}}
+	for range s.rounds {
+		one, err := drive(ctx, server, leaseClients, s.time, bundles)
+		if err != nil {
+			return fmt.Errorf("%s: %w", leasing, err)
+		}
+		found.add(leasing, leaseClients, one)
+		if one, err = f.redeem(ctx, s, server, users, to); err != nil {
+			return fmt.Errorf("%s: %w", redeeming, err)
+		}
+		found.add(redeeming, leaseClients, one)
+	}
+	return nil
+}
+
+// leaser makes a user with secrets.
+func (f *filler) leaser(ctx context.Context, u *leaser, i int) (err error) {
+	if u.token, err = f.user(ctx, fmt.Sprintf("leaser-%d", i)); err != nil {
+		return err
+	}
+	ids := make([]string, leased)
+	for n := range ids {
+		if ids[n], _, err = f.make(ctx, secretsPath, u.token, namedSecret(n)); err != nil {
+			return err
+		}
+	}
+	text, err := json.Marshal(ids)
+	u.ids = string(text)
+	return err
+}
+
+// redeem makes tickets and measures how fast they are redeemed. If there are too few for the time of
+// a measurement, it fails.
+func (f *filler) redeem(
+	ctx context.Context, s settings, server *process, users []leaser, to string,
+) (sample, error) {
+	tickets := make([]string, ticketsEach*len(users))
+	err := each(len(tickets), func(i int) error {
+		u := users[i%len(users)]
+		body, err := f.do(ctx, "POST", leasesPath, u.token,
+			`{"delivery":"ticket","secret_ids":`+u.ids+`}`)
+		var made struct{ Ticket string }
+		err = errors.Join(err, json.Unmarshal(body, &made))
+		tickets[i] = made.Ticket
+		return err
+	})
+	if err != nil {
+		return sample{}, err
+	}
+	var next atomic.Int64
+	return drive(ctx, server, leaseClients, s.time, job{redeeming, "200", func(buf []byte) []byte {
+		i := min(int(next.Add(1))-1, len(tickets)-1)
+		return appendRequest(buf, "POST", "/api/v1/leases/redeem", tickets[i], "{"+to+"}")
+	}})
+}
