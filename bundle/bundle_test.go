@@ -21,12 +21,13 @@ var (
 	expires = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 )
 
-// eachSuite runs a test with a key of each suite.
-func eachSuite(t *testing.T, test func(*testing.T, *bundle.Key)) {
+// keys returns a key of each suite that this process may use.
+func keys(t *testing.T) (all []*bundle.Key) {
 	t.Helper()
 	for _, suite := range bundle.Suites() {
-		t.Run(suite.String(), func(t *testing.T) { test(t, newKey(t, suite)) })
+		all = append(all, newKey(t, suite))
 	}
+	return all
 }
 
 func newKey(tb testing.TB, suite bundle.Suite) *bundle.Key {
@@ -69,18 +70,18 @@ func shown(p bundle.Payload) string {
 }
 
 func TestWhatIsSealedOpensByteForByte(t *testing.T) {
-	eachSuite(t, func(t *testing.T, k *bundle.Key) {
+	for _, k := range keys(t) {
 		want := payload("A", "plain", "B_2", "two\nlines\r\n\tand \"quotes\" \\ $HOME", "_c", "é日😀",
 			"d", "\r", "e", "-", "f", "\x01\x1f\x7f\u2028<&>", "g", "")
 		got, err := bundle.Open(k, somewhere, mustSeal(t, k.Recipient(), want))
 		if err != nil || shown(got) != shown(want) {
 			t.Errorf("something else comes out: %v", err)
 		}
-	})
+	}
 }
 
 func TestAnySetOfValuesComesOutAsItWentIn(t *testing.T) {
-	eachSuite(t, func(t *testing.T, k *bundle.Key) {
+	for _, k := range keys(t) {
 		rapid.Check(t, func(t *rapid.T) {
 			values := rapid.MapOfN(
 				rapid.StringMatching(`[A-Za-z_][A-Za-z0-9_]{0,127}`), rapid.String(), 1, 50,
@@ -107,11 +108,11 @@ func TestAnySetOfValuesComesOutAsItWentIn(t *testing.T) {
 				}
 			}
 		})
-	})
+	}
 }
 
 func TestABundleOpensOnlyWithItsKeyItsBindingAndItsBytes(t *testing.T) {
-	eachSuite(t, func(t *testing.T, k *bundle.Key) {
+	for _, k := range keys(t) {
 		sealed := mustSeal(t, k.Recipient(), payload("NAME", "value"))
 		refused := func(what string, k *bundle.Key, b bundle.Binding, sealed []byte) {
 			t.Helper()
@@ -149,18 +150,18 @@ func TestABundleOpensOnlyWithItsKeyItsBindingAndItsBytes(t *testing.T) {
 			other[half:]...))
 		k.Wipe()
 		refused("a wiped key", k, somewhere, sealed)
-	})
+	}
 }
 
 func TestTwoBundlesOfOnePayloadHaveNothingInCommonButTheHeader(t *testing.T) {
-	eachSuite(t, func(t *testing.T, k *bundle.Key) {
+	for _, k := range keys(t) {
 		p := payload("NAME", "value")
 		one, two := mustSeal(t, k.Recipient(), p), mustSeal(t, k.Recipient(), p)
 		if len(one) != len(two) || bytes.Contains(two, one[7:39]) ||
 			bytes.Equal(one[len(one)-16:], two[len(two)-16:]) {
 			t.Error("they have")
 		}
-	})
+	}
 }
 
 func TestWhatTheFormatDoesNotHoldIsNotSealed(t *testing.T) {

@@ -19,7 +19,10 @@ var odd = []struct{ about, text string }{
 	{"a payload with a member more", strings.Replace(whole, `{"env"`, `{"a":1,"env"`, 1)},
 	{"a payload of another lease", strings.Replace(whole, `0002"`, `0003"`, 1)},
 	{"a payload with a name twice", strings.Replace(whole, `"A":"x"`, `"A":"x","A":"y"`, 1)},
-	{"a payload with a value of no secret", strings.Replace(whole, `"A":"x"`, `"A":"x","B":"y"`, 1)},
+	{
+		"a payload with a value of no secret",
+		strings.Replace(whole, `"A":"x"`, `"A":"x","B":"y"`, 1),
+	},
 	{"a payload with a secret of no value", strings.Replace(whole, `"A":"x"`, ``, 1)},
 	{"a payload with an escape too many", strings.Replace(whole, `"x"`, `"\u0078"`, 1)},
 	{"a payload with a number as value", strings.Replace(whole, `"x"`, `1`, 1)},

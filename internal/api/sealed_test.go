@@ -67,6 +67,9 @@ func TestEveryOperationWithABodyTakesItSealed(t *testing.T) {
 	s := start(t)
 	by := s.sealer(t)
 	for _, op := range operations(t) {
+		if op.Sealed != op.HasBody {
+			t.Errorf("%s: the contract does not say that the body may be sealed", op.ID)
+		}
 		for _, example := range op.Examples {
 			at := s.target(t, op)
 			got := s.do(t, by.seal(t, at.call(op, string(example.Body))))

@@ -26,6 +26,7 @@ type Operation struct {
 	Statuses   []int     // all that are documented, ascending
 	HasBody    bool      // takes a JSON body
 	Examples   []Example // of the body, by name
+	Sealed     bool      // takes the body sealed, too
 
 	parameters openapi3.Parameters
 	body       *openapi3.Schema
@@ -39,7 +40,10 @@ type Example struct {
 	Body []byte // JSON
 }
 
-const jsonType = "application/json"
+const (
+	jsonType   = "application/json"
+	sealedType = "application/keysake-sealed+json"
+)
 
 func (d *Document) readOperation(
 	method, template string, item *openapi3.PathItem, in *openapi3.Operation,
@@ -59,7 +63,9 @@ func (d *Document) readOperation(
 	var errs []error
 	if in.RequestBody != nil {
 		body := location(at+"/requestBody", in.RequestBody.Ref)
-		errs = append(errs, d.readBody(&op, body, in.RequestBody.Value.Content[jsonType]))
+		content := in.RequestBody.Value.Content
+		errs = append(errs, d.readBody(&op, body, content[jsonType]))
+		op.Sealed = content[sealedType] != nil
 	}
 	for code, r := range in.Responses.Map() {
 		status, err := strconv.Atoi(code)
