@@ -48,14 +48,16 @@ func (s *site) badBodies(t *testing.T, birds *aviary, op apicontract.Operation, 
 	if !op.HasBody {
 		return
 	}
-	bare := s.keyFor(t, at.id, members{"allowed_scopes": []string{}})
+	bare, by := s.keyFor(t, at.id, members{"allowed_scopes": []string{}}), s.sealer(t)
 	for _, key := range []plaintext.Value{at.key, bare, noKey} {
 		for how, body := range badBodies(t, birds, op) {
 			c := at.call(op, body)
 			c.key = key
-			got := s.do(t, c)
-			if got.status < 400 && !strings.Contains(how, "value") {
-				t.Errorf("%s: a canary %s was taken", op.ID, how)
+			for _, c := range []call{c, by.seal(t, c)} {
+				got := s.do(t, c)
+				if got.status < 400 && !strings.Contains(how, "value") {
+					t.Errorf("%s: a canary %s was taken", op.ID, how)
+				}
 			}
 		}
 	}
