@@ -73,8 +73,9 @@ var layers = map[string]string{
 		"internal/middleware internal/rootkey",
 	"internal/cli": "bundle client internal/audit internal/catalog internal/child " +
 		"internal/config internal/doctor internal/dotenv internal/environ internal/instance " +
-		"internal/maintenance internal/memfile internal/privatefile internal/project " +
-		"internal/redact internal/rootkey internal/server internal/vault plaintext wire",
+		"internal/maintenance internal/memfile internal/policy internal/privatefile " +
+		"internal/project internal/redact internal/rootkey internal/server internal/vault " +
+		"plaintext wire",
 	"internal/apptest": "client internal/config internal/server plaintext wire",
 	"internal/process": "",
 	"cmd/keysake":      "internal/cli internal/process",

@@ -1,17 +1,23 @@
 package cli
 
 import (
+	"context"
 	"fmt"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
+	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/maintenance"
 )
 
 const backupLong = `Write the content of a data folder, as of one moment, to a new file. The server
 may keep running. The file gets its name when it is complete and on disk. Only
-its owner may read it.
+its owner may read it. With - it goes to standard output, and is complete only if
+the exit code is 0.
 
 The backup stays sealed, and does not contain the root key: keep copies of both,
 in different places. It needs the root key, with which it signs the record of
@@ -20,10 +26,11 @@ restore it with "keysake restore FILE".`
 
 func newBackup(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "backup FILE",
+		Use:   "backup {FILE | -}",
 		Short: "Back up a data folder, even while the server runs",
 		Long:  backupLong,
 		Example: `  keysake backup /backup/keysake-$(date +%F) --data /var/lib/keysake/data
+  keysake backup - --data /var/lib/keysake/data | age -r age1… > keysake.age
   keysake doctor --data /var/lib/keysake/data --backup /backup/keysake-2026-05-04 --all`,
 		Args: exactlyOne("the FILE to write"),
 	}
@@ -35,6 +42,9 @@ func newBackup(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if args[0] == "-" {
+			return a.backupToStream(cmd.Context(), cfg)
+		}
 		made, err := maintenance.Backup(cmd.Context(), cfg, a.passphrase, args[0], *replace)
 		if err != nil {
 			return err
@@ -45,6 +55,21 @@ func newBackup(a *app) *cobra.Command {
 		return a.print(backupSummary(made))
 	}
 	return cmd
+}
+
+// backupToStream writes a backup to standard output, and what is said of it to standard error.
+func (a *app) backupToStream(ctx context.Context, cfg config.Config) error {
+	if f, ok := a.stdout.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return usagef("standard output is a terminal: redirect it")
+	}
+	made, err := maintenance.BackupTo(ctx, cfg, a.passphrase, a.stdout)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(backupSummary(made)) {
+		a.infof("%s", strings.TrimSuffix(line, "\n"))
+	}
+	return nil
 }
 
 func backupSummary(b maintenance.BackupFile) string {

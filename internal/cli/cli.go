@@ -73,7 +73,7 @@ func Main(
 }
 
 // helpWidth is where the descriptions of flags wrap.
-const helpWidth = 100
+const helpWidth = 80
 
 const rootLong = `Keysake keeps the credentials that you hand to programs, such as an OpenAI key or
 a GitHub token. You enter a value once. It is sealed at rest, and from then on
@@ -122,6 +122,8 @@ func newRoot(a *app) *cobra.Command {
 		newBackup(a), newRestore(a), newDoctor(a), newAudit(a), newFloors(a),
 		newVersion(a), newDocs(a),
 	)
+	fold(root)
+	a.complete(root)
 	return root
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -64,20 +65,50 @@ func Backup(
 		write = privatefile.Replace
 	}
 	privatefile.RemoveParts(filepath.Dir(file), backup.Magic)
-	err = write(file, func(f *os.File) error {
-		if err := i.Operator.RecordBackup(ctx, file); err != nil {
-			return fmt.Errorf("record the backup in the audit log: %w", err)
-		}
-		m, err := newManifest(ctx, i)
-		if err != nil {
-			return err
-		}
-		return made.write(ctx, i.Store, m, f)
-	})
+	err = write(file, func(f *os.File) error { return made.record(ctx, i, f) })
 	if errors.Is(err, fs.ErrExist) {
 		err = fmt.Errorf("%s was created in the meantime and was not overwritten", file)
 	}
 	return made, err
+}
+
+// BackupTo is [Backup] to a stream, which the record calls "-".
+func BackupTo(
+	ctx context.Context, cfg config.Config, ask rootkey.Ask, w io.Writer,
+) (made BackupFile, err error) {
+	i, err := instance.Open(ctx, cfg, instance.NewKeys(cfg, ask), instance.Shared)
+	if err != nil {
+		return made, err
+	}
+	defer func() { err = errors.Join(err, i.Close()) }()
+	made.File = "-"
+	err = made.record(ctx, i, w)
+	return made, err
+}
+
+// record records the backup, and writes it.
+func (b *BackupFile) record(ctx context.Context, i *instance.Instance, w io.Writer) error {
+	if err := i.Operator.RecordBackup(ctx, b.File); err != nil {
+		return fmt.Errorf("record the backup in the audit log: %w", err)
+	}
+	m, err := newManifest(ctx, i)
+	if err != nil {
+		return err
+	}
+	return b.write(ctx, i.Store, m, w)
+}
+
+// A counter counts what is written.
+type counter struct {
+	io.Writer
+
+	n int64
+}
+
+func (c *counter) Write(b []byte) (int, error) {
+	n, err := c.Writer.Write(b)
+	c.n += int64(n)
+	return n, err
 }
 
 // newManifest makes a checkpoint, and says where the audit log of the instance ends with that. The
@@ -99,20 +130,15 @@ func newManifest(ctx context.Context, i *instance.Instance) (m backup.Manifest, 
 }
 
 func (b *BackupFile) write(
-	ctx context.Context, db *sqlite.DB, m backup.Manifest, f *os.File,
+	ctx context.Context, db *sqlite.DB, m backup.Manifest, w io.Writer,
 ) error {
+	to := &counter{Writer: w}
 	err := db.Snapshot(ctx, func(src backup.Source) error {
-		manifest, digest, err := backup.Write(ctx, f, src, m)
+		manifest, digest, err := backup.Write(ctx, to, src, m)
 		b.describe(manifest, digest)
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	info, err := f.Stat()
-	if err == nil {
-		b.Bytes = info.Size()
-	}
+	b.Bytes = to.n
 	return err
 }
 

@@ -54,6 +54,26 @@ func TestAFailedWriteLeavesNothing(t *testing.T) {
 	assertFiles(t, dir, map[string]string{"file": "old"})
 }
 
+func TestNothingButARegularFileIsReplaced(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "target"), []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	link, folder := filepath.Join(dir, "link"), filepath.Join(dir, "folder")
+	if err := errors.Join(os.Symlink("target", link), os.Mkdir(folder, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{link, folder, os.DevNull} {
+		err := privatefile.Replace(path, privatefile.Content([]byte("new")))
+		if !errors.Is(err, privatefile.ErrNotRegular) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if to, err := os.Readlink(link); err != nil || to != "target" {
+		t.Errorf("the link leads to %s: %v", to, err)
+	}
+}
+
 func TestOnlyReplaceOverwritesAFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "file")

@@ -19,8 +19,15 @@ func Create(path string, write func(*os.File) error) error {
 	return writeWhole(path, write, os.Link) // a rename would replace a file made in the meantime
 }
 
+// ErrNotRegular means that a name is that of a folder, a device, a pipe or a link.
+var ErrNotRegular = errors.New("it is not a regular file, and is not replaced")
+
 // Replace is [Create] for a name that may be in use: the new file replaces the old one.
+// [ErrNotRegular]: the name is that of something else than a regular file, which stays as it is.
 func Replace(path string, write func(*os.File) error) error {
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+		return &fs.PathError{Op: "replace", Path: path, Err: ErrNotRegular}
+	}
 	return writeWhole(path, write, os.Rename)
 }
 
