@@ -95,6 +95,19 @@ func TestEachMethodIsItsOperation(t *testing.T) {
 			"PUT " + secrets + "/" + id + ` {"value":"` + hidden + `"}`,
 		},
 		{
+			func() error { return second(c.RenameSecret(ctx, id, wire.RenameSecret{Name: "B"})) },
+			"POST " + secrets + "/" + id + `/rename {"name":"B"}`,
+		},
+		{
+			func() error {
+				return second(c.ImportSecrets(ctx, wire.ImportSecrets{
+					Secrets: []wire.CreateSecret{custom, known}, Replace: new(true),
+				}))
+			},
+			"POST " + secrets + `/import {"secrets":[{"name":"A","value":"` + hidden +
+				`"},{"name":"A","value":"` + hidden + `","provider":"openai"}],"replace":true}`,
+		},
+		{
 			func() error { return second(c.ListVersions(ctx, id)) },
 			"GET " + secrets + "/" + id + "/versions",
 		},

@@ -29,6 +29,17 @@ func (s *site) goodValues(t *testing.T, birds *aviary) {
 		s.do(t, put(made.header.Get("Location"), me.key, encode(t, update))).want(t, 200)
 	}
 	custom := s.secret(t, me.key, "CUSTOM", birds.rich("as a custom value")+" \n\t")
+	imports := func(name, how string) answer {
+		one := members{"name": name, "value": birds.rich(how)}
+		return s.do(t, post(secretsPath+"/import", me.key, encode(t, members{
+			"secrets": []members{one},
+		})))
+	}
+	imports("IMPORTED", "as an imported value").want(t, 200)
+	imports("IMPORTED", "as an imported value whose name is taken").refused(t, 409,
+		"body.secrets.0.name value_error")
+	imports(birds.rich("as the name of an import"), "beside it").refused(t, 422,
+		"body.secrets.0.name string_pattern_mismatch")
 	long := s.secret(t, me.key, "LONG", strings.Repeat(birds.letOut("as a long value"), 1000))
 	for _, path := range []string{
 		secretsPath, secretsPath + "/presets", secretsPath + "/" + custom, secretsPath + "/" + long,

@@ -260,3 +260,14 @@ func TestAnUpdateArchivesNoTamperedValue(t *testing.T) {
 	}
 	h.named()
 }
+
+func TestARenameCannotBeTakenBack(t *testing.T) {
+	h := newHouse(t)
+	before := h.byID("secrets", h.one.ID)
+	in := wire.RenameSecret{Name: "RENAMED"}
+	if _, err := h.as(h.mia).RenameSecret(t.Context(), h.one.ID, in); err != nil {
+		t.Fatal(err)
+	}
+	h.change("secrets", h.byID("secrets", h.one.ID), before)
+	refusedOne(h)
+}

@@ -148,3 +148,10 @@ func TestAVersionNumberIsNotUsedTwiceAfterTheCountWentBack(t *testing.T) {
 		wire.UpdateSecret{Value: value(h.mia, "TWO", "other")})
 	h.tampering("an update of what was put back", err)
 }
+
+func TestAnOldVersionOfAnotherNameIsNone(t *testing.T) {
+	h := newHouse(t)
+	old := h.version(h.one.ID, 1)
+	h.change("secret_versions", old, old.with("name", "TWO"))
+	refusedVersion(h)
+}
