@@ -1,6 +1,7 @@
 // Package client is a Go client for Keysake's HTTP API. The command line uses it, and so can you.
 //
-// Each method makes one request, and each refusal by the server is an [*Error]. The client sends
+// Each method makes one request, and sends it again where that is safe ([WithRetries]). Each refusal
+// by the server is an [*Error]. The client sends
 // its API key only to the server that [New] got, never in the clear over a network, and puts it
 // into no error. It seals the bodies of requests, for which it fetches the server's sealing key
 // once a day. The package imports wire, bundle, plaintext and the standard library only.
@@ -46,6 +47,8 @@ type Client struct {
 	http  *http.Client
 
 	sealing *sealing // nil: bodies are sent as they are
+	retries int
+	longest time.Duration
 }
 
 // An Option changes how a [Client] works.
@@ -86,6 +89,7 @@ func New(baseURL string, apiKey plaintext.Value, opts ...Option) (*Client, error
 	}
 	c := &Client{
 		base: base, key: apiKey, agent: "keysake/" + Version(), sealing: &sealing{},
+		retries: defaultRetries, longest: defaultWait,
 		http: &http.Client{
 			Timeout:   timeout,
 			Transport: newTransport(),
@@ -192,10 +196,13 @@ func (c *Client) send(
 	if c.key.Len() > 0 {
 		req.Header.Set("Authorization", "Bearer "+string(c.key.Reveal()))
 	}
-	res, err := c.http.Do(req)
+	asked, _ := ctx.Value(perCallKey{}).(perCall)
+	asked.ask(req.Header)
+	res, err := c.roundTrip(req)
 	if err != nil {
 		return err // a *url.Error: method, address and cause
 	}
+	asked.take(res.Header)
 	return read(res, out)
 }
 

@@ -2,9 +2,9 @@ package client
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -21,6 +21,28 @@ type Error struct {
 	RequestID  string            // finds the request in the server's log
 	RetryAfter time.Duration     // when to try again; 0 if the server gave no number of seconds
 }
+
+// The kinds of refusals that a program acts on, for [errors.Is].
+var (
+	ErrUnauthenticated = errors.New("client: the API key does not work")
+	ErrDenied          = errors.New("client: the API key may not do this, or a quota is full")
+	ErrNotFound        = errors.New("client: there is none")
+	ErrConflict        = errors.New("client: the name is in use, or what there is stands in the way")
+	ErrChanged         = errors.New("client: it was changed in the meantime")
+	ErrInvalid         = errors.New("client: the request breaks a rule")
+	ErrRateLimited     = errors.New("client: too many requests")
+	ErrUnavailable     = errors.New("client: the server cannot do this now")
+)
+
+var kinds = map[int]error{
+	http.StatusUnauthorized: ErrUnauthenticated, http.StatusForbidden: ErrDenied,
+	http.StatusNotFound: ErrNotFound, http.StatusConflict: ErrConflict,
+	http.StatusPreconditionFailed: ErrChanged, http.StatusUnprocessableEntity: ErrInvalid,
+	http.StatusTooManyRequests: ErrRateLimited, http.StatusServiceUnavailable: ErrUnavailable,
+}
+
+// Is reports whether target is the kind of the refusal.
+func (e *Error) Is(target error) bool { return e.Type != "" && kinds[e.Status] == target }
 
 // Error returns everything but the request id, in one line.
 func (e *Error) Error() string {
@@ -48,9 +70,7 @@ func Location(f wire.FieldError) string {
 // problem returns the error of a response outside 2xx. A body that is not Keysake's is ignored.
 func problem(res *http.Response, body []byte) *Error {
 	e := &Error{Status: res.StatusCode, RequestID: res.Header.Get("X-Request-Id")}
-	if seconds, err := strconv.ParseUint(res.Header.Get("Retry-After"), 10, 31); err == nil {
-		e.RetryAfter = time.Duration(seconds) * time.Second
-	}
+	e.RetryAfter = retryAfter(res)
 	var p wire.Problem
 	switch {
 	case json.Unmarshal(body, &p) == nil && p.Type != "":

@@ -12,23 +12,25 @@ import (
 func newAudit(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "audit",
-		Short: "Prove what is in the audit log (for operators and auditors)",
-		Long: `Prove what is in the audit log. Each user has a chain of entries, in which the
+		Short: "List what is in the audit log, and prove it",
+		Long: `List what is in the audit log, and prove it. Each user has a chain of entries, in which the
 hash of an entry covers the one before it, and the instance has one. A checkpoint
 is signed and says in which state all chains were. Whoever keeps checkpoints in
 another place notices later if an entry was removed or changed.
 
-All commands but verify work on the data folder.
+"list" asks the server, as you. The others are for operators and auditors: all but
+verify work on the data folder.
 
 ` + localHelp,
-		Example: `  keysake audit key --data /var/lib/keysake/data > audit-key
+		Example: `  keysake audit list --secret OPENAI_API_KEY
+  keysake audit key --data /var/lib/keysake/data > audit-key
   keysake audit checkpoint --data /var/lib/keysake/data
   keysake audit export audit-2026-05 --data /var/lib/keysake/data
   keysake audit verify audit-2026-05 --key "$(cat audit-key)"`,
 	}
 	group(cmd)
-	cmd.AddCommand(newAuditHead(a), newAuditKey(a), newAuditCheckpoint(a), newAuditExport(a),
-		newAuditVerify(a), newAuditCut(a))
+	cmd.AddCommand(newAuditList(a), newAuditHead(a), newAuditKey(a), newAuditCheckpoint(a),
+		newAuditExport(a), newAuditVerify(a), newAuditCut(a))
 	return cmd
 }
 
