@@ -13,10 +13,10 @@ func newAudit(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "audit",
 		Short: "List what is in the audit log, and prove it",
-		Long: `List what is in the audit log, and prove it. Each user has a chain of entries, in which the
-hash of an entry covers the one before it, and the instance has one. A checkpoint
-is signed and says in which state all chains were. Whoever keeps checkpoints in
-another place notices later if an entry was removed or changed.
+		Long: `List what is in the audit log, and prove it. Each user has a chain of entries, in
+which the hash of an entry covers the one before it, and the instance has one. A
+checkpoint is signed and says in which state all chains were. Whoever keeps
+checkpoints in another place notices later if an entry was removed or changed.
 
 "list" asks the server, as you. The others are for operators and auditors: all but
 verify work on the data folder.

@@ -108,7 +108,7 @@ func (l *auditListing) readTimes() error {
 	}{{"--from", l.from, &l.From}, {"--to", l.to, &l.To}} {
 		at, ok := parseTime(one.text)
 		if one.text != "" && !ok {
-			return usagef("%s must be a date such as 2026-05-01, or a time as in RFC 3339", one.name)
+			return usagef("%s must be a date such as 2026-05-01, or a time of RFC 3339", one.name)
 		}
 		*one.to = at
 	}
