@@ -1,10 +1,10 @@
 // Package client is a Go client for Keysake's HTTP API. The command line uses it, and so can you.
 //
-// Each method makes one request, and sends it again where that is safe ([WithRetries]). Each refusal
-// by the server is an [*Error]. The client sends
-// its API key only to the server that [New] got, never in the clear over a network, and puts it
-// into no error. It seals the bodies of requests, for which it fetches the server's sealing key
-// once a day. The package imports wire, bundle, plaintext and the standard library only.
+// Each method makes one request, and sends it again where that is safe ([WithRetries]). Each
+// refusal by the server is an [*Error]. The client sends its API key only to the server that [New]
+// got, never in the clear over a network, and puts it into no error. It seals the bodies of
+// requests, for which it fetches the server's sealing key once a day. The package imports wire,
+// bundle, plaintext and the standard library only.
 package client
 
 import (

@@ -27,7 +27,7 @@ var (
 	ErrUnauthenticated = errors.New("client: the API key does not work")
 	ErrDenied          = errors.New("client: the API key may not do this, or a quota is full")
 	ErrNotFound        = errors.New("client: there is none")
-	ErrConflict        = errors.New("client: the name is in use, or what there is stands in the way")
+	ErrConflict        = errors.New("client: the name is in use, or something is in the way")
 	ErrChanged         = errors.New("client: it was changed in the meantime")
 	ErrInvalid         = errors.New("client: the request breaks a rule")
 	ErrRateLimited     = errors.New("client: too many requests")
