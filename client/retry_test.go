@@ -105,7 +105,8 @@ func TestRetriesAreBounded(t *testing.T) {
 	ctx, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer stop()
 	c, asked = answering(t, 503, "5", 100)
-	if _, err := c.ListSecrets(ctx); !errors.Is(err, context.DeadlineExceeded) || asked.Load() != 1 {
+	_, err = c.ListSecrets(ctx)
+	if !errors.Is(err, context.DeadlineExceeded) || asked.Load() != 1 {
 		t.Errorf("after the context ended: %d requests: %v", asked.Load(), err)
 	}
 }
