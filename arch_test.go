@@ -78,6 +78,7 @@ var layers = map[string]string{
 		"plaintext wire",
 	"internal/apptest": "client internal/config internal/server plaintext wire",
 	"internal/process": "",
+	"test/bench":       "bundle",
 	"cmd/keysake":      "internal/cli internal/process",
 	"cmd/keysake-kms":  "internal/kms internal/kmspipe internal/process",
 }

@@ -89,8 +89,8 @@ func (f *filler) leaser(ctx context.Context, u *leaser, i int) (err error) {
 	return err
 }
 
-// redeem makes tickets and measures how fast they are redeemed. If there are too few for the time of
-// a measurement, it fails.
+// redeem makes tickets and measures how fast they are redeemed. If there are too few for the time
+// of a measurement, it fails.
 func (f *filler) redeem(
 	ctx context.Context, s settings, server *process, users []leaser, to string,
 ) (sample, error) {
