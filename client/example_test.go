@@ -27,8 +27,11 @@ func example() (c *client.Client, stop func()) {
 	answers := map[string]string{
 		"GET /sealing-key": `{"id":"k","server":"2489e9ad-2ee2-4e00-8ec9-32d5f69181c0",
 			"expires_at":"2100-01-01T00:00:00Z","recipient":"` + server.Recipient().String() + `"}`,
-		"GET /user":                 `{"username":"mia","limits":{"secrets":{"used":1,"max":200}}}`,
-		"GET /user/secrets":         `{"secrets":[` + secret + `],"total":1}`,
+		"GET /user":         `{"username":"mia","limits":{"secrets":{"used":1,"max":200}}}`,
+		"GET /user/secrets": `{"secrets":[` + secret + `],"total":1}`,
+		"GET /user/audit": `{"entries":[{"seq":3,"at":"2026-04-15T12:00:00Z",
+			"action":"secret.create","outcome":"done",
+			"target":{"kind":"secret","name":"OPENAI_API_KEY","version":1}}],"complete":false}`,
 		"POST /user/secrets/preset": secret,
 		"POST /user/api-keys":       `{"key":"ksk_…","name":"ci","allowed_scopes":["secrets:read"]}`,
 		"GET /user/secrets/presets": `{"presets":[
@@ -136,4 +139,38 @@ func ExampleError() {
 		fmt.Println(refused.Status, refused.Type)
 	}
 	// Output: 404 not_found_error
+}
+
+func ExampleClient_ListAudit() {
+	c, stop := example()
+	defer stop()
+	page, err := c.ListAudit(context.Background(), client.AuditFilter{Action: "secret.create"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, e := range page.Entries {
+		fmt.Println(e.Action, *e.Target.Name, e.At.Format("2 January 2006"))
+	}
+	// Output: secret.create OPENAI_API_KEY 15 April 2026
+}
+
+func ExampleWithIdempotencyKey() {
+	c, stop := example()
+	defer stop()
+	// Made once and kept until the create has succeeded, so that a restart sends the same.
+	ctx := client.WithIdempotencyKey(context.Background(), "import-2026-04-15-openai")
+	secret, err := c.CreateFromPreset(ctx, wire.CreateFromPreset{
+		Provider: "openai", Value: plaintext.FromString("what the provider's page shows once"),
+	})
+	fmt.Println(secret.Name, err)
+	// Output: OPENAI_API_KEY <nil>
+}
+
+func ExampleWithRetries() {
+	// A program that waits for nobody.
+	c, err := client.New("https://keysake.example.org", plaintext.FromString("ksk_example"),
+		client.WithRetries(0, 0))
+	fmt.Println(c != nil, err)
+	// Output: true <nil>
 }
