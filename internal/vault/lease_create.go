@@ -56,9 +56,13 @@ func (s *Service) createTicket(
 		}
 		lease.grant(found)
 		lease.CreatedAt, lease.ExpiresAt = c.at, in.TTL.end(c.at, who)
+		c.answer(lease.ID)
 		c.recordSecrets(lease)
 		return c.addLease(ctx, lease)
 	})
+	if done, ok := answered(err); ok {
+		return s.createdAgain(ctx, who, in, done.id, err)
+	}
 	if err != nil {
 		return Delivered{}, err
 	}
@@ -90,10 +94,14 @@ func (s *Service) createBundle(
 			if err := c.stillCurrent(ctx, taken); err != nil {
 				return err
 			}
+			c.answer(lease.ID)
 			c.recordSecrets(lease)
 			return c.addLease(ctx, lease)
 		})
 	})
+	if done, ok := answered(err); ok {
+		return s.createdAgain(ctx, who, in, done.id, err)
+	}
 	if err != nil {
 		return Delivered{}, err
 	}

@@ -1,0 +1,84 @@
+package vault
+
+import (
+	"context"
+	"errors"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/policy"
+)
+
+// createdAgain answers a request for a lease that was made before: with the ticket, which can be
+// said again, or with a bundle that is sealed again and recorded again. why is its error. Conflict:
+// neither can be done any more.
+func (s *Service) createdAgain(
+	ctx context.Context, who Actor, in LeaseRequest, id uuid.UUID, why error,
+) (Delivered, error) {
+	who.Once = nil
+	var lease Lease
+	var taken sealedSecrets
+	err := s.view(ctx, who, policy.LeaseCreate, func(p *page) error {
+		stored, err := p.storedLease(ctx, id)
+		if err != nil {
+			return err
+		}
+		lease = p.withState(stored, s.now())
+		if lease.Delivery == ByBundle && lease.State == LeaseRedeemed {
+			taken, err = p.take(ctx, in.Secrets.ids)
+		}
+		return err
+	})
+	if errors.Is(err, ErrNotFound) {
+		return Delivered{}, goneSince(why)
+	}
+	if err != nil {
+		return Delivered{}, err
+	}
+	if lease.Delivery == ByTicket {
+		return s.ticketAgain(lease, why)
+	}
+	if lease.State != LeaseRedeemed || !lease.has(taken.secrets) {
+		return Delivered{}, goneSince(why)
+	}
+	sealed, err := s.sealBundle(ctx, taken, lease.StoredLease, in.Recipient)
+	if err != nil {
+		return Delivered{}, err
+	}
+	err = s.update(ctx, inOwnLibrary(who, policy.LeaseCreate), func(c *change) error {
+		if err := c.stillCurrent(ctx, taken); err != nil {
+			return goneSince(why)
+		}
+		c.recordSecrets(lease.StoredLease)
+		return nil
+	})
+	if err != nil {
+		return Delivered{}, err
+	}
+	return Delivered{Lease: lease, Server: taken.server, Bundle: sealed}, nil
+}
+
+// ticketAgain returns the ticket of a lease, as long as an instance key that is believed made it.
+func (s *Service) ticketAgain(lease Lease, why error) (Delivered, error) {
+	for _, key := range s.instance.all() {
+		ticket := ticketOf(key, lease.ID)
+		hash, ok := hashToken(ticketPrefix, ticket)
+		if ok && string(hash[:]) == string(lease.Ticket) {
+			return Delivered{Lease: lease, Ticket: ticket}, nil
+		}
+	}
+	return Delivered{}, goneSince(why)
+}
+
+// has reports whether these secrets, in their versions, are those that the lease handed out.
+func (l StoredLease) has(secrets []StoredSecret) bool {
+	if len(l.Secrets) != len(secrets) {
+		return false
+	}
+	for i, s := range secrets {
+		if l.Secrets[i].ID != s.ID || l.Secrets[i].Version != s.Version {
+			return false
+		}
+	}
+	return true
+}
