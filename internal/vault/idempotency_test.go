@@ -3,6 +3,7 @@ package vault_test
 import (
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -52,8 +53,8 @@ func TestARequestThatIsSentAgainChangesNothingAndIsAnsweredAsBefore(t *testing.T
 
 	plain := ann
 	plain.Once = nil
-	for range 4 {
-		_, err := p.UpdateSecret(ctx, plain, made.ID, fake("next"))
+	for i := range 4 {
+		_, err := p.UpdateSecret(ctx, plain, made.ID, fake(fmt.Sprint("next", i)))
 		p.must(err)
 		again("after the secret has changed", made)
 	}

@@ -255,10 +255,14 @@ func TestReadsLeaveNoEntry(t *testing.T) {
 func TestEveryRefusalForLackOfAScopeIsRecorded(t *testing.T) {
 	p := start(t)
 	made := p.secret(p.admin, "MINE", fake("x"))
-	ann := p.user("ann", policy.AuditRead) // a scope that no use case needs yet
+	reader, auditor := p.user("ann", policy.SecretsRead), p.user("bob", policy.AuditRead)
 	for action, try := range p.useCases() {
 		if action == policy.WhoAmI {
 			continue // it needs none
+		}
+		ann := auditor
+		if policy.Allow(auditor.Scopes, action) {
+			ann = reader
 		}
 		for _, target := range []uuid.UUID{made.ID, ann.User, p.admin.User} {
 			total := p.entries()
@@ -272,7 +276,8 @@ func TestEveryRefusalForLackOfAScopeIsRecorded(t *testing.T) {
 			p.must(p.FlushRefusals(t.Context(), true)) // each is the first again
 		}
 	}
-	p.assertChain(ann.User)
+	p.assertChain(reader.User)
+	p.assertChain(auditor.User)
 	p.assertOpens(p.admin, made.ID, fake("x"))
 }
 
