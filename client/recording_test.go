@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/keysake/keysake/bundle"
 	"github.com/keysake/keysake/client"
 	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/plaintext"
@@ -87,6 +88,31 @@ func (r *recorder) saw(value string) string {
 	return ""
 }
 
+// leased takes two leases of a secret, by a bundle and by a ticket, and opens both.
+func leased(t *testing.T, c *client.Client, id, want string) {
+	t.Helper()
+	for _, delivery := range []string{wire.DeliveryBundle, wire.DeliveryTicket} {
+		k, err := bundle.NewKey(bundle.XWing)
+		apptest.Must(t, err)
+		to := k.Recipient().String()
+		in := wire.CreateLease{SecretIDs: []string{id}, Delivery: delivery, Recipient: &to}
+		if delivery == wire.DeliveryTicket {
+			in.Recipient = nil
+		}
+		lease, err := c.CreateLease(t.Context(), in)
+		apptest.Must(t, err)
+		if lease.Ticket != "" {
+			lease, err = c.RedeemTicket(t.Context(), plaintext.FromString(lease.Ticket),
+				wire.RedeemTicket{Recipient: to})
+			apptest.Must(t, err)
+		}
+		got, err := client.OpenBundle(k, *lease.Bundle)
+		if err != nil || len(got.Secrets) != 1 || string(got.Secrets[0].Value.Reveal()) != want {
+			t.Errorf("%s: another value: %v", delivery, err)
+		}
+	}
+}
+
 // flow does everything that carries a value, and returns the values.
 func flow(t *testing.T, c *client.Client) []string {
 	t.Helper()
@@ -99,6 +125,7 @@ func flow(t *testing.T, c *client.Client) []string {
 		wire.CreateFromPreset{Provider: "openai", Value: plaintext.FromString(values[1])})))
 	apptest.Must(t, second(c.UpdateSecret(ctx, made.ID,
 		wire.UpdateSecret{Value: plaintext.FromString(values[2])})))
+	leased(t, c, made.ID, values[2])
 	return values
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/bundle"
+	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/plaintext"
 	"github.com/keysake/keysake/wire"
 )
@@ -269,4 +270,14 @@ func TestASealedRequestNeedsAKeyLikeAnyOther(t *testing.T) {
 	by, reader := s.sealer(t), s.person(t, "secrets:read")
 	s.do(t, by.seal(t, post(secretsPath, noKey, custom))).want(t, http.StatusUnauthorized)
 	s.do(t, by.seal(t, post(secretsPath, reader.key, custom))).want(t, http.StatusForbidden)
+}
+
+func TestAServerForPostQuantumKeysAloneHasNoOther(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(c *config.Config) { c.PostQuantumOnly = true })
+	by, me := s.sealer(t), s.person(t)
+	if len(by.key.Others) > 0 || !by.to.Suite().PostQuantum() {
+		t.Errorf("there are %d others", len(by.key.Others))
+	}
+	s.do(t, by.seal(t, post(secretsPath, me.key, custom))).want(t, 201)
 }

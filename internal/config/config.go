@@ -65,7 +65,9 @@ type Config struct {
 	Lockdown bool // whatever the database says
 
 	DeleteDelay time.Duration // of users; 0 for none
-	NoDeleteNow bool          // no API key skips the delay
+	// PostQuantumOnly: nothing is sealed to a key that a quantum computer breaks.
+	PostQuantumOnly bool
+	NoDeleteNow     bool // no API key skips the delay
 }
 
 // A MinClient is the oldest version of a client program that may call.

@@ -197,6 +197,11 @@ func (c *Config) operationSettings() []setting {
 			"how often the server makes a checkpoint of the audit log; 0 for never",
 		},
 		{
+			&c.PostQuantumOnly, "pq-only", "", "",
+			"seal nothing to X25519 keys alone: bundles and requests of programs without ML-KEM " +
+				"are refused",
+		},
+		{
 			&c.Lockdown, "lockdown", "", "",
 			"answer nothing but what admins read, revoke, disable and delete, until a restart " +
 				"without it; the command keysake lockdown does the same to a running server",

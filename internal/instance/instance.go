@@ -102,7 +102,7 @@ func (i *Instance) open(ctx context.Context, cfg config.Config, access Access) e
 		Limits:  limits,
 
 		Lockdown:    cfg.Lockdown,
-		DeleteDelay: cfg.DeleteDelay,
+		DeleteDelay: cfg.DeleteDelay, PostQuantumOnly: cfg.PostQuantumOnly,
 		NoDeleteNow: cfg.NoDeleteNow,
 	})
 	if access == Sealed {

@@ -50,7 +50,7 @@ type sealingKeys struct {
 
 // SealingKeys returns the current keys, of which the first is the best.
 func (s *Service) SealingKeys() (current []SealingKey, err error) {
-	all, err := s.sealing.at(s.now(), s.instance.all())
+	all, err := s.sealing.at(s.now(), s.instance.all(), s.pqOnly)
 	for _, k := range all {
 		if k.current {
 			current = append(current, k.SealingKey)
@@ -62,7 +62,7 @@ func (s *Service) SealingKeys() (current []SealingKey, err error) {
 // Unseal opens the body of a request that was sealed to one of the keys. [ErrSealingKey]: it is
 // none of them. [bundle.ErrOpen]: the body was sealed for another request, or is none.
 func (s *Service) Unseal(id string, r bundle.Request, sealed []byte) (u Unsealed, err error) {
-	all, err := s.sealing.at(s.now(), s.instance.all())
+	all, err := s.sealing.at(s.now(), s.instance.all(), s.pqOnly)
 	if err != nil {
 		return u, err
 	}
@@ -84,7 +84,9 @@ type Unsealed struct {
 }
 
 // at returns the keys of a time, those of the instance key that signs first.
-func (k *sealingKeys) at(now time.Time, instances []seal.InstanceKey) ([]sealingKey, error) {
+func (k *sealingKeys) at(
+	now time.Time, instances []seal.InstanceKey, pqOnly bool,
+) ([]sealingKey, error) {
 	const seconds = uint64(sealingPeriod / time.Second)
 	period := uint64(now.Unix()) / seconds //nolint:gosec // it is after 1970
 	ids := make([]uuid.UUID, len(instances))
@@ -100,6 +102,9 @@ func (k *sealingKeys) at(now time.Time, instances []seal.InstanceKey) ([]sealing
 	for i, instance := range instances {
 		for back := range uint64(2) {
 			for _, suite := range bundle.Suites() {
+				if pqOnly && !suite.PostQuantum() {
+					continue
+				}
 				key, err := newSealingKey(instance, suite, period-back)
 				if err != nil {
 					return nil, err
