@@ -70,7 +70,10 @@ func TestNoLabelOfAMetricIsOfAUsersChoosing(t *testing.T) {
 	delete(got, "le")
 	want := map[string][]string{
 		"method": {"GET", "POST", "TRACE", "other"},
-		"route":  {"/api/v1/user/secrets", "/api/v1/user/secrets/{secret_id}", "unmatched"},
+		"route": {
+			"/api/v1/sealing-key", "/api/v1/user/secrets", "/api/v1/user/secrets/{secret_id}",
+			"unmatched",
+		},
 		"status": {"200", "201", "404", "405", "422"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

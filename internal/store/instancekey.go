@@ -34,10 +34,11 @@ func (q *Queries) InsertInstanceKey(ctx context.Context, k vault.StoredInstanceK
 	return instanceKeys.insert(ctx, q.conn, &k)
 }
 
-// SetSuccessions implements [vault.Tx].
+// SetSuccessions implements [vault.Tx]. What it replaces is public; the row has a sealed key, too, so
+// it is treated as all its changes are.
 func (q *Queries) SetSuccessions(ctx context.Context, id uuid.UUID, successions []byte) error {
 	const sql = "UPDATE instance_keys SET successions = $1 WHERE id = $2"
-	return q.exec(ctx, sql, successionsText(successions), idText(id))
+	return q.erase(ctx, EraseSoon, sql, successionsText(successions), idText(id))
 }
 
 // DeleteInstanceKey implements [vault.Tx].

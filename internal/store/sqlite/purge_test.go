@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"maps"
 	"os"
@@ -68,6 +69,7 @@ func newOwner(t *testing.T) *owner {
 	}
 	o.instanceKey = vault.StoredInstanceKey{
 		ID: uuid.New(), RootKey: o.rootKeys[0].ID, Wrapped: random(100), CreatedAt: at,
+		Successions: random(100),
 	}
 	o.update(func(tx vault.Tx) error { return tx.InsertInstanceKey(o.ctx, o.instanceKey) })
 	for _, k := range []vault.StoredOwnerKey{o.oldKey, o.newKey} {
@@ -116,6 +118,11 @@ var erasures = map[string]func(o *owner, tx vault.Tx) ([][]byte, error){
 	"DeleteInstanceKey": func(o *owner, tx vault.Tx) ([][]byte, error) {
 		k := o.instanceKey
 		return [][]byte{k.Wrapped}, tx.DeleteInstanceKey(o.ctx, k.ID, k.RootKey)
+	},
+	"SetSuccessions": func(o *owner, tx vault.Tx) ([][]byte, error) {
+		k := o.instanceKey
+		stored := base64.StdEncoding.AppendEncode(nil, k.Successions)
+		return [][]byte{stored}, tx.SetSuccessions(o.ctx, k.ID, nil)
 	},
 	"DeleteOtherOwnerKeys": func(o *owner, tx vault.Tx) ([][]byte, error) {
 		return [][]byte{o.oldKey.Wrapped}, tx.DeleteOtherOwnerKeys(o.ctx, o.user, o.newKey.ID)
