@@ -34,6 +34,7 @@ var (
 	ErrUnavailable     = errors.New("client: the server cannot do this now")
 )
 
+//nolint:gochecknoglobals // it is a table: nothing writes to it
 var kinds = map[int]error{
 	http.StatusUnauthorized: ErrUnauthenticated, http.StatusForbidden: ErrDenied,
 	http.StatusNotFound: ErrNotFound, http.StatusConflict: ErrConflict,

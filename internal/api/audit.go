@@ -44,10 +44,10 @@ func (r *request) auditQuery(further ...string) (in vault.AuditQuery, user uuid.
 	}
 	in = vault.AuditQuery{
 		Filter: vault.AuditFilter{
-			Action: q.text("action", maxQueryText), Secret: q.id("secret"), Lease: q.id("lease"),
-			Run: q.text("run", maxQueryText), From: q.moment("from"), To: q.moment("to"),
+			Action: q.text("action"), Secret: q.id("secret"), Lease: q.id("lease"),
+			Run: q.text("run"), From: q.moment("from"), To: q.moment("to"),
 		},
-		Limit: q.number("limit", vault.MaxAuditPage), Cursor: q.text("cursor", maxQueryText),
+		Limit: q.number("limit", vault.MaxAuditPage), Cursor: q.text("cursor"),
 	}
 	return in, user, q.err()
 }

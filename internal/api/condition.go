@@ -26,10 +26,10 @@ var (
 	entityTags = regexp.MustCompile(`^([ \t]*(` + entityTag.String() + `)?[ \t]*(,|$))+$`)
 )
 
-// conditional returns the id in the path, and the tags of which If-Match wants one: none if
-// whatever there is will do. A weak tag is that of no state (RFC 9110, section 13.1.1).
-func (r *request) conditional(name string) (id uuid.UUID, anyOf []vault.Tag, err error) {
-	if id, err = r.pathID(name); err != nil {
+// conditional returns the id of the secret in the path, and the tags of which If-Match wants one:
+// none if whatever there is will do. A weak tag is that of no state (RFC 9110, section 13.1.1).
+func (r *request) conditional() (id uuid.UUID, anyOf []vault.Tag, err error) {
+	if id, err = r.pathID("secret_id"); err != nil {
 		return id, nil, err
 	}
 	values := r.Header.Values("If-Match")

@@ -97,10 +97,10 @@ func listLeases(v *vault.Service) handler {
 	return handleGet(func(r *request) (wire.LeaseList, error) {
 		q := r.query("state", "secret_id", "run_id", "limit", "cursor")
 		in := vault.LeaseFilter{
-			Secret: q.id("secret_id"), Run: q.text("run_id", maxQueryText),
+			Secret: q.id("secret_id"), Run: q.text("run_id"),
 			Before: q.id("cursor"), Limit: q.number("limit", vault.MaxLeasePage),
 		}
-		state := q.text("state", maxQueryText)
+		state := q.text("state")
 		if err := q.err(); err != nil {
 			return wire.LeaseList{}, err
 		}

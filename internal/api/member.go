@@ -64,10 +64,9 @@ func newField(index int, f reflect.StructField) field {
 
 // isObject reports whether values of t are JSON objects, and not what t reads by itself.
 func isObject(t reflect.Type) bool {
-	return t.Kind() == reflect.Struct && !reflect.PointerTo(t).Implements(unmarshaler)
+	return t.Kind() == reflect.Struct &&
+		!reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]())
 }
-
-var unmarshaler = reflect.TypeFor[interface{ UnmarshalJSON([]byte) error }]()
 
 // typeError returns what is wrong with a member of another type than t.
 func typeError(t reflect.Type) (typ, msg string) {

@@ -53,8 +53,8 @@ func (q *query) get(name string) (string, bool) {
 	return append(values, "")[0], len(values) == 1
 }
 
-// text returns a text of at most so many characters, empty if it was left out.
-func (q *query) text(name string, most int) string {
+// text returns a text of at most [maxQueryText] characters, empty if it was left out.
+func (q *query) text(name string) string {
 	text, found := q.get(name)
 	switch {
 	case !found:
@@ -62,8 +62,9 @@ func (q *query) text(name string, most int) string {
 		q.fault(wire.TypeTooShort, "Must not be empty", name)
 	case !utf8.ValidString(text):
 		q.fault(wire.TypeString, "Must be UTF-8", name)
-	case utf8.RuneCountInString(text) > most:
-		q.fault(wire.TypeTooLong, "Must have at most "+strconv.Itoa(most)+" characters", name)
+	case utf8.RuneCountInString(text) > maxQueryText:
+		q.fault(wire.TypeTooLong,
+			"Must have at most "+strconv.Itoa(maxQueryText)+" characters", name)
 	}
 	return text
 }

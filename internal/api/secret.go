@@ -68,7 +68,7 @@ func parseSecret(in wire.CreateSecret) (vault.SecretRequest, error) {
 func updateSecret(v *vault.Service) handler {
 	return handleJSON(http.StatusOK, parseUpdate,
 		func(r *request, value vault.Value) (shownSecret, error) {
-			id, tags, err := r.conditional("secret_id")
+			id, tags, err := r.conditional()
 			if err != nil {
 				return shownSecret{}, err
 			}
@@ -84,7 +84,7 @@ func parseUpdate(in wire.UpdateSecret) (vault.Value, error) {
 func renameSecret(v *vault.Service) handler {
 	return handleJSON(http.StatusOK, parseRename,
 		func(r *request, name vault.Name) (shownSecret, error) {
-			id, tags, err := r.conditional("secret_id")
+			id, tags, err := r.conditional()
 			if err != nil {
 				return shownSecret{}, err
 			}
@@ -129,7 +129,7 @@ func getSecret(v *vault.Service) handler {
 
 func deleteSecret(v *vault.Service) handler {
 	return handleDelete(func(r *request) error {
-		id, tags, err := r.conditional("secret_id")
+		id, tags, err := r.conditional()
 		if err != nil {
 			return err
 		}

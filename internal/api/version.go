@@ -30,7 +30,7 @@ func listVersions(v *vault.Service) handler {
 func rollbackSecret(v *vault.Service) handler {
 	return handleJSON(http.StatusOK, parseRollback,
 		func(r *request, number uint64) (shownSecret, error) {
-			id, tags, err := r.conditional("secret_id")
+			id, tags, err := r.conditional()
 			if err != nil {
 				return shownSecret{}, err
 			}

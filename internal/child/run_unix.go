@@ -51,7 +51,7 @@ func (c Command) fork(s *streams) (pid int, err error) {
 	pid, err = syscall.ForkExec(c.File, c.Args, attr) //nolint:gosec // its user says what is run
 	if errors.Is(err, syscall.ENOEXEC) {
 		script := c.asScript()
-		pid, err = syscall.ForkExec(script.File, script.Args, attr)
+		pid, err = syscall.ForkExec(script.File, script.Args, attr) //nolint:gosec // as above
 	}
 	return pid, err
 }

@@ -471,7 +471,8 @@ func TestATemplateIsFilledForOneRun(t *testing.T) {
 	}
 	got := s.environment(t, template("# for tests\nURL=db://u:keysake://PASS@h/$x\n"+
 		"export K='keysake://KEY'\nPLAIN=1\n"))
-	if got["URL"] != "db://u:p@ss@h/$x" || got["K"] != "keysake://PASS" || got["PLAIN"] != "1" || got["PASS"] != "" {
+	if got["URL"] != "db://u:p@ss@h/$x" || got["K"] != "keysake://PASS" || got["PLAIN"] != "1" ||
+		got["PASS"] != "" {
 		t.Errorf("the environment is %q", got)
 	}
 	for text, want := range map[string]string{

@@ -34,8 +34,8 @@ func (q *Queries) InsertInstanceKey(ctx context.Context, k vault.StoredInstanceK
 	return instanceKeys.insert(ctx, q.conn, &k)
 }
 
-// SetSuccessions implements [vault.Tx]. What it replaces is public; the row has a sealed key, too, so
-// it is treated as all its changes are.
+// SetSuccessions implements [vault.Tx]. What it replaces is public, but the row has a sealed key,
+// too: it is treated as all changes of that row are.
 func (q *Queries) SetSuccessions(ctx context.Context, id uuid.UUID, successions []byte) error {
 	const sql = "UPDATE instance_keys SET successions = $1 WHERE id = $2"
 	return q.erase(ctx, EraseSoon, sql, successionsText(successions), idText(id))

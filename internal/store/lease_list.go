@@ -64,11 +64,13 @@ func stateCondition(state vault.LeaseState) (condition string, timed bool) {
 // A leaseSecret says that a lease has a secret: by it the leases of a secret are found.
 type leaseSecret struct{ user, secret, lease uuid.UUID }
 
+//nolint:gochecknoglobals // it is a table: nothing writes to it
 var leaseSecrets = newTable("lease_secrets", 3,
 	id("user_id", func(s *leaseSecret) *uuid.UUID { return &s.user }),
 	id("secret_id", func(s *leaseSecret) *uuid.UUID { return &s.secret }),
 	id("lease_id", func(s *leaseSecret) *uuid.UUID { return &s.lease }))
 
+//nolint:gochecknoglobals // it is a table: nothing writes to it
 var secretUses = newTable("secret_uses", 2,
 	id("user_id", func(u *vault.SecretUse) *uuid.UUID { return &u.User }),
 	id("secret_id", func(u *vault.SecretUse) *uuid.UUID { return &u.Secret }),

@@ -171,7 +171,8 @@ func TestAChainThatWasChangedIsNotShown(t *testing.T) {
 			p.must(err)
 			p.sql(change, ann.User.String())
 			for _, q := range []vault.AuditQuery{
-				{}, {Filter: vault.AuditFilter{Action: "nothing"}},
+				{},
+				{Filter: vault.AuditFilter{Action: "nothing"}},
 				{Filter: vault.AuditFilter{To: time.Unix(1, 0)}},
 			} {
 				if _, err := p.ListAudit(t.Context(), ann, q); !errors.Is(err, vault.ErrTampered) {

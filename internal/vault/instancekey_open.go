@@ -138,7 +138,7 @@ func (c *core) meetInstanceKey(ctx context.Context, found error) error {
 		return nil
 	}
 	err := c.openInstanceKeys(ctx)
-	switch KindOf(err) {
+	switch KindOf(err) { //nolint:exhaustive // the others say nothing of a key service
 	case Unavailable, BadGateway, GatewayTimeout:
 		return err
 	default: // the use case finds it again, and says what it is

@@ -175,8 +175,10 @@ func (r LeaseRequest) Check() error {
 	case r.Delivery == ByBundle && !r.Recipient.given:
 		err = JoinInvalid(err, invalid(Field{"recipient", Required, "A bundle needs a recipient"}))
 	case r.Delivery == ByTicket && r.Recipient.given:
-		err = JoinInvalid(err, invalid(Field{"recipient", GoodValue,
-			"The recipient of a ticket is whoever redeems it"}))
+		err = JoinInvalid(err, invalid(Field{
+			"recipient", GoodValue,
+			"The recipient of a ticket is whoever redeems it",
+		}))
 	case r.Delivery != ByBundle && r.Delivery != ByTicket:
 		_, unknown := NewDelivery(string(r.Delivery))
 		err = JoinInvalid(err, unknown)

@@ -120,4 +120,4 @@ func (s *Service) addVersion(
 }
 
 // keep is how many versions of a secret are kept, the current one included.
-func (s *Service) keep() uint64 { return uint64(max(s.limits.versions, 1)) } //nolint:gosec // small
+func (s *Service) keep() uint64 { return uint64(max(s.limits.versions, 1)) }

@@ -13,11 +13,11 @@ import (
 const doneTable = "done_requests"
 
 // createNamed makes a secret by a request that has a name of the client's own.
-func (h *House) createNamed(p Person, secret, name string) (wire.Secret, error) {
+func (h *House) createNamed(p Person, secret string) (wire.Secret, error) {
 	h.t.Helper()
 	c, err := client.New(h.URL, p.key, client.WithoutSealing())
 	apptest.Must(h.t, err)
-	return c.CreateSecret(client.WithIdempotencyKey(h.t.Context(), name), wire.CreateSecret{
+	return c.CreateSecret(client.WithIdempotencyKey(h.t.Context(), "name"), wire.CreateSecret{
 		Name: secret, Value: plaintext.FromString("the-same-value"),
 	})
 }
@@ -31,16 +31,16 @@ func (h *House) doneRow(p Person, secret wire.Secret) row {
 
 func TestWhatIsRememberedForOneUserAnswersNoOther(t *testing.T) {
 	h := newHouse(t)
-	eves, err := h.createNamed(h.eve, "SAME", "name")
+	eves, err := h.createNamed(h.eve, "SAME")
 	apptest.Must(t, err)
 	copied := h.doneRow(h.eve, eves).with("user_id", h.mia.id)
 	h.insert(doneTable, copied)
 	h.both(func() {
-		_, err := h.createNamed(h.mia, "SAME", "name")
+		_, err := h.createNamed(h.mia, "SAME")
 		h.tampering("a create whose name was copied from another user", err)
 	})
 	h.remove(doneTable, copied)
-	made, err := h.createNamed(h.mia, "SAME", "name")
+	made, err := h.createNamed(h.mia, "SAME")
 	if err != nil || made.ID == eves.ID {
 		t.Errorf("without the row: %+v, %v", made, err)
 	}
@@ -48,7 +48,7 @@ func TestWhatIsRememberedForOneUserAnswersNoOther(t *testing.T) {
 
 func TestARowThatIsMadeUpAnswersNoRequest(t *testing.T) {
 	h := newHouse(t)
-	made, err := h.createNamed(h.mia, "NAMED", "name")
+	made, err := h.createNamed(h.mia, "NAMED")
 	apptest.Must(t, err)
 	genuine := h.doneRow(h.mia, made)
 	for what, forged := range map[string]row{
@@ -60,11 +60,11 @@ func TestARowThatIsMadeUpAnswersNoRequest(t *testing.T) {
 		"no code":          genuine.with("code", make([]byte, 32)),
 	} {
 		h.putBack(doneTable, forged)
-		_, err := h.createNamed(h.mia, "NAMED", "name")
+		_, err := h.createNamed(h.mia, "NAMED")
 		h.tampering(what, err)
 	}
 	h.putBack(doneTable, genuine)
-	again, err := h.createNamed(h.mia, "NAMED", "name")
+	again, err := h.createNamed(h.mia, "NAMED")
 	if err != nil || again != made {
 		t.Errorf("the true row: %+v, %v", again, err)
 	}
@@ -73,16 +73,16 @@ func TestARowThatIsMadeUpAnswersNoRequest(t *testing.T) {
 // A row of before, put back in the place of the one that is, names what is gone, and nothing else.
 func TestARememberedRequestThatIsPutBackShowsNothingOfWhatIsThere(t *testing.T) {
 	h := newHouse(t)
-	first, err := h.createNamed(h.mia, "NAMED", "name")
+	first, err := h.createNamed(h.mia, "NAMED")
 	apptest.Must(t, err)
 	old := h.doneRow(h.mia, first)
 	apptest.Must(t, h.as(h.mia).DeleteSecret(t.Context(), first.ID))
 	h.remove(doneTable, old)
-	second, err := h.createNamed(h.mia, "NAMED", "name")
+	second, err := h.createNamed(h.mia, "NAMED")
 	apptest.Must(t, err)
 	h.putBack(doneTable, old)
 	h.both(func() {
-		got, err := h.createNamed(h.mia, "NAMED", "name")
+		got, err := h.createNamed(h.mia, "NAMED")
 		if !errors.Is(err, client.ErrConflict) {
 			t.Errorf("it was answered with %+v: %v", got, err)
 		}
