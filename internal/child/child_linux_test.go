@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -32,6 +33,8 @@ func TestMain(m *testing.M) {
 }
 
 func become(how string, args []string) error {
+	// What is ignored here, as below nohup, would be ignored in the command: caught signals are not.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT)
 	file, err := child.Find(args[0], os.Getenv("PATH"))
 	if err != nil {
 		return err
