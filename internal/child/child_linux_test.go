@@ -33,7 +33,8 @@ func TestMain(m *testing.M) {
 }
 
 func become(how string, args []string) error {
-	// What is ignored here, as below nohup, would be ignored in the command: caught signals are not.
+	// What is ignored here, as below nohup, would be ignored in the command, too. What is caught
+	// here is not.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT)
 	file, err := child.Find(args[0], os.Getenv("PATH"))
 	if err != nil {
