@@ -265,23 +265,16 @@ func (k *Keys) WriteFile() (string, error) {
 // ChangeRootKeys changes the root keys that the keys file names. Those that it names no more stay
 // in it as comments.
 func (k *Keys) ChangeRootKeys(change func(named []string) []string) error {
-	path, err := k.cfg.KeysFile()
-	if err != nil {
-		return err
-	}
-	f, err := keysfile.Read(path)
-	if err != nil {
-		return err
-	}
-	next := change(f.RootKeys)
-	if slices.Equal(next, f.RootKeys) {
-		return nil
-	}
-	return f.With(next, f.InstanceKeys, time.Now()).Write(path)
+	return k.changeFile(func(f *keysfile.File) { f.RootKeys = change(f.RootKeys) })
 }
 
 // ChangeInstanceKeys is ChangeRootKeys for instance keys.
 func (k *Keys) ChangeInstanceKeys(change func(named []uuid.UUID) []uuid.UUID) error {
+	return k.changeFile(func(f *keysfile.File) { f.InstanceKeys = change(f.InstanceKeys) })
+}
+
+// changeFile writes the keys file with the lists that change puts in the place of its own.
+func (k *Keys) changeFile(change func(*keysfile.File)) error {
 	path, err := k.cfg.KeysFile()
 	if err != nil {
 		return err
@@ -290,9 +283,11 @@ func (k *Keys) ChangeInstanceKeys(change func(named []uuid.UUID) []uuid.UUID) er
 	if err != nil {
 		return err
 	}
-	next := change(f.InstanceKeys)
-	if slices.Equal(next, f.InstanceKeys) {
+	next := f
+	change(&next)
+	if slices.Equal(next.RootKeys, f.RootKeys) &&
+		slices.Equal(next.InstanceKeys, f.InstanceKeys) {
 		return nil
 	}
-	return f.With(f.RootKeys, next, time.Now()).Write(path)
+	return f.With(next.RootKeys, next.InstanceKeys, time.Now()).Write(path)
 }
