@@ -142,6 +142,25 @@ func (b *BackupFile) write(
 	return err
 }
 
+// open opens a backup as openBackup does, and describes it.
+func (b *BackupFile) open(
+	ctx context.Context, file string,
+) (f *os.File, contents *backup.File, err error) {
+	if b.File, err = filepath.Abs(file); err != nil {
+		return nil, nil, err
+	}
+	if f, contents, err = openBackup(ctx, b.File); err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	b.Bytes = info.Size()
+	b.describe(contents.Manifest(), contents.Digest())
+	return f, contents, nil
+}
+
 // openBackup opens a backup, and checks that it is complete and of a schema that this program
 // knows. The caller closes the file.
 func openBackup(ctx context.Context, file string) (*os.File, *backup.File, error) {

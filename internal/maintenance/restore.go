@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 
 	"github.com/google/uuid"
 
@@ -62,20 +61,11 @@ func Restore(
 	if err := mustBeEmpty(cfg.Data); err != nil {
 		return done, err
 	}
-	if done.File, err = filepath.Abs(file); err != nil {
-		return done, err
-	}
-	f, contents, err := openBackup(ctx, done.File)
+	f, contents, err := done.open(ctx, file)
 	if err != nil {
 		return done, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	info, err := f.Stat()
-	if err != nil {
-		return done, err
-	}
-	done.Bytes = info.Size()
-	done.describe(contents.Manifest(), contents.Digest())
 	r := &restoration{keys: instance.NewKeys(cfg, ask), options: o, done: &done}
 	defer r.keys.Opener.Close()
 	if err := r.verify(ctx, contents); err != nil {

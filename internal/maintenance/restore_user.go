@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -66,20 +65,11 @@ type NamedVersion struct {
 func RestoreUser(
 	ctx context.Context, cfg config.Config, ask rootkey.Ask, file string, o UserRestoreOptions,
 ) (done RestoredUser, err error) {
-	if done.File, err = filepath.Abs(file); err != nil {
-		return done, err
-	}
-	f, contents, err := openBackup(ctx, done.File)
+	f, contents, err := done.open(ctx, file)
 	if err != nil {
 		return done, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	info, err := f.Stat()
-	if err != nil {
-		return done, err
-	}
-	done.Bytes = info.Size()
-	done.describe(contents.Manifest(), contents.Digest())
 	keys := instance.NewKeys(cfg, ask)
 	keys.Believe(o.InstanceKeys...)
 	rows, ledger, err := verifyUser(ctx, keys, contents, o.User)
