@@ -49,7 +49,8 @@ var layers = map[string]string{
 	"internal/store/sqlite": "internal/backup internal/store internal/vault",
 	"internal/store/storetest": "internal/audit internal/policy internal/seal internal/store " +
 		"internal/vault",
-	"internal/identity": "internal/vault plaintext",
+	"internal/vault/vaulttest": "bundle internal/vault plaintext",
+	"internal/identity":        "internal/vault plaintext",
 	"internal/api": "bundle internal/audit internal/identity internal/middleware internal/vault " +
 		"plaintext wire",
 	"internal/api/apicontract": "",

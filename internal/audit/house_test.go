@@ -57,7 +57,7 @@ func newHouse() *house {
 
 func (c *chain) use() {
 	c.add(audit.Entry{
-		At: time.UnixMicro(1_776_254_400_000_000), User: c.owner, Action: "secret.open",
+		At: time.UnixMicro(1_776_254_400_000_000), User: c.owner, Action: "secret.update",
 		Outcome: audit.Done, Target: audit.Target{
 			Kind: audit.TargetSecret, ID: fakeID(1), Name: fmt.Sprint("NAME_", len(c.entries)),
 		},

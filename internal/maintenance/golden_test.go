@@ -22,6 +22,7 @@ import (
 	"github.com/keysake/keysake/internal/store"
 	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
+	"github.com/keysake/keysake/internal/vault/vaulttest"
 	"github.com/keysake/keysake/plaintext"
 )
 
@@ -271,7 +272,7 @@ func assertValues(t *testing.T, v *vault.Service, who vault.Actor, want map[stri
 					t.Fatal(err)
 				}
 			}
-			got, err := v.OpenSecret(t.Context(), who, s.ID)
+			got, err := vaulttest.OpenSecret(t.Context(), v, who, s.ID)
 			if err != nil || !bytes.Equal(got.Reveal(), []byte(values[number-1])) {
 				t.Errorf("version %d of %s does not open to its value: %v", number, s.Name, err)
 			}

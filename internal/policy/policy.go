@@ -47,7 +47,6 @@ const (
 	SecretImport     Action = "secret.import" // several at once
 	SecretRollback   Action = "secret.rollback"
 	SecretDelete     Action = "secret.delete"
-	SecretOpen       Action = "secret.open"
 	VersionList      Action = "version.list"
 	UsageGet         Action = "usage.get"
 	LeaseCreate      Action = "lease.create"
@@ -115,7 +114,7 @@ func requiredScope(a Action) (scope Scope, found bool) {
 	case SecretCreate, SecretUpdate, SecretRename, SecretImport, SecretRollback, SecretDelete,
 		UserConfirm:
 		return SecretsWrite, true
-	case SecretOpen, LeaseCreate, LeaseRevoke:
+	case LeaseCreate, LeaseRevoke:
 		return LeasesWrite, true
 	case APIKeyCreate, APIKeyList, APIKeyRevoke, APIKeyRevokeOnly:
 		return KeysWrite, true

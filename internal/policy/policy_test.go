@@ -27,7 +27,6 @@ var allowed = map[policy.Action][]policy.Scope{
 	policy.SecretRename:     {policy.SecretsWrite},
 	policy.SecretImport:     {policy.SecretsWrite},
 	policy.SecretRollback:   {policy.SecretsWrite},
-	policy.SecretOpen:       {policy.LeasesWrite},
 	policy.LeaseCreate:      {policy.LeasesWrite},
 	policy.LeaseRevoke:      {policy.LeasesWrite},
 	policy.LeaseList:        {policy.SecretsRead},

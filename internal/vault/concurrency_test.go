@@ -10,6 +10,7 @@ import (
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/vault"
+	"github.com/keysake/keysake/internal/vault/vaulttest"
 )
 
 const callers = 64
@@ -103,7 +104,7 @@ func TestManyUpdatesAtOnceAreAVersionEach(t *testing.T) {
 			t.Errorf("entry %d is of version %d", i, e.Target.Version)
 		}
 	}
-	if _, err := p.OpenSecret(t.Context(), p.admin, made.ID); err != nil {
+	if _, err := vaulttest.OpenSecret(t.Context(), p.Service, p.admin, made.ID); err != nil {
 		t.Errorf("it does not open: %v", err)
 	}
 	p.assertChain(p.admin.User)

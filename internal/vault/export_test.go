@@ -6,7 +6,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/anchor"
-	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/plaintext"
 )
@@ -46,16 +45,6 @@ func (o *Operator) LedgerOf(
 		return err
 	})
 	return l, owner, err
-}
-
-// UseAll is a change that uses several secrets, as a lease of them does.
-func (s *Service) UseAll(ctx context.Context, who Actor, targets []audit.Target) error {
-	return s.update(ctx, inOwnLibrary(who, policy.SecretOpen), func(c *change) error {
-		for _, t := range targets {
-			c.record(t)
-		}
-		return nil
-	})
 }
 
 // AddAPIKeys stores keys in one change, where creating them would take a commit for each.

@@ -24,7 +24,7 @@ func TestAnotherUsersIdIsNotFoundByAnyUseCase(t *testing.T) {
 	for _, stranger := range []vault.Actor{with(ben, policy.AllScopes()...), p.admin} {
 		for action, owned := range map[policy.Action]uuid.UUID{
 			policy.SecretGet: secret.ID, policy.SecretUpdate: secret.ID,
-			policy.SecretDelete: secret.ID, policy.SecretOpen: secret.ID,
+			policy.SecretDelete: secret.ID,
 			policy.APIKeyRevoke: key.ID, policy.LeaseCreate: secret.ID,
 			policy.LeaseGet: lease.ID, policy.LeaseRevoke: lease.ID, policy.UsageGet: secret.ID,
 		} {

@@ -113,10 +113,6 @@ func (e *everything) secrets() {
 		return done(ann.User, ann, policy.SecretUpdate, made.ID, "OPENAI_API_KEY", 2), err
 	})
 	e.once(func() (audit.Entry, error) {
-		_, err := e.OpenSecret(ctx, ann, made.ID)
-		return done(ann.User, ann, policy.SecretOpen, made.ID, "OPENAI_API_KEY", 2), err
-	})
-	e.once(func() (audit.Entry, error) {
 		_, err := e.RenameSecret(ctx, ann, other.ID, secretName("RENAMED"))
 		return done(ann.User, ann, policy.SecretRename, other.ID, "RENAMED", 1), err
 	})
@@ -215,24 +211,6 @@ func (e *everything) users() {
 	})
 }
 
-func TestAChangeLeavesAnEntryForEachTarget(t *testing.T) {
-	p := start(t)
-	var targets []audit.Target
-	var want []audit.Entry
-	for _, name := range []string{"ONE", "TWO", "THREE"} {
-		made := p.secret(p.admin, name, fake(name))
-		targets = append(targets, audit.Target{
-			Kind: audit.TargetSecret, ID: made.ID, Name: name, Version: 1,
-		})
-		want = append(want, done(p.admin.User, p.admin, policy.SecretOpen, made.ID, name, 1))
-	}
-	got := p.newEntries(p.admin.User, func() {
-		p.must(p.UseAll(t.Context(), p.admin, targets))
-	})
-	p.assertEntries(got, want...)
-	p.assertChain(p.admin.User)
-}
-
 func TestReadsLeaveNoEntry(t *testing.T) {
 	p := start(t)
 	made := p.secret(p.admin, "MINE", fake("x"))
@@ -315,7 +293,7 @@ func TestWhatFailsWithoutBeingRefusedLeavesNoEntry(t *testing.T) {
 	tries := p.useCases()
 	assertKind(t, "a conflict", tries[policy.SecretCreate](p.admin, nobody), vault.Conflict)
 	for _, action := range []policy.Action{
-		policy.SecretGet, policy.SecretUpdate, policy.SecretDelete, policy.SecretOpen,
+		policy.SecretGet, policy.SecretUpdate, policy.SecretDelete,
 		policy.LeaseCreate, policy.LeaseGet, policy.LeaseRevoke, policy.UsageGet,
 		policy.APIKeyRevoke, policy.APIKeyRevokeOnly, policy.APIKeyCreateFor, policy.UserDelete,
 		policy.UserDisable, policy.UserEnable,

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/vault"
+	"github.com/keysake/keysake/internal/vault/vaulttest"
 )
 
 // An overtakenStore lets another process change something before an update begins, so often.
@@ -74,7 +75,7 @@ func TestAChangeThatWasOvertakenIsPreparedAnew(t *testing.T) {
 		},
 		"an opening by an update": {
 			set, func(p *fixture, s *vault.Service, id uuid.UUID) error {
-				v, err := s.OpenSecret(p.t.Context(), p.admin, id)
+				v, err := vaulttest.OpenSecret(p.t.Context(), s, p.admin, id)
 				if err == nil && string(v.Reveal()[:1]) != "o" {
 					p.t.Error("it opens to the value before")
 				}

@@ -17,6 +17,7 @@ import (
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/internal/vault"
+	"github.com/keysake/keysake/internal/vault/vaulttest"
 )
 
 // A rotating is a database whose keys are rotated, interrupted, and rotated again, beside the
@@ -148,7 +149,7 @@ func (r *rotating) assertAll() {
 	}
 	for user, secrets := range r.users {
 		for id, want := range secrets {
-			got, err := r.OpenSecret(ctx, owner(user), id)
+			got, err := vaulttest.OpenSecret(ctx, r.Service, owner(user), id)
 			r.must(err)
 			if !bytes.Equal(got.Reveal(), want.Plain().Reveal()) {
 				r.t.Fatal("a value opens to another one")

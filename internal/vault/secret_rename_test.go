@@ -8,6 +8,7 @@ import (
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/vault"
+	"github.com/keysake/keysake/internal/vault/vaulttest"
 )
 
 func (p *fixture) rename(id uuid.UUID, to string) vault.Secret {
@@ -85,7 +86,7 @@ func TestARotationOfTheOwnerKeyLosesNoSecretThatIsRenamedMeanwhile(t *testing.T)
 			t.Fatal("nothing was renamed")
 		}
 		p.restart()
-		_, err := p.OpenSecret(t.Context(), p.admin, id)
+		_, err := vaulttest.OpenSecret(t.Context(), p.Service, p.admin, id)
 		p.must(err)
 		versions, err := p.ListVersions(t.Context(), p.admin, id)
 		p.must(err)

@@ -12,12 +12,14 @@ import (
 
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/vault"
+	"github.com/keysake/keysake/internal/vault/vaulttest"
 )
 
 // assertOpens checks that a secret's value is want, without ever printing one.
 func (p *fixture) assertOpens(who vault.Actor, id uuid.UUID, want vault.Value) {
 	p.t.Helper()
-	got, err := p.OpenSecret(p.t.Context(), with(who, policy.LeasesWrite), id)
+	got, err := vaulttest.OpenSecret(
+		p.t.Context(), p.Service, with(who, policy.LeasesWrite), id)
 	if err != nil {
 		p.t.Errorf("it does not open: %v", err)
 	} else if !bytes.Equal(got.Reveal(), want.Plain().Reveal()) {

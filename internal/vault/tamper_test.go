@@ -9,6 +9,7 @@ import (
 
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/vault"
+	"github.com/keysake/keysake/internal/vault/vaulttest"
 )
 
 // A scene is a database before somebody who can write to it does.
@@ -115,7 +116,8 @@ func (s *scene) assertMask(who vault.Actor, want vault.Secret, broken bool) {
 func (s *scene) assertValue(who vault.Actor, secret vault.Secret, broken bool) {
 	s.t.Helper()
 	before := s.entries()
-	value, err := s.OpenSecret(s.t.Context(), with(who, policy.LeasesWrite), secret.ID)
+	value, err := vaulttest.OpenSecret(
+		s.t.Context(), s.Service, with(who, policy.LeasesWrite), secret.ID)
 	if !broken {
 		if err != nil || !bytes.Equal(value.Reveal(), s.values[secret.ID].Plain().Reveal()) {
 			s.t.Errorf("%s opens to another value (%v)", secret.Name, err)

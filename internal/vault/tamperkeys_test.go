@@ -8,6 +8,7 @@ import (
 
 	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/internal/vault"
+	"github.com/keysake/keysake/internal/vault/vaulttest"
 )
 
 // ownerKey returns the id of a user's owner key, and the wrapped key.
@@ -162,7 +163,7 @@ func TestWithAnotherRootKeyNothingOpensAndNothingIsMade(t *testing.T) {
 		if err == nil || got.Mask != "" {
 			t.Errorf("the mask of %s: %v", secret.Name, err)
 		}
-		value, err := s.OpenSecret(t.Context(), s.ann, secret.ID)
+		value, err := vaulttest.OpenSecret(t.Context(), s.Service, s.ann, secret.ID)
 		if err == nil || value.Len() > 0 {
 			t.Errorf("the value of %s: %v", secret.Name, err)
 		}

@@ -59,13 +59,6 @@ func (p *fixture) useCases() map[policy.Action]useCase {
 		policy.SecretDelete: func(who vault.Actor, target uuid.UUID) error {
 			return p.DeleteSecret(ctx, who, target)
 		},
-		policy.SecretOpen: func(who vault.Actor, target uuid.UUID) error {
-			value, err := p.OpenSecret(ctx, who, target)
-			if err != nil && value.Len() > 0 {
-				p.t.Error("an error, and yet a value")
-			}
-			return err
-		},
 		policy.LeaseCreate: func(who vault.Actor, target uuid.UUID) error {
 			made, err := p.CreateLease(ctx, who, bundleOf(target))
 			if err != nil && len(made.Bundle) > 0 {

@@ -12,6 +12,7 @@ import (
 	"github.com/keysake/keysake/internal/anchor"
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/vault"
+	"github.com/keysake/keysake/internal/vault/vaulttest"
 )
 
 func TestANewUserHasAnEmptyLibrary(t *testing.T) {
@@ -179,7 +180,8 @@ func TestTheSecretsOfADeletedUserDoNotOpenWhenTheirRowsArePutBack(t *testing.T) 
 	for range 2 {
 		_, err := s.GetSecret(t.Context(), s.ann, s.one.ID)
 		assertKind(t, "the mask", err, vault.Unauthenticated)
-		value, err := s.OpenSecret(t.Context(), with(s.ann, policy.LeasesWrite), s.one.ID)
+		value, err := vaulttest.OpenSecret(
+			t.Context(), s.Service, with(s.ann, policy.LeasesWrite), s.one.ID)
 		if err == nil || value.Len() > 0 {
 			t.Errorf("the value opens (%v)", err)
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/vault"
+	"github.com/keysake/keysake/internal/vault/vaulttest"
 )
 
 // letter is a value that is long enough for a mask.
@@ -195,7 +196,7 @@ func TestAVersionInAnotherPlaceDoesNotOpen(t *testing.T) {
 			_, err := p.ListVersions(t.Context(), p.admin, id)
 			assertTampered(t, "the list", err)
 			if name == "an old one as the current" {
-				_, err := p.OpenSecret(t.Context(), p.admin, id)
+				_, err := vaulttest.OpenSecret(t.Context(), p.Service, p.admin, id)
 				assertTampered(t, "opening it", err)
 				return
 			}

@@ -24,6 +24,7 @@ import (
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/server"
+	"github.com/keysake/keysake/internal/vault/vaulttest"
 	"github.com/keysake/keysake/plaintext"
 	"github.com/keysake/keysake/wire"
 )
@@ -202,7 +203,7 @@ func (h *House) open(p Person, id string) (value plaintext.Value, err error) {
 	if err != nil {
 		return value, err
 	}
-	return i.Vault.OpenSecret(h.t.Context(), who, uuid.MustParse(id))
+	return vaulttest.OpenSecret(h.t.Context(), i.Vault, who, uuid.MustParse(id))
 }
 
 // elsewhere returns the settings of a house that is not there yet and has the configuration of

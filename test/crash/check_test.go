@@ -21,6 +21,7 @@ import (
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
+	"github.com/keysake/keysake/internal/vault/vaulttest"
 	"github.com/keysake/keysake/plaintext"
 )
 
@@ -229,7 +230,7 @@ func (l *library) checkValues(t *testing.T, service *vault.Service) {
 		places <- struct{}{}
 		all.Go(func() {
 			defer func() { <-places }()
-			value, err := service.OpenSecret(t.Context(), who, n.ID)
+			value, err := vaulttest.OpenSecret(t.Context(), service, who, n.ID)
 			if err != nil || !s.allows(value) || catalog.Mask(value) != n.Mask {
 				t.Errorf(
 					"%s does not open to a value that was sent, with its mask (%v)", n.Name, err,

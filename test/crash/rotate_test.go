@@ -19,6 +19,7 @@ import (
 	"github.com/keysake/keysake/client"
 	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/internal/store/sqlite"
+	"github.com/keysake/keysake/internal/vault/vaulttest"
 	"github.com/keysake/keysake/plaintext"
 	"github.com/keysake/keysake/wire"
 )
@@ -283,7 +284,7 @@ func (p *rotationPlace) assertOpen() {
 			p.t.Fatal(err)
 		}
 		for _, s := range list {
-			value, err := v.OpenSecret(p.t.Context(), who, s.ID)
+			value, err := vaulttest.OpenSecret(p.t.Context(), v, who, s.ID)
 			if err != nil || !bytes.Equal(value.Reveal(), secrets[s.Name].Reveal()) {
 				p.t.Errorf("%s of %s does not open to what was answered: %v", s.Name, user, err)
 			}
