@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
 )
@@ -130,6 +132,61 @@ func TestAFailingUpdateDoesNotAffectTheOthersInItsBatch(t *testing.T) {
 		}
 	}
 	wantNames(t, db, "a", "b", "c")
+}
+
+func TestABatchRunsAgainAfterAnUpdateThatFailsOnceItHasWritten(t *testing.T) {
+	t.Parallel()
+	db := openNew(t)
+	b := newBatch(t, db)
+	runs := map[string]int{} // only the writer's goroutine adds to it
+	counted := func(name string, do func(vault.Tx) error) {
+		b.add(t.Context(), func(tx vault.Tx) error {
+			runs[name]++
+			return do(tx)
+		})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	counted("before", insert("before"))
+	b.add(ctx, insert("gone")) // its caller has gone when it would run again
+	counted("reads", func(vault.Tx) error { return errOwn })
+	counted("late", func(tx vault.Tx) error {
+		cancel()
+		return errors.Join(insert("late")(tx), errOwn)
+	})
+	counted("after", insert("after"))
+	counted("late, too", func(tx vault.Tx) error {
+		return errors.Join(insert("late")(tx), errOwn)
+	})
+	for i, err := range b.run() {
+		want := []error{nil, context.Canceled, errOwn, errOwn, nil, errOwn}[i]
+		if !errors.Is(err, want) {
+			t.Errorf("update %d: got %v, want %v", i, err, want)
+		}
+	}
+	want := map[string]int{"before": 2, "reads": 2, "late": 2, "after": 1, "late, too": 1}
+	if diff := cmp.Diff(want, runs); diff != "" {
+		t.Errorf("runs (-want +got):\n%s", diff)
+	}
+	wantNames(t, db, "after", "before")
+	if updates, commits := db.Stats(); updates != 3 || commits != 2 {
+		t.Errorf("%d updates in %d commits, want 3 in 2", updates, commits)
+	}
+}
+
+func TestABatchRunsOnceIfWhatFailsHasNotWritten(t *testing.T) {
+	t.Parallel()
+	db := openNew(t)
+	b := newBatch(t, db)
+	runs := 0
+	b.add(t.Context(), func(tx vault.Tx) error {
+		runs++
+		return insert("a")(tx)
+	})
+	b.add(t.Context(), func(vault.Tx) error { return errOwn })
+	if errs := b.run(); errs[0] != nil || !errors.Is(errs[1], errOwn) || runs != 1 {
+		t.Errorf("%d runs, %v", runs, errs)
+	}
+	wantNames(t, db, "a")
 }
 
 func TestNoCallerIsAnsweredBeforeTheCommit(t *testing.T) {
