@@ -78,7 +78,7 @@ var layers = map[string]string{
 		"internal/project internal/redact internal/rootkey internal/server internal/vault " +
 		"plaintext wire",
 	"internal/apptest": "client internal/config internal/server plaintext wire",
-	"keysaketest":      "client internal/config internal/server plaintext wire",
+	"keysaketest":      "client internal/apptest plaintext",
 	"internal/process": "",
 	"test/bench":       "bundle",
 	"cmd/keysake":      "internal/cli internal/process",

@@ -7,21 +7,14 @@
 package keysaketest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"regexp"
-	"sync"
-	"time"
 
 	"github.com/keysake/keysake/client"
-	"github.com/keysake/keysake/internal/config"
-	"github.com/keysake/keysake/internal/server"
+	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/plaintext"
-	"github.com/keysake/keysake/wire"
 )
 
 // A Server is a running server.
@@ -29,16 +22,9 @@ type Server struct {
 	URL string
 	Key plaintext.Value // the API key of the user dev: every scope
 
-	dir  string
-	stop context.CancelFunc
-	done chan error
-	logs buffer
+	dir     string
+	running *apptest.Server
 }
-
-// How long a start and a stop may take.
-const patience = 30 * time.Second
-
-var listening = regexp.MustCompile(`(?m)^Keysake is listening on (\S+)$`)
 
 // New starts a server. [Server.Close] ends it.
 func New() (*Server, error) {
@@ -46,53 +32,19 @@ func New() (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	s := &Server{dir: dir, stop: stop, done: make(chan error, 1)}
-	cfg := config.Config{
-		Listen: "127.0.0.1:0", Data: filepath.Join(dir, "data"), Dev: true,
-		MaxSecrets: 200, KeepVersions: 5, MinFreeSpace: 64, KeyCacheTTL: time.Hour,
-		KeyServiceTimeout: 8 * time.Second, LogFormat: "text", ShutdownTimeout: 10 * time.Second,
-	}
-	var banner buffer
-	go func() { s.done <- server.Run(ctx, cfg, nil, &banner, &s.logs) }()
-	if err := s.wait(&banner); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	key, err := os.ReadFile(filepath.Join(cfg.Data, "dev-api-key"))
+	running, err := apptest.Launch(apptest.ConfigIn(dir))
 	if err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(fmt.Errorf("keysaketest: %w", err), os.RemoveAll(dir))
 	}
-	s.Key = plaintext.New(key)
-	return s, nil
-}
-
-// wait reads the server's address once it listens.
-func (s *Server) wait(banner *buffer) error {
-	for end := time.Now().Add(patience); time.Now().Before(end); {
-		if found := listening.FindStringSubmatch(banner.String()); found != nil {
-			s.URL = found[1]
-			return nil
-		}
-		select {
-		case err := <-s.done:
-			s.done <- err
-			return fmt.Errorf("keysaketest: the server ended: %w\n%s", err, s.logs.String())
-		case <-time.After(time.Millisecond):
-		}
-	}
-	return fmt.Errorf("keysaketest: the server does not listen\n%s", s.logs.String())
+	return &Server{URL: running.URL, Key: running.Key, dir: dir, running: running}, nil
 }
 
 // Close ends the server and removes what it kept. It may be called twice.
 func (s *Server) Close() error {
-	s.stop()
-	select {
-	case err := <-s.done:
-		s.done <- err
-		return errors.Join(err, os.RemoveAll(s.dir))
-	case <-time.After(patience):
-		return errors.New("keysaketest: the server does not stop")
+	if err := s.running.End(); err != nil {
+		return errors.Join(fmt.Errorf("keysaketest: %w", err), os.RemoveAll(s.dir))
 	}
+	return os.RemoveAll(s.dir)
 }
 
 // Client returns a client that calls as the user dev, with every scope.
@@ -105,24 +57,11 @@ func (s *Server) Client(opts ...client.Option) (*client.Client, error) {
 func (s *Server) NewUser(
 	ctx context.Context, name string, scopes ...string,
 ) (*client.Client, error) {
-	admin, err := s.Client()
+	key, err := s.running.AddUser(ctx, name, scopes...)
 	if err != nil {
 		return nil, err
 	}
-	user, err := admin.CreateUser(ctx, wire.CreateUser{Username: name})
-	if err != nil {
-		return nil, err
-	}
-	if len(scopes) == 0 {
-		scopes = []string{
-			"secrets:read", "secrets:write", "leases:write", "keys:write", "audit:read",
-		}
-	}
-	key, err := admin.CreateAPIKeyFor(ctx, user.ID, wire.CreateAPIKey{AllowedScopes: &scopes})
-	if err != nil {
-		return nil, err
-	}
-	return client.New(s.URL, plaintext.FromString(key.Key))
+	return client.New(s.URL, key)
 }
 
 // A TB is what [Start] needs of a test: a *testing.T or *testing.B.
@@ -146,22 +85,4 @@ func Start(tb TB) *Server {
 		}
 	})
 	return s
-}
-
-// A buffer is what a server has written. It is safe for concurrent use.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }

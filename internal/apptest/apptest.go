@@ -4,6 +4,9 @@ package apptest
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -33,10 +36,14 @@ type Server struct {
 // on the rate.
 func Config(tb testing.TB) config.Config {
 	tb.Helper()
-	dir := filepath.Join(tb.TempDir(), "data")
+	return ConfigIn(tb.TempDir())
+}
+
+// ConfigIn is Config with the data in a new folder below dir.
+func ConfigIn(dir string) config.Config {
 	return config.Config{
 		Listen:            "127.0.0.1:0",
-		Data:              dir,
+		Data:              filepath.Join(dir, "data"),
 		Dev:               true,
 		MaxSecrets:        200,
 		KeepVersions:      5,
@@ -63,38 +70,63 @@ func Start(tb testing.TB, change ...func(*config.Config)) *Server {
 // StartWith runs a server with the given settings until the test ends.
 func StartWith(tb testing.TB, cfg config.Config) *Server {
 	tb.Helper()
-	ctx, stop := context.WithCancel(context.Background())
-	s := &Server{Data: cfg.Data, Logs: &Buffer{}, stop: stop, done: make(chan error, 1)}
-	banner := &Buffer{}
-	go func() { s.done <- server.Run(ctx, cfg, nil, banner, s.Logs) }()
+	s, err := Launch(cfg)
+	Must(tb, err)
 	tb.Cleanup(func() {
 		s.Stop(tb)
 		if tb.Failed() {
 			tb.Logf("the log of %s:\n%s", s.URL, s.Logs) // it never has a value: the canary test
 		}
 	})
-	deadline := time.Now().Add(30 * time.Second)
-	for s.URL == "" {
-		if m := listening.FindStringSubmatch(banner.String()); m != nil {
-			s.URL = m[1]
-			break
+	return s
+}
+
+// patience is how long a start and a stop may take.
+const patience = 30 * time.Second
+
+// Launch runs a server, and returns once it listens. [Server.End] ends it.
+func Launch(cfg config.Config) (*Server, error) {
+	ctx, stop := context.WithCancel(context.Background())
+	s := &Server{Data: cfg.Data, Logs: &Buffer{}, stop: stop, done: make(chan error, 1)}
+	banner := &Buffer{}
+	go func() { s.done <- server.Run(ctx, cfg, nil, banner, s.Logs) }()
+	err := s.wait(banner)
+	if err == nil {
+		err = s.readKey(cfg)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%w\n%s", err, s.Logs), s.End())
+	}
+	return s, nil
+}
+
+// readKey reads the API key that development mode leaves in the folder, now or before.
+func (s *Server) readKey(cfg config.Config) error {
+	key, err := os.ReadFile(filepath.Join(cfg.Data, "dev-api-key"))
+	switch {
+	case err == nil:
+		s.Key = plaintext.New(key)
+	case !cfg.Dev && errors.Is(err, fs.ErrNotExist):
+		return nil
+	}
+	return err
+}
+
+// wait reads the server's address once it listens.
+func (s *Server) wait(banner *Buffer) error {
+	for end := time.Now().Add(patience); time.Now().Before(end); {
+		if found := listening.FindStringSubmatch(banner.String()); found != nil {
+			s.URL = found[1]
+			return nil
 		}
 		select {
 		case err := <-s.done:
-			s.done <- err
-			tb.Fatalf("the server ended: %v\n%s", err, s.Logs)
+			s.done <- nil
+			return fmt.Errorf("the server ended: %w", err)
 		case <-time.After(time.Millisecond):
 		}
-		if time.Now().After(deadline) {
-			tb.Fatalf("the server does not listen\n%s", s.Logs)
-		}
 	}
-	if key, err := os.ReadFile(filepath.Join(cfg.Data, "dev-api-key")); err == nil {
-		s.Key = plaintext.New(key)
-	} else if cfg.Dev {
-		tb.Fatal(err)
-	}
-	return s
+	return errors.New("the server does not listen")
 }
 
 // Restart runs a server on the folder of one that was started by [Start] and has stopped.
@@ -107,18 +139,23 @@ func (s *Server) Restart(tb testing.TB) *Server {
 
 var listening = regexp.MustCompile(`(?m)^Keysake is listening on (\S+)$`)
 
-// Stop ends the server as SIGTERM would, and waits for it. It may be called twice.
-func (s *Server) Stop(tb testing.TB) {
-	tb.Helper()
+// End ends the server as SIGTERM would, and waits for it. It may be called twice.
+func (s *Server) End() error {
 	s.stop()
 	select {
 	case err := <-s.done:
 		s.done <- err
-		if err != nil {
-			tb.Errorf("the server ended with: %v", err)
-		}
-	case <-time.After(30 * time.Second):
-		tb.Error("the server does not stop")
+		return err
+	case <-time.After(patience):
+		return errors.New("the server does not stop")
+	}
+}
+
+// Stop is [Server.End] in a test, which fails if there is an error.
+func (s *Server) Stop(tb testing.TB) {
+	tb.Helper()
+	if err := s.End(); err != nil {
+		tb.Errorf("the server ended with: %v", err)
 	}
 }
 
@@ -146,20 +183,28 @@ var userScopes = []string{
 // returns the key.
 func (s *Server) NewUser(tb testing.TB, name string, scopes ...string) plaintext.Value {
 	tb.Helper()
-	admin := s.Client(tb)
-	user, err := admin.CreateUser(tb.Context(), wire.CreateUser{Username: name})
+	key, err := s.AddUser(tb.Context(), name, scopes...)
+	Must(tb, err)
+	return key
+}
+
+// AddUser is NewUser without a test.
+func (s *Server) AddUser(
+	ctx context.Context, name string, scopes ...string,
+) (plaintext.Value, error) {
+	admin, err := client.New(s.URL, s.Key)
 	if err != nil {
-		tb.Fatal(err)
+		return plaintext.Value{}, err
+	}
+	user, err := admin.CreateUser(ctx, wire.CreateUser{Username: name})
+	if err != nil {
+		return plaintext.Value{}, err
 	}
 	if len(scopes) == 0 {
 		scopes = userScopes
 	}
-	in := wire.CreateAPIKey{AllowedScopes: &scopes}
-	key, err := admin.CreateAPIKeyFor(tb.Context(), user.ID, in)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return plaintext.FromString(key.Key)
+	key, err := admin.CreateAPIKeyFor(ctx, user.ID, wire.CreateAPIKey{AllowedScopes: &scopes})
+	return plaintext.FromString(key.Key), err
 }
 
 // RevokeWithAll revokes the only API key of an admin, which may not revoke itself: a key that it
