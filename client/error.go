@@ -34,6 +34,9 @@ var (
 	ErrUnavailable     = errors.New("client: the server cannot do this now")
 )
 
+// ErrNoSealing reports a server that is too old for sealed requests. Nothing was sent to it.
+var ErrNoSealing = errors.New("client: the server opens no sealed requests, because it is too old")
+
 //nolint:gochecknoglobals // it is a table: nothing writes to it
 var kinds = map[int]error{
 	http.StatusUnauthorized: ErrUnauthenticated, http.StatusForbidden: ErrDenied,

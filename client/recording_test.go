@@ -1,13 +1,6 @@
 package client_test
 
 import (
-	"bytes"
-	"encoding/base64"
-	"io"
-	"net"
-	"net/url"
-	"strings"
-	"sync"
 	"testing"
 
 	"github.com/keysake/keysake/bundle"
@@ -16,77 +9,6 @@ import (
 	"github.com/keysake/keysake/plaintext"
 	"github.com/keysake/keysake/wire"
 )
-
-// A recorder passes connections on to a server, and keeps what goes by in either direction.
-type recorder struct {
-	address string
-	mu      sync.Mutex
-	seen    bytes.Buffer
-}
-
-// record starts a recorder in front of the server at an address.
-func record(t *testing.T, to string) *recorder {
-	t.Helper()
-	u, err := url.Parse(to)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	r := &recorder{address: "http://" + l.Addr().String()}
-	go func() {
-		for {
-			from, err := l.Accept()
-			if err != nil {
-				return
-			}
-			server, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", u.Host)
-			if err != nil {
-				_ = from.Close()
-				return
-			}
-			go r.pass(server, from)
-			go r.pass(from, server)
-		}
-	}()
-	return r
-}
-
-// pass copies one direction, which it records.
-func (r *recorder) pass(to, from net.Conn) {
-	defer to.Close()
-	_, _ = io.Copy(io.MultiWriter(r, to), from)
-}
-
-func (r *recorder) Write(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.seen.Write(p)
-}
-
-// saw reports in which form a value went by; empty if in none.
-func (r *recorder) saw(value string) string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	forms := map[string]string{"as it is": value}
-	for shift := range 3 {
-		for name, e := range map[string]*base64.Encoding{
-			"base64": base64.StdEncoding, "URL's base64": base64.URLEncoding,
-		} {
-			text := e.EncodeToString([]byte(strings.Repeat(" ", shift) + value))
-			forms[name] = text[4 : len(text)-4]
-		}
-		for form, text := range forms {
-			if bytes.Contains(r.seen.Bytes(), []byte(text)) {
-				return form
-			}
-		}
-	}
-	return ""
-}
 
 // leased takes two leases of a secret, by a bundle and by a ticket, and opens both.
 func leased(t *testing.T, c *client.Client, id, want string) {
@@ -136,19 +58,19 @@ func TestWhoRecordsEverythingOnTheWaySeesNoValue(t *testing.T) {
 		if !sealed {
 			opts = append(opts, client.WithoutSealing())
 		}
-		r := record(t, srv.URL)
+		r := apptest.Record(t, srv.URL)
 		key := srv.NewUser(t, map[bool]string{true: "mia", false: "ada"}[sealed])
-		c, err := client.New(r.address, key, opts...)
+		c, err := client.New(r.URL, key, opts...)
 		apptest.Must(t, err)
 		for _, value := range flow(t, c) {
-			switch form := r.saw(value); {
+			switch form := r.Saw(value); {
 			case sealed && form != "":
 				t.Errorf("a value goes by %s", form)
 			case !sealed && form == "":
 				t.Error("the recorder sees nothing even where nothing is sealed")
 			}
 		}
-		if r.saw("POST /api/v1/user/secrets") == "" {
+		if r.Saw("POST /api/v1/user/secrets") == "" {
 			t.Error("the recorder sees nothing")
 		}
 	}

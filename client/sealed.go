@@ -64,6 +64,9 @@ func (c *Client) fetchSealingKey(ctx context.Context) (*sealingKey, error) {
 	anyone := *c
 	anyone.key = plaintext.Value{}
 	got, err := call[wire.SealingKey](ctx, &anyone, http.MethodGet, "/sealing-key", nil)
+	if errors.Is(err, ErrNotFound) {
+		return nil, ErrNoSealing
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package client_test
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -200,5 +201,19 @@ func TestABundleInAnAnswerOpens(t *testing.T) {
 		other.Lease = id
 		_, err := client.OpenBundle(k, other)
 		assertRefused(t, id, err)
+	}
+}
+
+func TestAServerThatIsTooOldGetsNothingInTheClear(t *testing.T) {
+	s, c := newSealingServer(t)
+	s.answer = func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			t.Errorf("%s %s was sent", r.Method, r.URL.Path)
+		}
+		w.WriteHeader(http.StatusNotFound)
+		_ = json.NewEncoder(w).Encode(wire.Problem{Code: 404, Type: "not_found_error"})
+	}
+	if err := create(t, c); !errors.Is(err, client.ErrNoSealing) {
+		t.Errorf("error %v", err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/keysake/keysake/client"
 )
@@ -39,7 +40,8 @@ type app struct {
 	stdout, stderr io.Writer // data, and everything else
 	releaseSignals func()    // gives them back, before a command gets them
 
-	profile, caCert string    // of the flags
+	profile, caCert string // of the flags
+	noSealing       *pflag.Flag
 	keys            *keyboard // of the first prompt
 }
 
@@ -68,6 +70,7 @@ func Main(
 	if err != nil && !started {
 		err = usageOf(cmd, err)
 	}
+	err = endedBy(ctx, err)
 	a.report(err)
 	return exitCode(err)
 }
@@ -86,7 +89,12 @@ login", unless KEYSAKE_URL and KEYSAKE_API_KEY name another. The login is stored
 in your configuration folder, or in the folder that KEYSAKE_CONFIG_DIR names.
 "keysake login --profile NAME" stores a further one, which --profile or
 KEYSAKE_PROFILE chooses. KEYSAKE_API_KEY_FILE names a file with the API key, and
-KEYSAKE_CA_CERT one with the server's certificate authority.`
+KEYSAKE_CA_CERT one with the server's certificate authority.
+
+What a command sends is sealed to the server, inside TLS, so that no proxy and no
+log on the way sees a value. --no-sealing or KEYSAKE_NO_SEALING=true turns that
+off, for a server that is too old for it, or to look at your own requests; each
+command says so then.`
 
 func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
@@ -113,6 +121,9 @@ func newRoot(a *app) *cobra.Command {
 		"use the login of this `NAME`, instead of the usual one")
 	root.PersistentFlags().StringVar(&a.caCert, "ca-cert", "",
 		"trust the certificates in this `FILE` for the server, and no others")
+	root.PersistentFlags().Bool("no-sealing", false,
+		"send values to the server as they are, inside TLS only")
+	a.noSealing = root.PersistentFlags().Lookup("no-sealing")
 	root.AddCommand(
 		newServe(a), newInit(a), newAdminKey(a),
 		newLogin(a), newLogout(a), newWhoAmI(a), newStatus(a),

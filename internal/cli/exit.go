@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -28,7 +29,7 @@ const (
 	exitUsage          = 2
 	exitCannotStart    = 3
 	exitAuthentication = 4
-	exitInterrupted    = 130 // as shells say of SIGINT
+	exitSignal         = 128 // and the signal's number, as shells say
 )
 
 const exitHelp = `Exit codes:
@@ -37,7 +38,7 @@ const exitHelp = `Exit codes:
   2  wrong usage
   3  the server cannot start, or the data folder or one of its root keys cannot be opened
   4  authentication: not logged in, or the server rejected the API key (401, 403)
-  130  interrupted, as by Ctrl-C at a prompt
+  130  interrupted, as by Ctrl-C at a prompt; 143 after SIGTERM
 "keysake run" ends as its command does; 126 and 127 mean that it could not be run
 or was not found.`
 
@@ -45,11 +46,14 @@ func exitCode(err error) int {
 	if failed, ok := errors.AsType[*child.StartError](err); ok {
 		return failed.Code
 	}
+	if by, ok := errors.AsType[*signalError](err); ok {
+		return exitSignal + int(by.signal)
+	}
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.Is(err, context.Canceled):
-		return exitInterrupted
+	case errors.Is(err, context.Canceled): // Ctrl-C on a raw terminal is no signal
+		return exitSignal + int(syscall.SIGINT)
 	case isUsage(err):
 		return exitUsage
 	case errors.Is(err, server.ErrCannotStart), errors.Is(err, instance.ErrCannotOpen):
@@ -130,8 +134,15 @@ func (a *app) report(err error) {
 
 // explain says what failed and what to do.
 func explain(err error) string {
-	if errors.Is(err, context.Canceled) {
+	by, ok := errors.AsType[*signalError](err)
+	switch {
+	case ok && by.signal == syscall.SIGTERM:
+		return "ended by SIGTERM"
+	case errors.Is(err, context.Canceled):
 		return "interrupted"
+	case errors.Is(err, client.ErrNoSealing):
+		return "the server is too old for sealed requests, so nothing was sent: update it, or " +
+			"send values as they are with --no-sealing"
 	}
 	if failed, ok := errors.AsType[*url.Error](err); ok {
 		server, _, _ := strings.Cut(failed.URL, "/api/v1")

@@ -48,7 +48,7 @@ func newLogin(a *app) *cobra.Command {
 				return err
 			}
 		}
-		c, err := to.client()
+		c, err := a.client(to)
 		if err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/keysake/keysake/client"
@@ -23,6 +24,7 @@ const (
 	apiKeyFileVariable = "KEYSAKE_API_KEY_FILE"
 	profileVariable    = "KEYSAKE_PROFILE"
 	caCertVariable     = "KEYSAKE_CA_CERT"
+	noSealingVariable  = "KEYSAKE_NO_SEALING"
 	configDirVariable  = "KEYSAKE_CONFIG_DIR"
 
 	defaultURL = "http://127.0.0.1:8420" // where "keysake serve" listens
@@ -37,8 +39,18 @@ type login struct {
 	from string // what named it, for people
 }
 
-func (l login) client() (*client.Client, error) {
+// client returns a client for a login. It says so if that seals nothing.
+func (a *app) client(l login) (*client.Client, error) {
 	opts := []client.Option{client.WithUserAgent("keysake/" + programVersion())}
+	off, err := a.sealingIsOff()
+	if err != nil {
+		return nil, err
+	}
+	if off {
+		a.infof("Warning: sealing is off (--no-sealing): what ends TLS or logs requests on the " +
+			"way sees the values in them.")
+		opts = append(opts, client.WithoutSealing())
+	}
 	if l.CACert != "" {
 		pool, err := readAuthority(l.CACert)
 		if err != nil {
@@ -47,6 +59,22 @@ func (l login) client() (*client.Client, error) {
 		opts = append(opts, client.WithAuthorities(pool))
 	}
 	return client.New(l.URL, l.APIKey, opts...)
+}
+
+// sealingIsOff reports what the flag says or, without it, the variable.
+func (a *app) sealingIsOff() (bool, error) {
+	text := a.getenv(noSealingVariable)
+	if a.noSealing.Changed {
+		text = a.noSealing.Value.String()
+	}
+	if text == "" {
+		return false, nil
+	}
+	off, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, usagef("%s must be true or false", noSealingVariable)
+	}
+	return off, nil
 }
 
 // readAuthority returns the certificates in a file, as the only ones that are trusted.
@@ -73,7 +101,7 @@ func (a *app) connect() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.client()
+	return a.client(l)
 }
 
 // currentLogin is the profile that --profile names. Without the flag, it takes URL and key each

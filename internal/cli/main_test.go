@@ -144,6 +144,19 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	}
 }
 
+func TestAServerThatIsTooOldForSealingIsNamedWithTheWayOut(t *testing.T) {
+	env := at(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = io.WriteString(w, `{"code":404,"detail":"Not found","type":"not_found_error"}`)
+	})
+	const want = "keysake: the server is too old for sealed requests, so nothing was sent: " +
+		"update it, or send values as they are with --no-sealing\n"
+	code, _, errs := run(t, env, strings.NewReader("a value of nobody"), "secrets", "set", "A")
+	if code != 1 || errs != want {
+		t.Errorf("exit code %d and %q", code, errs)
+	}
+}
+
 // fullDisk is a standard output on a full disk.
 type fullDisk struct{}
 

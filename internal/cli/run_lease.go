@@ -135,7 +135,7 @@ func (a *app) redeem(ctx context.Context, p *plan, key *bundle.Key) (leased, err
 	}
 	to.URL = cmp.Or(to.URL, defaultURL)
 	to.CACert = cmp.Or(a.caCert, a.getenv(caCertVariable), to.CACert)
-	c, err := to.client()
+	c, err := a.client(to)
 	if err != nil {
 		return leased{}, err
 	}

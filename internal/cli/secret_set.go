@@ -177,10 +177,10 @@ secrets:write, and secrets:read to find a NAME.
 		if err != nil {
 			return err
 		}
-		was, err := findSecret(cmd.Context(), c, args[0])
-		if hasStatus(err, http.StatusForbidden) && uuidPattern.MatchString(args[0]) {
-			was, err = wire.Secret{ID: args[0]}, nil // a key that may only write
+		if uuidPattern.MatchString(args[0]) {
+			return a.updateByID(cmd.Context(), c, known, args[0], from, *asJSON)
 		}
+		was, err := findSecret(cmd.Context(), c, args[0])
 		if err != nil {
 			return err
 		}
@@ -194,6 +194,32 @@ secrets:write, and secrets:read to find a NAME.
 		return a.updateSecret(cmd.Context(), c, was, value, *asJSON)
 	}
 	return cmd
+}
+
+// updateByID asks for nothing before, because the API key may be one that only writes. What the
+// secret is, the answer says.
+func (a *app) updateByID(
+	ctx context.Context, c *client.Client, known *catalog.Catalog, id string, from *valueSource,
+	asJSON bool,
+) error {
+	value, err := a.readValue(ctx, from, "New value", false)
+	if err != nil {
+		return err
+	}
+	line := plaintext.New(withoutEnd(value.Reveal()))
+	if known.Recognise("", line).Matched.ID != "" {
+		value = line // a provider's key has no line ending
+	}
+	now, err := c.UpdateSecret(ctx, id, wire.UpdateSecret{Value: value})
+	if hasStatus(err, http.StatusNotFound) {
+		return errNoSuchSecret
+	}
+	if err != nil {
+		return err
+	}
+	a.hint(known, providerOf(now), value)
+	a.infof("It has this value now.")
+	return show(a, now, asJSON, secretGrid)
 }
 
 func (a *app) updateSecret(

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"sync"
@@ -14,7 +15,7 @@ import (
 func withSignals(
 	ctx context.Context,
 ) (_ context.Context, cancel context.CancelFunc, release func()) {
-	ctx, cancel = context.WithCancel(ctx)
+	ctx, cancelFor := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 2)
 	released := make(chan struct{})
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -22,16 +23,34 @@ func withSignals(
 		select {
 		case <-released:
 			return
-		case <-signals:
-			cancel()
+		case s := <-signals:
+			cancelFor(&signalError{s.(syscall.Signal), context.Canceled})
 		case <-ctx.Done():
 		}
 		signal.Stop(signals) // from now on the system ends the program
 		select {
-		case <-signals:
-			os.Exit(exitError)
+		case s := <-signals:
+			os.Exit(exitSignal + int(s.(syscall.Signal)))
 		default:
 		}
 	}()
-	return ctx, cancel, sync.OnceFunc(func() { signal.Stop(signals); close(released) })
+	release = sync.OnceFunc(func() { signal.Stop(signals); close(released) })
+	return ctx, func() { cancelFor(nil) }, release
+}
+
+// A signalError is what a command returns that a signal ended.
+type signalError struct {
+	signal syscall.Signal
+	error
+}
+
+func (e *signalError) Unwrap() error { return e.error }
+
+// endedBy adds the signal that cancelled ctx to the error that followed.
+func endedBy(ctx context.Context, err error) error {
+	by, ok := errors.AsType[*signalError](context.Cause(ctx))
+	if !ok || !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return &signalError{by.signal, err}
 }

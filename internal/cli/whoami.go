@@ -43,7 +43,7 @@ that was created with --allow-self-revoke.`,
 			if err != nil {
 				return err
 			}
-			c, err := stored.client()
+			c, err := a.client(stored)
 			if err != nil {
 				return err
 			}
@@ -104,7 +104,7 @@ it works.`,
 		if err != nil {
 			return err
 		}
-		c, err := l.client()
+		c, err := a.client(l)
 		if err != nil {
 			return err
 		}
