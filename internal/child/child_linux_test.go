@@ -22,6 +22,9 @@ import (
 // The test's binary is also a program that runs a command: TEST exec|run|terminal COMMAND ARGS…
 func TestMain(m *testing.M) {
 	if len(os.Args) < 3 || os.Args[1] != "exec" && os.Args[1] != "run" && os.Args[1] != "terminal" {
+		// What is ignored here, as below nohup, would be ignored in the programs, too. What is
+		// caught here is not.
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT)
 		os.Exit(m.Run())
 	}
 	err := become(os.Args[1], os.Args[2:])
@@ -33,9 +36,6 @@ func TestMain(m *testing.M) {
 }
 
 func become(how string, args []string) error {
-	// What is ignored here, as below nohup, would be ignored in the command, too. What is caught
-	// here is not.
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT)
 	file, err := child.Find(args[0], os.Getenv("PATH"))
 	if err != nil {
 		return err
@@ -188,6 +188,25 @@ func TestSignalsReachTheCommandOnce(t *testing.T) {
 			if got != "got\nend x\n" || cmd.ProcessState.ExitCode() != 9 {
 				t.Errorf("%s: %v, %q", name, cmd.ProcessState, got)
 			}
+		}
+	})
+}
+
+// As below nohup, or in the background of a script.
+func TestWhatWasIgnoredStaysIgnored(t *testing.T) {
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	eachWay(t, func(t *testing.T, how string) {
+		t.Helper()
+		const script = `kill -HUP $$; kill -INT $$; [ $0 = run ] && kill -HUP $PPID
+			kill -INT $PPID; sleep 0.05; echo alive`
+		cmd := exec.Command("sh", "-c", `trap "" HUP INT; (exec "$0" "$@"); exit $?`,
+			path, how, "sh", "-c", script, how)
+		out, err := cmd.CombinedOutput()
+		if err != nil || strings.ToLower(string(out)) != "alive\n" {
+			t.Errorf("%v, %q", err, out)
 		}
 	})
 }

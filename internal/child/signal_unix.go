@@ -5,6 +5,7 @@ package child
 import (
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -19,6 +20,13 @@ var forwarded = []os.Signal{
 	syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH, syscall.SIGCONT,
 }
 
+// caught are those of them that were not ignored when this process started, as they are below
+// nohup: what was ignored stays ignored, in the command as well. Go's runtime knows this of HUP and
+// INT only, and only until somebody asks for them.
+//
+//nolint:gochecknoglobals // it is known only before main
+var caught = slices.DeleteFunc(slices.Clone(forwarded), signal.Ignored)
+
 // A forwarder passes signals on to a command.
 type forwarder struct {
 	tty      *os.File
@@ -32,7 +40,7 @@ func forward(tty *os.File) *forwarder {
 		tty: tty, in: make(chan os.Signal, 32), pipe: make(chan os.Signal, 1),
 		done: make(chan struct{}),
 	}
-	signal.Notify(f.in, forwarded...)
+	signal.Notify(f.in, caught...)
 	// Otherwise a reader that leaves would end this process, and not the command.
 	signal.Notify(f.pipe, syscall.SIGPIPE)
 	return f

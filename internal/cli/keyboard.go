@@ -19,16 +19,28 @@ const (
 	pasteEnd     = "\x1b[201~"
 )
 
-// quiet is how long nothing comes when a paste is over.
-const quiet = 50 * time.Millisecond
+// How long nothing comes when a paste is over. One that the terminal does not mark is noticed by
+// characters in a row that come faster than a person types; a slow connection brings it in pieces.
+const (
+	quiet      = 50 * time.Millisecond
+	quietPaste = time.Second
+	fast       = 10 * time.Millisecond
+	fastRow    = 4
+)
 
 // A keyboard reads a terminal for all prompts of a command, so that none loses what another read.
-type keyboard struct{ typed chan byte }
+type keyboard struct {
+	typed chan byte
+
+	last  time.Time // when the last character came
+	row   int       // how many came fast before it
+	paste bool      // so fast that it is a paste
+}
 
 // keyboard returns the one of the terminal.
 func (a *app) keyboard(tty *os.File) *keyboard {
 	if a.keys == nil {
-		a.keys = &keyboard{make(chan byte, 1<<10)}
+		a.keys = &keyboard{typed: make(chan byte, 1<<10)}
 		go a.keys.read(tty)
 	}
 	return a.keys
@@ -62,24 +74,42 @@ func (k *keyboard) next(ctx context.Context) (byte, error) {
 	}
 }
 
-// soon is next for a byte that comes at once, if at all.
-func (k *keyboard) soon() (byte, bool) {
+// soon is next for a byte that comes within this time, if at all.
+func (k *keyboard) soon(within time.Duration) (byte, bool) {
 	select {
 	case b, ok := <-k.typed:
 		return b, ok
-	case <-time.After(quiet):
+	case <-time.After(within):
 		return 0, false
 	}
 }
 
 // swallow drops what comes without a pause, and reports whether there was something.
 func (k *keyboard) swallow() (some bool) {
+	pause := quiet
+	if k.paste {
+		pause = quietPaste
+	}
 	for {
-		if _, ok := k.soon(); !ok {
+		if _, ok := k.soon(pause); !ok {
 			return some
 		}
-		some = true
+		some, pause = true, quietPaste
 	}
+}
+
+// clock notices characters that come as fast as nobody types.
+func (k *keyboard) clock(b byte) {
+	if !utf8.RuneStart(b) {
+		return
+	}
+	now := time.Now()
+	k.row++
+	if now.Sub(k.last) > fast {
+		k.row = 0
+	}
+	k.last = now
+	k.paste = k.paste || k.row >= fastRow
 }
 
 // line returns a line of a terminal that edits it by itself.
@@ -104,10 +134,14 @@ const (
 	keyDelete    = 0x7f
 )
 
+// keyHeader begins a private key in PEM, which has more than one line.
+const keyHeader = "-----BEGIN "
+
 // hidden returns what is typed or pasted on a raw terminal until Enter. A terminal that marks
 // pastes may paste several lines. What another one pastes after the first line is dropped, and all
 // of it refused: the shell would get the rest.
 func (k *keyboard) hidden(ctx context.Context) (text []byte, err error) {
+	k.row, k.paste = 0, false
 	for {
 		b, err := k.next(ctx)
 		switch {
@@ -116,7 +150,9 @@ func (k *keyboard) hidden(ctx context.Context) (text []byte, err error) {
 		case b == keyInterrupt:
 			return nil, context.Canceled
 		case b == '\r' || b == '\n':
-			if k.swallow() {
+			isKey := bytes.HasPrefix(text, []byte(keyHeader)) && !bytes.ContainsRune(text, '\n')
+			k.paste = k.paste || isKey
+			if k.swallow() || isKey {
 				return nil, errManyLines
 			}
 			return text, nil
@@ -134,6 +170,7 @@ func (k *keyboard) hidden(ctx context.Context) (text []byte, err error) {
 		case b == keyEraseLine:
 			text = text[:0]
 		case b >= ' ' || b == '\t':
+			k.clock(b)
 			text = append(text, b)
 		}
 		if len(text) > vault.MaxValueBytes {
@@ -147,7 +184,7 @@ func (k *keyboard) hidden(ctx context.Context) (text []byte, err error) {
 func (k *keyboard) escape(ctx context.Context) ([]byte, error) {
 	var sequence []byte
 	for len(sequence) < len(pasteBegin) {
-		b, ok := k.soon()
+		b, ok := k.soon(quiet)
 		if !ok {
 			return nil, nil
 		}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -42,6 +41,7 @@ func (a *app) readHidden(ctx context.Context, tty *os.File, what string) (plaint
 	_, _ = tty.WriteString(bracketedOn) // without it, a paste of several lines is refused
 	text, err := a.keyboard(tty).hidden(ctx)
 	_, _ = tty.WriteString(bracketedOff)
+	dropInput(fd)
 	if restored := term.Restore(fd, before); err == nil {
 		err = restored
 	}
@@ -51,8 +51,6 @@ func (a *app) readHidden(ctx context.Context, tty *os.File, what string) (plaint
 		return plaintext.Value{}, err
 	case err != nil:
 		return plaintext.Value{}, fmt.Errorf("ask for the value: %w", err)
-	case bytes.HasPrefix(text, []byte("-----BEGIN ")) && !bytes.ContainsRune(text, '\n'):
-		return plaintext.Value{}, errManyLines
 	}
 	return plaintext.Own(text), nil
 }

@@ -193,6 +193,31 @@ func TestSeveralLinesThatNothingMarksAreSwallowedAndRefused(t *testing.T) {
 	}
 }
 
+// A slow connection brings a paste in pieces.
+func TestAPasteInPiecesThatNothingMarksIsSwallowedToo(t *testing.T) {
+	srv := apptest.Start(t)
+	for _, first := range []string{"a line of nobody's\r", "-----BEGIN SOMETHING\r", "a line of"} {
+		term := typing(t.Context(), t, loginOf(srv), "secrets", "set", "TYPED")
+		term.answer("Value (not shown): ", first, true)
+		for _, piece := range []string{" words\rec", "ho horse", "\rand", " the end\r"} {
+			time.Sleep(300 * time.Millisecond)
+			if _, err := term.person.WriteString(piece); err != nil {
+				t.Fatal(err)
+			}
+		}
+		term.exits(1)
+		if !strings.Contains(term.stderr.String(), "several lines came without a mark") {
+			t.Errorf("it says %q", term.stderr.String())
+		}
+		if n, err := unix.IoctlGetInt(int(term.stdin.Fd()), unix.TIOCINQ); err != nil || n != 0 {
+			t.Errorf("%d bytes are left: %v", n, err)
+		}
+	}
+	if list, err := srv.Client(t).ListSecrets(t.Context()); err != nil || list.Total != 0 {
+		t.Errorf("%v, %v", list, err)
+	}
+}
+
 func TestCtrlCAtAPromptEndsWith130(t *testing.T) {
 	term := typing(t.Context(), t, loginOf(apptest.Start(t)), "secrets", "set", "TYPED")
 	term.answer("Value (not shown): ", "correct-ho\x03", true)
