@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -68,7 +69,7 @@ func (c *Client) backoff(
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 	case err != nil:
-		return wait, isSafe(req) && !isTimeout(err)
+		return wait, isSafe(req) && !isTimeout(err) && !isTrust(err)
 	case res.StatusCode == http.StatusTooManyRequests:
 	case res.StatusCode == http.StatusServiceUnavailable && isSafe(req):
 	default:
@@ -84,6 +85,13 @@ func (c *Client) backoff(
 func isSafe(req *http.Request) bool {
 	return req.Method == http.MethodGet || req.Header.Get("Idempotency-Key") != "" ||
 		strings.HasPrefix(req.Header.Get("Content-Type"), sealedType)
+}
+
+// isTrust reports whether the server's certificate, or that there is none, is what is wrong.
+func isTrust(err error) bool {
+	_, bad := errors.AsType[*tls.CertificateVerificationError](err)
+	_, none := errors.AsType[tls.RecordHeaderError](err)
+	return bad || none
 }
 
 func isTimeout(err error) bool {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
@@ -108,6 +110,27 @@ func TestRetriesAreBounded(t *testing.T) {
 	_, err = c.ListSecrets(ctx)
 	if !errors.Is(err, context.DeadlineExceeded) || asked.Load() != 1 {
 		t.Errorf("after the context ended: %d requests: %v", asked.Load(), err)
+	}
+}
+
+func TestACertificateThatIsNotTrustedIsAskedForOnce(t *testing.T) {
+	t.Parallel()
+	var connections atomic.Int64
+	srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	c, err := client.New(srv.URL, plaintext.FromString(shownKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.WhoAmI(t.Context()); err == nil || connections.Load() != 1 {
+		t.Errorf("%d connections: %v", connections.Load(), err)
 	}
 }
 

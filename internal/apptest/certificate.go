@@ -17,8 +17,21 @@ import (
 // there, and returns who trusts it.
 func WriteCertificate(tb testing.TB, certFile, keyFile string) *x509.CertPool {
 	tb.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	cert, key, err := NewCertificate()
 	Must(tb, err)
+	Must(tb, os.WriteFile(certFile, cert, 0o600))
+	Must(tb, os.WriteFile(keyFile, key, 0o600))
+	trust := x509.NewCertPool()
+	trust.AppendCertsFromPEM(cert)
+	return trust
+}
+
+// NewCertificate returns a new certificate for this machine and its key, in PEM.
+func NewCertificate() (certPEM, keyPEM []byte, err error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
 	template := &x509.Certificate{
 		SerialNumber:          big.NewInt(1),
 		NotBefore:             time.Now().Add(-time.Hour),
@@ -28,14 +41,10 @@ func WriteCertificate(tb testing.TB, certFile, keyFile string) *x509.CertPool {
 		BasicConstraintsValid: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	Must(tb, err)
+	if err != nil {
+		return nil, nil, err
+	}
 	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	Must(tb, err)
-	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	Must(tb, os.WriteFile(certFile, certPEM, 0o600))
-	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})
-	Must(tb, os.WriteFile(keyFile, keyPEM, 0o600))
-	trust := x509.NewCertPool()
-	trust.AppendCertsFromPEM(certPEM)
-	return trust
+	certPEM = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	return certPEM, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), err
 }

@@ -40,7 +40,8 @@ func newAuditVerify(a *app) *cobra.Command {
 		Example: `  keysake audit verify audit-2026-05 --key "$(cat audit-key)"
   keysake audit verify audit-2026-05 --key "$(cat audit-key)" \
     --earlier-note 17.note --earlier-leaves 17.leaves
-  keysake audit verify audit-2026-05 --key "$(cat audit-key)" --entries | jq .action`,
+  keysake audit verify audit-2026-05 --key "$(cat audit-key)" --entries |
+    jq .action`,
 		Args: exactlyOne("the FILE to read"),
 	}
 	var in verifyFlags

@@ -31,7 +31,8 @@ func newBackup(a *app) *cobra.Command {
 		Long:  backupLong,
 		Example: `  keysake backup /backup/keysake-$(date +%F) --data /var/lib/keysake/data
   keysake backup - --data /var/lib/keysake/data | age -r age1… > keysake.age
-  keysake doctor --data /var/lib/keysake/data --backup /backup/keysake-2026-05-04 --all`,
+  keysake doctor --data /var/lib/keysake/data \
+    --backup /backup/keysake-2026-05-04 --all`,
 		Args: exactlyOne("the FILE to write"),
 	}
 	settings := localSettings(cmd)

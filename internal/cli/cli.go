@@ -111,7 +111,9 @@ func newRoot(a *app) *cobra.Command {
 	}
 	group(root)
 	wrapped := fmt.Sprintf(".FlagUsagesWrapped %d ", helpWidth)
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", wrapped))
+	root.SetUsageTemplate(strings.NewReplacer(
+		".FlagUsages ", wrapped, " for more information about a command.", " for more.",
+	).Replace(root.UsageTemplate()))
 	root.SetVersionTemplate(versionLine() + "\n")
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
@@ -133,6 +135,7 @@ func newRoot(a *app) *cobra.Command {
 		newBackup(a), newRestore(a), newDoctor(a), newAudit(a), newFloors(a),
 		newVersion(a), newDocs(a),
 	)
+	root.InitDefaultCompletionCmd()
 	fold(root)
 	a.complete(root)
 	return root

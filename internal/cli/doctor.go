@@ -33,7 +33,8 @@ func newDoctor(a *app) *cobra.Command {
 		Short: "Check whether a data folder and a backup could be recovered",
 		Long:  doctorLong,
 		Example: `  keysake doctor --data /var/lib/keysake/data
-  keysake doctor --data /var/lib/keysake/data --backup /backup/keysake-2026-05-04 --all`,
+  keysake doctor --data /var/lib/keysake/data \
+    --backup /backup/keysake-2026-05-04 --all`,
 		Args: noArgs,
 	}
 	settings := localSettings(cmd)

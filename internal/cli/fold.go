@@ -18,7 +18,7 @@ func fold(cmd *cobra.Command) {
 // foldText fills paragraphs that have a line that is too long. An indented line stays a line of its
 // own, and what it is wrapped to is indented as well.
 func foldText(text string) string {
-	paragraphs := strings.Split(text, "\n\n")
+	paragraphs := strings.Split(strings.ReplaceAll(text, "\t", "  "), "\n\n")
 	for i, p := range paragraphs {
 		if longest(p) > helpWidth {
 			paragraphs[i] = fill(p)

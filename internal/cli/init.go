@@ -28,7 +28,8 @@ func newInit(a *app) *cobra.Command {
 		Short: "Create the database, the root key and the first administrator",
 		Long:  initLong,
 		Example: `  keysake init --data /var/lib/keysake/data
-  keysake init --data /var/lib/keysake/data --root-key file:/etc/keysake/root.key --username mia`,
+  keysake init --data /var/lib/keysake/data \
+    --root-key file:/etc/keysake/root.key --username mia`,
 		Args: noArgs,
 	}
 	settings := localSettings(cmd)

@@ -33,7 +33,7 @@ leases:write, and secrets:read to find names.`
 func newLeaseCreate(a *app) *cobra.Command {
 	in := new(newTicket)
 	cmd := &cobra.Command{
-		Use:   "create --ticket {--secret NAME | --preset PROVIDER | --all}",
+		Use:   "create --ticket {-s NAME | --preset PROVIDER | --all}",
 		Short: "Make a ticket",
 		Long:  leaseCreateLong,
 		Example: `  keysake lease create --ticket --preset openai --ttl 10m > ticket

@@ -20,7 +20,7 @@ lockdown that ends with a restart without that flag.
 func newLockdown(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lockdown",
-		Short: "Stop everything but what admins read, revoke and delete (for operators)",
+		Short: "Stop all but what admins read, revoke and delete (for operators)",
 		Long:  lockdownLong,
 		Example: `  keysake lockdown --data /var/lib/keysake/data
   keysake lockdown --data /var/lib/keysake/data --lift`,

@@ -29,7 +29,8 @@ func newLogin(a *app) *cobra.Command {
 		Long:  loginLong,
 		Example: `  keysake login --url https://keysake.example.org
   keysake login --from-file .keysake-dev/dev-api-key
-  keysake login --profile work --url https://keysake.example.org --ca-cert ca.pem`,
+  keysake login --profile work --url https://keysake.example.org \
+    --ca-cert ca.pem`,
 		Args: noValueArg(0),
 	}
 	address := cmd.Flags().String("url", "", "the server's `URL`")

@@ -28,7 +28,9 @@ func devLogin(address string) (login, error) {
 		return login{}, errNoLogin
 	}
 	defer clear(key)
-	return login{URL: address, APIKey: plaintext.FromString(strings.TrimSpace(string(key)))}, nil
+	return login{
+		URL: address, APIKey: plaintext.FromString(strings.TrimSpace(string(key))), from: path,
+	}, nil
 }
 
 // isLocal reports whether the address is one of this machine.

@@ -81,11 +81,11 @@ func (a *app) sealingIsOff() (bool, error) {
 func readAuthority(file string) (*x509.CertPool, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("--ca-cert: %w", err)
+		return nil, fmt.Errorf("the certificate authority: %w: give its file with --ca-cert", err)
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(b) {
-		return nil, fmt.Errorf("--ca-cert: %s has no certificate in PEM", file)
+		return nil, fmt.Errorf("the certificate authority: %s has no certificate in PEM", file)
 	}
 	return pool, nil
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -157,6 +158,51 @@ func TestAServerThatIsTooOldForSealingIsNamedWithTheWayOut(t *testing.T) {
 	}
 }
 
+func TestWhatIsSafeIsSentAgainAsTheServerSays(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		status int
+		args   string
+		tries  int // 2 if it is sent again
+	}{
+		{"a limit", 429, "presets", 2},
+		{"a limit on a change", 429, "--no-sealing secrets set A", 2},
+		{"a server that starts", 503, "presets", 2},
+		{"a change that may have been done", 503, "--no-sealing secrets set A", 1},
+	} {
+		tries := 0
+		env := at(t, func(w http.ResponseWriter, _ *http.Request) {
+			if tries++; tries == 1 {
+				w.Header().Set("Retry-After", "1")
+				w.WriteHeader(c.status)
+				_, _ = io.WriteString(w, `{"code":0,"detail":"Not now","type":"x"}`)
+				return
+			}
+			_, _ = io.WriteString(w, "{}")
+		})
+		began := time.Now()
+		code, _, errs := run(t, env, strings.NewReader("a value"), strings.Fields(c.args)...)
+		if tries != c.tries || (code == 0) != (c.tries == 2) {
+			t.Errorf("%s: tried %d times, exit code %d and %q", c.name, tries, code, errs)
+		}
+		if c.tries == 2 && time.Since(began) < time.Second {
+			t.Errorf("%s: it did not wait", c.name)
+		}
+	}
+}
+
+func TestAServerThatAsksForMorePatienceThanAPersonHasIsReported(t *testing.T) {
+	env := at(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "60")
+		w.WriteHeader(http.StatusTooManyRequests)
+		_, _ = io.WriteString(w, `{"code":429,"detail":"Too many requests","type":"x"}`)
+	})
+	code, _, errs := run(t, env, nil, "presets")
+	if code != 1 || errs != "keysake: Too many requests: try again in 1m0s\n" {
+		t.Errorf("exit code %d and %q", code, errs)
+	}
+}
+
 // fullDisk is a standard output on a full disk.
 type fullDisk struct{}
 
@@ -211,9 +257,9 @@ func TestEveryCommandHasATextAndAnExample(t *testing.T) {
 			strings.HasPrefix(rest, "\n```text\n\n") {
 			t.Errorf("%s has no example or no text", name)
 		}
-		rest, _, _ = strings.Cut(rest, "Examples:\n")
-		for line := range strings.SplitSeq(rest, "\n") {
-			if utf8.RuneCountInString(line) > 80 && !strings.HasPrefix(line, "  keysake ") {
+		_, help, _ := run(t, nil, nil, append(strings.Fields(name)[1:], "--help")...)
+		for line := range strings.SplitSeq(help, "\n") {
+			if utf8.RuneCountInString(line) > 80 {
 				t.Errorf("%s has a line that a terminal breaks: %s", name, line)
 			}
 		}

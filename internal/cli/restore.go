@@ -60,7 +60,8 @@ func newRestore(a *app) *cobra.Command {
   keysake restore /backup/keysake-2026-05-04 --data /var/lib/keysake/data \
     --root-key file:/etc/keysake/root.key --username mia
   keysake doctor --data /var/lib/keysake/data --all
-  keysake restore --user mia /backup/keysake-2026-05-04 --data /var/lib/keysake/data`,
+  keysake restore --user mia /backup/keysake-2026-05-04 \
+    --data /var/lib/keysake/data`,
 		Args: exactlyOne("the FILE to read"),
 	}
 	settings := localSettings(cmd)

@@ -27,7 +27,8 @@ place, and never by the database.
 
 ` + localHelp,
 		Example: `  keysake root-key status --data /var/lib/keysake/data
-  keysake root-key rotate --data /var/lib/keysake/data --to file:/etc/keysake/root-2.key`,
+  keysake root-key rotate --data /var/lib/keysake/data \
+    --to file:/etc/keysake/root-2.key`,
 	}
 	group(cmd)
 	cmd.AddCommand(newRootKeyRotate(a), newRootKeyStatus(a), newRootKeyRetire(a))

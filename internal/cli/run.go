@@ -55,7 +55,7 @@ func newRun(a *app) *cobra.Command {
 		Example: `  keysake run --preset openai -- python agent.py
   keysake run -s DATABASE_PASSWORD --map DATABASE_PASSWORD=PGPASSWORD -- psql
   keysake run -s 'AWS_*' --print
-  keysake run -s DEPLOY_KEY --file DEPLOY_KEY -- sh -c 'ssh -i "$DEPLOY_KEY" host'
+  keysake run --file DEPLOY_KEY=/dev/shm/deploy -- ssh -i /dev/shm/deploy host
   keysake run --ticket-file ticket -- ./job`,
 		DisableFlagsInUseLine: true,
 		Args: func(_ *cobra.Command, args []string) error {

@@ -45,6 +45,7 @@ const scripts = "testdata/script"
 //	idof STATE NAME             set $NAME to the id of the last key in this state, from the
 //	                            stdout of "root-key status --json" or of instance-key
 //	tamper DATA USER            break the user's ledger in the database, as somebody who writes it
+//	certificate CERT KEY        write a new certificate for 127.0.0.1, and its key
 //	repeat FILE HEAD C N TAIL   write HEAD, N times C, and TAIL to FILE: a value that has a
 //	                            provider's format, and is no real key
 func TestScripts(t *testing.T) {
@@ -64,6 +65,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": start, "end": end, "exits": exits,
 			"mode": mode, "idof": idof, "repeat": repeat, "tamper": tamper,
+			"certificate": certificate,
 		},
 	})
 }
@@ -184,6 +186,16 @@ func tamper(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	_, err = db.Exec("UPDATE users SET ledger = x'00' WHERE username = ?", args[1])
 	ts.Check(errors.Join(err, db.Close()))
+}
+
+func certificate(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: certificate CERT KEY")
+	}
+	cert, key, err := apptest.NewCertificate()
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), cert, 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), key, 0o600))
 }
 
 func repeat(ts *testscript.TestScript, neg bool, args []string) {

@@ -35,7 +35,8 @@ func newServe(a *app) *cobra.Command {
 		Long:  serveLong,
 		Example: `  keysake serve --dev
   keysake serve --data /var/lib/keysake/data
-  keysake serve --data /var/lib/keysake/data --listen :443 --tls-cert cert.pem --tls-key key.pem`,
+  keysake serve --data /var/lib/keysake/data --listen :443 \
+    --tls-cert cert.pem --tls-key key.pem`,
 		Args: noArgs,
 	}
 	settings := config.New()

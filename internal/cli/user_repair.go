@@ -32,7 +32,7 @@ root key. Copy the data folder before.`
 func newUsersRepair(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "repair NAME|ID",
-		Short:   "Repair a user whose data was changed, without a backup (for operators)",
+		Short:   "Repair a user whose data was changed (for operators)",
 		Long:    usersRepairLong,
 		Example: "  keysake users repair mia --data /var/lib/keysake/data",
 		Args:    exactlyOne("the user's NAME or ID"),
