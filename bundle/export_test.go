@@ -1,5 +1,19 @@
 package bundle
 
+import (
+	"bytes"
+	"slices"
+)
+
+// SmallOrder returns copies of the points to which nothing is sealed.
+func SmallOrder() [][]byte {
+	points := slices.Clone(smallOrder)
+	for i, p := range points {
+		points[i] = bytes.Clone(p)
+	}
+	return points
+}
+
 // Info is what a bundle is bound to.
 func Info(b Binding, to Recipient) []byte { return b.info(to) }
 

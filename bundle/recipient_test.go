@@ -1,6 +1,9 @@
 package bundle_test
 
 import (
+	"bytes"
+	"crypto/ecdh"
+	"crypto/fips140"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -51,6 +54,44 @@ func TestNothingElseIsARecipient(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
+}
+
+// The points beside 0 and beside the prime are tried, and the two that have order 8.
+func TestARecipientIsAPointThatTakesPartInAnExchange(t *testing.T) {
+	wing := newKey(t, bundle.XWing).Recipient().Bytes()
+	points := bundle.SmallOrder()
+	for low := range 256 {
+		for _, filler := range []byte{0x00, 0xff} {
+			points = append(points, append([]byte{byte(low)}, bytes.Repeat([]byte{filler}, 31)...))
+		}
+	}
+	for _, point := range points {
+		for _, last := range []byte{point[31] &^ 0x80, point[31] | 0x80} {
+			point[31] = last
+			text := "x-wing:" + base64.RawURLEncoding.EncodeToString(append(wing[:1184:1184], point...))
+			_, err := bundle.ParseRecipient(text)
+			if (err == nil) != exchanges(t, point) {
+				t.Errorf("%x: %v", point, err)
+			}
+		}
+	}
+}
+
+// exchanges reports whether X25519 accepts the other side's point.
+func exchanges(t *testing.T, point []byte) (ok bool) {
+	fips140.WithoutEnforcement(func() {
+		key, err := ecdh.X25519().NewPrivateKey(bytes.Repeat([]byte{1}, 32))
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := ecdh.X25519().NewPublicKey(point)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = key.ECDH(other)
+		ok = err == nil
+	})
+	return ok
 }
 
 func TestNothingIsSealedToNoRecipient(t *testing.T) {
