@@ -24,6 +24,8 @@ type Actor struct {
 	ExpiresAt  time.Time // when that key expires; zero for one that does not
 	// Once says by which names the request is known, if it must change something once.
 	Once *Once
+	// Lease is that of a ticket, as it was when the ticket was presented.
+	Lease *StoredLease
 }
 
 // Owner returns the user in whose library the actor acts.

@@ -46,7 +46,7 @@ func (s *Service) createdAgain(
 		return Delivered{}, err
 	}
 	err = s.update(ctx, inOwnLibrary(who, policy.LeaseCreate), func(c *change) error {
-		if err := c.stillCurrent(ctx, taken); err != nil {
+		if err := c.stillCurrent(taken); err != nil {
 			return goneSince(why)
 		}
 		c.recordSecrets(lease.StoredLease)

@@ -91,7 +91,7 @@ func (s *Service) createBundle(
 		}
 		out = Delivered{Lease: Lease{lease, LeaseRedeemed}, Server: taken.server, Bundle: sealed}
 		return s.update(ctx, inOwnLibrary(who, policy.LeaseCreate), func(c *change) error {
-			if err := c.stillCurrent(ctx, taken); err != nil {
+			if err := c.stillCurrent(taken); err != nil {
 				return err
 			}
 			c.answer(lease.ID)
@@ -162,21 +162,11 @@ func (p *page) checkChosen(ctx context.Context, ids []uuid.UUID, found []StoredS
 	return ErrNotFound
 }
 
-// stillCurrent returns [errStale] if a secret is not what was read any more.
-func (c *change) stillCurrent(ctx context.Context, read sealedSecrets) error {
-	ids := make([]uuid.UUID, len(read.secrets))
-	for i, s := range read.secrets {
-		ids[i] = s.ID
-	}
-	now, err := c.chosenSecrets(ctx, ids)
-	if KindOf(err) == NotFound {
-		return errStale
-	}
-	if err != nil {
-		return err
-	}
-	for i, s := range now { // both are in the order of their names
-		if s.ID != read.secrets[i].ID || s.Stamp != read.secrets[i].Stamp {
+// stillCurrent returns [errStale] if a secret is not what was read any more: the ledger lists the
+// rows that are current, and no other.
+func (c *change) stillCurrent(read sealedSecrets) error {
+	for _, s := range read.secrets {
+		if !c.ledger.Secrets.Has(c.secretEntry(s)) {
 			return errStale
 		}
 	}

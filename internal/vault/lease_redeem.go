@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -35,6 +36,7 @@ func (s *Service) AuthenticateTicket(ctx context.Context, ticket plaintext.Value
 		who = Actor{
 			User:       l.User,
 			Credential: audit.Credential{Kind: audit.CredentialTicket, ID: l.ID},
+			Lease:      &l,
 		}
 		if err := p.checkLease(l); err != nil {
 			return err
@@ -65,24 +67,27 @@ var errRedeemed = errors.New("the ticket was redeemed before")
 // checkTicket returns nil for a ticket that can be redeemed, [errRedeemed] for one that was.
 // Unauthenticated: it is of no use, for any other reason.
 func (p *page) checkTicket(ctx context.Context, l StoredLease, now time.Time) error {
-	state := p.state(l, now)
-	switch state {
-	case LeaseActive, LeaseRedeemed, LeaseDisputed:
-	case LeaseExpired, LeaseRevoked:
-		return unknownTicket()
-	}
-	if !l.ExpiresAt.After(now) || p.checkEnabled() != nil {
-		return unknownTicket()
+	unused := p.checkUnused(l, now)
+	if unused != nil && !errors.Is(unused, errRedeemed) {
+		return unused
 	}
 	key, err := p.apiKey(ctx, l.APIKey)
 	if err != nil {
 		return callerGone(err)
 	}
 	works, err := p.works(ctx, key, now)
+	if err == nil && !works {
+		err = unknownTicket()
+	}
+	return cmp.Or(err, unused)
+}
+
+// checkUnused is checkTicket without the API key that asked for the ticket.
+func (p *page) checkUnused(l StoredLease, now time.Time) error {
+	state := p.state(l, now)
 	switch {
-	case err != nil:
-		return err
-	case !works:
+	case state == LeaseExpired, state == LeaseRevoked, !l.ExpiresAt.After(now),
+		p.checkEnabled() != nil:
 		return unknownTicket()
 	case state != LeaseActive:
 		return errRedeemed
@@ -112,13 +117,16 @@ func (s *Service) RedeemTicket(
 		case err != nil:
 			return err
 		}
-		lease.release(taken.secrets, s.time())
-		sealed, err := s.sealBundle(ctx, taken, lease, to)
+		released := lease
+		released.release(taken.secrets, s.time())
+		sealed, err := s.sealBundle(ctx, taken, released, to)
 		if err != nil {
 			return err
 		}
-		out = Delivered{Lease: Lease{lease, LeaseRedeemed}, Server: taken.server, Bundle: sealed}
-		return s.redeem(ctx, who, lease, taken)
+		out = Delivered{
+			Lease: Lease{released, LeaseRedeemed}, Server: taken.server, Bundle: sealed,
+		}
+		return s.redeem(ctx, who, lease, released, taken)
 	})
 	if err != nil {
 		return Delivered{}, err
@@ -140,32 +148,35 @@ func (s *Service) readTicket(
 	return lease, taken, err
 }
 
-// ticketLease returns the lease of the ticket that calls, with the errors of checkTicket.
+// ticketLease returns the lease of the ticket that calls, with the errors of checkUnused. What was
+// read when the ticket was presented still holds if the ledger lists it.
 func (p *page) ticketLease(ctx context.Context, who Actor, now time.Time) (StoredLease, error) {
+	if who.Lease != nil && p.isOpen(*who.Lease) {
+		return *who.Lease, p.checkUnused(*who.Lease, now)
+	}
 	l, err := p.storedLease(ctx, who.Credential.ID)
 	if errors.Is(err, ErrNotFound) {
 		err = unknownTicket()
 	}
 	if err == nil {
-		err = p.checkTicket(ctx, l, now)
+		err = p.checkUnused(l, now)
 	}
 	return l, err
 }
 
-// redeem records that a lease hands out what was taken for it, and takes it off the ledger.
-// [errStale]: it is not as it was read any more.
+// redeem records that an open lease is released with what was taken for it, and takes it off the
+// ledger. [errStale]: it is not as it was read any more.
 func (s *Service) redeem(
-	ctx context.Context, who Actor, released StoredLease, taken sealedSecrets,
+	ctx context.Context, who Actor, open, released StoredLease, taken sealedSecrets,
 ) error {
 	return s.update(ctx, inOwnLibrary(who, policy.LeaseRedeem), func(c *change) error {
-		open, err := c.ticketLease(ctx, who, c.at)
-		if errors.Is(err, errRedeemed) {
+		if !c.isOpen(open) {
 			return errStale
 		}
-		if err != nil {
+		if err := c.checkTicket(ctx, open, c.at); err != nil {
 			return err
 		}
-		if err := c.stillCurrent(ctx, taken); err != nil {
+		if err := c.stillCurrent(taken); err != nil {
 			return err
 		}
 		c.ledger.Leases.Remove(c.leaseEntry(open))
