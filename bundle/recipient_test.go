@@ -68,8 +68,8 @@ func TestARecipientIsAPointThatTakesPartInAnExchange(t *testing.T) {
 	for _, point := range points {
 		for _, last := range []byte{point[31] &^ 0x80, point[31] | 0x80} {
 			point[31] = last
-			text := "x-wing:" + base64.RawURLEncoding.EncodeToString(append(wing[:1184:1184], point...))
-			_, err := bundle.ParseRecipient(text)
+			key := append(wing[:1184:1184], point...)
+			_, err := bundle.ParseRecipient("x-wing:" + base64.RawURLEncoding.EncodeToString(key))
 			if (err == nil) != exchanges(t, point) {
 				t.Errorf("%x: %v", point, err)
 			}

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -31,11 +30,13 @@ var leases = newTable("leases", 2,
 
 // joinLeased writes a line for each secret: its id, version and name.
 func joinLeased(l *vault.StoredLease) string {
-	var b strings.Builder
+	var b []byte
 	for _, s := range l.Secrets {
-		fmt.Fprintf(&b, "%s %d %s\n", s.ID, s.Version, s.Name)
+		b = append(append(b, s.ID.String()...), ' ')
+		b = append(strconv.AppendUint(b, s.Version, 10), ' ')
+		b = append(append(b, s.Name...), '\n')
 	}
-	return b.String()
+	return string(b)
 }
 
 var errNotLeased = errors.New("the value is not a list of secrets")
@@ -84,12 +85,12 @@ func (q *Queries) OpenLeases(ctx context.Context, user uuid.UUID) ([]vault.Store
 		AND redeemed_at IS NULL AND revoked_at IS NULL ORDER BY id`, idText(user))
 }
 
-// OldestLeases implements [vault.Reader].
-func (q *Queries) OldestLeases(
-	ctx context.Context, user uuid.UUID, limit int,
+// LeasesBefore implements [vault.Reader].
+func (q *Queries) LeasesBefore(
+	ctx context.Context, user, id uuid.UUID, limit int,
 ) ([]vault.StoredLease, error) {
-	return leases.list(ctx, q.conn, "WHERE user_id = $1 ORDER BY id LIMIT $2",
-		idText(user), integer(limit))
+	return leases.list(ctx, q.conn, "WHERE user_id = $1 AND id < $2 ORDER BY id LIMIT $3",
+		idText(user), idText(id), integer(limit))
 }
 
 // InsertLease implements [vault.Tx].

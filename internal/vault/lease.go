@@ -78,9 +78,9 @@ const (
 	minTTL           = time.Minute
 	maxTTL           = 7 * 24 * time.Hour
 	defaultTTL       = time.Hour
-	maxOpenTickets   = 1000 // of a user
-	keepEnded        = 90 * 24 * time.Hour
-	removeEnded      = 5 // with each new lease
+	maxOpenTickets   = 1000                     // of a user
+	keepLeases       = maxTTL + 90*24*time.Hour // after they were made
+	removeLeases     = 5                        // with each new lease
 )
 
 // A LeaseQuery chooses leases of a user.
@@ -106,8 +106,10 @@ type leaseReader interface {
 	// LiveLeases returns in how many leases that are neither revoked nor expired each of a user's
 	// secrets is.
 	LiveLeases(ctx context.Context, user uuid.UUID, now time.Time) (map[uuid.UUID]int, error)
-	// OldestLeases returns the oldest leases of a user.
-	OldestLeases(ctx context.Context, user uuid.UUID, limit int) ([]StoredLease, error)
+	// LeasesBefore returns the oldest leases of a user with ids below one.
+	LeasesBefore(
+		ctx context.Context, user, id uuid.UUID, limit int,
+	) ([]StoredLease, error)
 	// SecretUses returns how each of a user's secrets was used. One that was not has none.
 	SecretUses(ctx context.Context, user uuid.UUID) ([]SecretUse, error)
 	// SecretUse returns how a user's secret was used. NotFound: it was not.

@@ -114,12 +114,12 @@ func (p *page) withState(l StoredLease, now time.Time) Lease { return Lease{l, p
 
 // addLease stores a new lease, and removes a few that ended long ago.
 func (c *change) addLease(ctx context.Context, l StoredLease) error {
-	oldest, err := c.rows.OldestLeases(ctx, c.owner, removeEnded)
+	old, err := c.rows.LeasesBefore(ctx, c.owner, firstID(c.at.Add(-keepLeases)), removeLeases)
 	if err != nil {
 		return err
 	}
-	for _, old := range oldest {
-		if c.isOpen(old) || old.ExpiresAt.After(c.at.Add(-keepEnded)) {
+	for _, old := range old {
+		if c.isOpen(old) { // the clock was wrong
 			continue
 		}
 		if err := c.tx.DeleteLease(ctx, old); err != nil {

@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/bundle"
 	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/internal/vault/vaulttest"
 )
@@ -82,6 +84,27 @@ func TestAChangeThatWasOvertakenIsPreparedAnew(t *testing.T) {
 				return err
 			}, "*3o 2b 1a",
 		},
+		"a bundle by an update": {
+			set, func(p *fixture, s *vault.Service, id uuid.UUID) error {
+				out, err := s.CreateLease(p.t.Context(), p.admin, bundleOf(id))
+				return errors.Join(err, delivers(out, 3))
+			}, "*3o 2b 1a",
+		},
+		"a bundle by a rotation": {
+			rotate, func(p *fixture, s *vault.Service, id uuid.UUID) error {
+				out, err := s.CreateLease(p.t.Context(), p.admin, bundleOf(id))
+				return errors.Join(err, delivers(out, 2))
+			}, "*2b 1a",
+		},
+		"a redemption by an update": {
+			set, func(p *fixture, s *vault.Service, id uuid.UUID) error {
+				ticket := p.lease(p.admin, vault.Secret{ID: id}).Ticket
+				who, err := s.AuthenticateTicket(p.t.Context(), ticket)
+				p.must(err)
+				out, err := s.RedeemTicket(p.t.Context(), who, recipient())
+				return errors.Join(err, delivers(out, 3))
+			}, "*3o 2b 1a",
+		},
 		"a new user by a rotation of the root key": {
 			func(p *fixture, _ uuid.UUID) {
 				p.makeFirst(p.newRoot(2))
@@ -103,6 +126,19 @@ func TestAChangeThatWasOvertakenIsPreparedAnew(t *testing.T) {
 			p.assertChain(p.admin.User)
 		})
 	}
+}
+
+// delivers returns an error unless the one secret of a lease has that version in its bundle, too.
+func delivers(out vault.Delivered, version uint64) error {
+	at := bundle.Binding{Server: out.Server, Lease: out.ID, Purpose: bundle.PurposeEnv}
+	payload, err := bundle.Open(runner(), at, out.Bundle)
+	if err != nil {
+		return err
+	}
+	if got := payload.Secrets[0].Version; got != version || out.Secrets[0].Version != version {
+		return fmt.Errorf("it has version %d", got)
+	}
+	return nil
 }
 
 func TestAChangeThatIsOvertakenEveryTimeIsUnavailableAndNotRecorded(t *testing.T) {

@@ -9,6 +9,7 @@
 package vault
 
 import (
+	"encoding/binary"
 	"time"
 
 	"github.com/google/uuid"
@@ -103,3 +104,9 @@ func (c *core) time() time.Time { return c.now().UTC().Truncate(time.Microsecond
 
 // newID returns an id of version 7: new rows land on the page that is already in memory.
 func newID() (uuid.UUID, error) { return uuid.NewV7() }
+
+// firstID returns the lowest id of those that are made at a time.
+func firstID(at time.Time) (id uuid.UUID) {
+	binary.BigEndian.PutUint64(id[:], uint64(max(at.UnixMilli(), 0))<<16)
+	return id
+}

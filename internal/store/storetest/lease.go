@@ -165,11 +165,13 @@ func choosesLeases(s subject) {
 		s.wantSame(what, s.leases(ann.Owner, c.query), c.want)
 	}
 	s.wantSame("open", s.openLeases(ann.Owner), []vault.StoredLease{active, expired})
-	s.wantSame("oldest", got(s, func(ctx context.Context, r vault.Reader) (
-		[]vault.StoredLease, error,
-	) {
-		return r.OldestLeases(ctx, ann.Owner, 2)
-	}), []vault.StoredLease{active, redeemed})
+	for limit, want := range map[int][]vault.StoredLease{1: {active}, 3: {active, redeemed}} {
+		s.wantSame("before one", got(s, func(ctx context.Context, r vault.Reader) (
+			[]vault.StoredLease, error,
+		) {
+			return r.LeasesBefore(ctx, ann.Owner, expired.ID, limit)
+		}), want)
+	}
 	s.wantSame("live leases", got(s, func(ctx context.Context, r vault.Reader) (
 		map[uuid.UUID]int, error,
 	) {
