@@ -16,6 +16,7 @@ import (
 
 	"github.com/keysake/keysake/internal/anchor"
 	"github.com/keysake/keysake/internal/audit"
+	"github.com/keysake/keysake/internal/base62"
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/internal/vault"
@@ -219,8 +220,19 @@ func TestStoredRowsHaveTheFieldsOfTheirVectors(t *testing.T) {
 	}
 	repaired := user
 	repaired.FullName, repaired.DeleteAt, repaired.RepairedAt = "Mia", time.Time{}, key.ExpiresAt
+	lease := vault.StoredLease{
+		User: id("row-lease", 0), ID: id("row-lease", 1), APIKey: id("row-lease", 2),
+		APIKeyName: "laptop", Delivery: vault.ByTicket, Ticket: all["row-lease"].bytes("bytes"),
+		Run: vault.Run{ID: "run-7", Label: "nightly ü"},
+		Secrets: []vault.LeasedSecret{
+			{ID: id("row-lease", 3), Name: "DEPLOY_KEY_ü", Version: 3},
+			{ID: id("row-lease", 4), Name: "OTHER"},
+		},
+		CreatedAt: made, ExpiresAt: made.Add(time.Hour), RevokedAt: made,
+	}
 	for name, got := range map[string][sha256.Size]byte{
 		"row-secret": secret.Row().Digest(),
+		"row-lease":  lease.Row().Digest(),
 		"row-version": vault.StoredVersion{
 			User: secret.User, Secret: secret.ID, Number: 2, Name: "DEPLOY_KEY_ü",
 			Stamp: secret.Stamp, SealedMask: secret.SealedMask, SealedValue: []byte("any"),
@@ -239,5 +251,17 @@ func TestStoredRowsHaveTheFieldsOfTheirVectors(t *testing.T) {
 		if want := all[name].hash("sha256"); got != want {
 			t.Errorf("%s has other fields", name)
 		}
+	}
+}
+
+// The ticket is that of package seal's format.md.
+func TestTheTicketOfALeaseFollowsFromItsID(t *testing.T) {
+	v := vectors(t, "row")["row-lease"]
+	lease := uuid.MustParse(v[2].value)
+	bits := instanceKey(t).TicketMAC(lease[:])
+	ticket := "kst_" + base62.Encode(bits[:], 43)
+	ticket += base62.Checksum([]byte(ticket))
+	if hash := sha256.Sum256([]byte(ticket)); hash != v.hash("bytes") {
+		t.Errorf("its hash is %x", hash)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -106,7 +107,10 @@ func put(path string, key plaintext.Value, body string) call {
 
 // with is the call with a header.
 func (c call) with(name string, values ...string) call {
-	c.header = http.Header{name: values}
+	with := http.Header{}
+	maps.Copy(with, c.header)
+	with[name] = values
+	c.header = with
 	return c
 }
 

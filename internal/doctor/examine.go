@@ -87,6 +87,7 @@ type streams struct {
 	secrets  *stream[vault.StoredSecret]
 	versions *stream[vault.StoredVersion]
 	leases   *stream[vault.StoredLease]
+	done     *stream[vault.DoneRequest]
 	entries  *stream[audit.Linked]
 }
 
@@ -101,6 +102,8 @@ func (e *examination) run(ctx context.Context) error {
 			func(v vault.StoredVersion) uuid.UUID { return v.User }),
 		newStream(e, store.Leases(ctx, e.src), "lease",
 			func(l vault.StoredLease) uuid.UUID { return l.User }),
+		newStream(e, store.DoneRequests(ctx, e.src), "request",
+			func(d vault.DoneRequest) uuid.UUID { return d.User }),
 		newStream(e, store.AuditEntries(ctx, e.src), "audit entry",
 			func(a audit.Linked) uuid.UUID { return a.Owner }),
 	}
@@ -109,6 +112,7 @@ func (e *examination) run(ctx context.Context) error {
 	defer s.secrets.stop()
 	defer s.versions.stop()
 	defer s.leases.stop()
+	defer s.done.stop()
 	defer s.entries.stop()
 	for o, err := range e.owners(ctx) {
 		before := e.found()
@@ -125,7 +129,7 @@ func (e *examination) run(ctx context.Context) error {
 	e.checkGone()
 	return errors.Join(
 		s.keys.drain(), s.apiKeys.drain(), s.secrets.drain(), s.versions.drain(),
-		s.leases.drain(), s.entries.drain())
+		s.leases.drain(), s.done.drain(), s.entries.drain())
 }
 
 // damaged counts an error that is one of a single row, and reports whether it was.

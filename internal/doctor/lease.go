@@ -29,3 +29,18 @@ func (e *examination) checkLeases(l library, rows *stream[vault.StoredLease]) er
 	e.complete(l, l.ledger.Leases, found, "open leases")
 	return nil
 }
+
+// checkDone checks what is remembered of requests. What a key made that is not believed any more
+// does not count, so nothing is wrong with it.
+func (e *examination) checkDone(l library, rows *stream[vault.DoneRequest]) error {
+	for done, err := range rows.of(l.Owner) {
+		if err != nil {
+			return err
+		}
+		if key, believed := e.instanceKeys(done.InstanceKey); believed && !done.HasCode(key) {
+			e.ledgers.add("a request of user %s, for %s, is not what was remembered: "+
+				"it was added, changed or moved", l.Owner, done.Resource)
+		}
+	}
+	return nil
+}

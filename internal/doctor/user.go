@@ -67,6 +67,9 @@ func (e *examination) checkOwner(o owner, s streams) error {
 		if err == nil {
 			err = e.checkLeases(l, s.leases)
 		}
+		if err == nil {
+			err = e.checkDone(l, s.done)
+		}
 		if err != nil {
 			return err
 		}

@@ -14,5 +14,5 @@ func Bits(r RootKey) []byte { return r.(localRootKey).key.bits() }
 
 // Bits returns the bits of an instance key, and all that it derives.
 func (k InstanceKey) Bits() [][]byte {
-	return [][]byte{k.key.bits(), k.ledger(), k.row(), k.checkpoint()}
+	return [][]byte{k.key.bits(), k.ledger(), k.row(), k.checkpoint(), k.ticket()}
 }

@@ -53,11 +53,11 @@ func TestWhatIsDerivedFromAnInstanceKeyIsItsOwn(t *testing.T) {
 	k, other := newInstanceKey(t), newInstanceKey(t)
 	data := []byte("data")
 	macs := map[[32]byte]bool{
-		k.LedgerMAC(data): true, k.RowMAC(data): true,
-		other.LedgerMAC(data): true, other.RowMAC(data): true,
+		k.LedgerMAC(data): true, k.RowMAC(data): true, k.TicketMAC(data): true,
+		other.LedgerMAC(data): true, other.RowMAC(data): true, other.TicketMAC(data): true,
 	}
-	if len(macs) != 4 || !macs[k.LedgerMAC(data)] {
-		t.Errorf("there are %d codes, not 4 that repeat", len(macs))
+	if len(macs) != 6 || !macs[k.LedgerMAC(data)] {
+		t.Errorf("there are %d codes, not 6 that repeat", len(macs))
 	}
 	signature := ed25519.Sign(k.Signer(), data)
 	public, _ := k.Signer().Public().(ed25519.PublicKey)

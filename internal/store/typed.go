@@ -60,6 +60,11 @@ func Leases(ctx context.Context, src backup.Source) iter.Seq2[vault.StoredLease,
 	return typed(ctx, leases, src)
 }
 
+// DoneRequests returns what is remembered of requests by user.
+func DoneRequests(ctx context.Context, src backup.Source) iter.Seq2[vault.DoneRequest, error] {
+	return typed(ctx, doneRequests, src)
+}
+
 // AuditEntries returns all audit entries by chain.
 func AuditEntries(ctx context.Context, src backup.Source) iter.Seq2[audit.Linked, error] {
 	return typed(ctx, auditEntries, src)

@@ -51,6 +51,11 @@ func (d DoneRequest) Row() anchor.Row {
 		Text(d.Action).ID(d.Resource).Number(d.Version).Time(d.ExpiresAt)
 }
 
+// HasCode reports whether an instance key made the code of the row.
+func (d DoneRequest) HasCode(key seal.InstanceKey) bool {
+	return subtle.ConstantTimeCompare(d.Row().Entry(key, sha256.Size), d.Code[:]) == 1
+}
+
 // keyed returns the code over a request that the row has.
 func (d DoneRequest) keyed(key seal.InstanceKey, request [sha256.Size]byte) [sha256.Size]byte {
 	row := anchor.NewRow("request").ID(d.User).Bytes(d.Key[:]).Bytes(request[:])
@@ -93,8 +98,7 @@ func (s *snapshot) doneRequest(
 	if d.User != who.User || d.Key != name.Hash {
 		return d, tampered(what, errIndex)
 	}
-	code := d.Row().Entry(key, sha256.Size)
-	if subtle.ConstantTimeCompare(code, d.Code[:]) != 1 {
+	if !d.HasCode(key) {
 		return d, tampered(what, errNoCode)
 	}
 	if !d.ExpiresAt.After(s.core.time()) {

@@ -164,12 +164,18 @@ func (l *StoredLease) release(secrets []StoredSecret, at time.Time) {
 // delivered reports whether the values were handed out.
 func (l StoredLease) delivered() bool { return !l.RedeemedAt.IsZero() }
 
-// about makes the audit entries of a change tell of a lease.
-func (c *change) about(l StoredLease) { c.lease, c.run = l.ID, l.Run.name() }
+// about makes the audit entries of a change tell of a lease, and of its run if that is known.
+// Nothing vouches for the row of a lease that has ended: its first entry has the run.
+func (c *change) about(l StoredLease) {
+	if c.lease = l.ID; c.isOpen(l) {
+		c.run = l.Run.name()
+	}
+}
 
-// recordSecrets names each secret of a lease as a target. One with a version was handed out.
+// recordSecrets names each secret of a lease, of which all is known, as a target. One with a
+// version was handed out.
 func (c *change) recordSecrets(l StoredLease) {
-	c.about(l)
+	c.lease, c.run = l.ID, l.Run.name()
 	for _, s := range l.Secrets {
 		c.record(audit.Target{
 			Kind: audit.TargetSecret, ID: s.ID, Name: s.Name, Version: s.Version,

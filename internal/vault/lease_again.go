@@ -10,8 +10,8 @@ import (
 )
 
 // createdAgain answers a request for a lease that was made before: with the ticket, which can be
-// said again, or with a bundle that is sealed again and recorded again. why is its error. Conflict:
-// neither can be done any more.
+// said again to the API key that asked, or with a bundle that is sealed again and recorded again.
+// why is its error. Conflict: neither can be done any more.
 func (s *Service) createdAgain(
 	ctx context.Context, who Actor, in LeaseRequest, id uuid.UUID, why error,
 ) (Delivered, error) {
@@ -36,7 +36,7 @@ func (s *Service) createdAgain(
 		return Delivered{}, err
 	}
 	if lease.Delivery == ByTicket {
-		return s.ticketAgain(lease, why)
+		return s.ticketAgain(who, lease, why)
 	}
 	if lease.State != LeaseRedeemed || !lease.has(taken.secrets) {
 		return Delivered{}, goneSince(why)
@@ -49,7 +49,9 @@ func (s *Service) createdAgain(
 		if err := c.stillCurrent(taken); err != nil {
 			return goneSince(why)
 		}
-		c.recordSecrets(lease.StoredLease)
+		again := StoredLease{ID: lease.ID, Run: in.Run} // nothing vouches for the row
+		again.release(taken.secrets, c.at)
+		c.recordSecrets(again)
 		return nil
 	})
 	if err != nil {
@@ -58,8 +60,13 @@ func (s *Service) createdAgain(
 	return Delivered{Lease: lease, Server: taken.server, Bundle: sealed}, nil
 }
 
-// ticketAgain returns the ticket of a lease, as long as an instance key that is believed made it.
-func (s *Service) ticketAgain(lease Lease, why error) (Delivered, error) {
+// ticketAgain returns the ticket of a lease that can be redeemed, as long as an instance key that
+// is believed made it. The ticket lives as long as the API key that asked for it, and is recorded
+// as that key's: no other gets it.
+func (s *Service) ticketAgain(who Actor, lease Lease, why error) (Delivered, error) {
+	if lease.State != LeaseActive || lease.APIKey != who.Credential.ID {
+		return Delivered{}, goneSince(why)
+	}
 	for _, key := range s.instance.all() {
 		ticket := ticketOf(key, lease.ID)
 		hash, ok := hashToken(ticketPrefix, ticket)

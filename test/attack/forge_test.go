@@ -21,11 +21,11 @@ import (
 	"github.com/keysake/keysake/wire"
 )
 
-// forgeToken returns a token of the right form, and its hash.
-func forgeToken() (plaintext.Value, []byte) {
+// forgeToken returns a token of the form of those with a prefix, and its hash.
+func forgeToken(prefix string) (plaintext.Value, []byte) {
 	random := make([]byte, 32)
 	_, _ = rand.Read(random)
-	body := "ksk_" + base62.Encode(random, 43)
+	body := prefix + base62.Encode(random, 43)
 	token := body + base62.Checksum([]byte(body))
 	hash := sha256.Sum256([]byte(token))
 	return plaintext.FromString(token), hash[:]
@@ -34,7 +34,7 @@ func forgeToken() (plaintext.Value, []byte) {
 // forgeKey returns a row of an API key of a person with a token that the attacker has.
 func (h *House) forgeKey(p Person, pairs ...any) (row, plaintext.Value) {
 	h.t.Helper()
-	token, hash := forgeToken()
+	token, hash := forgeToken("ksk_")
 	r := h.byID("api_keys", p.keyID).with("id", newID(), "token_hash", hash)
 	return r.with(pairs...), token
 }

@@ -178,7 +178,7 @@ func (h *House) lie(table, index, change string) {
 
 func TestAnIndexThatLeadsATokenToAnotherKeysRowOpensNothing(t *testing.T) {
 	h := newHouse(t)
-	token, hash := forgeToken()
+	token, hash := forgeToken("ksk_")
 	h.lie("api_keys", "sqlite_autoindex_api_keys_2", fmt.Sprintf(
 		"UPDATE liar SET token_hash = x'%x' WHERE id = '%s'", hash, h.mia.keyID))
 	h.refusedKey(token)

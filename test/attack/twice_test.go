@@ -253,7 +253,7 @@ func TestRowsOfNobodyAreNamed(t *testing.T) {
 				r = r.with("secret_id", newID())
 			}
 			if r.has("token_hash") {
-				_, r["token_hash"] = forgeToken()
+				_, r["token_hash"] = forgeToken("ksk_")
 			}
 			h.insert(table, r)
 			h.named()
