@@ -1,13 +1,13 @@
 package cli
 
 import (
-	"errors"
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/instance"
-	"github.com/keysake/keysake/internal/vault"
 )
 
 const adminKeyLong = `Create a new API key with every scope, for an administrator whose key
@@ -33,18 +33,13 @@ func newAdminKey(a *app) *cobra.Command {
 	settings := localSettings(cmd)
 	username := cmd.Flags().String("username", "",
 		"the administrator's `NAME`; needed if there are several")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		cfg, err := a.load(settings)
-		if err != nil {
-			return err
-		}
+	cmd.RunE = a.local(settings, func(ctx context.Context, cfg config.Config, _ []string) error {
 		if *username != "" {
-			_, err = vault.NewUsername(*username)
-			if bad, ok := errors.AsType[*vault.Error](err); ok {
-				return usagef("--username: %s", bad.Fields[0].Msg)
+			if err := checkUsername(*username); err != nil {
+				return err
 			}
 		}
-		name, key, err := instance.NewAdminKey(cmd.Context(), cfg, a.passphrase, *username)
+		name, key, err := instance.NewAdminKey(ctx, cfg, a.passphrase, *username)
 		if err != nil {
 			return err
 		}
@@ -54,6 +49,6 @@ func newAdminKey(a *app) *cobra.Command {
 				"revoke this one: %w", err)
 		}
 		return nil
-	}
+	})
 	return cmd
 }

@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"context"
 	"strconv"
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
+	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/maintenance"
 )
 
@@ -49,12 +51,8 @@ A user whose ledger does not verify is named, and has no head.`,
 	}
 	settings := localSettings(cmd)
 	asJSON := jsonFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		cfg, err := a.load(settings)
-		if err != nil {
-			return err
-		}
-		log, err := maintenance.ReadAuditLog(cmd.Context(), cfg, a.passphrase)
+	cmd.RunE = a.local(settings, func(ctx context.Context, cfg config.Config, _ []string) error {
+		log, err := maintenance.ReadAuditLog(ctx, cfg, a.passphrase)
 		if err != nil {
 			return err
 		}
@@ -64,7 +62,7 @@ A user whose ledger does not verify is named, and has no head.`,
 			}
 		}
 		return show(a, log, *asJSON, headsGrid)
-	}
+	})
 	return cmd
 }
 
@@ -99,16 +97,12 @@ it can make you believe any export.`,
 		Args:    noArgs,
 	}
 	settings := localSettings(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		cfg, err := a.load(settings)
-		if err != nil {
-			return err
-		}
-		log, err := maintenance.ReadAuditLog(cmd.Context(), cfg, a.passphrase)
+	cmd.RunE = a.local(settings, func(ctx context.Context, cfg config.Config, _ []string) error {
+		log, err := maintenance.ReadAuditLog(ctx, cfg, a.passphrase)
 		if err != nil {
 			return err
 		}
 		return a.print(log.Key + "\n")
-	}
+	})
 	return cmd
 }

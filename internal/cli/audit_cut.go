@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"context"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/maintenance"
 )
 
@@ -29,16 +31,12 @@ func newAuditCut(a *app) *cobra.Command {
 	day := cmd.Flags().String("before", "",
 		"remove what is older than this `DAY`, such as 2026-01-31, in UTC; required")
 	asJSON := jsonFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		cfg, err := a.load(settings)
-		if err != nil {
-			return err
-		}
+	cmd.RunE = a.local(settings, func(ctx context.Context, cfg config.Config, args []string) error {
 		before, err := time.Parse(time.DateOnly, *day)
 		if err != nil {
 			return usagef("--before is missing or no day: give one such as 2026-01-31")
 		}
-		done, err := maintenance.CutAudit(cmd.Context(), cfg, a.passphrase, args[0], before)
+		done, err := maintenance.CutAudit(ctx, cfg, a.passphrase, args[0], before)
 		if err != nil {
 			return err
 		}
@@ -48,6 +46,6 @@ func newAuditCut(a *app) *cobra.Command {
 		a.infof("Removed %s from %s. Keep %s: it is the only place that has them.",
 			count(done.Entries, "entry", "entries"), count(done.Chains, "chain", "chains"), args[0])
 		return nil
-	}
+	})
 	return cmd
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -58,12 +59,8 @@ itself, see --checkpoint-every, and every backup has one in its second line.`,
 	}
 	settings := auditSettings(cmd.Flags())
 	asJSON := jsonFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		cfg, err := a.load(settings)
-		if err != nil {
-			return err
-		}
-		made, err := maintenance.MakeCheckpoint(cmd.Context(), cfg, a.passphrase)
+	cmd.RunE = a.local(settings, func(ctx context.Context, cfg config.Config, _ []string) error {
+		made, err := maintenance.MakeCheckpoint(ctx, cfg, a.passphrase)
 		if err != nil {
 			return err
 		}
@@ -74,7 +71,7 @@ itself, see --checkpoint-every, and every backup has one in its second line.`,
 		return a.print(fmt.Sprintf("%s\n%s\n%s: the hash of checkpoint %d, of %s\n",
 			escape(made.NoteFile), escape(made.LeavesFile), made.Hash(), made.Number,
 			count(made.Chains, "chain", "chains")))
-	}
+	})
 	return cmd
 }
 
@@ -94,12 +91,8 @@ user shows nothing of any other.`,
 	user := cmd.Flags().String("user", "",
 		"only the chain of this `USER`: a name or an id, also of a deleted user")
 	asJSON := jsonFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		cfg, err := a.load(settings)
-		if err != nil {
-			return err
-		}
-		made, err := maintenance.ExportAudit(cmd.Context(), cfg, a.passphrase, args[0], *user)
+	cmd.RunE = a.local(settings, func(ctx context.Context, cfg config.Config, args []string) error {
+		made, err := maintenance.ExportAudit(ctx, cfg, a.passphrase, args[0], *user)
 		if err != nil {
 			return err
 		}
@@ -114,6 +107,6 @@ user shows nothing of any other.`,
 		return a.print(fmt.Sprintf("%s: %s with %s, up to checkpoint %d\n", escape(made.File),
 			count(made.Chains, "chain", "chains"), count(made.Entries, "entry", "entries"),
 			made.Checkpoint.Number))
-	}
+	})
 	return cmd
 }

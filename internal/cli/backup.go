@@ -38,15 +38,11 @@ func newBackup(a *app) *cobra.Command {
 	settings := localSettings(cmd)
 	replace := cmd.Flags().Bool("force", false, "replace the file if it exists")
 	asJSON := jsonFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		cfg, err := a.load(settings)
-		if err != nil {
-			return err
-		}
+	cmd.RunE = a.local(settings, func(ctx context.Context, cfg config.Config, args []string) error {
 		if args[0] == "-" {
-			return a.backupToStream(cmd.Context(), cfg)
+			return a.backupToStream(ctx, cfg)
 		}
-		made, err := maintenance.Backup(cmd.Context(), cfg, a.passphrase, args[0], *replace)
+		made, err := maintenance.Backup(ctx, cfg, a.passphrase, args[0], *replace)
 		if err != nil {
 			return err
 		}
@@ -54,7 +50,7 @@ func newBackup(a *app) *cobra.Command {
 			return a.printJSON(made)
 		}
 		return a.print(backupSummary(made))
-	}
+	})
 	return cmd
 }
 

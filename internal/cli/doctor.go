@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/doctor"
 	"github.com/keysake/keysake/internal/maintenance"
 )
@@ -43,11 +45,7 @@ func newDoctor(a *app) *cobra.Command {
 	sample := f.Int("sample", doctorSample, "how many values to open, chosen at random")
 	file := f.String("backup", "", "also check the backup in this `FILE`")
 	asJSON := jsonFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		cfg, err := a.load(settings)
-		if err != nil {
-			return err
-		}
+	cmd.RunE = a.local(settings, func(ctx context.Context, cfg config.Config, _ []string) error {
 		if *sample < 0 {
 			return usagef("--sample must be 0 or more")
 		}
@@ -55,7 +53,7 @@ func newDoctor(a *app) *cobra.Command {
 			*sample = doctor.All
 		}
 		options := maintenance.DoctorOptions{Sample: *sample, Backup: *file}
-		report, err := maintenance.Doctor(cmd.Context(), cfg, a.passphrase, options)
+		report, err := maintenance.Doctor(ctx, cfg, a.passphrase, options)
 		if err != nil {
 			return err
 		}
@@ -66,7 +64,7 @@ func newDoctor(a *app) *cobra.Command {
 			return fmt.Errorf("%d of %d checks failed", n, len(report.Checks))
 		}
 		return nil
-	}
+	})
 	return cmd
 }
 

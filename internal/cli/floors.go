@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
+	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/maintenance"
 )
 
@@ -42,12 +45,8 @@ func newFloorsReset(a *app) *cobra.Command {
 		Args:    noArgs,
 	}
 	settings := localSettings(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		cfg, err := a.load(settings)
-		if err != nil {
-			return err
-		}
-		older, err := maintenance.ResetFloors(cmd.Context(), cfg, a.passphrase)
+	cmd.RunE = a.local(settings, func(ctx context.Context, cfg config.Config, _ []string) error {
+		older, err := maintenance.ResetFloors(ctx, cfg, a.passphrase)
 		if err != nil {
 			return err
 		}
@@ -56,6 +55,6 @@ func newFloorsReset(a *app) *cobra.Command {
 		}
 		a.infof("The database is accepted as it is.")
 		return nil
-	}
+	})
 	return cmd
 }

@@ -1,13 +1,13 @@
 package cli
 
 import (
-	"errors"
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/instance"
-	"github.com/keysake/keysake/internal/vault"
 )
 
 const initLong = `Create a database, its root key and the first user, who is an administrator. Only
@@ -34,16 +34,11 @@ func newInit(a *app) *cobra.Command {
 	}
 	settings := localSettings(cmd)
 	username := cmd.Flags().String("username", "admin", "the administrator's `NAME`")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		cfg, err := a.load(settings)
-		if err != nil {
+	cmd.RunE = a.local(settings, func(ctx context.Context, cfg config.Config, _ []string) error {
+		if err := checkUsername(*username); err != nil {
 			return err
 		}
-		_, err = vault.NewUsername(*username)
-		if bad, ok := errors.AsType[*vault.Error](err); ok {
-			return usagef("--username: %s", bad.Fields[0].Msg)
-		}
-		first, err := instance.Init(cmd.Context(), cfg, a.passphrase, *username)
+		first, err := instance.Init(ctx, cfg, a.passphrase, *username)
 		if err != nil {
 			return err
 		}
@@ -55,6 +50,6 @@ func newInit(a *app) *cobra.Command {
 				"delete %s and start again: %w", first.Data, err)
 		}
 		return nil
-	}
+	})
 	return cmd
 }

@@ -110,20 +110,18 @@ func newInstanceKeyRotate(a *app) *cobra.Command {
 	skipped := cmd.Flags().StringArray("skip-user", nil,
 		"the `ID` of a user who was named as tampered with, to leave out; repeatable")
 	asJSON := progressFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		cfg, err := a.load(settings)
-		if err != nil {
-			return err
-		}
+	cmd.RunE = a.local(settings, func(ctx context.Context, cfg config.Config, _ []string) error {
 		leftOut := make([]uuid.UUID, len(*skipped))
 		for n, text := range *skipped {
-			if leftOut[n], err = uuid.Parse(text); err != nil {
+			id, err := uuid.Parse(text)
+			if err != nil {
 				return usagef("--skip-user %s: this is not the id of a user", text)
 			}
+			leftOut[n] = id
 		}
 		shown := a.newProgress("users", *asJSON)
 		done, err := maintenance.RotateInstanceKey(
-			cmd.Context(), cfg, a.passphrase, leftOut, shown.update)
+			ctx, cfg, a.passphrase, leftOut, shown.update)
 		shown.finish()
 		if err != nil {
 			return resumeHint(err, shown)
@@ -136,6 +134,6 @@ func newInstanceKeyRotate(a *app) *cobra.Command {
 			a.infof("Next: %s.", done.Next)
 		}
 		return nil
-	}
+	})
 	return cmd
 }

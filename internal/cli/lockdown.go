@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
+	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/maintenance"
 )
 
@@ -28,12 +31,8 @@ func newLockdown(a *app) *cobra.Command {
 	}
 	settings := localSettings(cmd)
 	lift := cmd.Flags().Bool("lift", false, "end the lockdown")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		cfg, err := a.load(settings)
-		if err != nil {
-			return err
-		}
-		if err := maintenance.SetLockdown(cmd.Context(), cfg, a.passphrase, !*lift); err != nil {
+	cmd.RunE = a.local(settings, func(ctx context.Context, cfg config.Config, _ []string) error {
+		if err := maintenance.SetLockdown(ctx, cfg, a.passphrase, !*lift); err != nil {
 			return err
 		}
 		if *lift {
@@ -42,6 +41,6 @@ func newLockdown(a *app) *cobra.Command {
 		}
 		a.infof("Locked down.")
 		return nil
-	}
+	})
 	return cmd
 }

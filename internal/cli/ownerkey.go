@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
+	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/maintenance"
 )
 
@@ -46,22 +49,18 @@ func newOwnerKeyRotate(a *app) *cobra.Command {
 	user := cmd.Flags().String("user", "", "the user's `NAME|ID`")
 	all := cmd.Flags().Bool("all", false, "rotate the key of every user")
 	asJSON := progressFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		cfg, err := a.load(settings)
-		if err != nil {
-			return err
-		}
+	cmd.RunE = a.local(settings, func(ctx context.Context, cfg config.Config, _ []string) error {
 		if (*user == "") == !*all {
 			return usagef("give either --user or --all")
 		}
 		shown := a.newProgress("users", *asJSON)
-		n, err := maintenance.RotateOwnerKeys(cmd.Context(), cfg, a.passphrase, *user, shown.update)
+		n, err := maintenance.RotateOwnerKeys(ctx, cfg, a.passphrase, *user, shown.update)
 		shown.finish()
 		if err != nil {
 			return resumeHint(err, shown)
 		}
 		a.infof("Rotated the owner keys of %s.", count(n, "user", "users"))
 		return nil
-	}
+	})
 	return cmd
 }

@@ -1,14 +1,14 @@
 package cli
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/maintenance"
-	"github.com/keysake/keysake/internal/vault"
 )
 
 const restoreLong = `Create a data folder from a backup. The folder must be empty or not exist;
@@ -75,11 +75,7 @@ func newRestore(a *app) *cobra.Command {
 		"leave out the user with this `NAME|ID`; repeatable")
 	u := addUserRestore(a, cmd)
 	asJSON := jsonFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		cfg, err := a.load(settings)
-		if err != nil {
-			return err
-		}
+	cmd.RunE = a.local(settings, func(ctx context.Context, cfg config.Config, args []string) error {
 		if u.asked() {
 			return u.run(cmd, cfg, args[0], *asJSON)
 		}
@@ -87,12 +83,11 @@ func newRestore(a *app) *cobra.Command {
 			if o.KeepAPIKeys {
 				return usagef("--username and --keep-api-keys cannot be combined: give one")
 			}
-			_, err := vault.NewUsername(o.Username)
-			if bad, ok := errors.AsType[*vault.Error](err); ok {
-				return usagef("--username: %s", bad.Fields[0].Msg)
+			if err := checkUsername(o.Username); err != nil {
+				return err
 			}
 		}
-		done, err := maintenance.Restore(cmd.Context(), cfg, a.passphrase, args[0], o)
+		done, err := maintenance.Restore(ctx, cfg, a.passphrase, args[0], o)
 		if err != nil {
 			return err
 		}
@@ -101,7 +96,7 @@ func newRestore(a *app) *cobra.Command {
 				"keysake admin-key --data %s: %w", done.Data, err)
 		}
 		return nil
-	}
+	})
 	return cmd
 }
 

@@ -11,9 +11,6 @@ import (
 	"github.com/keysake/keysake/internal/maintenance"
 )
 
-const localHelp = `Run this on the server's machine, as the server's user. The server may keep
-running.`
-
 func newRootKey(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "root-key",
@@ -33,17 +30,6 @@ place, and never by the database.
 	group(cmd)
 	cmd.AddCommand(newRootKeyRotate(a), newRootKeyStatus(a), newRootKeyRetire(a))
 	return cmd
-}
-
-// localSettings adds the flags of a command that works on a data folder and opens its keys, and
-// those of more settings.
-func localSettings(cmd *cobra.Command, more ...string) *config.Settings {
-	settings := config.New(append(more,
-		"data", "keys", "root-key", "instance-key", "floors", "root-passphrase-file",
-		"root-passphrase-fd", "key-service-timeout", "kms-helper",
-	)...)
-	settings.AddFlags(cmd.Flags())
-	return settings
 }
 
 type rootKeyList struct {
@@ -106,12 +92,8 @@ The key itself is not deleted: backups from before the rotation need it.
 		Args:    exactlyOne("the root key's ID"),
 	}
 	settings := localSettings(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		cfg, err := a.load(settings)
-		if err != nil {
-			return err
-		}
-		flag, err := maintenance.RetireRootKey(cmd.Context(), cfg, a.passphrase, args[0])
+	cmd.RunE = a.local(settings, func(ctx context.Context, cfg config.Config, args []string) error {
+		flag, err := maintenance.RetireRootKey(ctx, cfg, a.passphrase, args[0])
 		if err != nil {
 			return err
 		}
@@ -120,6 +102,6 @@ The key itself is not deleted: backups from before the rotation need it.
 		}
 		a.infof("Retired. Backups from before the rotation still need it.")
 		return nil
-	}
+	})
 	return cmd
 }

@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/maintenance"
 	"github.com/keysake/keysake/internal/rootkey"
@@ -54,16 +56,12 @@ func newRootKeyRotate(a *app) *cobra.Command {
 	f.IntVar(&to.PassphraseFD, "to-passphrase-fd", 0,
 		"for --to passphrase:, the file descriptor `N` with the new passphrase")
 	asJSON := progressFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		cfg, err := a.load(settings)
-		if err != nil {
-			return err
-		}
+	cmd.RunE = a.local(settings, func(ctx context.Context, cfg config.Config, _ []string) error {
 		if err := checkNewRootKey(to); err != nil {
 			return err
 		}
 		shown := a.newProgress("owner keys", *asJSON)
-		done, err := maintenance.RotateRootKey(cmd.Context(), cfg, a.passphrase, to, shown.update)
+		done, err := maintenance.RotateRootKey(ctx, cfg, a.passphrase, to, shown.update)
 		shown.finish()
 		if err != nil {
 			return resumeHint(err, shown)
@@ -78,7 +76,7 @@ func newRootKeyRotate(a *app) *cobra.Command {
 		a.infof("Rotated: %s is the root key now; rewrapped %s. Keep a copy of it elsewhere, "+
 			"and keep the old one while backups need it.", done.URL, wrapped)
 		return nil
-	}
+	})
 	return cmd
 }
 

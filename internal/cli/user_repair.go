@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/maintenance"
 )
 
@@ -40,17 +42,13 @@ func newUsersRepair(a *app) *cobra.Command {
 	settings := localSettings(cmd)
 	yes := yesFlag(cmd)
 	asJSON := jsonFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		cfg, err := a.load(settings)
-		if err != nil {
-			return err
-		}
+	cmd.RunE = a.local(settings, func(ctx context.Context, cfg config.Config, args []string) error {
 		if !*yes {
 			if err := a.canConfirm(); err != nil {
 				return err
 			}
 		}
-		done, err := maintenance.RepairUser(cmd.Context(), cfg, a.passphrase, args[0],
+		done, err := maintenance.RepairUser(ctx, cfg, a.passphrase, args[0],
 			func(plan maintenance.RepairedUser) error {
 				if !*asJSON {
 					if err := a.tellRepair(plan); err != nil {
@@ -60,7 +58,7 @@ func newUsersRepair(a *app) *cobra.Command {
 				if *yes {
 					return nil
 				}
-				return a.confirm(cmd.Context(), fmt.Sprintf(
+				return a.confirm(ctx, fmt.Sprintf(
 					"Are these, and no others, the secrets of %s?", plan.User))
 			})
 		if err != nil {
@@ -72,7 +70,7 @@ func newUsersRepair(a *app) *cobra.Command {
 		a.infof("Repaired. Create an API key for %s with keysake api-keys create --user %s; "+
 			"the user confirms with keysake confirm.", done.User, done.User)
 		return nil
-	}
+	})
 	return cmd
 }
 
