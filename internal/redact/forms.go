@@ -14,17 +14,18 @@ import (
 // the memory that its many forms take.
 const maxEncoded = 16 << 10
 
-// forms returns the texts by which a value is found. The first is the value itself.
-func forms(value []byte) [][]byte {
-	var all [][]byte
-	add := func(form string) {
+// forms returns the texts by which a value is found, the value itself first, and those of base64,
+// which line breaks may interrupt.
+func forms(value []byte) (all, base64 [][]byte) {
+	addTo := func(forms *[][]byte, form string) {
 		if utf8.RuneCountInString(form) < MinLength {
 			return
 		}
-		if !slices.ContainsFunc(all, func(have []byte) bool { return string(have) == form }) {
-			all = append(all, []byte(form))
+		if !slices.ContainsFunc(*forms, func(have []byte) bool { return string(have) == form }) {
+			*forms = append(*forms, []byte(form))
 		}
 	}
+	add := func(form string) { addTo(&all, form) }
 	// A shell's $(...) takes the line endings from the end of what it reads.
 	for _, v := range [][]byte{value, bytes.TrimRight(value, "\r\n")} {
 		if utf8.RuneCount(v) < MinLength {
@@ -36,11 +37,11 @@ func forms(value []byte) [][]byte {
 		if len(v) > maxEncoded {
 			continue
 		}
-		addBase64(add, v)
+		addBase64(func(form string) { addTo(&base64, form) }, v)
 		addURL(add, string(v))
 		addJSON(add, string(v))
 	}
-	return all
+	return all, base64
 }
 
 // addBase64 adds what a value becomes inside a longer text that is encoded as a whole. How it looks

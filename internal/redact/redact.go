@@ -19,9 +19,9 @@ type Secret struct {
 }
 
 // Masks finds the values of some secrets, and the forms that they take in other formats: base64 at
-// every alignment, URL-encoded, and escaped as in JSON. It is immutable, and so safe for concurrent
-// use.
-type Masks struct{ trie trie }
+// every alignment, in one line or several, URL-encoded, and escaped as in JSON. It is immutable, and
+// so safe for concurrent use.
+type Masks struct{ text, base64 trie }
 
 // New returns the masks of these secrets. Values with fewer than [MinLength] characters are left
 // out.
@@ -29,14 +29,19 @@ func New(secrets []Secret) *Masks {
 	m := new(Masks)
 	for _, s := range secrets {
 		if v := s.Value.Reveal(); utf8.RuneCount(v) >= MinLength {
-			for _, form := range forms(v) {
-				m.trie.add(form, s.Mask)
+			text, base64 := forms(v)
+			for _, form := range text {
+				m.text.add(form, s.Mask)
+			}
+			for _, form := range base64 {
+				m.base64.add(form, s.Mask)
 			}
 		}
 	}
-	m.trie.link()
+	m.text.link()
+	m.base64.link()
 	return m
 }
 
 // Empty reports whether there is nothing to mask.
-func (m *Masks) Empty() bool { return len(m.trie.patterns) == 0 }
+func (m *Masks) Empty() bool { return len(m.text.patterns) == 0 }

@@ -128,6 +128,37 @@ func TestAValueIsFoundInBase64AtEveryAlignment(t *testing.T) {
 	})
 }
 
+// The usual tools break long lines of base64.
+func TestAValueIsFoundInBase64OfSeveralLines(t *testing.T) {
+	value := strings.Repeat("correct-horse-battery-staple ", 9)
+	m := masksOf(value, "password")
+	for _, c := range []struct {
+		before, after string
+		columns       int
+		ending        string
+	}{
+		{"", "", 76, "\n"},
+		{"", "\n", 64, "\n"},
+		{"user:", "", 76, "\r\n"},
+		{"a text of some length before it: ", " and after it", 64, "\r\n"},
+	} {
+		encoded := base64.StdEncoding.EncodeToString([]byte(c.before + value + c.after))
+		var lines []string
+		for line := range slices.Chunk([]byte(encoded), c.columns) {
+			lines = append(lines, string(line))
+		}
+		text := "password\n" + strings.Join(lines, c.ending) + c.ending + "password\n"
+		got := masked(t, m, text)
+		if n := len(c.before) + len(c.after); len(got) > len("‹1›‹0›‹1›\n\n\r\n")+2*n+4 ||
+			strings.Count(got, mark(0)) != 1 || strings.Count(got, mark(1)) != 2 {
+			t.Errorf("%q, %q: it became %q", c.before, c.after, got)
+		}
+		if pieces := masked(t, m, strings.Split(text, "")...); pieces != got {
+			t.Errorf("in pieces it became %q, and whole %q", pieces, got)
+		}
+	}
+}
+
 // small draws a short text of few different letters, so that values overlap, repeat and break off.
 func small(least, most int) *rapid.Generator[string] {
 	return rapid.StringOfN(rapid.RuneFrom([]rune("ab")), least, most, -1)
@@ -212,6 +243,7 @@ func TestOnlyWhatMayBeginAValueIsHeldBack(t *testing.T) {
 		{"secret-", "se"},
 		{"value", "‹0›"}, // what follows may still be the end of the second
 		{" x", " x"},
+		{"a line c2Vj\n", "a line c2Vj\n"}, // a line is not held back for a few characters of base64
 		{"s", ""},
 	} {
 		out.Reset()

@@ -9,9 +9,8 @@ import (
 // only an end of the text with which a value may begin. Of values inside one another the longest is
 // replaced. Of values that overlap each one's mask is written, and no byte of either.
 type Writer struct {
-	trie  *trie
+	scans [2]scan
 	to    io.Writer
-	state int32
 	// pos counts the bytes that came, and out those that are dealt with. text is what is between.
 	pos, out int
 	text     []byte
@@ -21,24 +20,31 @@ type Writer struct {
 }
 
 // A match is an occurrence of a value in the text.
-type match struct{ start, end, pattern int }
+type match struct {
+	start, end int
+	mask       string
+}
 
 // Writer returns a writer that writes to w. Close it at the end.
-func (m *Masks) Writer(w io.Writer) *Writer { return &Writer{trie: &m.trie, to: w} }
+func (m *Masks) Writer(w io.Writer) *Writer {
+	return &Writer{scans: [2]scan{{trie: &m.text}, {trie: &m.base64, skips: true}}, to: w}
+}
 
 // Write implements [io.Writer].
 func (w *Writer) Write(p []byte) (int, error) {
 	w.text = append(w.text, p...)
 	for _, b := range p {
 		w.pos++
-		if w.state = w.trie.next(w.state, b); w.state == 0 {
-			continue
-		}
-		if i := w.trie.nodes[w.state].found; i != 0 {
-			w.add(match{w.pos - w.trie.patterns[i-1].length, w.pos, int(i - 1)})
+		one, found := w.scans[0].next(w.pos, b)
+		two, inBase64 := w.scans[1].next(w.pos, b)
+		switch {
+		case found && (!inBase64 || one.start <= two.start):
+			w.add(one)
+		case inBase64:
+			w.add(two)
 		}
 	}
-	if err := w.release(w.pos - int(w.trie.nodes[w.state].open)); err != nil {
+	if err := w.release(min(w.scans[0].open(w.pos), w.scans[1].open(w.pos))); err != nil {
 		return 0, err
 	}
 	return len(p), nil
@@ -46,7 +52,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 
 // Close writes what was held back. It does not close the writer below.
 func (w *Writer) Close() error {
-	w.state = 0
+	w.scans[0].state, w.scans[1].state = 0, 0
 	return w.release(w.pos + 1)
 }
 
@@ -66,7 +72,7 @@ func (w *Writer) release(limit int) error {
 	for ; n < len(w.found) && w.found[n].start < limit; n++ {
 		m := w.found[n]
 		w.pass(m.start)
-		w.ready = append(w.ready, w.trie.patterns[m.pattern].mask...)
+		w.ready = append(w.ready, m.mask...)
 		w.skip(m.end)
 	}
 	w.found = slices.Delete(w.found, 0, n)

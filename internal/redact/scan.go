@@ -1,0 +1,53 @@
+package redact
+
+import "slices"
+
+// minBroken is how much of a form there must be before a line break that interrupts it. Otherwise
+// the end of nearly every line would wait for the next one.
+const minBroken = 16
+
+// A scan looks for the patterns of a trie in a text that comes byte by byte. One that skips finds
+// them also where line breaks interrupt them.
+type scan struct {
+	trie    *trie
+	state   int32
+	skips   bool
+	skipped []int // where the line breaks were in what has begun to match
+}
+
+// next takes the byte before pos, and returns the longest pattern that ends there, if any.
+func (s *scan) next(pos int, b byte) (match, bool) {
+	if s.skips && (b == '\n' || b == '\r') {
+		if s.trie.nodes[s.state].open >= minBroken {
+			begin := s.open(pos - 1)
+			s.skipped = append(slices.DeleteFunc(s.skipped, func(at int) bool {
+				return at < begin
+			}), pos-1)
+		} else {
+			s.state = 0
+		}
+		return match{}, false
+	}
+	if s.state = s.trie.next(s.state, b); s.state == 0 {
+		s.skipped = s.skipped[:0]
+		return match{}, false
+	}
+	i := s.trie.nodes[s.state].found
+	if i == 0 {
+		return match{}, false
+	}
+	p := s.trie.patterns[i-1]
+	return match{s.start(pos, p.length), pos, p.mask}, true
+}
+
+// open returns where the first pattern may begin that is not complete at pos.
+func (s *scan) open(pos int) int { return s.start(pos, int(s.trie.nodes[s.state].open)) }
+
+// start returns where a text of this length begins that ends at pos.
+func (s *scan) start(pos, length int) int {
+	start := pos - length
+	for i := len(s.skipped) - 1; i >= 0 && s.skipped[i] >= start; i-- {
+		start--
+	}
+	return start
+}
