@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -133,6 +134,17 @@ func byPreset(list []wire.Secret, provider string) ([]wire.Secret, error) {
 			`"keysake secrets set --preset %s"`, preset.Name, preset.ID)
 	}
 	return found, nil
+}
+
+// ttlSeconds returns the lifetime of a lease for the server, which chooses where there is none.
+func ttlSeconds(ttl time.Duration) (*int64, error) {
+	switch {
+	case ttl == 0:
+		return nil, nil //nolint:nilnil // the server's default
+	case ttl < time.Minute || ttl > 7*24*time.Hour:
+		return nil, usagef("--ttl must be from 1m to 168h")
+	}
+	return new(int64(ttl / time.Second)), nil
 }
 
 // idsOf returns the ids for a lease.

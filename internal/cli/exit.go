@@ -166,7 +166,7 @@ func explainRefusal(e *client.Error) string {
 	text := e.Detail
 	sep := ": "
 	for _, f := range e.Fields {
-		field := strings.TrimPrefix(client.Location(f), "body.")
+		field := strings.TrimPrefix(strings.TrimPrefix(client.Location(f), "body."), "query.")
 		text += sep + field + ": " + commands.Replace(f.Msg)
 		sep = "; "
 	}

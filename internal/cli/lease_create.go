@@ -54,7 +54,10 @@ func newLeaseCreate(a *app) *cobra.Command {
 }
 
 func (a *app) createTicket(ctx context.Context, in *newTicket) error {
+	ttl, err := ttlSeconds(in.ttl)
 	switch {
+	case err != nil:
+		return err
 	case !in.ticket:
 		return usagef(`add --ticket: other leases are made by "keysake run"`)
 	case in.choice.empty():
@@ -79,10 +82,7 @@ func (a *app) createTicket(ctx context.Context, in *newTicket) error {
 	if len(ids) == 0 {
 		return errors.New("no secret is chosen: no ticket is made")
 	}
-	body := wire.CreateLease{SecretIDs: ids, Delivery: wire.DeliveryTicket}
-	if in.ttl != 0 {
-		body.TTLSeconds = new(int64(in.ttl / time.Second))
-	}
+	body := wire.CreateLease{SecretIDs: ids, Delivery: wire.DeliveryTicket, TTLSeconds: ttl}
 	if in.label != "" || in.run != "" {
 		body.Run = new(wire.Run)
 		for to, text := range map[**string]string{&body.Run.Label: in.label, &body.Run.ID: in.run} {

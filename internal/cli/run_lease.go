@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -56,14 +55,11 @@ func (a *app) lease(ctx context.Context, in *running, p *plan, command string) (
 	}
 	recipient := key.Recipient().String()
 	body := wire.CreateLease{
-		SecretIDs: ids, Delivery: wire.DeliveryBundle, Recipient: &recipient,
+		SecretIDs: ids, Delivery: wire.DeliveryBundle, Recipient: &recipient, TTLSeconds: p.ttl,
 		Run: &wire.Run{Label: labelOf(filepath.Base(command))},
 	}
 	if in.label != "" {
 		body.Run.Label = &in.label
-	}
-	if in.ttl != 0 {
-		body.TTLSeconds = new(int64(in.ttl / time.Second))
 	}
 	made, err := c.CreateLease(ctx, body)
 	if err != nil {

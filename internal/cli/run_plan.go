@@ -25,6 +25,7 @@ const (
 // A plan is what the arguments of "run" say, checked.
 type plan struct {
 	names    environ.Names
+	ttl      *int64          // in seconds; the server's choice without one
 	ticket   plaintext.Value // empty without one
 	files    []fileWanted
 	template []templateLine
@@ -45,7 +46,11 @@ func (a *app) plan(in *running) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{names: environ.Names{
+	ttl, err := ttlSeconds(in.ttl)
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{ttl: ttl, names: environ.Names{
 		Map: map[string]string{}, Prefix: in.prefix, Aliases: known.Aliases, Check: checkVariable,
 	}}
 	if in.noAliases {

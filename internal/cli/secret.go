@@ -32,7 +32,7 @@ becomes. Its value is never shown; a mask such as sk-pro••••789 stands f
 		newSecretsVersions(a),
 		newSecretsRollback(a),
 		newSecretsDelete(a),
-		neverShown("get"),
+		neverShown("get", "export", "reveal", "print", "read"),
 	)
 	return cmd
 }
@@ -50,13 +50,14 @@ func newSecretsList(a *app) *cobra.Command {
 	}, a.listSecrets, a.secretsGrid)
 }
 
-// neverShown returns a hidden command of a name by which people look for a value.
-func neverShown(name string) *cobra.Command {
+// neverShown returns a hidden command of the names by which people look for a value.
+func neverShown(name string, more ...string) *cobra.Command {
 	return &cobra.Command{
-		Use:    name + " NAME",
-		Hidden: true,
-		Short:  "Say that values are never shown",
-		Long:   "Say that values are never shown, and what uses them.",
+		Use:     name + " NAME",
+		Aliases: more,
+		Hidden:  true,
+		Short:   "Say that values are never shown",
+		Long:    "Say that values are never shown, and what uses them.",
 		Example: `  keysake secrets show OPENAI_API_KEY
   keysake run --secret OPENAI_API_KEY -- command`,
 		Args: cobra.ArbitraryArgs,

@@ -35,6 +35,7 @@ const maxImportFile = 256 << 10
 type importCall struct {
 	replace, dryRun, yes *bool
 	asJSON               *bool
+	fromFile             bool
 }
 
 func newSecretsImport(a *app) *cobra.Command {
@@ -62,6 +63,7 @@ func newSecretsImport(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		in.fromFile = args[0] != "-"
 		return a.importSecrets(cmd.Context(), in, pairs)
 	}
 	return cmd
@@ -133,8 +135,11 @@ func (a *app) importSecrets(ctx context.Context, in importCall, pairs []dotenv.P
 	if err != nil {
 		return nameImported(err, body)
 	}
-	a.infof("Stored %s. Delete the file: it still has the values.",
-		count(stored.Total, "secret", "secrets"))
+	advice := ""
+	if in.fromFile {
+		advice = " Delete the file: it still has the values."
+	}
+	a.infof("Stored %s.%s", count(stored.Total, "secret", "secrets"), advice)
 	if *in.asJSON {
 		return a.printJSON(stored)
 	}

@@ -19,8 +19,8 @@ type Secret struct {
 }
 
 // Masks finds the values of some secrets, and the forms that they take in other formats: base64 at
-// every alignment, in one line or several, URL-encoded, and escaped as in JSON. It is immutable, and
-// so safe for concurrent use.
+// every alignment, in one line or several, URL-encoded, and escaped as in JSON. It is immutable,
+// and so safe for concurrent use.
 type Masks struct{ text, base64 trie }
 
 // New returns the masks of these secrets. Values with fewer than [MinLength] characters are left

@@ -243,7 +243,7 @@ func TestOnlyWhatMayBeginAValueIsHeldBack(t *testing.T) {
 		{"secret-", "se"},
 		{"value", "‹0›"}, // what follows may still be the end of the second
 		{" x", " x"},
-		{"a line c2Vj\n", "a line c2Vj\n"}, // a line is not held back for a few characters of base64
+		{"a line c2Vj\n", "a line c2Vj\n"}, // not held back for a few characters of base64
 		{"s", ""},
 	} {
 		out.Reset()
