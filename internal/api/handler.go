@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"net/url"
 
 	"github.com/google/uuid"
 
@@ -108,7 +109,9 @@ func (r *request) pathID(name string) (uuid.UUID, error) {
 
 // queryFlag returns a parameter of the query that is true or false, and false if it was left out.
 func (r *request) queryFlag(name string) (bool, error) {
-	switch values := r.URL.Query()[name]; {
+	all, err := url.ParseQuery(r.URL.RawQuery)
+	switch values := all[name]; {
+	case err != nil:
 	case len(values) == 0 || len(values) == 1 && values[0] == "false":
 		return false, nil
 	case len(values) == 1 && values[0] == "true":

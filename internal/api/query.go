@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -21,7 +22,11 @@ type query struct {
 }
 
 func (r *request) query(names ...string) *query {
-	q := &query{values: r.URL.Query()}
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	q := &query{values: values}
+	if err != nil { // what cannot be read would filter nothing
+		q.fault(wire.TypeValue, "Must be pairs of name=value, joined by &, and percent-encoded")
+	}
 	for name := range q.values {
 		if !slices.Contains(names, name) {
 			q.fault(wire.TypeExtra, "Extra inputs are not permitted", echoable(name)...)
