@@ -100,7 +100,7 @@ func (a *app) createTicket(ctx context.Context, in *newTicket) error {
 	if *in.asJSON {
 		err = a.printJSON(made)
 	} else {
-		err = a.print(made.Ticket + "\n")
+		err = a.print(escape(made.Ticket) + "\n")
 	}
 	if err != nil {
 		return fmt.Errorf("the ticket was made and could not be printed: revoke %s: %w",
