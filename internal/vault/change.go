@@ -126,7 +126,9 @@ func (s *Service) refuse(ctx context.Context, who Actor, action policy.Action, w
 }
 
 // apply makes the change in one transaction, for update and for the operator: it locks the ledger,
-// runs do, appends the audit entries and saves the ledger.
+// runs do, appends the audit entries and saves the ledger. If do returns [errUnchanged], nothing is
+// written: who asks again and again on a full disk does not use up the room that is kept for what
+// must work there.
 func (c *core) apply(ctx context.Context, in intent, do func(*change) error) error {
 	if in.outcome != "" {
 		in.who.Once = nil // what is recorded of a request is not the request
@@ -143,8 +145,14 @@ func (c *core) apply(ctx context.Context, in intent, do func(*change) error) err
 		}
 		return next.finish(ctx, in)
 	})
+	if errors.Is(err, errUnchanged) {
+		return nil
+	}
 	return c.nameAgain(ctx, err)
 }
+
+// errUnchanged ends a transaction that found nothing to do.
+var errUnchanged = errors.New("nothing to do")
 
 // transact is apply without the end: do appends the audit entries, with finish. A change that finds
 // the database tampered with is tried once more.

@@ -9,8 +9,9 @@ import (
 )
 
 // RevokeLease ends one of the caller's leases. A ticket that was not redeemed is of no use from
-// then on. delivered reports whether the values were handed out, which nothing takes back. It needs
-// the scope leases:write. NotFound: there is none of that id, or it is another user's.
+// then on. delivered reports whether the values were handed out, which nothing takes back. One that
+// was revoked before is not revoked again. It needs the scope leases:write. NotFound: there is none
+// of that id, or it is another user's.
 func (s *Service) RevokeLease(
 	ctx context.Context, who Actor, id uuid.UUID,
 ) (revoked Lease, delivered bool, err error) {
@@ -22,12 +23,14 @@ func (s *Service) RevokeLease(
 		c.about(l)
 		c.record(l.target())
 		open := c.isOpen(l)
-		if open || l.RevokedAt.IsZero() {
-			if err := c.endLease(ctx, l); err != nil {
-				return err
-			}
-			l.RevokedAt = c.at
+		if !open && !l.RevokedAt.IsZero() {
+			revoked, delivered = c.withState(l, c.at), l.delivered()
+			return errUnchanged
 		}
+		if err := c.endLease(ctx, l); err != nil {
+			return err
+		}
+		l.RevokedAt = c.at
 		revoked, delivered = c.withState(l, c.at), !open && l.delivered()
 		return nil
 	})

@@ -20,9 +20,6 @@ const rotateBatch = 50
 // maxParallelCalls bounds the concurrent calls of a key service.
 const maxParallelCalls = 8
 
-// errUnchanged ends a transaction that found nothing to do.
-var errUnchanged = errors.New("nothing to do")
-
 // AddRootKey makes a root key known to the database, so that it may wrap. If it is already known,
 // nothing changes. The URL is for the audit log only. Owner keys stay as they are until
 // [Operator.RewrapKeys].
@@ -33,11 +30,7 @@ func (o *Operator) AddRootKey(ctx context.Context, root seal.RootKey, url, param
 	}
 	o.keys.roots.add(root)
 	in := intent{action: policy.RootKeyAdd, library: instanceLibrary()}
-	err = o.apply(ctx, in, func(c *change) error { return c.addRootKey(ctx, stored, url) })
-	if errors.Is(err, errUnchanged) {
-		return nil
-	}
-	return err
+	return o.apply(ctx, in, func(c *change) error { return c.addRootKey(ctx, stored, url) })
 }
 
 // storable returns the row of a root key, with a check value that opens.

@@ -196,9 +196,12 @@ func (c *change) deleteLater(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	at, was := c.at.Add(c.core.deleteDelay), c.isDisabled(instance)
 	c.setDisabled(instance)
-	at := c.at.Add(c.core.deleteDelay)
 	if !stored.DeleteAt.IsZero() && stored.DeleteAt.Before(at) {
+		if was {
+			return errUnchanged
+		}
 		return nil
 	}
 	stored.DeleteAt = at

@@ -51,13 +51,22 @@ func (o *Operator) EnableUser(ctx context.Context, id uuid.UUID) error {
 }
 
 // disable says in the user's ledger that no key of the user counts, and lists the user in the
-// instance's, so that an older ledger of the user is noticed.
+// instance's, so that an older ledger of the user is noticed. It changes nothing of a user who is
+// disabled.
 func (c *change) disable(ctx context.Context) error {
 	_, _, instance, err := c.recordUser(ctx)
-	if err == nil {
-		c.setDisabled(instance)
+	switch {
+	case err != nil:
+		return err
+	case c.isDisabled(instance):
+		return errUnchanged
 	}
-	return err
+	c.setDisabled(instance)
+	return nil
+}
+
+func (c *change) isDisabled(instance *page) bool {
+	return c.ledger.State == anchor.Disabled && instance.ledger.APIKeys.Has(c.owner[:])
 }
 
 func (c *change) setDisabled(instance *page) {

@@ -3,6 +3,7 @@ package vault_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -151,5 +152,33 @@ func TestTheLedgerOfBeforeAUserWasDisabledDoesNotCount(t *testing.T) {
 	s.must(err)
 	if ledger.State != anchor.Active || !ledger.APIKeys.Has(s.ann.User[:]) {
 		t.Error("the instance's ledger does not list her")
+	}
+}
+
+// On a full disk these may use the room that is kept for them: asked again, they use none.
+func TestWhatTakesAwayAndIsDoneAlreadyIsNotWrittenAgain(t *testing.T) {
+	p := start(t)
+	ctx := t.Context()
+	ann, bea, eve := p.user("ann"), p.user("bea"), p.user("eve")
+	one := p.secret(ann, "ONE", fake("1"))
+	open, used := p.lease(ann, one), p.lease(ann, one)
+	p.must(second(p.redeem(used, "192.0.2.1")))
+	revoke := func(id uuid.UUID) error {
+		l, delivered, err := p.RevokeLease(ctx, ann, id)
+		if l.State != vault.LeaseRevoked || delivered != (id == used.ID) {
+			t.Errorf("it is %s, delivered: %v", l.State, delivered)
+		}
+		return err
+	}
+	for what, do := range map[string]func() error{
+		"a ticket that is revoked":    func() error { return revoke(open.ID) },
+		"a lease that is revoked":     func() error { return revoke(used.ID) },
+		"a user who is disabled":      func() error { return p.Service.DisableUser(ctx, p.admin, bea.User) },
+		"a user who is to be deleted": func() error { return p.Service.DeleteUserLater(ctx, p.admin, eve.User) },
+		"by the operator":             func() error { return p.Operator.DisableUser(ctx, bea.User) },
+	} {
+		p.must(do())
+		p.clock.forward(time.Second)
+		p.unchanged(what, func() { p.must(do()) })
 	}
 }
