@@ -15,18 +15,25 @@ import (
 func (q *Queries) Leases(
 	ctx context.Context, user uuid.UUID, chosen vault.LeaseQuery,
 ) ([]vault.StoredLease, error) {
-	args := []any{idText(user), integer(chosen.Limit)}
-	where := []string{"user_id = $1"}
+	before := chosen.Before
+	if before == uuid.Nil {
+		before = uuid.Max
+	}
+	from, err := q.newestLeases(ctx, user, chosen.Newest)
+	if err != nil {
+		return nil, err
+	}
+	args := []any{
+		idText(user), integer(chosen.Limit), max(from, idText(chosen.From)), idText(before),
+	}
+	where := []string{"user_id = $1 AND id >= $3 AND id < $4"}
 	add := func(condition string, arg any) {
 		args = append(args, arg)
 		where = append(where, fmt.Sprintf(condition, len(args)))
 	}
-	if chosen.Before != uuid.Nil {
-		add("id < $%d", idText(chosen.Before))
-	}
 	if chosen.Secret != uuid.Nil {
-		add("id IN (SELECT lease_id FROM lease_secrets WHERE user_id = $1 AND secret_id = $%d)",
-			idText(chosen.Secret))
+		add(`id IN (SELECT lease_id FROM lease_secrets WHERE user_id = $1 AND secret_id = $%d
+			AND lease_id >= $3 AND lease_id < $4)`, idText(chosen.Secret))
 	}
 	if chosen.Run != "" {
 		add("run_id = $%d AND run_id <> ''", chosen.Run)
@@ -41,6 +48,19 @@ func (q *Queries) Leases(
 	}
 	return leases.list(ctx, q.conn,
 		"WHERE "+strings.Join(where, " AND ")+" ORDER BY id DESC LIMIT $2", args...)
+}
+
+// newestLeases returns the id with which the newest n leases of a user begin; empty for all.
+func (q *Queries) newestLeases(ctx context.Context, user uuid.UUID, n int) (id string, err error) {
+	if n == 0 {
+		return "", nil
+	}
+	const nth = "SELECT id FROM leases WHERE user_id = $1 ORDER BY id DESC LIMIT 1 OFFSET $2"
+	err = q.conn.Query(ctx, nth, func(r Row) error {
+		id = r.Text(0)
+		return nil
+	}, idText(user), integer(n-1))
+	return id, err
 }
 
 // stateCondition returns what the row of a lease in a state has, and whether that needs the time.
@@ -77,22 +97,6 @@ var secretUses = newTable("secret_uses", 2,
 	number("uses", func(u *vault.SecretUse) *uint64 { return &u.Uses }),
 	moment("at", func(u *vault.SecretUse) *time.Time { return &u.At }),
 	id("lease_id", func(u *vault.SecretUse) *uuid.UUID { return &u.Lease }))
-
-// LiveLeases implements [vault.Reader].
-func (q *Queries) LiveLeases(
-	ctx context.Context, user uuid.UUID, now time.Time,
-) (map[uuid.UUID]int, error) {
-	live := map[uuid.UUID]int{}
-	err := q.conn.Query(ctx, `SELECT secret_id, COUNT(*) FROM lease_secrets
-		WHERE user_id = $1 AND lease_id IN (SELECT id FROM leases
-			WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $2)
-		GROUP BY secret_id`, func(r Row) error {
-		secret, err := parseID(r.Text(0))
-		live[secret] = int(r.Int(1))
-		return err
-	}, idText(user), now.UnixMicro())
-	return live, err
-}
 
 // SecretUses implements [vault.Reader].
 func (q *Queries) SecretUses(ctx context.Context, user uuid.UUID) ([]vault.SecretUse, error) {

@@ -90,6 +90,8 @@ type LeaseQuery struct {
 	Run    string     // the id of a run; empty for any
 	Live   bool       // neither revoked nor expired
 	Before uuid.UUID  // older than that lease; nil for all
+	From   uuid.UUID  // that lease and newer ones; nil for all
+	Newest int        // only among so many of the newest leases of the user; 0 for all
 	Now    time.Time
 	Limit  int
 }
@@ -103,9 +105,6 @@ type leaseReader interface {
 	OpenLeases(ctx context.Context, user uuid.UUID) ([]StoredLease, error)
 	// Leases returns a user's leases, newest first.
 	Leases(ctx context.Context, user uuid.UUID, q LeaseQuery) ([]StoredLease, error)
-	// LiveLeases returns in how many leases that are neither revoked nor expired each of a user's
-	// secrets is.
-	LiveLeases(ctx context.Context, user uuid.UUID, now time.Time) (map[uuid.UUID]int, error)
 	// LeasesBefore returns the oldest leases of a user with ids below one.
 	LeasesBefore(
 		ctx context.Context, user, id uuid.UUID, limit int,

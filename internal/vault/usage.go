@@ -28,14 +28,26 @@ type Usage struct {
 	Live []Lease // newest first, at most maxLiveLeases
 }
 
-// maxLiveLeases bounds the live leases that are shown of one secret.
-const maxLiveLeases = 100
+// How many live leases are shown of one secret, and among how many of the user's newest ones they
+// are looked for.
+const (
+	maxLiveLeases = 100
+	maxLiveScan   = 1000
+)
+
+// liveLeases returns a query for the live leases of a user. They were made in the last days.
+func liveLeases(now time.Time) LeaseQuery {
+	return LeaseQuery{
+		Live: true, Now: now, From: firstID(now.Add(-maxTTL)), Newest: maxLiveScan,
+		Limit: maxLiveScan,
+	}
+}
 
 // A UsageSummary is how a secret is used, in a list.
 type UsageSummary struct {
 	SecretUse
 
-	Live int // how many leases are neither revoked nor expired
+	Live int // how many of the user's maxLiveScan newest leases have it, and are live
 }
 
 // SecretUsage returns where one of the caller's secrets is used. It needs the scope secrets:read.
@@ -48,9 +60,9 @@ func (s *Service) SecretUsage(
 			return err
 		}
 		usage = Usage{SecretUse: SecretUse{User: p.owner, Secret: id}}
-		usage.Live, err = p.leases(ctx, LeaseQuery{
-			Secret: id, Live: true, Now: s.now(), Limit: maxLiveLeases,
-		})
+		live := liveLeases(s.now())
+		live.Secret, live.Limit = id, maxLiveLeases
+		usage.Live, err = p.leases(ctx, live)
 		if err != nil {
 			return err
 		}
@@ -86,9 +98,15 @@ func (s *Service) SecretUsages(ctx context.Context, who Actor) (all []UsageSumma
 		if err != nil {
 			return err
 		}
-		live, err := p.rows.LiveLeases(ctx, p.owner, s.now())
+		leases, err := p.rows.Leases(ctx, p.owner, liveLeases(s.now()))
 		if err != nil {
 			return err
+		}
+		live := map[uuid.UUID]int{}
+		for _, l := range leases {
+			for _, secret := range l.Secrets {
+				live[secret.ID]++
+			}
 		}
 		byID := make(map[uuid.UUID]SecretUse, len(uses))
 		for _, u := range uses {

@@ -154,6 +154,10 @@ func choosesLeases(s subject) {
 		"live": {
 			vault.LeaseQuery{Live: true}, []vault.StoredLease{disputed, redeemed, active},
 		},
+		"newer ones":           {vault.LeaseQuery{From: expired.ID}, all[:3]},
+		"among the newest two": {vault.LeaseQuery{State: vault.LeaseDisputed, Newest: 2}, all[1:2]},
+		"none so new":          {vault.LeaseQuery{State: vault.LeaseExpired, Newest: 2}, nil},
+		"among all":            {vault.LeaseQuery{State: vault.LeaseExpired, Newest: 5}, all[2:3]},
 		"of all": {
 			vault.LeaseQuery{
 				State: vault.LeaseActive, Run: "run", Secret: active.Secrets[0].ID, Live: true,
@@ -172,14 +176,6 @@ func choosesLeases(s subject) {
 			return r.LeasesBefore(ctx, ann.Owner, expired.ID, limit)
 		}), want)
 	}
-	s.wantSame("live leases", got(s, func(ctx context.Context, r vault.Reader) (
-		map[uuid.UUID]int, error,
-	) {
-		return r.LiveLeases(ctx, ann.Owner, now)
-	}), map[uuid.UUID]int{
-		active.Secrets[0].ID: 1, active.Secrets[1].ID: 1, redeemed.Secrets[0].ID: 1,
-		redeemed.Secrets[1].ID: 1, disputed.Secrets[0].ID: 1, disputed.Secrets[1].ID: 1,
-	})
 }
 
 func endsLeases(s subject) {
