@@ -38,11 +38,15 @@ func (q *Queries) UserNamed(ctx context.Context, username string) (vault.StoredU
 }
 
 // UsersDue implements [vault.Reader].
-func (q *Queries) UsersDue(
-	ctx context.Context, at time.Time, limit int,
-) ([]vault.StoredUser, error) {
-	return users.list(ctx, q.conn, `WHERE delete_at <= $1 AND delete_at IS NOT NULL
-		ORDER BY delete_at LIMIT $2`, micros(at), integer(limit))
+func (q *Queries) UsersDue(ctx context.Context, at time.Time) (due []uuid.UUID, err error) {
+	err = q.conn.Query(ctx, "SELECT id FROM users WHERE delete_at <= $1 ORDER BY delete_at",
+		func(r Row) error {
+			if user, err := parseID(r.Text(0)); err == nil { // otherwise it is no user's
+				due = append(due, user)
+			}
+			return nil
+		}, micros(at))
+	return due, err
 }
 
 // InsertUser implements [vault.Tx].

@@ -59,7 +59,7 @@ type userReader interface {
 	// UserNamed returns the user of that name. NotFound: there is none.
 	UserNamed(ctx context.Context, username string) (StoredUser, error)
 	// UsersDue returns users who are to be deleted by a time, those first who are due first.
-	UsersDue(ctx context.Context, at time.Time, limit int) ([]StoredUser, error)
+	UsersDue(ctx context.Context, at time.Time) ([]uuid.UUID, error)
 }
 
 type userWriter interface {

@@ -80,29 +80,32 @@ func (o *Operator) KeepUser(ctx context.Context, id uuid.UUID) error {
 	return o.apply(ctx, in, func(c *change) error { return c.keep(ctx) })
 }
 
-// maxDue is how many users [Operator.DeleteDue] deletes at most.
+// maxDue is how many users [Operator.DeleteDue] deletes at most, and how many failures it names.
 const maxDue = 20
 
 // DeleteDue deletes users whose time to be deleted has come, and returns who they were. In a
 // lockdown it waits: who is to be deleted may be so by a key that was stolen. A user whose row or
-// ledgers do not verify keeps no other from being deleted; the error names each.
+// ledgers do not verify keeps no other from being deleted; the error names them.
 func (o *Operator) DeleteDue(ctx context.Context) (deleted []uuid.UUID, err error) {
-	var due []StoredUser
+	var due []uuid.UUID
 	err = o.store.Read(ctx, func(r Reader) (err error) {
-		due, err = r.UsersDue(ctx, o.time(), maxDue)
+		due, err = r.UsersDue(ctx, o.time())
 		return err
 	})
-	if err != nil || len(due) == 0 {
+	if err != nil {
 		return nil, err
 	}
 	var failed []error
-	for _, u := range due {
-		done, err := o.deleteDue(ctx, u.Owner)
-		if err != nil && !errors.Is(err, ErrNotFound) {
+	for _, user := range due {
+		done, err := o.deleteDue(ctx, user)
+		if err != nil && !errors.Is(err, ErrNotFound) && len(failed) < maxDue {
 			failed = append(failed, err)
 		}
 		if done {
-			deleted = append(deleted, u.Owner)
+			deleted = append(deleted, user)
+		}
+		if len(deleted) == maxDue || ctx.Err() != nil {
+			break
 		}
 	}
 	return deleted, errors.Join(failed...)

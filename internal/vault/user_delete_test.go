@@ -1,6 +1,7 @@
 package vault_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -131,6 +132,28 @@ func TestTheDatabaseNeitherBeginsNorCallsOffADeletion(t *testing.T) {
 		t.Error("he was deleted")
 	}
 	p.assertBroken(ben.User)
+}
+
+// Rows that were added come first, and are more than are deleted at once.
+func TestRowsThatAreDueAndNoUsersKeepNobodyFromBeingDeleted(t *testing.T) {
+	p := start(t)
+	ctx := t.Context()
+	ann := p.user("ann")
+	p.must(p.Service.DeleteUserLater(ctx, p.admin, ann.User))
+	for n := range 40 {
+		id := uuid.NewString()
+		if n == 0 {
+			id = "no id"
+		}
+		p.sql(`INSERT INTO users (id, number, ledger, username, email_address, full_name,
+			created_at, delete_at) SELECT ?1, number, ledger, ?1, '', '', created_at, 1
+			FROM users WHERE username = 'admin'`, id)
+	}
+	p.clock.forward(2 * deleteDelay)
+	deleted, err := p.DeleteDue(ctx)
+	if assertTampered(t, "the others", err); !slices.Equal(deleted, []uuid.UUID{ann.User}) {
+		t.Errorf("%d were deleted", len(deleted))
+	}
 }
 
 // assertBroken checks that the list of users shows a user as tampered with.
