@@ -11,6 +11,7 @@ import (
 	"github.com/keysake/keysake/internal/anchor"
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/policy"
+	"github.com/keysake/keysake/internal/seal"
 )
 
 // An intent says who wants to do what in which library. The zero who is the operator.
@@ -252,6 +253,14 @@ func (c *change) committed() {
 			c.core.keys.drop(d.user, id)
 		}
 	}
+}
+
+// stillSeals returns [errStale] if another owner key than this one seals now.
+func (c *change) stillSeals(key seal.OwnerKey) error {
+	if c.ledger.OwnerKey != key.ID() {
+		return errStale
+	}
+	return nil
 }
 
 // countSeal counts that the owner key sealed a version. Denied: it has sealed as often as it may.

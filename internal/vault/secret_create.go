@@ -75,8 +75,8 @@ func (s *Service) create(
 		secret.CreatedAt = s.time()
 		secret.seal(key, value, mask, secret.CreatedAt)
 		return s.update(ctx, in, func(c *change) error {
-			if c.ledger.OwnerKey != key.ID() {
-				return errStale
+			if err := c.stillSeals(key); err != nil {
+				return err
 			}
 			if c.ledger.Secrets.Len() >= s.limits.secrets {
 				return denied("The quota of secrets is full: delete one first")

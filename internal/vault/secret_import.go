@@ -93,8 +93,8 @@ func (s *Service) ImportSecrets(ctx context.Context, who Actor, in Import) ([]Se
 			return err
 		}
 		return s.update(ctx, want, func(c *change) error {
-			if c.ledger.OwnerKey != key.ID() {
-				return errStale
+			if err := c.stillSeals(key); err != nil {
+				return err
 			}
 			return s.storeImport(ctx, c, plan)
 		})

@@ -6,7 +6,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/policy"
-	"github.com/keysake/keysake/internal/seal"
 )
 
 // RenameSecret gives one of the caller's secrets another name. Its value is not opened: only the
@@ -23,35 +22,23 @@ func (s *Service) RenameSecret(
 	if err := checkName(name.text); err != nil {
 		return Secret{}, err
 	}
-	return s.takeTurn(ctx, in, id, func(key seal.OwnerKey) (Secret, error) {
-		var current StoredSecret
-		var by openers
-		err := s.view(ctx, who, in.action, func(p *page) (err error) {
-			by = p.openers()
-			current, err = p.secret(ctx, id)
-			return err
-		})
-		if err == nil {
-			err = current.checkTag(anyOf)
+	read := func(p *page) (StoredSecret, error) { return p.secret(ctx, id) }
+	return s.takeTurn(ctx, in, id, anyOf, read, func(t turn) (Secret, error) {
+		if t.current.Name == name.text {
+			return s.recordUnchanged(ctx, in, t)
 		}
+		shown, err := s.openMask(ctx, t.by, t.current)
 		if err != nil {
 			return Secret{}, err
 		}
-		if current.Name == name.text {
-			return s.recordUnchanged(ctx, in, by, current)
-		}
-		shown, err := s.openMask(ctx, by, current)
-		if err != nil {
-			return Secret{}, err
-		}
-		next := current
+		next := t.current
 		next.Name = name.text
-		next.SealedMask = key.SealMask(next.Binding(), shown.Mask)
+		next.SealedMask = t.key.SealMask(next.Binding(), shown.Mask)
 		return next.masked(shown.Mask), s.update(ctx, in, func(c *change) error {
-			if c.ledger.OwnerKey != key.ID() {
-				return errStale
+			if err := c.stillSeals(t.key); err != nil {
+				return err
 			}
-			was, err := c.current(ctx, current)
+			was, err := c.current(ctx, t.current)
 			if err != nil {
 				return err
 			}

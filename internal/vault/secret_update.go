@@ -25,29 +25,17 @@ func (s *Service) UpdateSecret(
 		return Secret{}, err
 	}
 	in := inOwnLibrary(who, policy.SecretUpdate)
-	return s.takeTurn(ctx, in, id, func(key seal.OwnerKey) (Secret, error) {
-		var current StoredSecret
-		var by openers
-		err := s.view(ctx, who, in.action, func(p *page) (err error) {
-			by = p.openers()
-			current, err = p.sealedSecret(ctx, id)
-			return err
-		})
-		if err == nil {
-			err = current.checkTag(anyOf)
-		}
-		if err != nil {
+	read := func(p *page) (StoredSecret, error) { return p.sealedSecret(ctx, id) }
+	return s.takeTurn(ctx, in, id, anyOf, read, func(t turn) (Secret, error) {
+		if err := s.checkPreset(t.current, value); err != nil {
 			return Secret{}, err
 		}
-		if err := s.checkPreset(current, value); err != nil {
-			return Secret{}, err
-		}
-		if same, err := s.hasValue(ctx, who, by, current, value); err != nil {
+		if same, err := s.hasValue(ctx, who, t.by, t.current, value); err != nil {
 			return Secret{}, err
 		} else if same {
-			return s.recordUnchanged(ctx, in, by, current)
+			return s.recordUnchanged(ctx, in, t)
 		}
-		return s.addVersion(ctx, in, key, current, value)
+		return s.addVersion(ctx, in, t, value)
 	})
 }
 
@@ -66,10 +54,19 @@ func (s *Service) hasValue(
 	return err == nil && opened.Equal(value.plain), err
 }
 
-// takeTurn runs do, which makes a new version of a secret with the user's owner key, while no other
-// update of that secret runs in this process, and again where another process was faster.
+// A turn is what a change of a secret begins with.
+type turn struct {
+	key     seal.OwnerKey // that seals
+	by      openers
+	current StoredSecret
+}
+
+// takeTurn runs do, which changes a secret as read finds it, while no other change of that secret
+// runs in this process, and again where another process was faster. Changed: tags are given, and
+// the secret has another.
 func (s *Service) takeTurn(
-	ctx context.Context, in intent, secret uuid.UUID, do func(seal.OwnerKey) (Secret, error),
+	ctx context.Context, in intent, secret uuid.UUID, anyOf []Tag,
+	read func(*page) (StoredSecret, error), do func(turn) (Secret, error),
 ) (Secret, error) {
 	var updated Secret
 	err := s.retry(in.library.owner, func() error {
@@ -82,7 +79,19 @@ func (s *Service) takeTurn(
 			return err
 		}
 		defer release()
-		updated, err = do(key)
+		t := turn{key: key}
+		err = s.view(ctx, in.who, in.action, func(p *page) (err error) {
+			t.by = p.openers()
+			t.current, err = read(p)
+			return err
+		})
+		if err == nil {
+			err = t.current.checkTag(anyOf)
+		}
+		if err != nil {
+			return err
+		}
+		updated, err = do(t)
 		return err
 	})
 	if done, ok := answered(err); ok {
@@ -96,17 +105,15 @@ func (s *Service) takeTurn(
 
 // addVersion makes value the next version of a secret. The one that was current is archived with
 // the versions before it; those beyond the limit are destroyed.
-func (s *Service) addVersion(
-	ctx context.Context, in intent, key seal.OwnerKey, current StoredSecret, value Value,
-) (Secret, error) {
-	next, mask := current, value.mask()
+func (s *Service) addVersion(ctx context.Context, in intent, t turn, value Value) (Secret, error) {
+	next, mask := t.current, value.mask()
 	next.Version++
-	next.seal(key, value, mask, s.time())
+	next.seal(t.key, value, mask, s.time())
 	err := s.update(ctx, in, func(c *change) error {
-		if c.ledger.OwnerKey != key.ID() {
-			return errStale
+		if err := c.stillSeals(t.key); err != nil {
+			return err
 		}
-		was, err := c.current(ctx, current)
+		was, err := c.current(ctx, t.current)
 		if err != nil {
 			return err
 		}

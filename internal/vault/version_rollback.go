@@ -7,7 +7,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/policy"
-	"github.com/keysake/keysake/internal/seal"
 )
 
 // RollbackSecret gives one of the caller's secrets the value of an older version again, as its next
@@ -21,29 +20,20 @@ func (s *Service) RollbackSecret(
 	if err := s.authorize(ctx, who, in.action); err != nil {
 		return Secret{}, err
 	}
-	return s.takeTurn(ctx, in, id, func(key seal.OwnerKey) (Secret, error) {
-		var current StoredSecret
-		var old StoredVersion
-		var by openers
-		err := s.view(ctx, who, in.action, func(p *page) (err error) {
-			by = p.openers()
-			current, old, err = p.version(ctx, id, number)
-			return err
-		})
-		if err == nil {
-			err = current.checkTag(anyOf)
+	var old StoredVersion
+	read := func(p *page) (current StoredSecret, err error) {
+		current, old, err = p.version(ctx, id, number)
+		return current, err
+	}
+	return s.takeTurn(ctx, in, id, anyOf, read, func(t turn) (Secret, error) {
+		if number == t.current.Version {
+			return s.recordUnchanged(ctx, in, t)
 		}
+		value, err := s.keys.openValue(ctx, t.by, old.Binding(t.current), old.SealedValue)
 		if err != nil {
 			return Secret{}, err
 		}
-		if number == current.Version {
-			return s.recordUnchanged(ctx, in, by, current)
-		}
-		value, err := s.keys.openValue(ctx, by, old.Binding(current), old.SealedValue)
-		if err != nil {
-			return Secret{}, err
-		}
-		return s.addVersion(ctx, in, key, current, Value{value})
+		return s.addVersion(ctx, in, t, Value{value})
 	})
 }
 
@@ -62,16 +52,14 @@ func (p *page) version(
 }
 
 // recordUnchanged records a change of a secret to what it is already.
-func (s *Service) recordUnchanged(
-	ctx context.Context, in intent, by openers, current StoredSecret,
-) (Secret, error) {
-	secret, err := s.openMask(ctx, by, current)
+func (s *Service) recordUnchanged(ctx context.Context, in intent, t turn) (Secret, error) {
+	secret, err := s.openMask(ctx, t.by, t.current)
 	if err != nil {
 		return Secret{}, err
 	}
 	return secret, s.update(ctx, in, func(c *change) error {
-		c.record(current.target())
-		_, err := c.current(ctx, current)
+		c.record(t.current.target())
+		_, err := c.current(ctx, t.current)
 		return err
 	})
 }
