@@ -22,7 +22,8 @@ type File struct {
 func (f File) Remove() error { return f.remove() }
 
 // Named makes a file at path, which only this user can read. It refuses a path that exists, and one
-// on a file system that is not in memory.
+// on a file system that is not in memory. A process that is killed leaves its files: the next one
+// that makes a file in the same folder removes them.
 func Named(path string, v plaintext.Value) (File, error) {
 	fail := func(err error) (File, error) { return File{}, fmt.Errorf("--file: %s: %w", path, err) }
 	folder, err := unix.Open(filepath.Dir(path), unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
@@ -32,23 +33,39 @@ func Named(path string, v plaintext.Value) (File, error) {
 	if err := inMemory(folder); err != nil {
 		return fail(errors.Join(err, unix.Close(folder)))
 	}
-	name := filepath.Base(path)
-	fd, err := unix.Openat(folder, name,
-		unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_WRONLY|unix.O_CLOEXEC, 0o600)
+	sweep(folder)
+	remove, err := fillNew(folder, filepath.Base(path), v)
 	if errors.Is(err, unix.EEXIST) {
 		err = errors.New("it exists, and is not replaced")
 	}
 	if err != nil {
 		return fail(errors.Join(err, unix.Close(folder)))
 	}
-	f := os.NewFile(uintptr(fd), path)
-	remove := func() error {
-		return errors.Join(unix.Unlinkat(folder, name, 0), unix.Close(folder))
+	return File{Path: path, remove: func() error {
+		return errors.Join(remove(), unix.Close(folder))
+	}}, nil
+}
+
+// fillNew makes a file with a note about it, and returns what removes both.
+func fillNew(folder int, name string, v plaintext.Value) (remove func() error, err error) {
+	about, err := newNote(folder, name)
+	if err != nil {
+		return nil, err
 	}
-	if err := errors.Join(fill(f, v), f.Close()); err != nil {
-		return fail(errors.Join(err, remove()))
+	fd, err := unix.Openat(folder, name,
+		unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_WRONLY|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return nil, errors.Join(err, about.remove())
 	}
-	return File{Path: path, remove: remove}, nil
+	f := os.NewFile(uintptr(fd), name)
+	remove = func() error { return errors.Join(unix.Unlinkat(folder, name, 0), about.remove()) }
+	if err = about.is(fd); err == nil {
+		err = fill(f, v)
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, errors.Join(err, remove())
+	}
+	return remove, nil
 }
 
 // CheckFolder checks that path is in a folder of a file system in memory.

@@ -2,12 +2,13 @@ package memfile_test
 
 import (
 	"errors"
-	"io/fs"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -46,10 +47,75 @@ func TestAFileInMemoryHasTheValueAndIsRemoved(t *testing.T) {
 	if err := f.Remove(); err != nil {
 		t.Error(err)
 	}
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("afterwards: %v", err)
+	if left, err := os.ReadDir(filepath.Dir(path)); err != nil || len(left) != 0 {
+		t.Errorf("afterwards: %v, %v", left, err)
 	}
 }
+
+// The test's binary is also a program that makes a file, and is killed.
+func TestMain(m *testing.M) {
+	if path := os.Getenv("MEMFILE"); path != "" {
+		f, err := memfile.Named(path, plaintext.FromString(content))
+		fmt.Println(err)
+		time.Sleep(time.Hour)
+		_ = f.Remove()
+	}
+	os.Exit(m.Run())
+}
+
+func TestWhatAKilledProcessLeftIsRemovedByTheNext(t *testing.T) {
+	dir := memory(t)
+	paths := []string{filepath.Join(dir, "live"), filepath.Join(dir, "killed")}
+	for i, path := range paths {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = []string{"MEMFILE=" + path}
+		out, err := cmd.StdoutPipe()
+		if err := errors.Join(err, cmd.Start()); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+		var said string
+		if _, err := fmt.Fscanln(out, &said); err != nil || said != "<nil>" {
+			t.Fatal(said, err)
+		}
+		if i == 1 {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		}
+	}
+	// What others wrote since then, and what only looks like a note, is not touched.
+	other := filepath.Join(dir, "other")
+	if err := errors.Join(
+		os.WriteFile(other, nil, 0o600),
+		os.WriteFile(filepath.Join(dir, ".other.keysake"), []byte("7"), 0o600),
+		os.Symlink(other, filepath.Join(dir, ".link.keysake")),
+	); err != nil {
+		t.Fatal(err)
+	}
+	f, err := memfile.Named(paths[1], plaintext.FromString("new"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := os.ReadFile(paths[1]); err != nil || string(b) != "new" {
+		t.Errorf("%v, %d bytes", err, len(b))
+	}
+	if err := f.Remove(); err != nil {
+		t.Error(err)
+	}
+	var left []string
+	for _, entry := range must(os.ReadDir(dir)) {
+		left = append(left, entry.Name())
+	}
+	if want := ".link.keysake .live.keysake live other"; strings.Join(left, " ") != want {
+		t.Errorf("left: %q", left)
+	}
+	if _, err := memfile.Named(paths[0], plaintext.FromString("x")); err == nil ||
+		!strings.Contains(err.Error(), "it exists") {
+		t.Errorf("of a process that lives: %v", err)
+	}
+}
+
+func must[T any](v T, _ error) T { return v }
 
 func TestNothingIsReplacedAndNothingGoesToADisk(t *testing.T) {
 	dir := memory(t)
