@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -62,13 +63,16 @@ func idText(id uuid.UUID) string {
 	return id.String()
 }
 
+// idLen is the length of the text of an id that is not nil.
+const idLen = 36
+
 // parseID takes the one text that idText returns for an id.
 func parseID(text string) (uuid.UUID, error) {
 	if text == "" {
 		return uuid.Nil, nil
 	}
 	id, err := uuid.Parse(text)
-	if err != nil || idText(id) != text {
+	if err != nil || id == uuid.Nil || len(text) != idLen || strings.ToLower(text) != text {
 		return uuid.Nil, errNotID
 	}
 	return id, nil

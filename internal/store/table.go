@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/keysake/keysake/internal/backup"
@@ -42,11 +43,11 @@ func placeholders(n int) string { return placeholdersFrom(1, n) }
 
 // placeholdersFrom returns n placeholders from that number on.
 func placeholdersFrom(first, n int) string {
-	marks := make([]string, n)
-	for i := range marks {
-		marks[i] = fmt.Sprintf("$%d", first+i)
+	var marks []byte
+	for i := range n {
+		marks = strconv.AppendInt(append(marks, ", $"...), int64(first+i), 10)
 	}
-	return strings.Join(marks, ", ")
+	return strings.TrimPrefix(string(marks), ", ")
 }
 
 // without returns the table without a column, for queries that do not read it.
@@ -73,46 +74,28 @@ func (t *table[T]) describe() backup.Table {
 
 // insert stores a row.
 func (t *table[T]) insert(ctx context.Context, c Conn, v *T) error {
-	args := make([]any, len(t.columns))
-	for i, column := range t.columns {
-		args[i] = column.bind(v)
-	}
-	_, err := c.Exec(ctx, t.insertSQL, args...)
-	return err
+	return t.execFor(ctx, c, t.insertSQL, v)
 }
 
-// maxInsert is how many rows one statement inserts: with each of them a database keeps another
-// statement prepared.
-const maxInsert = 50
-
-// insertAll stores rows, up to maxInsert with one statement, to which end is added.
+// insertAll stores rows with a statement each, to which end is added.
 func (t *table[T]) insertAll(ctx context.Context, c Conn, rows []T, end ...string) error {
-	for part := range slices.Chunk(rows, maxInsert) {
-		args := make([]any, 0, len(part)*len(t.columns))
-		for i := range part {
-			for _, column := range t.columns {
-				args = append(args, column.bind(&part[i]))
-			}
-		}
-		_, err := c.Exec(ctx, t.insertRows(len(part))+strings.Join(end, ""), args...)
-		if err != nil {
+	sql := t.insertSQL + strings.Join(end, "")
+	for i := range rows {
+		if err := t.execFor(ctx, c, sql, &rows[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// insertRows returns the statement that inserts n rows.
-func (t *table[T]) insertRows(n int) string {
-	if n == 1 {
-		return t.insertSQL
+// execFor runs a statement whose arguments are the columns of a row.
+func (t *table[T]) execFor(ctx context.Context, c Conn, sql string, v *T) error {
+	args := make([]any, len(t.columns))
+	for i, column := range t.columns {
+		args[i] = column.bind(v)
 	}
-	var b strings.Builder
-	b.WriteString(t.insertSQL)
-	for i := 1; i < n; i++ {
-		b.WriteString(", (" + placeholdersFrom(i*len(t.columns)+1, len(t.columns)) + ")")
-	}
-	return b.String()
+	_, err := c.Exec(ctx, sql, args...)
+	return err
 }
 
 // each calls fn for every row that a condition selects. The condition may order and limit.

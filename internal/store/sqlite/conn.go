@@ -2,20 +2,17 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 
-	"modernc.org/sqlite"
-
 	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/store/sqlite/engine"
 	"github.com/keysake/keysake/internal/vault"
 )
 
 // A conn is one connection with the statements that were prepared on it. One goroutine uses it at a
 // time.
 type conn struct {
-	sql     *sql.Conn
-	stmts   map[string]*sql.Stmt
+	db      *engine.Conn
 	queries *store.Queries
 
 	// pendingErase is the most urgent erasure since the last purge; zero if there is none.
@@ -33,24 +30,23 @@ type conn struct {
 
 var _ store.Conn = (*conn)(nil)
 
-func newConn(ctx context.Context, db *sql.DB) (*conn, error) {
-	raw, err := db.Conn(ctx)
+// newConn opens a connection and applies settings to it.
+func newConn(uri string, settings []string) (*conn, error) {
+	db, err := engine.Open(uri)
 	if err != nil {
 		return nil, classify(err)
 	}
-	c := &conn{sql: raw, stmts: map[string]*sql.Stmt{}}
+	for _, setting := range settings {
+		if err := db.Run("PRAGMA " + setting); err != nil {
+			return nil, errors.Join(classify(err), db.Close())
+		}
+	}
+	c := &conn{db: db}
 	c.queries = store.New(c, store.Dialect{}) // one writer at a time: nothing to lock
 	return c, nil
 }
 
-// close returns the connection. A statement that stayed open would keep the database open.
-func (c *conn) close() error {
-	var errs []error
-	for _, stmt := range c.stmts {
-		errs = append(errs, stmt.Close())
-	}
-	return errors.Join(append(errs, c.sql.Close())...)
-}
+func (c *conn) close() error { return classify(c.db.Close()) }
 
 func (c *conn) begin(ctx context.Context, text string) error {
 	c.txError = nil
@@ -71,18 +67,13 @@ func (c *conn) run(ctx context.Context, text string, args ...any) error {
 
 // Exec implements [store.Conn].
 func (c *conn) Exec(ctx context.Context, text string, args ...any) (int64, error) {
-	ctx = context.WithoutCancel(ctx)
-	stmt, err := c.stmt(ctx, text)
+	err := c.Query(ctx, text, func(store.Row) error { return nil }, args...)
 	if err != nil {
 		return 0, err
 	}
-	result, err := stmt.ExecContext(ctx, args...)
-	if err != nil {
-		return 0, c.failed(err)
-	}
-	n, err := result.RowsAffected()
+	n := c.db.Changes()
 	c.wrote = c.wrote || n > 0
-	return n, err
+	return n, nil
 }
 
 // Erase implements [store.Conn]. The writer purges the files after the commit.
@@ -98,63 +89,34 @@ func (c *conn) Erase(
 
 // Query implements [store.Conn].
 func (c *conn) Query(
-	ctx context.Context, text string, each func(store.Row) error, args ...any,
-) (err error) {
-	ctx = context.WithoutCancel(ctx)
-	stmt, err := c.stmt(ctx, text)
-	if err != nil {
-		return err
-	}
-	rows, err := stmt.QueryContext(ctx, args...)
-	if err != nil {
-		return c.failed(err)
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	columns, err := rows.Columns()
-	if err != nil {
-		return err
-	}
-	r := newRow(len(columns))
-	for rows.Next() {
-		if err := rows.Scan(r.into...); err != nil {
-			return err
-		}
-		if err := each(r); err != nil {
-			return err
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return c.failed(err)
-	}
-	return nil
-}
-
-// stmt returns the statement for a text, which it prepares at the first use.
-func (c *conn) stmt(ctx context.Context, text string) (*sql.Stmt, error) {
+	_ context.Context, text string, each func(store.Row) error, args ...any,
+) error {
 	if c.txError != nil {
-		return nil, c.txError
+		return c.txError
 	}
-	if stmt, found := c.stmts[text]; found {
-		return stmt, nil
-	}
-	stmt, err := c.sql.PrepareContext(ctx, text)
+	stmt, err := c.db.Prepare(text)
 	if err != nil {
-		return nil, c.failed(err)
+		return c.failed(err)
 	}
-	c.stmts[text] = stmt
-	return stmt, nil
+	defer stmt.Reset()
+	if err := stmt.Bind(args); err != nil {
+		return c.failed(err)
+	}
+	for {
+		more, err := stmt.Step()
+		if err != nil {
+			return c.failed(err)
+		}
+		if !more {
+			return nil
+		}
+		if err := each(stmt); err != nil {
+			return err
+		}
+	}
 }
 
-// pagesWritten returns how many pages the connection has written since it was last asked.
-func (c *conn) pagesWritten() (n int, err error) {
-	err = c.sql.Raw(func(driverConn any) (err error) {
-		n, _, err = driverConn.(sqlite.DBStatus).Status(sqlite.DBStatusCacheWrite, true)
-		return err
-	})
-	return n, err
-}
-
-// failed classifies a driver's error, and keeps it if it may have ended the transaction.
+// failed classifies an error of the engine, and keeps it if it may have ended the transaction.
 func (c *conn) failed(err error) error {
 	err = classify(err)
 	if vault.KindOf(err) == vault.Unavailable {

@@ -3,9 +3,9 @@ package sqlite
 import (
 	"errors"
 
-	"modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
 
+	"github.com/keysake/keysake/internal/store/sqlite/engine"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -23,25 +23,21 @@ func unavailable(cause error) error {
 // isFull reports whether an update may have failed because the disk is full: not every file system
 // says so.
 func isFull(err error) bool {
-	failed, ok := errors.AsType[*sqlite.Error](err)
-	if !ok {
-		return false
-	}
-	code := failed.Code() & 0xff
-	return code == lib.SQLITE_FULL || code == lib.SQLITE_IOERR
+	failed, ok := errors.AsType[*engine.Error](err)
+	return ok && (failed.Primary() == lib.SQLITE_FULL || failed.Primary() == lib.SQLITE_IOERR)
 }
 
-// classify gives a driver's error its kind, by code and never by text.
+// classify gives an error of the engine its kind, by code and never by text.
 func classify(err error) error {
-	failed, ok := errors.AsType[*sqlite.Error](err)
+	failed, ok := errors.AsType[*engine.Error](err)
 	if !ok {
 		return err
 	}
-	switch failed.Code() {
+	switch failed.Code {
 	case lib.SQLITE_CONSTRAINT_UNIQUE, lib.SQLITE_CONSTRAINT_PRIMARYKEY:
 		return &vault.Error{Kind: vault.Conflict, Detail: "Already exists", Cause: err}
 	}
-	switch failed.Code() & 0xff { // the primary code
+	switch failed.Primary() {
 	case lib.SQLITE_FULL:
 		return &vault.Error{Kind: vault.Unavailable, Detail: errLow.Detail, Cause: err}
 	case lib.SQLITE_BUSY:

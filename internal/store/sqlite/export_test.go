@@ -2,7 +2,10 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
+	"slices"
+	"strconv"
+
+	"github.com/keysake/keysake/internal/store"
 )
 
 // MaxBatch is how many updates one commit has at most.
@@ -11,8 +14,8 @@ const MaxBatch = maxBatch
 // MaxReaders is how many reads run at once.
 const MaxReaders = maxReaders
 
-// EachConn calls fn for every connection of an idle database, the writer's last.
-func (d *DB) EachConn(fn func(*sql.Conn) error) error {
+// Settings returns what each connection of an idle database answers to a PRAGMA, the writer's last.
+func (d *DB) Settings(ctx context.Context, pragma string) (found []string, err error) {
 	var idle []*conn
 	defer func() {
 		for _, c := range idle {
@@ -21,21 +24,27 @@ func (d *DB) EachConn(fn func(*sql.Conn) error) error {
 	}()
 	for range cap(d.turns) {
 		<-d.turns
-		c := d.take()
-		idle = append(idle, c)
-		if err := fn(c.sql); err != nil {
-			return err
+		idle = append(idle, d.take())
+	}
+	for _, c := range append(slices.Clone(idle), d.writer.conn) {
+		err := c.Query(ctx, "PRAGMA "+pragma, func(r store.Row) error {
+			text := r.Text(0)
+			if text == "" {
+				text = strconv.FormatInt(r.Int(0), 10)
+			}
+			found = append(found, text)
+			return nil
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
-	return fn(d.writer.conn.sql)
+	return found, nil
 }
 
 // OnWriter executes a statement on the writer's connection. Outside of an update the writer must be
 // idle; inside, it is in the update's transaction.
-func (d *DB) OnWriter(ctx context.Context, q string) error {
-	_, err := d.writer.conn.sql.ExecContext(ctx, q)
-	return err
-}
+func (d *DB) OnWriter(_ context.Context, q string) error { return d.writer.conn.db.Run(q) }
 
 // Queued returns how many updates wait behind the one that runs.
 func (d *DB) Queued() int { return len(d.writer.jobs) }

@@ -3,26 +3,41 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"net/url"
 
 	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // registers the driver "sqlite", for migrations alone
 
 	"github.com/keysake/keysake/internal/store"
 )
 
-func newMigrations(db *sql.DB) (*goose.Provider, error) {
-	return goose.NewProvider(goose.DialectSQLite3, db, store.Migrations())
+// withMigrations gives fn the migrations of the database that a URL names.
+func withMigrations(dbURL string, fn func(*goose.Provider) error) error {
+	db, err := sql.Open("sqlite", dbURL)
+	if err != nil {
+		return err
+	}
+	db.SetMaxOpenConns(1)
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, store.Migrations())
+	if err == nil {
+		err = fn(provider)
+	}
+	return errors.Join(err, db.Close())
 }
 
 // migrate brings the schema up to date. A newer schema than this program's is an error, and for a
 // shared database an older one as well: a server of that version may be running on it. So is a
 // schema that the migrations do not make, before anything is written: [*SchemaError].
-func migrate(ctx context.Context, db *sql.DB, shared bool) error {
+//
+// The connection stays open meanwhile: closing the last one would move the log into the database.
+func migrate(ctx context.Context, c *conn, path string, shared bool) error {
 	newest, err := store.SchemaVersion()
 	if err != nil {
 		return err
 	}
-	found, err := readSchemaOf(ctx, db)
+	found, err := readSchema(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -37,9 +52,9 @@ func migrate(ctx context.Context, db *sql.DB, shared bool) error {
 	if err := found.check(); err != nil || found.version == newest {
 		return err
 	}
-	provider, err := newMigrations(db)
-	if err == nil {
-		_, err = provider.Up(ctx)
-	}
-	return err
+	dsn := fileURL(path, url.Values{"_pragma": settings(writerCache)})
+	return withMigrations(dsn, func(p *goose.Provider) error {
+		_, err := p.Up(ctx)
+		return err
+	})
 }

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"sync"
 
@@ -14,7 +13,6 @@ import (
 // A pool has the connections that read. The one that was used last is used next: it may have in its
 // cache what the others read again after a commit.
 type pool struct {
-	db     *sql.DB
 	turns  chan struct{} // one for each connection that is idle
 	closed chan struct{} // closed when Close begins
 
@@ -22,13 +20,13 @@ type pool struct {
 	idle []*conn
 }
 
-// newPool opens connections of db, which belongs to the pool from now on.
-func newPool(ctx context.Context, db *sql.DB, size int) (*pool, error) {
-	p := &pool{db: db, turns: make(chan struct{}, size), closed: make(chan struct{})}
+// newPool opens connections.
+func newPool(size int, open func() (*conn, error)) (*pool, error) {
+	p := &pool{turns: make(chan struct{}, size), closed: make(chan struct{})}
 	for range size {
-		c, err := newConn(ctx, db)
+		c, err := open()
 		if err != nil {
-			return nil, errors.Join(err, db.Close())
+			return nil, errors.Join(err, p.closeSome(len(p.turns)))
 		}
 		p.put(c)
 	}
@@ -114,14 +112,15 @@ func (p *pool) do(ctx context.Context, fn func(*conn) error) error {
 	}
 }
 
-// end waits for the reads and closes the database. database/sql would not close a connection that
-// is in use, so each is returned first: closing the last one moves the log into the database, which
-// is one file then.
-func (p *pool) end() error {
+// end waits for the reads and closes the connections. Closing the last one of the database moves
+// the log into it, which is one file then.
+func (p *pool) end() error { return p.closeSome(cap(p.turns)) }
+
+func (p *pool) closeSome(n int) error {
 	var errs []error
-	for range cap(p.turns) {
+	for range n {
 		<-p.turns
 		errs = append(errs, p.take().close())
 	}
-	return errors.Join(append(errs, p.db.Close())...)
+	return errors.Join(errs...)
 }

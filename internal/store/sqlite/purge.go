@@ -68,11 +68,10 @@ func (w *wal) purge(
 	if err := w.zeroGaps(ctx, c); err != nil {
 		return false, err
 	}
-	if err := c.setBusyTimeout(ctx, wait); err != nil {
-		return false, err
-	}
+	c.db.SetBusyTimeout(wait)
+	defer c.db.SetBusyTimeout(busyTimeout)
 	busy, err := w.copy(ctx, c, "TRUNCATE")
-	return !busy, errors.Join(err, c.setBusyTimeout(ctx, busyTimeout))
+	return !busy, err
 }
 
 // zeroGaps overwrites the gaps of the pages in the log, in a transaction of its own.

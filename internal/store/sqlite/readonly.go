@@ -2,17 +2,16 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
 
-	"modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
 
 	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/store/sqlite/engine"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -67,12 +66,12 @@ func (p *pool) currentSchema(ctx context.Context) error {
 // openReaders opens connections that only read. Where SQLite cannot create the files of a log and
 // there is no log to read, they take the database for immutable.
 func openReaders(ctx context.Context, path string, size int) (*pool, error) {
-	p, err := newReaders(ctx, readOnlyDSN(path, false), size)
+	p, err := newReaders(path, false, size)
 	if err != nil {
 		return nil, err
 	}
-	failed, ok := errors.AsType[*sqlite.Error](p.probe(ctx))
-	if !ok || failed.Code()&0xff != lib.SQLITE_CANTOPEN {
+	failed, ok := errors.AsType[*engine.Error](p.probe(ctx))
+	if !ok || failed.Primary() != lib.SQLITE_CANTOPEN {
 		return p, nil // whatever else is wrong, its user is told
 	}
 	if log, err := os.Stat(path + "-wal"); err == nil && log.Size() > 0 {
@@ -81,15 +80,17 @@ func openReaders(ctx context.Context, path string, size int) (*pool, error) {
 	if err := p.end(); err != nil {
 		return nil, err
 	}
-	return newReaders(ctx, readOnlyDSN(path, true), size)
+	return newReaders(path, true, size)
 }
 
-func newReaders(ctx context.Context, dsn string, size int) (*pool, error) {
-	db, err := sql.Open("sqlite", dsn)
+func newReaders(path string, immutable bool, size int) (*pool, error) {
+	p, err := newPool(size, func() (*conn, error) {
+		return newConn(readOnlyURL(path, immutable), readOnlySettings())
+	})
 	if err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
+		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
-	return newPool(ctx, db, size)
+	return p, nil
 }
 
 // probe reads something.

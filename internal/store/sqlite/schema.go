@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -106,44 +105,32 @@ func (s schema) check() error {
 // memory shows them.
 //
 //nolint:gochecknoglobals // it is a constant that takes a few milliseconds to compute
-var expectedSchemas = sync.OnceValues(func() (_ map[int64]schema, err error) {
-	ctx := context.Background()
-	db, err := sql.Open("sqlite", ":memory:")
+var expectedSchemas = sync.OnceValues(func() (map[int64]schema, error) {
+	const inMemory = "file:/expected?vfs=memdb" // the process's connections share it
+	c, err := newConn(inMemory, nil)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	db.SetMaxOpenConns(1) // each connection would have a database of its own
-	provider, err := newMigrations(db)
-	if err != nil {
-		return nil, err
-	}
-	version, err := provider.GetDBVersion(ctx) // makes the table of migrations
 	all := map[int64]schema{}
-	for err == nil {
-		if all[version], err = readSchemaOf(ctx, db); err != nil {
-			break
+	err = withMigrations(inMemory, func(p *goose.Provider) error {
+		ctx := context.Background()
+		version, err := p.GetDBVersion(ctx) // makes the table of migrations
+		for err == nil {
+			if all[version], err = readSchema(ctx, c); err != nil {
+				break
+			}
+			var ran *goose.MigrationResult
+			if ran, err = p.UpByOne(ctx); err == nil {
+				version = ran.Source.Version
+			}
 		}
-		var ran *goose.MigrationResult
-		if ran, err = provider.UpByOne(ctx); err == nil {
-			version = ran.Source.Version
+		if errors.Is(err, goose.ErrNoNextVersion) {
+			err = nil
 		}
-	}
-	if errors.Is(err, goose.ErrNoNextVersion) {
-		err = nil
-	}
-	return all, err
+		return err
+	})
+	return all, errors.Join(err, c.close())
 })
-
-// readSchemaOf reads the schema of a database on a connection of its own.
-func readSchemaOf(ctx context.Context, db *sql.DB) (schema, error) {
-	c, err := newConn(ctx, db)
-	if err != nil {
-		return schema{}, err
-	}
-	s, err := readSchema(ctx, c)
-	return s, errors.Join(err, c.close())
-}
 
 // checkSchema fails if another program has changed the schema since this connection last looked.
 // SQLite counts the changes, so that this costs one look at the count. The connection is in a

@@ -4,7 +4,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,8 +11,6 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
-
-	_ "modernc.org/sqlite" // registers the driver "sqlite"
 
 	"github.com/keysake/keysake/internal/backup"
 	"github.com/keysake/keysake/internal/store"
@@ -54,20 +51,18 @@ func open(ctx context.Context, path string, shared bool) (*DB, error) {
 	}
 	room := newRoom(path, shared)
 	room.giveToStart()
-	db, err := sql.Open("sqlite", dsn(path))
+	c, err := newConn(fileURL(path, nil), settings(writerCache))
 	if err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
+		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
-	if err := migrate(ctx, db, shared); err != nil {
-		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), db.Close())
+	if err := migrate(ctx, c, path, shared); err != nil {
+		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), c.close())
 	}
-	readers, err := newPool(ctx, db, maxReaders)
+	readers, err := newPool(maxReaders, func() (*conn, error) {
+		return newConn(fileURL(path, nil), settings(readerCache))
+	})
 	if err != nil {
-		return nil, err
-	}
-	c, err := newConn(ctx, db)
-	if err != nil {
-		return nil, errors.Join(err, readers.end())
+		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), c.close())
 	}
 	w := &writer{
 		conn: c, lock: newWriteLock(path, shared), wal: newWAL(path, room), room: room,
