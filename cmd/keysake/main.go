@@ -15,5 +15,6 @@ func main() {
 		fmt.Fprintf(os.Stderr, "keysake: warning: %v\n", err)
 	}
 	env := os.LookupEnv //nolint:forbidigo // the program hands its environment over here
+	process.SizeMemory(env)
 	os.Exit(cli.Main(context.Background(), os.Args[1:], env, os.Stdin, os.Stdout, os.Stderr))
 }

@@ -1,4 +1,4 @@
-// Package process makes the memory of this process hard to look into.
+// Package process makes the memory of this process hard to look into, and says how much it is.
 package process
 
 import "errors"

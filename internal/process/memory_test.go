@@ -1,0 +1,39 @@
+package process
+
+import (
+	"runtime/debug"
+	"testing"
+)
+
+func TestMostOfAContainersMemoryIsGos(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int64{
+		"134217728\n":           64 << 20,
+		"536870912\n":           416 << 20,
+		"max\n":                 0,
+		"9223372036854771712\n": 0, // how cgroups 1 say that there is none
+		"0":                     0,
+		"":                      0,
+	} {
+		if limit, ok := softLimit(text); limit != want || ok != (want > 0) {
+			t.Errorf("of %q: %d, %t, want %d", text, limit, ok, want)
+		}
+	}
+}
+
+//nolint:paralleltest // there is one for the process
+func TestTheEnvironmentSaysHowGarbageIsCollected(t *testing.T) {
+	percent, limit := debug.SetGCPercent(77), debug.SetMemoryLimit(-1)
+	t.Cleanup(func() {
+		debug.SetGCPercent(percent)
+		debug.SetMemoryLimit(limit)
+	})
+	SizeMemory(func(string) (string, bool) { return "", true })
+	if got := debug.SetGCPercent(77); got != 77 {
+		t.Errorf("GOGC is set, and the percentage is %d", got)
+	}
+	SizeMemory(func(string) (string, bool) { return "", false })
+	if got := debug.SetGCPercent(77); got != gcPercent {
+		t.Errorf("the percentage is %d", got)
+	}
+}
