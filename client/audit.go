@@ -3,8 +3,6 @@ package client
 import (
 	"context"
 	"net/http"
-	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/keysake/keysake/wire"
@@ -36,22 +34,10 @@ func (c *Client) ListAnyAudit(
 }
 
 func (f AuditFilter) query(user string) string {
-	q := url.Values{}
-	for name, value := range map[string]string{
+	return query(f.Limit, map[string]string{
 		"user": user, "action": f.Action, "secret": f.Secret, "lease": f.Lease, "run": f.Run,
 		"from": moment(f.From), "to": moment(f.To), "cursor": f.Cursor,
-	} {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
-	if f.Limit > 0 {
-		q.Set("limit", strconv.Itoa(f.Limit))
-	}
-	if len(q) == 0 {
-		return ""
-	}
-	return "?" + q.Encode()
+	})
 }
 
 func moment(at time.Time) string {

@@ -3,6 +3,8 @@ package client
 import (
 	"context"
 	"net/http"
+	"net/url"
+	"strconv"
 )
 
 // perCall is what a context asks of the requests that are made with it.
@@ -36,6 +38,23 @@ func WithIfMatch(ctx context.Context, tag string) context.Context {
 // entity tag.
 func WithETag(ctx context.Context, tag *string) context.Context {
 	return withCall(ctx, func(p *perCall) { p.tag = tag })
+}
+
+// query returns the parameters of a page that are not empty, with the ? before them.
+func query(limit int, parameters map[string]string) string {
+	values := url.Values{}
+	for name, value := range parameters {
+		if value != "" {
+			values.Set(name, value)
+		}
+	}
+	if limit != 0 {
+		values.Set("limit", strconv.Itoa(limit))
+	}
+	if len(values) == 0 {
+		return ""
+	}
+	return "?" + values.Encode()
 }
 
 // ask puts what the context asks into the header of a request.

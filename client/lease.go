@@ -3,8 +3,6 @@ package client
 import (
 	"context"
 	"net/http"
-	"net/url"
-	"strconv"
 
 	"github.com/keysake/keysake/plaintext"
 	"github.com/keysake/keysake/wire"
@@ -22,21 +20,9 @@ type LeaseFilter struct {
 }
 
 func (f LeaseFilter) query() string {
-	values := url.Values{}
-	for name, value := range map[string]string{
+	return query(f.Limit, map[string]string{
 		"state": f.State, "secret_id": f.SecretID, "run_id": f.RunID, "cursor": f.Cursor,
-	} {
-		if value != "" {
-			values.Set(name, value)
-		}
-	}
-	if f.Limit != 0 {
-		values.Set("limit", strconv.Itoa(f.Limit))
-	}
-	if len(values) == 0 {
-		return ""
-	}
-	return "?" + values.Encode()
+	})
 }
 
 // CreateLease grants the use of secrets in one run. The response has the bundle, or the ticket,

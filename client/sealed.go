@@ -63,6 +63,7 @@ func (c *Client) body(
 func (c *Client) fetchSealingKey(ctx context.Context) (*sealingKey, error) {
 	anyone := *c
 	anyone.key = plaintext.Value{}
+	ctx = context.WithValue(ctx, perCallKey{}, perCall{}) // what that asks is of the other request
 	got, err := call[wire.SealingKey](ctx, &anyone, http.MethodGet, "/sealing-key", nil)
 	if errors.Is(err, ErrNotFound) {
 		return nil, ErrNoSealing

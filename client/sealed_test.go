@@ -61,6 +61,10 @@ func (s *sealingServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "" {
 			s.t.Error("the API key is sent where it is not needed")
 		}
+		if r.Header.Get("Idempotency-Key")+r.Header.Get("If-Match") != "" {
+			s.t.Error("the request for the key asks what another one is to ask")
+		}
+		w.Header().Set("ETag", `"of the key"`) // as a proxy may
 		_ = json.NewEncoder(w).Encode(wire.SealingKey{
 			ID: fmt.Sprint(s.id), Recipient: s.key.Recipient().String(),
 			Server: "00000000-0000-0000-0000-000000000007", ExpiresAt: s.until,
@@ -110,6 +114,17 @@ func TestEveryBodyIsSealedToAKeyThatIsFetchedOnce(t *testing.T) {
 	want := `{"name":"A","value":"` + hidden + `"}`
 	if s.fetched != 1 || strings.Join(s.opened, "") != want+want+want {
 		t.Errorf("%d fetches, and %d bodies", s.fetched, len(s.opened))
+	}
+}
+
+func TestWhatAContextAsksIsNotOfTheRequestForTheKey(t *testing.T) {
+	_, c := newSealingServer(t)
+	tag := "before"
+	ctx := client.WithETag(client.WithIfMatch(t.Context(), `"a"`), &tag)
+	in := wire.UpdateSecret{Value: plaintext.FromString(hidden)}
+	_, err := c.UpdateSecret(client.WithIdempotencyKey(ctx, "k"), "x", in)
+	if err != nil || tag != "before" {
+		t.Errorf("%v, and the tag %s", err, tag)
 	}
 }
 
