@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/keysake/keysake/internal/instance"
 )
 
@@ -80,34 +78,19 @@ func (s *server) makeCheckpoint(ctx context.Context) {
 
 // watchAudit adds metrics of the audit log. A hash cannot be one: it is in the log.
 func (m *metrics) watchAudit(i *instance.Instance) {
-	type ask func(context.Context) (float64, error)
-	gauge := func(name, help string, value ask) prometheus.Collector {
-		opts := prometheus.GaugeOpts{Name: name, Help: help}
-		return prometheus.NewGaugeFunc(opts, func() float64 {
-			ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
-			defer cancel()
-			v, err := value(ctx)
-			if err != nil {
-				return -1
-			}
-			return v
+	m.gauge("keysake_audit_instance_entries",
+		"Number of the last entry in the instance's audit chain; -1 if it cannot be read.",
+		func(ctx context.Context) (float64, error) {
+			head, err := i.AuditHead(ctx)
+			return float64(head.Seq), err
 		})
-	}
-	m.registry.MustRegister(
-		gauge("keysake_audit_instance_entries",
-			"Number of the last entry in the instance's audit chain; -1 if it cannot be read.",
-			func(ctx context.Context) (float64, error) {
-				head, err := i.AuditHead(ctx)
-				return float64(head.Seq), err
-			}),
-		gauge("keysake_audit_checkpoint_timestamp_seconds",
-			"When the last checkpoint of the audit log was made; 0 for never, -1 if unknown.",
-			func(ctx context.Context) (float64, error) {
-				last, err := i.LastCheckpoint(ctx)
-				if last.IsZero() {
-					return 0, err
-				}
-				return float64(last.Unix()), err
-			}),
-	)
+	m.gauge("keysake_audit_checkpoint_timestamp_seconds",
+		"When the last checkpoint of the audit log was made; 0 for never, -1 if unknown.",
+		func(ctx context.Context) (float64, error) {
+			last, err := i.LastCheckpoint(ctx)
+			if last.IsZero() {
+				return 0, err
+			}
+			return float64(last.Unix()), err
+		})
 }

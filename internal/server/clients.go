@@ -1,10 +1,6 @@
 package server
 
-import (
-	"context"
-
-	"github.com/prometheus/client_golang/prometheus"
-)
+import "context"
 
 // A turnout is how many connections of each kind there were.
 type turnout struct{ closed, refused, unused uint64 }
@@ -40,24 +36,15 @@ func (s *server) reportClients(ctx context.Context, now bool) {
 
 // watchConnections adds the counts of connections.
 func (m *metrics) watchConnections(s *server) {
-	count := func(name, help string, of func(turnout) uint64) prometheus.Collector {
-		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
-			func() float64 { return float64(of(s.connections.turnout())) })
-	}
-	m.registry.MustRegister(
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "keysake_connections", Help: "Connections of clients that are open.",
-		}, func() float64 { return float64(s.connections.size()) }),
-		count("keysake_connections_closed_total",
-			"Connections that were closed while they waited, to make room for others.",
-			func(t turnout) uint64 { return t.closed }),
-		count("keysake_connections_turned_away_total",
-			"Connections that there was no room for.",
-			func(t turnout) uint64 { return t.refused }),
-		count("keysake_connections_unused_total",
-			"Connections that ended without a whole request.",
-			func(t turnout) uint64 { return t.unused }),
-	)
+	m.gauge("keysake_connections", "Connections of clients that are open.",
+		func(context.Context) (float64, error) { return float64(s.connections.size()), nil })
+	m.count("keysake_connections_closed_total",
+		"Connections that were closed while they waited, to make room for others.",
+		func() uint64 { return s.connections.turnout().closed })
+	m.count("keysake_connections_turned_away_total", "Connections that there was no room for.",
+		func() uint64 { return s.connections.turnout().refused })
+	m.count("keysake_connections_unused_total", "Connections that ended without a whole request.",
+		func() uint64 { return s.connections.turnout().unused })
 }
 
 // size returns how many connections are open.

@@ -1,10 +1,6 @@
 package server
 
-import (
-	"context"
-
-	"github.com/prometheus/client_golang/prometheus"
-)
+import "context"
 
 // logDisputes logs each ticket that was presented again after it was redeemed: somebody else has
 // it. It is recorded already.
@@ -18,8 +14,6 @@ func (s *server) logDisputes(ctx context.Context) {
 
 // watchDisputes adds a metric of tickets that were presented again.
 func (m *metrics) watchDisputes(count func() uint64) {
-	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Name: "keysake_leases_disputed_total",
-		Help: "Tickets that were presented after they had been redeemed.",
-	}, func() float64 { return float64(count()) }))
+	m.count("keysake_leases_disputed_total",
+		"Tickets that were presented after they had been redeemed.", count)
 }

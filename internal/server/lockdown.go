@@ -1,10 +1,6 @@
 package server
 
-import (
-	"context"
-
-	"github.com/prometheus/client_golang/prometheus"
-)
+import "context"
 
 // warnLockdown logs when a lockdown begins and ends.
 func (s *server) warnLockdown(ctx context.Context) {
@@ -28,20 +24,12 @@ func (s *server) warnLockdown(ctx context.Context) {
 
 // watchLockdown adds a metric that says whether the server is locked down.
 func (m *metrics) watchLockdown(ask func(context.Context) (bool, error)) {
-	opts := prometheus.GaugeOpts{
-		Name: "keysake_lockdown",
-		Help: "1 in a lockdown, 0 otherwise; -1 if it is unknown.",
-	}
-	m.registry.MustRegister(prometheus.NewGaugeFunc(opts, func() float64 {
-		ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
-		defer cancel()
-		locked, err := ask(ctx)
-		switch {
-		case err != nil:
-			return -1
-		case locked:
-			return 1
-		}
-		return 0
-	}))
+	m.gauge("keysake_lockdown", "1 in a lockdown, 0 otherwise; -1 if it is unknown.",
+		func(ctx context.Context) (float64, error) {
+			locked, err := ask(ctx)
+			if locked {
+				return 1, err
+			}
+			return 0, err
+		})
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"time"
@@ -37,22 +38,40 @@ func newMetrics(stats func() (updates, commits uint64), lostLines func() uint64)
 	m.registry.MustRegister(
 		m.requests,
 		m.durations,
-		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "keysake_store_updates_total", Help: "Updates that were made durable.",
-		}, func() float64 { updates, _ := stats(); return float64(updates) }),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "keysake_store_commits_total",
-			Help: "Commits that made them durable; many updates share one.",
-		}, func() float64 { _, commits := stats(); return float64(commits) }),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "keysake_log_lines_lost_total",
-			Help: "Lines of the log that standard error did not take.",
-		}, func() float64 { return float64(lostLines()) }),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		collectors.NewBuildInfoCollector(),
 	)
+	m.count("keysake_store_updates_total", "Updates that were made durable.",
+		func() uint64 { updates, _ := stats(); return updates })
+	m.count("keysake_store_commits_total",
+		"Commits that made them durable; many updates share one.",
+		func() uint64 { _, commits := stats(); return commits })
+	m.count("keysake_log_lines_lost_total", "Lines of the log that standard error did not take.",
+		lostLines)
 	return m
+}
+
+// count adds a counter whose value is asked for when the metrics are read.
+func (m *metrics) count(name, help string, value func() uint64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(
+		prometheus.CounterOpts{Name: name, Help: help},
+		func() float64 { return float64(value()) }))
+}
+
+// gauge adds a gauge whose value is asked for when the metrics are read: -1 if it is unknown.
+func (m *metrics) gauge(name, help string, value func(context.Context) (float64, error)) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(
+		prometheus.GaugeOpts{Name: name, Help: help},
+		func() float64 {
+			ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
+			defer cancel()
+			v, err := value(ctx)
+			if err != nil {
+				return -1
+			}
+			return v
+		}))
 }
 
 func (m *metrics) observe(route, method string, status int, took time.Duration) {

@@ -1,10 +1,6 @@
 package server
 
-import (
-	"context"
-
-	"github.com/prometheus/client_golang/prometheus"
-)
+import "context"
 
 // maxUnrecorded is how many findings wait for an instance's chain that cannot be written.
 const maxUnrecorded = 1000
@@ -33,8 +29,6 @@ func (s *server) recordTamperings(ctx context.Context) {
 
 // watchTampering adds a metric of uses that found the database tampered with.
 func (m *metrics) watchTampering(count func() uint64) {
-	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Name: "keysake_tampering_total",
-		Help: "Uses that were refused because the database has not what was stored.",
-	}, func() float64 { return float64(count()) }))
+	m.count("keysake_tampering_total",
+		"Uses that were refused because the database has not what was stored.", count)
 }
