@@ -476,9 +476,11 @@ func TestATemplateIsFilledForOneRun(t *testing.T) {
 		t.Errorf("the environment is %q", got)
 	}
 	for text, want := range map[string]string{
-		"A=1\nB=keysake://NONE": "line 2: NONE is none of your secrets",
-		"A=1\nA=2":              "line 2: A is there twice",
-		"A='hidden":             "line 1: a quote is not closed",
+		"A=1\nB=keysake://NONE":           "line 2: NONE is none of your secrets",
+		"A=1\nA=2":                        "line 2: A is there twice",
+		"A='hidden":                       "line 1: a quote is not closed",
+		"A=1\nLD_PRELOAD=/keysake://PASS": "line 2: LD_PRELOAD cannot have a secret in it",
+		"Node_Options=keysake://PASS":     "line 1: Node_Options cannot have a secret in it",
 	} {
 		cmd := s.keysake(t, "run", "--", "true")
 		template(text)(cmd)

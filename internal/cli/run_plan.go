@@ -128,6 +128,10 @@ func (p *plan) readTemplate(path string) error {
 		}
 		seen[pair.Name] = true
 		value := environ.NewTemplate(string(pair.Value.Reveal()))
+		if err := checkVariable(pair.Name); err != nil && len(value.Secrets()) > 0 {
+			return fmt.Errorf("--env-file: %s, line %d: %s cannot have a secret in it: %w",
+				path, pair.Line, pair.Name, err)
+		}
 		p.template = append(p.template, templateLine{pair.Line, pair.Name, value})
 	}
 	return nil
