@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"testing"
+	"time"
 
 	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/internal/vault"
@@ -72,5 +73,31 @@ func TestARotationOfTheInstanceKeyCarriesTicketsAndARestoreEndsThem(t *testing.T
 	_, err := p.redeem(other, "192.0.2.1")
 	assertKind(t, "after a restore", err, vault.Unauthenticated)
 	p.assertState(ann, other.ID, vault.LeaseRevoked)
+	p.assertChain(ann.User)
+}
+
+// The clock of the server decides, and what had ended by it does not begin again when it goes back.
+func TestALeaseEndsAtItsMomentAndStaysEndedWhenTheClockGoesBack(t *testing.T) {
+	p := start(t)
+	ctx := t.Context()
+	ann := p.user("ann")
+	one := p.secret(ann, "ONE", fake("1"))
+	open, other := p.lease(ann, one), p.lease(ann, one)
+	p.clock.forward(open.ExpiresAt.Sub(p.clock.last()) - time.Minute)
+	p.assertHas(must(p.redeem(open, "192.0.2.1")), map[string]vault.Value{"ONE": fake("1")})
+	p.clock.forward(other.ExpiresAt.Sub(p.clock.last()) - time.Second) // it goes on by one
+	_, err := p.redeem(other, "192.0.2.1")
+	assertKind(t, "at its end", err, vault.Unauthenticated)
+	p.assertState(ann, other.ID, vault.LeaseExpired)
+	p.must(second(p.UpdateSecret(ctx, ann, one.ID, fake("2")))) // it leaves the ledger
+	p.clock.forward(-time.Hour)
+	_, err = p.redeem(other, "192.0.2.1")
+	assertKind(t, "when the clock went back", err, vault.Unauthenticated)
+	p.assertState(ann, other.ID, vault.LeaseExpired)
+	p.restart()
+	_, err = p.redeem(other, "192.0.2.1")
+	assertKind(t, "after a restart", err, vault.Unauthenticated)
+	later := p.lease(ann, one)
+	p.assertHas(must(p.redeem(later, "192.0.2.1")), map[string]vault.Value{"ONE": fake("2")})
 	p.assertChain(ann.User)
 }
