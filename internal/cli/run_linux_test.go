@@ -269,7 +269,7 @@ func TestWhatIsWrongIsOneLineAndTheCommandIsNotStarted(t *testing.T) {
 		{"", "", 2, "which secrets?"},
 		{"--secret ONE --map TWO=X", "", 1, "--map: TWO is not among"},
 		{"--secret ONE --map ONE", "", 2, "--map needs"},
-		{"--secret ONE --map ONE=LD_PRELOAD", "", 1, "ONE cannot become another variable"},
+		{"--secret ONE --map ONE=LD_PRELOAD", "", 1, "variable: Name is reserved: a variable of this name changes"},
 		{"--all --map ONE=TWO", "", 1, "ONE and TWO would both become TWO"},
 		{"--secret ONE --prefix =", "", 1, "ONE cannot become another variable"},
 		{"--file ONE=/proc/x", "", 1, "would be on a disk"},
@@ -479,7 +479,7 @@ func TestATemplateIsFilledForOneRun(t *testing.T) {
 		"A=1\nB=keysake://NONE":           "line 2: NONE is none of your secrets",
 		"A=1\nA=2":                        "line 2: A is there twice",
 		"A='hidden":                       "line 1: a quote is not closed",
-		"A=1\nLD_PRELOAD=/keysake://PASS": "line 2: LD_PRELOAD cannot have a secret in it",
+		"A=1\nLD_PRELOAD=/keysake://PASS": "line 2: LD_PRELOAD cannot have a secret in it: Name is reserved",
 		"Node_Options=keysake://PASS":     "line 1: Node_Options cannot have a secret in it",
 	} {
 		cmd := s.keysake(t, "run", "--", "true")

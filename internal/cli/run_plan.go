@@ -62,9 +62,12 @@ func (a *app) plan(in *running) (*plan, error) {
 	)
 }
 
-// checkVariable refuses what no secret may be named.
+// checkVariable refuses what no secret may be named, and says why.
 func checkVariable(name string) error {
 	_, err := vault.NewName(name)
+	if broken, ok := errors.AsType[*vault.Error](err); ok && len(broken.Fields) > 0 {
+		return errors.New(broken.Fields[0].Msg)
+	}
 	return err
 }
 
