@@ -15,10 +15,11 @@ const (
 	outside = 96 << 20
 )
 
-// limitFiles have the memory limit of the container, in bytes: of cgroups 2 and 1.
-var limitFiles = []string{
-	"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-}
+// What has the memory limit of the container, in bytes.
+const (
+	cgroups2 = "/sys/fs/cgroup/memory.max"
+	cgroups1 = "/sys/fs/cgroup/memory/memory.limit_in_bytes"
+)
 
 // SizeMemory sets how garbage is collected: more often when the process comes near the memory limit
 // of its container, so that it is not killed. GOGC and GOMEMLIMIT in the environment count first.
@@ -29,7 +30,7 @@ func SizeMemory(env func(string) (string, bool)) {
 	if _, set := env("GOMEMLIMIT"); set {
 		return
 	}
-	for _, file := range limitFiles {
+	for _, file := range []string{cgroups2, cgroups1} {
 		text, err := os.ReadFile(file)
 		if limit, ok := softLimit(string(text)); err == nil && ok {
 			debug.SetMemoryLimit(limit)

@@ -125,7 +125,7 @@ func (c *Conn) Changes() int64 { return lib.Xsqlite3_changes64(c.tls, c.db) }
 
 // SetBusyTimeout sets how long the connection waits for a lock.
 func (c *Conn) SetBusyTimeout(d time.Duration) {
-	lib.Xsqlite3_busy_timeout(c.tls, c.db, int32(d.Milliseconds()))
+	lib.Xsqlite3_busy_timeout(c.tls, c.db, short(int(d.Milliseconds())))
 }
 
 // PagesWritten returns how many pages the connection has written since it was last asked.

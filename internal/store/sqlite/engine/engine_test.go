@@ -71,7 +71,9 @@ func TestAValueComesBackAsItWas(t *testing.T) {
 	c := open(t, ":memory:")
 	long := strings.Repeat("long", 30_000)
 	for _, value := range []any{
-		"", "text", "with\x00zero", long, int64(0), int64(-1 << 63), []byte{}, []byte{0, 1, 255},
+		"", "text", "with\x00zero", long, int64(0), int64(-1 << 63),
+		[]byte{},
+		[]byte{0, 1, 255},
 		[]byte(long), nil, []byte(nil), "short again",
 	} {
 		var want []any

@@ -23,14 +23,21 @@ type Stmt struct {
 	argsSize int
 }
 
-// maxKept bounds the memory that a statement keeps for its arguments.
-const maxKept = 16 << 10
+const (
+	// maxKept bounds the memory that a statement keeps for its arguments.
+	maxKept = 16 << 10
+	// maxArgs bounds the arguments of one execution: SQLite refuses more anyway.
+	maxArgs = 1 << 30
+)
+
+// short makes a number one of SQLite's: of a parameter, of a column, of at most maxArgs bytes.
+func short(n int) int32 { return int32(n) } //nolint:gosec // so it fits
 
 // numberParameters finds out which parameter is which: the name of one is $ with its number.
 func (s *Stmt) numberParameters() error {
 	s.params = make([]int, lib.Xsqlite3_bind_parameter_count(s.conn.tls, s.stmt))
 	for i := range s.params {
-		name := libc.GoString(lib.Xsqlite3_bind_parameter_name(s.conn.tls, s.stmt, int32(i+1)))
+		name := libc.GoString(lib.Xsqlite3_bind_parameter_name(s.conn.tls, s.stmt, short(i+1)))
 		number, err := strconv.Atoi(strings.TrimPrefix(name, "$"))
 		if err != nil || number < 1 || number > len(s.params) {
 			return fmt.Errorf("sqlite: a parameter is named %.20q", name)
@@ -51,12 +58,12 @@ func (s *Stmt) Bind(args []any) error {
 	}
 	next := s.args
 	for i, number := range s.params {
-		n, tls := int32(i+1), s.conn.tls
+		n, tls := short(i+1), s.conn.tls
 		var code int32
 		switch v := args[number].(type) {
 		case string:
 			copy(libc.GoBytes(next, len(v)), v)
-			code = lib.Xsqlite3_bind_text(tls, s.stmt, n, next, int32(len(v)), lib.SQLITE_STATIC)
+			code = lib.Xsqlite3_bind_text(tls, s.stmt, n, next, short(len(v)), lib.SQLITE_STATIC)
 			next += uintptr(len(v))
 		case int64:
 			code = lib.Xsqlite3_bind_int64(tls, s.stmt, n, v)
@@ -66,7 +73,7 @@ func (s *Stmt) Bind(args []any) error {
 				break
 			}
 			copy(libc.GoBytes(next, len(v)), v)
-			code = lib.Xsqlite3_bind_blob(tls, s.stmt, n, next, int32(len(v)), lib.SQLITE_STATIC)
+			code = lib.Xsqlite3_bind_blob(tls, s.stmt, n, next, short(len(v)), lib.SQLITE_STATIC)
 			next += uintptr(len(v))
 		case nil:
 			code = lib.Xsqlite3_bind_null(tls, s.stmt, n)
@@ -93,6 +100,9 @@ func (s *Stmt) makeRoom(args []any) error {
 	}
 	if size <= s.argsSize {
 		return nil
+	}
+	if size > maxArgs {
+		return &Error{lib.SQLITE_TOOBIG, "the arguments are too long"}
 	}
 	s.freeArgs()
 	s.args = libc.Xmalloc(s.conn.tls, types.Size_t(size))
@@ -142,7 +152,7 @@ func (s *Stmt) Int(column int) int64 {
 	if s.kind(column) != lib.SQLITE_INTEGER {
 		return 0
 	}
-	return lib.Xsqlite3_column_int64(s.conn.tls, s.stmt, int32(column))
+	return lib.Xsqlite3_column_int64(s.conn.tls, s.stmt, short(column))
 }
 
 // Text returns a text, and an empty one for every other type.
@@ -150,7 +160,7 @@ func (s *Stmt) Text(column int) string {
 	if s.kind(column) != lib.SQLITE_TEXT {
 		return ""
 	}
-	text := lib.Xsqlite3_column_text(s.conn.tls, s.stmt, int32(column))
+	text := lib.Xsqlite3_column_text(s.conn.tls, s.stmt, short(column))
 	return string(s.bytes(column, text))
 }
 
@@ -159,12 +169,12 @@ func (s *Stmt) Bytes(column int) []byte {
 	if s.kind(column) != lib.SQLITE_BLOB {
 		return nil
 	}
-	blob := lib.Xsqlite3_column_blob(s.conn.tls, s.stmt, int32(column))
+	blob := lib.Xsqlite3_column_blob(s.conn.tls, s.stmt, short(column))
 	return append([]byte{}, s.bytes(column, blob)...)
 }
 
 func (s *Stmt) kind(column int) int32 {
-	return lib.Xsqlite3_column_type(s.conn.tls, s.stmt, int32(column))
+	return lib.Xsqlite3_column_type(s.conn.tls, s.stmt, short(column))
 }
 
 // bytes returns SQLite's own memory of a column: it is valid until the next step.
@@ -172,5 +182,5 @@ func (s *Stmt) bytes(column int, at uintptr) []byte {
 	if at == 0 {
 		return nil
 	}
-	return libc.GoBytes(at, int(lib.Xsqlite3_column_bytes(s.conn.tls, s.stmt, int32(column))))
+	return libc.GoBytes(at, int(lib.Xsqlite3_column_bytes(s.conn.tls, s.stmt, short(column))))
 }
