@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -103,12 +102,7 @@ func verifyUser(
 		return rows, ledger, err
 	}
 	if len(failed) > 0 {
-		var found []string
-		for _, c := range failed {
-			found = append(found, c.Details...)
-		}
-		return rows, ledger, fmt.Errorf("the backup is not what a Keysake of this instance key "+
-			"wrote: %s. Take another one", strings.Join(found, "; "))
+		return rows, ledger, fmt.Errorf("%w. Take another one", errAltered(failed))
 	}
 	if ledger, _, err = anchor.Open(user.Signed, user.Owner, r.signers); err != nil {
 		return rows, ledger, err

@@ -73,24 +73,12 @@ func (r *restoration) verifyRows(
 // skip finds the users who are left out.
 func (r *restoration) skip(ctx context.Context, contents *backup.File) error {
 	for _, nameOrID := range r.options.SkipUsers {
-		var found []vault.StoredUser
-		for u, err := range store.Users(ctx, contents) {
-			if _, damaged := errors.AsType[*store.DamagedError](err); damaged {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			if u.Owner.String() == nameOrID || u.DeletedAt.IsZero() && u.Username == nameOrID {
-				found = append(found, u)
-			}
+		user, err := findStored(ctx, contents, nameOrID)
+		if err != nil {
+			return fmt.Errorf("--skip-user %s: the backup: %w", nameOrID, err)
 		}
-		if len(found) != 1 {
-			return fmt.Errorf("--skip-user %s: the backup has %d users of this name or id",
-				nameOrID, len(found))
-		}
-		if !slices.Contains(r.skipped, found[0].Owner) {
-			r.skipped = append(r.skipped, found[0].Owner)
+		if !slices.Contains(r.skipped, user.Owner) {
+			r.skipped = append(r.skipped, user.Owner)
 			r.done.Skipped = append(r.done.Skipped, nameOrID)
 		}
 	}
@@ -146,16 +134,21 @@ func openSigners(
 	}, named, nil
 }
 
-// refusal is the error for a backup that does not verify.
-func (r *restoration) refusal(
-	ctx context.Context, failed []doctor.Check, broken []uuid.UUID,
-) error {
+// errAltered is the error for a backup of which these checks failed.
+func errAltered(failed []doctor.Check) error {
 	var found []string
 	for _, c := range failed {
 		found = append(found, c.Details...)
 	}
-	err := fmt.Errorf("the backup is not what a Keysake of this instance key wrote: %s",
+	return fmt.Errorf("the backup is not what a Keysake of this instance key wrote: %s",
 		strings.Join(found, "; "))
+}
+
+// refusal is the error for a backup that does not verify.
+func (r *restoration) refusal(
+	ctx context.Context, failed []doctor.Check, broken []uuid.UUID,
+) error {
+	err := errAltered(failed)
 	var flags []string
 	for u, damage := range store.Users(ctx, r.src) {
 		if damage == nil && slices.Contains(broken, u.Owner) {
