@@ -123,7 +123,16 @@ func (a *app) replaceSecret(
 	if err != nil {
 		return err
 	}
+	if isKey(known, was) {
+		value = plaintext.New(withoutEnd(value.Reveal()))
+	}
 	return a.updateSecret(ctx, c, was, value, *in.asJSON)
+}
+
+// isKey reports whether a secret is a provider's key, under its usual name: it has no line ending.
+func isKey(known *catalog.Catalog, s wire.Secret) bool {
+	preset, found := known.Preset(providerOf(s))
+	return found && s.Name == preset.EnvVarName
 }
 
 func (in *newSecret) create(
@@ -184,9 +193,7 @@ secrets:write, and secrets:read to find a NAME.
 		if err != nil {
 			return err
 		}
-		preset, found := known.Preset(providerOf(was))
-		isKey := found && was.Name == preset.EnvVarName
-		value, err := a.readValue(cmd.Context(), from, "New value", isKey)
+		value, err := a.readValue(cmd.Context(), from, "New value", isKey(known, was))
 		if err != nil {
 			return err
 		}
