@@ -103,10 +103,8 @@ created would go on too.`,
 		if *keep && args[0] == "self" {
 			return usagef("--keep-children needs a key's ID: a key cannot keep what it created")
 		}
-		if !*yes {
-			if err := a.canConfirm(); err != nil {
-				return err
-			}
+		if err := a.canConfirm(*yes); err != nil {
+			return err
 		}
 		c, err := a.connect()
 		if err != nil {
@@ -138,19 +136,16 @@ func (a *app) keyToRevoke(
 	ctx context.Context, c *client.Client, ref string, yes bool,
 ) (string, error) {
 	if ref == "self" {
-		if yes {
-			return ref, nil
-		}
-		return ref, a.confirm(ctx, "Revoke the API key that you are logged in with?")
+		return ref, a.confirm(ctx, yes, "Revoke the API key that you are logged in with?")
 	}
 	if yes && uuidPattern.MatchString(ref) {
 		return ref, nil
 	}
 	k, err := findAPIKey(ctx, c, ref)
-	if err != nil || yes {
-		return k.ID, err
+	if err != nil {
+		return "", err
 	}
-	return k.ID, a.confirm(ctx, fmt.Sprintf(
+	return k.ID, a.confirm(ctx, yes, fmt.Sprintf(
 		"Revoke %s (%s) and every key that was created with it?", orDash(k.Name), k.MaskedKey))
 }
 

@@ -71,16 +71,20 @@ func yesFlag(cmd *cobra.Command) *bool {
 	return cmd.Flags().Bool("yes", false, "do not ask for confirmation")
 }
 
-// canConfirm returns a usage error if there is no terminal to confirm on.
-func (a *app) canConfirm() error {
-	if _, ok := terminal(a.stdin); !ok {
+// canConfirm returns a usage error without --yes if there is no terminal to confirm on.
+func (a *app) canConfirm(yes bool) error {
+	if _, ok := terminal(a.stdin); !ok && !yes {
 		return usagef("standard input is not a terminal: add --yes to confirm")
 	}
 	return nil
 }
 
-// confirm asks before what cannot be undone. Anything but y or yes is an error.
-func (a *app) confirm(ctx context.Context, question string) error {
+// confirm asks before what cannot be undone, unless --yes says so. Anything but y or yes is an
+// error.
+func (a *app) confirm(ctx context.Context, yes bool, question string) error {
+	if yes {
+		return nil
+	}
 	if err := a.ask(question + " [y/N] "); err != nil {
 		return err
 	}

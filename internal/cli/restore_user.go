@@ -51,20 +51,16 @@ func (u *userRestore) run(
 		}
 		u.options.InstanceKeys = append(u.options.InstanceKeys, id)
 	}
-	if !*u.yes {
-		if err := u.a.canConfirm(); err != nil {
-			return err
-		}
+	if err := u.a.canConfirm(*u.yes); err != nil {
+		return err
 	}
 	u.options.Confirm = func(plan maintenance.RestoredUser) error {
 		if !asJSON {
 			u.tell(plan)
 		}
-		if *u.yes {
-			return nil
-		}
-		return u.a.confirm(cmd.Context(), fmt.Sprintf("Put %s back as the backup of %s has them?",
-			plan.User, plan.CreatedAt.Format(timeLayout)))
+		return u.a.confirm(cmd.Context(), *u.yes, fmt.Sprintf(
+			"Put %s back as the backup of %s has them?", plan.User,
+			plan.CreatedAt.Format(timeLayout)))
 	}
 	done, err := maintenance.RestoreUser(cmd.Context(), cfg, u.a.passphrase, file, u.options)
 	if err != nil {

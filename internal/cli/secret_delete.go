@@ -24,6 +24,9 @@ Needs the scope secrets:write, and secrets:read to confirm or to find a NAME.`,
 	}
 	yes := yesFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := a.canConfirm(*yes); err != nil {
+			return err
+		}
 		c, err := a.connect()
 		if err != nil {
 			return err
@@ -47,13 +50,10 @@ func (a *app) secretToDelete(
 	if yes {
 		return secretID(ctx, c, ref)
 	}
-	if err := a.canConfirm(); err != nil {
-		return "", err
-	}
 	s, err := findSecret(ctx, c, ref)
 	if err != nil {
 		return "", err
 	}
 	question := fmt.Sprintf("Delete %s (%s) and all its values for good?", s.Name, s.MaskedValue)
-	return s.ID, a.confirm(ctx, question)
+	return s.ID, a.confirm(ctx, yes, question)
 }

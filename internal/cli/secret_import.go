@@ -54,10 +54,8 @@ func newSecretsImport(a *app) *cobra.Command {
 		yes:     yesFlag(cmd), asJSON: jsonFlag(cmd),
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if !*in.yes && !*in.dryRun {
-			if err := a.canConfirm(); err != nil {
-				return err
-			}
+		if err := a.canConfirm(*in.yes || *in.dryRun); err != nil {
+			return err
 		}
 		pairs, err := a.readPairs(cmd.Context(), args[0])
 		if err != nil {
@@ -125,11 +123,9 @@ func (a *app) importSecrets(ctx context.Context, in importCall, pairs []dotenv.P
 		a.infof("Nothing was stored: this is a dry run.")
 		return nil
 	}
-	if !*in.yes {
-		question := fmt.Sprintf("Store %s?", count(len(pairs), "secret", "secrets"))
-		if err := a.confirm(ctx, question); err != nil {
-			return err
-		}
+	question := fmt.Sprintf("Store %s?", count(len(pairs), "secret", "secrets"))
+	if err := a.confirm(ctx, *in.yes, question); err != nil {
+		return err
 	}
 	stored, err := c.ImportSecrets(ctx, body)
 	if err != nil {

@@ -41,10 +41,8 @@ func newUsersDelete(a *app) *cobra.Command {
 	yes := yesFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		d.yes, d.user = *yes, args[0]
-		if !d.yes {
-			if err := a.canConfirm(); err != nil {
-				return err
-			}
+		if err := a.canConfirm(d.yes); err != nil {
+			return err
 		}
 		return a.eitherWay(cmd, settings, d.remote, func(cfg config.Config) error {
 			return d.local(cmd.Context(), cfg)
@@ -65,7 +63,7 @@ func (d deletion) remote(ctx context.Context, c *client.Client) error {
 	if err != nil {
 		return err
 	}
-	err = d.confirm(ctx, fmt.Sprintf("Delete the user %s and destroy %s for good?",
+	err = d.a.confirm(ctx, d.yes, fmt.Sprintf("Delete the user %s and destroy %s for good?",
 		u.Username, count(u.Limits.Secrets.Used, "secret", "secrets")))
 	if err != nil {
 		return err
@@ -97,7 +95,7 @@ func (d deletion) remote(ctx context.Context, c *client.Client) error {
 
 func (d deletion) local(ctx context.Context, cfg config.Config) error {
 	question := fmt.Sprintf("Delete the user %s and destroy their secrets for good?", d.user)
-	if err := d.confirm(ctx, question); err != nil {
+	if err := d.a.confirm(ctx, d.yes, question); err != nil {
 		return err
 	}
 	err := maintenance.DeleteUser(ctx, cfg, d.a.passphrase, d.user, d.now)
@@ -111,13 +109,6 @@ func (d deletion) local(ctx context.Context, cfg config.Config) error {
 	d.a.infof("Disabled, and to be deleted in %s by the server. "+
 		"To call that off: keysake users keep %s --data %s", cfg.DeleteDelay, d.user, cfg.Data)
 	return nil
-}
-
-func (d deletion) confirm(ctx context.Context, question string) error {
-	if d.yes {
-		return nil
-	}
-	return d.a.confirm(ctx, question)
 }
 
 func newUsersKeep(a *app) *cobra.Command {

@@ -43,10 +43,8 @@ func newUsersRepair(a *app) *cobra.Command {
 	yes := yesFlag(cmd)
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = a.local(settings, func(ctx context.Context, cfg config.Config, args []string) error {
-		if !*yes {
-			if err := a.canConfirm(); err != nil {
-				return err
-			}
+		if err := a.canConfirm(*yes); err != nil {
+			return err
 		}
 		done, err := maintenance.RepairUser(ctx, cfg, a.passphrase, args[0],
 			func(plan maintenance.RepairedUser) error {
@@ -55,10 +53,7 @@ func newUsersRepair(a *app) *cobra.Command {
 						return err
 					}
 				}
-				if *yes {
-					return nil
-				}
-				return a.confirm(ctx, fmt.Sprintf(
+				return a.confirm(ctx, *yes, fmt.Sprintf(
 					"Are these, and no others, the secrets of %s?", plan.User))
 			})
 		if err != nil {
@@ -121,10 +116,8 @@ secrets:write.`,
 	}
 	yes := yesFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if !*yes {
-			if err := a.canConfirm(); err != nil {
-				return err
-			}
+		if err := a.canConfirm(*yes); err != nil {
+			return err
 		}
 		c, err := a.connect()
 		if err != nil {
@@ -138,12 +131,10 @@ secrets:write.`,
 			a.infof("There is nothing to confirm: you were not repaired.")
 			return nil
 		}
-		if !*yes {
-			err := a.confirm(cmd.Context(), fmt.Sprintf("Did you look through your %s?",
-				count(me.Limits.Secrets.Used, "secret", "secrets")))
-			if err != nil {
-				return err
-			}
+		err = a.confirm(cmd.Context(), *yes, fmt.Sprintf("Did you look through your %s?",
+			count(me.Limits.Secrets.Used, "secret", "secrets")))
+		if err != nil {
+			return err
 		}
 		if err := c.ConfirmRepair(cmd.Context()); err != nil {
 			return err
