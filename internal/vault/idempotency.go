@@ -30,12 +30,16 @@ func IdempotencyKey(text string) OnceKey {
 	return OnceKey{Hash: sha256.Sum256([]byte("idempotency key\n" + text))}
 }
 
+// lateFor is how long after the end of its key a request may still be done, which was opened
+// before; and by how much the clocks of servers may differ.
+const lateFor = time.Hour
+
 // SealedKey is the name of a sealed request, which follows from what encapsulates its key. It is
-// remembered until the server no longer opens what is sealed for the same key.
+// remembered until the server no longer opens what is sealed for the same key, and a while longer.
 func SealedKey(encapsulated []byte, until time.Time) OnceKey {
 	return OnceKey{
 		Hash:  sha256.Sum256(append([]byte("sealed request\n"), encapsulated...)),
-		Until: until,
+		Until: until.Add(lateFor),
 	}
 }
 

@@ -272,3 +272,25 @@ func TestWhatExpiredIsForgottenWithALaterRequest(t *testing.T) {
 		t.Errorf("%d rows of a user who was deleted", n)
 	}
 }
+
+// A request may be opened just before the key ends and be done just after, and the clock of one
+// server is before that of another which forgets what is over.
+func TestASealedRequestIsRememberedBeyondTheEndOfItsKey(t *testing.T) {
+	p := start(t)
+	ctx, ann := t.Context(), p.user("ann")
+	made := p.secret(ann, "A", fake("first"))
+	end := p.clock.last().Add(time.Hour)
+	sealed := asking(ann, "update A", vault.SealedKey([]byte("enc"), end))
+	_, err := p.UpdateSecret(ctx, sealed, made.ID, fake("second"))
+	p.must(err)
+	_, err = p.UpdateSecret(ctx, ann, made.ID, fake("third"))
+	p.must(err)
+	p.clock.forward(end.Sub(p.clock.last()) + time.Minute)
+	named := asking(ann, "create B", vault.SealedKey([]byte("other"), end.Add(time.Hour)))
+	_, err = p.CreateSecret(ctx, named, custom("B", fake("any"))) // it forgets what is over
+	p.must(err)
+	p.unchanged("a replay a minute after the end", func() {
+		_, err := p.UpdateSecret(ctx, sealed, made.ID, fake("second"))
+		p.must(err)
+	})
+}
