@@ -8,7 +8,7 @@ import (
 
 const (
 	columnGap = "  "
-	narrowest = 12 // words are not broken anywhere to fit into less
+	narrowest = 16 // words are not broken anywhere to fit into less
 )
 
 // lines returns the rows in aligned columns of safe text. If they are wider than width, and that is
