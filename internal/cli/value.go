@@ -18,7 +18,11 @@ const valueHelp = `On a terminal, you are asked for the value, which is not show
 read from standard input, or from the file that --from-file names. It is never
 an argument, where other programs could read it. A file is taken byte for byte.
 From standard input, the line ending of a single line (\n or \r\n) is removed. For
-a provider's key, it is removed from a file as well.`
+a provider's key, it is removed from a file as well.
+
+Several lines can be pasted at the prompt if the terminal marks what is pasted, as
+nearly all do. Otherwise they are refused, and none gets to the shell but one that
+comes more than a second after the one before.`
 
 // A valueSource is where a command reads a value from.
 type valueSource struct{ file string }
