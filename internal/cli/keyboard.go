@@ -115,6 +115,7 @@ func (k *keyboard) clock(b byte) {
 // line returns a line of a terminal that edits it by itself.
 func (k *keyboard) line(ctx context.Context) (string, error) {
 	var line []byte
+	k.row, k.paste = 0, false
 	for {
 		b, err := k.next(ctx)
 		if err != nil || b == '\n' {

@@ -99,9 +99,17 @@ func (a *app) confirm(ctx context.Context, yes bool, question string) error {
 	return errors.New("not confirmed: nothing was changed")
 }
 
+// readLine returns the answer to a question. Several lines that come at once are none: the rest is
+// dropped, so that the shell does not get it.
 func (a *app) readLine(ctx context.Context) (string, error) {
 	if tty, ok := terminal(a.stdin); ok {
-		return a.keyboard(tty).line(ctx)
+		keys := a.keyboard(tty)
+		line, err := keys.line(ctx)
+		if err == nil && keys.swallow() {
+			line = ""
+		}
+		dropInput(int(tty.Fd()))
+		return line, err
 	}
 	return readContext(ctx, func() (string, error) {
 		return bufio.NewReader(a.stdin).ReadString('\n')

@@ -235,12 +235,15 @@ func TestOnlyAYesDeletes(t *testing.T) {
 		t.Fatal(err)
 	}
 	const question = "Delete MINE (correc••••789) and all its values for good? [y/N] "
-	for _, line := range []string{"\n", "n\n", "yesterday\n", "\x04"} {
+	for _, line := range []string{"\n", "n\n", "yesterday\n", "\x04", "y\necho horse\nmore\n"} {
 		term := typing(t.Context(), t, env, "secrets", "delete", "MINE")
 		term.answer(question, line, false)
 		term.exits(1)
 		if !strings.HasSuffix(term.stderr.String(), "not confirmed: nothing was changed\n") {
 			t.Errorf("%q: it says %q", line, term.stderr.String())
+		}
+		if n, err := unix.IoctlGetInt(int(term.stdin.Fd()), unix.TIOCINQ); err != nil || n != 0 {
+			t.Errorf("%q: %d bytes are left for the shell: %v", line, n, err)
 		}
 	}
 	term := typing(t.Context(), t, env, "secrets", "delete", "MINE")
