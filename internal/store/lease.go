@@ -98,14 +98,7 @@ func (q *Queries) InsertLease(ctx context.Context, l vault.StoredLease) error {
 	if l.Ticket == nil {
 		l.Ticket = []byte{} // a driver may bind a nil slice as NULL
 	}
-	if err := leases.insert(ctx, q.conn, &l); err != nil {
-		return err
-	}
-	rows := make([]leaseSecret, len(l.Secrets))
-	for i, s := range l.Secrets {
-		rows[i] = leaseSecret{l.User, s.ID, l.ID}
-	}
-	return leaseSecrets.insertAll(ctx, q.conn, rows)
+	return leases.insert(ctx, q.conn, &l)
 }
 
 // RedeemLease implements [vault.Tx].
@@ -128,22 +121,14 @@ func (q *Queries) DisputeLease(ctx context.Context, user, id uuid.UUID, at time.
 }
 
 // DeleteLease implements [vault.Tx].
-func (q *Queries) DeleteLease(ctx context.Context, l vault.StoredLease) error {
-	for _, s := range l.Secrets {
-		err := q.exec(ctx, `DELETE FROM lease_secrets
-			WHERE user_id = $1 AND secret_id = $2 AND lease_id = $3`,
-			idText(l.User), idText(s.ID), idText(l.ID))
-		if err != nil {
-			return err
-		}
-	}
+func (q *Queries) DeleteLease(ctx context.Context, user, id uuid.UUID) error {
 	return q.execOne(ctx, "DELETE FROM leases WHERE user_id = $1 AND id = $2",
-		idText(l.User), idText(l.ID))
+		idText(user), idText(id))
 }
 
 // DeleteLeases implements [vault.Tx].
 func (q *Queries) DeleteLeases(ctx context.Context, user uuid.UUID) error {
-	for _, table := range []string{"secret_uses", "lease_secrets", "leases"} {
+	for _, table := range []string{"secret_uses", "leases"} {
 		err := q.exec(ctx, "DELETE FROM "+table+" WHERE user_id = $1", idText(user))
 		if err != nil {
 			return err

@@ -32,8 +32,7 @@ func (q *Queries) Leases(
 		where = append(where, fmt.Sprintf(condition, len(args)))
 	}
 	if chosen.Secret != uuid.Nil {
-		add(`id IN (SELECT lease_id FROM lease_secrets WHERE user_id = $1 AND secret_id = $%d
-			AND lease_id >= $3 AND lease_id < $4)`, idText(chosen.Secret))
+		add("secrets LIKE $%d", "%"+idText(chosen.Secret)+"%")
 	}
 	if chosen.Run != "" {
 		add("run_id = $%d AND run_id <> ''", chosen.Run)
@@ -80,15 +79,6 @@ func stateCondition(state vault.LeaseState) (condition string, timed bool) {
 	}
 	return "", false
 }
-
-// A leaseSecret says that a lease has a secret: by it the leases of a secret are found.
-type leaseSecret struct{ user, secret, lease uuid.UUID }
-
-//nolint:gochecknoglobals // it is a table: nothing writes to it
-var leaseSecrets = newTable("lease_secrets", 3,
-	id("user_id", func(s *leaseSecret) *uuid.UUID { return &s.user }),
-	id("secret_id", func(s *leaseSecret) *uuid.UUID { return &s.secret }),
-	id("lease_id", func(s *leaseSecret) *uuid.UUID { return &s.lease }))
 
 //nolint:gochecknoglobals // it is a table: nothing writes to it
 var secretUses = newTable("secret_uses", 2,

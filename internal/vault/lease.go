@@ -125,7 +125,7 @@ type leaseWriter interface {
 	DisputeLease(ctx context.Context, user, id uuid.UUID, at time.Time) error
 	// CountUses adds a use, by a lease, to each of its secrets.
 	CountUses(ctx context.Context, l StoredLease, at time.Time) error
-	DeleteLease(ctx context.Context, l StoredLease) error
+	DeleteLease(ctx context.Context, user, id uuid.UUID) error
 	// DeleteLeases removes all leases of a user, and how the secrets were used.
 	DeleteLeases(ctx context.Context, user uuid.UUID) error
 }

@@ -122,7 +122,7 @@ func (c *change) addLease(ctx context.Context, l StoredLease) error {
 		if c.isOpen(old) { // the clock was wrong
 			continue
 		}
-		if err := c.tx.DeleteLease(ctx, old); err != nil {
+		if err := c.tx.DeleteLease(ctx, c.owner, old.ID); err != nil {
 			return err
 		}
 	}

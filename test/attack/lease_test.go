@@ -73,15 +73,10 @@ func (h *House) leaseRow(l wire.Lease) row {
 	return h.byID(leaseTable, l.ID)
 }
 
-// putBackLease makes a lease what it was, with the rows that lead to its secrets.
+// putBackLease makes a lease what it was.
 func (h *House) putBackLease(d dump, l wire.Lease) {
 	h.t.Helper()
 	h.putBack(leaseTable, d.row(leaseTable, "id", l.ID))
-	for _, r := range d["lease_secrets"] {
-		if r["lease_id"] == l.ID {
-			h.putBack("lease_secrets", r)
-		}
-	}
 }
 
 func TestALeaseOfWhichAColumnWasChangedHandsOutNothing(t *testing.T) {
@@ -175,7 +170,7 @@ func TestARedeemedTicketIsNotOpenWithTheLedgerOfItsDay(t *testing.T) {
 	open := h.newTicket(h.mia, h.one)
 	yesterday := h.dump()
 	h.redeemed(open.Ticket, h.mia, h.one, "second")
-	h.putBackUser(yesterday, h.mia.id, "users", leaseTable, "lease_secrets")
+	h.putBackUser(yesterday, h.mia.id, "users", leaseTable)
 	h.both(func() { h.notRedeemed("a redeemed ticket", open.Ticket) })
 	h.named()
 }
@@ -321,27 +316,6 @@ func TestALeaseThatWasHiddenIsMissed(t *testing.T) {
 	h.named("open leases")
 	h.insert(leaseTable, was)
 	h.redeemed(open.Ticket, h.mia, h.one, "second")
-}
-
-// The rows that lead from secrets to leases are a help for people, and lead nobody to another's.
-func TestRowsThatLeadToLeasesShowNobodyAnothersLeases(t *testing.T) {
-	h := newHouse(t)
-	mias := h.newTicket(h.mia, h.one)
-	for _, r := range h.rows("lease_secrets", "lease_id = ?", mias.ID) {
-		h.insert("lease_secrets", r.with("user_id", h.eve.id, "secret_id", h.eves.ID))
-		h.insert("lease_secrets", r.with("secret_id", h.two.ID))
-	}
-	h.both(func() {
-		list, err := h.as(h.eve).ListLeases(t.Context(), client.LeaseFilter{SecretID: h.eves.ID})
-		if err != nil || len(list.Leases) > 0 {
-			t.Errorf("eve has %d leases: %v", len(list.Leases), err)
-		}
-		usage, err := h.as(h.eve).SecretUsage(t.Context(), h.eves.ID)
-		if err != nil || len(usage.LiveLeases) > 0 {
-			t.Errorf("eve's secret is in %d leases: %v", len(usage.LiveLeases), err)
-		}
-	})
-	h.redeemed(mias.Ticket, h.mia, h.one, "second")
 }
 
 func TestALeaseThatIsExchangedWhileItIsRedeemedIsRedeemedOnce(t *testing.T) {

@@ -135,14 +135,6 @@ CREATE INDEX leases_open ON leases (user_id, id) WHERE length(ticket_hash) > 0
 	AND redeemed_at IS NULL AND revoked_at IS NULL;
 CREATE INDEX leases_by_run ON leases (user_id, run_id, id) WHERE run_id <> '';
 
--- Which leases a secret is in, to find them. Nothing vouches for it.
-CREATE TABLE lease_secrets (
-	user_id   TEXT NOT NULL,
-	secret_id TEXT NOT NULL,
-	lease_id  TEXT NOT NULL,
-	PRIMARY KEY (user_id, secret_id, lease_id)
-) STRICT, WITHOUT ROWID;
-
 -- How secrets were used: a help for people, which nothing vouches for.
 CREATE TABLE secret_uses (
 	user_id   TEXT NOT NULL,

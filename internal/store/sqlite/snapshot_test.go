@@ -105,7 +105,6 @@ func fillWithRows(tb testing.TB, path string) {
 		lease := id()
 		insert("leases", lease, user, key, "name", "ticket", hash(), "run", "label",
 			fmt.Sprintf("%s 3 NAME\n", key), n, n, n, nil, nil)
-		insert("lease_secrets", user, key, lease)
 		insert("secret_uses", user, key, 4, n, lease)
 		insert("audit_entries", user, 2, n, user, "api-key", key, user, "192.0.2.7", "a", "done",
 			"secret", key, "n", 1, key, "run", hash())

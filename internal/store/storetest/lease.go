@@ -249,16 +249,14 @@ func removesLeases(s subject) {
 	ann, bob := s.addUser("ann"), s.addUser("bob")
 	gone, kept := s.addLease(ann.Owner, nil), s.addLease(ann.Owner, nil)
 	others := s.addLease(bob.Owner, nil)
-	foreign := gone
-	foreign.User = bob.Owner
 	s.refuses(vault.NotFound, "another user's", func(tx vault.Tx) error {
-		return tx.DeleteLease(s.ctx, foreign)
+		return tx.DeleteLease(s.ctx, bob.Owner, gone.ID)
 	})
-	s.update(func(tx vault.Tx) error { return tx.DeleteLease(s.ctx, gone) })
+	s.update(func(tx vault.Tx) error { return tx.DeleteLease(s.ctx, ann.Owner, gone.ID) })
 	s.wantSame("leases", s.leases(ann.Owner, vault.LeaseQuery{}), []vault.StoredLease{kept})
 	s.update(func(tx vault.Tx) error {
 		gone.RedeemedAt = moment(1)
-		return errors.Join(tx.InsertLease(s.ctx, gone), tx.DeleteLease(s.ctx, gone),
+		return errors.Join(tx.InsertLease(s.ctx, gone), tx.DeleteLease(s.ctx, ann.Owner, gone.ID),
 			tx.CountUses(s.ctx, kept, moment(1)), tx.CountUses(s.ctx, others, moment(1)),
 			tx.DeleteLeases(s.ctx, ann.Owner), tx.InsertLease(s.ctx, kept),
 			tx.DeleteLeases(s.ctx, ann.Owner))
