@@ -16,7 +16,7 @@ import (
 const (
 	MaxAuditPage     = 200
 	DefaultAuditPage = 50
-	maxAuditScan     = 5000
+	maxAuditScan     = 1000
 	auditChunk       = 500
 )
 
