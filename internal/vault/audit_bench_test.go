@@ -6,8 +6,7 @@ import (
 	"github.com/keysake/keysake/internal/vault"
 )
 
-// BenchmarkAFilterThatFindsNothing is of one page, which looks at 1,000 of 2,000 entries: go test -bench
-// AFilterThatFindsNothing.
+// BenchmarkAFilterThatFindsNothing is of one page, which looks at 1,000 of 2,000 entries.
 func BenchmarkAFilterThatFindsNothing(b *testing.B) {
 	r := startRotating(b, b.TempDir())
 	defer r.db.Close()
