@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -32,13 +33,20 @@ func (q *Queries) Ledger(ctx context.Context, user uuid.UUID) (vault.StoredLedge
 func (q *Queries) LedgerNumbers(
 	ctx context.Context, users []uuid.UUID,
 ) (map[uuid.UUID]uint64, error) {
+	numbers := make(map[uuid.UUID]uint64, len(users))
+	if len(users) == 0 {
+		return numbers, nil
+	}
+	// One statement, so that the numbers are of one moment. IN would fill a table of its own.
+	var sql strings.Builder
 	args := make([]any, len(users))
 	for i, user := range users {
-		args[i] = idText(user)
+		if args[i] = idText(user); i > 0 {
+			sql.WriteString(" UNION ALL ")
+		}
+		sql.WriteString("SELECT id, number FROM users WHERE id = " + placeholdersFrom(i+1, 1))
 	}
-	numbers := make(map[uuid.UUID]uint64, len(users))
-	sql := "SELECT id, number FROM users WHERE id IN (" + placeholders(len(users)) + ")"
-	err := q.conn.Query(ctx, sql, func(r Row) error {
+	err := q.conn.Query(ctx, sql.String(), func(r Row) error {
 		user, err := parseID(r.Text(0))
 		numbers[user] = uint64(r.Int(1)) //nolint:gosec // as it was stored
 		return err

@@ -1,7 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -49,15 +52,23 @@ func (q *Queries) SealedSecretsOf(
 	return q.secretsOf(ctx, secrets, user, ids)
 }
 
+// secretsOf looks each secret up by itself: for IN, SQLite would fill and sort a table of its own.
 func (q *Queries) secretsOf(
 	ctx context.Context, t *table[vault.StoredSecret], user uuid.UUID, ids []uuid.UUID,
-) ([]vault.StoredSecret, error) {
-	args := []any{idText(user)}
-	for _, id := range ids {
-		args = append(args, idText(id))
+) (found []vault.StoredSecret, err error) {
+	for i, id := range ids {
+		if slices.Contains(ids[:i], id) {
+			continue
+		}
+		s, err := t.get(ctx, q.conn, "WHERE id = $1 AND user_id = $2", idText(id), idText(user))
+		if err == nil {
+			found = append(found, s)
+		} else if !errors.Is(err, vault.ErrNotFound) {
+			return nil, err
+		}
 	}
-	return t.list(ctx, q.conn, "WHERE user_id = $1 AND id IN ("+
-		placeholdersFrom(2, len(ids))+") ORDER BY name", args...)
+	slices.SortFunc(found, func(a, b vault.StoredSecret) int { return cmp.Compare(a.Name, b.Name) })
+	return found, nil
 }
 
 // SealedSecrets implements [vault.Reader].

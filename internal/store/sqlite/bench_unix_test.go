@@ -152,6 +152,32 @@ func BenchmarkRead(b *testing.B) {
 	})
 }
 
+func BenchmarkLedgerNumbers(b *testing.B) {
+	s, ctx := newBench(b), context.Background()
+	clients(b, 1, func(i int) error {
+		users := []uuid.UUID{s.users[i%benchUsers], s.users[0]}
+		return s.Read(ctx, func(r vault.Reader) error {
+			_, err := r.LedgerNumbers(ctx, users)
+			return err
+		})
+	})
+}
+
+func BenchmarkSecretsOf(b *testing.B) {
+	s, ctx := newBench(b), context.Background()
+	clients(b, 1, func(i int) error {
+		var ids []uuid.UUID
+		first := i % benchUsers * 50
+		for _, n := range s.secrets[first : first+5] {
+			ids = append(ids, n.ID)
+		}
+		return s.View(ctx, func(r vault.Reader) error {
+			_, err := r.SealedSecretsOf(ctx, s.users[i%benchUsers], ids)
+			return err
+		})
+	})
+}
+
 func BenchmarkView(b *testing.B) {
 	s, ctx := newBench(b), context.Background()
 	clients(b, 1, func(i int) error {
