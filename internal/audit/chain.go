@@ -62,6 +62,17 @@ func (c Chain) Verify(owner uuid.UUID, entries iter.Seq2[Linked, error], head He
 	return c.VerifyFrom(Head{}, owner, entries, head)
 }
 
+// Sequence returns entries as [Chain.Verify] reads them.
+func Sequence(entries []Linked) iter.Seq2[Linked, error] {
+	return func(yield func(Linked, error) bool) {
+		for _, e := range entries {
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
 // VerifyFrom is [Chain.Verify] for entries that follow at: what comes before was cut off.
 func (c Chain) VerifyFrom(
 	at Head, owner uuid.UUID, entries iter.Seq2[Linked, error], head Head,

@@ -2,7 +2,6 @@ package audit_test
 
 import (
 	"errors"
-	"iter"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -30,16 +29,8 @@ func (c *chain) add(e audit.Entry) {
 	c.entries = append(c.entries, audit.Linked{Entry: e, Hash: c.head.Hash})
 }
 
-func (c *chain) verify() error { return audit.Chain{}.Verify(c.owner, sequence(c.entries), c.head) }
-
-func sequence(entries []audit.Linked) iter.Seq2[audit.Linked, error] {
-	return func(yield func(audit.Linked, error) bool) {
-		for _, e := range entries {
-			if !yield(e, nil) {
-				return
-			}
-		}
-	}
+func (c *chain) verify() error {
+	return audit.Chain{}.Verify(c.owner, audit.Sequence(c.entries), c.head)
 }
 
 // fiveEntries returns a chain with everything set in each entry.
@@ -236,7 +227,7 @@ func TestAnotherUsersEntryBreaksTheChain(t *testing.T) {
 	if err := other.verify(); err != nil {
 		t.Errorf("the other user's own chain: %v", err)
 	}
-	assertBreak(t, audit.Chain{}.Verify(c.owner, sequence(other.entries), other.head), c.owner, 1)
+	assertBreak(t, audit.Chain{}.Verify(c.owner, audit.Sequence(other.entries), other.head), c.owner, 1)
 }
 
 func TestAChainMustEndWhereItsHeadSays(t *testing.T) {

@@ -120,7 +120,7 @@ func (h *house) checkpointWithout(tb testing.TB, chains ...int) kept {
 func (h *house) entries(l audit.Leaf) (audit.Head, iter.Seq2[audit.Linked, error]) {
 	i := slices.IndexFunc(h.chains, func(c *chain) bool { return c.owner == l.Owner })
 	cut := h.cuts[l.Owner]
-	return cut, sequence(h.chains[i].entries[cut.Seq:l.Seq])
+	return cut, audit.Sequence(h.chains[i].entries[cut.Seq:l.Seq])
 }
 
 // export writes an export of all chains of a checkpoint.

@@ -158,6 +158,6 @@ func entriesOf(t *testing.T, export []byte) audit.Entries {
 		from += size
 	}
 	return func(l audit.Leaf) (audit.Head, iter.Seq2[audit.Linked, error]) {
-		return cuts[l.Owner], sequence(chains[l.Owner])
+		return cuts[l.Owner], audit.Sequence(chains[l.Owner])
 	}
 }

@@ -50,14 +50,7 @@ func (a *app) auditVerifyChain(ctx context.Context, read pageReader, kept string
 	if badCut != nil || badHead != nil || badOwner != nil {
 		return errBadAnswer
 	}
-	err = audit.Chain{}.VerifyFrom(cut, owner, func(yield func(audit.Linked, error) bool) {
-		for e := range slices.Values(entries) {
-			if !yield(e, nil) {
-				return
-			}
-		}
-	}, head)
-	if err != nil {
+	if err := (audit.Chain{}).VerifyFrom(cut, owner, audit.Sequence(entries), head); err != nil {
 		return err
 	}
 	if keptHead.Seq > 0 {

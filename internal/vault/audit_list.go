@@ -3,7 +3,6 @@ package vault
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -164,19 +163,9 @@ func (p *page) chainPart(
 	if before.Seq > after && len(part) > 0 {
 		before.Hash, part = part[0].Hash, part[1:]
 	}
-	err = audit.Chain{}.VerifyFrom(before, p.owner, sequence(part), end)
+	err = audit.Chain{}.VerifyFrom(before, p.owner, audit.Sequence(part), end)
 	if broken, ok := errors.AsType[*audit.BreakError](err); ok {
 		err = tampered("audit chain of "+p.owner.String(), broken)
 	}
 	return part, before, err
-}
-
-func sequence(entries []audit.Linked) func(yield func(audit.Linked, error) bool) {
-	return func(yield func(audit.Linked, error) bool) {
-		for e := range slices.Values(entries) {
-			if !yield(e, nil) {
-				return
-			}
-		}
-	}
 }

@@ -5,11 +5,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"iter"
 	"net/netip"
 	"net/url"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -349,7 +347,7 @@ func (p *fixture) assertChain(user uuid.UUID) {
 	p.t.Helper()
 	ledger, owner, err := p.LedgerOf(p.t.Context(), user)
 	p.must(err)
-	if err := (audit.Chain{}).Verify(owner, all(p.chain(owner)), ledger.Head); err != nil {
+	if err := (audit.Chain{}).Verify(owner, audit.Sequence(p.chain(owner)), ledger.Head); err != nil {
 		p.t.Error(err)
 	}
 	p.view(func(r vault.Reader) error {
@@ -367,16 +365,6 @@ func (p *fixture) instance() uuid.UUID {
 	_, owner, err := p.LedgerOf(p.t.Context(), uuid.Nil)
 	p.must(err)
 	return owner
-}
-
-func all(entries []audit.Linked) iter.Seq2[audit.Linked, error] {
-	return func(yield func(audit.Linked, error) bool) {
-		for e := range slices.Values(entries) {
-			if !yield(e, nil) {
-				return
-			}
-		}
-	}
 }
 
 // assertEntries checks what was recorded: of each entry the fields that tell who did what to whom.

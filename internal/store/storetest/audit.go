@@ -197,13 +197,7 @@ func chainVerifies(s subject) {
 	}
 	read := s.entries(owner)
 	verify := func(entries []audit.Linked) error {
-		return audit.Chain{}.Verify(owner, func(yield func(audit.Linked, error) bool) {
-			for _, e := range entries {
-				if !yield(e, nil) {
-					return
-				}
-			}
-		}, head)
+		return audit.Chain{}.Verify(owner, audit.Sequence(entries), head)
 	}
 	if err := verify(read); err != nil {
 		s.Error(err)
