@@ -34,7 +34,7 @@ func newLeaseList(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List your leases",
-		Long: `List your leases, the newest first. Needs the scope leases:write or secrets:read.
+		Long: `List your leases, the newest first. Needs the scope secrets:read.
 
 A lease is active (its ticket has not been redeemed), redeemed, expired, revoked,
 or disputed: its ticket was presented a second time, so somebody else has it.`,
@@ -106,7 +106,7 @@ func newLeaseShow(a *app) *cobra.Command {
 	return listCommand(a, &cobra.Command{
 		Use:     "show ID",
 		Short:   "Show one lease",
-		Long:    `Show one lease. Needs the scope leases:write or secrets:read.`,
+		Long:    `Show one lease. Needs the scope secrets:read.`,
 		Example: `  keysake lease show 01a20765-c4ff-7d38-ae4e-f7a9f0b47e56`,
 		Args:    exactlyOne("the lease's ID"),
 	}, func(ctx context.Context, args []string) (wire.Lease, error) {
