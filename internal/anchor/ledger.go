@@ -16,7 +16,7 @@ import (
 
 // How many bytes a ledger may have: a user's, and the instance's, which lists users.
 const (
-	MaxLedger   = 32 << 10
+	MaxLedger   = 64 << 10
 	maxInstance = 512 << 10
 )
 
@@ -98,6 +98,9 @@ func (l *Ledger) Sign(key seal.InstanceKey) ([]byte, error) {
 	}
 	return b, nil
 }
+
+// Size returns how many bytes a ledger has when it is signed.
+func (l *Ledger) Size() int { return len(l.body()) + sha256.Size }
 
 func limit(user uuid.UUID) int {
 	if user == uuid.Nil {

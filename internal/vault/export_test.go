@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"encoding/binary"
 
 	"github.com/google/uuid"
 
@@ -69,4 +70,24 @@ func (s *Service) EndAPIKeys(ctx context.Context, who Actor, keys []APIKey) erro
 		}
 		return nil
 	})
+}
+
+// HasRoomForTicket reports whether a user with this ledger may have one more open ticket.
+func HasRoomForTicket(l anchor.Ledger) bool { return hasRoomForTicket(l) }
+
+// FullLedger returns a ledger with as much as a user may have under limits.
+func FullLedger(l Limits) (full anchor.Ledger) {
+	fill := func(s *anchor.Set, n, width int) {
+		for i := range n {
+			entry := make([]byte, width)
+			binary.BigEndian.PutUint32(entry, uint32(i))
+			s.Add(entry)
+		}
+	}
+	full.User, full.State = uuid.New(), anchor.Active
+	fill(&full.Secrets, l.secrets, anchor.VersionEntry)
+	fill(&full.Versions, l.secrets*(l.versions-1), anchor.VersionEntry)
+	fill(&full.APIKeys, maxActiveKeys+maxInactiveKeys, anchor.KeyEntry)
+	fill(&full.Leases, maxOpenTickets, anchor.LeaseEntry)
+	return full
 }

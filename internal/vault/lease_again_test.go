@@ -101,3 +101,21 @@ func TestALeaseEndsAtItsMomentAndStaysEndedWhenTheClockGoesBack(t *testing.T) {
 	p.assertHas(must(p.redeem(later, "192.0.2.1")), map[string]vault.Value{"ONE": fake("2")})
 	p.assertChain(ann.User)
 }
+
+// Who may make leases and nothing else must not keep the user from replacing what leaked.
+func TestALedgerHasRoomForAllThatTheLimitsAllow(t *testing.T) {
+	full := vault.FullLedger(must(vault.NewLimits(200, 5))) // the defaults
+	signed, err := full.Sign(must(seal.NewInstanceKey()))
+	if err != nil || len(signed) != full.Size() || vault.HasRoomForTicket(full) {
+		t.Errorf("%d bytes of %d: %v", len(signed), full.Size(), err)
+	}
+	full.Leases.Remove(full.Leases.All()[0])
+	if !vault.HasRoomForTicket(full) {
+		t.Error("there is no room for the last ticket")
+	}
+	more := vault.FullLedger(must(vault.NewLimits(700, 5))) // without tickets it would fit
+	more.Leases.Remove(more.Leases.All()[0])
+	if vault.HasRoomForTicket(more) {
+		t.Error("tickets take the room of all else")
+	}
+}

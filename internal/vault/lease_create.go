@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/bundle"
+	"github.com/keysake/keysake/internal/anchor"
 	"github.com/keysake/keysake/internal/policy"
 )
 
@@ -47,7 +48,7 @@ func (s *Service) createTicket(
 	lease.Ticket = hash[:]
 	err = s.update(ctx, inOwnLibrary(who, policy.LeaseCreate), func(c *change) error {
 		c.ledger.DropEnded(c.at)
-		if c.ledger.Leases.Len() >= maxOpenTickets {
+		if !hasRoomForTicket(c.ledger) {
 			return denied("The user has too many open tickets: revoke one first")
 		}
 		found, err := c.chosenSecrets(ctx, in.Secrets.ids)
@@ -67,6 +68,13 @@ func (s *Service) createTicket(
 		return Delivered{}, err
 	}
 	return Delivered{Lease: Lease{lease, LeaseActive}, Ticket: ticket}, nil
+}
+
+// hasRoomForTicket reports whether a user may have one more open ticket. The last quarter of a
+// ledger is not for tickets: who may make those, and nothing else, must not keep the user from
+// replacing a value.
+func hasRoomForTicket(l anchor.Ledger) bool {
+	return l.Leases.Len() < maxOpenTickets && l.Size() < anchor.MaxLedger/4*3
 }
 
 // createBundle makes a lease whose values are sealed to a recipient at once.
