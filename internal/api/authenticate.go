@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 
+	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/middleware"
 	"github.com/keysake/keysake/internal/vault"
 )
@@ -38,14 +39,16 @@ func (a *api) authenticate(
 }
 
 // takeRate takes from the rate of the key, and then from that of the user: one busy key takes from
-// the user's others no more than its own rate. The header says what the key has left, unless it is
-// the user's rate that refuses.
+// the user's others no more than its own rate. A ticket takes nothing from them: one that was used
+// may be in anybody's hands. The header says what the key has left, unless it is the user's rate
+// that refuses.
 func (a *api) takeRate(who vault.Actor, h http.Header) error {
-	if err := a.perKey.Take(who.Credential, h); err != nil {
+	err := a.perKey.Take(who.Credential, h)
+	if err != nil || who.Credential.Kind == audit.CredentialTicket {
 		return err
 	}
 	ofUser := http.Header{}
-	err := a.perUser.Take(who.User, ofUser)
+	err = a.perUser.Take(who.User, ofUser)
 	if err != nil {
 		maps.Copy(h, ofUser)
 	}

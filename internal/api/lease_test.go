@@ -9,6 +9,7 @@ import (
 
 	"github.com/keysake/keysake/bundle"
 	"github.com/keysake/keysake/client"
+	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/plaintext"
 	"github.com/keysake/keysake/wire"
 )
@@ -169,4 +170,21 @@ func TestOfManyTwinsOneLeaseIsMade(t *testing.T) {
 	if len(list.Leases) != 1 {
 		t.Errorf("there are %d leases", len(list.Leases))
 	}
+}
+
+// Whoever has tickets that were used, which are of no worth, takes nothing from their user's rate.
+func TestUsedTicketsTakeNothingFromTheRateOfTheirUser(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(c *config.Config) {
+		c.RateLimit, c.UserRateLimit, c.UserRateBurst = 100, 1, 10
+	})
+	me := s.person(t)
+	made := s.lease(t, me.key)
+	redeem := post("/api/v1/leases/redeem", plaintext.FromString(made.Ticket),
+		encode(t, members{"recipient": bundleKey(t).Recipient().String()}))
+	s.do(t, redeem).want(t, 200)
+	for range 20 {
+		s.do(t, redeem).want(t, 409)
+	}
+	s.do(t, get(userPath, me.key)).want(t, 200)
 }
