@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/keysake/keysake/client"
+	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/plaintext"
 	"github.com/keysake/keysake/wire"
 )
@@ -110,6 +111,27 @@ func TestRetriesAreBounded(t *testing.T) {
 	_, err = c.ListSecrets(ctx)
 	if !errors.Is(err, context.DeadlineExceeded) || asked.Load() != 1 {
 		t.Errorf("after the context ended: %d requests: %v", asked.Load(), err)
+	}
+}
+
+// While a server restarts, nothing listens at its address.
+func TestEveryRequestIsSentAgainToAServerThatRestarts(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(
+		func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }))
+	address := srv.Listener.Addr().String()
+	apptest.Must(t, srv.Listener.Close())
+	c, err := client.New("http://"+address, plaintext.FromString(shownKey), client.WithoutSealing())
+	apptest.Must(t, err)
+	done := make(chan error, 1)
+	go func() { done <- c.DeleteSecret(t.Context(), "x") }()
+	time.Sleep(100 * time.Millisecond)
+	srv.Listener, err = (&net.ListenConfig{}).Listen(t.Context(), "tcp", address)
+	apptest.Must(t, err)
+	srv.Start()
+	t.Cleanup(srv.Close)
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 
