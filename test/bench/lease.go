@@ -13,16 +13,19 @@ import (
 	"github.com/keysake/keysake/bundle"
 )
 
-// Leases are measured with this many clients, of users with this many secrets each.
+// Leases are measured with this many clients, for users with this many secrets each. Programs make
+// their own keys, so there are some, made before; nothing opens what is sealed to them.
 const (
 	leasing      = "lease of 5"
 	redeeming    = "redeem 5"
 	leaseClients = 16
+	leasers      = 256
 	leased       = 5
+	recipients   = 64
 )
 
-// ticketsEach is how many tickets each user gets: a server allows no more than 1000 at once.
-const ticketsEach = 900
+// ticketRate is for how many redemptions a second there are tickets.
+const ticketRate = 4000
 
 const leasesPath = "/api/v1/user/leases"
 
@@ -38,26 +41,30 @@ func measureLeases(ctx context.Context, s settings, server *process, found *find
 	if err != nil {
 		return err
 	}
-	key, err := bundle.NewKey(bundle.XWing)
-	if err != nil {
-		return err
+	to := make([]string, recipients)
+	for i := range to {
+		key, err := bundle.NewKey(bundle.XWing)
+		if err != nil {
+			return err
+		}
+		to[i] = `"recipient":"` + key.Recipient().String() + `"`
 	}
 	f := &filler{
 		base: "http://" + server.address, admin: string(admin),
 		http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: fillers}},
 	}
 	defer f.http.CloseIdleConnections()
-	users := make([]leaser, leaseClients)
+	users := make([]leaser, leasers)
 	err = each(len(users), func(i int) error { return f.leaser(ctx, &users[i], i) })
 	if err != nil {
 		return err
 	}
-	to := `"recipient":"` + key.Recipient().String() + `"`
 	var next atomic.Int64
 	bundles := job{leasing, "201", func(buf []byte) []byte {
-		u := users[next.Add(1)%int64(len(users))]
+		i := int(next.Add(1))
+		u := users[i%len(users)]
 		return appendRequest(buf, "POST", leasesPath, u.token,
-			`{"delivery":"bundle","secret_ids":`+u.ids+`,`+to+`}`)
+			`{"delivery":"bundle","secret_ids":`+u.ids+`,`+to[i%len(to)]+`}`)
 	}}
 	for range s.rounds {
 		one, err := drive(ctx, server, leaseClients, s.time, bundles)
@@ -92,9 +99,9 @@ func (f *filler) leaser(ctx context.Context, u *leaser, i int) (err error) {
 // redeem makes tickets and measures how fast they are redeemed. If there are too few for the time
 // of a measurement, it fails.
 func (f *filler) redeem(
-	ctx context.Context, s settings, server *process, users []leaser, to string,
+	ctx context.Context, s settings, server *process, users []leaser, to []string,
 ) (sample, error) {
-	tickets := make([]string, ticketsEach*len(users))
+	tickets := make([]string, int(ticketRate*s.time.Seconds()))
 	err := each(len(tickets), func(i int) error {
 		u := users[i%len(users)]
 		body, err := f.do(ctx, "POST", leasesPath, u.token,
@@ -110,6 +117,8 @@ func (f *filler) redeem(
 	var next atomic.Int64
 	return drive(ctx, server, leaseClients, s.time, job{redeeming, "200", func(buf []byte) []byte {
 		i := min(int(next.Add(1))-1, len(tickets)-1)
-		return appendRequest(buf, "POST", "/api/v1/leases/redeem", tickets[i], "{"+to+"}")
+		return appendRequest(
+			buf, "POST", "/api/v1/leases/redeem", tickets[i], "{"+to[i%len(to)]+"}",
+		)
 	}})
 }
