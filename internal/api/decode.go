@@ -53,9 +53,16 @@ func (d decoder[In]) decodeBody(body []byte) (in In, faults []wire.FieldError, e
 	return in, d.decodeObject(body, reflect.ValueOf(&in).Elem(), nil), nil
 }
 
-// readBody reads the whole body of a request. The caller wipes it, also if there is an error.
+// maxAhead bounds the room that is made for a body by what the request says of its length.
+const maxAhead = 64 << 10
+
+// readBody reads the whole body of a request. The caller wipes it, also if there is an error. Room
+// is made at first: a buffer that grows leaves copies behind.
 func readBody(r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(r.Body)
+	room := min(max(r.ContentLength, 0), maxAhead) + bytes.MinRead
+	read := bytes.NewBuffer(make([]byte, 0, room))
+	_, err := read.ReadFrom(r.Body)
+	body := read.Bytes()
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return body, errTooLarge(tooLarge.Limit)
 	}
