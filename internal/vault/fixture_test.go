@@ -347,7 +347,8 @@ func (p *fixture) assertChain(user uuid.UUID) {
 	p.t.Helper()
 	ledger, owner, err := p.LedgerOf(p.t.Context(), user)
 	p.must(err)
-	if err := (audit.Chain{}).Verify(owner, audit.Sequence(p.chain(owner)), ledger.Head); err != nil {
+	entries := audit.Sequence(p.chain(owner))
+	if err := (audit.Chain{}).Verify(owner, entries, ledger.Head); err != nil {
 		p.t.Error(err)
 	}
 	p.view(func(r vault.Reader) error {
