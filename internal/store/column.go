@@ -125,7 +125,12 @@ func blob[T any](name string, field func(*T) *[]byte) column[T] {
 	return required(column[T]{
 		name: name,
 		kind: backup.Blob,
-		bind: func(v *T) any { return *field(v) },
+		bind: func(v *T) any {
+			if b := *field(v); b != nil {
+				return b
+			}
+			return []byte{} // a driver may bind a nil slice as NULL
+		},
 		scan: func(v *T, r Row, i int) error { *field(v) = r.Bytes(i); return nil },
 	})
 }

@@ -95,9 +95,6 @@ func (q *Queries) LeasesBefore(
 
 // InsertLease implements [vault.Tx].
 func (q *Queries) InsertLease(ctx context.Context, l vault.StoredLease) error {
-	if l.Ticket == nil {
-		l.Ticket = []byte{} // a driver may bind a nil slice as NULL
-	}
 	return leases.insert(ctx, q.conn, &l)
 }
 

@@ -51,9 +51,6 @@ func (q *Queries) UsersDue(ctx context.Context, at time.Time) (due []uuid.UUID, 
 
 // InsertUser implements [vault.Tx].
 func (q *Queries) InsertUser(ctx context.Context, u vault.StoredUser) error {
-	if u.Signed == nil {
-		u.Signed = []byte{} // a driver may bind a nil slice as NULL
-	}
 	return users.insert(ctx, q.conn, &u)
 }
 

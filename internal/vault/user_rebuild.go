@@ -180,7 +180,7 @@ func (c *change) replaceUser(ctx context.Context, l Library, ownerKey StoredOwne
 		return err
 	}
 	c.ledger.Number, c.ledger.OwnerKey = l.Number, ownerKey.ID
-	l.User.StoredLedger = StoredLedger{Owner: c.owner, Number: l.Number, Signed: []byte{}}
+	l.User.StoredLedger = StoredLedger{Owner: c.owner, Number: l.Number}
 	if err := c.tx.PutUser(ctx, l.User); err != nil {
 		return withDetail(err, "Another user has the name "+l.User.Username)
 	}
