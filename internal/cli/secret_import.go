@@ -26,7 +26,7 @@ variable of a provider becomes the secret of its preset. A name that is in use
 stops the import; with --replace, that secret gets the value as its next version.
 
 Delete the file afterwards: it still has the values. Needs the scope
-secrets:write, and secrets:read for --replace.`
+secrets:write.`
 
 // maxImportFile is the size of the largest file: a request has no more.
 const maxImportFile = 256 << 10
