@@ -128,7 +128,7 @@ func TestTheDiskPutsNoWordsIntoTheAuditLog(t *testing.T) {
 	}
 	apptest.Must(t, asked())
 	used := h.newTicket(h.mia, h.one)
-	h.redeemed(used.Ticket, h.mia, h.one, "second")
+	h.redeemed(used.Ticket, h.mia, h.one)
 	h.exec(`UPDATE leases SET run_id = 'forged', run_label = 'forged', api_key_name = 'forged',
 		secrets = replace(secrets, 'ONE', 'FORGED')`)
 	apptest.Must(t, asked())

@@ -50,13 +50,12 @@ func (h *House) notRedeemed(what, ticket string) {
 	}
 }
 
-// redeemed demands that a ticket hands out one secret of a person's, with the value that its name
-// and a word make.
-func (h *House) redeemed(ticket string, p Person, s wire.Secret, word string) {
+// redeemed demands that a ticket hands out one secret of a person's, with its second value.
+func (h *House) redeemed(ticket string, p Person, s wire.Secret) {
 	h.t.Helper()
 	got, err := h.present(ticket)
 	if err != nil || len(got.Secrets) != 1 || got.Secrets[0].Name != s.Name ||
-		!bytes.Equal(got.Secrets[0].Value.Reveal(), value(p, s.Name, word).Reveal()) {
+		!bytes.Equal(got.Secrets[0].Value.Reveal(), value(p, s.Name, "second").Reveal()) {
 		h.t.Errorf("the ticket was not redeemed for %s: %v", s.Name, err)
 	}
 }
@@ -117,7 +116,7 @@ func TestALeaseOfWhichAColumnWasChangedHandsOutNothing(t *testing.T) {
 	if _, err := h.as(h.mia).GetLease(t.Context(), open.ID); err != nil || len(hash) == 0 {
 		t.Errorf("the true row: %v", err)
 	}
-	h.redeemed(open.Ticket, h.mia, h.one, "second")
+	h.redeemed(open.Ticket, h.mia, h.one)
 }
 
 // The key that asked ends, and its ticket with it, whatever the disk says of who asked.
@@ -140,7 +139,7 @@ func TestARedeemedTicketIsNotOpenWhenItsRowIsPutBack(t *testing.T) {
 	h := newHouse(t)
 	open := h.newTicket(h.mia, h.one)
 	yesterday := h.dump()
-	h.redeemed(open.Ticket, h.mia, h.one, "second")
+	h.redeemed(open.Ticket, h.mia, h.one)
 	h.putBackLease(yesterday, open)
 	h.both(func() {
 		h.notRedeemed("a redeemed ticket", open.Ticket)
@@ -169,7 +168,7 @@ func TestARedeemedTicketIsNotOpenWithTheLedgerOfItsDay(t *testing.T) {
 	h := newHouse(t)
 	open := h.newTicket(h.mia, h.one)
 	yesterday := h.dump()
-	h.redeemed(open.Ticket, h.mia, h.one, "second")
+	h.redeemed(open.Ticket, h.mia, h.one)
 	h.putBackUser(yesterday, h.mia.id, "users", leaseTable)
 	h.both(func() { h.notRedeemed("a redeemed ticket", open.Ticket) })
 	h.named()
@@ -178,7 +177,7 @@ func TestARedeemedTicketIsNotOpenWithTheLedgerOfItsDay(t *testing.T) {
 func TestALeaseWhoseEndIsHiddenIsNotOpen(t *testing.T) {
 	h := newHouse(t)
 	used, ended := h.newTicket(h.mia, h.one), h.newTicket(h.mia, h.one)
-	h.redeemed(used.Ticket, h.mia, h.one, "second")
+	h.redeemed(used.Ticket, h.mia, h.one)
 	_, err := h.as(h.mia).RevokeLease(t.Context(), ended.ID)
 	apptest.Must(t, err)
 	h.set(leaseTable, used.ID, "redeemed_at", nil)
@@ -203,7 +202,7 @@ func TestALeaseThatTheDiskEndsIsStillRedeemedOnce(t *testing.T) {
 				h.tamperedLeases(h.mia)
 				h.named("lease")
 			}
-			h.redeemed(open.Ticket, h.mia, h.one, "second")
+			h.redeemed(open.Ticket, h.mia, h.one)
 			if _, err := h.present(open.Ticket); err == nil {
 				t.Error("the ticket was redeemed twice")
 			}
@@ -315,7 +314,7 @@ func TestALeaseThatWasHiddenIsMissed(t *testing.T) {
 	})
 	h.named("open leases")
 	h.insert(leaseTable, was)
-	h.redeemed(open.Ticket, h.mia, h.one, "second")
+	h.redeemed(open.Ticket, h.mia, h.one)
 }
 
 func TestALeaseThatIsExchangedWhileItIsRedeemedIsRedeemedOnce(t *testing.T) {
