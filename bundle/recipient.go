@@ -98,6 +98,8 @@ func newRecipient(suite Suite, raw []byte) (Recipient, error) {
 
 // smallOrder are the points whose order divides 8, of the curve and of its twist, in every form in
 // which X25519 reads them: 0 and 1, each also with the prime added, -1, and two more.
+//
+//nolint:gochecknoglobals // it is a table: nothing writes to it
 var smallOrder = [][]byte{
 	append([]byte{0x00}, make([]byte, 31)...),
 	append([]byte{0x01}, make([]byte, 31)...),

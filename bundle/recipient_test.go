@@ -79,6 +79,7 @@ func TestARecipientIsAPointThatTakesPartInAnExchange(t *testing.T) {
 
 // exchanges reports whether X25519 accepts the other side's point.
 func exchanges(t *testing.T, point []byte) (ok bool) {
+	t.Helper()
 	fips140.WithoutEnforcement(func() {
 		key, err := ecdh.X25519().NewPrivateKey(bytes.Repeat([]byte{1}, 32))
 		if err != nil {
