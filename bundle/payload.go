@@ -27,7 +27,8 @@ type Secret struct {
 
 // Limits of a payload.
 const (
-	MaxSecrets = 50
+	MaxSecrets = 50 // it has at least one
+
 	maxName    = 128
 	maxVersion = 1<<53 - 1 // the last one that every JSON library reads exactly
 )

@@ -10,10 +10,11 @@ import (
 	"strings"
 )
 
-// A Suite is the id of a KEM in the registry of HPKE. With each go HKDF-SHA-256 and AES-256-GCM.
+// A Suite is the id of a KEM in the registry of HPKE. Each is used with HKDF-SHA-256 and
+// AES-256-GCM.
 type Suite uint16
 
-// The suites. A text of a recipient begins with the name of its suite.
+// The suites. The text of a recipient begins with the name of its suite.
 const (
 	XWing  Suite = 0x647a // MLKEM768-X25519, which holds against quantum computers
 	X25519 Suite = 0x0020 // DHKEM(X25519, HKDF-SHA256), for libraries without ML-KEM

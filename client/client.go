@@ -58,8 +58,8 @@ type Option func(*Client)
 // first product with the oldest version that it accepts.
 func WithUserAgent(agent string) Option { return func(c *Client) { c.agent = agent } }
 
-// WithTransport sets the transport, for a private certificate authority or a test. It must not
-// follow redirects.
+// WithTransport sets the transport, for a proxy or a test. It must not follow redirects. For a
+// private certificate authority there is [WithAuthorities].
 func WithTransport(t http.RoundTripper) Option { return func(c *Client) { c.http.Transport = t } }
 
 // WithAuthorities sets the certificate authorities that may vouch for the server. It has no effect
@@ -73,7 +73,9 @@ func WithAuthorities(pool *x509.CertPool) Option {
 }
 
 // New returns a client that presents apiKey to the server at baseURL, such as
-// https://keysake.example.org. The zero apiKey sends none, which is enough for [Client.Health].
+// https://keysake.example.org. The zero apiKey sends none, which is enough for [Client.Health] and
+// [Client.RedeemTicket]. Each try of a request ends after 30 seconds, or when its context says so.
+// An answer of more than 16 MiB is an error.
 //
 // It refuses an http URL of another machine, because the key would travel in the clear.
 func New(baseURL string, apiKey plaintext.Value, opts ...Option) (*Client, error) {

@@ -22,7 +22,8 @@ type Error struct {
 	RetryAfter time.Duration     // when to try again; 0 if the server gave no number of seconds
 }
 
-// The kinds of refusals that a program acts on, for [errors.Is].
+// The kinds of refusals that a program acts on, for [errors.Is], by HTTP status: 401, 403, 404,
+// 409, 412, 422, 429 and 503. An answer with such a status that is not Keysake's is none of them.
 var (
 	ErrUnauthenticated = errors.New("client: the API key does not work")
 	ErrDenied          = errors.New("client: the API key may not do this, or a quota is full")

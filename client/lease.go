@@ -15,8 +15,8 @@ type LeaseFilter struct {
 	State    string // a Lease constant of package wire
 	SecretID string
 	RunID    string
-	Limit    int    // of a page; 0 for the server's
-	Cursor   string // the Next of the page before
+	Limit    int    // of a page: at most 200; 0 leaves it to the server
+	Cursor   string // of the page before: its Next; empty for the first page
 }
 
 func (f LeaseFilter) query() string {
@@ -26,8 +26,8 @@ func (f LeaseFilter) query() string {
 }
 
 // CreateLease grants the use of secrets in one run. The response has the bundle, or the ticket,
-// which no later response has. It needs the scope leases:write. 404: the caller has no secret with
-// one of the ids.
+// which no later response has. It needs the scope leases:write. 403: the caller has 1000 tickets
+// that can be redeemed. 404: the caller has no secret with one of the ids.
 func (c *Client) CreateLease(ctx context.Context, in wire.CreateLease) (wire.Lease, error) {
 	return call[wire.Lease](ctx, c, http.MethodPost, leases, in)
 }

@@ -47,15 +47,15 @@ type createSecret struct {
 	Provider *string `json:"provider,omitempty"`
 }
 
-// CreateSecret creates a secret with the given name. It needs the scope secrets:write. 409: the
-// name is in use.
+// CreateSecret creates a secret with the given name. It needs the scope secrets:write. 403: the
+// caller has as many secrets as the server allows. 409: the name is in use.
 func (c *Client) CreateSecret(ctx context.Context, in wire.CreateSecret) (wire.Secret, error) {
 	body := createSecret{in.Name, opened{in.Value}, in.Provider}
 	return call[wire.Secret](ctx, c, http.MethodPost, secrets, body)
 }
 
 // CreateFromPreset creates a secret with the name in its provider's preset. It needs the scope
-// secrets:write. 409: the name is in use.
+// secrets:write. 403: the caller has as many secrets as the server allows. 409: the name is in use.
 func (c *Client) CreateFromPreset(
 	ctx context.Context, in wire.CreateFromPreset,
 ) (wire.Secret, error) {

@@ -21,11 +21,12 @@ type CreateLease struct {
 	Delivery  string   `json:"delivery" required:"true"`   // a Delivery constant
 	// Recipient is a public key: needed for a bundle, refused for a ticket.
 	Recipient  *string `json:"recipient"`
-	TTLSeconds *int64  `json:"ttl_seconds"` // null for an hour
+	TTLSeconds *int64  `json:"ttl_seconds"` // 60 to 604800 (7 days); null for an hour
 	Run        *Run    `json:"run"`
 }
 
-// A Run says what a lease is for, in the words of who asked for it.
+// A Run says what a lease is for, in the words of who asked for it: each member is null, or has 1
+// to 128 printable characters.
 type Run struct {
 	ID    *string `json:"id"`
 	Label *string `json:"label"`
@@ -95,7 +96,9 @@ type SecretUsage struct {
 	Uses       int64      `json:"uses"` // how often its value was delivered
 	LastUsedAt *Time      `json:"last_used_at"`
 	LastLease  *LastLease `json:"last_lease"` // null before the first use
-	LiveLeases []Lease    `json:"live_leases"`
+	// LiveLeases are the newest that have the secret and are neither revoked nor expired: at most
+	// 100, among the newest 1000 leases of the user.
+	LiveLeases []Lease `json:"live_leases"`
 }
 
 // LastLease says by which lease a secret was used last.
@@ -114,5 +117,5 @@ type UsageSummary struct {
 	SecretID   string `json:"secret_id"`
 	Uses       int64  `json:"uses"`
 	LastUsedAt *Time  `json:"last_used_at"`
-	LiveLeases int    `json:"live_leases"`
+	LiveLeases int    `json:"live_leases"` // among the newest 1000 leases of the user
 }
