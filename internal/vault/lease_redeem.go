@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -26,7 +27,7 @@ func (s *Service) AuthenticateTicket(ctx context.Context, ticket plaintext.Value
 		if err != nil {
 			return err
 		}
-		if TokenHash(l.Ticket) != hash {
+		if !bytes.Equal(l.Ticket, hash[:]) {
 			return tampered("lease "+l.ID.String(), errIndex)
 		}
 		p, err := r.user(ctx, l.User)
