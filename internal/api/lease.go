@@ -110,10 +110,10 @@ func listLeases(v *vault.Service) handler {
 				return wire.LeaseList{}, inQuery(err)
 			}
 		}
-		found, more, err := v.ListLeases(r.Context(), r.actor, in)
+		found, next, err := v.ListLeases(r.Context(), r.actor, in)
 		list := wire.LeaseList{Leases: bodiesOf(found, leaseBody)}
-		if more {
-			list.Next = orNull(found[len(found)-1].ID.String())
+		if next != uuid.Nil {
+			list.Next = orNull(next.String())
 		}
 		return list, err
 	})

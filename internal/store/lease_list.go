@@ -15,17 +15,7 @@ import (
 func (q *Queries) Leases(
 	ctx context.Context, user uuid.UUID, chosen vault.LeaseQuery,
 ) ([]vault.StoredLease, error) {
-	before := chosen.Before
-	if before == uuid.Nil {
-		before = uuid.Max
-	}
-	from, err := q.newestLeases(ctx, user, chosen.Newest)
-	if err != nil {
-		return nil, err
-	}
-	args := []any{
-		idText(user), integer(chosen.Limit), max(from, idText(chosen.From)), idText(before),
-	}
+	args := []any{idText(user), integer(chosen.Limit), idText(chosen.From), beforeText(chosen.Before)}
 	where := []string{"user_id = $1 AND id >= $3 AND id < $4"}
 	add := func(condition string, arg any) {
 		args = append(args, arg)
@@ -49,16 +39,27 @@ func (q *Queries) Leases(
 		"WHERE "+strings.Join(where, " AND ")+" ORDER BY id DESC LIMIT $2", args...)
 }
 
-// newestLeases returns the id with which the newest n leases of a user begin; empty for all.
-func (q *Queries) newestLeases(ctx context.Context, user uuid.UUID, n int) (id string, err error) {
-	if n == 0 {
-		return "", nil
+// beforeText returns what the ids of leases that are older than one are below. nil: all are.
+func beforeText(lease uuid.UUID) string {
+	if lease == uuid.Nil {
+		lease = uuid.Max
 	}
-	const nth = "SELECT id FROM leases WHERE user_id = $1 ORDER BY id DESC LIMIT 1 OFFSET $2"
-	err = q.conn.Query(ctx, nth, func(r Row) error {
-		id = r.Text(0)
-		return nil
-	}, idText(user), integer(n-1))
+	return idText(lease)
+}
+
+// NthLease implements [vault.Reader].
+func (q *Queries) NthLease(
+	ctx context.Context, user, before uuid.UUID, n int,
+) (id uuid.UUID, err error) {
+	const nth = `SELECT id FROM leases
+		WHERE user_id = $1 AND id < $2 ORDER BY id DESC LIMIT 1 OFFSET $3`
+	err = q.conn.Query(ctx, nth, func(r Row) (err error) {
+		id, err = parseID(r.Text(0))
+		return err
+	}, idText(user), beforeText(before), integer(n-1))
+	if err == nil && id == uuid.Nil {
+		err = vault.ErrNotFound
+	}
 	return id, err
 }
 

@@ -91,7 +91,6 @@ type LeaseQuery struct {
 	Live   bool       // neither revoked nor expired
 	Before uuid.UUID  // older than that lease; nil for all
 	From   uuid.UUID  // that lease and newer ones; nil for all
-	Newest int        // only among so many of the newest leases of the user; 0 for all
 	Now    time.Time
 	Limit  int
 }
@@ -105,6 +104,9 @@ type leaseReader interface {
 	OpenLeases(ctx context.Context, user uuid.UUID) ([]StoredLease, error)
 	// Leases returns a user's leases, newest first.
 	Leases(ctx context.Context, user uuid.UUID, q LeaseQuery) ([]StoredLease, error)
+	// NthLease returns the id of the nth of a user's leases that are older than one, newest first.
+	// nil stands for before: all of them. NotFound: there are fewer.
+	NthLease(ctx context.Context, user, before uuid.UUID, n int) (uuid.UUID, error)
 	// LeasesBefore returns the oldest leases of a user with ids below one.
 	LeasesBefore(
 		ctx context.Context, user, id uuid.UUID, limit int,

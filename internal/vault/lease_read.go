@@ -2,16 +2,18 @@ package vault
 
 import (
 	"context"
+	"errors"
 
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/policy"
 )
 
-// MaxLeasePage is how many leases a page has at most.
+// How many leases a page has, and how many are looked at for one.
 const (
 	MaxLeasePage     = 200
 	defaultLeasePage = 50
+	maxLeaseScan     = 1000
 )
 
 // A LeaseFilter chooses among the caller's leases. The zero LeaseFilter is the first page of all.
@@ -34,31 +36,47 @@ func NewLeaseState(text string) (LeaseState, error) {
 	})
 }
 
-// ListLeases returns a page of the caller's leases, newest first, and whether there are more. It
-// needs the scope secrets:read.
+// ListLeases returns a page of the caller's leases, newest first, and the lease with which the next
+// page begins after; nil for the last page. With a filter, a page looks at 1,000 leases, and may
+// have fewer than there is room for. It needs the scope secrets:read.
 func (s *Service) ListLeases(
 	ctx context.Context, who Actor, f LeaseFilter,
-) (leases []Lease, more bool, err error) {
+) (leases []Lease, next uuid.UUID, err error) {
 	if f.Limit <= 0 || f.Limit > MaxLeasePage {
 		f.Limit = defaultLeasePage
 	}
-	err = s.view(ctx, who, policy.LeaseList, func(p *page) error {
+	q := LeaseQuery{
+		State: f.State, Secret: f.Secret, Run: f.Run, Before: f.Before, Now: s.now(),
+		Limit: f.Limit + 1,
+	}
+	err = s.view(ctx, who, policy.LeaseList, func(p *page) (err error) {
 		if err := p.checkOpenLeases(ctx); err != nil {
 			return err
 		}
-		leases, err = p.leases(ctx, LeaseQuery{
-			State: f.State, Secret: f.Secret, Run: f.Run, Before: f.Before, Now: s.now(),
-			Limit: f.Limit + 1,
-		})
+		if q.From, err = p.oldestOf(ctx, q.Before, maxLeaseScan); err != nil {
+			return err
+		}
+		leases, err = p.leases(ctx, q)
 		return err
 	})
 	if err != nil {
-		return nil, false, err
+		return nil, uuid.Nil, err
 	}
-	if more = len(leases) > f.Limit; more {
+	if len(leases) > f.Limit {
 		leases = leases[:f.Limit]
+		return leases, leases[f.Limit-1].ID, nil
 	}
-	return leases, more, nil
+	return leases, q.From, nil
+}
+
+// oldestOf returns the oldest of the newest n of the user's leases that are older than one, or nil
+// if there are no others.
+func (p *page) oldestOf(ctx context.Context, before uuid.UUID, n int) (uuid.UUID, error) {
+	oldest, err := p.rows.NthLease(ctx, p.owner, before, n)
+	if errors.Is(err, ErrNotFound) {
+		return uuid.Nil, nil
+	}
+	return oldest, err
 }
 
 // leases returns the user's leases that a query chooses.

@@ -395,19 +395,16 @@ func TestLeasesAreListedNewestFirstByPages(t *testing.T) {
 		want = slices.Insert(want, 0, must(p.CreateLease(t.Context(), ann, request)).ID)
 	}
 	ids := func(f vault.LeaseFilter) (found []uuid.UUID) {
-		for more := true; more; {
-			var page []vault.Lease
-			var err error
-			page, more, err = p.ListLeases(t.Context(), ann, f)
+		for {
+			page, next, err := p.ListLeases(t.Context(), ann, f)
 			p.must(err)
 			for _, l := range page {
 				found = append(found, l.ID)
 			}
-			if len(page) > 0 {
-				f.Before = page[len(page)-1].ID
+			if f.Before = next; next == uuid.Nil {
+				return found
 			}
 		}
-		return found
 	}
 	for name, c := range map[string]struct {
 		filter vault.LeaseFilter

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"time"
@@ -35,12 +36,14 @@ const (
 	maxLiveScan   = 1000
 )
 
-// liveLeases returns a query for the live leases of a user. They were made in the last days.
-func liveLeases(now time.Time) LeaseQuery {
-	return LeaseQuery{
-		Live: true, Now: now, From: firstID(now.Add(-maxTTL)), Newest: maxLiveScan,
-		Limit: maxLiveScan,
+// liveLeases returns a query for the live leases among the newest ones of the user. They were made
+// in the last days.
+func (p *page) liveLeases(ctx context.Context, now time.Time) (LeaseQuery, error) {
+	from, err := p.oldestOf(ctx, uuid.Nil, maxLiveScan)
+	if days := firstID(now.Add(-maxTTL)); bytes.Compare(from[:], days[:]) < 0 {
+		from = days
 	}
+	return LeaseQuery{Live: true, Now: now, From: from, Limit: maxLiveScan}, err
 }
 
 // A UsageSummary is how a secret is used, in a list.
@@ -60,7 +63,10 @@ func (s *Service) SecretUsage(
 			return err
 		}
 		usage = Usage{SecretUse: SecretUse{User: p.owner, Secret: id}}
-		live := liveLeases(s.now())
+		live, err := p.liveLeases(ctx, s.now())
+		if err != nil {
+			return err
+		}
 		live.Secret, live.Limit = id, maxLiveLeases
 		usage.Live, err = p.leases(ctx, live)
 		if err != nil {
@@ -98,7 +104,11 @@ func (s *Service) SecretUsages(ctx context.Context, who Actor) (all []UsageSumma
 		if err != nil {
 			return err
 		}
-		leases, err := p.rows.Leases(ctx, p.owner, liveLeases(s.now()))
+		query, err := p.liveLeases(ctx, s.now())
+		if err != nil {
+			return err
+		}
+		leases, err := p.rows.Leases(ctx, p.owner, query)
 		if err != nil {
 			return err
 		}

@@ -154,10 +154,8 @@ func choosesLeases(s subject) {
 		"live": {
 			vault.LeaseQuery{Live: true}, []vault.StoredLease{disputed, redeemed, active},
 		},
-		"newer ones":           {vault.LeaseQuery{From: expired.ID}, all[:3]},
-		"among the newest two": {vault.LeaseQuery{State: vault.LeaseDisputed, Newest: 2}, all[1:2]},
-		"none so new":          {vault.LeaseQuery{State: vault.LeaseExpired, Newest: 2}, nil},
-		"among all":            {vault.LeaseQuery{State: vault.LeaseExpired, Newest: 5}, all[2:3]},
+		"newer ones":  {vault.LeaseQuery{From: expired.ID}, all[:3]},
+		"none so new": {vault.LeaseQuery{State: vault.LeaseExpired, From: disputed.ID}, nil},
 		"of all": {
 			vault.LeaseQuery{
 				State: vault.LeaseActive, Run: "run", Secret: active.Secrets[0].ID, Live: true,
