@@ -54,6 +54,13 @@ func serveLeases(t *testing.T, values map[string]string) *leaseServer {
 	return s
 }
 
+// change changes what is answered from now on.
+func (s *leaseServer) change(how func()) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	how()
+}
+
 func (s *leaseServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -329,7 +336,7 @@ func TestAServerThatAnswersSomethingElseIsNotBelieved(t *testing.T) {
 		},
 	} {
 		s := serveLeases(t, map[string]string{"ONE": "value-of-one"})
-		s.lie = lie
+		s.change(func() { s.lie = lie })
 		cmd := s.keysake(t, "run", "--all", "--", "touch", "started")
 		code, out, errs := outcome(cmd)
 		_, failed := os.Stat(filepath.Join(cmd.Dir, "started"))
@@ -379,10 +386,11 @@ func TestEveryValueArrivesByteForByte(t *testing.T) {
 	}
 	rapid.Check(t, func(r *rapid.T) {
 		value := rapid.StringOf(rapid.Rune().Filter(func(r rune) bool { return r != 0 }))
-		s.values = rapid.MapOfN(rapid.StringMatching(`X[A-Z]{1,5}`), value, 1, 50).
+		values := rapid.MapOfN(rapid.StringMatching(`X[A-Z]{1,5}`), value, 1, 50).
 			Draw(r, "values")
+		s.change(func() { s.values = values })
 		got := s.environment(t, nil, "--all")
-		for name, want := range s.values {
+		for name, want := range values {
 			if got[name] != want {
 				r.Fatalf("%s: %q, want %q", name, got[name], want)
 			}
@@ -391,22 +399,25 @@ func TestEveryValueArrivesByteForByte(t *testing.T) {
 }
 
 func TestFiftySecretsAreGivenAndMoreAreRefused(t *testing.T) {
-	s := serveLeases(t, map[string]string{})
+	values := map[string]string{}
 	for i := range 50 {
-		s.values[fmt.Sprintf("SECRET_%d", i)] = strings.Repeat("x", 1000)
+		values[fmt.Sprintf("SECRET_%d", i)] = strings.Repeat("x", 1000)
 	}
+	s := serveLeases(t, values)
 	if got := s.environment(t, nil, "--all"); len(got) < 50 {
 		t.Errorf("%d variables", len(got))
 	}
 	// All of them together are more than the system takes.
-	for name := range s.values {
-		s.values[name] = strings.Repeat("x", 64<<10)
-	}
+	s.change(func() {
+		for name := range values {
+			values[name] = strings.Repeat("x", 64<<10)
+		}
+	})
 	code, _, errs := outcome(s.keysake(t, "run", "--all", "--no-mask", "--", "true"))
 	if code != 126 || strings.Count(errs, "\n") != 1 || !strings.Contains(errs, "too large") {
 		t.Errorf("too much: exit code %d and %q", code, errs)
 	}
-	s.values["ONE_MORE"] = "x"
+	s.change(func() { values["ONE_MORE"] = "x" })
 	code, _, errs = outcome(s.keysake(t, "run", "--all", "--", "true"))
 	if code != 1 || !strings.Contains(errs, "at most 50") {
 		t.Errorf("51 secrets: exit code %d and %q", code, errs)

@@ -30,24 +30,13 @@ func TestALockdownShowsInTheProbeTheMetricsAndTheLog(t *testing.T) {
 			time.Sleep(50 * time.Millisecond)
 		}
 	}
-	logs := func(line string) {
-		t.Helper()
-		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-			if strings.Contains(s.Logs.String(), line) {
-				return
-			}
-			if time.Now().After(deadline) {
-				t.Fatalf("the log does not say %q", line)
-			}
-		}
-	}
 	shows("ready\n", "keysake_lockdown 0")
 	apptest.Must(t, maintenance.SetLockdown(t.Context(), cfg, nil, true))
 	shows("ready, locked down\n", "keysake_lockdown 1")
-	logs("the server is locked down")
+	logs(t, s, "the server is locked down")
 	apptest.Must(t, maintenance.SetLockdown(t.Context(), cfg, nil, false))
 	shows("ready\n", "keysake_lockdown 0")
-	logs("the lockdown was lifted")
+	logs(t, s, "the lockdown was lifted")
 }
 
 func TestALockdownOfTheConfigurationShowsFromTheStart(t *testing.T) {
@@ -56,7 +45,18 @@ func TestALockdownOfTheConfigurationShowsFromTheStart(t *testing.T) {
 	if _, text := get(t, "GET", s.URL+"/readyz"); text != "ready, locked down\n" {
 		t.Errorf("readyz says %q", text)
 	}
-	if !strings.Contains(s.Logs.String(), "until a restart without --lockdown") {
-		t.Error("the log does not say it")
+	logs(t, s, "until a restart without --lockdown")
+}
+
+// logs waits until the log has a line with a text.
+func logs(t *testing.T, s *apptest.Server, text string) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if strings.Contains(s.Logs.String(), text) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the log does not say %q", text)
+		}
 	}
 }

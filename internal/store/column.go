@@ -125,14 +125,17 @@ func blob[T any](name string, field func(*T) *[]byte) column[T] {
 	return required(column[T]{
 		name: name,
 		kind: backup.Blob,
-		bind: func(v *T) any {
-			if b := *field(v); b != nil {
-				return b
-			}
-			return []byte{} // a driver may bind a nil slice as NULL
-		},
+		bind: func(v *T) any { return notNull(*field(v)) },
 		scan: func(v *T, r Row, i int) error { *field(v) = r.Bytes(i); return nil },
 	})
+}
+
+// notNull makes bytes an argument of a statement: a driver may bind a nil slice as NULL.
+func notNull(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
 }
 
 // hash keeps a SHA-256 as a blob.

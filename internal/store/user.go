@@ -60,8 +60,8 @@ func (q *Queries) PutUser(ctx context.Context, u vault.StoredUser) error {
 			email_address = $4, full_name = $5, created_at = $6, delete_at = $7,
 			repaired_at = $8, deleted_at = $9
 		WHERE id = $10`,
-		integer(u.Number), u.Signed, u.Username, u.Email, u.FullName, micros(u.CreatedAt),
-		micros(u.DeleteAt), micros(u.RepairedAt), micros(u.DeletedAt), idText(u.Owner))
+		integer(u.Number), notNull(u.Signed), u.Username, u.Email, u.FullName,
+		micros(u.CreatedAt), micros(u.DeleteAt), micros(u.RepairedAt), micros(u.DeletedAt), idText(u.Owner))
 	if err != nil || changed > 0 {
 		return err
 	}

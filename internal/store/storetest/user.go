@@ -29,6 +29,7 @@ func userBehaviours() []behaviour {
 			}
 		}},
 		{"an unknown user is not found by any method", unknownUser},
+		{"a user is put in the place of the one of that id, or added", putsUser},
 		{"a name that is taken is a conflict, and changes nothing", func(s subject) {
 			u := s.addUser("ann")
 			second := userNamed("ann")
@@ -99,6 +100,18 @@ func (s subject) wantUser(u vault.StoredUser) {
 	s.Helper()
 	s.wantSame("user", got(s, readUser(u.Owner)), u)
 	s.wantSame("user by name", got(s, readUserNamed(u.Username)), u)
+}
+
+// A user who is put back has no ledger until the end of the change.
+func putsUser(s subject) {
+	put := userNamed("ann")
+	for _, name := range []string{"ann", "other"} {
+		put.Username, put.Number, put.Signed = name, put.Number+1, nil
+		s.update(func(tx vault.Tx) error { return tx.PutUser(s.ctx, put) })
+		put.Signed = []byte{}
+		s.wantUser(put)
+	}
+	s.wantSame("users", s.users(), []vault.StoredUser{put})
 }
 
 func unknownUser(s subject) {
