@@ -4,7 +4,6 @@ package vaulttest
 import (
 	"context"
 	"errors"
-	"sync"
 
 	"github.com/google/uuid"
 
@@ -13,14 +12,12 @@ import (
 	"github.com/keysake/keysake/plaintext"
 )
 
-var key = sync.OnceValues(func() (*bundle.Key, error) { return bundle.NewKey(bundle.X25519) })
-
 // OpenSecret returns the value of one of the caller's secrets, out of the bundle of a new lease. It
 // needs the scope leases:write.
 func OpenSecret(
 	ctx context.Context, s *vault.Service, who vault.Actor, id uuid.UUID,
 ) (plaintext.Value, error) {
-	k, err := key()
+	k, err := bundle.NewKey(bundle.X25519)
 	if err != nil {
 		return plaintext.Value{}, err
 	}
