@@ -2,6 +2,7 @@ package attack_test
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -332,6 +333,27 @@ func TestALeaseThatIsExchangedWhileItIsRedeemedIsRedeemedOnce(t *testing.T) {
 			if given > 1 {
 				t.Errorf("the ticket was redeemed %d times", given)
 			}
+		})
+	}
+}
+
+// The index of tickets leads a ticket that the attacker made to mia's lease, whatever its hash is.
+func TestAnIndexThatLeadsATicketToAnotherLeaseOpensNothing(t *testing.T) {
+	for name, hash := range map[string]string{
+		"its own": "ticket_hash", "a short one": "x'01'", "a long one": "zeroblob(33)",
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			open := h.newTicket(h.mia, h.one)
+			token, forged := forgeToken("kst_")
+			h.lie(leaseTable, "leases_by_ticket", fmt.Sprintf(
+				"UPDATE liar SET ticket_hash = x'%x'; UPDATE leases SET ticket_hash = %s",
+				forged, hash))
+			_, err := h.present(string(token.Reveal()))
+			h.tampering("the ticket", err)
+			h.notRedeemed("the true ticket", open.Ticket)
+			h.works(h.mia, h.eve)
+			h.named()
 		})
 	}
 }

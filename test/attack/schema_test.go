@@ -141,17 +141,20 @@ func TestSettingsInTheFileChangeNothing(t *testing.T) {
 	h.is(h.mia, h.one, "second")
 }
 
-// copyTable makes a table liar with the rows of another one, under the same rowids.
+// copyTable makes a table liar with the rows of another one, under the same rowids if it has any.
 func (h *House) copyTable(table string) {
 	h.t.Helper()
 	own := h.row("sqlite_schema", "name = ?", table).text("sql")
 	h.exec(strings.Replace(own, "CREATE TABLE "+table, "CREATE TABLE liar", 1))
-	columns := ""
+	columns := ", rowid"
+	if strings.Contains(own, "WITHOUT ROWID") {
+		columns = ""
+	}
 	for _, r := range h.rows("pragma_table_info('"+table+"')", "1 ORDER BY cid") {
 		columns += ", " + r.text("name")
 	}
-	h.exec(fmt.Sprintf("INSERT INTO liar (rowid%s) SELECT rowid%s FROM %s",
-		columns, columns, table))
+	columns = columns[2:]
+	h.exec(fmt.Sprintf("INSERT INTO liar (%s) SELECT %s FROM %s", columns, columns, table))
 }
 
 // lie makes an index of a table show the rows as change makes them, while the table has them as
