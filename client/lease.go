@@ -32,7 +32,9 @@ func (c *Client) CreateLease(ctx context.Context, in wire.CreateLease) (wire.Lea
 	return call[wire.Lease](ctx, c, http.MethodPost, leases, in)
 }
 
-// ListLeases returns a page of the caller's leases, newest first. It needs the scope secrets:read.
+// ListLeases returns a page of the caller's leases, newest first. A page looks at 1,000 leases:
+// with a filter it may have none though its Next says that there are more to look at. It needs the
+// scope secrets:read.
 func (c *Client) ListLeases(ctx context.Context, f LeaseFilter) (wire.LeaseList, error) {
 	return call[wire.LeaseList](ctx, c, http.MethodGet, leases+f.query(), nil)
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -27,6 +28,8 @@ to the first who presents it, and "lease list" shows when that was.`,
 	cmd.AddCommand(newLeaseCreate(a), newLeaseList(a), newLeaseShow(a), newLeaseRevoke(a))
 	return cmd
 }
+
+const defaultLeases = 50 // of a list
 
 func newLeaseList(a *app) *cobra.Command {
 	var filter client.LeaseFilter
@@ -58,8 +61,28 @@ or disputed: its ticket was presented a second time, so somebody else has it.`,
 				return wire.LeaseList{}, err
 			}
 		}
-		return c.ListLeases(ctx, filter)
+		return findLeases(ctx, c, filter)
 	}, a.leasesGrid)
+}
+
+// findLeases reads pages until there are as many leases as were asked for: a page of those that a
+// filter chooses may have fewer.
+func findLeases(
+	ctx context.Context, c *client.Client, f client.LeaseFilter,
+) (list wire.LeaseList, err error) {
+	list.Leases = []wire.Lease{} // never null in JSON
+	f.Limit = cmp.Or(f.Limit, defaultLeases)
+	for most := f.Limit; ; f.Limit = most - len(list.Leases) {
+		page, err := c.ListLeases(ctx, f)
+		if err != nil {
+			return wire.LeaseList{}, err
+		}
+		list.Leases, list.Next = append(list.Leases, page.Leases...), page.Next
+		if page.Next == nil || len(list.Leases) >= most {
+			return list, nil
+		}
+		f.Cursor = *page.Next
+	}
 }
 
 func (a *app) leasesGrid(list wire.LeaseList) grid {

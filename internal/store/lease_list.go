@@ -15,7 +15,9 @@ import (
 func (q *Queries) Leases(
 	ctx context.Context, user uuid.UUID, chosen vault.LeaseQuery,
 ) ([]vault.StoredLease, error) {
-	args := []any{idText(user), integer(chosen.Limit), idText(chosen.From), beforeText(chosen.Before)}
+	args := []any{
+		idText(user), integer(chosen.Limit), idText(chosen.From), beforeText(chosen.Before),
+	}
 	where := []string{"user_id = $1 AND id >= $3 AND id < $4"}
 	add := func(condition string, arg any) {
 		args = append(args, arg)

@@ -61,7 +61,8 @@ func (q *Queries) PutUser(ctx context.Context, u vault.StoredUser) error {
 			repaired_at = $8, deleted_at = $9
 		WHERE id = $10`,
 		integer(u.Number), notNull(u.Signed), u.Username, u.Email, u.FullName,
-		micros(u.CreatedAt), micros(u.DeleteAt), micros(u.RepairedAt), micros(u.DeletedAt), idText(u.Owner))
+		micros(u.CreatedAt), micros(u.DeleteAt), micros(u.RepairedAt), micros(u.DeletedAt),
+		idText(u.Owner))
 	if err != nil || changed > 0 {
 		return err
 	}

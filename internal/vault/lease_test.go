@@ -381,6 +381,34 @@ func TestExpiredTicketsLeaveTheLedgerAndAUserHasAtMostAThousand(t *testing.T) {
 	assertKind(t, "an expired one", err, vault.Unauthenticated)
 }
 
+func TestAPageOfAFilteredListLooksAtSoManyLeases(t *testing.T) {
+	p := start(t)
+	ann := p.user("ann")
+	request := bundleOf(p.secret(ann, "ONE", fake("1")).ID)
+	request.Run.ID = "once"
+	rare := must(p.CreateLease(t.Context(), ann, request))
+	p.must(p.db.Update(t.Context(), func(tx vault.Tx) error {
+		for range 1500 {
+			l := rare.StoredLease
+			l.ID, l.Run.ID = uuid.Must(uuid.NewV7()), "often"
+			if err := tx.InsertLease(t.Context(), l); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	filter := vault.LeaseFilter{Run: "once"}
+	none, next, err := p.ListLeases(t.Context(), ann, filter)
+	if err != nil || len(none) != 0 || next == uuid.Nil {
+		t.Fatalf("%d leases, then %v (%v)", len(none), next, err)
+	}
+	filter.Before = next
+	found, next, err := p.ListLeases(t.Context(), ann, filter)
+	if err != nil || len(found) != 1 || found[0].ID != rare.ID || next != uuid.Nil {
+		t.Errorf("%d leases, then %v (%v)", len(found), next, err)
+	}
+}
+
 func TestLeasesAreListedNewestFirstByPages(t *testing.T) {
 	p := start(t)
 	ann := p.user("ann")
