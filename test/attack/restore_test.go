@@ -59,7 +59,8 @@ func TestNoRowOfAHouseCountsInACopyOfItOrTheReverse(t *testing.T) {
 	across(t, copies(t), func(from dump, key Person, to *House) {
 		before := to.dump()
 		put := func(table string) {
-			to.putBackAll(before)
+			// The ledgers stay: the server may have recorded what it found meanwhile.
+			to.putBackUser(before, to.mia.id, "api_keys", "secrets", "secret_versions")
 			to.works(to.mia, to.eve)
 			for _, r := range from[table] {
 				if r["user_id"] == to.mia.id {
