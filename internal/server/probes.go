@@ -27,12 +27,14 @@ func (s *server) withProbes(next http.Handler) http.Handler {
 }
 
 // readyz reports whether the server can answer requests: it is not stopping, the database can be
-// read and written, and the root key answered when it was last used. Anyone may ask, so the
+// read and written, the ledger of the instance verifies, without which every request is an error,
+// and the root key answered when it was last used. Anyone may ask, so the
 // database is written at most every few seconds, and no call is made outside: a key service would
 // have to answer for it with its time, its log and its bill.
 func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()
+	lockedDown, ledgerErr := s.instance.Vault.LockedDown(ctx)
 	switch {
 	case s.stopping.Load():
 		writeText(w, http.StatusServiceUnavailable, "stopping")
@@ -40,20 +42,22 @@ func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
 		writeText(w, http.StatusServiceUnavailable, "the database does not answer")
 	case s.instance.Vault.RootKeyFault(ctx) != nil:
 		writeText(w, http.StatusServiceUnavailable, "the root key did not answer")
+	case ledgerErr != nil:
+		writeText(w, http.StatusServiceUnavailable, "the ledger of the instance does not verify")
 	case s.instance.Store.ReadOnly():
-		writeText(w, http.StatusOK, "ready, read-only"+s.inLockdown(ctx))
+		writeText(w, http.StatusOK, "ready, read-only"+inLockdown(lockedDown))
 	default:
 		if fault := s.instance.Store.WriteFault(ctx); fault != "" {
 			writeText(w, http.StatusServiceUnavailable, "writes fail: "+fault)
 			return
 		}
-		writeText(w, http.StatusOK, "ready"+s.inLockdown(ctx))
+		writeText(w, http.StatusOK, "ready"+inLockdown(lockedDown))
 	}
 }
 
 // inLockdown is what a probe says more in a lockdown. The status stays: admins are answered.
-func (s *server) inLockdown(ctx context.Context) string {
-	if locked, err := s.instance.Vault.LockedDown(ctx); err == nil && locked {
+func inLockdown(locked bool) string {
+	if locked {
 		return ", locked down"
 	}
 	return ""

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	_ "modernc.org/sqlite" // to change a database past Keysake
 
@@ -79,6 +80,21 @@ func TestTamperingIsRefusedLoggedCountedAndRecordedOnce(t *testing.T) {
 	if strings.Count(logs, "the database was tampered with") != 1 ||
 		!strings.Contains(logs, `what="`+what) || strings.Contains(logs, "correct-horse") {
 		t.Error("the log does not name the row once")
+	}
+}
+
+func TestAServerWhoseOwnLedgerIsBrokenIsNotReady(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t)
+	exec(t, pastServer(t, s.Data), "UPDATE instance SET ledger = zeroblob(300)")
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		status, text := get(t, "GET", s.URL+"/readyz")
+		if status == 503 && text == "the ledger of the instance does not verify\n" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d, %q", status, text)
+		}
 	}
 }
 
