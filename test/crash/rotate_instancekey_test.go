@@ -17,8 +17,7 @@ import (
 // Every request reads what the instance key signed, and so meets the rotation. No answer may be
 // anything but a success.
 func TestNothingIsLostWhenRotationsOfTheInstanceKeyAreKilled(t *testing.T) {
-	p := newRotationPlace(t)
-	for round := range rounds(t, 2) {
+	eachRound(t, rounds(t, 2), func(p *rotationPlace, round int) {
 		p.whileUsed(2*round, func() {
 			for range 3 { // each goes on with the one before
 				p.rotate(time.Duration(1+rand.IntN(300))*time.Millisecond, "instance-key", "rotate")
@@ -33,15 +32,7 @@ func TestNothingIsLostWhenRotationsOfTheInstanceKeyAreKilled(t *testing.T) {
 		})
 		p.assertListed()
 		p.assertOneInstanceKey()
-		if t.Failed() {
-			t.Fatalf("in round %d", round)
-		}
-	}
-	p.kill()
-	p.serve() // the folder still has the mark of --dev
-	p.assertListed()
-	p.kill()
-	p.assertOpen()
+	})
 }
 
 // whileUsed runs do while users write, and an admin lists users and creates new ones.
