@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -173,9 +174,14 @@ func TestALockIsAwaitedForTheGivenTime(t *testing.T) {
 	two.SetBusyTimeout(time.Millisecond)
 	_, err := run(two, "BEGIN IMMEDIATE")
 	wantCode(t, "a second transaction that writes", err, lib.SQLITE_BUSY)
-	time.AfterFunc(10*time.Millisecond, func() { _, _ = run(one, "COMMIT") })
+	var commit sync.WaitGroup
+	commit.Go(func() {
+		time.Sleep(10 * time.Millisecond)
+		_, _ = run(one, "COMMIT")
+	})
 	two.SetBusyTimeout(time.Minute)
 	must(t, two, "BEGIN IMMEDIATE")
+	commit.Wait() // a connection is used by one goroutine at a time
 	must(t, two, "ROLLBACK")
 }
 
