@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/uuid"
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
+
+	"github.com/keysake/keysake/test/load"
 )
 
 // A bare is a database with Keysake's schema and pragmas, and what a create writes as one
@@ -170,7 +172,7 @@ func (b *bare) create(ctx context.Context) error {
 	name := fmt.Sprintf("BENCH_%d", b.turn)
 	_, err := b.secret.ExecContext(
 		ctx, id, user, name, "openai", 1, noise(16), noise(sealOverhead+21), now,
-		now, noise(sealOverhead+len(value)),
+		now, noise(sealOverhead+len(load.Value)),
 	)
 	if err != nil {
 		return err

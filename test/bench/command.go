@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/keysake/keysake/test/load"
 )
 
 // starts is how often a command is started.
@@ -17,8 +19,8 @@ const starts = 20
 type startup struct{ alone, run time.Duration }
 
 // measureCommand starts true alone and with a secret in its environment, in turn.
-func measureCommand(ctx context.Context, binary string, server *process) (s startup, err error) {
-	home := filepath.Dir(server.data)
+func measureCommand(ctx context.Context, binary string, server *load.Process) (s startup, err error) {
+	home := filepath.Dir(server.Data)
 	command := func(name string, args ...string) *exec.Cmd {
 		cmd := exec.CommandContext(ctx, name, args...)
 		cmd.Env = []string{
@@ -27,8 +29,8 @@ func measureCommand(ctx context.Context, binary string, server *process) (s star
 		}
 		return cmd
 	}
-	login := command(binary, "login", "--url", "http://"+server.address,
-		"--from-file", filepath.Join(server.data, "dev-api-key"))
+	login := command(binary, "login", "--url", "http://"+server.Address,
+		"--from-file", filepath.Join(server.Data, "dev-api-key"))
 	set := command(binary, "secrets", "set", "MEASURED")
 	set.Stdin = strings.NewReader("no-real-value-of-anybody")
 	for _, cmd := range []*exec.Cmd{login, set} {

@@ -1,16 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"net"
 	"runtime"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
+
+	"github.com/keysake/keysake/test/load"
 )
 
 // A job is a stream of requests of one kind.
@@ -38,26 +36,26 @@ const maxAnswers = 1 << 20
 // It has one thread, because it shares the machine with the server: a second one would mostly look
 // for work.
 func drive(
-	ctx context.Context, p *process, clients int, length time.Duration, j job,
+	ctx context.Context, p *load.Process, clients int, length time.Duration, j job,
 ) (sample, error) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	links := make([]*link, clients)
+	links := make([]*client, clients)
 	for i := range links {
-		l, err := dial(ctx, p.address, length)
+		l, err := load.Dial(ctx, p.Address, time.Now().Add(length+20*time.Second))
 		if err != nil {
 			return sample{}, err
 		}
-		defer l.conn.Close() //nolint:errcheck // everything was read
-		links[i] = l
+		defer l.Close()
+		links[i] = &client{Link: l, took: make([]time.Duration, 0, 1<<12)}
 	}
 	errs := make([]error, clients)
 	var all sync.WaitGroup
-	busy, began := p.busy(), time.Now()
+	busy, began := p.Busy(), time.Now()
 	for i, l := range links {
 		all.Go(func() { errs[i] = l.loop(ctx, began, length, j) })
 	}
 	all.Wait()
-	busy = p.busy() - busy
+	busy = p.Busy() - busy
 	if err := errors.Join(errs...); err != nil {
 		return sample{}, err
 	}
@@ -82,32 +80,19 @@ func summarise(took []time.Duration, window time.Duration) sample {
 	return sample{rate: float64(len(took)) / window.Seconds(), p50: at(50), p99: at(99)}
 }
 
-// A link is one client: HTTP/1.1 by hand on a connection that is kept open, as cheap as it gets.
-type link struct {
-	conn     net.Conn
-	buf      []byte
+// A client sends one request after the other.
+type client struct {
+	*load.Link
+
 	took     []time.Duration
 	requests int
 }
 
-// maxAnswer is the size of the largest answer that is understood.
-const maxAnswer = 64 << 10
-
-func dial(ctx context.Context, address string, length time.Duration) (*link, error) {
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", address)
-	if err != nil {
-		return nil, err
-	}
-	l := &link{conn: conn, buf: make([]byte, maxAnswer), took: make([]time.Duration, 0, 1<<12)}
-	return l, conn.SetDeadline(time.Now().Add(length + 20*time.Second))
-}
-
-func (l *link) loop(ctx context.Context, began time.Time, length time.Duration, j job) error {
+func (l *client) loop(ctx context.Context, began time.Time, length time.Duration, j job) error {
 	request := make([]byte, 0, 1<<10)
 	last := time.Now()
 	for ctx.Err() == nil && len(l.took) < maxAnswers {
-		if err := l.exchange(j.next(request), j.want); err != nil {
+		if _, err := l.Exchange(j.next(request), j.want); err != nil {
 			return err
 		}
 		now := time.Now()
@@ -121,48 +106,4 @@ func (l *link) loop(ctx context.Context, began time.Time, length time.Duration, 
 		last = now
 	}
 	return ctx.Err()
-}
-
-// exchange sends a request and reads the whole answer, which must have the wanted status.
-func (l *link) exchange(request []byte, want string) error {
-	if _, err := l.conn.Write(request); err != nil {
-		return err
-	}
-	for n := 0; ; {
-		m, err := l.conn.Read(l.buf[n:])
-		if err != nil {
-			return err
-		}
-		n += m
-		if whole(l.buf[:n]) {
-			return checkStatus(l.buf[:n], want)
-		}
-		if n == len(l.buf) {
-			return errors.New("the answer is too long")
-		}
-	}
-}
-
-func checkStatus(answer []byte, want string) error {
-	const before = len("HTTP/1.1 ")
-	if got := string(answer[before : before+len(want)]); got != want {
-		return fmt.Errorf("the answer has status %s instead of %s", got, want)
-	}
-	return nil
-}
-
-// whole tells whether b is a whole answer. Either it says how long its body is, or it is in chunks,
-// of which the last is empty.
-func whole(b []byte) bool {
-	head := bytes.Index(b, []byte("\r\n\r\n"))
-	if head < 0 {
-		return false
-	}
-	_, after, found := bytes.Cut(b[:head], []byte("\r\nContent-Length: "))
-	if !found {
-		return bytes.HasSuffix(b, []byte("\r\n0\r\n\r\n"))
-	}
-	digits, _, _ := bytes.Cut(after, []byte("\r\n"))
-	length, err := strconv.Atoi(string(digits))
-	return err == nil && len(b) >= head+len("\r\n\r\n")+length
 }

@@ -11,13 +11,15 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+
+	"github.com/keysake/keysake/test/load"
 )
 
 const floorPrefix = "floor is listening on "
 
 // startFloor starts the bare net/http server in a process of its own. It ends when its standard
 // input does, and so with this process at the latest.
-func startFloor(ctx context.Context, s samples) (*process, error) {
+func startFloor(ctx context.Context, s samples) (*load.Process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -32,7 +34,7 @@ func startFloor(ctx context.Context, s samples) (*process, error) {
 		return nil, err
 	}
 	go stdin.Write(append(in, '\n')) //nolint:errcheck // without it the floor does not start
-	return start(cmd, "", floorPrefix)
+	return load.Start(cmd, "", floorPrefix)
 }
 
 // serveFloor answers with the samples and does nothing else.
@@ -67,7 +69,7 @@ func (s samples) answer(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodPost:
 		status, body = http.StatusCreated, s.Create
 		_, _ = io.Copy(&bytes.Buffer{}, r.Body)
-	case r.URL.Path == secretsPath:
+	case r.URL.Path == load.SecretsPath:
 		body = s.List
 	}
 	w.Header().Set("Content-Type", "application/json")

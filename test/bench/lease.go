@@ -5,12 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"os"
-	"path/filepath"
 	"sync/atomic"
 
 	"github.com/keysake/keysake/bundle"
+
+	"github.com/keysake/keysake/test/load"
 )
 
 // Leases are measured with this many clients, for users with this many secrets each. Programs make
@@ -27,8 +26,6 @@ const (
 // ticketRate is for how many redemptions a second there are tickets.
 const ticketRate = 4000
 
-const leasesPath = "/api/v1/user/leases"
-
 // A leaser is a user with secrets for leases.
 type leaser struct {
 	token string
@@ -36,11 +33,7 @@ type leaser struct {
 }
 
 // measureLeases measures leases with a bundle, and the redemption of tickets.
-func measureLeases(ctx context.Context, s settings, server *process, found *findings) error {
-	admin, err := os.ReadFile(filepath.Join(server.data, "dev-api-key"))
-	if err != nil {
-		return err
-	}
+func measureLeases(ctx context.Context, s settings, server *load.Process, found *findings) error {
 	to := make([]string, recipients)
 	for i := range to {
 		key, err := bundle.NewKey(bundle.XWing)
@@ -49,13 +42,14 @@ func measureLeases(ctx context.Context, s settings, server *process, found *find
 		}
 		to[i] = `"recipient":"` + key.Recipient().String() + `"`
 	}
-	f := &filler{
-		base: "http://" + server.address, admin: string(admin),
-		http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: fillers}},
+	api, err := server.API()
+	if err != nil {
+		return err
 	}
-	defer f.http.CloseIdleConnections()
+	defer api.Close()
+	f := filler{api}
 	users := make([]leaser, leasers)
-	err = each(len(users), func(i int) error { return f.leaser(ctx, &users[i], i) })
+	err = load.Each(len(users), func(i int) error { return f.leaser(ctx, &users[i], i) })
 	if err != nil {
 		return err
 	}
@@ -63,7 +57,7 @@ func measureLeases(ctx context.Context, s settings, server *process, found *find
 	bundles := job{leasing, "201", func(buf []byte) []byte {
 		i := int(next.Add(1))
 		u := users[i%len(users)]
-		return appendRequest(buf, "POST", leasesPath, u.token,
+		return load.AppendRequest(buf, "POST", load.LeasesPath, u.token,
 			`{"delivery":"bundle","secret_ids":`+u.ids+`,`+to[i%len(to)]+`}`)
 	}}
 	for range s.rounds {
@@ -81,13 +75,13 @@ func measureLeases(ctx context.Context, s settings, server *process, found *find
 }
 
 // leaser makes a user with secrets.
-func (f *filler) leaser(ctx context.Context, u *leaser, i int) (err error) {
-	if u.token, err = f.user(ctx, fmt.Sprintf("leaser-%d", i)); err != nil {
+func (f filler) leaser(ctx context.Context, u *leaser, i int) (err error) {
+	if u.token, err = f.User(ctx, fmt.Sprintf("leaser-%d", i)); err != nil {
 		return err
 	}
 	ids := make([]string, leased)
 	for n := range ids {
-		if ids[n], _, err = f.make(ctx, secretsPath, u.token, namedSecret(n)); err != nil {
+		if ids[n], _, err = f.Make(ctx, load.SecretsPath, u.token, load.NamedSecret(n)); err != nil {
 			return err
 		}
 	}
@@ -98,13 +92,13 @@ func (f *filler) leaser(ctx context.Context, u *leaser, i int) (err error) {
 
 // redeem makes tickets and measures how fast they are redeemed. If there are too few for the time
 // of a measurement, it fails.
-func (f *filler) redeem(
-	ctx context.Context, s settings, server *process, users []leaser, to []string,
+func (f filler) redeem(
+	ctx context.Context, s settings, server *load.Process, users []leaser, to []string,
 ) (sample, error) {
 	tickets := make([]string, int(ticketRate*s.time.Seconds()))
-	err := each(len(tickets), func(i int) error {
+	err := load.Each(len(tickets), func(i int) error {
 		u := users[i%len(users)]
-		body, err := f.do(ctx, "POST", leasesPath, u.token,
+		body, err := f.Do(ctx, "POST", load.LeasesPath, u.token,
 			`{"delivery":"ticket","secret_ids":`+u.ids+`}`)
 		var made struct{ Ticket string }
 		err = errors.Join(err, json.Unmarshal(body, &made))
@@ -117,8 +111,8 @@ func (f *filler) redeem(
 	var next atomic.Int64
 	return drive(ctx, server, leaseClients, s.time, job{redeeming, "200", func(buf []byte) []byte {
 		i := min(int(next.Add(1))-1, len(tickets)-1)
-		return appendRequest(
-			buf, "POST", "/api/v1/leases/redeem", tickets[i], "{"+to[i%len(to)]+"}",
+		return load.AppendRequest(
+			buf, "POST", load.RedeemPath, tickets[i], "{"+to[i%len(to)]+"}",
 		)
 	}})
 }

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"strconv"
 	"sync/atomic"
-)
 
-// value is what every secret is made of.
-const value = "the-value-of-a-benchmark-which-is-no-key-of-anybody"
+	"github.com/keysake/keysake/test/load"
+)
 
 // How many users have a list, and how long it is.
 const (
@@ -42,38 +40,10 @@ func (l *library) jobs() []job {
 func (l *library) create(buf []byte, n int) []byte {
 	token, turn := l.tokens[n%len(l.tokens)], n/len(l.tokens)
 	if turn < len(l.presets) {
-		return appendRequest(
-			buf,
-			"POST",
-			secretsPath+"/preset",
-			token,
-			`{"provider":"`+l.presets[turn]+`","value":"`+value+`"}`,
-		)
+		return load.AppendRequest(buf, "POST", load.SecretsPath+"/preset", token,
+			`{"provider":"`+l.presets[turn]+`","value":"`+load.Value+`"}`)
 	}
-	return appendRequest(buf, "POST", secretsPath, token, namedSecret(n))
-}
-
-func namedSecret(n int) string {
-	return `{"provider":"openai","name":"BENCH_` + strconv.Itoa(n) + `","value":"` + value + `"}`
-}
-
-const secretsPath = "/api/v1/user/secrets"
-
-// appendRequest writes a whole request.
-func appendRequest(buf []byte, method, path, token, body string) []byte {
-	buf = append(buf, method...)
-	buf = append(buf, ' ')
-	buf = append(buf, path...)
-	buf = append(
-		buf,
-		" HTTP/1.1\r\nHost: localhost\r\nUser-Agent: keysake-bench/1\r\nAuthorization: Bearer "...)
-	buf = append(buf, token...)
-	if body != "" {
-		buf = append(buf, "\r\nContent-Type: application/json\r\nContent-Length: "...)
-		buf = strconv.AppendInt(buf, int64(len(body)), 10)
-	}
-	buf = append(buf, "\r\n\r\n"...)
-	return append(buf, body...)
+	return load.AppendRequest(buf, "POST", load.SecretsPath, token, load.NamedSecret(n))
 }
 
 // size returns how many secrets there were at the beginning, of readers and listers and the

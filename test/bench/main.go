@@ -21,6 +21,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/keysake/keysake/test/load"
 )
 
 // floorCommand makes this program the bare net/http server, which needs a process of its own as
@@ -85,7 +87,7 @@ func measure(ctx context.Context, s settings, dir string) (*findings, error) {
 	binary := s.binary
 	if binary == "" {
 		binary = filepath.Join(dir, "keysake")
-		if err := build(ctx, binary); err != nil {
+		if err := load.Build(ctx, binary); err != nil {
 			return nil, err
 		}
 	}
@@ -96,12 +98,12 @@ func measure(ctx context.Context, s settings, dir string) (*findings, error) {
 	found.binary = info.Size()
 
 	data := filepath.Join(dir, "data")
-	server, err := startServer(ctx, binary, data)
+	server, err := load.StartServer(ctx, binary, data)
 	if err != nil {
 		return nil, err
 	}
-	defer server.kill()
-	found.firstStart, found.idle = server.startup, server.memory()
+	defer server.Kill()
+	found.firstStart, found.idle = server.Startup, server.Memory()
 	if found.command, err = measureCommand(ctx, binary, server); err != nil {
 		return nil, err
 	}
@@ -111,23 +113,23 @@ func measure(ctx context.Context, s settings, dir string) (*findings, error) {
 	if err := measureLeases(ctx, s, server, found); err != nil {
 		return nil, err
 	}
-	found.loaded = server.memory()
-	if err := server.stop(); err != nil {
+	found.loaded = server.Memory()
+	if err := server.Stop(); err != nil {
 		return nil, err
 	}
-	again, err := startServer(ctx, binary, data)
+	again, err := load.StartServer(ctx, binary, data)
 	if err != nil {
 		return nil, err
 	}
-	defer again.kill()
-	found.laterStart = again.startup
-	return found, again.stop()
+	defer again.Kill()
+	found.laterStart = again.Startup
+	return found, again.Stop()
 }
 
 // measureLoad fills the server, starts the floors and measures all of them in turn, so that a slow
 // minute of the machine meets each alike.
 func measureLoad(
-	ctx context.Context, s settings, dir, binary string, server *process, found *findings,
+	ctx context.Context, s settings, dir, binary string, server *load.Process, found *findings,
 ) error {
 	lib, err := fill(ctx, server, s.users)
 	if err != nil {
@@ -137,7 +139,7 @@ func measureLoad(
 	if err != nil {
 		return err
 	}
-	defer floor.kill()
+	defer floor.Kill()
 	bare, err := openBare(
 		ctx, filepath.Join(dir, "data", "keysake.db"), filepath.Join(dir, "bare.db"), s.users,
 	)
@@ -172,7 +174,7 @@ func measureLoad(
 // measureJob measures one kind of work at each number of clients, and right after it the floor of
 // each.
 func measureJob(
-	ctx context.Context, s settings, server, floor *process, j, floorJob job, found *findings,
+	ctx context.Context, s settings, server, floor *load.Process, j, floorJob job, found *findings,
 ) error {
 	for _, clients := range []int{64, 16, 1} {
 		one, err := drive(ctx, server, clients, s.time, j)

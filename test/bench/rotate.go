@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"time"
+
+	"github.com/keysake/keysake/test/load"
 )
 
 // rotating is the name of what is measured here.
@@ -17,12 +19,12 @@ const rotatingClients = 16
 // measureRotation drives creates while another process rotates the root key of the same data. A
 // request that fails, or a rotation, fails the measurement.
 func measureRotation(
-	ctx context.Context, s settings, binary string, server *process, create job, round int,
+	ctx context.Context, s settings, binary string, server *load.Process, create job, round int,
 ) (sample, error) {
-	to := filepath.Join(filepath.Dir(server.data), fmt.Sprintf("rotated-%d.key", round))
+	to := filepath.Join(filepath.Dir(server.Data), fmt.Sprintf("rotated-%d.key", round))
 	cmd := exec.CommandContext(
-		ctx, binary, "root-key", "rotate", "--data", server.data,
-		"--keys", filepath.Join(server.data, "keysake.keys"), "--to", "file:"+to,
+		ctx, binary, "root-key", "rotate", "--data", server.Data,
+		"--keys", filepath.Join(server.Data, "keysake.keys"), "--to", "file:"+to,
 	)
 	cmd.Env = []string{} // no setting but these
 	done := make(chan error, 1)

@@ -1,4 +1,6 @@
-package main
+// Package load runs the real server as a program and drives it with requests that are as cheap as they
+// get. The benchmark and the soak are made of it.
+package load
 
 import (
 	"bufio"
@@ -17,17 +19,17 @@ import (
 	"time"
 )
 
-// A process is a server under load.
-type process struct {
+// A Process is a server under load.
+type Process struct {
+	Address string
+	Data    string        // folder of Keysake
+	Startup time.Duration // from its start to its first answer
 	cmd     *exec.Cmd
-	address string
-	data    string        // of Keysake
-	startup time.Duration // from its start to its first answer
 	errors  *bytes.Buffer // what it wrote to standard error; whole when it has ended
 }
 
-// build makes the binary that users get.
-func build(ctx context.Context, path string) error {
+// Build makes the binary that users get.
+func Build(ctx context.Context, path string) error {
 	cmd := exec.CommandContext(
 		ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", path,
 		"github.com/keysake/keysake/cmd/keysake",
@@ -39,19 +41,19 @@ func build(ctx context.Context, path string) error {
 	return nil
 }
 
-// startServer starts Keysake on a folder and waits for its first answer.
-func startServer(ctx context.Context, binary, data string) (*process, error) {
-	cmd := exec.CommandContext(
-		ctx, binary, "serve", "--dev", "--rate-limit", "0", "--user-rate-limit", "0",
+// StartServer starts Keysake on a folder, without limits, and waits for its first answer.
+func StartServer(ctx context.Context, binary, data string, flags ...string) (*Process, error) {
+	cmd := exec.CommandContext(ctx, binary, append([]string{
+		"serve", "--dev", "--rate-limit", "0", "--user-rate-limit", "0",
 		"--max-secrets", "10000000", "--listen", "127.0.0.1:0", "--data", data,
-	)
+	}, flags...)...)
 	cmd.Env = []string{} // no setting but these
-	return start(cmd, data, "Keysake is listening on http://")
+	return Start(cmd, data, "Keysake is listening on http://")
 }
 
-// start runs a command that prints its address after prefix.
-func start(cmd *exec.Cmd, data, prefix string) (*process, error) {
-	p := &process{cmd: cmd, data: data, errors: &bytes.Buffer{}}
+// Start runs a command that prints its address after prefix.
+func Start(cmd *exec.Cmd, data, prefix string) (*Process, error) {
+	p := &Process{cmd: cmd, Data: data, errors: &bytes.Buffer{}}
 	cmd.Stderr = p.errors
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
@@ -65,32 +67,32 @@ func start(cmd *exec.Cmd, data, prefix string) (*process, error) {
 	line, err := lines.ReadString('\n')
 	address, found := strings.CutPrefix(strings.TrimSpace(line), prefix)
 	if err != nil || !found {
-		p.kill()
+		p.Kill()
 		return nil, fmt.Errorf("%s did not start: %s", filepath.Base(cmd.Path), p.errors)
 	}
-	p.address = address
+	p.Address = address
 	go io.Copy(io.Discard, lines) //nolint:errcheck // it ends with the process
 	err = p.ready()
-	p.startup = time.Since(began)
+	p.Startup = time.Since(began)
 	if err != nil {
-		p.kill()
+		p.Kill()
 		return nil, err
 	}
 	return p, nil
 }
 
 // ready asks once: the socket is open when the address is printed.
-func (p *process) ready() error {
+func (p *Process) ready() error {
 	//nolint:noctx // it ends with the process
-	res, err := http.Get("http://" + p.address + "/readyz")
+	res, err := http.Get("http://" + p.Address + "/readyz")
 	if err != nil {
 		return err
 	}
 	return res.Body.Close()
 }
 
-// stop asks for a graceful end.
-func (p *process) stop() error {
+// Stop asks for a graceful end.
+func (p *Process) Stop() error {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
@@ -100,15 +102,15 @@ func (p *process) stop() error {
 	return nil
 }
 
-// kill ends a process that may have ended.
-func (p *process) kill() {
+// Kill ends a process that may have ended.
+func (p *Process) Kill() {
 	if p.cmd.ProcessState == nil && !errors.Is(p.cmd.Process.Kill(), os.ErrProcessDone) {
 		_ = p.cmd.Wait() // killed: what it says is not of interest
 	}
 }
 
-// memory returns the resident memory in bytes, 0 where the system does not tell.
-func (p *process) memory() int64 {
+// Memory returns the resident memory in bytes, 0 where the system does not tell.
+func (p *Process) Memory() int64 {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
 		return 0
@@ -125,8 +127,8 @@ func (p *process) memory() int64 {
 // clockTick is Linux's unit of processor time for programs.
 const clockTick = 10 * time.Millisecond
 
-// busy returns the processor time that the process used so far, 0 where the system does not tell.
-func (p *process) busy() time.Duration {
+// Busy returns the processor time that the process used so far, 0 where the system does not tell.
+func (p *Process) Busy() time.Duration {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
 	if err != nil {
 		return 0
