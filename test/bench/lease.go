@@ -81,7 +81,8 @@ func (f filler) leaser(ctx context.Context, u *leaser, i int) (err error) {
 	}
 	ids := make([]string, leased)
 	for n := range ids {
-		if ids[n], _, err = f.Make(ctx, load.SecretsPath, u.token, load.NamedSecret(n)); err != nil {
+		ids[n], _, err = f.Make(ctx, load.SecretsPath, u.token, load.NamedSecret(n))
+		if err != nil {
 			return err
 		}
 	}

@@ -1,5 +1,5 @@
-// Package load runs the real server as a program and drives it with requests that are as cheap as they
-// get. The benchmark and the soak are made of it.
+// Package load runs the real server as a program and drives it with requests that are as cheap as
+// they get. The benchmark and the soak are made of it.
 package load
 
 import (
