@@ -19,7 +19,9 @@ const starts = 20
 type startup struct{ alone, run time.Duration }
 
 // measureCommand starts true alone and with a secret in its environment, in turn.
-func measureCommand(ctx context.Context, binary string, server *load.Process) (s startup, err error) {
+func measureCommand(
+	ctx context.Context, binary string, server *load.Process,
+) (s startup, err error) {
 	home := filepath.Dir(server.Data)
 	command := func(name string, args ...string) *exec.Cmd {
 		cmd := exec.CommandContext(ctx, name, args...)

@@ -62,7 +62,7 @@ func Body(answer []byte) []byte {
 func checkStatus(answer []byte, want string) error {
 	const before = len("HTTP/1.1 ")
 	if got := string(answer[before : before+len(want)]); got != want {
-		return fmt.Errorf("the answer has status %s instead of %s: %s", got, want, Body(answer))
+		return fmt.Errorf("the answer is %s instead of %s: %s", got, want, Body(answer))
 	}
 	return nil
 }
