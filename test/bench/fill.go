@@ -34,10 +34,12 @@ func fill(ctx context.Context, server *load.Process, users int) (*library, error
 		lib.presets = append(lib.presets, p.Provider)
 	}
 	first := `{"provider":"` + presets.Presets[0].Provider + `","value":"` + load.Value + `"}`
-	if err := load.Each(users, func(i int) error { return f.reader(ctx, lib, i, first) }); err != nil {
+	err = load.Each(users, func(i int) error { return f.reader(ctx, lib, i, first) })
+	if err != nil {
 		return nil, err
 	}
-	if err := load.Each(listUsers, func(i int) error { return f.lister(ctx, lib, i) }); err != nil {
+	err = load.Each(listUsers, func(i int) error { return f.lister(ctx, lib, i) })
+	if err != nil {
 		return nil, err
 	}
 	return lib, f.sample(ctx, lib, first)

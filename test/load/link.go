@@ -62,13 +62,13 @@ func Body(answer []byte) []byte {
 func checkStatus(answer []byte, want string) error {
 	const before = len("HTTP/1.1 ")
 	if got := string(answer[before : before+len(want)]); got != want {
-		return fmt.Errorf("the answer is %s instead of %s: %s", got, want, Body(answer))
+		return fmt.Errorf("the answer is %s, not %s: %s", got, want, Body(answer))
 	}
 	return nil
 }
 
-// whole tells whether b is a whole answer. Either it has no body, or it says how long that is, or it
-// is in chunks, of which the last is empty.
+// whole tells whether b is a whole answer. Either it has no body, or it says how long that is, or
+// it is in chunks, of which the last is empty.
 func whole(b []byte) bool {
 	head := bytes.Index(b, []byte("\r\n\r\n"))
 	if head < 0 || bytes.HasPrefix(b, []byte("HTTP/1.1 204 ")) {
