@@ -244,24 +244,13 @@ func killLeasers(t *testing.T, random *rand.Rand, times int) {
 	p.stop()
 }
 
-// startLeasers lets them work until the server is gone. A refusal is a failure of the test.
+// startLeasers lets them work until the server is gone.
 func startLeasers(t *testing.T, p *process, leasers []*leaser) *load {
 	t.Helper()
 	work := &load{t: t}
 	for _, l := range leasers {
 		c := p.client(l.key)
-		work.all.Go(func() {
-			for {
-				err := l.step(context.Background(), t, c)
-				if refused, ok := errors.AsType[*client.Error](err); ok {
-					t.Errorf("the server answered %d: %v", refused.Status, err)
-				}
-				if err != nil {
-					return
-				}
-				work.answered.Add(1)
-			}
-		})
+		work.repeat(func() error { return l.step(context.Background(), t, c) })
 	}
 	return work
 }

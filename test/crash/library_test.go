@@ -190,26 +190,32 @@ type load struct {
 	all      sync.WaitGroup
 }
 
-// startLoad lets the workers work until the server is gone. A refusal is a failure of the test.
+// startLoad lets the workers work until the server is gone.
 func startLoad(t *testing.T, p *process, workers []*worker) *load {
 	t.Helper()
 	l := &load{t: t}
 	for _, w := range workers {
 		c := p.client(w.library.key)
-		l.all.Go(func() {
-			for {
-				err := w.step(context.Background(), c)
-				if refused, ok := errors.AsType[*client.Error](err); ok {
-					t.Errorf("the server answered %d: %v", refused.Status, err)
-				}
-				if err != nil {
-					return
-				}
-				l.answered.Add(1)
-			}
-		})
+		l.repeat(func() error { return w.step(context.Background(), c) })
 	}
 	return l
+}
+
+// repeat begins to do a worker's step again and again until the server is gone. A refusal is a
+// failure of the test.
+func (l *load) repeat(step func() error) {
+	l.all.Go(func() {
+		for {
+			err := step()
+			if refused, ok := errors.AsType[*client.Error](err); ok {
+				l.t.Errorf("the server answered %d: %v", refused.Status, err)
+			}
+			if err != nil {
+				return
+			}
+			l.answered.Add(1)
+		}
+	})
 }
 
 // reach waits until so many changes were answered.
