@@ -11,11 +11,11 @@ import "time"
 // Time is a moment in UTC, written as RFC 3339 with a Z and at most microseconds.
 type Time struct{ time.Time }
 
-// timeLayout leaves out a fraction that is zero.
-const timeLayout = `"2006-01-02T15:04:05.999999Z"`
-
 // At returns t as a wire time, truncated to microseconds, which is what the database keeps.
-func At(t time.Time) Time { return Time{t.UTC().Truncate(time.Microsecond)} }
+func At(t time.Time) Time {
+	t = t.UTC()
+	return Time{t.Add(-time.Duration(t.Nanosecond()) % time.Microsecond)}
+}
 
 // AtOrNull is At for a moment that may not have come: the zero time is nil, which JSON shows as
 // null.
@@ -29,5 +29,11 @@ func AtOrNull(t time.Time) *Time {
 
 // MarshalJSON implements [encoding/json.Marshaler].
 func (t Time) MarshalJSON() ([]byte, error) {
-	return t.UTC().AppendFormat(make([]byte, 0, len(timeLayout)), timeLayout), nil
+	return t.AppendJSON(make([]byte, 0, len(`"2006-01-02T15:04:05.999999Z"`))), nil
+}
+
+// AppendJSON appends what MarshalJSON returns.
+func (t Time) AppendJSON(b []byte) []byte {
+	b = At(t.Time).AppendFormat(append(b, '"'), time.RFC3339Nano)
+	return append(b, '"')
 }

@@ -195,11 +195,27 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 // writeJSON writes an answer with a body. It ignores an error of the write: the connection is
 // gone.
 func writeJSON(w http.ResponseWriter, status int, body any) {
-	b, err := json.Marshal(body)
-	if err != nil {
-		panic(err) // a body that cannot be written is a mistake in its type
+	b := asJSON(body)
+	if len(b) > bufferedByHTTP {
+		w.Header().Set("Content-Length", strconv.Itoa(len(b)))
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = w.Write(b)
+}
+
+// bufferedByHTTP is how long a body may be for which net/http finds out the length by itself. A
+// longer one would be sent in chunks.
+const bufferedByHTTP = 2048
+
+// asJSON panics for a body that cannot be written: that is a mistake in its type.
+func asJSON(body any) []byte {
+	if e, ok := body.(encoder); ok {
+		return e.encode()
+	}
+	b, err := json.Marshal(body)
+	if err != nil {
+		panic(err)
+	}
+	return b
 }

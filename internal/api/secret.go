@@ -9,34 +9,19 @@ import (
 
 // A shownSecret is a secret as it is now: its answer says where it is if it was just made, and its
 // entity tag, by which a client can change no other state.
-type shownSecret struct {
-	wire.Secret
+type shownSecret vault.Secret
 
-	tag vault.Tag
-}
+func (s shownSecret) location() string { return "/api/v1/user/secrets/" + s.ID.String() }
 
-func shown(s vault.Secret) shownSecret { return shownSecret{secretBody(s), s.Tag()} }
+func (s shownSecret) entityTag() string { return `"` + string(vault.Secret(s).Tag()) + `"` }
 
-func (s shownSecret) location() string { return "/api/v1/user/secrets/" + s.ID }
-
-func (s shownSecret) entityTag() string { return `"` + string(s.tag) + `"` }
-
-func secretBody(s vault.Secret) wire.Secret {
-	body := wire.Secret{
-		ID: s.ID.String(), Name: s.Name, MaskedValue: s.Mask,
-		CreatedAt: wire.At(s.CreatedAt), UpdatedAt: wire.At(s.UpdatedAt),
-	}
-	if s.Provider != "" {
-		body.Provider = &s.Provider
-	}
-	return body
-}
+type secretList []vault.Secret
 
 func createFromPreset(v *vault.Service) handler {
 	return handleJSON(http.StatusCreated, parseFromPreset,
 		func(r *request, in vault.FromPreset) (shownSecret, error) {
 			s, err := v.CreateFromPreset(r.Context(), r.actor, in)
-			return shown(s), err
+			return shownSecret(s), err
 		})
 }
 
@@ -49,7 +34,7 @@ func createSecret(v *vault.Service) handler {
 	return handleJSON(http.StatusCreated, parseSecret,
 		func(r *request, in vault.SecretRequest) (shownSecret, error) {
 			s, err := v.CreateSecret(r.Context(), r.actor, in)
-			return shown(s), err
+			return shownSecret(s), err
 		})
 }
 
@@ -73,7 +58,7 @@ func updateSecret(v *vault.Service) handler {
 				return shownSecret{}, err
 			}
 			s, err := v.UpdateSecret(r.Context(), r.actor, id, value, tags...)
-			return shown(s), err
+			return shownSecret(s), err
 		})
 }
 
@@ -89,7 +74,7 @@ func renameSecret(v *vault.Service) handler {
 				return shownSecret{}, err
 			}
 			s, err := v.RenameSecret(r.Context(), r.actor, id, name, tags...)
-			return shown(s), err
+			return shownSecret(s), err
 		})
 }
 
@@ -97,11 +82,8 @@ func parseRename(in wire.RenameSecret) (vault.Name, error) { return vault.NewNam
 
 func importSecrets(v *vault.Service) handler {
 	return handleJSON(http.StatusOK, parseImport,
-		func(r *request, in vault.Import) (wire.SecretList, error) {
-			secrets, err := v.ImportSecrets(r.Context(), r.actor, in)
-			return wire.SecretList{
-				Secrets: bodiesOf(secrets, secretBody), Total: len(secrets),
-			}, err
+		func(r *request, in vault.Import) (secretList, error) {
+			return v.ImportSecrets(r.Context(), r.actor, in)
 		})
 }
 
@@ -123,7 +105,7 @@ func getSecret(v *vault.Service) handler {
 			return shownSecret{}, err
 		}
 		s, err := v.GetSecret(r.Context(), r.actor, id)
-		return shown(s), err
+		return shownSecret(s), err
 	})
 }
 
@@ -138,9 +120,8 @@ func deleteSecret(v *vault.Service) handler {
 }
 
 func listSecrets(v *vault.Service) handler {
-	return handleGet(func(r *request) (wire.SecretList, error) {
-		secrets, err := v.ListSecrets(r.Context(), r.actor)
-		return wire.SecretList{Secrets: bodiesOf(secrets, secretBody), Total: len(secrets)}, err
+	return handleGet(func(r *request) (secretList, error) {
+		return v.ListSecrets(r.Context(), r.actor)
 	})
 }
 

@@ -35,7 +35,7 @@ func rollbackSecret(v *vault.Service) handler {
 				return shownSecret{}, err
 			}
 			s, err := v.RollbackSecret(r.Context(), r.actor, id, number, tags...)
-			return shown(s), err
+			return shownSecret(s), err
 		})
 }
 

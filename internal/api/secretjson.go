@@ -1,0 +1,61 @@
+package api
+
+import (
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/keysake/keysake/internal/vault"
+	"github.com/keysake/keysake/wire"
+)
+
+// An encoder is an answer that writes its JSON itself, because reflection would take longer than
+// all else that the API does: a secret and the list of secrets, and nothing else. The bytes are
+// those of [json.Marshal].
+type encoder interface{ encode() []byte }
+
+// secretRoom is more than what most secrets take as JSON.
+const secretRoom = 320
+
+// encode is that of [wire.Secret].
+func (s shownSecret) encode() []byte {
+	return appendSecret(make([]byte, 0, secretRoom), (*vault.Secret)(&s))
+}
+
+// encode is that of [wire.SecretList].
+func (l secretList) encode() []byte {
+	b := make([]byte, 0, secretRoom*(len(l)+1))
+	b = append(b, `{"secrets":[`...)
+	for i := range l {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendSecret(b, &l[i])
+	}
+	b = append(b, `],"total":`...)
+	return append(strconv.AppendInt(b, int64(len(l)), 10), '}')
+}
+
+func appendSecret(b []byte, s *vault.Secret) []byte {
+	b = appendText(append(b, `{"id":`...), s.ID.String())
+	b = appendText(append(b, `,"name":`...), s.Name)
+	b = append(b, `,"provider":`...)
+	if s.Provider == "" {
+		b = append(b, "null"...)
+	} else {
+		b = appendText(b, s.Provider)
+	}
+	b = appendText(append(b, `,"masked_value":`...), s.Mask)
+	b = wire.At(s.CreatedAt).AppendJSON(append(b, `,"created_at":`...))
+	b = wire.At(s.UpdatedAt).AppendJSON(append(b, `,"updated_at":`...))
+	return append(b, '}')
+}
+
+// appendText panics for what is not UTF-8, as asJSON does.
+func appendText(b []byte, text string) []byte {
+	b, err := jsontext.AppendQuote(b, text)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
