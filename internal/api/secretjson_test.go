@@ -17,7 +17,8 @@ import (
 func FuzzASecretIsWrittenAsAllElseIs(f *testing.F) {
 	for _, text := range []string{
 		"", "OPENAI_API_KEY", "sk-pro••••789", `"quoted" \ / `, "a\nb\tc\r\b\f\x00\x1f\x7f",
-		"<script>&amp;", "\u2028 \u2029 \ufeff \ufffd", "é 漢 \U0001F511", "\xff\xfe", "\xed\xa0\x80",
+		"<script>&amp;", "\u2028 \u2029 \ufeff \ufffd", "é 漢 \U0001F511",
+		"\xff\xfe", "\xed\xa0\x80",
 	} {
 		f.Add(text, "A", int64(0), int64(1))
 		f.Add("A", text, int64(1782906312250318999), int64(-1))
