@@ -20,9 +20,9 @@ const (
 	maxInstance = 512 << 10
 )
 
-// MaxSeals is how often an owner key may seal before it must be rotated: half of what NIST SP
-// 800-38D, section 8.3, allows a key with random nonces of 96 bits.
-const MaxSeals = 1 << 31
+// MaxSeals is how often an owner key may seal before it must be rotated: a sixteenth of what NIST
+// SP 800-38D, section 8.3, allows a key with random nonces of 96 bits.
+const MaxSeals = 1 << 28
 
 // A State says what a user may do.
 type State byte

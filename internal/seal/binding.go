@@ -29,10 +29,9 @@ type Binding struct {
 	CreatedAt       time.Time // when the version became the current one
 }
 
-// associated returns the associated data of a blob of format 3. Every part has a fixed size, or has
-// its length before it.
-func (b Binding) associated(purpose string, keyID uuid.UUID) []byte {
-	data := make([]byte, 0, 256)
+// appendAssociated appends the associated data of a blob of format 3. Every part has a fixed size,
+// or has its length before it.
+func (b Binding) appendAssociated(data []byte, purpose string, keyID uuid.UUID) []byte {
 	data = appendPurpose(data, formatV3, keyID, purpose)
 	data = append(data, b.User[:]...)
 	data = append(data, b.Secret[:]...)

@@ -12,7 +12,12 @@ func (k OwnerKey) Bits() []byte { return k.key.bits() }
 // Bits returns the bits of a root key in memory.
 func Bits(r RootKey) []byte { return r.(localRootKey).key.bits() }
 
-// Bits returns the bits of an instance key, and all that it derives.
+// Bits returns the bits of an instance key, and all that it keeps of them.
 func (k InstanceKey) Bits() [][]byte {
-	return [][]byte{k.key.bits(), k.ledger(), k.row(), k.checkpoint(), k.ticket()}
+	all := [][]byte{k.key.bits(), k.checkpoint()}
+	for _, label := range []string{"ledger", "row", "ticket"} {
+		bits, _ := derive(k.key.bits(), label, KeySize)
+		all = append(all, bits)
+	}
+	return all
 }

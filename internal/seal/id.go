@@ -14,11 +14,20 @@ func rootKeyID(bits []byte) (uuid.UUID, error) { return idOf("root-key-id", bits
 
 // idOf derives the id of a key from its bits, for a kind of key.
 func idOf(label string, bits []byte) (uuid.UUID, error) {
-	b, err := hkdf.Key(sha256.New, bits, nil, "keysake v1 "+label, idSize)
+	b, err := derive(bits, label, idSize)
 	if err != nil {
-		return uuid.Nil, fmt.Errorf("seal: derive the id of a key: %w", err)
+		return uuid.Nil, err
 	}
 	return version8(b), nil
+}
+
+// derive returns n bytes that follow from a key, for one use.
+func derive(bits []byte, label string, n int) ([]byte, error) {
+	b, err := hkdf.Key(sha256.New, bits, nil, "keysake v1 "+label, n)
+	if err != nil {
+		return nil, fmt.Errorf("seal: derive %s: %w", label, err)
+	}
+	return b, nil
 }
 
 // ServiceRootKeyID derives the id of a root key from the URL of the key service that keeps it.

@@ -2,12 +2,9 @@ package seal
 
 import (
 	"crypto/ed25519"
-	"crypto/hkdf"
-	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/binary"
-	"fmt"
 
 	"github.com/google/uuid"
 )
@@ -16,10 +13,9 @@ import (
 // follows from its bits, so that who names the id names the key. It is safe for concurrent use, and
 // cannot be printed.
 type InstanceKey struct {
-	key         key
-	ledger, row func() []byte
-	checkpoint  func() []byte
-	ticket      func() []byte
+	key                 key
+	ledger, row, ticket mac
+	checkpoint          func() []byte
 }
 
 // NewInstanceKey returns a new random key.
@@ -34,18 +30,19 @@ func instanceKeyOf(bits []byte) (InstanceKey, error) {
 	if err != nil {
 		return InstanceKey{}, err
 	}
-	k := InstanceKey{key: newKey(id, bits)}
-	for label, part := range map[string]*func() []byte{
-		"ledger": &k.ledger, "row": &k.row, "checkpoint": &k.checkpoint,
-		"ticket": &k.ticket,
-	} {
-		derived, err := hkdf.Key(sha256.New, bits, nil, "keysake v1 "+label, sha256.Size)
-		if err != nil {
-			return InstanceKey{}, fmt.Errorf("seal: derive from an instance key: %w", err)
+	parts := map[string][]byte{}
+	for _, label := range []string{"ledger", "row", "ticket", "checkpoint"} {
+		if parts[label], err = derive(bits, label, sha256.Size); err != nil {
+			return InstanceKey{}, err
 		}
-		*part = func() []byte { return derived }
 	}
-	return k, nil
+	return InstanceKey{
+		key:        newKey(id, bits),
+		ledger:     newMAC(parts["ledger"]),
+		row:        newMAC(parts["row"]),
+		ticket:     newMAC(parts["ticket"]),
+		checkpoint: func() []byte { return parts["checkpoint"] },
+	}, nil
 }
 
 // unwrappedInstanceKey returns the key that was asked for by its id. [ErrOtherKey]: it is another.
@@ -69,20 +66,13 @@ func (k InstanceKey) Equal(other InstanceKey) bool {
 }
 
 // LedgerMAC returns HMAC-SHA-256 (FIPS 198-1) of a ledger.
-func (k InstanceKey) LedgerMAC(data []byte) [sha256.Size]byte { return mac(k.ledger(), data) }
+func (k InstanceKey) LedgerMAC(data []byte) [sha256.Size]byte { return k.ledger(data) }
 
 // RowMAC returns HMAC-SHA-256 (FIPS 198-1) of the canonical bytes of a row.
-func (k InstanceKey) RowMAC(data []byte) [sha256.Size]byte { return mac(k.row(), data) }
+func (k InstanceKey) RowMAC(data []byte) [sha256.Size]byte { return k.row(data) }
 
 // TicketMAC returns HMAC-SHA-256 (FIPS 198-1) of the id of a lease: the bits of its ticket.
-func (k InstanceKey) TicketMAC(lease []byte) [sha256.Size]byte { return mac(k.ticket(), lease) }
-
-func mac(key, data []byte) (sum [sha256.Size]byte) {
-	h := hmac.New(sha256.New, key)
-	h.Write(data)
-	h.Sum(sum[:0])
-	return sum
-}
+func (k InstanceKey) TicketMAC(lease []byte) [sha256.Size]byte { return k.ticket(lease) }
 
 // Signer returns the Ed25519 key (RFC 8032) that signs checkpoints of the audit log.
 func (k InstanceKey) Signer() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(k.checkpoint()) }
@@ -90,7 +80,7 @@ func (k InstanceKey) Signer() ed25519.PrivateKey { return ed25519.NewKeyFromSeed
 // SealingKey returns the private key of 32 bytes for sealed requests in a period of time. No two
 // suites, which have the ids of package bundle, share a key.
 func (k InstanceKey) SealingKey(suite uint16, period uint64) ([]byte, error) {
-	info := binary.BigEndian.AppendUint16([]byte("keysake v1 sealing"), suite)
-	info = binary.BigEndian.AppendUint64(info, period)
-	return hkdf.Key(sha256.New, k.key.bits(), nil, string(info), sha256.Size)
+	label := binary.BigEndian.AppendUint16([]byte("sealing"), suite)
+	label = binary.BigEndian.AppendUint64(label, period)
+	return derive(k.key.bits(), string(label), KeySize)
 }

@@ -3,7 +3,10 @@ package seal_test
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/hmac"
+	"crypto/sha256"
 	"errors"
+	"sync"
 	"testing"
 
 	"github.com/google/uuid"
@@ -65,6 +68,27 @@ func TestWhatIsDerivedFromAnInstanceKeyIsItsOwn(t *testing.T) {
 	if !ed25519.Verify(public, data, signature) || bytes.Equal(public, foreign) {
 		t.Error("the signing key is not the key's own")
 	}
+}
+
+// The contexts of a key's codes are used again, also by many at once.
+func TestManyComputeCodesAtOnce(t *testing.T) {
+	k := newInstanceKey(t)
+	hashed := hmac.New(sha256.New, k.Bits()[3])
+	var all sync.WaitGroup
+	for i := range 4 {
+		data := bytes.Repeat([]byte{byte(i)}, 100*i)
+		hashed.Reset()
+		hashed.Write(data)
+		want := [sha256.Size]byte(hashed.Sum(nil))
+		all.Go(func() {
+			for range 500 {
+				if k.RowMAC(data) != want {
+					t.Errorf("the code of %d bytes is another", len(data))
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 func TestASealingKeyIsOfOneInstanceKeyOneSuiteAndOnePeriod(t *testing.T) {

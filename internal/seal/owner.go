@@ -3,6 +3,7 @@ package seal
 import (
 	"crypto/cipher"
 	"crypto/subtle"
+	"sync"
 
 	"github.com/google/uuid"
 
@@ -65,12 +66,16 @@ func (k OwnerKey) ID() uuid.UUID { return k.key.id }
 
 // SealValue seals the value of a version.
 func (k OwnerKey) SealValue(to Binding, v plaintext.Value) []byte {
-	return k.seal(k.value(), to.associated(purposeValue, k.ID()), v.Reveal())
+	s := newScratch()
+	defer s.free()
+	return k.seal(k.value(), s.associated(to, purposeValue, k.ID()), v.Reveal())
 }
 
 // OpenValue opens a value that was sealed with the same binding.
 func (k OwnerKey) OpenValue(to Binding, blob []byte) (plaintext.Value, error) {
-	b, err := k.open(k.value(), to.associated(purposeValue, k.ID()), blob)
+	s := newScratch()
+	defer s.free()
+	b, err := k.open(nil, k.value(), s.associated(to, purposeValue, k.ID()), blob)
 	if err != nil {
 		return plaintext.Value{}, err
 	}
@@ -79,31 +84,55 @@ func (k OwnerKey) OpenValue(to Binding, blob []byte) (plaintext.Value, error) {
 
 // SealMask seals the mask of a version, so that a stolen database shows no character of any value.
 func (k OwnerKey) SealMask(to Binding, mask string) []byte {
-	return k.seal(k.mask(), to.associated(purposeMask, k.ID()), []byte(mask))
+	s := newScratch()
+	defer s.free()
+	plain := append(s.mask[:0], mask...)
+	return k.seal(k.mask(), s.associated(to, purposeMask, k.ID()), plain)
 }
 
 // OpenMask opens a mask that was sealed with the same binding, which is then authentic as well.
 func (k OwnerKey) OpenMask(to Binding, blob []byte) (string, error) {
-	b, err := k.open(k.mask(), to.associated(purposeMask, k.ID()), blob)
+	s := newScratch()
+	defer s.free()
+	b, err := k.open(s.mask[:0], k.mask(), s.associated(to, purposeMask, k.ID()), blob)
 	return string(b), err
 }
 
 // seal returns a new blob of format 3. NIST allows 2³² random nonces for one key (SP 800-38D,
-// section 8.3); a new owner key begins anew.
+// section 8.3); the user's ledger counts them, and ends long before.
 func (k OwnerKey) seal(aead cipher.AEAD, data, plain []byte) []byte {
 	blob := header(formatV3, k.ID(), nonceSize+len(plain)+tagSize)
 	return aead.Seal(blob, nil, plain, data) //nolint:gosec // the AEAD makes a random nonce
 }
 
-// open returns what the blob seals. [ErrFormat], [ErrOtherKey], [ErrTampered].
-func (k OwnerKey) open(aead cipher.AEAD, data, blob []byte) ([]byte, error) {
+// open appends what the blob seals. [ErrFormat], [ErrOtherKey], [ErrTampered].
+func (k OwnerKey) open(to []byte, aead cipher.AEAD, data, blob []byte) ([]byte, error) {
 	sealed, err := body(blob, formatV3, k.ID())
 	if err != nil {
 		return nil, err
 	}
-	plain, err := aead.Open(nil, nil, sealed, data)
+	plain, err := aead.Open(to, nil, sealed, data)
 	if err != nil {
 		return nil, ErrTampered
 	}
 	return plain, nil
+}
+
+// A scratch is memory for one call, which others use after it. No value is ever in it.
+type scratch struct {
+	data [256]byte // what is associated; longer data has memory of its own
+	mask [64]byte
+}
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+func newScratch() *scratch {
+	s, _ := scratches.Get().(*scratch)
+	return s
+}
+
+func (s *scratch) free() { scratches.Put(s) }
+
+func (s *scratch) associated(to Binding, purpose string, keyID uuid.UUID) []byte {
+	return to.appendAssociated(s.data[:0], purpose, keyID)
 }

@@ -106,6 +106,7 @@ func TestTheSearchForKeysWouldFindOne(t *testing.T) {
 func TestReflectionFindsNoKeyBits(t *testing.T) {
 	for _, typ := range []reflect.Type{
 		reflect.TypeFor[seal.LocalRootKey](), reflect.TypeFor[seal.OwnerKey](),
+		reflect.TypeFor[seal.InstanceKey](),
 	} {
 		assertNoBytes(t, typ, typ.String())
 	}

@@ -41,6 +41,24 @@ func (p *fixture) isNext(id uuid.UUID) (seal.InstanceKey, bool) {
 	return p.added, id == p.added.ID()
 }
 
+// signAnew signs the next ledger of a user with the fixture's key, whatever key signed the last.
+func (p *fixture) signAnew(user uuid.UUID, keys anchor.Keys, change func(*anchor.Ledger)) {
+	p.t.Helper()
+	p.must(p.db.Update(p.t.Context(), func(tx vault.Tx) error {
+		stored, err := tx.LockLedger(p.t.Context(), user)
+		p.must(err)
+		l, _, err := anchor.Open(stored.Signed, user, keys)
+		p.must(err)
+		was := stored.Number
+		l.Next(p.clock.now())
+		change(&l)
+		stored.Number = l.Number
+		stored.Signed, err = l.Sign(p.key)
+		p.must(err)
+		return tx.SaveLedger(p.t.Context(), stored, was)
+	}))
+}
+
 func (p *fixture) signers() map[uuid.UUID]int {
 	p.t.Helper()
 	signed, err := p.LedgerSigners(p.t.Context())
@@ -114,18 +132,7 @@ func TestALedgerThatTheOldInstanceKeySignedMeanwhileHoldsUpItsEnd(t *testing.T) 
 	p.addInstanceKey()
 	p.must2(p.Resign(t.Context(), false, noProgress))
 	// as a server signs that has not met the new key yet
-	p.must(p.db.Update(t.Context(), func(tx vault.Tx) error {
-		stored, err := tx.LockLedger(t.Context(), user.ID)
-		p.must(err)
-		l, _, err := anchor.Open(stored.Signed, user.ID, p.isNext)
-		p.must(err)
-		was := stored.Number
-		l.Next(p.clock.now())
-		stored.Number = l.Number
-		stored.Signed, err = l.Sign(p.key)
-		p.must(err)
-		return tx.SaveLedger(t.Context(), stored, was)
-	}))
+	p.signAnew(user.ID, p.isNext, func(*anchor.Ledger) {})
 	if err := p.DropInstanceKeys(t.Context()); vault.KindOf(err) != vault.Conflict {
 		t.Errorf("the old key was destroyed: %v", err)
 	}

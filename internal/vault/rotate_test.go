@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
+	"github.com/keysake/keysake/internal/anchor"
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/internal/vault"
@@ -384,4 +385,23 @@ func BenchmarkRewrapping(b *testing.B) {
 		r.must(r.RewrapKeys(b.Context(), func(int, int) {}))
 	}
 	b.ReportMetric(float64(users)*float64(b.N)/b.Elapsed().Seconds(), "owner-keys/s")
+}
+
+func TestAnOwnerKeySealsOnlySoOften(t *testing.T) {
+	p := start(t)
+	ann := p.user("ann", policy.UserScopes()...)
+	believed := func(uuid.UUID) (seal.InstanceKey, bool) { return p.key, true }
+	p.signAnew(ann.User, believed, func(l *anchor.Ledger) { l.Seals = anchor.MaxSeals - 1 })
+	last := p.secret(ann, "LAST", fake("l"))
+	_, err := p.CreateSecret(t.Context(), ann, custom("MORE", fake("m")))
+	assertKind(t, "one more secret", err, vault.Denied)
+	_, err = p.UpdateSecret(t.Context(), ann, last.ID, fake("n"))
+	assertKind(t, "one more version", err, vault.Denied)
+	p.must(p.RotateOwnerKey(t.Context(), ann.User))
+	p.secret(ann, "MORE", fake("m"))
+	ledger, _, err := p.LedgerOf(t.Context(), ann.User)
+	p.must(err)
+	if ledger.Seals != 2 {
+		t.Errorf("the new key has sealed %d times, not twice", ledger.Seals)
+	}
 }
