@@ -72,10 +72,19 @@ func newAPI(o Options, routes []route) http.Handler {
 	return middleware.New(o.Middleware, a)
 }
 
+// Headers of all answers. What is added to one of them goes into a copy.
+//
+//nolint:gochecknoglobals // constants in all but the keyword
+var (
+	noStore = []string{"no-store"}
+	noSniff = []string{"nosniff"}
+	isJSON  = []string{"application/json"}
+)
+
 // ServeHTTP answers one request. What it does not answer itself, fail does.
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
+	h := w.Header()
+	h["Cache-Control"], h["X-Content-Type-Options"] = noStore, noSniff
 	if !isCanonical(r.URL) {
 		a.fail(w, r, errNoRoute)
 		return

@@ -2,8 +2,9 @@ package api
 
 import (
 	"log/slog"
-	"maps"
 	"net/http"
+
+	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/middleware"
@@ -26,15 +27,17 @@ func (a *api) authenticate(
 	if vault.KindOf(err) == vault.Unauthenticated {
 		// A valid key is let in even from a network whose failures are too many, so that no client
 		// can lock out its neighbours.
-		if err := a.failures.Take(middleware.Network(req.Client), w.Header()); err != nil {
-			return vault.Actor{}, err
+		left, refused := a.failures.Take(middleware.Network(req.Client))
+		left.Show(w.Header(), refused)
+		if refused != nil {
+			return vault.Actor{}, refused
 		}
 	}
 	if err != nil {
 		return vault.Actor{}, err
 	}
 	who.Client = req.Client
-	req.Caller = caller(who)
+	req.Caller = caller{who.User, who.Credential}
 	return who, a.takeRate(who, w.Header())
 }
 
@@ -43,24 +46,26 @@ func (a *api) authenticate(
 // may be in anybody's hands. The header says what the key has left, unless it is the user's rate
 // that refuses.
 func (a *api) takeRate(who vault.Actor, h http.Header) error {
-	err := a.perKey.Take(who.Credential, h)
-	if err != nil || who.Credential.Kind == audit.CredentialTicket {
-		return err
+	left, err := a.perKey.Take(who.Credential)
+	if err == nil && who.Credential.Kind != audit.CredentialTicket {
+		ofUser, refused := a.perUser.Take(who.User)
+		if refused != nil {
+			left, err = ofUser, refused
+		}
 	}
-	ofUser := http.Header{}
-	err = a.perUser.Take(who.User, ofUser)
-	if err != nil {
-		maps.Copy(h, ofUser)
-	}
+	left.Show(h, err)
 	return err
 }
 
 // A caller is an actor as the access log shows it.
-type caller vault.Actor
+type caller struct {
+	user       uuid.UUID
+	credential audit.Credential
+}
 
 func (c caller) LogValue() slog.Value {
 	return slog.GroupValue(
-		slog.String("user", c.User.String()),
-		slog.String("credential", string(c.Credential.Kind)),
-		slog.String("credential_id", c.Credential.ID.String()))
+		slog.String("user", c.user.String()),
+		slog.String("credential", string(c.credential.Kind)),
+		slog.String("credential_id", c.credential.ID.String()))
 }

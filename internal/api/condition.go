@@ -16,7 +16,7 @@ type tagged interface{ entityTag() string }
 
 func setEntityTag(w http.ResponseWriter, out any) {
 	if t, ok := out.(tagged); ok {
-		w.Header().Set("ETag", t.entityTag())
+		w.Header()["Etag"] = []string{t.entityTag()}
 	}
 }
 

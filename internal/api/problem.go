@@ -199,7 +199,7 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	if len(b) > bufferedByHTTP {
 		w.Header().Set("Content-Length", strconv.Itoa(len(b)))
 	}
-	w.Header().Set("Content-Type", "application/json")
+	w.Header()["Content-Type"] = isJSON
 	w.WriteHeader(status)
 	_, _ = w.Write(b)
 }

@@ -54,8 +54,7 @@ func (a *api) dispatch(
 	if isSealed(r.Header) {
 		limits.MaxBody = sealedSize(limits.MaxBody)
 	}
-	r, end := limits.Begin(w, r)
-	defer end()
+	limits.Begin(w, r)
 	if err := a.run(w, r, rt); err != nil {
 		a.fail(w, r, err)
 	}

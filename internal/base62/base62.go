@@ -2,10 +2,8 @@
 package base62
 
 import (
-	"encoding/binary"
 	"hash/crc32"
 	"math/big"
-	"strings"
 )
 
 const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -27,9 +25,16 @@ func Encode(number []byte, length int) string {
 
 // Checksum returns the CRC-32 (IEEE 802.3) of text in [ChecksumLength] digits.
 func Checksum(text []byte) string {
-	sum := binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(text))
-	return Encode(sum, ChecksumLength)
+	var sum [ChecksumLength]byte
+	rest := crc32.ChecksumIEEE(text)
+	for i := len(sum) - 1; i >= 0; i-- {
+		sum[i] = digits[rest%uint32(len(digits))]
+		rest /= uint32(len(digits))
+	}
+	return string(sum[:])
 }
 
 // IsDigit reports whether c is one of the 62 digits.
-func IsDigit(c byte) bool { return strings.IndexByte(digits, c) >= 0 }
+func IsDigit(c byte) bool {
+	return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
+}

@@ -12,6 +12,9 @@ import (
 // stands before it and does not count.
 func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	addr := hostAddress(r.RemoteAddr)
+	if !isTrusted(addr, trusted) {
+		return addr
+	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for _, text := range slices.Backward(hops) {
 		hop := hostAddress(strings.TrimSpace(text))

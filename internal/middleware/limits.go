@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"time"
@@ -25,25 +24,24 @@ type Limits struct {
 	Timeout time.Duration
 }
 
-// Begin returns the request under its limits. The caller calls the function when it has answered.
-func (l Limits) Begin(w http.ResponseWriter, r *http.Request) (*http.Request, context.CancelFunc) {
-	ctx, cancel := r.Context(), context.CancelFunc(func() {})
+// Begin puts a request of [New] under its limits.
+func (l Limits) Begin(w http.ResponseWriter, r *http.Request) {
 	var read, write time.Time // never
 	if l.Timeout > 0 {
-		ctx, cancel = context.WithTimeout(ctx, l.Timeout)
-		read = time.Now().Add(l.Timeout + readMargin)
-		write = time.Now().Add(l.Timeout + answerTime)
+		deadline := time.Now().Add(l.Timeout)
+		From(r.Context()).deadline = deadline
+		read, write = deadline.Add(readMargin), deadline.Add(answerTime)
 	}
 	// Only a connection has deadlines: a test's recorder has none to set.
 	control := http.NewResponseController(w)
 	_, _ = control.SetReadDeadline(read), control.SetWriteDeadline(write)
-	body := http.MaxBytesReader(w, r.Body, l.MaxBody)
-	if r.ContentLength > l.MaxBody {
-		body = tooLong{r.Body, l.MaxBody}
+	switch {
+	case r.Body == http.NoBody:
+	case r.ContentLength > l.MaxBody:
+		r.Body = tooLong{r.Body, l.MaxBody}
+	default:
+		r.Body = http.MaxBytesReader(w, r.Body, l.MaxBody)
 	}
-	r = r.WithContext(ctx)
-	r.Body = body
-	return r, cancel
 }
 
 // tooLong is a body whose declared length is over the limit: there is no need to wait for it.

@@ -5,7 +5,6 @@ package middleware
 
 import (
 	"cmp"
-	"context"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -27,26 +26,6 @@ type Options struct {
 // Unmatched is the route of a request until a router names another.
 const Unmatched = "unmatched"
 
-// A Request is what is known of a request besides what its client sent. The handler that finds the
-// route and the caller fills them in, before it answers.
-type Request struct {
-	ID     string
-	Client netip.Addr // as resolved through the trusted proxies; the zero Addr if it is unknown
-	Route  string     // a pattern
-	Caller slog.LogValuer
-}
-
-type requestKey struct{}
-
-// From returns the request that ctx belongs to. It panics outside of a handler of [New].
-func From(ctx context.Context) *Request {
-	req, ok := ctx.Value(requestKey{}).(*Request)
-	if !ok {
-		panic("middleware: the context is not that of a request")
-	}
-	return req
-}
-
 // New returns next with everything around it. Every answer leaves through it, and each has an id, a
 // line in the log and one call of [Options.Observe].
 func New(o Options, next http.Handler) http.Handler {
@@ -54,10 +33,12 @@ func New(o Options, next http.Handler) http.Handler {
 		began := time.Now()
 		req := &Request{
 			ID: newRequestID(), Client: clientAddress(r, o.TrustedProxies), Route: Unmatched,
+			parent: r.Context(),
 		}
-		w.Header().Set("X-Request-Id", req.ID)
+		w.Header()["X-Request-Id"] = []string{req.ID}
 		rec := &recorder{ResponseWriter: w}
-		r = r.WithContext(context.WithValue(r.Context(), requestKey{}, req))
+		r = r.WithContext(req)
+		defer req.end()
 		defer func() { o.logAccess(rec, r, time.Since(began)) }()
 		defer o.recoverPanic(rec, r)
 		next.ServeHTTP(rec, r)

@@ -23,8 +23,8 @@ func (e *RateError) Error() string {
 
 // A Limiter has one token bucket for each K. A nil Limiter limits nothing.
 type Limiter[K comparable] struct {
-	name    string // quoted
-	policy  string // the value of RateLimit-Policy
+	name    string   // quoted
+	policy  []string // the value of RateLimit-Policy, of all answers
 	rate    rate.Limit
 	burst   int
 	buckets *lru.Cache[K, *rate.Limiter]
@@ -44,16 +44,15 @@ func NewLimiter[K comparable](name string, perSecond float64, burst int) *Limite
 	window := max(1, int(math.Ceil(float64(burst)/perSecond)))
 	return &Limiter[K]{
 		name: name, rate: rate.Limit(perSecond), burst: burst, buckets: buckets, now: time.Now,
-		policy: name + ";q=" + strconv.Itoa(burst) + ";w=" + strconv.Itoa(window),
+		policy: []string{name + ";q=" + strconv.Itoa(burst) + ";w=" + strconv.Itoa(window)},
 	}
 }
 
-// Take takes a token from k's bucket and says in h what is left there, in the fields of
-// draft-ietf-httpapi-ratelimit-headers-10. If none is left, it sets Retry-After too and returns a
-// [RateError].
-func (l *Limiter[K]) Take(k K, h http.Header) error {
+// Take takes a token from k's bucket, and returns what is left there. If none was left, the error
+// is a [RateError].
+func (l *Limiter[K]) Take(k K) (Left, error) {
 	if l == nil {
-		return nil
+		return Left{}, nil
 	}
 	now := l.now()
 	bucket, found := l.buckets.Get(k)
@@ -64,18 +63,36 @@ func (l *Limiter[K]) Take(k K, h http.Header) error {
 		}
 	}
 	allowed := bucket.AllowN(now, 1)
-	left := bucket.TokensAt(now)
-	wait := 0 // seconds until there is a token
-	if left < 1 {
-		wait = max(1, int(math.Ceil((1-left)/float64(l.rate))))
+	tokens := bucket.TokensAt(now)
+	left := Left{name: l.name, policy: l.policy, requests: max(0, int(tokens))}
+	if tokens < 1 {
+		left.wait = max(1, int(math.Ceil((1-tokens)/float64(l.rate))))
 	}
-	h["Ratelimit-Policy"] = []string{l.policy}
+	if !allowed {
+		return left, &RateError{left.wait}
+	}
+	return left, nil
+}
+
+// Left is what a client may still ask. The zero Left is that of a client without a limit.
+type Left struct {
+	name     string
+	policy   []string
+	requests int
+	wait     int // seconds until there is a token
+}
+
+// Show says it in h, in the fields of draft-ietf-httpapi-ratelimit-headers-10, and how long to wait
+// after a request that was refused.
+func (left Left) Show(h http.Header, err error) {
+	if left.policy == nil {
+		return
+	}
+	h["Ratelimit-Policy"] = left.policy
 	h["Ratelimit"] = []string{
-		l.name + ";r=" + strconv.Itoa(max(0, int(left))) + ";t=" + strconv.Itoa(wait),
+		left.name + ";r=" + strconv.Itoa(left.requests) + ";t=" + strconv.Itoa(left.wait),
 	}
-	if allowed {
-		return nil
+	if err != nil {
+		h["Retry-After"] = []string{strconv.Itoa(left.wait)}
 	}
-	h["Retry-After"] = []string{strconv.Itoa(wait)}
-	return &RateError{wait}
 }

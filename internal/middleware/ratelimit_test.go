@@ -26,7 +26,8 @@ func TestALimiterHasABucketForEachAndTellsWhatIsLeft(t *testing.T) {
 	} {
 		now = now.Add(c.after)
 		h := http.Header{}
-		err := l.Take(c.who, h)
+		left, err := l.Take(c.who)
+		left.Show(h, err)
 		if h.Get("RateLimit") != c.limit || h.Get("Retry-After") != c.retry ||
 			h.Get("RateLimit-Policy") != `"key";q=2;w=4` {
 			t.Errorf("%d: the headers are %v", i, h)
@@ -41,7 +42,9 @@ func TestALimiterOfNothingLimitsNothing(t *testing.T) {
 	l := NewLimiter[string]("key", 0, 0)
 	for range 9 {
 		h := http.Header{}
-		if err := l.Take("a", h); err != nil || len(h) > 0 {
+		left, err := l.Take("a")
+		left.Show(h, err)
+		if err != nil || len(h) > 0 {
 			t.Errorf("%v, with the headers %v", err, h)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,6 +17,21 @@ type metrics struct {
 	registry  *prometheus.Registry
 	requests  *prometheus.CounterVec
 	durations *prometheus.HistogramVec
+
+	mu     sync.RWMutex
+	series map[answer]recorded
+}
+
+// An answer is what is counted as one.
+type answer struct {
+	route, method string
+	status        int
+}
+
+// recorded is where answers are counted, which takes long to look up by labels.
+type recorded struct {
+	requests  prometheus.Counter
+	durations prometheus.Observer
 }
 
 // newMetrics returns metrics of requests, of the store's updates and commits, of lines that were
@@ -23,6 +39,7 @@ type metrics struct {
 func newMetrics(stats func() (updates, commits uint64), lostLines func() uint64) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
+		series:   map[answer]recorded{},
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "keysake_http_requests_total",
 			Help: "Answers, by the route's pattern, method and status.",
@@ -75,8 +92,21 @@ func (m *metrics) gauge(name, help string, value func(context.Context) (float64,
 }
 
 func (m *metrics) observe(route, method string, status int, took time.Duration) {
-	m.requests.WithLabelValues(route, method, strconv.Itoa(status)).Inc()
-	m.durations.WithLabelValues(route, method).Observe(took.Seconds())
+	of := answer{route, method, status}
+	m.mu.RLock()
+	in, known := m.series[of]
+	m.mu.RUnlock()
+	if !known {
+		in = recorded{
+			m.requests.WithLabelValues(route, method, strconv.Itoa(status)),
+			m.durations.WithLabelValues(route, method),
+		}
+		m.mu.Lock()
+		m.series[of] = in
+		m.mu.Unlock()
+	}
+	in.requests.Inc()
+	in.durations.Observe(took.Seconds())
 }
 
 // handler serves the metrics.

@@ -15,10 +15,11 @@ const readyTimeout = 2 * time.Second
 func (s *server) withProbes(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		markUsed(r.Context())
-		switch r.Method + " " + r.URL.Path {
-		case "GET /healthz", "HEAD /healthz":
+		reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+		switch {
+		case reads && r.URL.Path == "/healthz":
 			writeText(w, http.StatusOK, "ok")
-		case "GET /readyz", "HEAD /readyz":
+		case reads && r.URL.Path == "/readyz":
 			s.readyz(w, r)
 		default:
 			next.ServeHTTP(w, r)
