@@ -10,7 +10,7 @@ BENCHFLAGS ?=
 
 .PHONY: help
 help: ## show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' Makefile
 
 .PHONY: run
 run: build ## a development server with its data in ./.keysake-dev
@@ -74,8 +74,16 @@ generators: ## that generators of clients read openapi.yaml (also needs npm)
 	"$$dir/node_modules/.bin/dredd" $$spec http://127.0.0.1 --names
 
 .PHONY: bench
-bench: ## figures of the real binary, beside bare net/http and bare SQLite
+bench: ## figures of the real binary, beside bare net/http and bare SQLite: 5 minutes
 	go run ./test/bench $(BENCHFLAGS)
+
+.PHONY: bench-quick
+bench-quick: ## the same in less than a minute, and less exact
+	go run ./test/bench -rounds 2 -time 400ms -warm-up 200ms -users 300 $(BENCHFLAGS)
+
+.PHONY: bench-growth
+bench-growth: ## how they grow from 1,000 secrets to 1,000,000: 8 minutes
+	go run ./test/bench -rounds 0 -growth 1000,100000,1000000 $(BENCHFLAGS)
 
 .PHONY: crash
 crash: ## many rounds of kill -9 (KEYSAKE_CRASH_ROUNDS, default 50)

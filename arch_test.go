@@ -82,8 +82,8 @@ var layers = map[string]string{
 	"internal/apptest": "client internal/config internal/server plaintext wire",
 	"keysaketest":      "client internal/apptest plaintext",
 	"internal/process": "",
-	"test/load":        "",
-	"test/bench":       "bundle test/load",
+	"test/load":        "test/figures",
+	"test/bench":       "bundle internal/store/sqlite/engine test/figures test/load",
 	"cmd/keysake":      "internal/cli internal/process",
 	"cmd/keysake-kms":  "internal/kms internal/kmspipe internal/process",
 }

@@ -1,202 +1,170 @@
 package main
 
 import (
-	"context"
-	"crypto/rand"
-	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/google/uuid"
-	_ "modernc.org/sqlite" // registers the driver "sqlite"
 
+	"github.com/keysake/keysake/internal/store/sqlite/engine"
+	"github.com/keysake/keysake/test/figures"
 	"github.com/keysake/keysake/test/load"
 )
 
-// A bare is a database with Keysake's schema and pragmas, and what a create writes as one
-// connection does it at best: prepared statements, nothing read that was just written, nothing
-// sealed, no savepoints, nobody waiting.
+// A bare writes to a copy of Keysake's database what creates write, as one connection does it at
+// best: prepared statements, nothing read that was just written, nothing sealed, no savepoints,
+// nobody waiting. The latency is that of a commit.
 type bare struct {
-	db     *sql.DB
-	conn   *sql.Conn
-	begin  *sql.Stmt
-	commit *sql.Stmt
-	secret *sql.Stmt
-	ledger *sql.Stmt
-	user   *sql.Stmt
-	entry  *sql.Stmt
-	users  []string
-	turn   int
+	conn  *engine.Conn
+	users []string
+	turn  int
+	noise *rand.ChaCha8
 }
 
-const pragmas = "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
-	"&_pragma=foreign_keys(ON)&_pragma=secure_delete(ON)&_pragma=cache_size(-65536)" +
-	"&_pragma=wal_autocheckpoint(4000)&_pragma=trusted_schema(OFF)"
+// bareSettings are those of Keysake's own writer. The log becomes as long before SQLite itself
+// copies it into the database.
+func bareSettings() []string {
+	return []string{
+		"busy_timeout(3000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
+		"secure_delete(ON)", "temp_store(MEMORY)", "trusted_schema(OFF)", "cache_size(-32768)",
+		"wal_autocheckpoint(4000)",
+	}
+}
 
-// openBare makes a database at path with the schema of the one at from.
-func openBare(ctx context.Context, from, path string, users int) (b *bare, err error) {
-	b = &bare{users: make([]string, users)}
-	if b.db, err = sql.Open("sqlite", "file:"+path+pragmas); err != nil {
+// writerPrefix begins the names of the users who get secrets.
+const writerPrefix = "writer-"
+
+// openBare opens a copy of a database that was filled.
+func openBare(path string) (*bare, error) {
+	conn, err := engine.Open("file:" + path)
+	if err != nil {
 		return nil, err
 	}
-	if b.conn, err = b.db.Conn(ctx); err == nil {
-		err = b.copySchema(ctx, from)
+	b := &bare{conn: conn, noise: rand.NewChaCha8([32]byte{})}
+	for _, setting := range bareSettings() {
+		err = errors.Join(err, conn.Run("PRAGMA "+setting))
 	}
 	if err == nil {
-		err = b.addUsers(ctx)
+		err = b.run("SELECT id FROM users WHERE username GLOB $1", func(s *engine.Stmt) {
+			b.users = append(b.users, s.Text(0))
+		}, writerPrefix+"*")
 	}
-	if err == nil {
-		err = b.prepare(ctx)
+	if err == nil && len(b.users) == 0 {
+		err = errors.New("the database has no users")
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("bare SQLite: %w", err), b.db.Close())
+		return nil, errors.Join(fmt.Errorf("bare SQLite: %w", err), conn.Close())
 	}
 	return b, nil
 }
 
-func (b *bare) close() { _ = b.db.Close() } // the folder is removed next
+func (b *bare) close() { _ = b.conn.Close() } // the folder is removed next
 
-func (b *bare) copySchema(ctx context.Context, from string) error {
-	source, err := sql.Open("sqlite", "file:"+from+"?mode=ro")
+// run runs a statement, which is prepared at the first time, and calls each for its rows.
+func (b *bare) run(text string, each func(*engine.Stmt), args ...any) error {
+	s, err := b.conn.Prepare(text)
 	if err != nil {
 		return err
 	}
-	defer source.Close() //nolint:errcheck // it was only read
-	rows, err := source.QueryContext(
-		ctx,
-		`SELECT sql FROM sqlite_master
-		WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY rowid`,
-	)
-	if err != nil {
+	defer s.Reset()
+	if err := s.Bind(args); err != nil {
 		return err
 	}
-	defer rows.Close() //nolint:errcheck // Err says it
-	for rows.Next() {
-		var statement string
-		if err := rows.Scan(&statement); err != nil {
+	for more := true; more; {
+		if more, err = s.Step(); err != nil {
 			return err
 		}
-		if _, err := b.conn.ExecContext(ctx, statement); err != nil {
-			return err
+		if more && each != nil {
+			each(s)
 		}
-	}
-	return rows.Err()
-}
-
-func (b *bare) addUsers(ctx context.Context) error {
-	tx, err := b.conn.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	for i := range b.users {
-		b.users[i] = newID()
-		_, err := tx.ExecContext(ctx,
-			`INSERT INTO users (id, number, ledger, username, email_address, full_name, created_at)
-			VALUES ($1, 0, $2, $3, '', '', $4)`,
-			b.users[i], noise(ledgerSize), fmt.Sprintf("user-%d", i), time.Now().UnixMicro())
-		if err != nil {
-			return errors.Join(err, tx.Rollback())
-		}
-	}
-	return tx.Commit()
-}
-
-func (b *bare) prepare(ctx context.Context) error {
-	for query, stmt := range map[string]**sql.Stmt{
-		"BEGIN IMMEDIATE": &b.begin,
-		"COMMIT":          &b.commit,
-		`INSERT INTO secrets (id, user_id, name, provider, version, stamp, sealed_mask,
-				created_at, updated_at, sealed_value)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`: &b.secret,
-		"SELECT number, ledger FROM users WHERE id = $1":                          &b.ledger,
-		"UPDATE users SET number = $1, ledger = $2 WHERE id = $3 AND number = $4": &b.user,
-		`INSERT INTO audit_entries (owner_id, seq, at, user_id, credential_kind, credential_id,
-				on_behalf_of, client, action, outcome, target_kind, target_id, target_name,
-				target_version, lease_id, run, hash)
-			VALUES ($1, $2, $3, $4, 'api-key', $5, '', '127.0.0.1', $6, $7, 'secret', $8, $9, $10,
-				'', '', $11)`: &b.entry,
-	} {
-		//nolint:sqlclosecheck // closed with the database
-		prepared, err := b.conn.PrepareContext(ctx, query)
-		if err != nil {
-			return err
-		}
-		*stmt = prepared
 	}
 	return nil
 }
 
-// measure makes secrets for the given time, as many in one durable transaction as gathered says.
-// The latency is a transaction's.
-func (b *bare) measure(ctx context.Context, gathered int, length time.Duration) (sample, error) {
-	var took []time.Duration
+// measure makes secrets for some time, so many in one durable transaction.
+func (b *bare) measure(gathered int, warmUp, length time.Duration) (figures.Sample, error) {
+	if _, err := b.commits(gathered, warmUp); err != nil {
+		return figures.Sample{}, err
+	}
+	before, began := load.Own(), time.Now()
+	took, err := b.commits(gathered, length)
+	used := load.Own().Minus(before)
+	s := figures.Summarise(took, time.Since(began))
+	s.Requests *= gathered
+	s.PerSecond *= float64(gathered)
+	return perRequest(s, used, load.Usage{}), err
+}
+
+// commits makes secrets for some time, and returns how long each commit took.
+func (b *bare) commits(gathered int, length time.Duration) (took []time.Duration, err error) {
 	began := time.Now()
 	for last := began; last.Sub(began) < length; {
-		if _, err := b.begin.ExecContext(ctx); err != nil {
-			return sample{}, err
+		if err := b.run("BEGIN IMMEDIATE", nil); err != nil {
+			return nil, err
 		}
 		for range gathered {
-			if err := b.create(ctx); err != nil {
-				return sample{}, err
+			if err := b.create(); err != nil {
+				return nil, err
 			}
 		}
-		if _, err := b.commit.ExecContext(ctx); err != nil {
-			return sample{}, err
+		if err := b.run("COMMIT", nil); err != nil {
+			return nil, err
 		}
 		now := time.Now()
 		took = append(took, now.Sub(last))
 		last = now
 	}
-	s := summarise(took, time.Since(began))
-	s.rate *= float64(gathered)
-	return s, nil
+	return took, nil
 }
 
-// sealOverhead is by how much a sealed value is longer than the value: format, key id, nonce and
-// tag.
-const sealOverhead = 1 + 16 + 12 + 16
-
-// ledgerSize is how long the ledger of a user with one API key is, and entrySize how many bytes a
-// secret adds.
 const (
-	ledgerSize = 210 + 16 + 32
-	entrySize  = 8
+	// sealOverhead is by how much a sealed value is longer than the value: format, key id, nonce
+	// and tag.
+	sealOverhead = 1 + 16 + 12 + 16
+	// entrySize is how many bytes a ledger has for a secret.
+	entrySize = 8
 )
 
 // create does what a create does: it reads the ledger, and writes the secret, the ledger that lists
 // it, and an audit entry.
-func (b *bare) create(ctx context.Context) error {
+func (b *bare) create() error {
 	b.turn++
-	user, id, now, hash := b.users[b.turn%len(b.users)], newID(), time.Now().UnixMicro(), noise(32)
-	name := fmt.Sprintf("BENCH_%d", b.turn)
-	_, err := b.secret.ExecContext(
-		ctx, id, user, name, "openai", 1, noise(16), noise(sealOverhead+21), now,
-		now, noise(sealOverhead+len(load.Value)),
-	)
+	user, now := b.users[b.turn%len(b.users)], time.Now().UnixMicro()
+	id, name := uuid.Must(uuid.NewV7()).String(), fmt.Sprintf("BARE_%d", b.turn)
+	var number int64
+	var ledger []byte
+	err := b.run("SELECT number, ledger FROM users WHERE id = $1", func(s *engine.Stmt) {
+		number, ledger = s.Int(0), s.Bytes(1)
+	}, user)
 	if err != nil {
 		return err
 	}
-	var number int64
-	var ledger []byte
-	if err := b.ledger.QueryRowContext(ctx, user).Scan(&number, &ledger); err != nil {
+	err = b.run(`INSERT INTO secrets (id, user_id, name, provider, version, stamp, sealed_mask,
+			sealed_value, created_at, updated_at)
+		VALUES ($1, $2, $3, 'openai', 1, $4, $5, $6, $7, $7)`, nil,
+		id, user, name, b.random(16), b.random(sealOverhead+21),
+		b.random(sealOverhead+len(load.Value)), now)
+	if err != nil {
 		return err
 	}
-	ledger = append(ledger, noise(entrySize)...)
-	if _, err := b.user.ExecContext(ctx, number+1, ledger, user, number); err != nil {
+	err = b.run(`INSERT INTO audit_entries (owner_id, seq, at, user_id, credential_kind,
+			credential_id, on_behalf_of, client, action, outcome, target_kind, target_id,
+			target_name, target_version, lease_id, run, hash)
+		VALUES ($1, $2, $3, $1, 'api-key', $1, '', '127.0.0.1', 'secret.create', 'done', 'secret',
+			$4, $5, 1, '', '', $6)`, nil,
+		user, number+1, now, id, name, b.random(32))
+	if err != nil {
 		return err
 	}
-	_, err = b.entry.ExecContext(
-		ctx, user, number+1, now, user, user, "secret.create", "done", id, name, 1, hash,
-	)
-	return err
+	ledger = append(ledger, b.random(entrySize)...)
+	return b.run("UPDATE users SET number = $1, ledger = $2 WHERE id = $3 AND number = $4", nil,
+		number+1, ledger, user, number)
 }
 
-// newID returns an id of version 7, as Keysake's are.
-func newID() string { return uuid.Must(uuid.NewV7()).String() }
-
-func noise(n int) []byte {
-	b := make([]byte, n)
-	_, _ = rand.Read(b) // it ends the program rather than fail
-	return b
+func (b *bare) random(n int) []byte {
+	bytes := make([]byte, n)
+	_, _ = b.noise.Read(bytes) // it never fails
+	return bytes
 }

@@ -3,107 +3,104 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
-	"slices"
 	"sync"
 	"time"
 
+	"github.com/keysake/keysake/test/figures"
 	"github.com/keysake/keysake/test/load"
 )
 
-// A job is a stream of requests of one kind.
-type job struct {
-	name string
-	want string // the status of the answer
-	// next writes the next request over buf and returns it, or returns one that is there already.
-	next func(buf []byte) []byte
-}
+// patience is until when a connection may last.
+func patience() time.Time { return time.Now().Add(time.Hour) }
 
-// A sample is one measurement.
-type sample struct {
-	requests int     // those that are not counted, too
-	rate     float64 // a second
-	p50, p99 time.Duration
-	cpu      time.Duration // processor time of the server for one request, 0 where it is not known
-}
-
-// maxAnswers bounds what one client remembers in one measurement.
-const maxAnswers = 1 << 20
-
-// drive keeps the given number of clients busy, each with one request at a time on a connection of
-// its own. The first tenth of the time is not counted.
+// drive keeps clients busy, each with one request at a time on a connection of its own. What they
+// do before the measurement, to warm up, is not counted: of a job whose requests run out it is a
+// fifth, at most.
 //
 // It has one thread, because it shares the machine with the server: a second one would mostly look
 // for work.
-func drive(
-	ctx context.Context, p *load.Process, clients int, length time.Duration, j job,
-) (sample, error) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	links := make([]*client, clients)
-	for i := range links {
-		l, err := load.Dial(ctx, p.Address, time.Now().Add(length+20*time.Second))
+func (s settings) drive(
+	ctx context.Context, p *load.Process, clients int, j job,
+) (sample figures.Sample, err error) {
+	defer func() {
 		if err != nil {
-			return sample{}, err
+			err = fmt.Errorf("%s, %d clients: %w", j.name, clients, err)
 		}
-		defer l.Close()
-		links[i] = &client{Link: l, took: make([]time.Duration, 0, 1<<12)}
+	}()
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	links := make([]*load.Link, clients)
+	for i := range links {
+		if links[i], err = load.Dial(ctx, p.Address, patience()); err != nil {
+			return sample, err
+		}
+		defer links[i].Close()
 	}
-	errs := make([]error, clients)
+	warm := j
+	if j.supply > 0 {
+		warm = j.atMost(max(j.supply/5, 1))
+	}
+	if _, _, err := send(ctx, links, s.warmUp, warm); err != nil {
+		return sample, err
+	}
+	var own load.Usage
+	used, err := p.Measure(ctx, func() error {
+		before := load.Own()
+		took, window, err := send(ctx, links, s.time, j)
+		own = load.Own().Minus(before)
+		sample = figures.Summarise(took, window)
+		return err
+	})
+	return perRequest(sample, used, own), err
+}
+
+// perRequest adds to a sample what the server and the driver used for each request.
+func perRequest(s figures.Sample, server, driver load.Usage) figures.Sample {
+	n := float64(max(s.Requests, 1))
+	s.User, s.System = figures.Micros(server.User)/n, figures.Micros(server.System)/n
+	s.Mallocs, s.Allocated = server.Mallocs/n, server.Allocated/n
+	s.Driver = figures.Micros(driver.User+driver.System) / n
+	return s
+}
+
+// send sends requests over every link until the time is over, or until there are none left. It
+// returns how long each took, and all of them together.
+func send(
+	ctx context.Context, links []*load.Link, length time.Duration, j job,
+) (took []time.Duration, window time.Duration, err error) {
+	each, errs := make([][]time.Duration, len(links)), make([]error, len(links))
 	var all sync.WaitGroup
-	busy, began := p.Busy(), time.Now()
-	for i, l := range links {
-		all.Go(func() { errs[i] = l.loop(ctx, began, length, j) })
+	began := time.Now()
+	for i, link := range links {
+		all.Go(func() { each[i], errs[i] = sendOne(ctx, link, began.Add(length), j) })
 	}
 	all.Wait()
-	busy = p.Busy() - busy
-	if err := errors.Join(errs...); err != nil {
-		return sample{}, err
+	window = time.Since(began)
+	for _, one := range each {
+		took = append(took, one...)
 	}
-	var took []time.Duration
-	requests := 0
-	for _, l := range links {
-		took = append(took, l.took...)
-		requests += l.requests
-	}
-	s := summarise(took, length-length/10)
-	s.requests, s.cpu = requests, busy/time.Duration(max(1, requests))
-	return s, nil
+	return took, window, errors.Join(errs...)
 }
 
-// summarise makes a sample of the times that the answers in a window took.
-func summarise(took []time.Duration, window time.Duration) sample {
-	if len(took) == 0 {
-		return sample{}
-	}
-	slices.Sort(took)
-	at := func(percent int) time.Duration { return took[(len(took)-1)*percent/100] }
-	return sample{rate: float64(len(took)) / window.Seconds(), p50: at(50), p99: at(99)}
-}
-
-// A client sends one request after the other.
-type client struct {
-	*load.Link
-
-	took     []time.Duration
-	requests int
-}
-
-func (l *client) loop(ctx context.Context, began time.Time, length time.Duration, j job) error {
-	request := make([]byte, 0, 1<<10)
-	last := time.Now()
-	for ctx.Err() == nil && len(l.took) < maxAnswers {
-		if _, err := l.Exchange(j.next(request), j.want); err != nil {
-			return err
+func sendOne(
+	ctx context.Context, link *load.Link, end time.Time, j job,
+) (took []time.Duration, err error) {
+	buf := make([]byte, 0, 1<<10)
+	for last := time.Now(); last.Before(end); {
+		request := j.next(buf)
+		if request == nil {
+			return took, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return took, err
+		}
+		if _, err := link.Exchange(request, j.want); err != nil {
+			return took, err
 		}
 		now := time.Now()
-		l.requests++
-		if now.Sub(began) > length {
-			return nil
-		}
-		if now.Sub(began) > length/10 {
-			l.took = append(l.took, now.Sub(last))
-		}
+		took = append(took, now.Sub(last))
 		last = now
 	}
-	return ctx.Err()
+	return took, nil
 }

@@ -4,79 +4,141 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
+	"strings"
+	"time"
 
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/bundle"
 	"github.com/keysake/keysake/test/load"
 )
 
-// A filler puts users and secrets into a server.
-type filler struct{ *load.API }
+const (
+	// imported is how many secrets of a user are stored at once. Those of the other users follow
+	// before the next ones of that user, so that a library is spread over the tables as it is where
+	// people add to it.
+	imported = 5
+	// recipients is how many programs ask for bundles.
+	recipients = 64
+	// fillers is how many clients fill a server.
+	fillers = 32
+)
 
-// fill makes users with a secret each, and some with a list.
-func fill(ctx context.Context, server *load.Process, users int) (*library, error) {
+// A filler fills a server through its API.
+type filler struct {
+	*load.API
+
+	server *load.Process
+}
+
+// newFiller returns one with a library of nobody. It is to be closed.
+func newFiller(ctx context.Context, server *load.Process) (filler, *library, error) {
 	api, err := server.API()
 	if err != nil {
-		return nil, err
+		return filler{}, nil, err
 	}
-	defer api.Close()
-	f := filler{api}
-
+	f, l := filler{api, server}, &library{keys: make([]string, recipients)}
+	for i := range l.keys {
+		key, err := bundle.NewKey(bundle.XWing)
+		if err != nil {
+			return f, nil, err
+		}
+		l.keys[i] = key.Recipient().String()
+	}
 	var presets struct{ Presets []struct{ Provider string } }
 	body, err := f.Do(ctx, "GET", load.SecretsPath+"/presets", f.Admin, "")
 	if err != nil || json.Unmarshal(body, &presets) != nil || len(presets.Presets) == 0 {
-		return nil, fmt.Errorf("the presets cannot be read: %w", err)
+		return f, nil, fmt.Errorf("the presets cannot be read: %w", err)
 	}
-	lib := &library{
-		tokens: make([]string, users),
-		reads:  make([][]byte, users),
-		lists:  make([][]byte, listUsers),
+	for _, p := range presets.Presets {
+		l.presets = append(l.presets, p.Provider)
 	}
-	for _, p := range presets.Presets[1:] {
-		lib.presets = append(lib.presets, p.Provider)
-	}
-	first := `{"provider":"` + presets.Presets[0].Provider + `","value":"` + load.Value + `"}`
-	err = load.Each(users, func(i int) error { return f.reader(ctx, lib, i, first) })
-	if err != nil {
-		return nil, err
-	}
-	err = load.Each(listUsers, func(i int) error { return f.lister(ctx, lib, i) })
-	if err != nil {
-		return nil, err
-	}
-	return lib, f.sample(ctx, lib, first)
+	return f, l, f.sample(ctx, l)
 }
 
-// reader makes a user who has one secret, and later gets more.
-func (f filler) reader(ctx context.Context, lib *library, i int, first string) error {
-	token, err := f.User(ctx, fmt.Sprintf("reader-%d", i))
+// sample keeps an answer to a create and to a read. The administrator owns the secret.
+func (f filler) sample(ctx context.Context, l *library) error {
+	in := `{"provider":"` + l.presets[0] + `","value":"` + load.Value + `"}`
+	id, created, err := f.Make(ctx, load.SecretsPath+"/preset", f.Admin, in)
 	if err != nil {
 		return err
 	}
-	id, _, err := f.Make(ctx, load.SecretsPath+"/preset", token, first)
-	lib.tokens[i] = token
-	lib.reads[i] = load.AppendRequest(nil, "GET", load.SecretsPath+"/"+id, token, "")
+	l.samples.Create = created
+	l.samples.Read, err = f.Do(ctx, "GET", load.SecretsPath+"/"+id, f.Admin, "")
 	return err
 }
 
-// lister makes a user with a list.
-func (f filler) lister(ctx context.Context, lib *library, i int) error {
-	token, err := f.User(ctx, fmt.Sprintf("lister-%d", i))
-	for n := 0; n < listLength && err == nil; n++ {
-		_, _, err = f.Make(ctx, load.SecretsPath, token, load.NamedSecret(n))
-	}
-	lib.lists[i] = load.AppendRequest(nil, "GET", load.SecretsPath, token, "")
-	if i == 0 && err == nil {
-		lib.samples.List, err = f.Do(ctx, "GET", load.SecretsPath, token, "")
-	}
-	return err
+// users makes users and returns a token of each, and further ones that may revoke themselves.
+func (f filler) users(
+	ctx context.Context, prefix string, n, spares int,
+) (tokens, spare []string, err error) {
+	tokens, spare = make([]string, n), make([]string, n*spares)
+	return tokens, spare, load.Each(n, func(i int) error {
+		in := `{"username":"` + prefix + strconv.Itoa(i) + `"}`
+		id, _, err := f.Make(ctx, "/api/v1/admin/users", f.Admin, in)
+		if err == nil {
+			tokens[i], err = f.Key(ctx, id, `{}`)
+		}
+		for k := range spares {
+			if err == nil {
+				spare[i*spares+k], err = f.Key(ctx, id, `{"allow_self_revoke":true}`)
+			}
+		}
+		return err
+	})
 }
 
-// sample keeps an answer of each kind. The administrator owns the secret.
-func (f filler) sample(ctx context.Context, lib *library, first string) error {
-	id, created, err := f.Make(ctx, load.SecretsPath+"/preset", f.Admin, first)
-	if err != nil {
+// fill gives each of the users so many secrets, and makes them the readers of the library.
+func (f filler) fill(ctx context.Context, l *library, tokens []string, each int) error {
+	links := make([]*load.Link, fillers)
+	for i := range links {
+		link, err := load.Dial(ctx, f.server.Address, patience())
+		if err != nil {
+			return err
+		}
+		defer link.Close()
+		links[i] = link
+	}
+	imports := counted("fill", "200", len(tokens)*each/imported, func(buf []byte, n int) []byte {
+		return importRequest(buf, tokens[n%len(tokens)], n/len(tokens)*imported)
+	})
+	if _, _, err := send(ctx, links, time.Hour, imports); err != nil {
 		return err
 	}
-	lib.samples.Create = created
-	lib.samples.Read, err = f.Do(ctx, "GET", load.SecretsPath+"/"+id, f.Admin, "")
-	return err
+	l.readers = make([]reader, len(tokens))
+	return load.Each(len(tokens), func(i int) (err error) {
+		l.readers[i], err = f.reader(ctx, tokens[i])
+		if i == 0 && err == nil {
+			l.samples.List, err = f.Do(ctx, "GET", load.SecretsPath, tokens[i], "")
+		}
+		return err
+	})
+}
+
+// importRequest writes the request that stores some secrets, numbered from first on.
+func importRequest(buf []byte, token string, first int) []byte {
+	secrets := make([]string, imported)
+	for i := range secrets {
+		secrets[i] = strings.Replace(load.NamedSecret(first+i), "BENCH", "STORED", 1)
+	}
+	return load.AppendRequest(buf, "POST", load.SecretsPath+"/import", token,
+		`{"secrets":[`+strings.Join(secrets, ",")+`]}`)
+}
+
+// reader returns a user with the ids of all secrets that the user has.
+func (f filler) reader(ctx context.Context, token string) (reader, error) {
+	body, err := f.Do(ctx, "GET", load.SecretsPath, token, "")
+	if err != nil {
+		return reader{}, err
+	}
+	var list struct{ Secrets []struct{ ID uuid.UUID } }
+	if err := json.Unmarshal(body, &list); err != nil {
+		return reader{}, err
+	}
+	r := reader{token: token}
+	for _, s := range list.Secrets {
+		r.ids = append(r.ids, s.ID)
+	}
+	return r, nil
 }

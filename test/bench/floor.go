@@ -11,11 +11,16 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime"
+	"strconv"
 
 	"github.com/keysake/keysake/test/load"
 )
 
-const floorPrefix = "floor is listening on "
+const (
+	floorPrefix = "floor is listening on "
+	metricsPath = "/metrics"
+)
 
 // startFloor starts the bare net/http server in a process of its own. It ends when its standard
 // input does, and so with this process at the latest.
@@ -34,7 +39,11 @@ func startFloor(ctx context.Context, s samples) (*load.Process, error) {
 		return nil, err
 	}
 	go stdin.Write(append(in, '\n')) //nolint:errcheck // without it the floor does not start
-	return load.Start(cmd, "", floorPrefix)
+	p, err := load.Start(cmd, "", floorPrefix)
+	if err == nil {
+		p.Metrics = "http://" + p.Address + metricsPath
+	}
+	return p, err
 }
 
 // serveFloor answers with the samples and does nothing else.
@@ -71,8 +80,19 @@ func (s samples) answer(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(&bytes.Buffer{}, r.Body)
 	case r.URL.Path == load.SecretsPath:
 		body = s.List
+	case r.URL.Path == metricsPath:
+		body = allocations()
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
+}
+
+// allocations are the metrics of which Keysake has more.
+func allocations() []byte {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return fmt.Appendf(nil, "go_memstats_mallocs_total %d\ngo_memstats_alloc_bytes_total %d\n",
+		m.Mallocs, m.TotalAlloc)
 }

@@ -2,12 +2,16 @@
 // machine in the same minute.
 //
 // It builds cmd/keysake, starts it as anybody would, and drives it over loopback from this process,
-// at 64, 16 and 1 clients. The floors stand beside every row: bare net/http that answers the same
-// bytes to the same requests from a process of its own, and a bare SQLite transaction with the same
-// schema, statements and pragmas. Absolute figures move from machine to machine and from minute to
-// minute; the ratios of one run are what counts, and even they are printed and never asserted.
+// which has one thread for that. The floors are measured in turn with it: bare net/http in a
+// process of its own, which answers the same bytes to the same requests of the same driver, and
+// bare SQLite transactions with the same schema, statements and settings, on a copy of the same
+// database. In every second round the order is reversed, and every round begins with the database
+// as it was filled.
 //
-//	go run ./test/bench [-time 1.5s] [-rounds 3] [-users 1000] [-binary PATH]
+// Absolute figures move from machine to machine and from minute to minute; the ratios of one run
+// are what counts, and even they are printed and never asserted.
+//
+//	go run ./test/bench [-rounds 5] [-time 1.5s] [-users 1000] [-growth 1000,1000000] [-json FILE]
 package main
 
 import (
@@ -22,6 +26,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/keysake/keysake/test/figures"
 	"github.com/keysake/keysake/test/load"
 )
 
@@ -43,149 +48,103 @@ func main() {
 
 // settings are what can be said on the command line.
 type settings struct {
+	rounds int           // 0: only growth is measured
 	time   time.Duration // of one measurement
-	rounds int           // of which the median counts
-	users  int
-	binary string // empty: build it
+	warmUp time.Duration // before each
+	users  int           // with a library
+	growth []int         // how many secrets; empty: growth is not measured
+	binary string        // empty: build it
+	json   string        // file to write; empty for none
+	dir    string        // in which a folder is made for the data
+}
+
+func parse(args []string) (s settings, err error) {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.IntVar(&s.rounds, "rounds", 5, "how often each is measured; 0 for growth alone")
+	flags.DurationVar(&s.time, "time", 1500*time.Millisecond, "length of one measurement")
+	flags.DurationVar(&s.warmUp, "warm-up", time.Second, "time before each that is not counted")
+	flags.IntVar(&s.users, "users", 1000, "users with secrets, and as many who get some")
+	flags.Func("growth", "numbers of secrets to compare, as in 1000,100000,1000000",
+		func(text string) (err error) { s.growth, err = parseSizes(text); return err })
+	flags.StringVar(&s.binary, "binary", "", "measure this binary instead of building one")
+	flags.StringVar(&s.json, "json", "", "also write all samples to this file")
+	flags.StringVar(&s.dir, "dir", "", "folder on the disk to measure (default: the temporary one)")
+	if err := flags.Parse(args); err != nil {
+		return s, err
+	}
+	if flags.NArg() > 0 || s.rounds < 0 || s.users < 1 || s.time <= 0 || s.warmUp <= 0 {
+		return s, errors.New("the flags must be positive, and there are no arguments")
+	}
+	return s, nil
 }
 
 func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
 	if len(args) == 1 && args[0] == floorCommand {
 		return serveFloor(in, out)
 	}
-	var s settings
-	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.DurationVar(&s.time, "time", 1500*time.Millisecond, "length of one measurement")
-	flags.IntVar(
-		&s.rounds, "rounds", 3, "measurements of each kind, in turn; the median is printed",
-	)
-	flags.IntVar(&s.users, "users", 1000, "users among whom the work is spread")
-	flags.StringVar(
-		&s.binary, "binary", "",
-		"a keysake to measure, in place of the one that is built from the source here",
-	)
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	if s.time <= 0 || s.rounds <= 0 || s.users <= 0 || flags.NArg() > 0 {
-		return errors.New("the flags must be positive, and there are no arguments")
-	}
-	dir, err := os.MkdirTemp("", "keysake-bench-")
+	s, err := parse(args)
 	if err != nil {
 		return err
 	}
-	found, err := measure(ctx, s, dir)
-	if err = errors.Join(err, os.RemoveAll(dir)); err != nil {
+	dir, err := os.MkdirTemp(s.dir, "keysake-bench-")
+	if err != nil {
 		return err
 	}
-	return found.print(out)
+	b := &bench{settings: s, dir: dir, found: &figures.Run{Version: figures.Version}}
+	if err := errors.Join(b.measure(ctx), os.RemoveAll(dir)); err != nil {
+		return err
+	}
+	if s.json != "" {
+		if err := b.found.Write(s.json); err != nil {
+			return err
+		}
+	}
+	return printTables(out, b.found)
 }
 
-// measure builds, starts and drives everything, in the folder dir.
-func measure(ctx context.Context, s settings, dir string) (*findings, error) {
-	found := &findings{settings: s}
-	binary := s.binary
-	if binary == "" {
-		binary = filepath.Join(dir, "keysake")
-		if err := load.Build(ctx, binary); err != nil {
-			return nil, err
-		}
-	}
-	info, err := os.Stat(binary)
-	if err != nil {
-		return nil, err
-	}
-	found.binary = info.Size()
+// A bench is one run.
+type bench struct {
+	settings
 
-	data := filepath.Join(dir, "data")
-	server, err := load.StartServer(ctx, binary, data)
-	if err != nil {
-		return nil, err
-	}
-	defer server.Kill()
-	found.firstStart, found.idle = server.Startup, server.Memory()
-	if found.command, err = measureCommand(ctx, binary, server); err != nil {
-		return nil, err
-	}
-	if err := measureLoad(ctx, s, dir, binary, server, found); err != nil {
-		return nil, err
-	}
-	if err := measureLeases(ctx, s, server, found); err != nil {
-		return nil, err
-	}
-	found.loaded = server.Memory()
-	if err := server.Stop(); err != nil {
-		return nil, err
-	}
-	again, err := load.StartServer(ctx, binary, data)
-	if err != nil {
-		return nil, err
-	}
-	defer again.Kill()
-	found.laterStart = again.Startup
-	return found, again.Stop()
+	dir   string
+	found *figures.Run
 }
 
-// measureLoad fills the server, starts the floors and measures all of them in turn, so that a slow
-// minute of the machine meets each alike.
-func measureLoad(
-	ctx context.Context, s settings, dir, binary string, server *load.Process, found *findings,
-) error {
-	lib, err := fill(ctx, server, s.users)
+// measure builds, starts and drives everything.
+func (b *bench) measure(ctx context.Context) error {
+	b.found.At = time.Now().UTC().Truncate(time.Second)
+	b.found.Machine = load.ThisMachine(ctx)
+	b.found.Commit, b.found.Changed = load.ThisCommit(ctx)
+	if b.binary == "" {
+		b.binary = filepath.Join(b.dir, "keysake")
+		if err := load.Build(ctx, b.binary); err != nil {
+			return err
+		}
+	}
+	info, err := os.Stat(b.binary)
 	if err != nil {
 		return err
 	}
-	floor, err := startFloor(ctx, lib.samples)
-	if err != nil {
+	b.found.Sizes = note(b.found.Sizes, binarySize, float64(info.Size()))
+	if b.rounds > 0 {
+		if err := b.measureRounds(ctx); err != nil {
+			return err
+		}
+	}
+	if err := b.measureGrowth(ctx); err != nil {
 		return err
 	}
-	defer floor.Kill()
-	bare, err := openBare(
-		ctx, filepath.Join(dir, "data", "keysake.db"), filepath.Join(dir, "bare.db"), s.users,
-	)
-	if err != nil {
-		return err
-	}
-	defer bare.close()
-	jobs, floorJobs := lib.jobs(), lib.jobs()
-	for round := range s.rounds {
-		for i := range jobs {
-			if err := measureJob(ctx, s, server, floor, jobs[i], floorJobs[i], found); err != nil {
-				return err
-			}
-		}
-		one, err := measureRotation(ctx, s, binary, server, jobs[0], round)
-		if err != nil {
-			return fmt.Errorf("create while the root key is rotated: %w", err)
-		}
-		found.add(rotating, rotatingClients, one)
-		for _, gathered := range []int{64, 1} {
-			one, err := bare.measure(ctx, gathered, s.time)
-			if err != nil {
-				return fmt.Errorf("bare SQLite: %w", err)
-			}
-			found.add("SQLite", gathered, one)
-		}
-	}
-	found.secrets = lib.size() + found.requests(jobs[0].name) + found.requests(rotating)
+	b.found.Goals = goals(b.found)
 	return nil
 }
 
-// measureJob measures one kind of work at each number of clients, and right after it the floor of
-// each.
-func measureJob(
-	ctx context.Context, s settings, server, floor *load.Process, j, floorJob job, found *findings,
-) error {
-	for _, clients := range []int{64, 16, 1} {
-		one, err := drive(ctx, server, clients, s.time, j)
-		if err != nil {
-			return fmt.Errorf("%s, %d clients: %w", j.name, clients, err)
+// note adds a figure to the measurement of a name.
+func note(to []figures.Measurement, what string, value float64) []figures.Measurement {
+	for i := range to {
+		if to[i].What == what {
+			to[i].Rounds = append(to[i].Rounds, value)
+			return to
 		}
-		found.add(j.name, clients, one)
-		if one, err = drive(ctx, floor, clients, s.time, floorJob); err != nil {
-			return fmt.Errorf("net/http, %s, %d clients: %w", j.name, clients, err)
-		}
-		found.add("net/http "+j.name, clients, one)
 	}
-	return nil
+	return append(to, figures.Measurement{What: what, Rounds: []float64{value}})
 }

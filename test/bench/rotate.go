@@ -7,38 +7,38 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/keysake/keysake/test/figures"
 	"github.com/keysake/keysake/test/load"
 )
 
-// rotating is the name of what is measured here.
-const rotating = "create, rotating"
+// commandRotate is the name of how long a rotation takes.
+const commandRotate = "owner-key rotate --all"
 
-// rotatingClients is how many clients create while the root key is rotated.
-const rotatingClients = 16
-
-// measureRotation drives creates while another process rotates the root key of the same data. A
-// request that fails, or a rotation, fails the measurement.
-func measureRotation(
-	ctx context.Context, s settings, binary string, server *load.Process, create job, round int,
-) (sample, error) {
-	to := filepath.Join(filepath.Dir(server.Data), fmt.Sprintf("rotated-%d.key", round))
+// measureRotation drives creates while another process rotates the owner keys of all users of the
+// same data. A request that fails, or a rotation, fails the measurement.
+func (b *bench) measureRotation(
+	ctx context.Context, server *load.Process, creates job,
+) (sample figures.Sample, err error) {
 	cmd := exec.CommandContext(
-		ctx, binary, "root-key", "rotate", "--data", server.Data,
-		"--keys", filepath.Join(server.Data, "keysake.keys"), "--to", "file:"+to,
+		ctx, b.binary, "owner-key", "rotate", "--all", "--data", server.Data,
+		"--keys", filepath.Join(server.Data, "keysake.keys"),
+		"--floors", filepath.Join(filepath.Dir(server.Data), "data.floors"),
 	)
 	cmd.Env = []string{} // no setting but these
 	done := make(chan error, 1)
-	// when the part of the measurement that does not count is over
-	time.AfterFunc(s.time/5, func() {
+	time.AfterFunc(b.warmUp, func() {
+		began := time.Now()
 		out, err := cmd.CombinedOutput()
 		if err != nil {
-			err = fmt.Errorf("root-key rotate: %w\n%s", err, out)
+			err = fmt.Errorf("owner-key rotate: %w\n%s", err, out)
 		}
+		b.found.Commands = note(b.found.Commands, commandRotate, figures.Millis(time.Since(began)))
 		done <- err
 	})
-	one, err := drive(ctx, server, rotatingClients, s.time, create)
+	creates.name = rotating
+	sample, err = b.drive(ctx, server, clients16, creates)
 	if rotated := <-done; err == nil {
 		err = rotated
 	}
-	return one, err
+	return sample, err
 }

@@ -32,12 +32,18 @@ func TestASampleSumsUpWhatRequestsTook(t *testing.T) {
 	}{
 		{"none", nil, time.Second, figures.Sample{}},
 		{"no window", micros(1), 0, figures.Sample{}},
-		{"one", micros(7), 500 * time.Millisecond,
-			figures.Sample{Requests: 1, PerSecond: 2, P50: 7, P90: 7, P99: 7, Max: 7}},
-		{"three", micros(3, 1, 2), time.Second,
-			figures.Sample{Requests: 3, PerSecond: 3, P50: 2, P90: 3, P99: 3, Max: 3}},
-		{"a hundred", micros(hundred...), 2 * time.Second,
-			figures.Sample{Requests: 100, PerSecond: 50, P50: 50, P90: 90, P99: 99, Max: 100}},
+		{
+			"one", micros(7), 500 * time.Millisecond,
+			figures.Sample{Requests: 1, PerSecond: 2, P50: 7, P90: 7, P99: 7, Max: 7},
+		},
+		{
+			"three", micros(3, 1, 2), time.Second,
+			figures.Sample{Requests: 3, PerSecond: 3, P50: 2, P90: 3, P99: 3, Max: 3},
+		},
+		{
+			"a hundred", micros(hundred...), 2 * time.Second,
+			figures.Sample{Requests: 100, PerSecond: 50, P50: 50, P90: 90, P99: 99, Max: 100},
+		},
 	} {
 		if diff := cmp.Diff(c.want, figures.Summarise(c.took, c.window)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)

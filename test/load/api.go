@@ -60,9 +60,17 @@ func (a *API) User(ctx context.Context, name string) (token string, err error) {
 	if err != nil {
 		return "", err
 	}
-	body, err := a.Do(ctx, "POST", "/api/v1/admin/users/"+id+"/api-keys", a.Admin, `{}`)
+	return a.Key(ctx, id, `{}`)
+}
+
+// Key makes an API key for the user of an id, and returns the token.
+func (a *API) Key(ctx context.Context, user, in string) (token string, err error) {
+	body, err := a.Do(ctx, "POST", "/api/v1/admin/users/"+user+"/api-keys", a.Admin, in)
+	if err != nil {
+		return "", err
+	}
 	var key struct{ Key string }
-	return key.Key, errors.Join(err, json.Unmarshal(body, &key))
+	return key.Key, json.Unmarshal(body, &key)
 }
 
 // Make is Do for what has an id.

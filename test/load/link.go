@@ -29,6 +29,9 @@ func Dial(ctx context.Context, address string, deadline time.Time) (*Link, error
 	return &Link{conn, make([]byte, maxAnswer)}, conn.SetDeadline(deadline)
 }
 
+// Until sets another deadline.
+func (l *Link) Until(deadline time.Time) error { return l.conn.SetDeadline(deadline) }
+
 // Close ends the connection. Every answer was read.
 func (l *Link) Close() { _ = l.conn.Close() }
 

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -23,6 +24,7 @@ import (
 type Process struct {
 	Address string
 	Data    string        // folder of Keysake
+	Metrics string        // URL; empty for none
 	Startup time.Duration // from its start to its first answer
 	cmd     *exec.Cmd
 	errors  *bytes.Buffer // what it wrote to standard error; whole when it has ended
@@ -41,14 +43,35 @@ func Build(ctx context.Context, path string) error {
 	return nil
 }
 
-// StartServer starts Keysake on a folder, without limits, and waits for its first answer.
+// StartServer starts Keysake on a folder, without limits and with metrics, and waits for its first
+// answer.
 func StartServer(ctx context.Context, binary, data string, flags ...string) (*Process, error) {
+	metrics, err := freeAddress(ctx)
+	if err != nil {
+		return nil, err
+	}
 	cmd := exec.CommandContext(ctx, binary, append([]string{
 		"serve", "--dev", "--rate-limit", "0", "--user-rate-limit", "0",
 		"--max-secrets", "10000000", "--listen", "127.0.0.1:0", "--data", data,
+		"--admin-listen", metrics,
 	}, flags...)...)
 	cmd.Env = []string{} // no setting but these
-	return Start(cmd, data, "Keysake is listening on http://")
+	p, err := Start(cmd, data, "Keysake is listening on http://")
+	if err == nil {
+		p.Metrics = "http://" + metrics + "/metrics"
+	}
+	return p, err
+}
+
+// freeAddress returns an address that was free a moment ago: the server does not print the one of
+// its metrics.
+func freeAddress(ctx context.Context) (string, error) {
+	var lc net.ListenConfig
+	socket, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return socket.Addr().String(), socket.Close()
 }
 
 // Start runs a command that prints its address after prefix.
@@ -122,23 +145,4 @@ func (p *Process) Memory() int64 {
 		}
 	}
 	return 0
-}
-
-// clockTick is Linux's unit of processor time for programs.
-const clockTick = 10 * time.Millisecond
-
-// Busy returns the processor time that the process used so far, 0 where the system does not tell.
-func (p *Process) Busy() time.Duration {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
-	if err != nil {
-		return 0
-	}
-	// the name before it may hold anything
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	if len(fields) < 13 {
-		return 0
-	}
-	user, _ := strconv.ParseInt(fields[11], 10, 64)
-	system, _ := strconv.ParseInt(fields[12], 10, 64)
-	return time.Duration(user+system) * clockTick
 }
