@@ -75,7 +75,7 @@ generators: ## that generators of clients read openapi.yaml (also needs npm)
 
 .PHONY: bench
 bench: ## figures of the real binary, beside bare net/http and bare SQLite: 5 minutes
-	go run ./test/bench $(BENCHFLAGS)
+	mkdir -p bin && go run ./test/bench -json bin/bench.json $(BENCHFLAGS)
 
 .PHONY: bench-quick
 bench-quick: ## the same in less than a minute, and less exact
@@ -83,7 +83,8 @@ bench-quick: ## the same in less than a minute, and less exact
 
 .PHONY: bench-growth
 bench-growth: ## how they grow from 1,000 secrets to 1,000,000: 8 minutes
-	go run ./test/bench -rounds 0 -growth 1000,100000,1000000 $(BENCHFLAGS)
+	mkdir -p bin && go run ./test/bench -rounds 0 -growth 1000,100000,1000000 \
+		-json bin/bench-growth.json $(BENCHFLAGS)
 
 .PHONY: crash
 crash: ## many rounds of kill -9 (KEYSAKE_CRASH_ROUNDS, default 50)

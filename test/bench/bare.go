@@ -33,11 +33,9 @@ func bareSettings() []string {
 	}
 }
 
-// writerPrefix begins the names of the users who get secrets.
-const writerPrefix = "writer-"
-
-// openBare opens a copy of a database that was filled.
-func openBare(path string) (*bare, error) {
+// openBare opens a copy of a database that was filled. Users whose names begin with a prefix get
+// the secrets.
+func openBare(path, prefix string) (*bare, error) {
 	conn, err := engine.Open("file:" + path)
 	if err != nil {
 		return nil, err
@@ -49,7 +47,7 @@ func openBare(path string) (*bare, error) {
 	if err == nil {
 		err = b.run("SELECT id FROM users WHERE username GLOB $1", func(s *engine.Stmt) {
 			b.users = append(b.users, s.Text(0))
-		}, writerPrefix+"*")
+		}, prefix+"*")
 	}
 	if err == nil && len(b.users) == 0 {
 		err = errors.New("the database has no users")

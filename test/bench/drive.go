@@ -26,7 +26,7 @@ func (s settings) drive(
 ) (sample figures.Sample, err error) {
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("%s, %d clients: %w", j.name, clients, err)
+			err = fmt.Errorf("%s, %s: %w", j.name, clientCount(clients), err)
 		}
 	}()
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))

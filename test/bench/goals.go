@@ -51,7 +51,7 @@ func createGoals(rows []*figures.Row) []figures.Goal {
 			figures.Find(rows, figures.SQLite, creating, 64), figures.PerSecond), ""),
 		atMost("create, 64 clients, p99", 15, ours(64).Of(figures.P99).Median/1e3, "ms"),
 		atMost("create, 1 client, p50 / (SQLite, 1 a commit + net/http)", 1.4,
-			ours(1).Of(figures.P50).Median/one, ""),
+			over(ours(1).Of(figures.P50).Median, one), ""),
 		atMost("create, 16 clients, p99 while owner keys are rotated / p99", 3,
 			figures.Ratio(while, ours(clients16), figures.P99), ""),
 	}
@@ -104,7 +104,7 @@ func growthGoals(sizes []figures.Size) (all []figures.Goal) {
 		if row.Side != figures.Keysake || before == nil {
 			continue
 		}
-		what := fmt.Sprintf("%s, %d clients", row.Work, row.Clients)
+		what := row.Work + ", " + clientCount(row.Clients)
 		all = append(all,
 			atMost(what+", p50"+suffix, 1.2, figures.Ratio(row, before, figures.P50), ""),
 			atMost(what+", p99"+suffix, 2, figures.Ratio(row, before, figures.P99), ""))
@@ -113,6 +113,21 @@ func growthGoals(sizes []figures.Size) (all []figures.Goal) {
 	return append(all,
 		atMost("start to first answer"+at, 100, last.Start, "ms"),
 		atMost("memory after the load"+at, 150, float64(last.Loaded)/1e6, "MB"))
+}
+
+// over returns a / b, and 0 where b was not measured.
+func over(a, b float64) float64 {
+	if b == 0 {
+		return 0
+	}
+	return a / b
+}
+
+func clientCount(n int) string {
+	if n == 1 {
+		return "1 client"
+	}
+	return fmt.Sprintf("%d clients", n)
 }
 
 // middle returns the median of a measurement; 0 for none.

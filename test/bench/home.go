@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,29 +24,24 @@ func (h home) start(ctx context.Context, binary string) (*load.Process, error) {
 	return load.StartServer(ctx, binary, h.data(), "--floors", filepath.Join(h.dir, "data.floors"))
 }
 
-// copyTo copies a home, of which no server runs, in the place of another one. It ends when the copy
-// is on the disk, so that nothing is written from the cache while something is measured.
+// copyTo copies a home, of which no server runs, in the place of another one.
 func (h home) copyTo(ctx context.Context, other home) error {
 	if err := os.RemoveAll(other.dir); err != nil {
 		return err
 	}
-	return copyFiles(ctx, h.dir, other.dir)
+	return copyFiles(ctx, h.dir, other.dir, other.database())
 }
 
-// copyFiles copies a file, or a folder with all that is in it.
-func copyFiles(ctx context.Context, from, to string) error {
+// copyFiles copies a file or a folder. It ends when the database in the copy is on the disk: the
+// system writes nothing of it while something is measured.
+func copyFiles(ctx context.Context, from, to, database string) error {
 	out, err := exec.CommandContext(ctx, "cp", "-Rp", from, to).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("cp: %w: %s", err, out)
 	}
-	return filepath.WalkDir(to, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		f, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		return errors.Join(f.Sync(), f.Close())
-	})
+	f, err := os.Open(database)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }

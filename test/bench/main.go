@@ -11,7 +11,7 @@
 // Absolute figures move from machine to machine and from minute to minute; the ratios of one run
 // are what counts, and even they are printed and never asserted.
 //
-//	go run ./test/bench [-rounds 5] [-time 1.5s] [-users 1000] [-growth 1000,1000000] [-json FILE]
+//	go run ./test/bench [-rounds 5] [-time 1.25s] [-growth 1000,1000000] [-json FILE]
 package main
 
 import (
@@ -61,7 +61,7 @@ type settings struct {
 func parse(args []string) (s settings, err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.IntVar(&s.rounds, "rounds", 5, "how often each is measured; 0 for growth alone")
-	flags.DurationVar(&s.time, "time", 1500*time.Millisecond, "length of one measurement")
+	flags.DurationVar(&s.time, "time", 1250*time.Millisecond, "length of one measurement")
 	flags.DurationVar(&s.warmUp, "warm-up", time.Second, "time before each that is not counted")
 	flags.IntVar(&s.users, "users", 1000, "users with secrets, and as many who get some")
 	flags.Func("growth", "numbers of secrets to compare, as in 1000,100000,1000000",

@@ -13,6 +13,8 @@ import (
 )
 
 const (
+	// writerPrefix begins the names of the users who get secrets.
+	writerPrefix = "writer-"
 	// perReader is how many secrets a reader has, and so how long a list is.
 	perReader = 50
 	// sparesPerReader is how many API keys of a reader may be revoked.
@@ -100,11 +102,11 @@ func (r *round) run(ctx context.Context, filled home) error {
 		return err
 	}
 	path := filepath.Join(r.dir, "bare.db")
-	if err := copyFiles(ctx, filled.database(), path); err != nil {
+	if err := copyFiles(ctx, filled.database(), path, path); err != nil {
 		return err
 	}
 	var err error
-	if r.bare, err = openBare(path); err != nil {
+	if r.bare, err = openBare(path, writerPrefix); err != nil {
 		return err
 	}
 	defer r.bare.close()
