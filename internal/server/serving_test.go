@@ -18,12 +18,12 @@ import (
 )
 
 // opened returns a server that does not listen yet, on a new folder.
-func opened(t *testing.T) *server {
+func opened(t testing.TB) *server {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data")
 	cfg := config.Config{
 		Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", Data: dir, Dev: true,
-		MaxSecrets: 9, KeepVersions: 1, KeyCacheTTL: time.Hour, LogFormat: "text",
+		MaxSecrets: 1e6, KeepVersions: 1, KeyCacheTTL: time.Hour, LogFormat: "text",
 		ShutdownTimeout: 5 * time.Second,
 	}
 	i, err := instance.Open(t.Context(), cfg, instance.NewKeys(cfg, nil), instance.Create)
@@ -42,7 +42,7 @@ func opened(t *testing.T) *server {
 }
 
 // run lets the server serve until the test ends.
-func run(t *testing.T, s *server) {
+func run(t testing.TB, s *server) {
 	t.Helper()
 	if err := s.listen(t.Context()); err != nil {
 		t.Fatal(err)
