@@ -7,10 +7,17 @@ SHELL := bash
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 30s
 BENCHFLAGS ?=
+SOAK_TIME ?= 1h
+SOAKFLAGS ?=
+BENCHSTAT := go run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+MICRO ?= ./internal/seal ./internal/store/sqlite ./internal/vault ./internal/middleware \
+	./internal/api ./internal/server
+MICRO_BENCH ?= .
+MICRO_COUNT ?= 6
 
 .PHONY: help
 help: ## show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-13s %s\n", $$1, $$2}' Makefile
 
 .PHONY: run
 run: build ## a development server with its data in ./.keysake-dev
@@ -85,6 +92,28 @@ bench-quick: ## the same in less than a minute, and less exact
 bench-growth: ## how they grow from 1,000 secrets to 1,000,000: 8 minutes
 	mkdir -p bin && go run ./test/bench -rounds 0 -growth 1000,100000,1000000 \
 		-json bin/bench-growth.json $(BENCHFLAGS)
+
+.PHONY: soak
+soak: ## mixed work at half the peak rate for SOAK_TIME (default 1h): does anything grow?
+	@mkdir -p bin
+	go run ./test/soak -time $(SOAK_TIME) -json bin/soak.json $(SOAKFLAGS)
+
+.PHONY: stages
+stages: ## where the processor time of a request goes
+	@mkdir -p bin
+	go run ./test/stages -json bin/stages.json
+
+.PHONY: charts
+charts: ## the charts and tables of docs/performance.md, from docs/performance/*.json
+	go run ./test/charts
+
+.PHONY: bench-micro
+bench-micro: ## the benchmarks beside the code; MICRO names the packages
+	@go test -run '^$$' -bench '$(MICRO_BENCH)' -count $(MICRO_COUNT) -benchtime 300ms -p 1 $(MICRO)
+
+.PHONY: bench-compare
+bench-compare: ## whether AFTER differs from BEFORE, two outputs of bench-micro
+	@$(BENCHSTAT) $(BEFORE) $(AFTER)
 
 .PHONY: crash
 crash: ## many rounds of kill -9 (KEYSAKE_CRASH_ROUNDS, default 50)
