@@ -66,7 +66,7 @@ var layers = map[string]string{
 	"internal/floors":   "internal/privatefile",
 	"internal/instance": "internal/audit internal/catalog internal/config internal/floors " +
 		"internal/keysfile " +
-		"internal/kmspipe internal/rootkey internal/privatefile internal/seal " +
+		"internal/kmspipe internal/policy internal/rootkey internal/privatefile internal/seal " +
 		"internal/store/sqlite internal/vault plaintext",
 	"internal/maintenance": "internal/anchor internal/audit internal/backup internal/config " +
 		"internal/doctor internal/floors internal/instance internal/policy " +

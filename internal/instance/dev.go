@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/privatefile"
 	"github.com/keysake/keysake/plaintext"
 )
@@ -56,15 +57,8 @@ func checkBeside(cfg config.Config) error {
 	return nil
 }
 
-// checkDev checks that --dev made the data folder, and that its user is still an admin.
-func (i *Instance) checkDev(ctx context.Context, cfg config.Config) error {
-	marked, err := i.isMarked(cfg.Data)
-	if err != nil {
-		return err
-	}
-	if !marked {
-		return foreignToDev(cfg)
-	}
+// checkAdmins checks that the user of --dev is an admin, if there are any.
+func (i *Instance) checkAdmins(ctx context.Context, cfg config.Config) error {
 	admins, err := i.Operator.ListAdmins(ctx)
 	if err == nil && len(admins) > 0 && !slices.Contains(admins, devUser) {
 		err = foreignToDev(cfg)
@@ -96,22 +90,30 @@ func (i *Instance) KeepDevMark(data string) error {
 	return writeDevMark(data, mark)
 }
 
-// PrepareDev makes sure that the user dev exists and that a file in the data folder has a working
-// API key of that user. It returns the file's path.
+// PrepareDev makes sure that the user dev exists and that a file in the data folder, which --dev
+// made, has a working API key of that user. It returns the file's path.
 func (i *Instance) PrepareDev(ctx context.Context, cfg config.Config) (keyFile string, err error) {
 	keyFile, err = filepath.Abs(filepath.Join(cfg.Data, devKeyFile))
 	if err != nil {
 		return "", err
 	}
-	if err := i.checkDev(ctx, cfg); err != nil {
+	marked, err := i.isMarked(cfg.Data)
+	if err != nil {
 		return "", err
+	}
+	if !marked {
+		return "", foreignToDev(cfg)
 	}
 	stored, err := os.ReadFile(keyFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
-	if _, err := i.Vault.Authenticate(ctx, plaintext.Own(stored)); err == nil {
-		return keyFile, nil
+	who, refused := i.Vault.Authenticate(ctx, plaintext.Own(stored))
+	if refused == nil && slices.Contains(who.Scopes, policy.Admin) {
+		return keyFile, nil // to look for admins takes long where there are many users
+	}
+	if err := i.checkAdmins(ctx, cfg); err != nil || refused == nil {
+		return keyFile, err
 	}
 	key, err := i.CreateAdmin(ctx, devUser, "development")
 	if err != nil {
