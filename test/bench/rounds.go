@@ -13,7 +13,9 @@ import (
 )
 
 const (
-	// writerPrefix begins the names of the users who get secrets.
+	// readerPrefix begins the names of the users who have secrets, and writerPrefix those of the
+	// users who get some.
+	readerPrefix = "reader-"
 	writerPrefix = "writer-"
 	// perReader is how many secrets a reader has, and so how long a list is.
 	perReader = 50
@@ -74,7 +76,7 @@ func (b *bench) fillHome(ctx context.Context, h home) (*library, error) {
 	}
 	defer f.Close()
 	var tokens []string
-	tokens, lib.spare, err = f.users(ctx, "reader-", b.users, sparesPerReader)
+	tokens, lib.spare, err = f.users(ctx, readerPrefix, b.users, sparesPerReader)
 	if err == nil {
 		lib.writers, _, err = f.users(ctx, writerPrefix, b.users, 0)
 	}
