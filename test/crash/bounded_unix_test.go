@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os/exec"
@@ -111,8 +112,11 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 
 // TestACommandThatIsStoppedHoldsUpNoWrites stops real commands, wherever they are, as Ctrl-Z does.
 func TestACommandThatIsStoppedHoldsUpNoWrites(t *testing.T) {
-	t.Parallel()
-	random := newRandom(t)
+	inFolders(t, 8, 25, stopCommands)
+}
+
+func stopCommands(t *testing.T, random *rand.Rand, rounds int) {
+	t.Helper()
 	data := newData(t)
 	p := start(t, data)
 	l := newLibrary(p, "somebody")
@@ -120,7 +124,7 @@ func TestACommandThatIsStoppedHoldsUpNoWrites(t *testing.T) {
 		p.newUser(fmt.Sprintf("user-%d", i))
 	}
 	c := p.client(l.key)
-	for i := range rounds(t, 8) {
+	for i := range rounds {
 		args := []string{"owner-key", "rotate", "--all"}
 		if i%2 == 1 {
 			args = []string{"backup", filepath.Join(t.TempDir(), "backup")}

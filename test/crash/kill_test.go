@@ -17,31 +17,23 @@ const (
 )
 
 func TestEveryAnsweredChangeIsThereAfterTheServerIsKilled(t *testing.T) {
-	t.Parallel()
-	const most = 10 // in one folder: the checks take longer the more there is
-	random := newRandom(t)
-	all, answered := rounds(t, 4), int64(0)
-	for left := all; left > 0; left -= most {
-		answered += killAgainAndAgain(t, random, min(left, most))
-	}
-	t.Logf("%d changes were answered in %d rounds", answered, all)
+	inFolders(t, 4, 10, killAgainAndAgain)
 }
 
-// killAgainAndAgain kills servers on one folder, and checks it after each. It returns how many
-// changes were answered.
-func killAgainAndAgain(t *testing.T, random *rand.Rand, times int) (answered int64) {
+// killAgainAndAgain kills servers on one folder while users write, and checks it after each.
+func killAgainAndAgain(t *testing.T, random *rand.Rand, rounds int) {
 	t.Helper()
-	data := newData(t)
+	data, answered := newData(t), int64(0)
 	p := start(t, data)
 	libraries := make([]*library, killUsers)
 	for i := range libraries {
 		libraries[i] = newLibrary(p, fmt.Sprintf("user-%d", i))
 	}
 	workers := newWorkers(libraries, killWorkers, random)
-	for round := range times {
+	for round := range rounds {
 		settle(workers)
 		l := startLoad(t, p, workers)
-		l.reach(p, 1+random.Int64N(killMost))
+		l.reach(p, 1+random.Int64N(1+random.Int64N(killMost))) // rather early than late
 		// anywhere in the course of a commit
 		time.Sleep(time.Duration(random.Int64N(int64(3 * time.Millisecond))))
 		p.kill()
@@ -58,15 +50,13 @@ func killAgainAndAgain(t *testing.T, random *rand.Rand, times int) (answered int
 	}
 	p.stop()
 	checkFolder(t, data, libraries)
-	return answered
+	t.Logf("%d changes were answered in %d rounds", answered, rounds)
 }
 
 // A start makes files, a schema, a root key, a user and an API key: whatever is cut short there,
 // the next start finishes.
 func TestAServerThatIsKilledWhileItStartsStartsTheNextTime(t *testing.T) {
-	t.Parallel()
-	random := newRandom(t)
-	for range rounds(t, 8) {
+	inFolders(t, 8, 1, func(t *testing.T, random *rand.Rand, _ int) {
 		data := newData(t)
 		for range 1 + random.IntN(3) {
 			p := launch(t, data, nil)
@@ -85,5 +75,5 @@ func TestAServerThatIsKilledWhileItStartsStartsTheNextTime(t *testing.T) {
 		checkAPI(t, p, []*library{l})
 		p.stop()
 		checkFolder(t, data, []*library{l})
-	}
+	})
 }

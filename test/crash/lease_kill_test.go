@@ -201,16 +201,11 @@ func (l *leaser) checkAudit(t *testing.T, data string) {
 }
 
 func TestNoTicketIsRedeemedTwiceWhenServersAreKilled(t *testing.T) {
-	t.Parallel()
-	const most = 4 // in one folder: the checks take longer the more there is
-	random := newRandom(t)
-	for left := rounds(t, 2); left > 0; left -= most {
-		killLeasers(t, random, min(left, most))
-	}
+	inFolders(t, 2, 4, killLeasers)
 }
 
 // killLeasers kills servers on one folder while leases are made and end, and checks it after each.
-func killLeasers(t *testing.T, random *rand.Rand, times int) {
+func killLeasers(t *testing.T, random *rand.Rand, rounds int) {
 	t.Helper()
 	data := newData(t)
 	p := start(t, data)
@@ -218,7 +213,7 @@ func killLeasers(t *testing.T, random *rand.Rand, times int) {
 	for i := range 6 {
 		leasers = append(leasers, newLeaser(p, fmt.Sprintf("leaser-%d", i), random))
 	}
-	for round := range times {
+	for round := range rounds {
 		work := startLeasers(t, p, leasers)
 		work.reach(p, 1+random.Int64N(120))
 		time.Sleep(time.Duration(random.Int64N(int64(5 * time.Millisecond))))

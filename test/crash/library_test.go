@@ -162,10 +162,13 @@ func (w *worker) value() plaintext.Value {
 	return plaintext.FromString(text(w.random, 25+w.random.IntN(100)))
 }
 
+// mostOfWorker is how many secrets a worker keeps: to check them all takes its time.
+const mostOfWorker = 50
+
 // step does one thing: mostly it creates a secret, at times it updates or deletes one of its own.
 func (w *worker) step(ctx context.Context, c *client.Client) error {
 	what := w.random.IntN(10)
-	if len(w.mine) == 0 || what < 7 {
+	if len(w.mine) == 0 || what < 7 && len(w.mine) < mostOfWorker {
 		name := fmt.Sprintf("%s_%d", w.label, w.made)
 		w.made++
 		err := w.library.create(ctx, c, name, w.value())
@@ -187,6 +190,8 @@ func (w *worker) step(ctx context.Context, c *client.Client) error {
 type load struct {
 	t        *testing.T
 	answered atomic.Int64 // successes
+	failed   atomic.Int64
+	ended    atomic.Bool
 	all      sync.WaitGroup
 }
 
@@ -201,16 +206,17 @@ func startLoad(t *testing.T, p *process, workers []*worker) *load {
 	return l
 }
 
-// repeat begins to do a worker's step again and again until the server is gone. A refusal is a
-// failure of the test.
+// repeat begins to do a worker's step again and again until the end, or until the server is gone. A
+// refusal is a failure of the test.
 func (l *load) repeat(step func() error) {
 	l.all.Go(func() {
-		for {
+		for !l.ended.Load() {
 			err := step()
 			if refused, ok := errors.AsType[*client.Error](err); ok {
 				l.t.Errorf("the server answered %d: %v", refused.Status, err)
 			}
 			if err != nil {
+				l.failed.Add(1)
 				return
 			}
 			l.answered.Add(1)
@@ -222,6 +228,16 @@ func (l *load) repeat(step func() error) {
 func (l *load) reach(p *process, n int64) {
 	l.t.Helper()
 	p.until("answers enough requests", func() bool { return l.answered.Load() >= n })
+}
+
+// end lets every worker finish what it does: the server is still there.
+func (l *load) end() {
+	l.t.Helper()
+	l.ended.Store(true)
+	l.all.Wait()
+	if n := l.failed.Load(); n > 0 {
+		l.t.Errorf("%d workers got an error", n)
+	}
 }
 
 // settle notes for every worker which names are there, now that it is certain.

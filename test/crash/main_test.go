@@ -1,5 +1,7 @@
 // Package crash_test starts the real program as a process of its own, and ends it, starves it and
-// searches what it leaves behind.
+// searches what it leaves behind. A process that is killed leaves what it wrote with the kernel, so
+// a file system in memory (TMPDIR) is as hard a test of that as a disk, and a faster one. No test
+// here is one of a power cut.
 package crash_test
 
 import (
@@ -54,6 +56,23 @@ func rounds(t *testing.T, everyday int) int {
 		t.Fatalf("KEYSAKE_CRASH_ROUNDS must be a number of rounds")
 	}
 	return n
+}
+
+// inFolders does the rounds of a test side by side, most of them at a time on one folder: what is
+// checked after a round grows with the rounds before it.
+func inFolders(
+	t *testing.T, everyday, most int, do func(t *testing.T, random *rand.Rand, rounds int),
+) {
+	t.Helper()
+	t.Parallel()
+	all := rounds(t, everyday)
+	for first := 0; first < all; first += most {
+		n := min(most, all-first)
+		t.Run(fmt.Sprintf("from round %d", first), func(t *testing.T) {
+			t.Parallel()
+			do(t, newRandom(t), n)
+		})
+	}
 }
 
 // newRandom returns a source of chance, and logs how to get the same again: KEYSAKE_CRASH_SEED.

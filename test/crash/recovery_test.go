@@ -30,8 +30,11 @@ const (
 
 // A backup or a restore that is killed leaves either nothing under the final name, or all of it.
 func TestABackupAndARestoreThatAreKilledLeaveNothingHalf(t *testing.T) {
-	t.Parallel()
-	random := newRandom(t)
+	inFolders(t, 12, 25, killBackups)
+}
+
+func killBackups(t *testing.T, random *rand.Rand, rounds int) {
+	t.Helper()
 	data := newData(t)
 	p := start(t, data)
 	crowd(p)
@@ -41,16 +44,21 @@ func TestABackupAndARestoreThatAreKilledLeaveNothingHalf(t *testing.T) {
 	backupTakes := command(t, "backup", whole, "--data", data, "--keys", keys)
 	restoreTakes := command(t,
 		"restore", whole, "--data", filepath.Join(work, "first"), "--keys", keys)
-	backups, restores, all := 0, 0, rounds(t, 12)
-	for round := range all {
-		file := filepath.Join(work, fmt.Sprint("backup-", round))
+	backups, restores := 0, 0
+	for round := range rounds {
+		dir := filepath.Join(work, fmt.Sprint("round-", round))
+		file, restored := filepath.Join(dir, "backup"), filepath.Join(dir, "restored")
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
 		if killed(t, random, backupTakes, "backup", file, "--data", data, "--keys", keys) {
 			backups++
 		}
 		if checkBackup(t, file) {
-			whole = file
+			if err := os.Rename(file, whole); err != nil {
+				t.Fatal(err)
+			}
 		}
-		restored := filepath.Join(work, fmt.Sprint("restored-", round))
 		if killed(t, random, restoreTakes,
 			"restore", whole, "--data", restored, "--keys", keys) {
 			restores++
@@ -64,13 +72,13 @@ func TestABackupAndARestoreThatAreKilledLeaveNothingHalf(t *testing.T) {
 		if t.Failed() {
 			t.Fatalf("in round %d", round)
 		}
-		if err := os.RemoveAll(restored); err != nil {
+		if err := os.RemoveAll(dir); err != nil {
 			t.Fatal(err)
 		}
 	}
 	t.Logf(
 		"%d backups and %d restores of %d were killed before they ended (they take %v and %v)",
-		backups, restores, all, backupTakes, restoreTakes,
+		backups, restores, rounds, backupTakes, restoreTakes,
 	)
 	p.stop()
 }

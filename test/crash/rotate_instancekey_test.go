@@ -2,12 +2,9 @@ package crash_test
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,54 +14,49 @@ import (
 // Every request reads what the instance key signed, and so meets the rotation. No answer may be
 // anything but a success.
 func TestNothingIsLostWhenRotationsOfTheInstanceKeyAreKilled(t *testing.T) {
-	eachRound(t, rounds(t, 2), func(p *rotationPlace, round int) {
+	inRotationPlaces(t, 2, func(p *rotationPlace, round int, _ bool) {
 		p.whileUsed(2*round, func() {
 			for range 3 { // each goes on with the one before
-				p.rotate(time.Duration(1+rand.IntN(300))*time.Millisecond, "instance-key", "rotate")
+				p.killRotation(300*time.Millisecond, "instance-key", "rotate")
 			}
 		})
 		if round%2 == 1 { // a server starts in the middle of a rotation, too
-			p.kill()
-			p.serve()
+			p.restart()
 		}
-		p.whileUsed(2*round+1, func() {
-			p.rotate(0, "instance-key", "rotate")
-		})
-		p.assertListed()
-		p.assertOneInstanceKey()
+		p.whileUsed(2*round+1, func() { p.rotate("instance-key", "rotate") })
+		p.checkOneInstanceKey()
 	})
 }
+
+// mostMade is how many users are created during one rotation: the next one signs them all.
+const mostMade = 20
 
 // whileUsed runs do while users write, and an admin lists users and creates new ones.
-func (p *rotationPlace) whileUsed(round int, do func()) {
+func (p *rotationPlace) whileUsed(time int, do func()) {
 	p.t.Helper()
-	var stop atomic.Bool
-	var all sync.WaitGroup
-	p.load(p.t.Context(), round, &stop, &all)
-	admin := p.client("dev")
-	all.Go(func() {
-		for i := 0; !stop.Load(); i++ {
-			name := fmt.Sprintf("made-%d-%d", round, i)
-			_, err := admin.CreateUser(p.t.Context(), wire.CreateUser{Username: name})
-			if err != nil {
-				p.t.Errorf("create a user during a rotation: %v", err)
-				return
+	work := startLoad(p.t, p.process, p.workers)
+	admin, made := p.client(p.devKey()), 0
+	work.repeat(func() error {
+		if made < mostMade {
+			in := wire.CreateUser{Username: fmt.Sprintf("made-%d-%d", time, made)}
+			if _, err := admin.CreateUser(p.t.Context(), in); err != nil {
+				return err
 			}
-			p.made++
-			list, err := admin.ListUsers(p.t.Context())
-			if err != nil || len(list.Broken) > 0 {
-				p.t.Errorf("users during a rotation: %v; %v are broken", err, list.Broken)
-				return
-			}
+			made++
 		}
+		list, err := admin.ListUsers(p.t.Context())
+		if len(list.Broken) > 0 {
+			p.t.Errorf("users during a rotation: %v are broken", list.Broken)
+		}
+		return err
 	})
 	do()
-	stop.Store(true)
-	all.Wait()
+	work.end()
+	p.users += made
 }
 
-// assertOneInstanceKey checks that the keys file names one instance key.
-func (p *rotationPlace) assertOneInstanceKey() {
+// checkOneInstanceKey checks that the keys file names one instance key.
+func (p *rotationPlace) checkOneInstanceKey() {
 	p.t.Helper()
 	text, err := os.ReadFile(filepath.Join(p.data, "keysake.keys"))
 	if err != nil {

@@ -2,268 +2,143 @@ package crash_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/keysake/keysake/client"
-	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/internal/store/sqlite"
-	"github.com/keysake/keysake/internal/vault/vaulttest"
-	"github.com/keysake/keysake/plaintext"
 	"github.com/keysake/keysake/wire"
 )
 
-// rotationUsers is more than what a rotation changes in one transaction.
-const rotationUsers = 230
-
-// rotationBinary builds the program once.
-var rotationBinary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "keysake-crash-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "keysake")
-	out, err := exec.Command("go", "build", "-o", path, "github.com/keysake/keysake/cmd/keysake").
-		CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%w\n%s", err, out)
-	}
-	return path, nil
-})
+// The users of a folder on which rotations are killed.
+const (
+	rotationWriters = 4
+	rotationOthers  = 226 // who only have a key, so that one transaction does not change them all
+)
 
 // A rotationPlace is a folder on which a server runs under load while rotations are killed.
 type rotationPlace struct {
-	t      *testing.T
-	binary string
-	dir    string
-	data   string
-	cmd    *exec.Cmd
-	url    string
-	made   int // users beyond the first
+	*process
 
-	mu    sync.Mutex
-	keys  map[string]plaintext.Value            // of the users, by name
-	known map[string]map[string]plaintext.Value // the values that were answered, by user and name
+	t         *testing.T
+	random    *rand.Rand
+	libraries []*library
+	workers   []*worker
+	users     int
 }
 
-func newRotationPlace(t *testing.T) *rotationPlace {
+// inRotationPlaces does the rounds of a test of rotations. The last round of a place is to leave no
+// rotation unfinished.
+func inRotationPlaces(t *testing.T, everyday int, do func(p *rotationPlace, round int, last bool)) {
 	t.Helper()
-	binary, err := rotationBinary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
+	inFolders(t, everyday, 6, func(t *testing.T, random *rand.Rand, rounds int) {
+		p := newRotationPlace(t, random)
+		for round := range rounds {
+			if do(p, round, round == rounds-1); t.Failed() {
+				t.Fatalf("in round %d", round)
+			}
+			checkAPI(t, p.process, p.libraries)
+			settle(p.workers)
+		}
+		p.kill()
+		checkFolder(t, p.data, p.libraries)
+		p.checkOwnerKeys()
+	})
+}
+
+func newRotationPlace(t *testing.T, random *rand.Rand) *rotationPlace {
+	t.Helper()
 	p := &rotationPlace{
-		t:      t,
-		binary: binary,
-		dir:    dir,
-		data:   filepath.Join(dir, "data"),
-		keys:   map[string]plaintext.Value{},
-		known:  map[string]map[string]plaintext.Value{},
+		process: start(t, newData(t)), t: t, random: random, users: 1 + rotationWriters,
 	}
-	p.serve()
-	t.Cleanup(p.kill)
-	admin := p.client("dev")
-	for i := range rotationUsers {
-		name := fmt.Sprint("user-", i)
-		user, err := admin.CreateUser(t.Context(), wire.CreateUser{Username: name})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if i >= 4 {
-			continue // these only have an owner key
-		}
-		key, err := admin.CreateAPIKeyFor(t.Context(), user.ID, wire.CreateAPIKey{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.keys[name], p.known[name] = plaintext.FromString(key.Key), map[string]plaintext.Value{}
+	for i := range rotationWriters {
+		p.libraries = append(p.libraries, newLibrary(p.process, fmt.Sprintf("user-%d", i)))
+	}
+	p.workers = newWorkers(p.libraries, 1, random)
+	for i := range rotationOthers {
+		p.createUser(fmt.Sprintf("other-%d", i))
 	}
 	return p
 }
 
-var rotationListening = regexp.MustCompile(`(?m)^Keysake is listening on (\S+)$`)
-
-func (p *rotationPlace) serve() {
+func (p *rotationPlace) createUser(name string) {
 	p.t.Helper()
-	var out, logs apptest.Buffer
-	p.cmd = exec.Command(
-		p.binary, "serve", "--dev", "--listen", "127.0.0.1:0", "--data", p.data, "--rate-limit",
-		"0", "--max-secrets", "100000",
-	)
-	p.cmd.Stdout, p.cmd.Stderr = &out, &logs
-	if err := p.cmd.Start(); err != nil {
+	admin := p.client(p.devKey())
+	if _, err := admin.CreateUser(p.t.Context(), wire.CreateUser{Username: name}); err != nil {
 		p.t.Fatal(err)
 	}
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		if m := rotationListening.FindStringSubmatch(out.String()); m != nil {
-			p.url = m[1]
-			break
-		}
-		if time.Now().After(deadline) {
-			p.kill()
-			p.t.Fatalf("the server does not listen\n%s", logs.String())
-		}
-	}
-	key, err := os.ReadFile(filepath.Join(p.data, "dev-api-key"))
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	p.keys["dev"] = plaintext.New(key)
+	p.users++
 }
 
-// kill is kill -9.
-func (p *rotationPlace) kill() {
-	_ = p.cmd.Process.Kill() // it may have ended
-	_ = p.cmd.Wait()
-}
-
-func (p *rotationPlace) client(user string) *client.Client {
+// restart kills the server and starts another.
+func (p *rotationPlace) restart() {
 	p.t.Helper()
-	c, err := client.New(p.url, p.keys[user])
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return c
+	p.kill()
+	p.process = start(p.t, p.data)
 }
 
-// mostOfRound is how many secrets a user gets in one round, so that no library is full.
-const mostOfRound = 30
+// rotate runs a rotation to its end.
+func (p *rotationPlace) rotate(args ...string) { p.t.Helper(); p.run(0, args...) }
 
-// load creates secrets until stop, then updates them, and notes what was answered. Every answer
-// must be a success.
-func (p *rotationPlace) load(
-	ctx context.Context, round int, stop *atomic.Bool, all *sync.WaitGroup,
-) {
-	for user := range p.known {
-		c := p.client(user)
-		all.Go(func() {
-			var ids []string
-			for i := 0; !stop.Load(); i++ {
-				name := fmt.Sprintf("R%d_%d", round, i%mostOfRound)
-				value := plaintext.FromString(fmt.Sprint("value of nobody ", i, user, name))
-				var made wire.Secret
-				var err error
-				if i < mostOfRound {
-					in := wire.CreateSecret{Name: name, Value: value}
-					made, err = c.CreateSecret(ctx, in)
-					ids = append(ids, made.ID)
-				} else {
-					in := wire.UpdateSecret{Value: value}
-					_, err = c.UpdateSecret(ctx, ids[i%mostOfRound], in)
-				}
-				if err != nil {
-					p.t.Errorf("a change during a rotation: %v", err)
-					return
-				}
-				p.mu.Lock()
-				p.known[user][name] = value
-				p.mu.Unlock()
-			}
-		})
-	}
-}
-
-// rotate runs a rotation and kills it after a time, unless it is 0.
-func (p *rotationPlace) rotate(after time.Duration, args ...string) {
+// killRotation runs a rotation and kills it within a time, if it takes as long.
+func (p *rotationPlace) killRotation(within time.Duration, args ...string) {
 	p.t.Helper()
-	cmd := exec.Command(p.binary,
+	p.run(1+time.Duration(p.random.Int64N(int64(within))), args...)
+}
+
+func (p *rotationPlace) run(killAfter time.Duration, args ...string) {
+	p.t.Helper()
+	cmd := exec.Command(program,
 		append(args, "--data", p.data, "--keys", filepath.Join(p.data, "keysake.keys"))...)
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	if err := cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
-	if after > 0 {
-		timer := time.AfterFunc(after, func() { _ = cmd.Process.Kill() }) // it may have ended
+	if killAfter > 0 {
+		timer := time.AfterFunc(killAfter, func() { _ = cmd.Process.Kill() }) // it may have ended
 		defer timer.Stop()
 	}
 	err := cmd.Wait()
-	// -1: killed
-	if exit, ok := errors.AsType[*exec.ExitError](err); err != nil &&
-		(!ok || exit.ExitCode() >= 0) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() < 0 {
+		return // it was killed
+	}
+	if err != nil {
 		p.t.Errorf("%v: %v\n%s", args, err, &errs)
 	}
 }
 
 func TestNothingIsLostWhenRotationsAreKilled(t *testing.T) {
-	eachRound(t, rounds(t, 6), func(p *rotationPlace, round int) {
-		var stop atomic.Bool
-		var all sync.WaitGroup
-		p.load(t.Context(), round, &stop, &all)
+	inRotationPlaces(t, 6, func(p *rotationPlace, round int, last bool) {
+		work := startLoad(p.t, p.process, p.workers)
 		// the second of two goes on with the first
-		to := "file:" + filepath.Join(p.dir, fmt.Sprint("root-", round/2))
-		p.rotate(time.Duration(1+rand.IntN(150))*time.Millisecond, "root-key", "rotate", "--to", to)
-		p.rotate(time.Duration(1+rand.IntN(400))*time.Millisecond, "owner-key", "rotate", "--all")
-		stop.Store(true)
-		all.Wait()
-		if round%2 == 1 {
-			p.rotate(0, "root-key", "rotate", "--to", to)
-			p.rotate(0, "owner-key", "rotate", "--all")
+		to := "file:" + filepath.Join(filepath.Dir(p.data), fmt.Sprint("root-", round/2))
+		p.killRotation(150*time.Millisecond, "root-key", "rotate", "--to", to)
+		p.killRotation(400*time.Millisecond, "owner-key", "rotate", "--all")
+		work.end()
+		if last || round%2 == 1 {
+			p.rotate("root-key", "rotate", "--to", to)
+			p.rotate("owner-key", "rotate", "--all")
 		}
 		if round%3 == 2 {
-			p.kill()
-			p.serve()
+			p.restart()
 		}
-		p.assertListed()
 	})
 }
 
-// eachRound does so many rounds, and checks what is there after the last. Every few rounds begin
-// with another folder: one that grew for all of them would make them slow.
-func eachRound(t *testing.T, rounds int, do func(p *rotationPlace, round int)) {
-	t.Helper()
-	const inOnePlace = 6
-	for first := 0; first < rounds; first += inOnePlace {
-		p := newRotationPlace(t)
-		for round := range min(inOnePlace, rounds-first) {
-			do(p, round)
-			if t.Failed() {
-				t.Fatalf("in round %d", first+round)
-			}
-		}
-		p.kill()
-		p.serve() // the folder still has the mark of --dev
-		p.assertListed()
-		p.kill()
-		p.assertOpen()
-	}
-}
-
-// assertListed checks that a server shows everything that was answered.
-func (p *rotationPlace) assertListed() {
-	p.t.Helper()
-	for user, secrets := range p.known {
-		list, err := p.client(user).ListSecrets(p.t.Context())
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		if list.Total != len(secrets) {
-			p.t.Fatalf("%s has %d secrets, want %d", user, list.Total, len(secrets))
-		}
-	}
-}
-
-// assertOpen opens the folder without a server: every owner key opens, and every value is the one
-// that was answered last.
-func (p *rotationPlace) assertOpen() {
+// checkOwnerKeys opens the owner keys of a folder without a server: each user has one.
+func (p *rotationPlace) checkOwnerKeys() {
 	p.t.Helper()
 	db, err := sqlite.Open(p.t.Context(), filepath.Join(p.data, "keysake.db"))
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	defer db.Close()
-	v, operator := openVault(p.t, p.data, db)
+	_, operator := openVault(p.t, p.data, db)
 	keys, err := operator.ListRootKeys(p.t.Context())
 	if err != nil {
 		p.t.Fatal(err)
@@ -275,26 +150,7 @@ func (p *rotationPlace) assertOpen() {
 			p.t.Error(err)
 		}
 	}
-	if users := rotationUsers + 1 + p.made; wrapped != users {
-		p.t.Errorf("%d owner keys, want one for each of %d users", wrapped, users)
+	if wrapped != p.users {
+		p.t.Errorf("%d owner keys, want one for each of %d users", wrapped, p.users)
 	}
-	opened := 0
-	for user, secrets := range p.known {
-		who, err := v.Authenticate(p.t.Context(), p.keys[user])
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		list, err := v.ListSecrets(p.t.Context(), who)
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		for _, s := range list {
-			value, err := vaulttest.OpenSecret(p.t.Context(), v, who, s.ID)
-			if err != nil || !bytes.Equal(value.Reveal(), secrets[s.Name].Reveal()) {
-				p.t.Errorf("%s of %s does not open to what was answered: %v", s.Name, user, err)
-			}
-			opened++
-		}
-	}
-	p.t.Logf("%d values opened, %d root keys", opened, len(keys))
 }
