@@ -117,7 +117,7 @@ bench-compare: ## whether AFTER differs from BEFORE, two outputs of bench-micro
 
 .PHONY: crash
 crash: ## many rounds of kill -9 (KEYSAKE_CRASH_ROUNDS, default 50)
-	KEYSAKE_CRASH_ROUNDS=$${KEYSAKE_CRASH_ROUNDS:-50} go test -count=1 -timeout 60m -v ./test/crash
+	KEYSAKE_CRASH_ROUNDS=$${KEYSAKE_CRASH_ROUNDS:-50} go test -count=1 -timeout 120m -parallel 4 -v ./test/crash
 
 .PHONY: generate
 generate: ## the catalog and the reference pages, from their sources
