@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
+
+	"github.com/keysake/keysake/internal/store"
 )
 
 // maxBatch bounds the updates of one commit, and so how long the first of them waits for the last.
@@ -19,6 +21,7 @@ type job struct {
 	reserved bool // may use the reserve
 	state    atomic.Int32
 	err      error
+	erased   store.Erasure // by it
 	done     chan struct{}
 }
 
@@ -75,12 +78,13 @@ func (c *conn) runAll(
 		if !j.begin() {
 			continue
 		}
-		c.wrote = false
+		c.wrote, c.erased = false, 0
 		if savepoints {
 			err = c.runSaved(ctx, j)
 		} else if j.err = recoverPanic(c, j.fn); j.err != nil && c.wrote && len(batch) > 1 {
 			err = errUndo
 		}
+		j.erased = c.erased
 		if c.txError != nil {
 			err = c.txError
 		}

@@ -22,7 +22,8 @@ type conn struct {
 	// Nothing runs after that until the next begin: it would be a transaction of its own, and stay.
 	txError error
 
-	wrote bool // a row, since a job began
+	wrote  bool // a row, since a job began
+	erased store.Erasure
 
 	schemaChecked bool
 	schemaChanges int64 // SQLite's count of changes when the schema was checked
@@ -82,6 +83,7 @@ func (c *conn) Erase(
 ) (int64, error) {
 	n, err := c.Exec(ctx, text, args...)
 	if n > 0 {
+		c.erased = max(c.erased, when)
 		c.pendingErase = max(c.pendingErase, when)
 	}
 	return n, err

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 
@@ -53,4 +54,22 @@ func (d *DB) Queued() int { return len(d.writer.jobs) }
 // for readers.
 func (d *DB) Purges() (tries, waiting uint64) {
 	return d.writer.purges.Load(), d.writer.waitingPurges.Load()
+}
+
+// CopyBeside copies the log into the database as the writer has it done beside itself, and calls
+// between after the gaps were overwritten. The writer must be idle. It returns how many of the
+// pages that were written by between have data in their gap.
+func (d *DB) CopyBeside(ctx context.Context, between func()) (gaps int, err error) {
+	w := d.writer
+	if err := w.copier.pin(ctx, w.conn, w.lock); err != nil {
+		return 0, err
+	}
+	w.copier.running = true
+	defer func() { w.copier.done <- err }()
+	between()
+	frames, _, err := w.wal.length(ctx, w.copier.conn)
+	if err == nil {
+		err = w.wal.look(frames)
+	}
+	return len(w.wal.gaps), errors.Join(err, w.copier.copy(ctx))
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"slices"
 )
 
 // Offsets of the file formats: sqlite.org/fileformat2.html, sections 1.6 and 4.1.
@@ -21,33 +20,38 @@ const (
 	tableLeafHeader = 8
 )
 
-// pagesWithData returns the numbers of the pages that have data in their gap in the log. A number
-// too many does no harm: the page is read again.
-func (w *wal) pagesWithData() (numbers []int64, err error) {
+// look adds the pages to gaps that have data in their gap in the first frames of the log, without
+// those frames that it has looked at before. A page too many does no harm: it is read again.
+func (w *wal) look(frames int) error {
 	f, err := os.Open(w.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer f.Close() //nolint:errcheck // it was only read
-	r := bufio.NewReaderSize(f, 1<<18)
-	head := make([]byte, walHeader)
-	if _, err := io.ReadFull(r, head); err != nil {
-		return nil, ignoreEnd(err)
+	var head [walHeader]byte
+	if _, err := io.ReadFull(f, head[:]); err != nil {
+		return ignoreEnd(err)
+	}
+	if head != w.header { // it has begun anew
+		w.header, w.looked = head, 0
 	}
 	frame := make([]byte, frameHeader+binary.BigEndian.Uint32(head[8:]))
-	for {
+	if _, err := f.Seek(walHeader+int64(w.looked)*int64(len(frame)), io.SeekStart); err != nil {
+		return err
+	}
+	for r := bufio.NewReaderSize(f, 1<<18); w.looked < frames; w.looked++ {
 		if _, err := io.ReadFull(r, frame); err != nil {
-			slices.Sort(numbers)
-			return slices.Compact(numbers), ignoreEnd(err)
+			return ignoreEnd(err)
 		}
 		number := int64(binary.BigEndian.Uint32(frame))
 		if number > 1 && hasData(gap(frame[frameHeader:])) {
-			numbers = append(numbers, number)
+			w.gaps = append(w.gaps, number)
 		}
 	}
+	return nil
 }
 
 // ignoreEnd is for a log that is empty, or that another process is truncating.

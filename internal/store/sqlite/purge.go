@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/keysake/keysake/internal/store"
@@ -22,10 +23,13 @@ const (
 	purgeDelay = time.Second
 	// maxPurgeDelay bounds the delay of retries, which doubles each time.
 	maxPurgeDelay = 30 * time.Second
-	// purgeWait is how long a purge waits for readers, and every update for the purge.
+	// purgeWait is how long a purge waits for readers, and those who have erased for the purge.
 	purgeWait = 500 * time.Millisecond
-	// purgeRetryWait is the same for a retry: enough for short reads, which would otherwise keep a
-	// retry from ever succeeding.
+	// purgeTry is how long every update waits for one try of it, and purgePause the time between.
+	purgeTry   = 5 * time.Millisecond
+	purgePause = 10 * time.Millisecond
+	// purgeRetryWait is how long a retry waits, and every update for it: enough for short reads,
+	// which would otherwise keep a retry from ever succeeding.
 	purgeRetryWait = 50 * time.Millisecond
 )
 
@@ -34,27 +38,96 @@ func (w *writer) schedulePurge(after time.Duration) {
 	w.purgeTimer.Reset(after)
 }
 
-// purge removes erased data from the files, or schedules a retry. While a snapshot keeps it from
-// that, only the first try waits long for readers, and retries become rarer, since each reads the
-// whole log.
+// purgeWhenDue is what the timer is for.
+func (w *writer) purgeWhenDue(ctx context.Context) {
+	switch {
+	case !w.purgeBegan.IsZero():
+		w.purge(ctx)
+	case w.conn.pendingErase > 0:
+		w.purgeWanted = true
+		w.empty(ctx)
+	}
+}
+
+// lastPurge is that of a writer that ends.
+func (w *writer) lastPurge(ctx context.Context) {
+	for w.purge(ctx); !w.purgeBegan.IsZero(); w.purge(ctx) {
+		time.Sleep(purgePause)
+	}
+}
+
+// empty goes on with emptying the log. While there is much of it, that is done beside the writer.
+func (w *writer) empty(ctx context.Context) {
+	c := w.copier
+	if c.running {
+		return // its end goes on
+	}
+	frames, copied, err := w.wal.length(ctx, w.conn)
+	switch {
+	case err != nil || frames-copied <= w.wal.few || c.steps >= maxSteps:
+		w.finish(ctx)
+	case frames-w.wal.looked > w.wal.few:
+		c.begin(func() error { return c.look(frames) })
+	case c.pin(ctx, w.conn, w.lock) != nil:
+		w.finish(ctx)
+	default:
+		c.begin(func() error { return c.copy(ctx) })
+	}
+}
+
+// copied continues after a step beside the writer. If it failed, the writer does the rest.
+func (w *writer) copied(ctx context.Context, err error) {
+	if err != nil {
+		w.finish(ctx)
+	} else {
+		w.empty(ctx)
+	}
+}
+
+// finish empties what is left of the log.
+func (w *writer) finish(ctx context.Context) {
+	if w.purgeWanted || w.conn.pendingErase > 0 && w.retryDelay == 0 {
+		w.purge(ctx)
+		return
+	}
+	w.copier.steps = 0
+	_ = w.wal.restart(ctx, w.conn, w.lock)
+}
+
+// purge removes erased data from the files, or schedules another try. The first tries, for as long
+// as purgeWait, are short and many, and those who have erased wait for them. While a snapshot keeps
+// it from that for longer, the tries become rarer.
 func (w *writer) purge(ctx context.Context) {
-	wait := purgeRetryWait
+	w.copier.wait()
+	w.copier.steps, w.purgeWanted = 0, false
 	w.purges.Add(1)
+	wait, now := purgeRetryWait, time.Now()
 	if w.retryDelay == 0 {
-		wait = purgeWait
-		w.waitingPurges.Add(1)
+		if wait = purgeTry; w.purgeBegan.IsZero() {
+			w.purgeBegan = now
+			w.waitingPurges.Add(1)
+		}
 	}
 	purged, err := w.wal.purge(ctx, w.conn, w.lock, wait)
 	for isFull(err) && w.room.give() {
 		purged, err = w.wal.purge(ctx, w.conn, w.lock, wait)
 	}
-	if err != nil || !purged {
+	switch {
+	case err == nil && purged:
+		w.conn.pendingErase, w.retryDelay = 0, 0
+	case err == nil && w.retryDelay == 0 && now.Sub(w.purgeBegan) < purgeWait:
+		w.schedulePurge(purgePause)
+		return
+	default:
 		w.conn.pendingErase = store.EraseSoon
 		w.retryDelay = min(max(2*w.retryDelay, purgeDelay), maxPurgeDelay)
 		w.schedulePurge(w.retryDelay)
-		return
 	}
-	w.conn.pendingErase, w.retryDelay = 0, 0
+	w.purgeBegan = time.Time{}
+	for _, j := range w.waiting {
+		close(j.done)
+	}
+	w.waiting = nil
 }
 
 // purge copies the log into the database and truncates it. It is false if a reader goes on for
@@ -64,7 +137,6 @@ func (w *wal) purge(
 ) (purged bool, err error) {
 	release := lock.acquire()
 	defer release()
-	c.txError = nil // it was of an earlier transaction
 	if err := w.zeroGaps(ctx, c); err != nil {
 		return false, err
 	}
@@ -74,16 +146,21 @@ func (w *wal) purge(
 	return !busy, err
 }
 
-// zeroGaps overwrites the gaps of the pages in the log, in a transaction of its own.
+// zeroGaps overwrites the gaps of all pages in the log, in a transaction of its own.
 func (w *wal) zeroGaps(ctx context.Context, c *conn) error {
-	pages, err := w.pagesWithData()
-	if err != nil || len(pages) == 0 {
+	c.txError = nil // it was of an earlier transaction
+	frames, _, err := w.length(ctx, c)
+	if err == nil {
+		err = w.look(frames)
+	}
+	if err != nil || len(w.gaps) == 0 {
 		return err
 	}
 	if err := c.run(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
-	for _, number := range pages {
+	slices.Sort(w.gaps)
+	for _, number := range slices.Compact(w.gaps) {
 		if err := c.zeroGap(ctx, number); err != nil {
 			return errors.Join(err, c.run(ctx, "ROLLBACK"))
 		}
@@ -91,6 +168,7 @@ func (w *wal) zeroGaps(ctx context.Context, c *conn) error {
 	if err := c.run(ctx, "COMMIT"); err != nil {
 		return errors.Join(err, c.run(ctx, "ROLLBACK"))
 	}
+	w.gaps = nil
 	return nil
 }
 

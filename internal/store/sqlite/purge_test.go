@@ -318,3 +318,29 @@ func TestTheLogDoesNotGrowForEver(t *testing.T) {
 		t.Errorf("the log has %d bytes, more than %d", info.Size(), most)
 	}
 }
+
+func TestWhatIsWrittenWhileTheLogIsCopiedIsNotCopied(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t, 11)
+	for range 200 {
+		l.step()
+	}
+	l.destroy() // so no purge is due
+	gaps, err := l.db.CopyBeside(l.ctx, func() {
+		for range 100 {
+			l.create()
+			l.replace(l.any())
+		}
+		l.flush()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if gaps == 0 {
+		t.Error("no page has data in its gap: this shows nothing")
+	}
+	l.assertNoGaps()
+	l.destroy()
+	l.assertNoGaps()
+	l.assertKept()
+}

@@ -14,6 +14,7 @@ const busyTimeout = 3 * time.Second
 const (
 	writerCache = 32 << 10
 	readerCache = 4 << 10
+	copierCache = 1 << 10
 )
 
 // settings are the PRAGMAs of every connection to a database that can be written. The last one

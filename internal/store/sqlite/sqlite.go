@@ -67,6 +67,9 @@ func open(ctx context.Context, path string, shared bool) (*DB, error) {
 	w := &writer{
 		conn: c, lock: newWriteLock(path, shared), wal: newWAL(path, room), room: room,
 	}
+	w.copier = newCopier(w.wal, func() (*conn, error) {
+		return newConn(fileURL(path, nil), settings(copierCache))
+	})
 	d := &DB{pool: readers, writer: w.start(), readOnly: readOnly}
 	d.close = sync.OnceValue(d.end)
 	return d, nil
@@ -128,5 +131,5 @@ func (d *DB) Close() error { return d.close() }
 func (d *DB) end() error {
 	close(d.closed)
 	d.writer.stop()
-	return errors.Join(d.writer.conn.close(), d.pool.end())
+	return errors.Join(d.writer.copier.close(), d.writer.conn.close(), d.pool.end())
 }

@@ -26,7 +26,9 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv(stopsWithTurn); path != "" {
+	if path := os.Getenv(writesUntilKilled); path != "" {
+		writeUntilKilled(path)
+	} else if path := os.Getenv(stopsWithTurn); path != "" {
 		lock := flock.New(path + ".write-lock")
 		must(lock.Lock())
 		stop()

@@ -17,18 +17,22 @@ const refillInterval = 5 * time.Second
 // many callers share one sync of the disk, a failing update does not affect the others, and every
 // caller is answered after the commit.
 type writer struct {
-	conn *conn
-	lock *writeLock
-	wal  *wal
-	room *room
+	conn   *conn
+	lock   *writeLock
+	wal    *wal
+	copier *copier
+	room   *room
 
 	jobs chan *job
 	done chan struct{} // closed when the goroutine has ended
 
-	purgeTimer *time.Timer
-	purgeDue   bool          // the timer runs
-	retryDelay time.Duration // after which the last purge is retried; 0 if it succeeded
-	low        bool          // the disk was almost full when watchRoom looked
+	purgeTimer  *time.Timer
+	purgeDue    bool          // the timer runs
+	purgeWanted bool          // once the log is short
+	purgeBegan  time.Time     // when a purge was first tried that waits for readers
+	retryDelay  time.Duration // after which the last purge is retried; 0 if it succeeded
+	waiting     []*job        // that are answered after the purge
+	low         bool          // the disk was almost full when watchRoom looked
 
 	mu      sync.RWMutex // held for reading while a job is queued
 	stopped bool
@@ -113,7 +117,7 @@ func (w *writer) loop() {
 		case first, open := <-w.jobs:
 			if !open {
 				w.purgeTimer.Stop()
-				w.purge(ctx)
+				w.lastPurge(ctx)
 				return
 			}
 			batch = drain(append(batch[:0], first), w.jobs)
@@ -121,10 +125,12 @@ func (w *writer) loop() {
 			clear(batch)
 		case <-w.purgeTimer.C:
 			w.purgeDue = false
-			if w.conn.pendingErase > 0 {
-				w.purge(ctx)
-				w.room.takeBack()
-			}
+			w.purgeWhenDue(ctx)
+			w.room.takeBack()
+		case err := <-w.copier.done:
+			w.copier.running = false
+			w.copied(ctx, err)
+			w.room.takeBack()
 		case <-refill.C:
 			w.watchRoom(ctx)
 		}
@@ -147,12 +153,27 @@ func (w *writer) write(ctx context.Context, batch []*job) {
 			ran, err = w.commit(ctx, todo)
 		}
 	}
-	if err == nil && ran > 0 {
+	committed := err == nil && ran > 0
+	if committed && !low {
+		w.answer(batch)
+		batch = nil
+	}
+	if committed {
 		w.afterCommit(ctx, low)
 	}
 	w.room.takeBack()
+	w.answer(batch)
+}
+
+// answer ends jobs, but not those that wait for the purge of what they erased.
+func (w *writer) answer(batch []*job) {
+	waits := w.conn.pendingErase == store.EraseNow && w.retryDelay == 0
 	for _, j := range batch {
-		close(j.done)
+		if waits && j.err == nil && j.erased == store.EraseNow {
+			w.waiting = append(w.waiting, j)
+		} else {
+			close(j.done)
+		}
 	}
 }
 
@@ -206,14 +227,19 @@ func (w *writer) commit(ctx context.Context, batch []*job) (ran int, err error) 
 // becomes of that, and the next one tries again. On a disk that is almost full the log is emptied
 // at once, for the next one.
 func (w *writer) afterCommit(ctx context.Context, low bool) {
-	if (w.conn.pendingErase == store.EraseNow || low) && w.retryDelay == 0 {
+	long, tooLong := w.wal.grow(ctx, w.conn)
+	first := w.retryDelay == 0 && w.purgeBegan.IsZero()
+	switch {
+	case low && first:
 		w.purge(ctx)
-		return
-	}
-	if w.conn.pendingErase > 0 && !w.purgeDue {
+	case tooLong:
+		w.copier.wait()
+		w.finish(ctx)
+	case w.conn.pendingErase == store.EraseNow && first, long:
+		w.empty(ctx)
+	case w.conn.pendingErase > 0 && !w.purgeDue:
 		w.schedulePurge(purgeDelay)
 	}
-	_ = w.wal.checkpoint(ctx, w.conn, w.lock)
 }
 
 // watchRoom makes the reserve whole again. When the disk becomes almost full, the log is emptied

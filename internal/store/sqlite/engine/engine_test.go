@@ -199,3 +199,12 @@ func TestPagesThatAreWrittenAreCounted(t *testing.T) {
 		t.Errorf("%d pages for nothing", n)
 	}
 }
+
+func TestAFileIsSynced(t *testing.T) {
+	t.Parallel()
+	c := open(t, filepath.Join(t.TempDir(), "db"))
+	must(t, c, "CREATE TABLE t (a)")
+	if err := c.Sync(); err != nil {
+		t.Error(err)
+	}
+}
