@@ -47,7 +47,7 @@ func render(docs string) (map[string]string, error) {
 		benchCharts(bench, charts)
 		benchTables(bench, tables)
 	}
-	growth, err := optional(figures.Read(filepath.Join(folder, "growth.json")))
+	growth, err := optional(figures.Read(filepath.Join(folder, "bench-growth.json")))
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,7 @@
 // API keys that are made are revoked. The audit log and the list of leases grow, as they should.
 // Any request that fails makes the soak fail, and so does what doctor finds in the data afterwards.
 //
-//	go run ./test/soak [-time 1h] [-warm 2m] [-every 10s] [-users 400] [-rate N] [-json FILE]
+//	go run ./test/soak [-time 1h] [-warm 5m] [-every 10s] [-users 1000] [-rate N] [-json FILE]
 package main
 
 import (
@@ -49,10 +49,10 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	var s settings
 	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
 	flags.DurationVar(&s.time, "time", time.Hour, "how long, after the warm-up")
-	flags.DurationVar(&s.warm, "warm", 2*time.Minute, "warm-up at the same rate, not counted")
+	flags.DurationVar(&s.warm, "warm", 5*time.Minute, "warm-up at the same rate, not counted")
 	flags.DurationVar(&s.every, "every", 10*time.Second, "length of a window")
 	flags.DurationVar(&s.peak, "peak", 10*time.Second, "how long the peak rate is measured")
-	flags.IntVar(&s.users, "users", 400, "users, with 50 secrets each")
+	flags.IntVar(&s.users, "users", 1000, "users, with 50 secrets each")
 	flags.Float64Var(&s.rate, "rate", 0, "requests a second; 0: half of the peak rate")
 	flags.StringVar(&s.binary, "binary", "", "the server; empty: one built from the source here")
 	flags.StringVar(&s.json, "json", "", "also write all windows to this file")
