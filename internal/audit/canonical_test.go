@@ -73,7 +73,7 @@ func TestCanonicalBytesAndHashesAreTheOnesOfTheFile(t *testing.T) {
 	}
 	var head audit.Head
 	for i, e := range entries {
-		head = audit.Chain{}.Append(head, &e)
+		head = head.Append(&e)
 		if got := e.Canonical(); !bytes.Equal(got, want[i].canonical) {
 			t.Errorf("entry %d has the canonical bytes\n%x, want\n%x", i+1, got, want[i].canonical)
 		}

@@ -30,12 +30,9 @@ type Linked struct {
 	Hash Hash
 }
 
-// A Chain computes and verifies chains. The zero Chain hashes with SHA-256, so that anyone can
-// recompute an exported chain.
-type Chain struct{}
-
-// Append returns the head after e was appended to h, and gives e its number.
-func (Chain) Append(h Head, e *Entry) Head {
+// Append returns the head after e was appended to h, and gives e its number. The hash has no key:
+// anyone can recompute an exported chain.
+func (h Head) Append(e *Entry) Head {
 	e.Seq = h.Seq + 1
 	sum := sha256.New()
 	sum.Write(h.Hash[:])
@@ -56,13 +53,13 @@ func (e *BreakError) Error() string {
 	return fmt.Sprintf("audit: the chain of %s breaks at entry %d: %s", e.Owner, e.Seq, e.Reason)
 }
 
-// Verify checks that the entries, in order, are the chain of owner that ends in head. The error is
-// a [*BreakError], or the first that the sequence itself gives.
-func (c Chain) Verify(owner uuid.UUID, entries iter.Seq2[Linked, error], head Head) error {
-	return c.VerifyFrom(Head{}, owner, entries, head)
+// VerifyChain checks that the entries, in order, are the chain of owner that ends in head. The
+// error is a [*BreakError], or the first that the sequence itself gives.
+func VerifyChain(owner uuid.UUID, entries iter.Seq2[Linked, error], head Head) error {
+	return VerifyChainFrom(Head{}, owner, entries, head)
 }
 
-// Sequence returns entries as [Chain.Verify] reads them.
+// Sequence returns entries as [VerifyChain] reads them.
 func Sequence(entries []Linked) iter.Seq2[Linked, error] {
 	return func(yield func(Linked, error) bool) {
 		for _, e := range entries {
@@ -73,8 +70,8 @@ func Sequence(entries []Linked) iter.Seq2[Linked, error] {
 	}
 }
 
-// VerifyFrom is [Chain.Verify] for entries that follow at: what comes before was cut off.
-func (c Chain) VerifyFrom(
+// VerifyChainFrom is [VerifyChain] for entries that follow at: what comes before was cut off.
+func VerifyChainFrom(
 	at Head, owner uuid.UUID, entries iter.Seq2[Linked, error], head Head,
 ) error {
 	for e, err := range entries {
@@ -90,7 +87,7 @@ func (c Chain) VerifyFrom(
 		if e.Seq != at.Seq+1 {
 			return broken("the entry is missing or out of place")
 		}
-		next := c.Append(at, &e.Entry)
+		next := at.Append(&e.Entry)
 		if next.Hash != e.Hash {
 			return broken("the entry does not have the hash that was stored with it")
 		}

@@ -25,12 +25,12 @@ type chain struct {
 
 func (c *chain) add(e audit.Entry) {
 	e.Owner = c.owner
-	c.head = audit.Chain{}.Append(c.head, &e)
+	c.head = c.head.Append(&e)
 	c.entries = append(c.entries, audit.Linked{Entry: e, Hash: c.head.Hash})
 }
 
 func (c *chain) verify() error {
-	return audit.Chain{}.Verify(c.owner, audit.Sequence(c.entries), c.head)
+	return audit.VerifyChain(c.owner, audit.Sequence(c.entries), c.head)
 }
 
 // fiveEntries returns a chain with everything set in each entry.
@@ -159,7 +159,7 @@ func TestAnEntryThatWasChangedWithItsHashBreaksTheChainAtTheNext(t *testing.T) {
 			before = audit.Head{Seq: uint64(i), Hash: c.entries[i-1].Hash}
 		}
 		c.entries[i].Target.Name = "OTHER_NAME"
-		c.entries[i].Hash = audit.Chain{}.Append(before, &c.entries[i].Entry).Hash
+		c.entries[i].Hash = before.Append(&c.entries[i].Entry).Hash
 		// after the last one it is the head that does not agree
 		assertBreak(t, c.verify(), c.owner, uint64(i+2))
 	}
@@ -211,7 +211,7 @@ func TestAnInsertedEntryBreaksTheChain(t *testing.T) {
 		forged := audit.Linked{
 			Entry: audit.Entry{Owner: c.owner, Action: "secret.read", Outcome: audit.Done},
 		}
-		forged.Hash = audit.Chain{}.Append(before, &forged.Entry).Hash
+		forged.Hash = before.Append(&forged.Entry).Hash
 		c.entries = slices.Insert(c.entries, i, forged)
 		assertBreak(t, c.verify(), c.owner, uint64(i+2))
 	}
@@ -227,7 +227,7 @@ func TestAnotherUsersEntryBreaksTheChain(t *testing.T) {
 	if err := other.verify(); err != nil {
 		t.Errorf("the other user's own chain: %v", err)
 	}
-	err := audit.Chain{}.Verify(c.owner, audit.Sequence(other.entries), other.head)
+	err := audit.VerifyChain(c.owner, audit.Sequence(other.entries), other.head)
 	assertBreak(t, err, c.owner, 1)
 }
 
@@ -246,7 +246,7 @@ func TestAChainMustEndWhereItsHeadSays(t *testing.T) {
 
 func TestAnErrorWhileReadingIsNotTakenForABreak(t *testing.T) {
 	c, failed := fiveEntries(), errors.New("the disk is gone")
-	err := audit.Chain{}.Verify(c.owner, func(yield func(audit.Linked, error) bool) {
+	err := audit.VerifyChain(c.owner, func(yield func(audit.Linked, error) bool) {
 		if yield(c.entries[0], nil) {
 			yield(audit.Linked{}, failed)
 		}

@@ -76,7 +76,7 @@ func writeChain(out *bufio.Writer, leaf Leaf, entries Entries) error {
 			}
 		}
 	}
-	return Chain{}.VerifyFrom(cut, leaf.Owner, written, leaf.Head)
+	return VerifyChainFrom(cut, leaf.Owner, written, leaf.Head)
 }
 
 // Limits on what is read.

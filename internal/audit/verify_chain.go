@@ -28,7 +28,7 @@ func (v *verification) checkChain(leaf Leaf) error {
 	if cut.Seq == kept.Seq {
 		then = cut
 	}
-	err := Chain{}.VerifyFrom(cut, leaf.Owner, func(yield func(Linked, error) bool) {
+	err := VerifyChainFrom(cut, leaf.Owner, func(yield func(Linked, error) bool) {
 		for e, err := range v.in.entries(leaf.Seq - cut.Seq) {
 			at = Head{at.Seq + 1, e.Hash}
 			if errors.Is(err, ErrEntry) {

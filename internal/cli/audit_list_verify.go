@@ -50,7 +50,7 @@ func (a *app) auditVerifyChain(ctx context.Context, read pageReader, kept string
 	if badCut != nil || badHead != nil || badOwner != nil {
 		return errBadAnswer
 	}
-	if err := (audit.Chain{}).VerifyFrom(cut, owner, audit.Sequence(entries), head); err != nil {
+	if err := audit.VerifyChainFrom(cut, owner, audit.Sequence(entries), head); err != nil {
 		return err
 	}
 	if keptHead.Seq > 0 {

@@ -205,7 +205,7 @@ func (e *examination) checkChain(l library, entries *stream[audit.Linked]) error
 		}
 		whole = true
 	}
-	err := audit.Chain{}.VerifyFrom(l.ledger.Cut, l.Owner, all, l.ledger.Head)
+	err := audit.VerifyChainFrom(l.ledger.Cut, l.Owner, all, l.ledger.Head)
 	if broken, ok := errors.AsType[*audit.BreakError](err); ok {
 		if l.signed || !whole {
 			e.chains.add("%v", broken)

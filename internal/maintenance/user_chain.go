@@ -82,7 +82,7 @@ func follow(from audit.Head, entries []audit.Linked) (linked []audit.Linked) {
 		if e.Seq != from.Seq+1 {
 			continue
 		}
-		next := audit.Chain{}.Append(from, &e.Entry)
+		next := from.Append(&e.Entry)
 		if next.Hash != e.Hash {
 			return linked
 		}

@@ -163,7 +163,7 @@ func (p *page) chainPart(
 	if before.Seq > after && len(part) > 0 {
 		before.Hash, part = part[0].Hash, part[1:]
 	}
-	err = audit.Chain{}.VerifyFrom(before, p.owner, audit.Sequence(part), end)
+	err = audit.VerifyChainFrom(before, p.owner, audit.Sequence(part), end)
 	if broken, ok := errors.AsType[*audit.BreakError](err); ok {
 		err = tampered("audit chain of "+p.owner.String(), broken)
 	}

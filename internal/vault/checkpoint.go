@@ -59,7 +59,7 @@ func (p *page) lastTarget(ctx context.Context, kind audit.TargetKind) (audit.Ent
 // verifyChain verifies the chain from a head to its end.
 func (p *page) verifyChain(ctx context.Context, from audit.Head) error {
 	rest := between(ctx, p.rows, p.leaf(), from.Seq)
-	err := audit.Chain{}.VerifyFrom(from, p.owner, rest, p.ledger.Head)
+	err := audit.VerifyChainFrom(from, p.owner, rest, p.ledger.Head)
 	if broken, ok := errors.AsType[*audit.BreakError](err); ok {
 		return tampered("audit chain", broken)
 	}

@@ -348,7 +348,7 @@ func (p *fixture) assertChain(user uuid.UUID) {
 	ledger, owner, err := p.LedgerOf(p.t.Context(), user)
 	p.must(err)
 	entries := audit.Sequence(p.chain(owner))
-	if err := (audit.Chain{}).Verify(owner, entries, ledger.Head); err != nil {
+	if err := audit.VerifyChain(owner, entries, ledger.Head); err != nil {
 		p.t.Error(err)
 	}
 	p.view(func(r vault.Reader) error {

@@ -228,7 +228,7 @@ func (p *page) appendAudit(ctx context.Context, tx Tx, entries []audit.Entry) er
 	linked := make([]audit.Linked, len(entries))
 	for i, e := range entries {
 		e.Owner = p.owner
-		p.ledger.Head = audit.Chain{}.Append(p.ledger.Head, &e)
+		p.ledger.Head = p.ledger.Head.Append(&e)
 		linked[i] = audit.Linked{Entry: e, Hash: p.ledger.Head.Hash}
 	}
 	err := tx.AppendAudit(ctx, linked)

@@ -218,7 +218,7 @@ func (c *change) fill(ctx context.Context, l Library) error {
 	}
 	c.ledger.Cut, c.ledger.Head = l.Cut, l.Cut
 	for _, e := range l.Chain {
-		next := audit.Chain{}.Append(c.ledger.Head, &e.Entry)
+		next := c.ledger.Head.Append(&e.Entry)
 		if next.Hash != e.Hash {
 			return tampered("audit chain of "+c.owner.String(), errMissing)
 		}

@@ -54,7 +54,7 @@ func (h *House) rewrite(table, owner string, entries []row) {
 	var head audit.Head
 	for i, r := range entries {
 		e := entry(r)
-		head = audit.Chain{}.Append(head, &e)
+		head = head.Append(&e)
 		entries[i] = r.with("seq", int64(head.Seq), "hash", append([]byte(nil), head.Hash[:]...))
 		h.insert("audit_entries", entries[i])
 	}

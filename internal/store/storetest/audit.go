@@ -192,12 +192,12 @@ func chainVerifies(s subject) {
 	for _, name := range append(oddTexts(), "A", "B", "C") {
 		e := entryOf(owner, 0).Entry
 		e.Target.Name = name
-		head = audit.Chain{}.Append(head, &e)
+		head = head.Append(&e)
 		s.appendEntry(audit.Linked{Entry: e, Hash: head.Hash})
 	}
 	read := s.entries(owner)
 	verify := func(entries []audit.Linked) error {
-		return audit.Chain{}.Verify(owner, audit.Sequence(entries), head)
+		return audit.VerifyChain(owner, audit.Sequence(entries), head)
 	}
 	if err := verify(read); err != nil {
 		s.Error(err)
