@@ -29,10 +29,19 @@ func (s *Service) CreateLease(ctx context.Context, who Actor, in LeaseRequest) (
 		User: who.Owner(), ID: id, APIKey: who.Credential.ID, APIKeyName: who.KeyName,
 		Delivery: in.Delivery, Run: in.Run,
 	}
+	var out Delivered
 	if in.Delivery == ByTicket {
-		return s.createTicket(ctx, who, in, lease)
+		out, err = s.createTicket(ctx, who, in, lease)
+	} else {
+		out, err = s.createBundle(ctx, who, in, lease)
 	}
-	return s.createBundle(ctx, who, in, lease)
+	if done, ok := answered(err); ok {
+		return s.createdAgain(ctx, who, in, done.id, err)
+	}
+	if err != nil {
+		return Delivered{}, err
+	}
+	return out, nil
 }
 
 // createTicket makes a lease whose values are handed out to whoever redeems its ticket.
@@ -61,13 +70,7 @@ func (s *Service) createTicket(
 		c.recordSecrets(lease)
 		return c.addLease(ctx, lease)
 	})
-	if done, ok := answered(err); ok {
-		return s.createdAgain(ctx, who, in, done.id, err)
-	}
-	if err != nil {
-		return Delivered{}, err
-	}
-	return Delivered{Lease: Lease{lease, LeaseActive}, Ticket: ticket}, nil
+	return Delivered{Lease: Lease{lease, LeaseActive}, Ticket: ticket}, err
 }
 
 // hasRoomForTicket reports whether a user may have one more open ticket. The last quarter of a
@@ -107,13 +110,7 @@ func (s *Service) createBundle(
 			return c.addLease(ctx, lease)
 		})
 	})
-	if done, ok := answered(err); ok {
-		return s.createdAgain(ctx, who, in, done.id, err)
-	}
-	if err != nil {
-		return Delivered{}, err
-	}
-	return out, nil
+	return out, err
 }
 
 // sealedSecrets are secrets as they were read to be handed out.
