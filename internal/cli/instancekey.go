@@ -50,17 +50,11 @@ instance; it is not verified here, as "keysake doctor" does. No key is opened.
   keysake instance-key status --data /var/lib/keysake/data --json`,
 		Args: noArgs,
 	}
-	settings := config.New("data", "keys", "instance-key")
-	settings.AddFlags(cmd.Flags())
-	list := func(ctx context.Context, _ []string) (instanceKeyList, error) {
-		cfg, err := a.load(settings)
-		if err != nil {
-			return instanceKeyList{}, err
-		}
+	read := func(ctx context.Context, cfg config.Config) (instanceKeyList, error) {
 		keys, err := maintenance.ListInstanceKeys(ctx, cfg)
 		return instanceKeyList{keys}, err
 	}
-	return listCommand(a, cmd, list, instanceKeysGrid)
+	return listLocal(a, cmd, "instance-key", read, instanceKeysGrid)
 }
 
 func instanceKeysGrid(list instanceKeyList) grid {

@@ -38,6 +38,26 @@ func (a *app) local(
 	}
 }
 
+// listLocal makes cmd print what read returns of a data folder whose keys it does not open, as
+// [listCommand] does. It adds the flags of the settings data, keys and key.
+func listLocal[T any](
+	a *app,
+	cmd *cobra.Command,
+	key string,
+	read func(ctx context.Context, cfg config.Config) (T, error),
+	rows func(T) grid,
+) *cobra.Command {
+	settings := config.New("data", "keys", key)
+	settings.AddFlags(cmd.Flags())
+	return listCommand(a, cmd, func(ctx context.Context, _ []string) (out T, err error) {
+		cfg, err := a.load(settings)
+		if err != nil {
+			return out, err
+		}
+		return read(ctx, cfg)
+	}, rows)
+}
+
 // checkUsername refuses a --username that no user can have.
 func checkUsername(text string) error {
 	_, err := vault.NewUsername(text)

@@ -50,16 +50,11 @@ wraps owner keys, doctor tells what to do. No key service is asked.
   keysake root-key status --data /var/lib/keysake/data --json`,
 		Args: noArgs,
 	}
-	settings := config.New("data", "keys", "root-key")
-	settings.AddFlags(cmd.Flags())
-	return listCommand(a, cmd, func(ctx context.Context, _ []string) (rootKeyList, error) {
-		cfg, err := a.load(settings)
-		if err != nil {
-			return rootKeyList{}, err
-		}
+	read := func(ctx context.Context, cfg config.Config) (rootKeyList, error) {
 		keys, err := maintenance.ListRootKeys(ctx, cfg)
 		return rootKeyList{keys}, err
-	}, rootKeysGrid)
+	}
+	return listLocal(a, cmd, "root-key", read, rootKeysGrid)
 }
 
 func rootKeysGrid(list rootKeyList) grid {
