@@ -89,14 +89,20 @@ func fullFileSystem(t *testing.T) (disk, error) {
 func immutableFiles(t *testing.T) (disk, error) {
 	t.Helper()
 	probe := filepath.Join(t.TempDir(), "probe")
-	if err := os.WriteFile(probe, nil, 0o600); err != nil {
+	open, err := os.Create(probe)
+	if err != nil {
 		t.Fatal(err)
 	}
+	defer open.Close()
 	if err := setImmutable(probe, true); err != nil {
 		return disk{}, err
 	}
+	_, refused := open.WriteString("x")
 	if err := setImmutable(probe, false); err != nil {
 		t.Fatal(err)
+	}
+	if refused == nil { // by tmpfs, which looks when a file is opened
+		return disk{}, errors.New("what is open can be written")
 	}
 	data := newData(t)
 	set := func(on bool) {
