@@ -73,7 +73,7 @@ var layers = map[string]string{
 		"internal/privatefile internal/rootkey internal/seal internal/store " +
 		"internal/store/sqlite internal/vault plaintext",
 	"internal/server": "internal/api internal/config internal/identity internal/instance " +
-		"internal/middleware internal/rootkey",
+		"internal/middleware internal/process internal/rootkey",
 	"internal/cli": "bundle client internal/audit internal/catalog internal/child " +
 		"internal/config internal/doctor internal/dotenv internal/environ internal/instance " +
 		"internal/maintenance internal/memfile internal/policy internal/privatefile " +

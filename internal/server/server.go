@@ -19,6 +19,7 @@ import (
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/middleware"
+	"github.com/keysake/keysake/internal/process"
 	"github.com/keysake/keysake/internal/rootkey"
 )
 
@@ -121,6 +122,7 @@ func (s *server) serve(ctx context.Context, hangup <-chan os.Signal) error {
 	s.warnLockdown(ctx)
 	s.deleteDue(ctx)
 	go s.keepFloors(ctx)
+	go process.Settle()
 	tick := time.NewTicker(tickInterval)
 	defer tick.Stop()
 	for {
