@@ -54,5 +54,5 @@ func (l *connections) size() int {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.open
+	return l.all.size()
 }

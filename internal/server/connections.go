@@ -27,19 +27,13 @@ type connections struct {
 	answer         []byte         // to those who are turned away; nil only closes
 	answering      chan struct{}
 
-	mu      sync.Mutex
-	open    int
-	waiting list.List // of *connection, the oldest first
-	each    map[netip.Prefix]*addressConnections
+	mu   sync.Mutex
+	all  *queue
+	each map[netip.Prefix]*queue // of one address
 
 	closed  atomic.Uint64 // to make room
 	refused atomic.Uint64
 	unused  atomic.Uint64 // ended without a whole request
-}
-
-type addressConnections struct {
-	open    int
-	waiting list.List
 }
 
 // A connection of a client.
@@ -51,8 +45,8 @@ type connection struct {
 
 	// guarded by owner.mu
 	gone  bool
-	own   *addressConnections
-	inAll *list.Element // while it waits
+	own   *queue // of its address
+	inAll *list.Element
 	inOwn *list.Element
 }
 
@@ -62,7 +56,7 @@ const acceptPause = 10 * time.Millisecond
 func newConnections(l net.Listener, most, mostEach int, proxies []netip.Prefix) *connections {
 	return &connections{
 		Listener: l, most: most, mostEach: mostEach, proxies: proxies,
-		answering: make(chan struct{}, 4), each: map[netip.Prefix]*addressConnections{},
+		answering: make(chan struct{}, 4), all: newQueue(), each: map[netip.Prefix]*queue{},
 	}
 }
 
@@ -72,7 +66,7 @@ func (l *connections) Accept() (net.Conn, error) {
 		raw, err := l.Listener.Accept()
 		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
 			l.mu.Lock()
-			victim := oldest(&l.waiting)
+			victim := l.all.oldest()
 			l.mu.Unlock()
 			l.evict(victim)
 			time.Sleep(acceptPause)
@@ -102,15 +96,15 @@ func (l *connections) add(raw net.Conn) *connection {
 	l.mu.Lock()
 	own := l.each[c.from]
 	if own == nil {
-		own = &addressConnections{}
+		own = newQueue()
 	}
 	var victim *connection
 	full := false
 	switch {
-	case limited && own.open >= l.mostEach:
-		victim, full = oldest(&own.waiting), true
-	case l.open >= l.most:
-		victim, full = oldest(&l.waiting), true
+	case limited && own.size() >= l.mostEach:
+		victim, full = own.oldest(), true
+	case l.all.size() >= l.most:
+		victim, full = l.all.oldest(), true
 	}
 	if full && victim == nil {
 		l.mu.Unlock()
@@ -119,20 +113,11 @@ func (l *connections) add(raw net.Conn) *connection {
 	if victim != nil {
 		victim.leave()
 	}
-	c.own = own
 	l.each[c.from] = own
-	l.open, own.open = l.open+1, own.open+1
-	c.wait()
+	c.own, c.inAll, c.inOwn = own, l.all.add(c), own.add(c)
 	l.mu.Unlock()
 	l.evict(victim)
 	return c
-}
-
-func oldest(waiting *list.List) *connection {
-	if first := waiting.Front(); first != nil {
-		return first.Value.(*connection) //nolint:forcetypeassert // no other is put in
-	}
-	return nil
 }
 
 // evict closes a connection, if it is one, that waited while others need the room.
@@ -143,19 +128,11 @@ func (l *connections) evict(c *connection) {
 	}
 }
 
-// wait puts a connection at the end of those that wait for a request. The caller holds the lock.
-func (c *connection) wait() {
-	if !c.gone && c.inAll == nil {
-		c.inAll, c.inOwn = c.owner.waiting.PushBack(c), c.own.waiting.PushBack(c)
-	}
-}
-
-// work takes it from them. The caller holds the lock.
-func (c *connection) work() {
-	if c.inAll != nil {
-		c.owner.waiting.Remove(c.inAll)
-		c.own.waiting.Remove(c.inOwn)
-		c.inAll, c.inOwn = nil, nil
+// turn says whether a connection waits for a request from now on. The caller holds the lock.
+func (c *connection) turn(waits bool) {
+	if !c.gone {
+		c.owner.all.turn(c.inAll, waits)
+		c.own.turn(c.inOwn, waits)
 	}
 }
 
@@ -164,10 +141,10 @@ func (c *connection) leave() {
 	if c.gone {
 		return
 	}
-	c.work()
 	c.gone = true
-	c.owner.open--
-	if c.own.open--; c.own.open == 0 {
+	c.owner.all.Remove(c.inAll)
+	c.own.Remove(c.inOwn)
+	if c.own.size() == 0 {
 		delete(c.owner.each, c.from)
 	}
 }
@@ -201,9 +178,9 @@ func follow(raw net.Conn, state http.ConnState) {
 	defer c.owner.mu.Unlock()
 	switch state {
 	case http.StateActive, http.StateHijacked:
-		c.work()
+		c.turn(false)
 	case http.StateIdle:
-		c.wait()
+		c.turn(true)
 	case http.StateNew, http.StateClosed:
 	}
 }
