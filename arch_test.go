@@ -83,12 +83,13 @@ var layers = map[string]string{
 	"keysaketest":      "client internal/apptest plaintext",
 	"internal/process": "",
 	"test/load":        "test/figures",
-	"test/bench":       "bundle internal/store/sqlite/engine test/figures test/load",
-	"test/soak":        "bundle test/figures test/load",
-	"test/stages":      "internal/apptest test/figures test/load",
-	"test/charts":      "test/figures",
-	"cmd/keysake":      "internal/cli internal/process",
-	"cmd/keysake-kms":  "internal/kms internal/kmspipe internal/process",
+	"test/bench": "bundle internal/store/sqlite internal/store/sqlite/engine test/figures " +
+		"test/load",
+	"test/soak":       "bundle test/figures test/load",
+	"test/stages":     "internal/apptest test/figures test/load",
+	"test/charts":     "test/figures",
+	"cmd/keysake":     "internal/cli internal/process",
+	"cmd/keysake-kms": "internal/kms internal/kmspipe internal/process",
 }
 
 func TestImportsRunOneWay(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/store/sqlite/engine"
 	"github.com/keysake/keysake/test/figures"
 	"github.com/keysake/keysake/test/load"
@@ -23,16 +24,6 @@ type bare struct {
 	noise *rand.ChaCha8
 }
 
-// bareSettings are those of Keysake's own writer. The log becomes as long before SQLite itself
-// copies it into the database.
-func bareSettings() []string {
-	return []string{
-		"busy_timeout(3000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
-		"secure_delete(ON)", "temp_store(MEMORY)", "trusted_schema(OFF)", "cache_size(-32768)",
-		"wal_autocheckpoint(4000)",
-	}
-}
-
 // openBare opens a copy of a database that was filled. Users whose names begin with a prefix get
 // the secrets.
 func openBare(path, prefix string) (*bare, error) {
@@ -41,7 +32,9 @@ func openBare(path, prefix string) (*bare, error) {
 		return nil, err
 	}
 	b := &bare{conn: conn, noise: rand.NewChaCha8([32]byte{})}
-	for _, setting := range bareSettings() {
+	// SQLite itself copies the log into the database when it is as long as Keysake's
+	checkpoint := fmt.Sprintf("wal_autocheckpoint(%d)", sqlite.MaxLog)
+	for _, setting := range append(sqlite.WriterSettings(), checkpoint) {
 		err = errors.Join(err, conn.Run("PRAGMA "+setting))
 	}
 	if err == nil {

@@ -33,6 +33,13 @@ func settings(cacheKiB int) []string {
 	}
 }
 
+// WriterSettings are the PRAGMAs of the connection that writes, and MaxLog is how many pages its
+// log has before it is copied into the database. The benchmark compares with SQLite alone.
+func WriterSettings() []string { return settings(writerCache) }
+
+// MaxLog is described at [WriterSettings].
+const MaxLog = maxFrames
+
 // readOnlySettings are those of a connection that only reads.
 func readOnlySettings() []string {
 	return []string{
