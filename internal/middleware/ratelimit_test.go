@@ -49,3 +49,13 @@ func TestALimiterOfNothingLimitsNothing(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkALimiter(b *testing.B) {
+	l := NewLimiter[int]("key", 1e9, 1e9)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if _, err := l.Take(i % 1000); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -25,17 +25,14 @@ type barChart struct {
 
 const (
 	chartWidth = 760
-	labelWidth = 270
-	textWidth  = 150
+	labelWidth = 290
+	textWidth  = 160
 	barHeight  = 14
 	rowHeight  = 24
 )
 
 func (c barChart) draw() string {
-	top := 40.0
-	if len(c.legend) > 0 {
-		top += rowHeight
-	}
+	top := 40 + rowHeight*float64((len(c.legend)+legendColumns-1)/legendColumns)
 	bottom := top + rowHeight*float64(len(c.bars))
 	d := newDrawing(chartWidth, bottom+40, c.title, c.shows)
 	d.legend(c.legend, 40)
@@ -75,16 +72,19 @@ func (d *drawing) bar(b bar, x axis, y float64) {
 	if b.high > b.low {
 		d.line(x.at(b.low), y+barHeight/2, x.at(b.high), y+barHeight/2, "spread")
 	}
-	d.text(max(x.at(sum), x.at(b.high))+6, y+11, "quiet", b.text)
+	d.text(x.to+10, y+11, "quiet", b.text)
 }
+
+// legendColumns is how many colours are explained in a row.
+const legendColumns = 4
 
 // legend writes what the colours stand for.
 func (d *drawing) legend(names []string, y float64) {
-	x := 8.0
 	for i, name := range names {
+		x := 8 + float64(i%legendColumns)*(chartWidth-8)/legendColumns
+		y := y + float64(i/legendColumns)*(rowHeight-4)
 		d.rect(x, y, 12, 12, class("f", i))
 		d.text(x+17, y+10, "quiet", name)
-		x += 17 + 7.2*float64(len([]rune(name))) + 16
 	}
 }
 

@@ -67,8 +67,8 @@ func parts(p ...part) []part { return p }
 
 // short cuts a label to what fits.
 func short(label string) string {
-	if runes := []rune(label); len(runes) > 42 {
-		return string(runes[:41]) + "…"
+	if runes := []rune(label); len(runes) > 46 {
+		return string(runes[:45]) + "…"
 	}
 	return label
 }

@@ -50,7 +50,7 @@ type Window struct {
 // The resources of the server, in the order in which a window has them.
 const (
 	Resident = iota // bytes of memory
-	Heap            // bytes
+	Heap            // bytes at which the next collection begins, which follow what is alive
 	Goroutines
 	Descriptors
 	Journal   // bytes

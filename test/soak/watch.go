@@ -84,7 +84,7 @@ func (w *watch) resources(ctx context.Context, window *figures.Window) error {
 	seen[figures.Processor] = math.Round((used - w.used) * 1e6 / float64(max(1, window.Requests)))
 	w.used = used
 	seen[figures.Resident] = metrics["process_resident_memory_bytes"]
-	seen[figures.Heap] = metrics["go_memstats_heap_alloc_bytes"]
+	seen[figures.Heap] = metrics["go_memstats_next_gc_bytes"]
 	seen[figures.Goroutines] = metrics["go_goroutines"]
 	seen[figures.Descriptors] = metrics["process_open_fds"]
 	database := filepath.Join(w.pacer.server.Data, "keysake.db")

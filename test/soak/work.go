@@ -31,7 +31,7 @@ var works = []work{
 	{name: "lease", share: 4, want: "201", request: lease},
 	{name: "ticket", share: 4, want: "201", request: ticket, queue: tickets, id: "ticket"},
 	{name: "redeem", share: 4, want: "200", request: redeem, queue: tickets, ends: true},
-	{name: "make a key", share: 1, want: "201", request: makeKey, queue: keys, id: "id"},
+	{name: "make a key", share: 1, want: "201", request: makeKey, queue: keys, id: "key"},
 	{name: "revoke a key", share: 1, want: "204", request: revokeKey, queue: keys, ends: true},
 	{name: "audit", share: 2, want: "200", request: audit},
 }
@@ -139,11 +139,13 @@ const keysPath = "/api/v1/user/api-keys"
 
 func makeKey(lib *library, buf []byte, n int, _ thing) []byte {
 	token := lib.makers[spread(n)%len(lib.makers)]
-	return load.AppendRequest(buf, "POST", keysPath, token, `{"allowed_scopes":["secrets:read"]}`)
+	return load.AppendRequest(buf, "POST", keysPath, token,
+		`{"allowed_scopes":["secrets:read"],"allow_self_revoke":true}`)
 }
 
+// revokeKey is by the key itself, so that each key is used once.
 func revokeKey(_ *library, buf []byte, _ int, t thing) []byte {
-	return load.AppendRequest(buf, "DELETE", keysPath+"/"+t.id, t.token, "")
+	return load.AppendRequest(buf, "DELETE", keysPath+"/self", t.id, "")
 }
 
 func audit(lib *library, buf []byte, n int, _ thing) []byte {

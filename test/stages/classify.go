@@ -34,7 +34,7 @@ var stages = []stage{
 	{"garbage collection", []string{
 		"runtime.gcBgMarkWorker", "runtime.bgsweep", "runtime.bgscavenge",
 	}},
-	{"scheduler, also of the clients", nil},
+	{"scheduler", nil},
 }
 
 // askers are the packages that ask, which is not what is measured.
