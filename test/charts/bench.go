@@ -67,8 +67,8 @@ func parts(p ...part) []part { return p }
 
 // short cuts a label to what fits.
 func short(label string) string {
-	if runes := []rune(label); len(runes) > 46 {
-		return string(runes[:45]) + "…"
+	if runes := []rune(label); len(runes) > 44 {
+		return string(runes[:43]) + "…"
 	}
 	return label
 }

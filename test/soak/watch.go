@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/keysake/keysake/test/figures"
@@ -115,6 +116,10 @@ func (w *watch) finish() {
 		s.Parts = append(s.Parts, p)
 		s.Requests += p.Requests
 	}
+	// at the end of the last window the clients may have left
+	s.Windows = slices.DeleteFunc(s.Windows, func(w figures.Window) bool {
+		return w.Second > s.Seconds-0.5
+	})
 	for r, name := range figures.Resources {
 		var at, seen []float64
 		for _, window := range s.Windows {
