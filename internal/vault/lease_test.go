@@ -214,7 +214,7 @@ func TestATicketIsRedeemedOnceForTheValuesOfThatMoment(t *testing.T) {
 
 func moreRefusedBy(who vault.Actor, n uint64) audit.Entry {
 	e := moreRefused(who, policy.LeaseDispute, n)
-	e.Client = who.Client
+	e.Client, e.Lease = who.Client, who.Credential.ID
 	return e
 }
 

@@ -117,12 +117,15 @@ func (s *Service) FlushRefusals(ctx context.Context, all bool) error {
 	return errors.Join(failed...)
 }
 
-// recordRefusal appends an entry to the chain of who asked.
+// recordRefusal appends an entry to the chain of who asked. It names the lease of a ticket.
 func (s *Service) recordRefusal(
 	ctx context.Context, who Actor, action policy.Action, target audit.Target,
 ) error {
 	in := intent{who, action, userLibrary(who.User), audit.Refused}
 	return s.apply(ctx, in, func(c *change) error {
+		if who.Credential.Kind == audit.CredentialTicket {
+			c.lease = who.Credential.ID // and nothing else of its row, for which nothing may vouch
+		}
 		c.record(target)
 		return nil
 	})
