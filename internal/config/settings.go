@@ -164,7 +164,8 @@ func (c *Config) operationSettings() []setting {
 	return []setting{
 		{
 			&c.MaxSecrets, "max-secrets", "N", "200",
-			"number of secrets that a user may have",
+			"number of secrets that a user may have; whatever this says, there is room for about " +
+				"8,000 secrets and old versions of a user, and none for tickets above 6,000",
 		},
 		{
 			&c.KeepVersions, "keep-versions", "N", "5",
