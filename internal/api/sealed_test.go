@@ -147,6 +147,30 @@ func TestASealedRequestThatComesAgainChangesNothing(t *testing.T) {
 	}
 }
 
+// It may be the second try of a program that lost the answer.
+func TestASealedRedemptionThatComesAgainIsNoDispute(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	me := s.person(t)
+	made := s.lease(t, me.key)
+	redeem := post("/api/v1/leases/redeem", plaintext.FromString(made.Ticket),
+		encode(t, members{"recipient": bundleKey(t).Recipient().String()}))
+	by := s.sealer(t)
+	sealed := by.seal(t, redeem)
+	s.do(t, sealed).want(t, 200)
+	wantState := func(want string) {
+		t.Helper()
+		lease := into[wire.Lease](t, s.do(t, get(leasesPath+"/"+made.ID, me.key)).want(t, 200))
+		if lease.State != want {
+			t.Errorf("the lease is %s, want %s", lease.State, want)
+		}
+	}
+	s.do(t, sealed).want(t, 409)
+	wantState(wire.LeaseRedeemed)
+	s.do(t, by.seal(t, redeem)).want(t, 409)
+	wantState(wire.LeaseDisputed)
+}
+
 func TestASealedCreateDoesNotBringBackWhatWasDeleted(t *testing.T) {
 	t.Parallel()
 	s := start(t)
