@@ -2,6 +2,7 @@ package figures
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 )
@@ -16,17 +17,23 @@ func (r *Run) Write(path string) error {
 }
 
 // Read reads what [Run.Write] wrote.
-func Read(path string) (*Run, error) {
+func Read(path string) (*Run, error) { return read[Run](path) }
+
+// read reads a file of figures of this version.
+func read[T any](path string) (*T, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	var r Run
-	if err := json.Unmarshal(text, &r); err != nil {
+	figures := new(T)
+	var of struct {
+		Version int `json:"version"`
+	}
+	if err := errors.Join(json.Unmarshal(text, &of), json.Unmarshal(text, figures)); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if r.Version != Version {
-		return nil, fmt.Errorf("%s has version %d instead of %d", path, r.Version, Version)
+	if of.Version != Version {
+		return nil, fmt.Errorf("%s has version %d instead of %d", path, of.Version, Version)
 	}
-	return &r, nil
+	return figures, nil
 }

@@ -104,16 +104,9 @@ func (s *Soak) Write(path string) error {
 
 // ReadSoak reads what [Soak.Write] wrote.
 func ReadSoak(path string) (*Soak, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
+	s, err := read[Soak](path)
+	if err == nil && len(s.Windows) == 0 {
+		err = fmt.Errorf("%s is no soak", path)
 	}
-	var s Soak
-	if err := json.Unmarshal(text, &s); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if s.Version != Version || len(s.Windows) == 0 {
-		return nil, fmt.Errorf("%s is no soak of version %d", path, Version)
-	}
-	return &s, nil
+	return s, err
 }

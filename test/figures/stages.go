@@ -2,7 +2,6 @@ package figures
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"time"
 )
@@ -36,17 +35,4 @@ func (s *Stages) Write(path string) error {
 }
 
 // ReadStages reads what [Stages.Write] wrote.
-func ReadStages(path string) (*Stages, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	var s Stages
-	if err := json.Unmarshal(text, &s); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if s.Version != Version {
-		return nil, fmt.Errorf("%s has version %d, not %d", path, s.Version, Version)
-	}
-	return &s, nil
-}
+func ReadStages(path string) (*Stages, error) { return read[Stages](path) }
