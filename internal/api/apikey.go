@@ -79,20 +79,7 @@ func listAPIKeys(v *vault.Service) handler {
 }
 
 func revokeAPIKey(v *vault.Service) handler {
-	return handleDelete(func(r *request) error {
-		id, err := r.pathID("id")
-		if err != nil {
-			return err
-		}
-		keep, err := r.queryFlag("keep_children")
-		switch {
-		case err != nil:
-			return err
-		case keep:
-			return v.RevokeAPIKeyOnly(r.Context(), r.actor, id)
-		}
-		return v.RevokeAPIKey(r.Context(), r.actor, id)
-	})
+	return deleteEither("keep_children", v.RevokeAPIKeyOnly, v.RevokeAPIKey)
 }
 
 func revokeSelf(v *vault.Service) handler {

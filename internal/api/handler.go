@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 
@@ -89,6 +90,27 @@ func handleDelete(do func(*request) error) handler {
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
+}
+
+// deleteEither answers a deletion of what the path names: one way with the flag in the query, and
+// the other without it.
+func deleteEither(
+	flag string, with, without func(context.Context, vault.Actor, uuid.UUID) error,
+) handler {
+	return handleDelete(func(r *request) error {
+		id, err := r.pathID("id")
+		if err != nil {
+			return err
+		}
+		set, err := r.queryFlag(flag)
+		switch {
+		case err != nil:
+			return err
+		case set:
+			return with(r.Context(), r.actor, id)
+		}
+		return without(r.Context(), r.actor, id)
+	})
 }
 
 // A locator is an answer that has an address of its own.

@@ -67,20 +67,7 @@ func listUsers(v *vault.Service) handler {
 }
 
 func deleteUser(v *vault.Service) handler {
-	return handleDelete(func(r *request) error {
-		id, err := r.pathID("id")
-		if err != nil {
-			return err
-		}
-		now, err := r.queryFlag("now")
-		switch {
-		case err != nil:
-			return err
-		case now:
-			return v.DeleteUser(r.Context(), r.actor, id)
-		}
-		return v.DeleteUserLater(r.Context(), r.actor, id)
-	})
+	return deleteEither("now", v.DeleteUser, v.DeleteUserLater)
 }
 
 func keepUser(v *vault.Service) handler    { return changeUser(v.KeepUser) }
