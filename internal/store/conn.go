@@ -1,6 +1,10 @@
 package store
 
-import "context"
+import (
+	"context"
+
+	"github.com/google/uuid"
+)
 
 // A Conn is one connection to a database, in the transaction that its owner began. One goroutine
 // uses it at a time. Placeholders are $1, $2, …; an argument is a string, an int64, a []byte or
@@ -22,6 +26,10 @@ type Conn interface {
 	// Erase is Exec for a statement that deletes or replaces sealed data. If it changes a row, no
 	// file of the database has the old bytes from the given time on.
 	Erase(ctx context.Context, when Erasure, sql string, args ...any) (int64, error)
+
+	// Changed says that the transaction saves a user's ledger, or the instance's for the nil id. It
+	// is told to those who ask [vault.Store] before the transaction is answered.
+	Changed(owner uuid.UUID)
 }
 
 // An Erasure says when data that a statement removed is gone from the database's files.

@@ -66,6 +66,7 @@ func (q *Queries) LockLedger(ctx context.Context, user uuid.UUID) (vault.StoredL
 
 // SaveLedger implements [vault.Tx].
 func (q *Queries) SaveLedger(ctx context.Context, l vault.StoredLedger, was uint64) error {
+	q.conn.Changed(l.Owner)
 	return q.execOne(ctx, "UPDATE users SET number = $1, ledger = $2 WHERE id = $3 AND number = $4",
 		integer(l.Number), l.Signed, idText(l.Owner), integer(was))
 }
@@ -82,6 +83,7 @@ func (q *Queries) LockInstance(ctx context.Context) (vault.StoredLedger, error) 
 
 // SaveInstance implements [vault.Tx].
 func (q *Queries) SaveInstance(ctx context.Context, l vault.StoredLedger, was uint64) error {
+	q.conn.Changed(uuid.Nil)
 	if was == 0 {
 		return instances.insert(ctx, q.conn, &l)
 	}

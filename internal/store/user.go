@@ -56,6 +56,7 @@ func (q *Queries) InsertUser(ctx context.Context, u vault.StoredUser) error {
 
 // PutUser implements [vault.Tx].
 func (q *Queries) PutUser(ctx context.Context, u vault.StoredUser) error {
+	q.conn.Changed(u.Owner)
 	changed, err := q.conn.Exec(ctx, `UPDATE users SET number = $1, ledger = $2, username = $3,
 			email_address = $4, full_name = $5, created_at = $6, delete_at = $7,
 			repaired_at = $8, deleted_at = $9

@@ -54,6 +54,7 @@ func (s *Service) verifyLine(ctx context.Context, hash TokenHash) (presented lin
 			return err
 		}
 		presented, err = p.line(ctx, key)
+		presented.since = r.since
 		return err
 	})
 	if err == nil && presented.whole {

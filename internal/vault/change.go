@@ -89,10 +89,27 @@ func (s *Service) update(ctx context.Context, in intent, do func(*change) error)
 func (s *Service) view(
 	ctx context.Context, who Actor, action policy.Action, do func(*page) error,
 ) error {
+	return s.viewBy(ctx, s.core.view, who, action, do)
+}
+
+// viewKept is view with what is in the memory. do changes nothing of what it gets.
+func (s *Service) viewKept(
+	ctx context.Context, who Actor, action policy.Action, do func(*page) error,
+) error {
+	view := func(ctx context.Context, fn func(*snapshot) error) error {
+		return s.core.viewWith(ctx, who.Owner(), fn)
+	}
+	return s.viewBy(ctx, view, who, action, do)
+}
+
+func (s *Service) viewBy(
+	ctx context.Context, view func(context.Context, func(*snapshot) error) error,
+	who Actor, action policy.Action, do func(*page) error,
+) error {
 	if err := s.authorize(ctx, who, action); err != nil {
 		return err
 	}
-	err := s.core.view(ctx, func(r *snapshot) error {
+	err := view(ctx, func(r *snapshot) error {
 		p, err := r.user(ctx, who.Owner())
 		if err != nil {
 			return callerGone(err)
@@ -189,7 +206,9 @@ func (c *core) transact(ctx context.Context, in intent, do func(*change) error) 
 // begin locks the ledger of a change. NotFound: there is no such user. Unauthenticated: it was the
 // caller, who was deleted or disabled in the meantime.
 func (c *core) begin(ctx context.Context, tx Tx, in intent, again bool) (*change, error) {
-	s := &snapshot{c, tx, c.floors.seen(), map[uuid.UUID]verifiedLedger{}, again}
+	s := &snapshot{
+		core: c, rows: tx, seen: c.floors.seen(), read: &[]verifiedLedger{}, again: again,
+	}
 	p, err := s.lock(ctx, tx, in.library)
 	if errors.Is(err, ErrNotFound) && in.library.owner == in.who.Owner() {
 		return nil, unauthenticated()

@@ -390,7 +390,13 @@ func (p *fixture) sql(query string, args ...any) int64 {
 	p.must(err)
 	n, err := result.RowsAffected()
 	p.must(err)
+	p.notice()
 	return n
+}
+
+// notice makes the store notice what another connection has written: it looks before each update.
+func (p *fixture) notice() {
+	_ = p.db.Update(p.t.Context(), func(vault.Tx) error { return nil })
 }
 
 // sqlRow reads one row behind the vault's back.

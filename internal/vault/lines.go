@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -29,6 +30,7 @@ type line struct {
 	keys    []APIKey
 	whole   bool // it reaches a key that the operator made
 	numbers map[uuid.UUID]uint64
+	since   uint64 // the moment of the store before it was read
 }
 
 // works reports whether the key works at a time: it and every key above it is neither revoked nor
@@ -41,8 +43,10 @@ func (l line) works(now time.Time) bool {
 
 // verified is what was verified of committed ledgers, so that it need not be done again.
 type verified struct {
-	lines   *lru.Cache[TokenHash, line]
-	ledgers *lru.Cache[uuid.UUID, verifiedLedger]
+	lines    *lru.Cache[TokenHash, line]
+	ledgers  *lru.Cache[uuid.UUID, verifiedLedger]
+	rows     *keptRows
+	readings atomic.Uint64 // how often a ledger was read
 }
 
 // A verifiedLedger is a ledger as it was stored, with the key that signed it, and so its entries.
@@ -50,18 +54,22 @@ type verifiedLedger struct {
 	ledger anchor.Ledger
 	signer seal.InstanceKey
 	signed []byte
+
+	since   uint64 // the moment of the store before it was read; 0 if it was not read, but written
+	reading uint64 // tells the rows that were verified with it from those of other readings
 }
 
 func newVerified() *verified {
 	lines, _ := lru.New[TokenHash, line](maxLines) // it fails for a size that is not positive
 	ledgers, _ := lru.New[uuid.UUID, verifiedLedger](maxLedgers)
-	return &verified{lines, ledgers}
+	return &verified{lines: lines, ledgers: ledgers, rows: newKeptRows()}
 }
 
 // purge forgets everything: other keys are believed now.
 func (v *verified) purge() {
 	v.lines.Purge()
 	v.ledgers.Purge()
+	v.rows.purge()
 }
 
 // keep notes the number of a ledger that is on the disk, and keeps a user's.
@@ -88,7 +96,10 @@ func (c *core) line(ctx context.Context, hash TokenHash) (known line, ok bool, e
 	if known, ok = c.verified.lines.Get(hash); !ok {
 		return line{}, false, nil
 	}
-	seen := c.floors.seen()
+	seen, since := c.floors.seen(), c.store.Moment()
+	if c.unchanged(known, seen) {
+		return known, true, nil
+	}
 	var now map[uuid.UUID]uint64
 	err = c.store.Read(ctx, func(r Reader) (err error) {
 		now, err = r.LedgerNumbers(ctx, slices.Collect(maps.Keys(known.numbers)))
@@ -103,11 +114,20 @@ func (c *core) line(ctx context.Context, hash TokenHash) (known line, ok bool, e
 	if err != nil || !ok {
 		return line{}, false, err
 	}
-	if !maps.Equal(now, known.numbers) {
-		known.numbers = now
-		c.verified.lines.Add(hash, known)
-	}
+	known.numbers, known.since = now, since
+	c.verified.lines.Add(hash, known)
 	return known, true, nil
+}
+
+// unchanged reports whether the ledgers that list the keys of a line are as they were when it was
+// read, and none of them is older than one that was seen.
+func (c *core) unchanged(known line, seen uint64) bool {
+	for user, number := range known.numbers {
+		if !c.store.Unchanged(user, known.since) || c.floors.below(user, number, seen) {
+			return false
+		}
+	}
+	return true
 }
 
 // counts reports whether ledgers that were verified list the keys of a line, whose rows are as they

@@ -25,10 +25,12 @@ var (
 type snapshot struct {
 	core *core
 	rows Reader
-	seen uint64                       // what the floors knew when it began
-	read map[uuid.UUID]verifiedLedger // what was read
+	seen uint64            // what the floors knew when it began
+	read *[]verifiedLedger // what was read
 
-	again bool // it is the second: what is unknown now stays unknown
+	since uint64 // the moment of the store before it began; 0 in a transaction that writes
+	kept  bool   // what is known may be taken from the memory, and is kept there
+	again bool   // it is the second: what is unknown now stays unknown
 }
 
 // isBroken reports whether an error says that a ledger or row is not what was stored, so that a use
@@ -51,14 +53,30 @@ type page struct {
 // view runs fn on a snapshot, and once more where that is tampered with: what was found twice is
 // recorded. It notes the numbers of the ledgers that fn read.
 func (c *core) view(ctx context.Context, fn func(*snapshot) error) error {
+	return c.viewWith(ctx, uuid.Nil, fn)
+}
+
+// viewWith is view with what is in the memory of a user's library. If its ledger is still the one
+// that was verified, what is not in the memory is read without a transaction: the ledger tells
+// whether it is of the same state, and if not, fn runs on a snapshot.
+func (c *core) viewWith(ctx context.Context, user uuid.UUID, fn func(*snapshot) error) error {
 	c.followInstanceKeys(ctx)
 	var err error
 	for try := range 2 {
-		var read map[uuid.UUID]verifiedLedger
-		seen := c.floors.seen()
-		err = c.store.View(ctx, func(r Reader) error {
-			read = map[uuid.UUID]verifiedLedger{}
-			return fn(&snapshot{c, r, seen, read, try > 0})
+		var read []verifiedLedger
+		s := snapshot{
+			core: c, read: &read, seen: c.floors.seen(), since: c.store.Moment(),
+			kept: user != uuid.Nil, again: try > 0,
+		}
+		run := c.store.View
+		if _, ok := s.known(user); ok {
+			run = c.store.Read
+		}
+		err = run(ctx, func(r Reader) error {
+			read = read[:0]
+			next := s
+			next.rows = r
+			return fn(&next)
 		})
 		for _, l := range read {
 			c.keep(l)
@@ -76,6 +94,13 @@ func (c *core) view(ctx context.Context, fn func(*snapshot) error) error {
 
 // user opens the ledger of a user. NotFound: there is no such user, or not any more.
 func (s *snapshot) user(ctx context.Context, id uuid.UUID) (*page, error) {
+	if l, ok := s.known(id); ok {
+		p, err := s.newest(l, id)
+		if err != nil {
+			return nil, err
+		}
+		return p, s.checkState(ctx, p.ledger)
+	}
 	stored, err := s.rows.Ledger(ctx, id)
 	if err != nil {
 		return nil, err
@@ -136,11 +161,20 @@ func (s *snapshot) verify(stored StoredLedger, user uuid.UUID) (*page, error) {
 	if user != uuid.Nil && stored.Owner != user {
 		return nil, tampered(ledgerName(user), errIndex)
 	}
-	if s.core.floors.below(user, stored.Number, s.seen) {
-		return nil, tampered(ledgerName(user), errOlder)
+	l.since, l.reading = s.since, s.core.verified.readings.Add(1)
+	p, err := s.newest(l, stored.Owner)
+	if err == nil {
+		*s.read = append(*s.read, l)
 	}
-	s.read[user] = l
-	return &page{snapshot: *s, owner: stored.Owner, verifiedLedger: l}, nil
+	return p, err
+}
+
+// newest returns the page of a ledger that was verified, if it is no older than one that was seen.
+func (s *snapshot) newest(l verifiedLedger, owner uuid.UUID) (*page, error) {
+	if s.core.floors.below(l.ledger.User, l.ledger.Number, s.seen) {
+		return nil, tampered(ledgerName(l.ledger.User), errOlder)
+	}
+	return &page{snapshot: *s, owner: owner, verifiedLedger: l}, nil
 }
 
 func ledgerName(user uuid.UUID) string {

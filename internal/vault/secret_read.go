@@ -14,7 +14,7 @@ func (s *Service) ListSecrets(ctx context.Context, who Actor) ([]Secret, error) 
 	err := s.retry(who.Owner(), func() error {
 		var stored []StoredSecret
 		var by openers
-		err := s.view(ctx, who, policy.SecretList, func(p *page) (err error) {
+		err := s.viewKept(ctx, who, policy.SecretList, func(p *page) (err error) {
 			by = p.openers()
 			stored, err = p.secrets(ctx)
 			return err
@@ -43,7 +43,7 @@ func (s *Service) GetSecret(ctx context.Context, who Actor, id uuid.UUID) (Secre
 	err := s.retry(who.Owner(), func() error {
 		var stored StoredSecret
 		var by openers
-		err := s.view(ctx, who, policy.SecretGet, func(p *page) (err error) {
+		err := s.viewKept(ctx, who, policy.SecretGet, func(p *page) (err error) {
 			by = p.openers()
 			stored, err = p.secret(ctx, id)
 			return err

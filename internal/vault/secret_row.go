@@ -31,6 +31,9 @@ func (p *page) checkSecret(s StoredSecret) error {
 
 // secret returns one of the user's secrets without its value. NotFound: there is none of that id.
 func (p *page) secret(ctx context.Context, id uuid.UUID) (StoredSecret, error) {
+	if kept := p.keptRows(id); kept != nil {
+		return kept[0], nil
+	}
 	s, err := p.rows.Secret(ctx, p.owner, id)
 	if errors.Is(err, ErrNotFound) {
 		if _, err := p.secrets(ctx); err != nil { // is it hidden?
@@ -42,6 +45,9 @@ func (p *page) secret(ctx context.Context, id uuid.UUID) (StoredSecret, error) {
 	}
 	if err == nil {
 		err = p.checkSecret(s)
+	}
+	if err == nil {
+		p.keepRows(id, s)
 	}
 	return s, err
 }
@@ -57,11 +63,18 @@ func (p *page) sealedSecret(ctx context.Context, id uuid.UUID) (StoredSecret, er
 
 // secrets returns the user's secrets without their values, ordered by name.
 func (p *page) secrets(ctx context.Context) ([]StoredSecret, error) {
+	if kept := p.keptRows(allRows); kept != nil {
+		return kept, nil
+	}
 	found, err := p.rows.Secrets(ctx, p.owner)
+	if err == nil {
+		err = p.checkSecrets(found)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return found, p.checkSecrets(found)
+	p.keepRows(allRows, found...)
+	return found, nil
 }
 
 // checkSecrets returns an error for rows that are not all of the user's secrets.

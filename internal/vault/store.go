@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -28,7 +29,18 @@ type Store interface {
 	// UpdateReserved is Update for what must work on a full disk: it may use the room that the
 	// store keeps for that.
 	UpdateReserved(ctx context.Context, fn func(Tx) error) error
+
+	// Moment numbers the commits that a View or Read sees which begins now.
+	Moment() uint64
+
+	// Unchanged reports whether a user's ledger and the instance's are still as they were at a
+	// moment. An update counts before it is answered; that of another process counts after
+	// [NoticedWithin] at the latest. It reports false where the store does not know.
+	Unchanged(user uuid.UUID, since uint64) bool
 }
+
+// NoticedWithin is how long after its commit an update of another process counts at the latest.
+const NoticedWithin = 50 * time.Millisecond
 
 // A Reader is what a use case may ask of a snapshot. Its parts are declared beside the code that
 // uses them.

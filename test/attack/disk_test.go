@@ -5,10 +5,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/apptest"
+	"github.com/keysake/keysake/internal/vault"
 )
 
 // A row is a row of any table, by column. The verbs read which columns there are.
@@ -66,11 +68,18 @@ func (d dump) row(table, column string, value any) row {
 
 func (h *House) exec(sql string, args ...any) int64 {
 	h.t.Helper()
+	defer func() { h.wrote.Store(time.Now().UnixNano()) }()
 	done, err := h.db.ExecContext(h.t.Context(), sql, args...)
 	apptest.Must(h.t, err)
 	n, err := done.RowsAffected()
 	apptest.Must(h.t, err)
 	return n
+}
+
+// noticed waits until a server has noticed what was written: until then it may say what was true
+// before.
+func (h *House) noticed() {
+	time.Sleep(time.Until(time.Unix(0, h.wrote.Load()).Add(vault.NoticedWithin)))
 }
 
 // rows reads whole rows.

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,6 +37,8 @@ type House struct {
 	t   *testing.T
 	cfg config.Config
 	db  *sql.DB // the attacker's
+
+	wrote *atomic.Int64 // when the attacker wrote last, in Unix nanoseconds
 
 	ada, mia, eve Person // the admin, the victim, and a user who works for the attacker
 
@@ -74,7 +77,9 @@ func newHouseWith(t *testing.T, rootKey string, passphrase ...string) *House {
 	first, err := instance.Init(t.Context(), cfg, nil, "ada")
 	apptest.Must(t, err)
 	cfg.RootKeys = nil // the keys file names it
-	h := &House{t: t, cfg: cfg, Server: apptest.StartWith(t, cfg)}
+	h := &House{
+		t: t, cfg: cfg, Server: apptest.StartWith(t, cfg), wrote: new(atomic.Int64),
+	}
 	h.connect()
 	h.ada = Person{name: "ada", key: first.Key}
 	me, err := h.as(h.ada).WhoAmI(t.Context())
@@ -104,6 +109,7 @@ func (h *House) file() string { return filepath.Join(h.cfg.Data, instance.Databa
 // as returns a client of the server that runs now.
 func (h *House) as(p Person) *client.Client {
 	h.t.Helper()
+	h.noticed()
 	return h.ClientWith(h.t, p.key)
 }
 

@@ -68,6 +68,7 @@ func (c *conn) runAll(
 	if err := c.begin(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return 0, err
 	}
+	c.news.look(ctx, c)
 	if err := c.checkSchema(ctx); err != nil {
 		return 0, err
 	}

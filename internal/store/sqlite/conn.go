@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/google/uuid"
+
 	"github.com/keysake/keysake/internal/store"
 	"github.com/keysake/keysake/internal/store/sqlite/engine"
 	"github.com/keysake/keysake/internal/vault"
@@ -24,6 +26,9 @@ type conn struct {
 
 	wrote  bool // a row, since a job began
 	erased store.Erasure
+
+	news    *news       // of the writer
+	changed []uuid.UUID // whose ledgers this transaction has saved
 
 	schemaChecked bool
 	schemaChanges int64 // SQLite's count of changes when the schema was checked
@@ -50,7 +55,7 @@ func newConn(uri string, settings []string) (*conn, error) {
 func (c *conn) close() error { return classify(c.db.Close()) }
 
 func (c *conn) begin(ctx context.Context, text string) error {
-	c.txError = nil
+	c.txError, c.changed = nil, c.changed[:0]
 	return c.run(ctx, text)
 }
 
@@ -88,6 +93,9 @@ func (c *conn) Erase(
 	}
 	return n, err
 }
+
+// Changed implements [store.Conn]. The writer publishes it.
+func (c *conn) Changed(owner uuid.UUID) { c.changed = append(c.changed, owner) }
 
 // Query implements [store.Conn].
 func (c *conn) Query(

@@ -102,14 +102,18 @@ func (p *pool) do(ctx context.Context, fn func(*conn) error) error {
 	}
 	select {
 	case <-p.turns:
-		c := p.take()
-		defer p.put(c)
-		return fn(c)
-	case <-p.closed:
-		return errClosed
-	case <-ctx.Done():
-		return ctx.Err()
+	default: // a Done that is not asked for need not be made
+		select {
+		case <-p.turns:
+		case <-p.closed:
+			return errClosed
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
+	c := p.take()
+	defer p.put(c)
+	return fn(c)
 }
 
 // end waits for the reads and closes the connections. Closing the last one of the database moves

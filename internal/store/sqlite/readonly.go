@@ -30,7 +30,7 @@ func OpenForReading(ctx context.Context, path string) (*DB, error) {
 		return nil, err
 	}
 	none := &writer{stopped: true, refusal: errReadOnly, room: newRoom(path, true)}
-	d := &DB{pool: p, writer: none, readOnly: true}
+	d := &DB{pool: p, news: newNews(), writer: none, readOnly: true}
 	d.close = sync.OnceValue(func() error {
 		close(p.closed)
 		return p.end()

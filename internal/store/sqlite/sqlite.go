@@ -12,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/google/uuid"
+
 	"github.com/keysake/keysake/internal/backup"
 	"github.com/keysake/keysake/internal/store"
 	"github.com/keysake/keysake/internal/vault"
@@ -25,6 +27,7 @@ const maxReaders = 8
 // concurrent use.
 type DB struct {
 	*pool
+	*news
 
 	writer   *writer
 	close    func() error
@@ -70,7 +73,8 @@ func open(ctx context.Context, path string, shared bool) (*DB, error) {
 	w.copier = newCopier(w.wal, func() (*conn, error) {
 		return newConn(fileURL(path, nil), settings(copierCache))
 	})
-	d := &DB{pool: readers, writer: w.start(), readOnly: readOnly}
+	c.news = newNews()
+	d := &DB{pool: readers, news: c.news, writer: w.start(), readOnly: readOnly}
 	d.close = sync.OnceValue(d.end)
 	return d, nil
 }
@@ -116,7 +120,10 @@ func (d *DB) UpdateReserved(ctx context.Context, fn func(vault.Tx) error) error 
 // Load puts all rows of src into an empty database, in one transaction. Conflict: the database is
 // not empty, or src has two rows with the same key.
 func (d *DB) Load(ctx context.Context, src backup.Source) error {
-	return d.writer.do(ctx, func(c *conn) error { return store.Load(ctx, c, src) })
+	return d.writer.do(ctx, func(c *conn) error {
+		c.Changed(uuid.Nil)
+		return store.Load(ctx, c, src)
+	})
 }
 
 // Stats returns how many updates were made durable since the start, and in how many commits.
@@ -131,5 +138,8 @@ func (d *DB) Close() error { return d.close() }
 func (d *DB) end() error {
 	close(d.closed)
 	d.writer.stop()
+	if d.writer.lock.shared {
+		d.settle()
+	}
 	return errors.Join(d.writer.copier.close(), d.writer.conn.close(), d.pool.end())
 }

@@ -131,6 +131,9 @@ func (w *writer) loop() {
 			w.copier.running = false
 			w.copied(ctx, err)
 			w.room.takeBack()
+		case <-w.conn.news.wanted:
+			w.conn.txError = nil // it was of an earlier transaction
+			w.conn.news.look(ctx, w.conn)
 		case <-refill.C:
 			w.watchRoom(ctx)
 		}
@@ -211,6 +214,7 @@ func (w *writer) commit(ctx context.Context, batch []*job) (ran int, err error) 
 	} else if end := w.conn.rollback(ctx); err == nil {
 		err = end // after an error this only makes sure that the transaction has ended
 	}
+	w.conn.news.publish(w.conn.changed) // even if it failed: no harm is done
 	release()
 	if err != nil || ran > 0 {
 		w.remember(err)

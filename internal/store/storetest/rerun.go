@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/google/uuid"
+
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -35,6 +37,14 @@ func (t twice) Update(ctx context.Context, fn func(vault.Tx) error) error {
 // UpdateReserved implements [vault.Store].
 func (t twice) UpdateReserved(ctx context.Context, fn func(vault.Tx) error) error {
 	return runTwice(ctx, t.store.UpdateReserved, fn)
+}
+
+// Moment implements [vault.Store].
+func (t twice) Moment() uint64 { return t.store.Moment() }
+
+// Unchanged implements [vault.Store].
+func (t twice) Unchanged(user uuid.UUID, since uint64) bool {
+	return t.store.Unchanged(user, since)
 }
 
 func runTwice[T any](

@@ -4,6 +4,8 @@ import (
 	"context"
 	"reflect"
 
+	"github.com/google/uuid"
+
 	"github.com/keysake/keysake/internal/store"
 )
 
@@ -53,3 +55,5 @@ func (r *recorder) Erase(
 	r.statements = append(r.statements, Statement{r.method, sql, when})
 	return 1, nil
 }
+
+func (r *recorder) Changed(uuid.UUID) {}

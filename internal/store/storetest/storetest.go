@@ -51,6 +51,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Store) {
 		{"updates that are run again", rerunBehaviours()},
 		{"views", viewBehaviours()},
 		{"reads", readBehaviours()},
+		{"what has changed", newsBehaviours()},
 		{"the end", closeBehaviours()},
 		{"crowds", crowdBehaviours()},
 	} {

@@ -1,0 +1,101 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/binary"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/vault"
+)
+
+const (
+	// newsTTL is how long after the writer looked for commits of other processes it counts that
+	// there were none.
+	newsTTL = vault.NoticedWithin
+	// newsDue is after how long a reader asks the writer to look again.
+	newsDue = 10 * time.Millisecond
+)
+
+// News tells when the ledgers in a database changed last. The writer numbers its commits, and keeps
+// the number of the last one that changed a user's ledger. Several users may share one number: then
+// more is read again than must be.
+type news struct {
+	commit atomic.Uint64 // the number of the last commit that is known
+	all    atomic.Uint64 // of the last one that may concern every user
+	users  [4096]atomic.Uint64
+
+	began  time.Time
+	looked atomic.Int64  // when the writer last looked, since it began
+	wanted chan struct{} // a look, which the writer is to take when it has time
+
+	published time.Time // when anything was told last
+
+	version int64 // of the database when the writer last looked, as it counts for its connection
+}
+
+func newNews() *news {
+	n := &news{began: time.Now(), wanted: make(chan struct{}, 1)}
+	n.looked.Store(-int64(newsTTL)) // never
+	return n
+}
+
+func (n *news) of(user uuid.UUID) *atomic.Uint64 {
+	return &n.users[int(binary.BigEndian.Uint16(user[14:]))%len(n.users)]
+}
+
+// Moment implements [vault.Store].
+func (n *news) Moment() uint64 { return n.commit.Load() }
+
+// Unchanged implements [vault.Store]. It asks the writer for a look in time, so that those who ask
+// often need not wait for one.
+func (n *news) Unchanged(user uuid.UUID, since uint64) bool {
+	age := time.Since(n.began) - time.Duration(n.looked.Load())
+	if age > newsDue {
+		select {
+		case n.wanted <- struct{}{}:
+		default:
+		}
+	}
+	return age < newsTTL && n.all.Load() <= since && n.of(user).Load() <= since
+}
+
+// look finds out whether another connection has changed the database since the last look. Only the
+// writer looks: SQLite does not count what the connection that asks has committed itself.
+func (n *news) look(ctx context.Context, c *conn) {
+	at := time.Since(n.began)
+	err := c.Query(ctx, "PRAGMA data_version", func(r store.Row) error {
+		if version := r.Int(0); version != n.version {
+			n.version = version
+			n.publish([]uuid.UUID{uuid.Nil})
+		}
+		return nil
+	})
+	if err == nil {
+		n.looked.Store(int64(at))
+	}
+}
+
+// publish tells that ledgers may have changed. The nil id is the instance's, which concerns
+// everyone.
+func (n *news) publish(owners []uuid.UUID) {
+	if len(owners) == 0 {
+		return
+	}
+	next := n.commit.Load() + 1
+	for _, owner := range owners {
+		if owner == uuid.Nil {
+			n.all.Store(next)
+		}
+		n.of(owner).Store(next)
+	}
+	n.commit.Store(next)
+	n.published = time.Now()
+}
+
+// settle waits until every other process has noticed what this one has told, after its writer has
+// ended. So a command beside a server has ended only when what it did counts there.
+func (n *news) settle() { time.Sleep(time.Until(n.published.Add(newsTTL))) }

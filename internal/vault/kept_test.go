@@ -1,0 +1,152 @@
+package vault_test
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/keysake/keysake/internal/store/sqlite"
+	"github.com/keysake/keysake/internal/vault"
+)
+
+// warm has a vault keep in its memory what a key reads.
+func (p *fixture) warm(key link, secret vault.Secret) {
+	p.t.Helper()
+	p.notice()
+	for range 3 {
+		p.authenticated(key.token)
+		_, err := p.GetSecret(p.t.Context(), key.Actor, secret.ID)
+		p.must(err)
+		_, err = p.ListSecrets(p.t.Context(), key.Actor)
+		p.must(err)
+	}
+}
+
+// What another vault on the same store does is not in the memory of this one.
+func TestWhatIsInTheMemoryCountsNoLongerThanItIsInTheDatabase(t *testing.T) {
+	p := start(t)
+	ctx := t.Context()
+	top, ann, _ := p.line("ann")
+	other, operator := p.newVault()
+	made := p.secret(ann.Actor, "FIRST", fake("x"))
+	for i := range 20 {
+		p.warm(ann, made)
+		name := secretName(fmt.Sprint("NAME_", i))
+		_, err := other.RenameSecret(ctx, ann.Actor, made.ID, name)
+		p.must(err)
+		one, err := p.GetSecret(ctx, ann.Actor, made.ID)
+		p.must(err)
+		all, err := p.ListSecrets(ctx, ann.Actor)
+		p.must(err)
+		if len(all) != 1 || all[0] != one || one.Name != fmt.Sprint("NAME_", i) {
+			t.Errorf("it is %s, and of %d one", one.Name, len(all))
+		}
+	}
+	p.warm(ann, made)
+	p.must(operator.DisableUser(ctx, ann.User))
+	p.assertInactive("the key of a user who was disabled", ann.token)
+	_, err := p.GetSecret(ctx, ann.Actor, made.ID)
+	assertKind(t, "a read", err, vault.Unauthenticated)
+	p.must(operator.EnableUser(ctx, ann.User))
+	p.warm(ann, made)
+	p.must(other.DeleteSecret(ctx, ann.Actor, made.ID))
+	_, err = p.GetSecret(ctx, ann.Actor, made.ID)
+	assertKind(t, "a secret that was deleted", err, vault.NotFound)
+	p.must(other.RevokeAPIKey(ctx, top, ann.id()))
+	p.assertInactive("a key that was revoked", ann.token)
+}
+
+func TestARowThatWasChangedIsNotServedFromTheMemory(t *testing.T) {
+	p := start(t)
+	_, ann, _ := p.line("ann")
+	made := p.secret(ann.Actor, "MINE", fake("x"))
+	p.warm(ann, made)
+	p.sql("UPDATE secrets SET name = 'OTHER'")
+	_, err := p.GetSecret(t.Context(), ann.Actor, made.ID)
+	assertTampered(t, "the secret", err)
+	_, err = p.ListSecrets(t.Context(), ann.Actor)
+	assertTampered(t, "the list", err)
+}
+
+func TestWhatAnotherProcessRevokedIsRefusedInTime(t *testing.T) {
+	p := start(t)
+	ctx := t.Context()
+	_, ann, _ := p.line("ann")
+	made := p.secret(ann.Actor, "MINE", fake("x"))
+	db, err := sqlite.OpenShared(ctx, p.file)
+	p.must(err)
+	defer func() { p.must(db.Close()) }()
+	other, operator := p.vaultOn(db)
+
+	p.warm(ann, made)
+	_, err = other.RenameSecret(ctx, ann.Actor, made.ID, secretName("OTHER"))
+	p.must(err)
+	time.Sleep(vault.NoticedWithin)
+	one, err := p.GetSecret(ctx, ann.Actor, made.ID)
+	p.must(err)
+	if one.Name != "OTHER" {
+		t.Errorf("it is still %s", one.Name)
+	}
+	p.warm(ann, made)
+	p.must(operator.RotateOwnerKey(ctx, ann.User)) // also when nothing is to be noticed yet
+	if _, err := p.GetSecret(ctx, ann.Actor, made.ID); err != nil {
+		t.Errorf("after its owner key was rotated: %v", err)
+	}
+	p.warm(ann, made)
+	p.must(operator.DisableUser(ctx, ann.User))
+	time.Sleep(vault.NoticedWithin)
+	p.assertInactive("the key", ann.token)
+	_, err = p.GetSecret(ctx, ann.Actor, made.ID)
+	assertKind(t, "a read", err, vault.Unauthenticated)
+}
+
+// Who reads after a change was answered sees that change or a later one.
+func TestNoReadIsOlderThanWhatWasAnsweredBeforeItBegan(t *testing.T) {
+	p := start(t)
+	ctx := t.Context()
+	_, ann, _ := p.line("ann")
+	made := p.secret(ann.Actor, "NAME_0", fake("x"))
+	p.warm(ann, made)
+	var answered atomic.Int64
+	var all sync.WaitGroup
+	done := make(chan struct{})
+	number := func(s vault.Secret) int64 {
+		n, err := strconv.ParseInt(strings.TrimPrefix(s.Name, "NAME_"), 10, 64)
+		if err != nil {
+			t.Errorf("its name is %s", s.Name)
+		}
+		return n
+	}
+	for range 4 {
+		all.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				before := answered.Load()
+				one, err := p.GetSecret(ctx, ann.Actor, made.ID)
+				if err != nil || number(one) < before {
+					t.Errorf("%s after %d was answered: %v", one.Name, before, err)
+				}
+				before = answered.Load()
+				list, err := p.ListSecrets(ctx, ann.Actor)
+				if err != nil || len(list) != 1 || number(list[0]) < before {
+					t.Errorf("a list of %d after %d was answered: %v", len(list), before, err)
+				}
+			}
+		})
+	}
+	for i := int64(1); i <= 100; i++ {
+		_, err := p.RenameSecret(ctx, ann.Actor, made.ID, secretName(fmt.Sprint("NAME_", i)))
+		p.must(err)
+		answered.Store(i)
+	}
+	close(done)
+	all.Wait()
+}
