@@ -23,9 +23,11 @@ const (
 	grownPrefix = "user-"
 
 	growthRounds = 3
-	// growthFinite is how many tickets, deletions and revocations there are in a round: so few that
-	// at the smallest size a user has not much less afterwards.
-	growthFinite = 250
+	// What there is in a round of what runs out: so few tickets and deletions that at the smallest
+	// size, where few users have secrets, they have not much more or less than others.
+	growthTickets   = 500
+	growthDeletions = 250
+	growthRevokes   = 1500
 )
 
 // parseSizes reads numbers of secrets that are separated by commas, in ascending order.
@@ -172,13 +174,13 @@ func (b *bench) growthRound(ctx context.Context, sizes []*grown, round int) erro
 		{clients16, func(g *grown) (job, error) { return g.lib.lists(), nil }},
 		{clients16, func(g *grown) (job, error) { return g.lib.leases(), nil }},
 		{clients16, func(g *grown) (job, error) {
-			return g.lib.redeems(ctx, g.server, growthFinite)
+			return g.lib.redeems(ctx, g.server, growthTickets)
 		}},
 		{clients16, func(g *grown) (job, error) {
-			return g.lib.deletes(round*growthFinite, growthFinite), nil
+			return g.lib.deletes(round*growthDeletions, growthDeletions), nil
 		}},
 		{clients16, func(g *grown) (job, error) {
-			return g.lib.revokes(round*growthFinite, growthFinite), nil
+			return g.lib.revokes(round*growthRevokes, growthRevokes), nil
 		}},
 	} {
 		for _, g := range order {
