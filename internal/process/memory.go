@@ -3,14 +3,21 @@ package process
 import (
 	"os"
 	"runtime/debug"
+	"runtime/metrics"
 	"strconv"
 	"strings"
+	"time"
 )
 
 const (
 	// gcPercent lets garbage grow to twice what is in use, which is little: a list of 50 secrets
 	// takes a fifth less of the processor, for some 10 MB.
 	gcPercent = 200
+	// leastPercent is for a heap that is much larger than mostGarbage: below it, collecting would
+	// take more of the processor than it is worth.
+	leastPercent = 50
+	// mostGarbage is how much garbage there may be beside what is in use.
+	mostGarbage = 36 << 20
 	// outside is what the process needs beside Go's memory, above all the pages that SQLite keeps.
 	outside = 96 << 20
 )
@@ -26,6 +33,7 @@ const (
 func SizeMemory(env func(string) (string, bool)) {
 	if _, set := env("GOGC"); !set {
 		debug.SetGCPercent(gcPercent)
+		go boundGarbage()
 	}
 	if _, set := env("GOMEMLIMIT"); set {
 		return
@@ -37,6 +45,27 @@ func SizeMemory(env func(string) (string, bool)) {
 			return
 		}
 	}
+}
+
+// boundGarbage lets a large heap have less garbage for its size than a small one, as long as the
+// process lives.
+func boundGarbage() {
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	set := gcPercent
+	for range time.Tick(time.Second) {
+		metrics.Read(live)
+		if want := percentFor(live[0].Value.Uint64()); want != set {
+			debug.SetGCPercent(want)
+			set = want
+		}
+	}
+}
+
+// percentFor returns how much garbage a heap may have, in percent of what is in use. It changes in
+// steps of 10: each change stops the program for a moment.
+func percentFor(live uint64) int {
+	percent := mostGarbage * 100 / max(live, 1) / 10 * 10
+	return int(min(max(percent, leastPercent), gcPercent)) //nolint:gosec // it is in between
 }
 
 // softLimit returns what of a container's memory is Go's: all but what is outside, and half at

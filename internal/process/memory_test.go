@@ -21,6 +21,17 @@ func TestMostOfAContainersMemoryIsGos(t *testing.T) {
 	}
 }
 
+func TestALargeHeapHasLessGarbageForItsSize(t *testing.T) {
+	t.Parallel()
+	for live, want := range map[uint64]int{
+		0: 200, 18 << 20: 200, 24 << 20: 150, 36 << 20: 100, 50 << 20: 70, 1 << 30: 50,
+	} {
+		if got := percentFor(live); got != want {
+			t.Errorf("%d MiB in use: %d %%, want %d", live>>20, got, want)
+		}
+	}
+}
+
 //nolint:paralleltest // there is one for the process
 func TestTheEnvironmentSaysHowGarbageIsCollected(t *testing.T) {
 	percent, limit := debug.SetGCPercent(77), debug.SetMemoryLimit(-1)

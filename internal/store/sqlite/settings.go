@@ -10,10 +10,12 @@ import (
 // stopped in a transaction keeps it: until it goes on or ends, each update fails after this time.
 const busyTimeout = 3 * time.Second
 
-// What a connection keeps of the database in memory at most, in KiB.
+// What a connection keeps of the database at most, in KiB. It takes nearly twice as much memory: an
+// allocation is rounded up to a power of two, so that a page of 4 KiB, with what SQLite notes of
+// it, takes 8.
 const (
-	writerCache = 32 << 10
-	readerCache = 4 << 10
+	writerCache = 16 << 10
+	readerCache = 2 << 10
 	copierCache = 1 << 10
 )
 
