@@ -69,6 +69,7 @@ func newServerBench(b *testing.B) *bench {
 func (f *bench) works(
 	b *testing.B, measure func(b *testing.B, want int, request func() []byte),
 ) {
+	b.Helper()
 	b.Run("read", func(b *testing.B) {
 		measure(b, http.StatusOK, func() []byte { return f.reads[f.next.Add(1)%benchUsers] })
 	})
@@ -118,6 +119,7 @@ func processorTime() time.Duration {
 func BenchmarkRequest(b *testing.B) {
 	f := newServerBench(b)
 	f.works(b, func(b *testing.B, want int, request func() []byte) {
+		b.Helper()
 		share(b, func() error {
 			r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(request())))
 			if err != nil {

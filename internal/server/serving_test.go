@@ -18,42 +18,42 @@ import (
 )
 
 // opened returns a server that does not listen yet, on a new folder.
-func opened(t testing.TB) *server {
-	t.Helper()
-	dir := filepath.Join(t.TempDir(), "data")
+func opened(tb testing.TB) *server {
+	tb.Helper()
+	dir := filepath.Join(tb.TempDir(), "data")
 	cfg := config.Config{
 		Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", Data: dir, Dev: true,
 		MaxSecrets: 1e6, KeepVersions: 1, KeyCacheTTL: time.Hour, LogFormat: "text",
 		ShutdownTimeout: 5 * time.Second,
 	}
-	i, err := instance.Open(t.Context(), cfg, instance.NewKeys(cfg, nil), instance.Create)
+	i, err := instance.Open(tb.Context(), cfg, instance.NewKeys(cfg, nil), instance.Create)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := i.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
-	if _, err := i.PrepareDev(t.Context(), cfg); err != nil {
-		t.Fatal(err)
+	if _, err := i.PrepareDev(tb.Context(), cfg); err != nil {
+		tb.Fatal(err)
 	}
 	return newServer(cfg, i, slog.New(slog.DiscardHandler), new(countingWriter).lost.Load)
 }
 
 // run lets the server serve until the test ends.
-func run(t testing.TB, s *server) {
-	t.Helper()
-	if err := s.listen(t.Context()); err != nil {
-		t.Fatal(err)
+func run(tb testing.TB, s *server) {
+	tb.Helper()
+	if err := s.listen(tb.Context()); err != nil {
+		tb.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error)
 	go func() { done <- s.serve(ctx, nil) }()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		stop()
 		if err := <-done; err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 }

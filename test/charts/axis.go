@@ -23,7 +23,8 @@ func newAxis(from, to float64, log bool, values ...float64) axis {
 	}
 	if log {
 		a.low = math.Pow(10, math.Floor(math.Log10(a.low)))
-		a.high = math.Pow(10, math.Ceil(math.Log10(a.high*1.0001)))
+		a.high = math.Pow(10, math.Ceil(math.Log10(a.high)-1e-9))
+		a.high = max(a.high, a.low*10)
 		return a
 	}
 	step := a.step(0)

@@ -28,7 +28,7 @@ type line struct {
 const (
 	panelHeight = 190
 	panelHead   = 28
-	left        = 64
+	left        = 76
 	nameWidth   = 150
 )
 

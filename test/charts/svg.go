@@ -21,23 +21,24 @@ const style = `<style>
 text{font:12px system-ui,sans-serif;fill:#24292f}.quiet{fill:#57606a}.right{text-anchor:end}
 .middle{text-anchor:middle}.head{font-size:14px;font-weight:600}
 .grid{stroke:#d0d7de}.mark{stroke:#24292f;stroke-width:2}.spread{stroke:#24292f}
-.l0,.l1,.l2,.l3,.l4,.l5,.l6{fill:none;stroke-width:2}
+.l0,.l1,.l2,.l3,.l4,.l5,.l6,.l7{fill:none;stroke-width:2}
 .f0{fill:#0969da}.f1{fill:#8c959f}.f2{fill:#bc4c00}.f3{fill:#1a7f37}.f4{fill:#8250df}
-.f5{fill:#bf3989}.f6{fill:#9a6700}
+.f5{fill:#bf3989}.f6{fill:#9a6700}.f7{fill:#1b7c83}
 .l0{stroke:#0969da}.l1{stroke:#8c959f;stroke-dasharray:2 3}.l2{stroke:#bc4c00;stroke-dasharray:7 3}
 .l3{stroke:#1a7f37;stroke-dasharray:10 3 2 3}.l4{stroke:#8250df;stroke-dasharray:4 2}
 .l5{stroke:#bf3989;stroke-dasharray:1 2}.l6{stroke:#9a6700;stroke-dasharray:12 2}
+.l7{stroke:#1b7c83;stroke-dasharray:3 6}
 @media(prefers-color-scheme:dark){text{fill:#e6edf3}.quiet{fill:#9198a1}.grid{stroke:#3d444d}
 .mark,.spread{stroke:#e6edf3}
 .f0{fill:#4493f8}.f1{fill:#767e88}.f2{fill:#db6d28}.f3{fill:#3fb950}.f4{fill:#ab7df8}
-.f5{fill:#db61a2}.f6{fill:#d29922}
+.f5{fill:#db61a2}.f6{fill:#d29922}.f7{fill:#39c5cf}
 .l0{stroke:#4493f8}.l1{stroke:#767e88}.l2{stroke:#db6d28}.l3{stroke:#3fb950}.l4{stroke:#ab7df8}
-.l5{stroke:#db61a2}.l6{stroke:#d29922}}
+.l5{stroke:#db61a2}.l6{stroke:#d29922}.l7{stroke:#39c5cf}}
 </style>
 `
 
 // colours is how many colours there are.
-const colours = 7
+const colours = 8
 
 // newDrawing begins a drawing with its title and what it shows.
 func newDrawing(width, height float64, title, shows string) *drawing {

@@ -12,10 +12,14 @@ func TestASampleIsOfTheInnermostStage(t *testing.T) {
 		functions []string // innermost first
 		want      string
 	}{
-		{"10ms", []string{"syscall.Syscall", "modernc.org/libc.Xfsync", ours + "internal/vault.f"},
-			"SQLite"},
-		{"1.50s", []string{"syscall.Syscall", "net.(*conn).Write", "net/http.(*conn).serve"},
-			"net/http and sockets"},
+		{
+			"10ms", []string{"syscall.Syscall", "modernc.org/libc.Xfsync", ours + "internal/vault"},
+			"SQLite",
+		},
+		{
+			"1.50s", []string{"syscall.Syscall", "net.(*conn).Write", "net/http.(*conn).serve"},
+			"net/http and sockets",
+		},
 		{"10ms", []string{"net.(*conn).Write", ours + "test/load.(*Link).Exchange"}, ""},
 		{"10ms", []string{"runtime.futex", "runtime.mcall"}, "scheduler"},
 	} {
