@@ -30,6 +30,9 @@ type Conn interface {
 	// Changed says that the transaction saves a user's ledger, or the instance's for the nil id. It
 	// is told to those who ask [vault.Store] before the transaction is answered.
 	Changed(owner uuid.UUID)
+
+	// Moment is [vault.Tx.Moment].
+	Moment() uint64
 }
 
 // An Erasure says when data that a statement removed is gone from the database's files.

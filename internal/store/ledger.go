@@ -71,6 +71,9 @@ func (q *Queries) SaveLedger(ctx context.Context, l vault.StoredLedger, was uint
 		integer(l.Number), l.Signed, idText(l.Owner), integer(was))
 }
 
+// Moment implements [vault.Tx].
+func (q *Queries) Moment() uint64 { return q.conn.Moment() }
+
 // InstanceLedger implements [vault.Reader].
 func (q *Queries) InstanceLedger(ctx context.Context) (vault.StoredLedger, error) {
 	return instances.get(ctx, q.conn, "")

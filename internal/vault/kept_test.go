@@ -1,6 +1,7 @@
 package vault_test
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -149,4 +150,39 @@ func TestNoReadIsOlderThanWhatWasAnsweredBeforeItBegan(t *testing.T) {
 	}
 	close(done)
 	all.Wait()
+}
+
+// A reading is a store that counts what is asked of the database.
+type reading struct {
+	vault.Store
+	asked atomic.Int64
+}
+
+func (r *reading) Read(ctx context.Context, fn func(vault.Reader) error) error {
+	r.asked.Add(1)
+	return r.Store.Read(ctx, fn)
+}
+
+func (r *reading) View(ctx context.Context, fn func(vault.Reader) error) error {
+	r.asked.Add(1)
+	return r.Store.View(ctx, fn)
+}
+
+func TestWhatAVaultChangedItselfIsNotReadToAuthenticate(t *testing.T) {
+	p := start(t)
+	_, ann, _ := p.line("ann")
+	store := &reading{Store: p.db}
+	own, _ := p.vaultOn(store)
+	// Now and then the store has not looked for other processes lately, and the database is asked.
+	for i := range 100 {
+		_, err := own.CreateSecret(t.Context(), ann.Actor, custom(fmt.Sprint("N", i), fake("x")))
+		p.must(err)
+		before := store.asked.Load()
+		_, err = own.Authenticate(t.Context(), ann.token)
+		p.must(err)
+		if i > 0 && store.asked.Load() == before {
+			return
+		}
+	}
+	t.Error("each time the database was asked")
 }

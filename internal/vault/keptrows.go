@@ -75,11 +75,16 @@ func (s *snapshot) known(user uuid.UUID) (verifiedLedger, bool) {
 	if !s.kept || s.again {
 		return verifiedLedger{}, false
 	}
-	l, found := s.core.verified.ledgers.Get(user)
-	if !found || !s.core.store.Unchanged(user, l.since) {
+	return s.core.current(user)
+}
+
+// current returns a user's ledger from the memory, if nothing has changed it in the database.
+func (c *core) current(user uuid.UUID) (verifiedLedger, bool) {
+	l, found := c.verified.ledgers.Get(user)
+	if !found || !c.store.Unchanged(user, l.since) {
 		return verifiedLedger{}, false
 	}
-	_, believed := s.core.instance.get(l.signer.ID())
+	_, believed := c.instance.get(l.signer.ID())
 	return l, believed
 }
 

@@ -35,6 +35,9 @@ type ledgerWriter interface {
 	LockInstance(ctx context.Context) (StoredLedger, error)
 	// SaveInstance is SaveLedger for the instance. It stores the first one if there is none.
 	SaveInstance(ctx context.Context, l StoredLedger, was uint64) error
+	// Moment numbers the ledger that was saved last, for [Store.Unchanged], if the transaction is
+	// committed. It is 0 where the store does not know.
+	Moment() uint64
 }
 
 // A library says whose ledger and audit chain a change is about.

@@ -55,7 +55,7 @@ type verifiedLedger struct {
 	signer seal.InstanceKey
 	signed []byte
 
-	since   uint64 // the moment of the store before it was read; 0 if it was not read, but written
+	since   uint64 // the moment of the store before it was read, or when it was written
 	reading uint64 // tells the rows that were verified with it from those of other readings
 }
 
@@ -100,9 +100,40 @@ func (c *core) line(ctx context.Context, hash TokenHash) (known line, ok bool, e
 	if c.unchanged(known, seen) {
 		return known, true, nil
 	}
-	var now map[uuid.UUID]uint64
+	now, ok := c.stillListed(known, seen)
+	if !ok {
+		now, ok, err = c.numbersNow(ctx, known, seen)
+	}
+	if err != nil || !ok {
+		return line{}, false, err
+	}
+	known.numbers, known.since = now, since
+	c.verified.lines.Add(hash, known)
+	return known, true, nil
+}
+
+// stillListed returns the numbers of the ledgers of a line, if the memory has them as they are in
+// the database now and they list its keys.
+func (c *core) stillListed(known line, seen uint64) (map[uuid.UUID]uint64, bool) {
+	numbers := make(map[uuid.UUID]uint64, len(known.numbers))
+	for _, k := range known.keys {
+		l, ok := c.current(k.User)
+		if !ok || c.floors.below(k.User, l.ledger.Number, seen) || !l.active() || !l.lists(k) {
+			return nil, false
+		}
+		numbers[k.User] = l.ledger.Number
+	}
+	return numbers, true
+}
+
+// numbersNow returns the numbers that the ledgers of a line have in the database, and whether the
+// line still counts.
+func (c *core) numbersNow(
+	ctx context.Context, known line, seen uint64,
+) (now map[uuid.UUID]uint64, ok bool, err error) {
 	err = c.store.Read(ctx, func(r Reader) (err error) {
 		now, err = r.LedgerNumbers(ctx, slices.Collect(maps.Keys(known.numbers)))
+		ok = true
 		for user := range known.numbers {
 			ok = ok && !c.floors.below(user, now[user], seen)
 		}
@@ -111,12 +142,7 @@ func (c *core) line(ctx context.Context, hash TokenHash) (known line, ok bool, e
 		}
 		return err
 	})
-	if err != nil || !ok {
-		return line{}, false, err
-	}
-	known.numbers, known.since = now, since
-	c.verified.lines.Add(hash, known)
-	return known, true, nil
+	return now, ok, err
 }
 
 // unchanged reports whether the ledgers that list the keys of a line are as they were when it was

@@ -78,10 +78,10 @@ func (c *core) viewWith(ctx context.Context, user uuid.UUID, fn func(*snapshot) 
 			next.rows = r
 			return fn(&next)
 		})
-		for _, l := range read {
-			c.keep(l)
-		}
 		if !errors.Is(err, ErrTampered) {
+			for _, l := range read {
+				c.keep(l)
+			}
 			return err
 		}
 		if failed := c.meetInstanceKey(ctx, err); failed != nil {
@@ -291,5 +291,7 @@ func (p *page) save(ctx context.Context, tx Tx, at time.Time) error {
 	if KindOf(err) == NotFound {
 		return tampered(ledgerName(p.ledger.User), err)
 	}
+	p.verifiedLedger.since = tx.Moment()
+	p.reading = p.core.verified.readings.Add(1)
 	return err
 }

@@ -97,6 +97,9 @@ func (c *conn) Erase(
 // Changed implements [store.Conn]. The writer publishes it.
 func (c *conn) Changed(owner uuid.UUID) { c.changed = append(c.changed, owner) }
 
+// Moment implements [store.Conn]. Only the writer numbers commits, so it knows what comes next.
+func (c *conn) Moment() uint64 { return c.news.Moment() + uint64(len(c.changed)) }
+
 // Query implements [store.Conn].
 func (c *conn) Query(
 	_ context.Context, text string, each func(store.Row) error, args ...any,

@@ -79,15 +79,15 @@ func (n *news) look(ctx context.Context, c *conn) {
 	}
 }
 
-// publish tells that ledgers may have changed. The nil id is the instance's, which concerns
-// everyone.
+// publish tells that ledgers may have changed, each with a number of its own, in their order. The
+// nil id is the instance's, which concerns everyone.
 func (n *news) publish(owners []uuid.UUID) {
 	if len(owners) == 0 {
 		return
 	}
-	next := n.commit.Load() + 1
+	next := n.commit.Load()
 	for _, owner := range owners {
-		if owner == uuid.Nil {
+		if next++; owner == uuid.Nil {
 			n.all.Store(next)
 		}
 		n.of(owner).Store(next)

@@ -1,6 +1,9 @@
 package storetest
 
 import (
+	"slices"
+	"sync"
+
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/vault"
@@ -29,6 +32,7 @@ func newsBehaviours() []behaviour {
 				}
 			}
 		}},
+		{"updates that share a commit are numbered each", updatesAreNumbered},
 		{"a user who is put back is another one", func(s subject) {
 			u := s.addUser("ann")
 			since := s.Moment()
@@ -37,5 +41,36 @@ func newsBehaviours() []behaviour {
 				s.Error("the user is told to be unchanged")
 			}
 		}},
+	}
+}
+
+func updatesAreNumbered(s subject) {
+	u := s.addUser("ann")
+	moments := make([]uint64, 16)
+	var all sync.WaitGroup
+	for i := range moments {
+		all.Go(func() {
+			err := s.try(func(tx vault.Tx) error {
+				l, err := tx.LockLedger(s.ctx, u.Owner)
+				if err == nil {
+					err = tx.SaveLedger(s.ctx, ledgerOf(u.Owner, l.Number+1), l.Number)
+				}
+				moments[i] = tx.Moment()
+				return err
+			})
+			if err != nil {
+				s.Errorf("an update failed: %v", err)
+			}
+		})
+	}
+	all.Wait()
+	slices.Sort(moments)
+	for i, moment := range moments[:len(moments)-1] {
+		if moment != 0 && moment == moments[i+1] {
+			s.Errorf("two updates have the number %d", moment)
+		}
+		if s.Unchanged(u.Owner, moment) {
+			s.Errorf("ledger %d of %d is told to be unchanged", i, len(moments))
+		}
 	}
 }
