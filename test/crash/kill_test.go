@@ -57,6 +57,7 @@ func killAgainAndAgain(t *testing.T, random *rand.Rand, rounds int) {
 // the next start finishes.
 func TestAServerThatIsKilledWhileItStartsStartsTheNextTime(t *testing.T) {
 	inFolders(t, 8, 1, func(t *testing.T, random *rand.Rand, _ int) {
+		t.Helper()
 		data := newData(t)
 		for range 1 + random.IntN(3) {
 			p := launch(t, data, nil)

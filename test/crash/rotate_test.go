@@ -36,6 +36,7 @@ type rotationPlace struct {
 func inRotationPlaces(t *testing.T, everyday int, do func(p *rotationPlace, round int, last bool)) {
 	t.Helper()
 	inFolders(t, everyday, 6, func(t *testing.T, random *rand.Rand, rounds int) {
+		t.Helper()
 		p := newRotationPlace(t, random)
 		for round := range rounds {
 			if do(p, round, round == rounds-1); t.Failed() {
