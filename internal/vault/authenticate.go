@@ -54,7 +54,7 @@ func (s *Service) verifyLine(ctx context.Context, hash TokenHash) (presented lin
 			return err
 		}
 		presented, err = p.line(ctx, key)
-		presented.since = r.since
+		presented.since, presented.read = r.since, r.since
 		return err
 	})
 	if err == nil && presented.whole {

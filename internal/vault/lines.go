@@ -24,13 +24,13 @@ const (
 )
 
 // A line is an API key that was presented, with the keys above it, as it was verified. It counts
-// while the ledgers that list its keys have the numbers that they had then, and after that while
-// they list the keys.
+// while nothing changes the ledgers that list its keys, and after that while they list the keys.
 type line struct {
 	keys    []APIKey
 	whole   bool // it reaches a key that the operator made
 	numbers map[uuid.UUID]uint64
-	since   uint64 // the moment of the store before it was read
+	since   uint64 // the moment of the store before the numbers were read
+	read    uint64 // the moment before the rows of the keys were read
 }
 
 // works reports whether the key works at a time: it and every key above it is neither revoked nor
@@ -100,21 +100,26 @@ func (c *core) line(ctx context.Context, hash TokenHash) (known line, ok bool, e
 	if c.unchanged(known, seen) {
 		return known, true, nil
 	}
-	now, ok := c.stillListed(known, seen)
+	numbers, ok := c.stillListed(known, seen)
 	if !ok {
-		now, ok, err = c.numbersNow(ctx, known, seen)
+		known.read = since
+		numbers, ok, err = c.stillCounts(ctx, known, seen)
 	}
 	if err != nil || !ok {
 		return line{}, false, err
 	}
-	known.numbers, known.since = now, since
+	known.numbers, known.since = numbers, since
 	c.verified.lines.Add(hash, known)
 	return known, true, nil
 }
 
 // stillListed returns the numbers of the ledgers of a line, if the memory has them as they are in
-// the database now and they list its keys.
+// the database now and they list its keys. Its rows must have been read since another process wrote
+// to the database: it may have changed them.
 func (c *core) stillListed(known line, seen uint64) (map[uuid.UUID]uint64, bool) {
+	if !c.store.Unchanged(uuid.Nil, known.read) {
+		return nil, false
+	}
 	numbers := make(map[uuid.UUID]uint64, len(known.numbers))
 	for _, k := range known.keys {
 		l, ok := c.current(k.User)
@@ -126,9 +131,9 @@ func (c *core) stillListed(known line, seen uint64) (map[uuid.UUID]uint64, bool)
 	return numbers, true
 }
 
-// numbersNow returns the numbers that the ledgers of a line have in the database, and whether the
-// line still counts.
-func (c *core) numbersNow(
+// stillCounts returns the numbers that the ledgers of a line have in the database, and whether it
+// counts with the rows that its keys have there.
+func (c *core) stillCounts(
 	ctx context.Context, known line, seen uint64,
 ) (now map[uuid.UUID]uint64, ok bool, err error) {
 	err = c.store.Read(ctx, func(r Reader) (err error) {
@@ -137,7 +142,7 @@ func (c *core) numbersNow(
 		for user := range known.numbers {
 			ok = ok && !c.floors.below(user, now[user], seen)
 		}
-		if err == nil && ok && !maps.Equal(now, known.numbers) {
+		if err == nil && ok {
 			ok, err = c.counts(ctx, r, known, now)
 		}
 		return err
@@ -157,14 +162,11 @@ func (c *core) unchanged(known line, seen uint64) bool {
 }
 
 // counts reports whether ledgers that were verified list the keys of a line, whose rows are as they
-// were, now that the ledgers have other numbers. What does not count is verified anew.
+// were. What does not count is verified anew.
 func (c *core) counts(
 	ctx context.Context, r Reader, known line, now map[uuid.UUID]uint64,
 ) (bool, error) {
 	for _, k := range known.keys {
-		if now[k.User] == known.numbers[k.User] {
-			continue
-		}
 		l, found := c.verified.ledgers.Get(k.User)
 		if !found || l.ledger.Number != now[k.User] || !l.active() || !l.lists(k) {
 			return false, nil

@@ -67,6 +67,7 @@ func (h *House) logged(what, request string) {
 // refusedKey demands that an API key opens nothing at all.
 func (h *House) refusedKey(key plaintext.Value) {
 	h.t.Helper()
+	h.noticed()
 	c := h.ClientWith(h.t, key)
 	_, err := c.WhoAmI(h.t.Context())
 	h.refused("who am I", err)
