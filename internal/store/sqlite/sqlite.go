@@ -61,6 +61,10 @@ func open(ctx context.Context, path string, shared bool) (*DB, error) {
 	if err := migrate(ctx, c, path, shared); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), c.close())
 	}
+	if err := c.db.GatherLog(); err != nil {
+		err = fmt.Errorf("open database %s: %w", path, classify(err))
+		return nil, errors.Join(err, c.close())
+	}
 	readers, err := newPool(maxReaders, func() (*conn, error) {
 		return newConn(fileURL(path, nil), settings(readerCache))
 	})

@@ -17,6 +17,8 @@ type Conn struct {
 	db    uintptr
 	stmts map[string]*Stmt
 	out   uintptr // room for what SQLite returns through pointers
+
+	gatherer *gatherer // nil if SQLite writes the log itself
 }
 
 // outSize is the size of a Conn's out: two pointers.
@@ -61,6 +63,9 @@ func (c *Conn) Close() error {
 }
 
 func (c *Conn) free() {
+	if c.gatherer != nil {
+		c.gatherer.free(c.tls)
+	}
 	libc.Xfree(c.tls, c.out)
 	c.tls.Close()
 }
