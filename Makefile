@@ -33,8 +33,15 @@ readers: # what test/readers runs: on Debian it is installed
 		/usr/bin/python3 -c 'import cryptography'; } 2>/dev/null || \
 		{ apt-get update -qq && apt-get install -y -qq nodejs python3-cryptography; } >/dev/null
 
+.PHONY: postgres
+postgres: # the database that tests start for themselves: on Debian it is installed, and no server set up
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { \
+		mkdir -p /etc/postgresql-common/createcluster.d; \
+		echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.d/keysake.conf; \
+		apt-get update -qq && apt-get install -y -qq postgresql-15; } >/dev/null
+
 .PHONY: test
-test: readers ## everything that CI holds, but for format, vet and lint
+test: readers postgres ## everything that CI holds, but for format, vet and lint
 	go test ./...
 	go test -exec 'env GODEBUG=fips140=only' ./internal/seal/... ./bundle
 
@@ -60,7 +67,7 @@ lint: ## the linter, at its pinned version
 	$(GOLANGCI_LINT) run
 
 .PHONY: race
-race: ## the tests under the race detector
+race: readers postgres ## the tests under the race detector
 	go test -race -timeout 30m ./...
 
 .PHONY: fuzz

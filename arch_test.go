@@ -48,7 +48,9 @@ var layers = map[string]string{
 		"internal/vault",
 	"internal/store/sqlite": "internal/backup internal/store internal/store/sqlite/engine " +
 		"internal/vault",
-	"internal/store/sqlite/engine": "",
+	"internal/store/sqlite/engine":   "",
+	"internal/store/postgres":        "internal/backup internal/store internal/vault",
+	"internal/store/postgres/pgtest": "",
 	"internal/store/storetest": "internal/audit internal/policy internal/seal internal/store " +
 		"internal/vault",
 	"internal/vault/vaulttest": "bundle internal/vault plaintext",
@@ -127,7 +129,7 @@ func TestWhatOthersImportNeedsTheStandardLibraryOnly(t *testing.T) {
 // packages below it; commands and tests of the whole program (test/) are free.
 var outside = []struct{ prefix, mayImport string }{
 	{"modernc.org/", "internal/store/sqlite internal/store/sqlite/engine"},
-	{"github.com/jackc/", ""},
+	{"github.com/jackc/", "internal/store/postgres internal/store/postgres/pgtest"},
 	{"github.com/pressly/goose", "internal/store/sqlite"},
 	{"database/sql", "internal/store/sqlite"},
 	{"net/http", "client internal/api internal/api/apicontract internal/apptest internal/cli " +

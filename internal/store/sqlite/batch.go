@@ -3,9 +3,6 @@ package sqlite
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime"
-	"runtime/debug"
 	"sync/atomic"
 
 	"github.com/keysake/keysake/internal/store"
@@ -36,6 +33,11 @@ const (
 // before, and been undone.
 func (j *job) begin() bool {
 	return j.state.CompareAndSwap(queued, running) || j.state.Load() == running
+}
+
+// run runs the job. A panic ends neither the writer nor the other updates.
+func (j *job) run(c *conn) error {
+	return store.RecoverPanic(func() error { return j.fn(c) })
 }
 
 // drain adds the jobs that are already queued. It waits for none: the next batch fills while this
@@ -82,7 +84,7 @@ func (c *conn) runAll(
 		c.wrote, c.erased = false, 0
 		if savepoints {
 			err = c.runSaved(ctx, j)
-		} else if j.err = recoverPanic(c, j.fn); j.err != nil && c.wrote && len(batch) > 1 {
+		} else if j.err = j.run(c); j.err != nil && c.wrote && len(batch) > 1 {
 			err = errUndo
 		}
 		j.erased = c.erased
@@ -104,28 +106,10 @@ func (c *conn) runSaved(ctx context.Context, j *job) error {
 	if err := c.run(ctx, "SAVEPOINT job"); err != nil {
 		return err
 	}
-	if j.err = recoverPanic(c, j.fn); j.err != nil {
+	if j.err = j.run(c); j.err != nil {
 		if err := c.run(ctx, "ROLLBACK TO job"); err != nil {
 			return err
 		}
 	}
 	return c.run(ctx, "RELEASE job")
-}
-
-// errPanic is the error of an update that panicked.
-var errPanic = errors.New("sqlite: an update panicked")
-
-// recoverPanic turns a panic of fn into its error, so that it ends neither the writer nor the other
-// updates. What was passed to panic may hold a value, so it is left out unless it is the runtime's.
-func recoverPanic(c *conn, fn func(*conn) error) (err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			what := fmt.Sprintf("%T", cause)
-			if r, ok := cause.(runtime.Error); ok {
-				what = r.Error()
-			}
-			err = fmt.Errorf("%w: %s\n%s", errPanic, what, debug.Stack())
-		}
-	}()
-	return fn(c)
 }

@@ -1,0 +1,208 @@
+// Package postgres keeps the vault's data in a PostgreSQL database, which any number of servers may
+// share.
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/keysake/keysake/internal/backup"
+	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/vault"
+)
+
+// How transactions begin, whatever the database's own defaults are. An update locks the ledger that
+// it changes before it reads anything else of that library, so each statement may see what was
+// committed before it: a snapshot would make the second of two waiting updates fail.
+const (
+	beginUpdate = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+	beginView   = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+)
+
+// A DB is a pool of connections to a database. It implements [vault.Store] and is safe for
+// concurrent use.
+type DB struct {
+	pool    *pgxpool.Pool
+	updates atomic.Uint64
+}
+
+var _ vault.Store = (*DB)(nil)
+
+// Open connects to a database, and brings its schema up to date.
+func Open(ctx context.Context, o Options) (*DB, error) { return open(ctx, o, false) }
+
+// OpenShared connects to a database and never migrates: an older schema is an error.
+func OpenShared(ctx context.Context, o Options) (*DB, error) { return open(ctx, o, true) }
+
+func open(ctx context.Context, o Options, shared bool) (*DB, error) {
+	config, err := o.config()
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", notConnected(err))
+	}
+	d := &DB{pool: pool}
+	err = d.checkDurable(ctx)
+	if err == nil {
+		err = d.migrate(ctx, shared)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open database: %w", err), d.Close())
+	}
+	return d, nil
+}
+
+var errNotDurable = errors.New("synchronous_commit is off, so that a crash would lose what was " +
+	"answered: turn it on for this database and role")
+
+// checkDurable refuses a database that answers a commit before it is on the disk.
+func (d *DB) checkDurable(ctx context.Context) error {
+	return d.with(ctx, "", func(c *conn) (bool, error) {
+		const sql = "SELECT current_setting('synchronous_commit')"
+		return false, c.Query(ctx, sql, func(r store.Row) error {
+			if r.Text(0) == "off" {
+				return errNotDurable
+			}
+			return nil
+		})
+	})
+}
+
+// View implements [vault.Store].
+func (d *DB) View(ctx context.Context, fn func(vault.Reader) error) error {
+	return d.view(ctx, func(c *conn) error { return fn(c.queries) })
+}
+
+// Read implements [vault.Store].
+func (d *DB) Read(ctx context.Context, fn func(vault.Reader) error) error {
+	return d.with(ctx, "", func(c *conn) (bool, error) {
+		err := fn(c.queries)
+		return mayRetry(err), err
+	})
+}
+
+// Update implements [vault.Store]. fn runs again if the transaction collided with another one, or
+// the connection was lost before the commit was sent.
+func (d *DB) Update(ctx context.Context, fn func(vault.Tx) error) error {
+	return d.update(ctx, func(c *conn) error { return fn(c.queries) })
+}
+
+// UpdateReserved implements [vault.Store]. PostgreSQL keeps no room for it.
+func (d *DB) UpdateReserved(ctx context.Context, fn func(vault.Tx) error) error {
+	return d.Update(ctx, fn)
+}
+
+// Load puts all rows of src into an empty database, in one transaction. Conflict: the database is
+// not empty, or src has two rows with the same key.
+func (d *DB) Load(ctx context.Context, src backup.Source) error {
+	return d.update(ctx, func(c *conn) error { return store.Load(ctx, c, src) })
+}
+
+// Snapshot gives fn all rows as they are at one moment, while others read and write. Rows that are
+// deleted meanwhile stay in the database until fn returns.
+func (d *DB) Snapshot(ctx context.Context, fn func(backup.Source) error) error {
+	return d.view(ctx, func(c *conn) error { return fn(store.NewSource(c)) })
+}
+
+// Moment implements [vault.Store].
+func (d *DB) Moment() uint64 { return d.updates.Load() }
+
+// Unchanged implements [vault.Store]. Any server may have changed anything, so it never says that:
+// what decides access is read from the database each time.
+func (d *DB) Unchanged(uuid.UUID, uint64) bool { return false }
+
+// Ping reports whether the database can be read.
+func (d *DB) Ping(ctx context.Context) error {
+	return d.Read(ctx, func(r vault.Reader) error {
+		_, err := r.RootKeys(ctx)
+		return err
+	})
+}
+
+// Stats returns how many updates were made durable since the start, and in how many commits.
+func (d *DB) Stats() (updates, commits uint64) {
+	updates = d.updates.Load()
+	return updates, updates
+}
+
+// Close waits for the transactions that have begun, and closes the connections. Calls after it get
+// Unavailable.
+func (d *DB) Close() error {
+	d.pool.Close()
+	return nil
+}
+
+func (d *DB) view(ctx context.Context, fn func(*conn) error) error {
+	return d.with(ctx, beginView, func(c *conn) (bool, error) {
+		defer c.rollback() // nothing was written
+		err := fn(c)
+		return mayRetry(c.txError), err
+	})
+}
+
+func (d *DB) update(ctx context.Context, fn func(*conn) error) error {
+	err := d.with(ctx, beginUpdate, func(c *conn) (bool, error) {
+		err := store.RecoverPanic(func() error { return fn(c) })
+		if err == nil {
+			err = c.txError // after which fn went on
+		}
+		if err != nil {
+			c.rollback()
+			return mayRetry(c.txError), err
+		}
+		return c.commit()
+	})
+	if err == nil {
+		d.updates.Add(1)
+	}
+	return err
+}
+
+// How often what may succeed when it runs again does, and how long it waits before that at most.
+const (
+	maxTries = 5
+	maxWait  = 10 * time.Millisecond // doubled each time
+)
+
+// with gives fn a connection of its own, on which its first statement begins a transaction if begin
+// is not empty. fn returns whether it is to run again.
+func (d *DB) with(
+	ctx context.Context, begin string, fn func(*conn) (again bool, err error),
+) error {
+	for try := 1; ; try++ {
+		again, err := d.once(ctx, begin, fn)
+		if err == nil || !again || try == maxTries || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(rand.N(maxWait << try)) //nolint:gosec // nobody gains by guessing it
+	}
+}
+
+func (d *DB) once(
+	ctx context.Context, begin string, fn func(*conn) (bool, error),
+) (again bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	pooled, err := d.pool.Acquire(ctx)
+	if err != nil {
+		return false, cmp.Or(ctx.Err(), notConnected(err))
+	}
+	defer pooled.Release()
+	c := &conn{pg: pooled.Conn(), ctx: context.WithoutCancel(ctx), begin: begin, inTx: begin != ""}
+	c.queries = store.New(c, store.Dialect{ForUpdate: forUpdate})
+	return fn(c)
+}
+
+// forUpdate locks the row of a ledger, and lets rows of other libraries refer to it.
+const forUpdate = "FOR NO KEY UPDATE"
