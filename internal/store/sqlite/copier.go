@@ -91,7 +91,7 @@ func (c *copier) copy(ctx context.Context) error {
 func (c *copier) wait() {
 	if c.running {
 		c.running = false
-		<-c.done
+		<-c.done //nolint:errcheck // after an error the writer does all of it
 	}
 }
 

@@ -18,8 +18,8 @@ const (
 // A gatherer stands between SQLite and the file of its write-ahead log. SQLite writes each page in
 // two pieces. They are gathered, and written at once before the file is synced, or read.
 //
-// For others nothing changes: they read from the log what its index names, and SQLite adds pages to
-// the index after the sync. What a transaction has gathered is dropped when it is rolled back.
+// For others nothing changes: SQLite tells them of a commit after the sync. What is gathered when a
+// transaction is rolled back is dropped.
 type gatherer struct {
 	methods uintptr // of the file, in place of SQLite's own
 	buf     uintptr
@@ -38,12 +38,14 @@ type (
 )
 
 // fromC makes a function of its address: a C function is the address of a Go function's address.
-func fromC[F any](at uintptr) F { return *(*F)(unsafe.Pointer(&struct{ uintptr }{at})) }
+func fromC[F any](at uintptr) F {
+	return *(*F)(unsafe.Pointer(&struct{ uintptr }{at})) //nolint:gosec // SQLite's own functions
+}
 
 // toC returns the address of a function. It is valid for as long as g is.
 func toC[F any](g *gatherer, f F) uintptr {
 	g.kept = append(g.kept, f)
-	return *(*uintptr)(unsafe.Pointer(&f))
+	return *(*uintptr)(unsafe.Pointer(&f)) //nolint:gosec // g keeps what is there
 }
 
 // GatherLog lets the connection write the pages of a commit at once. It is for a database that was
