@@ -75,8 +75,9 @@ func handleGet[Out any](do func(*request) (Out, error)) handler {
 		if err != nil {
 			return err
 		}
-		setEntityTag(w, out)
-		writeJSON(w, http.StatusOK, out)
+		body := any(out) // once: each makes a copy
+		setEntityTag(w, body)
+		writeJSON(w, http.StatusOK, body)
 		return nil
 	}
 }

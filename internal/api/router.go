@@ -51,7 +51,7 @@ func (a *api) dispatch(
 		return
 	}
 	limits := rt.limits
-	if isSealed(r.Header) {
+	if limits.MaxBody > 0 && isSealed(r.Header) {
 		limits.MaxBody = sealedSize(limits.MaxBody)
 	}
 	limits.Begin(w, r)
@@ -69,7 +69,7 @@ func (a *api) run(w http.ResponseWriter, r *http.Request, rt route) error {
 		}
 		req.actor = who
 	}
-	if isSealed(r.Header) && rt.limits.MaxBody > 0 {
+	if rt.limits.MaxBody > 0 && isSealed(r.Header) {
 		body, err := req.unseal(a.sealed, a.Vault.Unseal, rt.limits.MaxBody)
 		defer clear(body)
 		if err != nil {

@@ -37,8 +37,8 @@ func (l secretList) encode() []byte {
 }
 
 func appendSecret(b []byte, s *vault.Secret) []byte {
-	b = appendText(append(b, `{"id":`...), s.ID.String())
-	b = appendText(append(b, `,"name":`...), s.Name)
+	b = append(append(b, `{"id":"`...), s.ID.String()...)
+	b = appendText(append(b, `","name":`...), s.Name)
 	b = append(b, `,"provider":`...)
 	if s.Provider == "" {
 		b = append(b, "null"...)
@@ -46,8 +46,16 @@ func appendSecret(b []byte, s *vault.Secret) []byte {
 		b = appendText(b, s.Provider)
 	}
 	b = appendText(append(b, `,"masked_value":`...), s.Mask)
-	b = wire.At(s.CreatedAt).AppendJSON(append(b, `,"created_at":`...))
-	b = wire.At(s.UpdatedAt).AppendJSON(append(b, `,"updated_at":`...))
+	b = append(b, `,"created_at":`...)
+	created := len(b)
+	b = wire.At(s.CreatedAt).AppendJSON(b)
+	end := len(b)
+	b = append(b, `,"updated_at":`...)
+	if s.UpdatedAt.Equal(s.CreatedAt) { // most are
+		b = append(b, b[created:end]...)
+	} else {
+		b = wire.At(s.UpdatedAt).AppendJSON(b)
+	}
 	return append(b, '}')
 }
 

@@ -9,6 +9,8 @@ import (
 // ignored: it would be a way into the log.
 func newRequestID() string {
 	var b [12]byte
+	var text [2 * len(b)]byte
 	_, _ = rand.Read(b[:]) // it ends the program rather than fail
-	return hex.EncodeToString(b[:])
+	hex.Encode(text[:], b[:])
+	return string(text[:])
 }

@@ -89,27 +89,23 @@ func (s *Service) update(ctx context.Context, in intent, do func(*change) error)
 func (s *Service) view(
 	ctx context.Context, who Actor, action policy.Action, do func(*page) error,
 ) error {
-	return s.viewBy(ctx, s.core.view, who, action, do)
+	return s.viewBy(ctx, uuid.Nil, who, action, do)
 }
 
 // viewKept is view with what is in the memory. do changes nothing of what it gets.
 func (s *Service) viewKept(
 	ctx context.Context, who Actor, action policy.Action, do func(*page) error,
 ) error {
-	view := func(ctx context.Context, fn func(*snapshot) error) error {
-		return s.core.viewWith(ctx, who.Owner(), fn)
-	}
-	return s.viewBy(ctx, view, who, action, do)
+	return s.viewBy(ctx, who.Owner(), who, action, do)
 }
 
 func (s *Service) viewBy(
-	ctx context.Context, view func(context.Context, func(*snapshot) error) error,
-	who Actor, action policy.Action, do func(*page) error,
+	ctx context.Context, kept uuid.UUID, who Actor, action policy.Action, do func(*page) error,
 ) error {
 	if err := s.authorize(ctx, who, action); err != nil {
 		return err
 	}
-	err := view(ctx, func(r *snapshot) error {
+	err := s.core.viewWith(ctx, kept, func(r *snapshot) error {
 		p, err := r.user(ctx, who.Owner())
 		if err != nil {
 			return callerGone(err)

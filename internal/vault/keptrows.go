@@ -70,19 +70,11 @@ func (k *keptRows) purge() {
 	k.rows.Purge()
 }
 
-// known returns a user's ledger from the memory, if it is the one that the database has.
-func (s *snapshot) known(user uuid.UUID) (verifiedLedger, bool) {
-	if !s.kept || s.again {
-		return verifiedLedger{}, false
-	}
-	return s.core.current(user)
-}
-
 // current returns a user's ledger from the memory, if nothing has changed it in the database.
-func (c *core) current(user uuid.UUID) (verifiedLedger, bool) {
+func (c *core) current(user uuid.UUID) (*verifiedLedger, bool) {
 	l, found := c.verified.ledgers.Get(user)
 	if !found || !c.store.Unchanged(user, l.since) {
-		return verifiedLedger{}, false
+		return nil, false
 	}
 	_, believed := c.instance.get(l.signer.ID())
 	return l, believed

@@ -167,6 +167,11 @@ func (k *keyring) openMask(
 	if err != nil {
 		return "", err
 	}
+	return maskOf(key, b, blob)
+}
+
+// maskOf opens a sealed mask with its owner key.
+func maskOf(key seal.OwnerKey, b seal.Binding, blob []byte) (string, error) {
 	mask, err := key.OpenMask(b, blob)
 	if err != nil {
 		return "", tampered("mask of secret "+b.Secret.String(), err)

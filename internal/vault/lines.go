@@ -44,7 +44,7 @@ func (l line) works(now time.Time) bool {
 // verified is what was verified of committed ledgers, so that it need not be done again.
 type verified struct {
 	lines    *lru.Cache[TokenHash, line]
-	ledgers  *lru.Cache[uuid.UUID, verifiedLedger]
+	ledgers  *lru.Cache[uuid.UUID, *verifiedLedger] // nobody changes them
 	rows     *keptRows
 	readings atomic.Uint64 // how often a ledger was read
 }
@@ -61,7 +61,7 @@ type verifiedLedger struct {
 
 func newVerified() *verified {
 	lines, _ := lru.New[TokenHash, line](maxLines) // it fails for a size that is not positive
-	ledgers, _ := lru.New[uuid.UUID, verifiedLedger](maxLedgers)
+	ledgers, _ := lru.New[uuid.UUID, *verifiedLedger](maxLedgers)
 	return &verified{lines: lines, ledgers: ledgers, rows: newKeptRows()}
 }
 
@@ -76,18 +76,18 @@ func (v *verified) purge() {
 func (c *core) keep(l verifiedLedger) {
 	c.floors.note(l.ledger.User, l.ledger.Number)
 	if l.ledger.User != uuid.Nil {
-		c.verified.ledgers.Add(l.ledger.User, l)
+		c.verified.ledgers.Add(l.ledger.User, &l)
 	}
 }
 
 // kept returns a user's ledger, if it was verified in these very bytes with a key that is believed.
-func (c *core) kept(stored StoredLedger, user uuid.UUID) (l verifiedLedger, ok bool) {
+func (c *core) kept(stored StoredLedger, user uuid.UUID) (verifiedLedger, bool) {
 	l, found := c.verified.ledgers.Get(user)
 	if !found || l.ledger.Number != stored.Number || !bytes.Equal(l.signed, stored.Signed) {
 		return verifiedLedger{}, false
 	}
 	_, believed := c.instance.get(l.signer.ID())
-	return l, believed
+	return *l, believed
 }
 
 // line returns the line of a token, if it counts as it was verified.

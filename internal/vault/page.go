@@ -28,9 +28,10 @@ type snapshot struct {
 	seen uint64            // what the floors knew when it began
 	read *[]verifiedLedger // what was read
 
-	since uint64 // the moment of the store before it began; 0 in a transaction that writes
-	kept  bool   // what is known may be taken from the memory, and is kept there
-	again bool   // it is the second: what is unknown now stays unknown
+	since uint64          // the moment of the store before it began; 0 in a transaction that writes
+	kept  bool            // rows may be taken from the memory, and are kept there
+	known *verifiedLedger // of a user, from the memory; nil if the database may have another
+	again bool            // it is the second: what is unknown now stays unknown
 }
 
 // isBroken reports whether an error says that a ledger or row is not what was stored, so that a use
@@ -69,14 +70,13 @@ func (c *core) viewWith(ctx context.Context, user uuid.UUID, fn func(*snapshot) 
 			kept: user != uuid.Nil, again: try > 0,
 		}
 		run := c.store.View
-		if _, ok := s.known(user); ok {
-			run = c.store.Read
+		if l, ok := c.current(user); ok && s.kept && !s.again {
+			s.known, run = l, c.store.Read
 		}
 		err = run(ctx, func(r Reader) error {
 			read = read[:0]
-			next := s
-			next.rows = r
-			return fn(&next)
+			s.rows = r
+			return fn(&s)
 		})
 		if !errors.Is(err, ErrTampered) {
 			for _, l := range read {
@@ -94,8 +94,8 @@ func (c *core) viewWith(ctx context.Context, user uuid.UUID, fn func(*snapshot) 
 
 // user opens the ledger of a user. NotFound: there is no such user, or not any more.
 func (s *snapshot) user(ctx context.Context, id uuid.UUID) (*page, error) {
-	if l, ok := s.known(id); ok {
-		p, err := s.newest(l, id)
+	if s.known != nil && s.known.ledger.User == id {
+		p, err := s.newest(*s.known, id)
 		if err != nil {
 			return nil, err
 		}

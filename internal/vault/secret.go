@@ -106,3 +106,27 @@ func (s *Service) openMask(
 	}
 	return stored.masked(mask), nil
 }
+
+// openMasks is openMask for secrets of one user. It looks for an owner key once, not for each.
+func (s *Service) openMasks(
+	ctx context.Context, by openers, stored []StoredSecret,
+) ([]Secret, error) {
+	secrets := make([]Secret, len(stored))
+	var key seal.OwnerKey
+	for i := range stored {
+		one := &stored[i]
+		id, err := seal.KeyID(one.SealedMask)
+		if i == 0 || err != nil || id != key.ID() {
+			key, err = s.keys.openerOf(ctx, by, one.SealedMask)
+		}
+		if err != nil {
+			return nil, err
+		}
+		mask, err := maskOf(key, one.Binding(), one.SealedMask)
+		if err != nil {
+			return nil, err
+		}
+		secrets[i] = one.masked(mask)
+	}
+	return secrets, nil
+}

@@ -22,18 +22,10 @@ func (s *Service) ListSecrets(ctx context.Context, who Actor) ([]Secret, error) 
 		if err != nil {
 			return err
 		}
-		secrets = make([]Secret, len(stored))
-		for i := range stored {
-			if secrets[i], err = s.openMask(ctx, by, stored[i]); err != nil {
-				return err
-			}
-		}
-		return nil
+		secrets, err = s.openMasks(ctx, by, stored)
+		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return secrets, nil
+	return secrets, err
 }
 
 // GetSecret returns one of the caller's secrets. It needs the scope secrets:read. NotFound: there

@@ -16,8 +16,10 @@ type Tag string
 func (s Secret) Tag() Tag { return tagOf(s.Stamp, s.Name, s.Provider) }
 
 func tagOf(stamp seal.Stamp, name, provider string) Tag {
-	sum := sha256.Sum256(append(stamp[:], name+"\x00"+provider...))
-	return Tag(hex.EncodeToString(sum[:8]))
+	b := make([]byte, 0, 128) // on the stack, if that is enough
+	b = append(append(append(append(b, stamp[:]...), name...), 0), provider...)
+	sum := sha256.Sum256(b)
+	return Tag(hex.AppendEncode(b[:0], sum[:8]))
 }
 
 // checkTag returns nil if the secret has one of the tags, or if there are none. Changed: it has
