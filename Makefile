@@ -38,7 +38,7 @@ postgres: # the database that tests start for themselves: on Debian it is instal
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { \
 		mkdir -p /etc/postgresql-common/createcluster.d; \
 		echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.d/keysake.conf; \
-		apt-get update -qq && apt-get install -y -qq postgresql-15; } >/dev/null
+		apt-get update -qq && apt-get install -y -qq postgresql; } >/dev/null
 
 .PHONY: test
 test: readers postgres ## everything that CI holds, but for format, vet and lint
