@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -91,19 +90,22 @@ func (f filler) users(
 
 // fill gives each of the users so many secrets, and makes them the readers of the library.
 func (f filler) fill(ctx context.Context, l *library, tokens []string, each int) error {
-	links := make([]*load.Link, fillers)
-	for i := range links {
+	links := make(chan *load.Link, fillers)
+	for range fillers {
 		link, err := load.Dial(ctx, f.server.Address, patience())
 		if err != nil {
 			return err
 		}
 		defer link.Close()
-		links[i] = link
+		links <- link
 	}
-	imports := counted("fill", "200", len(tokens)*each/imported, func(buf []byte, n int) []byte {
-		return importRequest(buf, tokens[n%len(tokens)], n/len(tokens)*imported)
+	err := load.Each(len(tokens)*each/imported, func(n int) error {
+		link := <-links
+		defer func() { links <- link }()
+		request := importRequest(nil, tokens[n%len(tokens)], n/len(tokens)*imported)
+		return link.Insist(ctx, request, "200")
 	})
-	if _, _, err := send(ctx, links, time.Hour, imports); err != nil {
+	if err != nil {
 		return err
 	}
 	l.readers = make([]reader, len(tokens))

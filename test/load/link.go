@@ -56,6 +56,27 @@ func (l *Link) Exchange(request []byte, want string) (answer []byte, err error) 
 	}
 }
 
+// pause is how long a server that is busy is left alone.
+const pause = time.Second
+
+// errBusy is the error of an answer of 429 or 503.
+var errBusy = errors.New("the server is busy")
+
+// Insist is Exchange, and sends the request again as long as the server is busy.
+func (l *Link) Insist(ctx context.Context, request []byte, want string) error {
+	for {
+		_, err := l.Exchange(request, want)
+		if !errors.Is(err, errBusy) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+	}
+}
+
 // Body returns the body of an answer that says how long it is.
 func Body(answer []byte) []byte {
 	_, body, _ := bytes.Cut(answer, []byte("\r\n\r\n"))
@@ -65,7 +86,11 @@ func Body(answer []byte) []byte {
 func checkStatus(answer []byte, want string) error {
 	const before = len("HTTP/1.1 ")
 	if got := string(answer[before : before+len(want)]); got != want {
-		return fmt.Errorf("the answer is %s, not %s: %s", got, want, Body(answer))
+		err := fmt.Errorf("the answer is %s, not %s: %s", got, want, Body(answer))
+		if got == "429" || got == "503" {
+			err = errors.Join(errBusy, err)
+		}
+		return err
 	}
 	return nil
 }
