@@ -65,7 +65,7 @@ func boundGarbage() {
 // steps of 10: each change stops the program for a moment.
 func percentFor(live uint64) int {
 	percent := mostGarbage * 100 / max(live, 1) / 10 * 10
-	return int(min(max(percent, leastPercent), gcPercent)) //nolint:gosec // it is in between
+	return int(min(max(percent, leastPercent), gcPercent))
 }
 
 // softLimit returns what of a container's memory is Go's: all but what is outside, and half at

@@ -124,7 +124,9 @@ type scratch struct {
 	mask [64]byte
 }
 
-var scratches = sync.Pool{New: func() any { return new(scratch) }}
+var scratches = sync.Pool{ //nolint:gochecknoglobals // calls of all keys share it
+	New: func() any { return new(scratch) },
+}
 
 func newScratch() *scratch {
 	s, _ := scratches.Get().(*scratch)

@@ -105,7 +105,7 @@ func (s *Service) viewBy(
 	if err := s.authorize(ctx, who, action); err != nil {
 		return err
 	}
-	err := s.core.viewWith(ctx, kept, func(r *snapshot) error {
+	err := s.viewWith(ctx, kept, func(r *snapshot) error {
 		p, err := r.user(ctx, who.Owner())
 		if err != nil {
 			return callerGone(err)

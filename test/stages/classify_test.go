@@ -13,11 +13,13 @@ func TestASampleIsOfTheInnermostStage(t *testing.T) {
 		want      string
 	}{
 		{
-			"10ms", []string{"syscall.Syscall", "modernc.org/libc.Xfsync", ours + "internal/vault"},
+			"10ms",
+			[]string{"syscall.Syscall", "modernc.org/libc.Xfsync", ours + "internal/vault"},
 			"SQLite",
 		},
 		{
-			"1.50s", []string{"syscall.Syscall", "net.(*conn).Write", "net/http.(*conn).serve"},
+			"1.50s",
+			[]string{"syscall.Syscall", "net.(*conn).Write", "net/http.(*conn).serve"},
 			"net/http and sockets",
 		},
 		{"10ms", []string{"net.(*conn).Write", ours + "test/load.(*Link).Exchange"}, ""},
