@@ -88,13 +88,20 @@ func (l *Ledger) DropEnded(now time.Time) {
 
 const formatV1 = 1
 
-// Sign returns the bytes of the ledger, signed with an instance key. [ErrTooLong].
+// Sign returns the bytes of the ledger, signed with an instance key. The ledger keeps them, as one
+// that was opened does: nobody may change them. [ErrTooLong].
 func (l *Ledger) Sign(key seal.InstanceKey) ([]byte, error) {
 	l.InstanceKey = key.ID()
 	b := l.body()
 	code := key.LedgerMAC(b)
 	if b = append(b, code[:]...); len(b) > limit(l.User) {
 		return nil, ErrTooLong
+	}
+	at := headerSize - 4*4
+	for _, s := range []*Set{&l.Secrets, &l.Versions, &l.APIKeys, &l.Leases} {
+		at += 4
+		s.entries = b[at : at+len(s.entries)]
+		at += len(s.entries)
 	}
 	return b, nil
 }
@@ -138,8 +145,8 @@ const headerSize = 1 + 16 + 16 + 8 + 1 + 16 + 16 + 8 + 32 + 2*(8+32) + 4*4
 // Keys returns the instance key of an id, if it is believed.
 type Keys func(id uuid.UUID) (seal.InstanceKey, bool)
 
-// Open returns the ledger of a user, nil for the instance's, and the key that signed it.
-// [ErrTampered], [ErrUnknownKey].
+// Open returns the ledger of a user, nil for the instance's, and the key that signed it. The ledger
+// keeps the bytes: nobody may change them. [ErrTampered], [ErrUnknownKey].
 func Open(b []byte, user uuid.UUID, keys Keys) (Ledger, seal.InstanceKey, error) {
 	if len(b) < headerSize+sha256.Size || len(b) > limit(user) || b[0] != formatV1 {
 		return Ledger{}, seal.InstanceKey{}, ErrTampered
@@ -153,7 +160,7 @@ func Open(b []byte, user uuid.UUID, keys Keys) (Ledger, seal.InstanceKey, error)
 	if subtle.ConstantTimeCompare(want[:], code) != 1 {
 		return Ledger{}, seal.InstanceKey{}, ErrTampered
 	}
-	l, ok := parse(slices.Clone(body)) // the caller may reuse b
+	l, ok := parse(body)
 	if !ok || l.User != user {
 		return Ledger{}, seal.InstanceKey{}, ErrTampered
 	}

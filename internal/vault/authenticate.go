@@ -58,7 +58,7 @@ func (s *Service) verifyLine(ctx context.Context, hash TokenHash) (presented lin
 		return err
 	})
 	if err == nil && presented.whole {
-		s.verified.lines.Add(hash, presented)
+		s.verified.addLine(hash, presented)
 	}
 	return presented, err
 }

@@ -15,9 +15,6 @@ import (
 	"github.com/keysake/keysake/plaintext"
 )
 
-// maxOwnerKeys bounds the owner keys that are kept open in memory, about 2 KiB each.
-const maxOwnerKeys = 20_000
-
 // A keyring opens owner keys, and keeps those in use open for a time. It finds a key by owner and
 // id: one user's key is never found for another.
 //

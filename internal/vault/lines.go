@@ -10,17 +10,9 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/keysake/keysake/internal/anchor"
 	"github.com/keysake/keysake/internal/seal"
-)
-
-// How much is kept in memory of what was verified: some 300 bytes for each API key, and for each
-// ledger up to twice its length.
-const (
-	maxLines   = 20_000
-	maxLedgers = 20_000
 )
 
 // A line is an API key that was presented, with the keys above it, as it was verified. It counts
@@ -41,11 +33,11 @@ func (l line) works(now time.Time) bool {
 	})
 }
 
-// verified is what was verified of committed ledgers, so that it need not be done again.
+// verified is what was verified of committed ledgers, so that it need not be done again: lines by
+// the hash of the token, ledgers by user, and rows.
 type verified struct {
-	lines    *lru.Cache[TokenHash, line]
-	ledgers  *lru.Cache[uuid.UUID, *verifiedLedger] // nobody changes them
-	rows     *keptRows
+	*memory
+
 	readings atomic.Uint64 // how often a ledger was read
 }
 
@@ -59,30 +51,31 @@ type verifiedLedger struct {
 	reading uint64 // tells the rows that were verified with it from those of other readings
 }
 
-func newVerified() *verified {
-	lines, _ := lru.New[TokenHash, line](maxLines) // it fails for a size that is not positive
-	ledgers, _ := lru.New[uuid.UUID, *verifiedLedger](maxLedgers)
-	return &verified{lines: lines, ledgers: ledgers, rows: newKeptRows()}
+func newVerified() *verified { return &verified{memory: newMemory(maxVerified)} }
+
+func (v *verified) line(hash TokenHash) (line, bool) {
+	l, ok := v.get(hash).(line)
+	return l, ok
 }
 
-// purge forgets everything: other keys are believed now.
-func (v *verified) purge() {
-	v.lines.Purge()
-	v.ledgers.Purge()
-	v.rows.purge()
+func (v *verified) addLine(hash TokenHash, l line) { v.add(hash, l, l.size()) }
+
+func (v *verified) ledger(user uuid.UUID) (*verifiedLedger, bool) {
+	l, ok := v.get(user).(*verifiedLedger)
+	return l, ok
 }
 
 // keep notes the number of a ledger that is on the disk, and keeps a user's.
 func (c *core) keep(l verifiedLedger) {
 	c.floors.note(l.ledger.User, l.ledger.Number)
 	if l.ledger.User != uuid.Nil {
-		c.verified.ledgers.Add(l.ledger.User, &l)
+		c.verified.add(l.ledger.User, &l, l.size())
 	}
 }
 
 // kept returns a user's ledger, if it was verified in these very bytes with a key that is believed.
 func (c *core) kept(stored StoredLedger, user uuid.UUID) (verifiedLedger, bool) {
-	l, found := c.verified.ledgers.Get(user)
+	l, found := c.verified.ledger(user)
 	if !found || l.ledger.Number != stored.Number || !bytes.Equal(l.signed, stored.Signed) {
 		return verifiedLedger{}, false
 	}
@@ -93,7 +86,7 @@ func (c *core) kept(stored StoredLedger, user uuid.UUID) (verifiedLedger, bool) 
 // line returns the line of a token, if it counts as it was verified.
 func (c *core) line(ctx context.Context, hash TokenHash) (known line, ok bool, err error) {
 	c.followInstanceKeys(ctx)
-	if known, ok = c.verified.lines.Get(hash); !ok {
+	if known, ok = c.verified.line(hash); !ok {
 		return line{}, false, nil
 	}
 	seen, since := c.floors.seen(), c.store.Moment()
@@ -109,7 +102,7 @@ func (c *core) line(ctx context.Context, hash TokenHash) (known line, ok bool, e
 		return line{}, false, err
 	}
 	known.numbers, known.since = numbers, since
-	c.verified.lines.Add(hash, known)
+	c.verified.addLine(hash, known)
 	return known, true, nil
 }
 
@@ -167,7 +160,7 @@ func (c *core) counts(
 	ctx context.Context, r Reader, known line, now map[uuid.UUID]uint64,
 ) (bool, error) {
 	for _, k := range known.keys {
-		l, found := c.verified.ledgers.Get(k.User)
+		l, found := c.verified.ledger(k.User)
 		if !found || l.ledger.Number != now[k.User] || !l.active() || !l.lists(k) {
 			return false, nil
 		}

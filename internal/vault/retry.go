@@ -22,7 +22,7 @@ func (c *core) retry(user uuid.UUID, prepare func() error) error {
 			return err
 		}
 		c.keys.dropCurrent(user)
-		c.verified.ledgers.Remove(user)
+		c.verified.remove(user)
 	}
 	if _, ok := errors.AsType[*Error](err); ok {
 		return err // such as a key that is missing every time
