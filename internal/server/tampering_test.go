@@ -11,6 +11,7 @@ import (
 
 	"github.com/keysake/keysake/client"
 	"github.com/keysake/keysake/internal/apptest"
+	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/plaintext"
 	"github.com/keysake/keysake/wire"
 )
@@ -29,6 +30,7 @@ func exec(t *testing.T, db *sql.DB, query string, args ...any) {
 	t.Helper()
 	_, err := db.ExecContext(t.Context(), query, args...)
 	apptest.Must(t, err)
+	time.Sleep(vault.NoticedWithin) // until then what was verified before may count
 }
 
 // recorded returns what the instance's chain has about tampering.

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"errors"
-	"slices"
 	"strconv"
 
 	"github.com/keysake/keysake/internal/store"
@@ -27,8 +26,8 @@ func (d *DB) Settings(ctx context.Context, pragma string) (found []string, err e
 		<-d.turns
 		idle = append(idle, d.take())
 	}
-	for _, c := range append(slices.Clone(idle), d.writer.conn) {
-		err := c.Query(ctx, "PRAGMA "+pragma, func(r store.Row) error {
+	ask := func(c *conn) error {
+		return c.Query(ctx, "PRAGMA "+pragma, func(r store.Row) error {
 			text := r.Text(0)
 			if text == "" {
 				text = strconv.FormatInt(r.Int(0), 10)
@@ -36,15 +35,19 @@ func (d *DB) Settings(ctx context.Context, pragma string) (found []string, err e
 			found = append(found, text)
 			return nil
 		})
-		if err != nil {
+	}
+	for _, c := range idle {
+		if err := ask(c); err != nil {
 			return nil, err
 		}
 	}
-	return found, nil
+	err = d.writer.do(ctx, ask)
+	return found, err
 }
 
-// OnWriter executes a statement on the writer's connection. Outside of an update the writer must be
-// idle; inside, it is in the update's transaction.
+// OnWriter executes a statement on the writer's connection, in the transaction of the update that
+// calls it. Outside of one the writer must be idle: after it has answered an update that succeeded,
+// it may be busy with the log.
 func (d *DB) OnWriter(_ context.Context, q string) error { return d.writer.conn.db.Run(q) }
 
 // Queued returns how many updates wait behind the one that runs.
