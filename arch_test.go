@@ -50,7 +50,7 @@ var layers = map[string]string{
 		"internal/vault",
 	"internal/store/sqlite/engine":   "",
 	"internal/store/postgres":        "internal/backup internal/store internal/vault",
-	"internal/store/postgres/pgtest": "",
+	"internal/store/postgres/pgtest": "internal/store/postgres",
 	"internal/store/storetest": "internal/audit internal/policy internal/seal internal/store " +
 		"internal/vault",
 	"internal/vault/vaulttest": "bundle internal/vault plaintext",
@@ -66,10 +66,10 @@ var layers = map[string]string{
 	"internal/config":   "",
 	"internal/keysfile": "internal/privatefile internal/rootkey",
 	"internal/floors":   "internal/privatefile",
-	"internal/instance": "internal/audit internal/catalog internal/config internal/floors " +
-		"internal/keysfile " +
+	"internal/instance": "internal/audit internal/backup internal/catalog internal/config " +
+		"internal/floors internal/keysfile " +
 		"internal/kmspipe internal/policy internal/rootkey internal/privatefile internal/seal " +
-		"internal/store/sqlite internal/vault plaintext",
+		"internal/store/postgres internal/store/sqlite internal/vault plaintext",
 	"internal/maintenance": "internal/anchor internal/audit internal/backup internal/config " +
 		"internal/doctor internal/floors internal/instance internal/policy " +
 		"internal/privatefile internal/rootkey internal/seal internal/store " +

@@ -30,7 +30,7 @@ func newAdminKey(a *app) *cobra.Command {
   keysake admin-key --data /var/lib/keysake/data --username mia > mia-api-key`,
 		Args: noArgs,
 	}
-	settings := localSettings(cmd)
+	settings := localSettings(cmd, databaseSettings...)
 	username := cmd.Flags().String("username", "",
 		"the administrator's `NAME`; needed if there are several")
 	cmd.RunE = a.local(settings, func(ctx context.Context, cfg config.Config, _ []string) error {

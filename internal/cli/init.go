@@ -32,7 +32,7 @@ func newInit(a *app) *cobra.Command {
     --root-key file:/etc/keysake/root.key --username mia`,
 		Args: noArgs,
 	}
-	settings := localSettings(cmd)
+	settings := localSettings(cmd, databaseSettings...)
 	username := cmd.Flags().String("username", "admin", "the administrator's `NAME`")
 	cmd.RunE = a.local(settings, func(ctx context.Context, cfg config.Config, _ []string) error {
 		if err := checkUsername(*username); err != nil {

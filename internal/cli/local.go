@@ -24,6 +24,13 @@ func localSettings(cmd *cobra.Command, more ...string) *config.Settings {
 	return settings
 }
 
+// databaseSettings are those of commands that also work on PostgreSQL.
+//
+//nolint:gochecknoglobals // it is a list: nothing writes to it
+var databaseSettings = []string{
+	"database-url", "database-password-file", "database-connections", "database-pooler",
+}
+
 // local returns what runs a command that works on a data folder, with its settings.
 func (a *app) local(
 	settings *config.Settings,

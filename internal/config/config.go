@@ -25,6 +25,11 @@ type Config struct {
 	Data   string
 	Dev    bool
 
+	DatabaseURL          string // of PostgreSQL; empty for a file in the data folder
+	DatabasePasswordFile string
+	DatabaseConnections  int
+	DatabasePooler       bool // the URL is that of a pooler
+
 	Keys         string      // path of the keys file; empty for the default
 	RootKeys     []string    // URLs, in the place of those in the keys file
 	InstanceKeys []uuid.UUID // in the place of those in the keys file

@@ -40,6 +40,27 @@ func (c *Config) storageSettings() []setting {
 			"development: create what is missing, and a user dev with an API key in " +
 				"DIR/dev-api-key",
 		},
+		{
+			&c.DatabaseURL, "database-url", "URL", "",
+			"PostgreSQL database, which servers may share, in the place of a file in the data " +
+				"folder: postgres://USER@HOST:PORT/DATABASE, with any parameter that PostgreSQL " +
+				"takes; a password in it shows in the list of processes: use " +
+				"--database-password-file or PGPASSFILE",
+		},
+		{
+			&c.DatabasePasswordFile, "database-password-file", "FILE", "",
+			"file with the password for --database-url",
+		},
+		{
+			&c.DatabaseConnections, "database-connections", "N", "16",
+			"connections to PostgreSQL that this server may have at once",
+		},
+		{
+			&c.DatabasePooler, "database-pooler", "", "",
+			"the URL is that of a pooler that lends a connection for a transaction, such as " +
+				"PgBouncer: nothing is kept in a session, and the limits of time are those of " +
+				"the role",
+		},
 	}
 }
 

@@ -22,6 +22,7 @@ const (
 	minCheckpointEvery = time.Minute
 
 	maxRateLimit    = 1e9
+	maxDatabase     = 1000
 	maxKeepVersions = 100
 )
 
@@ -61,6 +62,13 @@ func (c Config) validateStorage() error {
 	case c.KeyServiceTimeout <= 0 || c.KeyServiceTimeout > maxKeyServiceTimeout:
 		return fmt.Errorf("--key-service-timeout must be more than 0s and at most %s: "+
 			"a request may take 10s", maxKeyServiceTimeout)
+	case c.DatabaseURL != "" && !strings.HasPrefix(c.DatabaseURL, "postgres://") &&
+		!strings.HasPrefix(c.DatabaseURL, "postgresql://"):
+		return errors.New("--database-url must begin with postgres://")
+	case c.DatabasePasswordFile != "" && c.DatabaseURL == "":
+		return errors.New("--database-password-file needs --database-url")
+	case c.DatabaseURL != "" && (c.DatabaseConnections < 2 || c.DatabaseConnections > maxDatabase):
+		return fmt.Errorf("--database-connections must be from 2 to %d", maxDatabase)
 	case c.KMSHelper != "" && !filepath.IsAbs(c.KMSHelper):
 		return errors.New("--kms-helper must be an absolute path")
 	}

@@ -34,7 +34,7 @@ func (e *openError) Unwrap() []error { return []error{ErrCannotOpen, e.cause} }
 
 // An Instance is an open data folder.
 type Instance struct {
-	Store    *sqlite.DB
+	Store    Database
 	Vault    *vault.Service
 	Operator *vault.Operator
 	Keys     *Keys
@@ -83,7 +83,11 @@ func (i *Instance) open(ctx context.Context, cfg config.Config, access Access) e
 	if err := checkBeside(cfg); err != nil {
 		return err
 	}
-	if err := i.openFiles(ctx, cfg, access); err != nil {
+	openDatabase := i.openFiles
+	if cfg.DatabaseURL != "" {
+		openDatabase = i.openPostgres
+	}
+	if err := openDatabase(ctx, cfg, access); err != nil {
 		return err
 	}
 	known, err := catalog.Load()
@@ -147,11 +151,13 @@ func (i *Instance) openFiles(ctx context.Context, cfg config.Config, access Acce
 	if err != nil {
 		return err
 	}
-	i.Store, err = open(ctx, path)
-	if err == nil {
-		i.Store.KeepFree(uint64(cfg.MinFreeSpace) << 20) //nolint:gosec // it was validated
+	db, err := open(ctx, path)
+	if err != nil {
+		return err // a nil *sqlite.DB is no nil Database
 	}
-	return err
+	db.KeepFree(uint64(cfg.MinFreeSpace) << 20) //nolint:gosec // it was validated
+	i.Store = db
+	return nil
 }
 
 // Close closes the database, ends what asks the key services, and unlocks the folder.

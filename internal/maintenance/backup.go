@@ -16,7 +16,6 @@ import (
 	"github.com/keysake/keysake/internal/privatefile"
 	"github.com/keysake/keysake/internal/rootkey"
 	"github.com/keysake/keysake/internal/store"
-	"github.com/keysake/keysake/internal/store/sqlite"
 )
 
 // A BackupFile describes a backup.
@@ -130,7 +129,7 @@ func newManifest(ctx context.Context, i *instance.Instance) (m backup.Manifest, 
 }
 
 func (b *BackupFile) write(
-	ctx context.Context, db *sqlite.DB, m backup.Manifest, w io.Writer,
+	ctx context.Context, db instance.Database, m backup.Manifest, w io.Writer,
 ) error {
 	to := &counter{Writer: w}
 	err := db.Snapshot(ctx, func(src backup.Source) error {

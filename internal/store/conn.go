@@ -62,4 +62,8 @@ type Dialect struct {
 	// ForUpdate is the clause that ends a SELECT to lock its row until the transaction ends. It is
 	// empty where transactions that write run one at a time.
 	ForUpdate string
+
+	// SkipLocked ends a SELECT that leaves rows to others which a transaction has locked, and locks
+	// the rest. It is empty where transactions that write run one at a time.
+	SkipLocked string
 }

@@ -52,5 +52,5 @@ func (q *Queries) DeleteDoneRequests(ctx context.Context, user uuid.UUID) error 
 func (q *Queries) DeleteExpiredRequests(ctx context.Context, at time.Time) error {
 	return q.exec(ctx, `DELETE FROM done_requests WHERE (user_id, key_hash) IN (
 		SELECT user_id, key_hash FROM done_requests WHERE expires_at <= $1
-		ORDER BY expires_at LIMIT 10)`, micros(at))
+		ORDER BY expires_at LIMIT 10 `+q.dialect.SkipLocked+`)`, micros(at))
 }

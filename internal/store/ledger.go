@@ -54,9 +54,27 @@ func (q *Queries) LedgerNumbers(
 	return numbers, err
 }
 
+// ledgersAtOnce is how many ledgers are read by one statement.
+const ledgersAtOnce = 200
+
 // Ledgers implements [vault.Reader].
 func (q *Queries) Ledgers(ctx context.Context, each func(vault.StoredLedger) error) error {
-	return userLedgers.each(ctx, q.conn, each, "ORDER BY id")
+	for after := uuid.Nil; ; {
+		page, err := userLedgers.list(ctx, q.conn, "WHERE id > $1 ORDER BY id LIMIT $2",
+			idText(after), integer(ledgersAtOnce))
+		if err != nil {
+			return err
+		}
+		for _, l := range page {
+			if err := each(l); err != nil {
+				return err
+			}
+		}
+		if len(page) < ledgersAtOnce {
+			return nil
+		}
+		after = page[len(page)-1].Owner
+	}
 }
 
 // LockLedger implements [vault.Tx].

@@ -3,11 +3,8 @@ package vault_test
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"errors"
 	"net/netip"
-	"net/url"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -22,7 +19,6 @@ import (
 	"github.com/keysake/keysake/internal/catalog"
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/seal"
-	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/store/storetest"
 	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/plaintext"
@@ -42,8 +38,8 @@ type fixture struct {
 	*vault.Operator
 
 	t      tester
-	db     *sqlite.DB
-	file   string // of the database
+	db     database
+	file   string // of the database, or its URL
 	named  named
 	limits vault.Limits
 	clock  *clock
@@ -103,12 +99,12 @@ func startWith(t *testing.T, secrets, versions int) *fixture {
 func open(t tester, dir string, secrets, versions int) *fixture {
 	t.Helper()
 	p := &fixture{
-		t: t, file: filepath.Join(dir, "keysake.db"),
+		t:      t,
 		limits: must(vault.NewLimits(secrets, versions)),
 		clock:  &clock{at: time.Date(2026, 4, 15, 12, 0, 0, 0, time.UTC)},
 	}
 	var err error
-	p.db, err = sqlite.Open(t.Context(), p.file)
+	p.db, p.file, err = newDatabase(t.Context(), dir)
 	p.must(err)
 	p.restart()
 	return p
@@ -386,7 +382,7 @@ func (p *fixture) sql(query string, args ...any) int64 {
 	p.t.Helper()
 	db := p.connect()
 	defer db.Close()
-	result, err := db.ExecContext(p.t.Context(), query, args...)
+	result, err := db.ExecContext(p.t.Context(), translated(query), args...)
 	p.must(err)
 	n, err := result.RowsAffected()
 	p.must(err)
@@ -404,18 +400,8 @@ func (p *fixture) sqlRow(query string, args []any, into ...any) {
 	p.t.Helper()
 	db := p.connect()
 	defer db.Close()
-	p.must(db.QueryRowContext(context.Background(), query, args...).Scan(into...))
-}
-
-func (p *fixture) connect() *sql.DB {
-	p.t.Helper()
-	dsn := url.URL{
-		Scheme: "file", Opaque: p.file,
-		RawQuery: "_pragma=busy_timeout(5000)&_pragma=synchronous(OFF)",
-	}
-	db, err := sql.Open("sqlite", dsn.String())
-	p.must(err)
-	return db
+	row := db.QueryRowContext(context.Background(), translated(query), args...)
+	p.must(row.Scan(into...))
 }
 
 // assertKind checks what kind of error it is.

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -78,13 +77,12 @@ func TestWhatAnotherProcessRevokedIsRefusedInTime(t *testing.T) {
 	ctx := t.Context()
 	_, ann, _ := p.line("ann")
 	made := p.secret(ann.Actor, "MINE", fake("x"))
-	db, err := sqlite.OpenShared(ctx, p.file)
-	p.must(err)
+	db := p.another()
 	defer func() { p.must(db.Close()) }()
 	other, operator := p.vaultOn(db)
 
 	p.warm(ann, made)
-	_, err = other.RenameSecret(ctx, ann.Actor, made.ID, secretName("OTHER"))
+	_, err := other.RenameSecret(ctx, ann.Actor, made.ID, secretName("OTHER"))
 	p.must(err)
 	time.Sleep(vault.NoticedWithin)
 	one, err := p.GetSecret(ctx, ann.Actor, made.ID)

@@ -19,6 +19,7 @@ type ledgerReader interface {
 	// LedgerNumbers returns the numbers of the ledgers of users, without those who never were.
 	LedgerNumbers(ctx context.Context, users []uuid.UUID) (map[uuid.UUID]uint64, error)
 	// Ledgers calls each for the ledger of every user, deleted ones too, in the order of their ids.
+	// each may use the reader.
 	Ledgers(ctx context.Context, each func(StoredLedger) error) error
 	// InstanceLedger returns the instance's. NotFound: the database is new.
 	InstanceLedger(ctx context.Context) (StoredLedger, error)

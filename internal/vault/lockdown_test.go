@@ -55,10 +55,9 @@ func TestInALockdownAdminsReadAndStopAndNobodyElseDoesAnything(t *testing.T) {
 func TestTheDatabaseDoesNotLiftALockdown(t *testing.T) {
 	p := start(t)
 	ctx := t.Context()
-	attach := "ATTACH '" + p.file + ".copy' AS copied; "
-	p.sql(attach + "CREATE TABLE copied.before AS SELECT * FROM instance")
+	p.besides("CREATE TABLE copied.before AS SELECT * FROM instance")
 	p.must(p.LockDown(ctx))
-	p.sql(attach + "UPDATE instance SET (number, ledger) = " +
+	p.besides("UPDATE instance SET (number, ledger) = " +
 		"(SELECT number, ledger FROM copied.before)")
 	time.Sleep(600 * time.Millisecond) // what is remembered of the instance's ledger has ended
 	_, err := p.CreateSecret(ctx, p.admin, custom("NEW", fake("y")))

@@ -5,13 +5,15 @@ import (
 	"fmt"
 	"os"
 	"testing"
+
+	"github.com/keysake/keysake/internal/store/postgres/pgtest"
 )
 
 // runTwice makes the fixtures use a store that undoes the first run of each function.
 var runTwice bool
 
 // TestMain runs the suite on a store that runs each function once, then on one that undoes each
-// first run and runs the function again, as a store may. Benchmarks run once.
+// first run and runs the function again, as a store may, then on PostgreSQL. Benchmarks run once.
 func TestMain(m *testing.M) {
 	code := m.Run()
 	if measured := flag.Lookup("test.bench").Value.String() != ""; code == 0 && !measured {
@@ -20,6 +22,27 @@ func TestMain(m *testing.M) {
 		if code = m.Run(); code != 0 {
 			fmt.Println("FAIL on a store that runs each function twice")
 		}
+		runTwice = false
+		if code == 0 {
+			code = runOnPostgres(m)
+		}
 	}
 	os.Exit(code)
+}
+
+// runOnPostgres runs the suite on PostgreSQL. Where CI is set it must be there.
+func runOnPostgres(m *testing.M) (code int) {
+	if err := pgtest.Installed(); err != nil {
+		fmt.Println("not on PostgreSQL:", err)
+		if os.Getenv("CI") != "" {
+			return 1
+		}
+		return 0
+	}
+	onPostgres = true
+	_ = flag.Set("rapid.checks", "10")
+	if code = m.Run(); code != 0 {
+		fmt.Println("FAIL on PostgreSQL")
+	}
+	return code
 }

@@ -170,12 +170,11 @@ func TestADeletionThatWasCalledOffDoesNotComeBackWithTheRowsOfBefore(t *testing.
 	p := start(t)
 	ctx := t.Context()
 	ann := p.user("ann")
-	attach := "ATTACH '" + p.file + ".copy' AS copied; "
 	p.must(p.Service.DeleteUserLater(ctx, p.admin, ann.User))
-	p.sql(attach + "CREATE TABLE copied.before AS SELECT * FROM users")
+	p.besides("CREATE TABLE copied.before AS SELECT * FROM users")
 	p.must(p.Service.KeepUser(ctx, p.admin, ann.User))
 	p.must(p.Service.EnableUser(ctx, p.admin, ann.User))
-	p.sql(attach+"UPDATE users SET (number, ledger, delete_at) = "+
+	p.besides("UPDATE users SET (number, ledger, delete_at) = "+
 		"(SELECT number, ledger, delete_at FROM copied.before WHERE before.id = users.id) "+
 		"WHERE id = ?", ann.User.String())
 	p.restart()

@@ -137,11 +137,10 @@ func TestTheLedgerOfBeforeAUserWasDisabledDoesNotCount(t *testing.T) {
 	s := newScene(t)
 	ctx := t.Context()
 	_, token := s.newKey(s.ann, vault.APIKeyRequest{})
-	attach := "ATTACH '" + s.file + ".copy' AS copied; "
-	s.sql(attach + "CREATE TABLE copied.before AS SELECT * FROM users")
+	s.besides("CREATE TABLE copied.before AS SELECT * FROM users")
 	s.must(s.Service.DisableUser(ctx, s.admin, s.ann.User))
 	s.assertInactive("her key", token)
-	s.sql(attach + "UPDATE users SET (number, ledger) = " +
+	s.besides("UPDATE users SET (number, ledger) = " +
 		"(SELECT number, ledger FROM copied.before WHERE before.id = users.id)")
 	_, err := s.Authenticate(ctx, token)
 	assertTampered(t, "with her ledger of before", err)

@@ -172,11 +172,10 @@ func TestNobodyDeletesThemselves(t *testing.T) {
 // key open either.
 func TestTheSecretsOfADeletedUserDoNotOpenWhenTheirRowsArePutBack(t *testing.T) {
 	s := newScene(t)
-	attach := "ATTACH '" + s.file + ".copy' AS copied; "
-	s.sql(attach+"CREATE TABLE copied.backup AS SELECT * FROM secrets WHERE user_id = ?",
-		s.ann.User.String())
+	s.besides("CREATE TABLE copied.backup AS SELECT * FROM secrets WHERE user_id = '" +
+		s.ann.User.String() + "'")
 	s.must(s.Service.DeleteUser(t.Context(), s.admin, s.ann.User))
-	s.sql(attach + "INSERT INTO secrets SELECT * FROM copied.backup")
+	s.besides("INSERT INTO secrets SELECT * FROM copied.backup")
 	for range 2 {
 		_, err := s.GetSecret(t.Context(), s.ann, s.one.ID)
 		assertKind(t, "the mask", err, vault.Unauthenticated)
@@ -191,6 +190,9 @@ func TestTheSecretsOfADeletedUserDoNotOpenWhenTheirRowsArePutBack(t *testing.T) 
 
 // Deleted is overwritten: the file does not keep what the tables have lost.
 func TestNothingSealedOfADeletedUserStaysInTheFile(t *testing.T) {
+	if onPostgres {
+		return // it keeps what was deleted for a while: see the threat model
+	}
 	s := newScene(t)
 	_, wrapped := s.ownerKey(s.ann.User)
 	deleted := [][]byte{

@@ -11,10 +11,6 @@ import (
 	"github.com/keysake/keysake/internal/store"
 )
 
-// answerTimeout bounds how long a statement may take, with the network to the database. PostgreSQL
-// itself ends it before that (see [Options]).
-const answerTimeout = statementTimeout + 2*time.Second
-
 // A conn is a connection for one transaction, or for reads without one. One goroutine uses it at a
 // time.
 type conn struct {
@@ -22,7 +18,9 @@ type conn struct {
 	queries *store.Queries
 	ctx     context.Context //nolint:containedctx // the caller's, which never ends here
 
-	begin string // what begins the transaction, until it was sent with the first statement
+	timeout time.Duration // of a statement
+
+	begin []string // what begins the transaction, until it was sent with the first statement
 	inTx  bool
 
 	// txError is why the database has ended the transaction: nothing runs after that.
@@ -38,7 +36,7 @@ func (c *conn) Query(
 	if c.txError != nil {
 		return c.txError
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, answerTimeout)
+	ctx, cancel := context.WithTimeout(c.ctx, c.timeout)
 	defer cancel()
 	rows, end := c.send(ctx, sql, args)
 	err := forEach(rows, each)
@@ -73,7 +71,7 @@ func (c *conn) Exec(_ context.Context, sql string, args ...any) (int64, error) {
 	if c.txError != nil {
 		return 0, c.txError
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, answerTimeout)
+	ctx, cancel := context.WithTimeout(c.ctx, c.timeout)
 	defer cancel()
 	rows, end := c.send(ctx, sql, args)
 	rows.Close()
@@ -106,17 +104,22 @@ func (c *conn) Moment() uint64 { return 0 }
 func (c *conn) send(
 	ctx context.Context, sql string, args []any,
 ) (rows pgx.Rows, end func() error) {
-	if c.begin == "" {
+	if len(c.begin) == 0 {
 		rows, _ = c.pg.Query(ctx, sql, args...) // the rows have its error
 		return rows, func() error { return nil }
 	}
 	batch := &pgx.Batch{}
-	batch.Queue(c.begin)
+	for _, begin := range c.begin {
+		batch.Queue(begin)
+	}
 	batch.Queue(sql, args...)
-	c.begin = ""
 	results := c.pg.SendBatch(ctx, batch)
-	if _, err := results.Exec(); err != nil {
-		return failedRows{err: err}, results.Close
+	before := len(c.begin)
+	c.begin = nil
+	for range before {
+		if _, err := results.Exec(); err != nil {
+			return failedRows{err: err}, results.Close
+		}
 	}
 	rows, _ = results.Query()
 	return rows, results.Close
@@ -150,10 +153,10 @@ func (c *conn) failed(err error) error {
 
 // rollback ends the transaction. If it cannot, the pool closes the connection, which ends it, too.
 func (c *conn) rollback() {
-	if c.begin != "" || c.pg.IsClosed() {
+	if len(c.begin) > 0 || c.pg.IsClosed() {
 		return // it never began, or has ended
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, answerTimeout)
+	ctx, cancel := context.WithTimeout(c.ctx, c.timeout)
 	defer cancel()
 	_, _ = c.pg.Exec(ctx, "ROLLBACK")
 }
@@ -161,10 +164,10 @@ func (c *conn) rollback() {
 // commit ends the transaction. After an error that is not [mayRetry]'s nobody knows whether the
 // database has it.
 func (c *conn) commit() (again bool, err error) {
-	if c.begin != "" {
+	if len(c.begin) > 0 {
 		return false, nil // nothing was asked
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, answerTimeout)
+	ctx, cancel := context.WithTimeout(c.ctx, c.timeout)
 	defer cancel()
 	clearWarning(c.pg.PgConn())
 	tag, err := c.pg.Exec(ctx, "COMMIT")

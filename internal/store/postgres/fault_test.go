@@ -144,7 +144,7 @@ func TestACommitWhoseAnswerIsLostIsNoSuccessAndNotTriedAgain(t *testing.T) {
 	for what, arrives := range map[string]bool{"arrives": true, "is lost": false} {
 		t.Run("the commit "+what, func(t *testing.T) {
 			t.Parallel()
-			url := schema.Copy(t)
+			url := pgtest.Migrated.Copy(t)
 			db := open(t, newProxy(t, url, func(piece []byte) (pass, cut bool) {
 				cut = bytes.Contains(piece, []byte("COMMIT\x00"))
 				return !cut || arrives, cut
@@ -170,7 +170,7 @@ func TestACommitWhoseAnswerIsLostIsNoSuccessAndNotTriedAgain(t *testing.T) {
 
 func TestAConnectionThatIsLostBeforeTheCommitIsNoError(t *testing.T) {
 	t.Parallel()
-	url := schema.Copy(t)
+	url := pgtest.Migrated.Copy(t)
 	db := open(t, url)
 	addUser(t, db, "first") // the pool has a connection
 	const others = `SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity
@@ -199,7 +199,7 @@ func TestAConnectionThatIsLostBeforeTheCommitIsNoError(t *testing.T) {
 
 func TestUpdatesThatLockLedgersInAnyOrderBothSucceed(t *testing.T) {
 	t.Parallel()
-	db := open(t, schema.Copy(t))
+	db := open(t, pgtest.Migrated.Copy(t))
 	users := []vault.StoredUser{addUser(t, db, "ann"), addUser(t, db, "bob")}
 	var all, both sync.WaitGroup
 	both.Add(2)
@@ -225,7 +225,7 @@ func TestUpdatesThatLockLedgersInAnyOrderBothSucceed(t *testing.T) {
 
 func TestALockThatIsKeptEndsAsUnavailable(t *testing.T) {
 	t.Parallel()
-	url := schema.Copy(t)
+	url := pgtest.Migrated.Copy(t)
 	db := open(t, with(t, url, "lock_timeout", "100"))
 	ann := addUser(t, db, "ann")
 	c, err := pgx.Connect(t.Context(), url)
@@ -251,7 +251,7 @@ func TestALockThatIsKeptEndsAsUnavailable(t *testing.T) {
 
 func TestAnErrorThatTheUpdateHidesIsNoSuccess(t *testing.T) {
 	t.Parallel()
-	url := schema.Copy(t)
+	url := pgtest.Migrated.Copy(t)
 	db := open(t, url)
 	ann, bob := addUser(t, db, "ann"), newUser("bob")
 	err := db.Update(t.Context(), func(tx vault.Tx) error {

@@ -12,7 +12,8 @@ import (
 
 // Options say which database to connect to, and how.
 type Options struct {
-	URL string // as PostgreSQL's own programs take it; PGPASSFILE may have the password
+	URL      string // as PostgreSQL's own programs take it; PGPASSFILE may have the password
+	Password string // in the place of the URL's
 
 	MaxConns int  // at once; 0 for 16
 	Pooler   bool // the URL is that of a pooler which lends a connection for a transaction
@@ -41,6 +42,9 @@ func (o Options) config() (*pgxpool.Config, error) {
 	c, err := pgxpool.ParseConfig(o.URL)
 	if err != nil {
 		return nil, errURL
+	}
+	if o.Password != "" {
+		c.ConnConfig.Password = o.Password
 	}
 	c.MaxConns = defaultConns
 	if o.MaxConns > 0 {

@@ -19,19 +19,12 @@ import (
 	"github.com/keysake/keysake/internal/vault"
 )
 
-// How transactions begin, whatever the database's own defaults are. An update locks the ledger that
-// it changes before it reads anything else of that library, so each statement may see what was
-// committed before it: a snapshot would make the second of two waiting updates fail.
-const (
-	beginUpdate = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
-	beginView   = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-)
-
 // A DB is a pool of connections to a database. It implements [vault.Store] and is safe for
 // concurrent use.
 type DB struct {
 	pool    *pgxpool.Pool
 	updates atomic.Uint64
+	health  health
 }
 
 var _ vault.Store = (*DB)(nil)
@@ -56,6 +49,9 @@ func open(ctx context.Context, o Options, shared bool) (*DB, error) {
 	if err == nil {
 		err = d.migrate(ctx, shared)
 	}
+	if err == nil {
+		err = d.CheckSchema(ctx)
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open database: %w", err), d.Close())
 	}
@@ -67,7 +63,7 @@ var errNotDurable = errors.New("synchronous_commit is off, so that a crash would
 
 // checkDurable refuses a database that answers a commit before it is on the disk.
 func (d *DB) checkDurable(ctx context.Context) error {
-	return d.with(ctx, "", func(c *conn) (bool, error) {
+	return d.with(ctx, reading(), func(c *conn) (bool, error) {
 		const sql = "SELECT current_setting('synchronous_commit')"
 		return false, c.Query(ctx, sql, func(r store.Row) error {
 			if r.Text(0) == "off" {
@@ -80,12 +76,12 @@ func (d *DB) checkDurable(ctx context.Context) error {
 
 // View implements [vault.Store].
 func (d *DB) View(ctx context.Context, fn func(vault.Reader) error) error {
-	return d.view(ctx, func(c *conn) error { return fn(c.queries) })
+	return d.view(ctx, viewing(), func(c *conn) error { return fn(c.queries) })
 }
 
 // Read implements [vault.Store].
 func (d *DB) Read(ctx context.Context, fn func(vault.Reader) error) error {
-	return d.with(ctx, "", func(c *conn) (bool, error) {
+	return d.with(ctx, reading(), func(c *conn) (bool, error) {
 		err := fn(c.queries)
 		return mayRetry(err), err
 	})
@@ -94,7 +90,7 @@ func (d *DB) Read(ctx context.Context, fn func(vault.Reader) error) error {
 // Update implements [vault.Store]. fn runs again if the transaction collided with another one, or
 // the connection was lost before the commit was sent.
 func (d *DB) Update(ctx context.Context, fn func(vault.Tx) error) error {
-	return d.update(ctx, func(c *conn) error { return fn(c.queries) })
+	return d.update(ctx, updating(), func(c *conn) error { return fn(c.queries) })
 }
 
 // UpdateReserved implements [vault.Store]. PostgreSQL keeps no room for it.
@@ -105,13 +101,13 @@ func (d *DB) UpdateReserved(ctx context.Context, fn func(vault.Tx) error) error 
 // Load puts all rows of src into an empty database, in one transaction. Conflict: the database is
 // not empty, or src has two rows with the same key.
 func (d *DB) Load(ctx context.Context, src backup.Source) error {
-	return d.update(ctx, func(c *conn) error { return store.Load(ctx, c, src) })
+	return d.update(ctx, updating().long(), func(c *conn) error { return store.Load(ctx, c, src) })
 }
 
 // Snapshot gives fn all rows as they are at one moment, while others read and write. Rows that are
 // deleted meanwhile stay in the database until fn returns.
 func (d *DB) Snapshot(ctx context.Context, fn func(backup.Source) error) error {
-	return d.view(ctx, func(c *conn) error { return fn(store.NewSource(c)) })
+	return d.view(ctx, viewing().long(), func(c *conn) error { return fn(store.NewSource(c)) })
 }
 
 // Moment implements [vault.Store].
@@ -142,16 +138,16 @@ func (d *DB) Close() error {
 	return nil
 }
 
-func (d *DB) view(ctx context.Context, fn func(*conn) error) error {
-	return d.with(ctx, beginView, func(c *conn) (bool, error) {
+func (d *DB) view(ctx context.Context, m mode, fn func(*conn) error) error {
+	return d.with(ctx, m, func(c *conn) (bool, error) {
 		defer c.rollback() // nothing was written
 		err := fn(c)
 		return mayRetry(c.txError), err
 	})
 }
 
-func (d *DB) update(ctx context.Context, fn func(*conn) error) error {
-	err := d.with(ctx, beginUpdate, func(c *conn) (bool, error) {
+func (d *DB) update(ctx context.Context, m mode, fn func(*conn) error) error {
+	err := d.with(ctx, m, func(c *conn) (bool, error) {
 		err := store.RecoverPanic(func() error { return fn(c) })
 		if err == nil {
 			err = c.txError // after which fn went on
@@ -174,13 +170,13 @@ const (
 	maxWait  = 10 * time.Millisecond // doubled each time
 )
 
-// with gives fn a connection of its own, on which its first statement begins a transaction if begin
-// is not empty. fn returns whether it is to run again.
+// with gives fn a connection of its own, on which its first statement begins a transaction if the
+// mode has one. fn returns whether it is to run again.
 func (d *DB) with(
-	ctx context.Context, begin string, fn func(*conn) (again bool, err error),
+	ctx context.Context, m mode, fn func(*conn) (again bool, err error),
 ) error {
 	for try := 1; ; try++ {
-		again, err := d.once(ctx, begin, fn)
+		again, err := d.once(ctx, m, fn)
 		if err == nil || !again || try == maxTries || ctx.Err() != nil {
 			return err
 		}
@@ -189,7 +185,7 @@ func (d *DB) with(
 }
 
 func (d *DB) once(
-	ctx context.Context, begin string, fn func(*conn) (bool, error),
+	ctx context.Context, m mode, fn func(*conn) (bool, error),
 ) (again bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
@@ -199,10 +195,16 @@ func (d *DB) once(
 		return false, cmp.Or(ctx.Err(), notConnected(err))
 	}
 	defer pooled.Release()
-	c := &conn{pg: pooled.Conn(), ctx: context.WithoutCancel(ctx), begin: begin, inTx: begin != ""}
-	c.queries = store.New(c, store.Dialect{ForUpdate: forUpdate})
+	c := &conn{
+		pg: pooled.Conn(), ctx: context.WithoutCancel(ctx), timeout: m.timeout, begin: m.begin,
+		inTx: len(m.begin) > 0,
+	}
+	c.queries = store.New(c, store.Dialect{ForUpdate: forUpdate, SkipLocked: skipLocked})
 	return fn(c)
 }
 
 // forUpdate locks the row of a ledger, and lets rows of other libraries refer to it.
 const forUpdate = "FOR NO KEY UPDATE"
+
+// skipLocked lets many servers tidy up at once.
+const skipLocked = "FOR UPDATE SKIP LOCKED"

@@ -1,8 +1,6 @@
 package postgres_test
 
 import (
-	"context"
-	"errors"
 	"testing"
 
 	"github.com/keysake/keysake/internal/store/postgres"
@@ -10,23 +8,11 @@ import (
 	"github.com/keysake/keysake/internal/store/storetest"
 )
 
-// schema is a database with the schema.
-var schema = &pgtest.Template{
-	Prepare: func(ctx context.Context, url string) error {
-		db, err := postgres.Open(ctx, postgres.Options{URL: url})
-		if err != nil {
-			return err
-		}
-		return errors.Join(db.Close())
-	},
-	Keep: []string{"goose_db_version"},
-}
-
 func TestItKeepsThePromisesOfAStore(t *testing.T) {
 	t.Parallel()
 	storetest.Exercise(t, func(t *testing.T) storetest.Store {
 		t.Helper()
-		return open(t, schema.Copy(t))
+		return open(t, pgtest.Migrated.Copy(t))
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/keysake/keysake/internal/store"
 	"github.com/keysake/keysake/internal/store/postgres"
 	"github.com/keysake/keysake/internal/store/postgres/pgtest"
+	"github.com/keysake/keysake/internal/vault"
 )
 
 // raw runs a statement with nothing of ours in between, and returns the first column of its rows.
@@ -63,7 +64,7 @@ func TestServersThatStartAtOnceMigrateOnce(t *testing.T) {
 
 func TestANewerSchemaIsRefused(t *testing.T) {
 	t.Parallel()
-	url := schema.Copy(t)
+	url := pgtest.Migrated.Copy(t)
 	raw(t, url, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, true)")
 	t.Cleanup(func() {
 		url := strings.Clone(url)
@@ -123,7 +124,7 @@ func refused(
 
 func TestTheSchemaIsSQLitesInOtherWords(t *testing.T) {
 	t.Parallel()
-	url := schema.Copy(t)
+	url := pgtest.Migrated.Copy(t)
 	const columns = `SELECT concat_ws(' ', data_type, collation_name) || ' ' || count(*)
 		FROM information_schema.columns
 		WHERE table_schema = 'public' AND table_name <> 'goose_db_version'
@@ -145,5 +146,61 @@ func TestTheSchemaIsSQLitesInOtherWords(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, raw(t, url, keys)); diff != "" {
 		t.Errorf("foreign keys (-want +got):\n%s", diff)
+	}
+}
+
+func TestASchemaThatAnotherProgramChangedIsRefused(t *testing.T) {
+	t.Parallel()
+	const undo = `CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql
+		AS 'BEGIN RETURN OLD; END'`
+	for what, change := range map[string][]string{
+		"trigger undo": {undo, `CREATE TRIGGER undo BEFORE UPDATE ON api_keys FOR EACH ROW
+			EXECUTE FUNCTION undo()`},
+		"rule keep":        {"CREATE RULE keep AS ON DELETE TO secrets DO INSTEAD NOTHING"},
+		"policy rows_of":   {"CREATE POLICY rows_of ON secrets USING (false)"},
+		"security of rows": {"ALTER TABLE users ENABLE ROW LEVEL SECURITY"},
+		"default of":       {"ALTER TABLE users ALTER full_name SET DEFAULT 'x'"},
+		"inherits":         {"CREATE TABLE more () INHERITS (secrets)"},
+		"references":       {"ALTER TABLE secrets DISABLE TRIGGER ALL"},
+		"is no table": {
+			"ALTER TABLE secret_uses RENAME TO hidden",
+			"CREATE VIEW secret_uses AS SELECT * FROM hidden",
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			url := pgtest.Empty(t)
+			db, err := postgres.Open(t.Context(), postgres.Options{URL: url})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
+			for _, statement := range change {
+				raw(t, url, statement)
+			}
+			refused(t, url, what, postgres.Open, postgres.OpenShared)
+		})
+	}
+}
+
+func TestItWorksThroughAPoolerThatKeepsNoSession(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Migrated.Copy(t)
+	db, err := postgres.Open(t.Context(), postgres.Options{URL: url, Pooler: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	ann := addUser(t, db, "ann")
+	for range 2 {
+		err := db.View(t.Context(), func(r vault.Reader) error {
+			_, err := r.UserNamed(t.Context(), ann.Username)
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
 	}
 }

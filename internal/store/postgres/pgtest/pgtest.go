@@ -69,37 +69,38 @@ type Template struct {
 	free []string
 }
 
-// Copy returns the URL of a copy, which is the test's own until it ends. Then the rows are deleted
-// and the copy is used again: creating a database costs more than most tests.
+// Copy returns the URL of a copy, which is the test's own until it ends.
 func (p *Template) Copy(tb testing.TB) string {
 	tb.Helper()
-	s := Of(tb)
-	name, err := p.take(context.Background(), s)
+	Of(tb) // or skip
+	url, giveBack, err := p.Take(context.Background())
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {
-		if err := p.giveBack(context.Background(), s, name); err != nil {
+		if err := giveBack(); err != nil {
 			tb.Errorf("empty the database: %v", err)
 		}
 	})
-	return s.URL(name)
+	return url
+}
+
+// Take returns the URL of a copy until it is given back. Then the rows are deleted and the copy is
+// used again: creating a database costs more than most tests.
+func (p *Template) Take(ctx context.Context) (url string, giveBack func() error, err error) {
+	s, err := server()
+	if err != nil {
+		return "", nil, err
+	}
+	name, err := p.take(ctx, s)
+	if err != nil {
+		return "", nil, err
+	}
+	return s.URL(name), func() error { return p.giveBack(context.WithoutCancel(ctx), s, name) }, nil
 }
 
 func (p *Template) take(ctx context.Context, s *Server) (string, error) {
-	p.once.Do(func() {
-		p.name = s.newName()
-		p.err = s.run(ctx, "CREATE DATABASE "+p.name)
-		if p.err == nil {
-			p.err = p.Prepare(ctx, s.URL(p.name))
-		}
-		if p.err == nil {
-			p.err = s.connected(ctx, p.name, func(c *pgx.Conn) (err error) {
-				p.shape, err = shapeOf(ctx, c)
-				return err
-			})
-		}
-	})
+	p.once.Do(func() { p.err = p.create(context.WithoutCancel(ctx), s) })
 	if p.err != nil {
 		return "", p.err
 	}
@@ -113,6 +114,20 @@ func (p *Template) take(ctx context.Context, s *Server) (string, error) {
 	p.mu.Unlock()
 	name := s.newName()
 	return name, s.run(ctx, "CREATE DATABASE "+name+" TEMPLATE "+p.name)
+}
+
+func (p *Template) create(ctx context.Context, s *Server) error {
+	p.name = s.newName()
+	if err := s.run(ctx, "CREATE DATABASE "+p.name); err != nil {
+		return err
+	}
+	if err := p.Prepare(ctx, s.URL(p.name)); err != nil {
+		return err
+	}
+	return s.connected(ctx, p.name, func(c *pgx.Conn) (err error) {
+		p.shape, err = shapeOf(ctx, c)
+		return err
+	})
 }
 
 // giveBack deletes the rows of a copy, unless its tables were changed: then it is dropped.
@@ -180,6 +195,7 @@ func shapeOf(ctx context.Context, c *pgx.Conn) (shape string, err error) {
 		SELECT concat_ws(' ', c.relname, c.relkind, a.attname, a.atttypid, a.attnotnull) AS line
 		FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid
 		WHERE c.relnamespace = 'public'::regnamespace AND NOT coalesce(a.attisdropped, false)
+		UNION ALL SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_'
 		UNION ALL SELECT tgname FROM pg_trigger WHERE NOT tgisinternal
 		UNION ALL SELECT conname FROM pg_constraint
 			WHERE connamespace = 'public'::regnamespace) AS lines`

@@ -96,6 +96,12 @@ func startOnce(temp, bin string) (*Server, error) {
 	return s, nil
 }
 
+// Installed returns [ErrMissing] if there are no programs of PostgreSQL.
+func Installed() error {
+	_, err := programs()
+	return err
+}
+
 // programs returns the folder of PostgreSQL's programs: version 15, or the newest there is.
 func programs() (string, error) {
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")

@@ -1,0 +1,78 @@
+package instance
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/keysake/keysake/internal/backup"
+	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/store/postgres"
+	"github.com/keysake/keysake/internal/vault"
+)
+
+// A Database is an open database: the file in a data folder, or one of a PostgreSQL server.
+type Database interface {
+	vault.Store
+
+	// Snapshot gives fn all rows as they are at one moment, while others read and write.
+	Snapshot(ctx context.Context, fn func(backup.Source) error) error
+	// Load puts all rows of src into an empty database, in one transaction. Conflict: the database
+	// is not empty, or src has two rows with the same key.
+	Load(ctx context.Context, src backup.Source) error
+
+	// Ping reports whether the database can be read.
+	Ping(ctx context.Context) error
+	// WriteFault returns why updates fail, in words for anyone who asks; empty if they succeed.
+	WriteFault(ctx context.Context) string
+	// ReadOnly reports whether the database could not be written when it was opened.
+	ReadOnly() bool
+	// Space returns how many bytes are free on the disk, and how many must be for updates that are
+	// not reserved. Both are 0 if that is unknown.
+	Space() (free, floor uint64)
+	// Stats returns how many updates were made durable since the start, and in how many commits.
+	Stats() (updates, commits uint64)
+
+	// Close waits for the transactions that have begun, and closes the database.
+	Close() error
+}
+
+// openPostgres opens the database that the configuration names by its URL. The data folder has what
+// is of this server alone.
+func (i *Instance) openPostgres(ctx context.Context, cfg config.Config, access Access) error {
+	if access == Create {
+		if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+			return err
+		}
+	} else if _, err := os.Stat(cfg.Data); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s does not exist: create it with keysake init --data %s", cfg.Data,
+			cfg.Data)
+	}
+	options := postgres.Options{
+		URL: cfg.DatabaseURL, MaxConns: cfg.DatabaseConnections, Pooler: cfg.DatabasePooler,
+	}
+	if cfg.DatabasePasswordFile != "" {
+		text, err := os.ReadFile(cfg.DatabasePasswordFile)
+		if err != nil {
+			return fmt.Errorf("--database-password-file: %w", err)
+		}
+		options.Password = string(bytes.TrimRight(text, "\r\n"))
+	}
+	open := postgres.OpenShared
+	if access.exclusive() {
+		open = postgres.Open
+		var err error
+		if i.lock, err = Lock(cfg.Data); err != nil {
+			return err
+		}
+	}
+	db, err := open(ctx, options)
+	if err != nil {
+		return err
+	}
+	i.Store = db
+	return nil
+}
