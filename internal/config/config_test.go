@@ -50,19 +50,22 @@ func TestWithoutFlagsAndVariablesTheDefaultsApply(t *testing.T) {
 		Data:              "/srv/keysake",
 		KeyCacheTTL:       time.Hour,
 		KeyServiceTimeout: 8 * time.Second,
-		RateLimit:         100,
-		RateBurst:         200,
-		UserRateLimit:     300,
-		UserRateBurst:     600,
-		AuthFailureLimit:  300,
-		MaxSecrets:        200,
-		KeepVersions:      5,
-		MinFreeSpace:      64,
-		LogFormat:         "text",
-		LogLevel:          slog.LevelInfo,
-		ShutdownTimeout:   15 * time.Second,
-		CheckpointEvery:   24 * time.Hour,
-		DeleteDelay:       24 * time.Hour,
+
+		DatabaseConnections: 16,
+
+		RateLimit:        100,
+		RateBurst:        200,
+		UserRateLimit:    300,
+		UserRateBurst:    600,
+		AuthFailureLimit: 300,
+		MaxSecrets:       200,
+		KeepVersions:     5,
+		MinFreeSpace:     64,
+		LogFormat:        "text",
+		LogLevel:         slog.LevelInfo,
+		ShutdownTimeout:  15 * time.Second,
+		CheckpointEvery:  24 * time.Hour,
+		DeleteDelay:      24 * time.Hour,
 	}
 	got := mustLoad(t, nil, "--data", "/srv/keysake")
 	if diff := cmp.Diff(want, got, comparable); diff != "" {
@@ -79,7 +82,13 @@ func TestEverySettingHasAFlagAndAVariable(t *testing.T) {
 		"data":                 "/d",
 		"dev":                  "true",
 		"keys":                 "/srv/keys",
+		"database-url":         "postgres://k@db/k",
+		"database-connections": "9",
+		"database-pooler":      "true",
 		"root-key":             "file:/k",
+
+		"database-password-file": "/w",
+
 		"instance-key":         instanceKey.String(),
 		"root-passphrase-file": "/p",
 		"root-passphrase-fd":   "0",
@@ -112,9 +121,15 @@ func TestEverySettingHasAFlagAndAVariable(t *testing.T) {
 		"lockdown":             "true",
 	}
 	want := config.Config{
-		Listen:             "0.0.0.0:443",
-		Data:               "/d",
-		Dev:                true,
+		Listen:              "0.0.0.0:443",
+		Data:                "/d",
+		Dev:                 true,
+		DatabaseURL:         "postgres://k@db/k",
+		DatabaseConnections: 9,
+		DatabasePooler:      true,
+
+		DatabasePasswordFile: "/w",
+
 		Keys:               "/srv/keys",
 		RootKeys:           []string{"file:/k"},
 		InstanceKeys:       []uuid.UUID{instanceKey},
@@ -336,6 +351,9 @@ func TestAnInvalidSettingIsRefusedInOneLineThatNamesItsFlag(t *testing.T) {
 		{"--keep-versions=101", "--keep-versions must be"},
 		{"--max-connections=-1", "--max-connections must be"},
 		{"--max-connections-each=-1", "--max-connections-each must be"},
+		{"--database-url=mysql://db", "--database-url must begin with postgres://"},
+		{"--database-password-file=f", "--database-password-file needs --database-url"},
+		{"--database-url=postgres://db --database-connections=1", "--database-connections must be"},
 		{"--min-free-space=-1", "--min-free-space must be"},
 		{"--log-format=xml", "--log-format must be"},
 		{"--shutdown-timeout=0s", "--shutdown-timeout must be"},
@@ -348,6 +366,35 @@ func TestAnInvalidSettingIsRefusedInOneLineThatNamesItsFlag(t *testing.T) {
 			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", c.args, err)
 		}
+	}
+}
+
+func TestAPasswordInAnArgumentIsRefusedAndOneInAVariableIsNot(t *testing.T) {
+	const secret = "hunter2"
+	for _, url := range []string{
+		"postgres://k:" + secret + "@db/k",
+		"postgres://k:" + secret + "@one:5432,two:5433/k",
+		"postgres://k:p@" + secret + "@db",
+		"postgres://k@db/k?sslmode=require&password=" + secret,
+		"postgres://k@db/k?pass%77ord=" + secret,
+		"postgres://k@db/k?sslpassword=" + secret + "#x",
+		"postgres://:" + secret + "@",
+	} {
+		_, err := load(t, nil, "--data=/d", "--database-url="+url)
+		if err == nil || strings.Contains(err.Error(), secret) ||
+			!strings.Contains(err.Error(), "KEYSAKE_DATABASE_URL") {
+			t.Errorf("%s: %v", url, err)
+		}
+		env := map[string]string{"KEYSAKE_DATABASE_URL": url}
+		if c := mustLoad(t, env, "--data=/d"); c.DatabaseURL != url || c.Validate() != nil {
+			t.Errorf("%s in a variable is refused", url)
+		}
+	}
+	for _, url := range []string{
+		"postgres://k@db:5432/k?passfile=/p", "postgres:///k?host=/run/postgresql",
+		"postgres://k@[::1]:5432,db:1/k@b?application_name=a:b@c",
+	} {
+		mustLoad(t, nil, "--data=/d", "--database-url="+url)
 	}
 }
 
@@ -386,7 +433,7 @@ func TestTheReferenceHasEverySetting(t *testing.T) {
 			t.Errorf("--%s is not on the page", f.Name)
 		}
 	})
-	if n != 37 || strings.Count(page, "\n| `--") != n {
+	if n != 41 || strings.Count(page, "\n| `--") != n {
 		t.Errorf("%d flags, and a page of another number of lines", n)
 	}
 }

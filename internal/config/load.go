@@ -63,6 +63,9 @@ func (s *Settings) Load(lookup func(string) (string, bool)) (Config, error) {
 			}
 		}
 	}
+	if err := s.checkPassword(); err != nil {
+		return Config{}, err
+	}
 	if s.cfg.Data == "" && s.cfg.Dev {
 		s.cfg.Data = DevData
 	}

@@ -44,8 +44,8 @@ func (c *Config) storageSettings() []setting {
 			&c.DatabaseURL, "database-url", "URL", "",
 			"PostgreSQL database, which servers may share, in the place of a file in the data " +
 				"folder: postgres://USER@HOST:PORT/DATABASE, with any parameter that PostgreSQL " +
-				"takes; a password in it shows in the list of processes: use " +
-				"--database-password-file or PGPASSFILE",
+				"takes; a password is given in --database-password-file or PGPASSFILE, or in a " +
+				"URL in the variable",
 		},
 		{
 			&c.DatabasePasswordFile, "database-password-file", "FILE", "",
