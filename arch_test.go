@@ -42,6 +42,7 @@ var layers = map[string]string{
 	"internal/catalog":     "internal/base62 plaintext",
 	"internal/catalog/gen": "internal/catalog",
 	"internal/middleware":  "",
+	"internal/netguard":    "",
 	"internal/vault": "bundle internal/anchor internal/audit internal/base62 internal/catalog " +
 		"internal/policy internal/seal plaintext",
 	"internal/store": "internal/audit internal/backup internal/policy internal/seal " +
@@ -133,7 +134,7 @@ var outside = []struct{ prefix, mayImport string }{
 	{"github.com/pressly/goose", "internal/store/sqlite"},
 	{"database/sql", "internal/store/sqlite"},
 	{"net/http", "client internal/api internal/api/apicontract internal/apptest internal/cli " +
-		"internal/identity internal/middleware internal/rootkey internal/server"},
+		"internal/identity internal/middleware internal/netguard internal/rootkey internal/server"},
 }
 
 func TestTheDomainKnowsNoHTTPAndOnlyAStoreKnowsItsDatabase(t *testing.T) {
