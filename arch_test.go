@@ -40,9 +40,11 @@ var layers = map[string]string{
 	"internal/base62":      "",
 	"internal/privatefile": "",
 	"internal/catalog":     "internal/base62 plaintext",
-	"internal/catalog/gen": "internal/catalog",
-	"internal/middleware":  "",
-	"internal/netguard":    "",
+	"internal/catalog/gen": "internal/catalog " +
+		"internal/catalog/presetfile",
+	"internal/catalog/presetfile": "internal/catalog",
+	"internal/middleware":         "",
+	"internal/netguard":           "",
 	"internal/vault": "bundle internal/anchor internal/audit internal/base62 internal/catalog " +
 		"internal/policy internal/seal plaintext",
 	"internal/store": "internal/audit internal/backup internal/policy internal/seal " +

@@ -1,5 +1,7 @@
 package catalog
 
+import "time"
+
 // A Recipe is a way to attach a credential to a request. {ID} stands for the value of the field or
 // param with that id.
 type Recipe struct {
@@ -22,12 +24,19 @@ type Attach struct {
 	RequireHeaders []string `json:"require_headers,omitempty"`
 	// PassEncodings lists the content codings that a broker passes on unchanged.
 	PassEncodings []string `json:"pass_encodings,omitempty"`
-	// Stream lists what applies of sse, websocket, chunked, long_poll and protobuf.
+	// Stream lists what applies of sse, websocket, chunked, long_poll, protobuf, eventstream and
+	// grpc.
 	Stream      []string  `json:"stream,omitempty"`
 	Redirects   Redirects `json:"redirects,omitzero"`
 	IdleTimeout string    `json:"idle_timeout,omitempty"` // as time.ParseDuration reads it
 	Mints       []Mint    `json:"mints,omitempty"`
-	Note        string    `json:"note,omitempty"`
+	Usage       Usage     `json:"usage,omitzero"`
+	// Refusal is the body of an error as the provider words it, so that its clients can show one of
+	// a broker. {message} and {code} stand for what happened, in the value of any member.
+	Refusal map[string]any `json:"refusal,omitempty"`
+	// NoRedact is for protocols that a changed response would break.
+	NoRedact bool   `json:"no_redact,omitempty"`
+	Note     string `json:"note,omitempty"`
 }
 
 // A Strip lists every part of a request in which the provider accepts a credential. A broker
@@ -42,6 +51,22 @@ type Strip struct {
 type Redirects struct {
 	Follow      bool   `json:"follow,omitempty"`
 	ForwardAuth string `json:"forward_auth,omitempty"` // same_host, or empty for never
+}
+
+// A Usage says where a response tells how many tokens it took: JSON pointers, RFC 6901, into its
+// body, or into each event of one that streams. Some members repeat in later events, so the largest
+// number of each list is the one that counts.
+type Usage struct {
+	Input  []string `json:"input,omitempty"`
+	Output []string `json:"output,omitempty"`
+}
+
+// Idle returns how long a stream may carry nothing: IdleTimeout, or the given time without one.
+func (a Attach) Idle(otherwise time.Duration) time.Duration {
+	if d, err := time.ParseDuration(a.IdleTimeout); err == nil && d > 0 {
+		return d
+	}
+	return otherwise
 }
 
 // A Mint is a response with a new credential, which a broker must not pass on.

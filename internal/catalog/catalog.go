@@ -33,22 +33,29 @@ type Preset struct {
 	ID         string // of the provider; never changes
 	Name       string // for people
 	EnvVarName string // environment variable of the secret
+	Category   string // such as ai-inference
 	Docs       string // https URL of the documentation
 	CreateKey  string // https URL of the page where a user creates a key
 }
 
-// A provider is an entry with its formats compiled.
+// A provider is an entry with its formats, which are compiled when they are needed.
 type provider struct {
+	entry   Entry
 	preset  Preset
 	formats []format
 }
 
-// Load returns the embedded catalog. It fails only in a broken build, which go generate and the
-// tests prevent.
-func Load() (*Catalog, error) { return Parse(embedded) }
+// Load returns the embedded catalog, which go generate has checked. It fails only in a broken
+// build, which the tests prevent.
+func Load() (*Catalog, error) {
+	var entries []Entry
+	if err := json.Unmarshal(embedded, &entries); err != nil {
+		return nil, fmt.Errorf("catalog: %w", err)
+	}
+	return build(entries), nil
+}
 
-// Parse reads a catalog in the form of catalog.json: an array of [Entry], in the order of the
-// presets.
+// Parse reads a catalog: a JSON array of [Entry], in the order of the presets.
 //
 // It refuses unknown fields, and every entry that breaks a rule of the schema. For example, an
 // example key must match its own format first, a check must not send a key to a host where the
@@ -60,18 +67,26 @@ func Parse(data []byte) (*Catalog, error) {
 		return nil, err
 	}
 	var faults []error
-	c := &Catalog{envNames: make(map[string]struct{})}
 	for i, e := range entries {
 		at := location{entry: cmp.Or(e.ID, fmt.Sprintf("entry %d", i)), faults: &faults}
 		checkEntry(at, e)
-		c.providers = append(c.providers, compile(at, e))
-		c.addEnvNames(e)
+		checkSources(at, e)
 	}
+	c := build(entries)
 	checkAll(entries, c.providers, &faults)
 	if len(faults) > 0 {
 		return nil, fmt.Errorf("catalog: %w", errors.Join(faults...))
 	}
 	return c, nil
+}
+
+func build(entries []Entry) *Catalog {
+	c := &Catalog{envNames: make(map[string]struct{})}
+	for _, e := range entries {
+		c.providers = append(c.providers, newProvider(e))
+		c.addEnvNames(e)
+	}
+	return c
 }
 
 func decode(data []byte) ([]Entry, error) {
@@ -90,19 +105,16 @@ func decode(data []byte) ([]Entry, error) {
 	return entries, nil
 }
 
-// compile makes the parts of an entry that are used at run time. It reports a format that does not
-// compile and leaves it out.
-func compile(at location, e Entry) provider {
-	p := provider{preset: Preset{ID: e.ID, Name: e.Name, Docs: e.Docs, CreateKey: e.CreateKey}}
+func newProvider(e Entry) provider {
+	p := provider{entry: e, preset: Preset{
+		ID: e.ID, Name: e.Name, Category: e.Category, Docs: e.Docs, CreateKey: e.CreateKey,
+	}}
 	for _, f := range e.Fields {
 		if f.Secret && f.Required {
 			p.preset.EnvVarName = f.Env
 		}
 		for _, described := range f.Formats {
-			here := at.in("fields[%s].formats[%s]", f.ID, described.ID)
-			if compiled, ok := compileFormat(here, f, described); ok {
-				p.formats = append(p.formats, compiled)
-			}
+			p.formats = append(p.formats, newFormat(f, described))
 		}
 	}
 	return p
@@ -139,6 +151,12 @@ func (c *Catalog) Presets() []Preset {
 func (c *Catalog) Preset(id string) (Preset, bool) {
 	p, ok := c.provider(id)
 	return p.preset, ok
+}
+
+// Entry returns all facts about the provider with this exact id. They must not be changed.
+func (c *Catalog) Entry(id string) (Entry, bool) {
+	p, ok := c.provider(id)
+	return p.entry, ok
 }
 
 func (c *Catalog) provider(id string) (provider, bool) {

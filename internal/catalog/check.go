@@ -95,7 +95,9 @@ func checkEntry(at location, e Entry) {
 	at.in("name").notEmpty(e.Name)
 	at.in("category").notEmpty(e.Category)
 	at.in("docs").secureURL(e.Docs)
-	at.in("create_key").secureURL(e.CreateKey)
+	if e.CreateKey != "" {
+		at.in("create_key").secureURL(e.CreateKey)
+	}
 	oneOf(at.in("confidence"), e.Confidence, "high", "medium", "low")
 	_, err := time.Parse(time.DateOnly, e.Checked)
 	at.in("checked").require(err == nil, "must be a date such as 2006-01-02")
@@ -107,5 +109,4 @@ func checkEntry(at location, e Entry) {
 	checkClient(at.in("client"), e)
 	checkVerify(at, e)
 	checkRevoke(at.in("revoke"), e)
-	checkSources(at, e)
 }

@@ -79,7 +79,8 @@ func checkAttach(at location, e Entry) {
 		here.in("keep_client_headers").headerNames(a.KeepClientHeaders...)
 		here.in("require_headers").headerNames(a.RequireHeaders...)
 		for _, s := range a.Stream {
-			oneOf(here.in("stream"), s, "sse", "websocket", "chunked", "long_poll", "protobuf")
+			oneOf(here.in("stream"), s, "sse", "websocket", "chunked", "long_poll", "protobuf",
+				"eventstream", "grpc")
 		}
 		oneOf(here.in("redirects.forward_auth"), a.Redirects.ForwardAuth, "", "same_host")
 		if a.IdleTimeout != "" {
@@ -89,6 +90,10 @@ func checkAttach(at location, e Entry) {
 		for _, m := range a.Mints {
 			checkMint(here.in("mints[%s]", m.Path), e, m)
 		}
+		for _, p := range slices.Concat(a.Usage.Input, a.Usage.Output) {
+			here.in("usage").pointer(p)
+		}
+		here.in("refusal").body(a.Refusal, []string{"message", "code"})
 		for j, earlier := range e.Attach[:i] {
 			here.require(!earlier.shadows(a),
 				"is never reached: attach[%d] matches the same requests first", j)

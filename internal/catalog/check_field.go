@@ -1,6 +1,9 @@
 package catalog
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 func checkFields(at location, e Entry) {
 	values := 0
@@ -32,6 +35,12 @@ func checkFields(at location, e Entry) {
 
 func checkFormat(at location, e Entry, f Format) {
 	at.in("id").id(f.ID)
+	if _, literal, err := compileWhole(f.Regex); err != nil {
+		at.in("regex").report("%v", err)
+	} else {
+		at.in("prefix").require(strings.HasPrefix(literal, f.Prefix),
+			"the regex allows keys that do not begin with it")
+	}
 	oneOf(at.in("checksum"), f.Checksum, "", checksumGitHub)
 	for _, t := range f.Traits {
 		oneOf(at.in("traits"), t, TraitAdmin, TraitRefresh, TraitShortLived, TraitPublishable,

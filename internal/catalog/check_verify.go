@@ -24,8 +24,12 @@ func checkVerify(at location, e Entry) {
 				"%q has the trait %s", f, TraitNeverVerify)
 		}
 		checkRequest(here.in("request"), e, c.Request, "GET", "POST")
-		here.in("request.auth").require(c.Request.Auth != "", "is required")
+		here.in("request.auth").require(c.Request.Auth != "" || e.keyInBody(c.Request),
+			"is required, unless the body has the key")
 		oneOf(here.in("cost"), c.Cost, CostFree, CostMetered)
+		for _, p := range c.Shape {
+			here.in("shape").pointer(p)
+		}
 		here.in("rules").require(len(c.Rules) > 0, "must have one")
 		for i, r := range c.Rules {
 			checkRule(here.in("rules[%d]", i), r)
@@ -67,13 +71,40 @@ func checkRequest(at location, e Entry, r Request, methods ...string) {
 		at.in("headers[%s]", name).template(r.Headers[name], append(e.paramIDs(), "service_ua")...)
 	}
 	at.in("json").body(r.JSON, e.inputs())
+	for _, name := range slices.Sorted(maps.Keys(r.Form)) {
+		at.in("form[%s]", name).body(r.Form[name], e.inputs())
+	}
+	at.in("form").require(len(r.Form) == 0 || len(r.JSON) == 0, "cannot be there beside json")
 }
 
-// body requires that every text in a JSON body is a valid template.
+// keyInBody reports whether a member of the body is the key.
+func (e Entry) keyInBody(r Request) bool {
+	return slices.ContainsFunc(e.Fields, func(f Field) bool {
+		isKey := func(v any) bool { return f.Secret && v == any("{"+f.ID+"}") }
+		for _, v := range r.Form {
+			if isKey(v) {
+				return true
+			}
+		}
+		for _, v := range r.JSON {
+			if isKey(v) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// inputPattern matches what is replaced in a body, which may have braces of its own: GraphQL does.
+var inputPattern = regexp.MustCompile(`\{([a-z][a-z0-9_]*)\}`)
+
+// body requires that every {name} in the texts of a JSON body is known.
 func (at location) body(value any, known []string) {
 	switch v := value.(type) {
 	case string:
-		at.template(v, known...)
+		for _, m := range inputPattern.FindAllStringSubmatch(v, -1) {
+			at.require(slices.Contains(known, m[1]), "{%s} has no meaning here", m[1])
+		}
 	case []any:
 		for _, item := range v {
 			at.body(item, known)

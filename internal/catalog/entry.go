@@ -7,7 +7,7 @@ type Entry struct {
 	Name      string `json:"name"`
 	Category  string `json:"category"`
 	Docs      string `json:"docs"`
-	CreateKey string `json:"create_key"`
+	CreateKey string `json:"create_key,omitempty"`
 
 	Confidence string `json:"confidence"` // high, medium or low
 	Checked    string `json:"checked"`    // date of the last review, as 2006-01-02
@@ -50,9 +50,15 @@ type Client struct {
 	BaseURL []BaseURL `json:"base_url,omitempty"`
 	// UnsetEnv lists variables to clear, so that a program finds only one credential.
 	UnsetEnv []string `json:"unset_env,omitempty"`
-	// Modes lists what works where a base URL does not: proxy_mitm, inject_env.
+	// Modes lists what works where a base URL does not: proxy_mitm, inject_env, and for GitHub's
+	// programs gh_socket and git_config.
 	Modes []string `json:"modes,omitempty"`
-	// Placeholder replaces the key. It has the form of a key, with {lease} in it.
+	// Git has the beginnings of URLs that git can reach by a broker, as user GitUser with the key
+	// as the password. GH has the hosts that gh reaches by its http_unix_socket.
+	Git     []string `json:"git,omitempty"`
+	GitUser string   `json:"git_user,omitempty"`
+	GH      []string `json:"gh,omitempty"`
+	// Placeholder replaces the key. It begins like a key, and ends in {lease}.
 	Placeholder string   `json:"placeholder,omitempty"`
 	Notes       []string `json:"notes,omitempty"`
 }

@@ -6,7 +6,7 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"slices"
-	"strings"
+	"sync"
 )
 
 // A Field is one input of a preset. Exactly one field of an entry is both secret and required: it
@@ -67,9 +67,10 @@ const defaultMaxLength = 4096
 
 // A format is a [Format], compiled.
 type format struct {
+	described  Format
 	id         string
 	prefix     []byte
-	regex      *regexp.Regexp
+	regex      func() *regexp.Regexp // nil if it is not one, which the checks prevent
 	maxLength  int
 	distinct   bool
 	checksum   string
@@ -95,29 +96,36 @@ func compileWhole(expression string) (whole *regexp.Regexp, literal string, err 
 	return whole, literal, err
 }
 
-// compileFormat reports a format that cannot be compiled.
-func compileFormat(at location, f Field, described Format) (format, bool) {
-	whole, literal, err := compileWhole(described.Regex)
-	if err != nil {
-		at.in("regex").report("%v", err)
-		return format{}, false
-	}
-	at.in("prefix").require(strings.HasPrefix(literal, described.Prefix),
-		"the regex allows keys that do not begin with it")
+// newFormat compiles no expression: there are a hundred of them, and a key needs one or two.
+func newFormat(f Field, described Format) format {
 	return format{
-		id:         described.ID,
-		prefix:     []byte(described.Prefix),
-		regex:      whole,
+		described: described,
+
+		id:     described.ID,
+		prefix: []byte(described.Prefix),
+		regex: sync.OnceValue(func() *regexp.Regexp {
+			whole, _, err := compileWhole(described.Regex)
+			if err != nil {
+				return nil
+			}
+			return whole
+		}),
 		maxLength:  cmp.Or(f.MaxLength, defaultMaxLength),
 		distinct:   described.Distinct,
 		checksum:   described.Checksum,
 		traits:     slices.Clone(described.Traits),
 		envVarName: cmp.Or(described.Env, f.Env),
-	}, true
+	}
 }
 
 // matches reports whether all of b has the format.
-func (f format) matches(b []byte) bool { return f.hasPrefix(b) && f.regex.Match(b) }
+func (f format) matches(b []byte) bool {
+	if !f.hasPrefix(b) {
+		return false
+	}
+	whole := f.regex()
+	return whole != nil && whole.Match(b)
+}
 
 func (f format) hasPrefix(b []byte) bool {
 	return len(b) <= f.maxLength && bytes.HasPrefix(b, f.prefix)

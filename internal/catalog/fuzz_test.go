@@ -2,7 +2,6 @@ package catalog_test
 
 import (
 	"encoding/json"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -55,7 +54,7 @@ func recogniseSeeds(tb testing.TB) []string {
 
 func loadSeeds(tb testing.TB) []string {
 	tb.Helper()
-	text, err := os.ReadFile("catalog.json")
+	text, err := written()
 	if err != nil {
 		tb.Fatal(err)
 	}

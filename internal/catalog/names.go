@@ -2,56 +2,64 @@ package catalog
 
 import (
 	"cmp"
+	_ "embed"
 	"encoding/json"
 	"fmt"
 	"slices"
 )
 
-// Names are the variables of the presets. They are there much sooner than a [Catalog], which
-// compiles and checks everything, and a command that runs another one needs no more.
+// Names are the variables of the presets. They are there sooner than a [Catalog], and a command
+// that runs another one needs no more.
 type Names struct {
 	presets []Preset
 	aliases map[string][]string
 }
 
-// LoadNames reads the names in the embedded catalog.
-func LoadNames() (*Names, error) {
-	var entries []struct {
-		ID     string `json:"id"`
-		Name   string `json:"name"`
-		Fields []struct {
-			Env        string   `json:"env"`
-			EnvAliases []string `json:"env_aliases"`
-			Secret     bool     `json:"secret"`
-			Required   bool     `json:"required"`
-			Formats    []struct {
-				Env        string   `json:"env"`
-				EnvAliases []string `json:"env_aliases"`
-			} `json:"formats"`
-		} `json:"fields"`
+// Named are the names of one provider, as names.json has them.
+type Named struct {
+	ID      string              `json:"id"`
+	Name    string              `json:"name"`
+	Env     string              `json:"env"`
+	Aliases map[string][]string `json:"aliases,omitempty"`
+}
+
+//go:embed names.json
+var embeddedNames []byte
+
+// NamesOf returns the names of a provider.
+func NamesOf(e Entry) Named {
+	n := Named{ID: e.ID, Name: e.Name, Aliases: map[string][]string{}}
+	alias := func(name string, aliases []string) {
+		if len(aliases) > 0 {
+			n.Aliases[name] = append(n.Aliases[name], aliases...)
+		}
 	}
-	if err := json.Unmarshal(embedded, &entries); err != nil {
+	for _, f := range e.Fields {
+		if f.Secret && f.Required {
+			n.Env = f.Env
+		}
+		alias(f.Env, f.EnvAliases)
+		for _, format := range f.Formats {
+			alias(cmp.Or(format.Env, f.Env), format.EnvAliases)
+		}
+	}
+	return n
+}
+
+// LoadNames reads the names of the embedded catalog.
+func LoadNames() (*Names, error) {
+	var named []Named
+	if err := json.Unmarshal(embeddedNames, &named); err != nil {
 		return nil, fmt.Errorf("catalog: %w", err)
 	}
 	n := &Names{aliases: map[string][]string{}}
-	for _, e := range entries {
-		p := Preset{ID: e.ID, Name: e.Name}
-		for _, f := range e.Fields {
-			if f.Secret && f.Required {
-				p.EnvVarName = f.Env
-			}
-			n.alias(f.Env, f.EnvAliases)
-			for _, format := range f.Formats {
-				n.alias(cmp.Or(format.Env, f.Env), format.EnvAliases)
-			}
+	for _, e := range named {
+		n.presets = append(n.presets, Preset{ID: e.ID, Name: e.Name, EnvVarName: e.Env})
+		for name, aliases := range e.Aliases {
+			n.aliases[name] = append(n.aliases[name], aliases...)
 		}
-		n.presets = append(n.presets, p)
 	}
 	return n, nil
-}
-
-func (n *Names) alias(name string, aliases []string) {
-	n.aliases[name] = append(n.aliases[name], aliases...)
 }
 
 // Preset returns the ID, name and variable of the preset with this exact id.

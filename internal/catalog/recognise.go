@@ -54,6 +54,14 @@ func (c *Catalog) Recognise(preset string, v plaintext.Value) Recognition {
 	return r
 }
 
+// FormatOf returns the format of a value that is a key of this provider: it may say how the key is
+// attached, and which check it takes. It must not be changed.
+func (c *Catalog) FormatOf(preset string, v plaintext.Value) (Format, bool) {
+	own, _ := c.provider(preset)
+	f, found := own.match(v.Reveal(), false)
+	return f.described, found
+}
+
 func (r *Recognition) set(p Preset, f format, key []byte) {
 	r.Matched, r.Format, r.Traits, r.EnvVarName = p, f.id, slices.Clone(f.traits), f.envVarName
 	r.CutOff = !f.checksumHolds(key)

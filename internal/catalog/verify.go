@@ -6,6 +6,10 @@ type Check struct {
 	Formats []string `json:"formats"` // it is for keys of these; "*" for keys that match none
 	Request Request  `json:"request"`
 	Cost    Cost     `json:"cost"`
+	// Shape has JSON pointers, RFC 6901, of which the body of every answer of the provider has one.
+	// An answer without any is not the provider's, but a gateway's, say, and tells nothing. No
+	// pointer stands for any JSON object or array.
+	Shape []string `json:"shape,omitempty"`
 	// The first match of Rules applies. Without a match the outcome is indeterminate.
 	Rules   []Rule    `json:"rules"`
 	Extract []Extract `json:"extract,omitempty"`
@@ -29,10 +33,11 @@ type Request struct {
 	// URL is https, on a host where the entry attaches the credential. It may use params, but no
 	// field, because URLs are logged.
 	URL string `json:"url"`
-	// Auth is a recipe of the entry. Without one the key is in the body.
+	// Auth is a recipe of the entry. Without one the key is in the body, which is JSON or a form.
 	Auth    string            `json:"auth,omitempty"`
 	Headers map[string]string `json:"headers,omitempty"` // may use params and {service_ua}
-	JSON    map[string]any    `json:"json,omitempty"`    // the body; may use params and fields
+	JSON    map[string]any    `json:"json,omitempty"`    // may use params and fields
+	Form    map[string]string `json:"form,omitempty"`    // may use params and fields
 }
 
 // A Rule says what a response means: if all of When holds, the outcome is Then.
@@ -46,7 +51,7 @@ type Rule struct {
 type When struct {
 	Status []int             `json:"status,omitempty"` // one of these
 	Header map[string]string `json:"header,omitempty"` // with this value; "*" for any
-	// JSON has, by JSON pointer, the possible values; "*" for any.
+	// JSON has, by JSON pointer, the possible values; "*" for any but null.
 	JSON map[string][]any `json:"json,omitempty"`
 	Body string           `json:"body,omitempty"` // RE2, found anywhere in the body
 }

@@ -1,5 +1,6 @@
-// Command gen makes internal/catalog/catalog.json from the YAML files in providers/. go generate
-// runs it in the folder of the catalog. It writes nothing if [catalog.Parse] refuses the result.
+// Command gen makes internal/catalog/catalog.json and names.json from the YAML files in providers/.
+// go generate runs it in the folder of the catalog. It writes nothing if [catalog.Parse] refuses
+// what they say. What no program needs, as the sources of the facts, stays in the YAML files.
 package main
 
 import (
@@ -9,14 +10,30 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/keysake/keysake/internal/catalog"
+	"github.com/keysake/keysake/internal/catalog/presetfile"
 )
 
-// order lists the providers in the order of the presets. The contract fixes the first four.
-func order() []string { return []string{"openai", "anthropic", "github", "tinker"} }
+// order lists the providers in the order of the presets. The contract fixes the first four; those
+// of which more is certain follow first.
+func order() []string {
+	return []string{
+		"openai", "anthropic", "github", "tinker",
+
+		"cohere", "groq", "openrouter", "deepseek", "xai", "google_gemini", "huggingface",
+		"replicate", "elevenlabs", "e2b", "langsmith", "langfuse", "pinecone", "tavily", "gitlab",
+		"linear", "slack", "notion", "stripe", "sentry", "datadog", "cloudflare", "dockerhub",
+
+		"azure_openai", "aws_bedrock", "mistral", "together", "perplexity", "nvidia", "wandb",
+		"firecrawl", "dreadnode",
+
+		"fireworks", "modal", "daytona", "brave_search", "exa", "serper",
+	}
+}
 
 func main() {
 	if err := run("."); err != nil {
@@ -30,11 +47,16 @@ func run(folder string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(folder+"/catalog.json", made, 0o600)
+	for name, text := range made {
+		if err := os.WriteFile(filepath.Join(folder, name), text, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// generate returns what catalog.json must hold.
-func generate(folder fs.FS) ([]byte, error) {
+// generate returns what the generated files must hold, by their names.
+func generate(folder fs.FS) (map[string][]byte, error) {
 	files, err := fs.Glob(folder, "providers/*")
 	if err != nil {
 		return nil, err
@@ -53,7 +75,7 @@ func generate(folder fs.FS) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if entries[i], err = readEntry(text); err != nil {
+		if entries[i], err = presetfile.Read(text); err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
 		if entries[i].ID != id {
@@ -63,16 +85,38 @@ func generate(folder fs.FS) ([]byte, error) {
 	return encode(entries)
 }
 
-func encode(entries []catalog.Entry) ([]byte, error) {
+func encode(entries []catalog.Entry) (map[string][]byte, error) {
+	whole, err := json.Marshal(entries)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := catalog.Parse(whole); err != nil {
+		return nil, err
+	}
+	names := make([]catalog.Named, len(entries))
+	for i := range entries {
+		entries[i].Sources, entries[i].Unverified = catalog.Sources{}, nil
+		names[i] = catalog.NamesOf(entries[i])
+	}
+	short, err := lines(entries)
+	if err != nil {
+		return nil, err
+	}
+	named, err := lines(names)
+	return map[string][]byte{"catalog.json": short, "names.json": named}, err
+}
+
+// lines writes each item on a line of its own, so that a change of one is one line.
+func lines[T any](items []T) ([]byte, error) {
 	var made bytes.Buffer
 	e := json.NewEncoder(&made)
 	e.SetEscapeHTML(false)
-	e.SetIndent("", " ")
-	if err := e.Encode(entries); err != nil {
-		return nil, err
+	for i, item := range items {
+		made.WriteByte("[,"[min(i, 1)])
+		if err := e.Encode(item); err != nil {
+			return nil, err
+		}
 	}
-	if _, err := catalog.Parse(made.Bytes()); err != nil {
-		return nil, err
-	}
+	made.WriteString("]\n")
 	return made.Bytes(), nil
 }

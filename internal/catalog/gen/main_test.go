@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"io/fs"
 	"os"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"testing/fstest"
 
 	"github.com/keysake/keysake/internal/catalog"
+	"github.com/keysake/keysake/internal/catalog/presetfile"
 )
 
 // folder returns a copy of the providers' files that a test may change.
@@ -26,17 +28,15 @@ func folder(t *testing.T) fstest.MapFS {
 	return files
 }
 
-func TestCatalogJSONIsWhatTheProvidersSay(t *testing.T) {
+func TestTheGeneratedFilesAreWhatTheProvidersSay(t *testing.T) {
 	made, err := generate(os.DirFS(".."))
 	if err != nil {
 		t.Fatal(err)
 	}
-	kept, err := os.ReadFile("../catalog.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(made, kept) {
-		t.Error("catalog.json is not current: run go generate ./internal/catalog")
+	for name, text := range made {
+		if kept, err := os.ReadFile("../" + name); err != nil || !bytes.Equal(text, kept) {
+			t.Errorf("%s is not current: run go generate ./internal/catalog; %v", name, err)
+		}
 	}
 }
 
@@ -82,7 +82,7 @@ func TestEveryFileHasItsPlaceInTheOrder(t *testing.T) {
 }
 
 func TestADateIsKeptAsItIsWritten(t *testing.T) {
-	e, err := readEntry([]byte("checked: 2026-11-23\nunverified: &u [a]\nfields: []\n"))
+	e, err := presetfile.Read([]byte("checked: 2026-11-23\nunverified: &u [a]\nfields: []\n"))
 	if err != nil || e.Checked != "2026-11-23" {
 		t.Errorf("got %q, %v", e.Checked, err)
 	}
@@ -100,7 +100,8 @@ func TestNothingIsWrittenOfABrokenCatalog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := catalog.Parse(text); err != nil {
+	var entries []catalog.Entry
+	if err := json.Unmarshal(text, &entries); err != nil || len(entries) != len(order()) {
 		t.Errorf("what was written is no catalog: %v", err)
 	}
 	if err := os.WriteFile(

@@ -1,4 +1,6 @@
-package main
+// Package presetfile reads the entries of the catalog as people write them: one YAML file for each
+// provider.
+package presetfile
 
 import (
 	"bytes"
@@ -13,9 +15,10 @@ import (
 	"github.com/keysake/keysake/internal/catalog"
 )
 
-// readEntry reads one entry. It refuses what an entry cannot hold: unknown fields, fields in the
-// wrong case, duplicate keys, and a second document.
-func readEntry(text []byte) (catalog.Entry, error) {
+// Read reads one entry. It refuses what an entry cannot hold: unknown fields, fields in the wrong
+// case, duplicate keys, and a second document. [catalog.Parse] and [catalog.Catalog.With] check the
+// rest.
+func Read(text []byte) (catalog.Entry, error) {
 	var document yaml.Node
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	if err := d.Decode(&document); err != nil {
