@@ -18,12 +18,9 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/keysake/keysake/test/figures"
@@ -34,17 +31,7 @@ import (
 // Keysake has one.
 const floorCommand = "serve-floor"
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout)
-	stop()
-	switch {
-	case err == nil, errors.Is(err, flag.ErrHelp):
-	default:
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
-	}
-}
+func main() { load.Main("bench", run) }
 
 // settings are what can be said on the command line.
 type settings struct {
@@ -78,9 +65,9 @@ func parse(args []string) (s settings, err error) {
 	return s, nil
 }
 
-func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
+func run(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 1 && args[0] == floorCommand {
-		return serveFloor(in, out)
+		return serveFloor(os.Stdin, out)
 	}
 	s, err := parse(args)
 	if err != nil {

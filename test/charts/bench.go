@@ -100,22 +100,13 @@ func latencyChart(run *figures.Run) string {
 			"bare net/http answering the same bytes.",
 		unit: "µs, from p50 to p99", log: true, legend: []string{"Keysake", "bare net/http"},
 	}
-	for _, one := range compare(run.Rows) {
-		for colour, r := range []*figures.Row{one.ours, one.floor} {
-			if r == nil {
-				continue
-			}
-			p50, p99 := r.Of(figures.P50).Median, r.Of(figures.P99).Median
-			b := bar{
-				parts: parts(part{p50, colour}), low: p50, high: p99,
-				text: figure(p50) + " to " + figure(p99),
-			}
-			if colour == 0 {
-				b.label = one.name
-			}
-			c.bars = append(c.bars, b)
+	c.bars = besideFloors(run.Rows, func(r *figures.Row, colour int) bar {
+		p50, p99 := r.Of(figures.P50).Median, r.Of(figures.P99).Median
+		return bar{
+			parts: parts(part{p50, colour}), low: p50, high: p99,
+			text: figure(p50) + " to " + figure(p99),
 		}
-	}
+	})
 	return c.draw()
 }
 
@@ -126,23 +117,37 @@ func processorChart(run *figures.Run) string {
 			"answering the same bytes.",
 		unit: "µs", legend: []string{"Keysake, own code", "kernel", "bare net/http, own code"},
 	}
-	for _, one := range compare(run.Rows) {
-		for i, r := range []*figures.Row{one.ours, one.floor} {
-			if r == nil || r.Of(figures.Server).Median == 0 {
+	c.bars = besideFloors(run.Rows, func(r *figures.Row, which int) bar {
+		user := r.Of(func(s figures.Sample) float64 { return s.User }).Median
+		system := r.Of(func(s figures.Sample) float64 { return s.System }).Median
+		return bar{
+			parts: parts(part{user, 2 * which}, part{system, 1}), text: figure(user + system),
+		}
+	})
+	return c.draw()
+}
+
+// besideFloors returns the bar of each of our rows, and below it that of its floor, which is the
+// second of the two. What was not measured has none.
+func besideFloors(
+	rows []*figures.Row, barOf func(r *figures.Row, which int) bar,
+) (bars []bar) {
+	for _, one := range compare(rows) {
+		for which, r := range []*figures.Row{one.ours, one.floor} {
+			if r == nil {
 				continue
 			}
-			user := r.Of(func(s figures.Sample) float64 { return s.User }).Median
-			system := r.Of(func(s figures.Sample) float64 { return s.System }).Median
-			b := bar{
-				parts: parts(part{user, 2 * i}, part{system, 1}), text: figure(user + system),
+			b := barOf(r, which)
+			if b.sum() == 0 {
+				continue
 			}
-			if i == 0 {
+			if which == 0 {
 				b.label = one.name
 			}
-			c.bars = append(c.bars, b)
+			bars = append(bars, b)
 		}
 	}
-	return c.draw()
+	return bars
 }
 
 func growthChart(run *figures.Run) string {
