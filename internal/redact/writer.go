@@ -17,6 +17,7 @@ type Writer struct {
 	cut      int     // how much of text is dealt with, and not yet dropped
 	found    []match // by start, and by end
 	ready    []byte
+	replaced int
 }
 
 // A match is an occurrence of a value in the text.
@@ -33,7 +34,14 @@ func (m *Masks) Writer(w io.Writer) *Writer {
 // Write implements [io.Writer].
 func (w *Writer) Write(p []byte) (int, error) {
 	w.text = append(w.text, p...)
-	for _, b := range p {
+	for i := 0; i < len(p); i++ {
+		if n := w.idle(p[i:]); n > 0 {
+			w.pos += n
+			if i += n; i == len(p) {
+				break
+			}
+		}
+		b := p[i]
 		w.pos++
 		one, found := w.scans[0].next(w.pos, b)
 		two, inBase64 := w.scans[1].next(w.pos, b)
@@ -48,6 +56,21 @@ func (w *Writer) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// idle returns how many bytes at the beginning of p begin no pattern, while none has begun. Most of
+// a text is such.
+func (w *Writer) idle(p []byte) int {
+	if w.scans[0].state|w.scans[1].state != 0 {
+		return 0
+	}
+	text, base64 := &w.scans[0].trie.first, &w.scans[1].trie.first
+	for i, b := range p {
+		if text[b]|base64[b] != 0 {
+			return i
+		}
+	}
+	return len(p)
 }
 
 // Close writes what was held back. It does not close the writer below.
@@ -73,6 +96,7 @@ func (w *Writer) release(limit int) error {
 		m := w.found[n]
 		w.pass(m.start)
 		w.ready = append(w.ready, m.mask...)
+		w.replaced++
 		w.skip(m.end)
 	}
 	w.found = slices.Delete(w.found, 0, n)
@@ -101,3 +125,6 @@ func (w *Writer) skip(end int) {
 		w.out = end
 	}
 }
+
+// Replaced returns how many occurrences were replaced until now.
+func (w *Writer) Replaced() int { return w.replaced }
