@@ -27,6 +27,11 @@ run: build ## a development server with its data in ./.keysake-dev
 build: ## the static binaries, bin/keysake and bin/keysake-kms
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/ ./cmd/keysake ./cmd/keysake-kms
 
+.PHONY: size
+size: build ## that the static binary of the server is below 25 MB
+	@n=$$(wc -c < bin/keysake); echo "bin/keysake: $$n bytes"; [ "$$n" -lt 25000000 ] || { \
+		echo "it is not below 25 MB: is text/template linked, which keeps every method?"; exit 1; }
+
 .PHONY: readers
 readers: # what test/readers runs: on Debian it is installed
 	@node -e '' 2>/dev/null && { python3 -c 'import cryptography' || \
@@ -46,7 +51,7 @@ test: readers postgres ## everything that CI holds, but for format, vet and lint
 	go test -exec 'env GODEBUG=fips140=only' ./internal/seal/... ./bundle
 
 .PHONY: check
-check: format-check vet lint test ## what CI runs
+check: format-check vet lint size test ## what CI runs
 
 .PHONY: format
 format: ## write every file in the one format

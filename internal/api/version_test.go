@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	_ "modernc.org/sqlite"
+
 	"github.com/keysake/keysake/client"
 	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/internal/config"

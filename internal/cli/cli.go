@@ -11,7 +11,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -75,9 +74,6 @@ func Main(
 	return exitCode(err)
 }
 
-// helpWidth is where the descriptions of flags wrap.
-const helpWidth = 80
-
 const rootLong = `Keysake keeps the credentials that you hand to programs, such as an OpenAI key or
 a GitHub token. You enter a value once. It is sealed at rest, and from then on
 only a mask is shown, such as sk-pro••••789.
@@ -105,16 +101,19 @@ func newRoot(a *app) *cobra.Command {
   keysake login --from-file .keysake-dev/dev-api-key
   keysake secrets set --preset openai
   keysake secrets list`,
-		Version:       programVersion(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
 	group(root)
-	wrapped := fmt.Sprintf(".FlagUsagesWrapped %d ", helpWidth)
-	root.SetUsageTemplate(strings.NewReplacer(
-		".FlagUsages ", wrapped, " for more information about a command.", " for more.",
-	).Replace(root.UsageTemplate()))
-	root.SetVersionTemplate(versionLine() + "\n")
+	root.SetUsageFunc(usage)
+	showVersion := root.Flags().BoolP("version", "v", false, "version for keysake")
+	help := root.RunE
+	root.RunE = func(cmd *cobra.Command, args []string) error {
+		if *showVersion {
+			return a.print(versionLine() + "\n")
+		}
+		return help(cmd, args)
+	}
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	_ "modernc.org/sqlite"
 
 	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/internal/cli"

@@ -20,12 +20,15 @@ type Conn interface {
 	// connection is busy: it must not be used.
 	Query(ctx context.Context, sql string, each func(Row) error, args ...any) error
 
-	// Exec runs a statement and returns how many rows it changed.
-	Exec(ctx context.Context, sql string, args ...any) (int64, error)
+	// Exec runs a statement that must change so many rows. NotFound: it changed fewer.
+	//
+	// A database may run it later in the transaction, with others that wait. If it fails then, the
+	// transaction begins again, and each Exec runs where it is called and returns its error.
+	Exec(ctx context.Context, rows int64, sql string, args ...any) error
 
 	// Erase is Exec for a statement that deletes or replaces sealed data. If it changes a row, no
 	// file of the database has the old bytes from the given time on.
-	Erase(ctx context.Context, when Erasure, sql string, args ...any) (int64, error)
+	Erase(ctx context.Context, when Erasure, rows int64, sql string, args ...any) error
 
 	// Changed says that the transaction saves a user's ledger, or the instance's for the nil id. It
 	// is told to those who ask [vault.Store] before the transaction is answered.

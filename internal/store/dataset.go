@@ -134,7 +134,7 @@ func (t *table[T]) load(
 		if _, err := t.decodeRow(row, n); err != nil {
 			return err
 		}
-		if _, err := c.Exec(ctx, t.insertSQL, row...); err != nil {
+		if err := c.Exec(ctx, 0, t.insertSQL, row...); err != nil {
 			return fmt.Errorf("load row %d of %s: %w", n, t.name, err)
 		}
 	}

@@ -1,40 +1,25 @@
 package store
 
-import (
-	"context"
-
-	"github.com/keysake/keysake/internal/vault"
-)
+import "context"
 
 // exec runs a statement that may change no row.
 func (q *Queries) exec(ctx context.Context, sql string, args ...any) error {
-	_, err := q.conn.Exec(ctx, sql, args...)
-	return err
+	return q.conn.Exec(ctx, 0, sql, args...)
 }
 
 // execOne runs a statement that must change a row. NotFound: it changed none.
 func (q *Queries) execOne(ctx context.Context, sql string, args ...any) error {
-	n, err := q.conn.Exec(ctx, sql, args...)
-	return atLeastOne(n, err)
+	return q.conn.Exec(ctx, 1, sql, args...)
 }
 
 // erase is exec for a statement that deletes or replaces sealed data.
 func (q *Queries) erase(ctx context.Context, when Erasure, sql string, args ...any) error {
-	_, err := q.conn.Erase(ctx, when, sql, args...)
-	return err
+	return q.conn.Erase(ctx, when, 0, sql, args...)
 }
 
 // eraseOne is execOne for a statement that deletes or replaces sealed data.
 func (q *Queries) eraseOne(ctx context.Context, when Erasure, sql string, args ...any) error {
-	n, err := q.conn.Erase(ctx, when, sql, args...)
-	return atLeastOne(n, err)
-}
-
-func atLeastOne(n int64, err error) error {
-	if err == nil && n == 0 {
-		return vault.ErrNotFound
-	}
-	return err
+	return q.conn.Erase(ctx, when, 1, sql, args...)
 }
 
 // count returns the number that a query counts.

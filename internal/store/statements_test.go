@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"io/fs"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,12 +13,13 @@ import (
 // sealedTables returns the tables that have a sealed or wrapped column.
 func sealedTables(t *testing.T) (tables []string) {
 	t.Helper()
-	schema, err := fs.ReadFile(store.Migrations(), "0001_first.sql")
+	migrations, err := store.Migrations()
 	if err != nil {
 		t.Fatal(err)
 	}
+	schema := strings.Join(migrations[0].Statements, "\n")
 	table := regexp.MustCompile(`(?s)CREATE TABLE (\w+) \((.*?)\n\)`)
-	for _, m := range table.FindAllStringSubmatch(string(schema), -1) {
+	for _, m := range table.FindAllStringSubmatch(schema, -1) {
 		if regexp.MustCompile(`\n\t(sealed_\w+|wrapped)\s`).MatchString(m[2]) {
 			tables = append(tables, m[1])
 		}

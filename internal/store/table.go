@@ -94,8 +94,7 @@ func (t *table[T]) execFor(ctx context.Context, c Conn, sql string, v *T) error 
 	for i, column := range t.columns {
 		args[i] = column.bind(v)
 	}
-	_, err := c.Exec(ctx, sql, args...)
-	return err
+	return c.Exec(ctx, 0, sql, args...)
 }
 
 // each calls fn for every row that a condition selects. The condition may order and limit.

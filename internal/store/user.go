@@ -57,17 +57,11 @@ func (q *Queries) InsertUser(ctx context.Context, u vault.StoredUser) error {
 // PutUser implements [vault.Tx].
 func (q *Queries) PutUser(ctx context.Context, u vault.StoredUser) error {
 	q.conn.Changed(u.Owner)
-	changed, err := q.conn.Exec(ctx, `UPDATE users SET number = $1, ledger = $2, username = $3,
-			email_address = $4, full_name = $5, created_at = $6, delete_at = $7,
-			repaired_at = $8, deleted_at = $9
-		WHERE id = $10`,
-		integer(u.Number), notNull(u.Signed), u.Username, u.Email, u.FullName,
-		micros(u.CreatedAt), micros(u.DeleteAt), micros(u.RepairedAt), micros(u.DeletedAt),
-		idText(u.Owner))
-	if err != nil || changed > 0 {
-		return err
-	}
-	return q.InsertUser(ctx, u)
+	return users.execFor(ctx, q.conn, users.insertSQL+` ON CONFLICT (id) DO UPDATE SET
+		number = excluded.number, ledger = excluded.ledger, username = excluded.username,
+		email_address = excluded.email_address, full_name = excluded.full_name,
+		created_at = excluded.created_at, delete_at = excluded.delete_at,
+		repaired_at = excluded.repaired_at, deleted_at = excluded.deleted_at`, &u)
 }
 
 // SetUserTimes implements [vault.Tx].

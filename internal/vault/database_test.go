@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // registers the driver "pgx", for what goes past the vault
+	_ "modernc.org/sqlite"
 
 	"github.com/keysake/keysake/internal/store/postgres"
 	"github.com/keysake/keysake/internal/store/postgres/pgtest"

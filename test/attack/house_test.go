@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	_ "modernc.org/sqlite"
 
 	"github.com/keysake/keysake/client"
 	"github.com/keysake/keysake/internal/apptest"

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -9,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/keysake/keysake/internal/store"
+	"github.com/keysake/keysake/internal/vault"
 )
 
 // A conn is a connection for one transaction, or for reads without one. One goroutine uses it at a
@@ -16,35 +18,142 @@ import (
 type conn struct {
 	pg      *pgx.Conn
 	queries *store.Queries
-	ctx     context.Context //nolint:containedctx // the caller's, which never ends here
+	ctx     context.Context //nolint:containedctx // the caller's, which ends no statement by itself
+	mode    mode
 
-	timeout time.Duration // of a statement
+	waiting []statement // what begins the transaction, and writes: they go with the next query
+	begun   bool
+	atOnce  bool // a write does not wait: its error is known where it is called
 
-	begin []string // what begins the transaction, until it was sent with the first statement
-	inTx  bool
+	// late is whether a write that waited has failed in a way that a use case may act on.
+	late bool
 
 	// txError is why the database has ended the transaction: nothing runs after that.
 	txError error
 }
 
+// A statement that waits, and how many rows it must change.
+type statement struct {
+	sql  string
+	args []any
+	rows int64
+}
+
+// maxWaiting bounds what waits: a restore writes millions of rows.
+const maxWaiting = 256
+
 var _ store.Conn = (*conn)(nil)
+
+// start makes the next statement begin a transaction, if the mode has one.
+func (c *conn) start(atOnce bool) {
+	c.begun, c.atOnce, c.late, c.txError = false, atOnce, false, nil
+	c.waiting = c.waiting[:0]
+	for _, begin := range c.mode.begin {
+		c.waiting = append(c.waiting, statement{sql: begin})
+	}
+}
+
+// limited is for a statement: it ends in its own time, and soon after the caller's.
+func (c *conn) limited() (context.Context, context.CancelFunc) {
+	timeout := c.mode.timeout
+	if deadline, found := c.ctx.Deadline(); found {
+		timeout = min(timeout, time.Until(deadline)+lateness)
+	}
+	return context.WithTimeout(context.WithoutCancel(c.ctx), timeout)
+}
+
+func (c *conn) inTx() bool { return len(c.mode.begin) > 0 }
 
 // Query implements [store.Conn].
 func (c *conn) Query(
 	_ context.Context, sql string, each func(store.Row) error, args ...any,
 ) error {
+	if !storable(args) {
+		return c.txError // no row has such a text
+	}
+	return c.send(&statement{sql: sql, args: args}, each)
+}
+
+// Exec implements [store.Conn].
+func (c *conn) Exec(_ context.Context, rows int64, sql string, args ...any) error {
 	if c.txError != nil {
 		return c.txError
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, c.timeout)
-	defer cancel()
-	rows, end := c.send(ctx, sql, args)
-	err := forEach(rows, each)
-	failed := rows.Err()
-	if ended := end(); failed == nil {
-		failed = ended
+	if !storable(args) {
+		return errNotText
 	}
-	if failed != nil {
+	c.waiting = append(c.waiting, statement{sql, slices.Clone(args), rows})
+	if c.atOnce || len(c.waiting) >= maxWaiting {
+		return c.send(nil, nil)
+	}
+	return nil
+}
+
+// Erase implements [store.Conn]. PostgreSQL keeps what was deleted until it vacuums the table, and
+// in its log and archives for as long as it keeps those: no statement changes that.
+func (c *conn) Erase(
+	ctx context.Context, _ store.Erasure, rows int64, sql string, args ...any,
+) error {
+	return c.Exec(ctx, rows, sql, args...)
+}
+
+// Changed implements [store.Conn]. Nothing is kept in memory: see [DB.Unchanged].
+func (c *conn) Changed(uuid.UUID) {}
+
+// Moment implements [store.Conn].
+func (c *conn) Moment() uint64 { return 0 }
+
+// send sends what waits, and a query after it if there is one, in one turn on the network.
+func (c *conn) send(query *statement, each func(store.Row) error) error {
+	if c.txError != nil {
+		return c.txError
+	}
+	ctx, cancel := c.limited()
+	defer cancel()
+	if len(c.waiting) == 0 {
+		rows, _ := c.pg.Query(ctx, query.sql, query.args...) // the rows have its error
+		return c.read(rows, each)
+	}
+	batch := &pgx.Batch{}
+	for _, s := range c.waiting {
+		batch.Queue(s.sql, s.args...)
+	}
+	if query != nil {
+		batch.Queue(query.sql, query.args...)
+	}
+	sent := c.waiting
+	c.waiting, c.begun = c.waiting[:0], true
+	results := c.pg.SendBatch(ctx, batch)
+	missing := false
+	for _, s := range sent {
+		done, err := results.Exec()
+		if err != nil {
+			_ = results.Close() // says the same
+			return c.failed(err)
+		}
+		missing = missing || done.RowsAffected() < s.rows
+	}
+	var err error
+	if query != nil && !missing {
+		rows, _ := results.Query()
+		err = c.read(rows, each)
+	}
+	if closed := results.Close(); closed != nil && c.txError == nil {
+		return c.failed(closed)
+	}
+	if missing && !c.atOnce {
+		c.late, c.txError = true, vault.ErrNotFound
+	}
+	if missing {
+		err = vault.ErrNotFound
+	}
+	return err
+}
+
+// read calls each for the rows, and returns the error of the query, or else of each.
+func (c *conn) read(rows pgx.Rows, each func(store.Row) error) error {
+	err := forEach(rows, each)
+	if failed := rows.Err(); failed != nil {
 		return c.failed(failed)
 	}
 	return err
@@ -66,77 +175,6 @@ func forEach(rows pgx.Rows, each func(store.Row) error) error {
 	return nil
 }
 
-// Exec implements [store.Conn].
-func (c *conn) Exec(_ context.Context, sql string, args ...any) (int64, error) {
-	if c.txError != nil {
-		return 0, c.txError
-	}
-	ctx, cancel := context.WithTimeout(c.ctx, c.timeout)
-	defer cancel()
-	rows, end := c.send(ctx, sql, args)
-	rows.Close()
-	err := rows.Err()
-	if ended := end(); err == nil {
-		err = ended
-	}
-	if err != nil {
-		return 0, c.failed(err)
-	}
-	return rows.CommandTag().RowsAffected(), nil
-}
-
-// Erase implements [store.Conn]. PostgreSQL keeps what was deleted until it vacuums the table, and
-// in its log and archives for as long as it keeps those: no statement changes that.
-func (c *conn) Erase(
-	ctx context.Context, _ store.Erasure, sql string, args ...any,
-) (int64, error) {
-	return c.Exec(ctx, sql, args...)
-}
-
-// Changed implements [store.Conn]. Nothing is kept in memory: see [DB.Unchanged].
-func (c *conn) Changed(uuid.UUID) {}
-
-// Moment implements [store.Conn].
-func (c *conn) Moment() uint64 { return 0 }
-
-// send sends a statement, with what begins the transaction before it if it is the first one: both
-// take one turn on the network. end is to be called after the rows were closed.
-func (c *conn) send(
-	ctx context.Context, sql string, args []any,
-) (rows pgx.Rows, end func() error) {
-	if len(c.begin) == 0 {
-		rows, _ = c.pg.Query(ctx, sql, args...) // the rows have its error
-		return rows, func() error { return nil }
-	}
-	batch := &pgx.Batch{}
-	for _, begin := range c.begin {
-		batch.Queue(begin)
-	}
-	batch.Queue(sql, args...)
-	results := c.pg.SendBatch(ctx, batch)
-	before := len(c.begin)
-	c.begin = nil
-	for range before {
-		if _, err := results.Exec(); err != nil {
-			return failedRows{err: err}, results.Close
-		}
-	}
-	rows, _ = results.Query()
-	return rows, results.Close
-}
-
-// failedRows are those of a statement that was not run.
-type failedRows struct {
-	pgx.Rows
-
-	err error
-}
-
-func (failedRows) Next() bool                    { return false }
-func (failedRows) Close()                        {}
-func (r failedRows) Err() error                  { return r.err }
-func (failedRows) CommandTag() pgconn.CommandTag { return pgconn.CommandTag{} }
-
 // failed classifies an error. In a transaction PostgreSQL runs nothing more after one.
 func (c *conn) failed(err error) error {
 	closed := c.pg.IsClosed()
@@ -145,32 +183,50 @@ func (c *conn) failed(err error) error {
 	} else {
 		err = classify(err)
 	}
-	if c.inTx || closed {
+	if c.inTx() || closed {
 		c.txError = err
 	}
+	c.late = !c.atOnce && vault.KindOf(err) == vault.Conflict
 	return err
 }
 
 // rollback ends the transaction. If it cannot, the pool closes the connection, which ends it, too.
 func (c *conn) rollback() {
-	if len(c.begin) > 0 || c.pg.IsClosed() {
+	if !c.begun || c.pg.IsClosed() {
 		return // it never began, or has ended
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, c.timeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), lateness)
 	defer cancel()
 	_, _ = c.pg.Exec(ctx, "ROLLBACK")
+}
+
+// run runs fn in a transaction of its own.
+func (c *conn) run(fn func(*conn) error) (again bool, err error) {
+	err = store.RecoverPanic(func() error { return fn(c) })
+	if err == nil {
+		err = c.txError // after which fn went on
+	}
+	if begins := len(c.mode.begin); err == nil && len(c.waiting) > 0 &&
+		(c.begun || len(c.waiting) > begins) {
+		err = c.send(nil, nil)
+	}
+	if err != nil {
+		c.rollback()
+		return mayRetry(c.txError), err
+	}
+	return c.commit()
 }
 
 // commit ends the transaction. After an error that is not [mayRetry]'s nobody knows whether the
 // database has it.
 func (c *conn) commit() (again bool, err error) {
-	if len(c.begin) > 0 {
+	if !c.begun {
 		return false, nil // nothing was asked
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, c.timeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), c.mode.timeout)
 	defer cancel()
 	clearWarning(c.pg.PgConn())
-	tag, err := c.pg.Exec(ctx, "COMMIT")
+	tag, err := commit(ctx, c.pg.PgConn())
 	switch {
 	case err != nil && rolledBack(err):
 		return true, classify(err)
@@ -182,4 +238,14 @@ func (c *conn) commit() (again bool, err error) {
 		return false, unknown(errNotReplicated)
 	}
 	return false, nil
+}
+
+// commit commits, however long the standbys take. A timeout would end the wait, and show to all
+// what the standbys do not have.
+func commit(ctx context.Context, c *pgconn.PgConn) (pgconn.CommandTag, error) {
+	results, err := c.Exec(ctx, "SET LOCAL statement_timeout = 0; COMMIT").ReadAll()
+	if err != nil || len(results) == 0 {
+		return pgconn.CommandTag{}, err
+	}
+	return results[len(results)-1].CommandTag, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/puddle/v2"
@@ -60,6 +61,23 @@ var (
 	// now, so is the change.
 	errNotReplicated = errors.New("the database gave up waiting for its standbys")
 )
+
+// errNotText is the error of a text that PostgreSQL cannot keep. Nothing that it keeps is equal to
+// it.
+var errNotText = &vault.Error{
+	Kind: vault.Invalid, Detail: "A text has a character that the database cannot keep",
+}
+
+// storable reports whether PostgreSQL takes the texts among the arguments: UTF-8 without NUL.
+func storable(args []any) bool {
+	for _, arg := range args {
+		text, ok := arg.(string)
+		if ok && (strings.IndexByte(text, 0) >= 0 || !utf8.ValidString(text)) {
+			return false
+		}
+	}
+	return true
+}
 
 // errClosed is the error of every call after Close.
 var errClosed = &vault.Error{Kind: vault.Unavailable, Detail: "The database is closed"}

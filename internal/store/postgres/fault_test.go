@@ -276,16 +276,24 @@ func TestACommitThatStandbysMayNotHaveIsNoSuccess(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	url := with(t, server.URL("postgres"), "statement_timeout", "200")
-	db := open(t, url)
+	db := open(t, with(t, server.URL("postgres"), "statement_timeout", "200"))
 	raw(t, server.URL("postgres"), "ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
 	raw(t, server.URL("postgres"), "SELECT pg_reload_conf()::text")
 	for raw(t, server.URL("postgres"), "SHOW synchronous_standby_names")[0] == "" {
 		time.Sleep(10 * time.Millisecond)
 	}
-	u := newUser("ann")
-	err = db.Update(t.Context(), func(tx vault.Tx) error { return tx.InsertUser(t.Context(), u) })
-	wantUnavailable(t, "a commit without standbys", err)
+	u, done := newUser("ann"), make(chan error, 1)
+	go func() {
+		done <- db.Update(t.Context(), func(tx vault.Tx) error {
+			return tx.InsertUser(t.Context(), u)
+		})
+	}()
+	const interrupt = `SELECT pg_cancel_backend(pid)::text FROM pg_stat_activity
+		WHERE wait_event = 'SyncRep'`
+	for len(raw(t, server.URL("postgres"), interrupt)) == 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	wantUnavailable(t, "a commit that was interrupted", <-done)
 	if !hasUser(t, server.URL("postgres"), u) {
 		t.Error("the user is not there: this shows nothing")
 	}

@@ -93,7 +93,7 @@ func schemaVersion(ctx context.Context, c interface {
 
 // migrateUp runs the migrations that are missing, in one transaction.
 func migrateUp(ctx context.Context, c *pgx.Conn) (err error) {
-	all, err := store.AllMigrations()
+	all, err := store.Migrations()
 	if err != nil {
 		return err
 	}
@@ -119,8 +119,10 @@ func migrateUp(ctx context.Context, c *pgx.Conn) (err error) {
 		if m.Version <= found {
 			continue
 		}
-		if _, err := tx.Exec(ctx, translate(m.SQL)); err != nil {
-			return fmt.Errorf("migration %d: %w", m.Version, classify(err))
+		for _, statement := range m.Statements {
+			if _, err := tx.Exec(ctx, translate(statement)); err != nil {
+				return fmt.Errorf("migration %d: %w", m.Version, classify(err))
+			}
 		}
 		if _, err := tx.Exec(ctx, insertVersion, m.Version); err != nil {
 			return classify(err)

@@ -1,8 +1,11 @@
 package postgres
 
 import (
+	"context"
 	"errors"
+	"net"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -56,6 +59,7 @@ func (o Options) config() (*pgxpool.Config, error) {
 		c.ConnConfig.ConnectTimeout = connectTimeout
 	}
 	c.ConnConfig.OnNotice = noteWarning
+	c.BeforeConnect = neverCancel
 	if o.Pooler {
 		c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 		return c, nil
@@ -72,6 +76,27 @@ func (o Options) config() (*pgxpool.Config, error) {
 	}
 	return c, nil
 }
+
+// neverCancel lets a connection dial while it connects and not after that: when it gives a
+// statement up, pgx would ask PostgreSQL to cancel it. If that is a commit which waits for
+// standbys, all would see what the standbys do not have. The limits of the session end others.
+func neverCancel(_ context.Context, c *pgx.ConnConfig) error {
+	var connected atomic.Bool
+	dial := c.DialFunc
+	c.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if connected.Load() {
+			return nil, errNoCancel
+		}
+		return dial(ctx, network, address)
+	}
+	c.AfterConnect = func(context.Context, *pgconn.PgConn) error {
+		connected.Store(true)
+		return nil
+	}
+	return nil
+}
+
+var errNoCancel = errors.New("a statement is not canceled")
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 

@@ -23,6 +23,7 @@ import (
 // concurrent use.
 type DB struct {
 	pool    *pgxpool.Pool
+	pooler  bool // between here and the database
 	updates atomic.Uint64
 	health  health
 }
@@ -44,7 +45,7 @@ func open(ctx context.Context, o Options, shared bool) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", notConnected(err))
 	}
-	d := &DB{pool: pool}
+	d := &DB{pool: pool, pooler: o.Pooler}
 	err = d.checkDurable(ctx)
 	if err == nil {
 		err = d.migrate(ctx, shared)
@@ -148,15 +149,13 @@ func (d *DB) view(ctx context.Context, m mode, fn func(*conn) error) error {
 
 func (d *DB) update(ctx context.Context, m mode, fn func(*conn) error) error {
 	err := d.with(ctx, m, func(c *conn) (bool, error) {
-		err := store.RecoverPanic(func() error { return fn(c) })
-		if err == nil {
-			err = c.txError // after which fn went on
+		again, err := c.run(fn)
+		if c.late && !again && !m.once {
+			// fn has gone on after a write that failed later: now it gets the error at its place.
+			c.start(true)
+			again, err = c.run(fn)
 		}
-		if err != nil {
-			c.rollback()
-			return mayRetry(c.txError), err
-		}
-		return c.commit()
+		return again, err
 	})
 	if err == nil {
 		d.updates.Add(1)
@@ -195,10 +194,11 @@ func (d *DB) once(
 		return false, cmp.Or(ctx.Err(), notConnected(err))
 	}
 	defer pooled.Release()
-	c := &conn{
-		pg: pooled.Conn(), ctx: context.WithoutCancel(ctx), timeout: m.timeout, begin: m.begin,
-		inTx: len(m.begin) > 0,
+	if d.pooler {
+		m = m.limited()
 	}
+	c := &conn{pg: pooled.Conn(), ctx: ctx, mode: m}
+	c.start(false)
 	c.queries = store.New(c, store.Dialect{ForUpdate: forUpdate, SkipLocked: skipLocked})
 	return fn(c)
 }

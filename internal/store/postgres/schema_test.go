@@ -52,7 +52,7 @@ func TestServersThatStartAtOnceMigrateOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	known, err := store.AllMigrations()
+	known, err := store.Migrations()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,12 +67,12 @@ func (c *conn) rollback(ctx context.Context) error {
 
 // run is Exec for a statement whose count says nothing.
 func (c *conn) run(ctx context.Context, text string, args ...any) error {
-	_, err := c.Exec(ctx, text, args...)
+	_, err := c.change(ctx, text, args...)
 	return err
 }
 
-// Exec implements [store.Conn].
-func (c *conn) Exec(ctx context.Context, text string, args ...any) (int64, error) {
+// change returns how many rows a statement has changed.
+func (c *conn) change(ctx context.Context, text string, args ...any) (int64, error) {
 	err := c.Query(ctx, text, func(store.Row) error { return nil }, args...)
 	if err != nil {
 		return 0, err
@@ -82,16 +82,28 @@ func (c *conn) Exec(ctx context.Context, text string, args ...any) (int64, error
 	return n, nil
 }
 
+// Exec implements [store.Conn].
+func (c *conn) Exec(ctx context.Context, rows int64, text string, args ...any) error {
+	n, err := c.change(ctx, text, args...)
+	if err == nil && n < rows {
+		err = vault.ErrNotFound
+	}
+	return err
+}
+
 // Erase implements [store.Conn]. The writer purges the files after the commit.
 func (c *conn) Erase(
-	ctx context.Context, when store.Erasure, text string, args ...any,
-) (int64, error) {
-	n, err := c.Exec(ctx, text, args...)
+	ctx context.Context, when store.Erasure, rows int64, text string, args ...any,
+) error {
+	n, err := c.change(ctx, text, args...)
 	if n > 0 {
 		c.erased = max(c.erased, when)
 		c.pendingErase = max(c.pendingErase, when)
 	}
-	return n, err
+	if err == nil && n < rows {
+		err = vault.ErrNotFound
+	}
+	return err
 }
 
 // Changed implements [store.Conn]. The writer publishes it.

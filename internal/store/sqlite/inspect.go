@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/pressly/goose/v3"
-
 	"github.com/keysake/keysake/internal/store"
 )
 
@@ -35,7 +33,7 @@ func (r *ReadOnly) Close() error { return r.close() }
 
 // Schema returns the version of the database's schema.
 func (r *ReadOnly) Schema(ctx context.Context) (version int64, err error) {
-	const newest = "SELECT MAX(version_id) FROM " + goose.DefaultTablename + " WHERE is_applied = 1"
+	const newest = "SELECT MAX(version_id) FROM " + migrationsTable + " WHERE is_applied = 1"
 	err = r.view(ctx, func(c *conn) error {
 		return c.Query(ctx, newest, func(r store.Row) error { version = r.Int(0); return nil })
 	})

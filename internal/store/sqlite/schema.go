@@ -8,8 +8,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/pressly/goose/v3"
-
 	"github.com/keysake/keysake/internal/store"
 )
 
@@ -44,14 +42,14 @@ func readSchema(ctx context.Context, c *conn) (schema, error) {
 	err := c.Query(ctx, `SELECT coalesce(type, ''), coalesce(name, ''), coalesce(tbl_name, ''),
 		coalesce(sql, '') FROM sqlite_schema ORDER BY type, name`, func(r store.Row) error {
 		o := object{r.Text(0), r.Text(1), r.Text(2), r.Text(3)}
-		tables = tables || o.kind == "table" && o.name == goose.DefaultTablename
+		tables = tables || o.kind == "table" && o.name == migrationsTable
 		s.objects = append(s.objects, o)
 		return nil
 	})
 	if err != nil || !tables {
 		return s, err
 	}
-	const ran = "SELECT version_id, is_applied FROM " + goose.DefaultTablename + " ORDER BY id"
+	const ran = "SELECT version_id, is_applied FROM " + migrationsTable + " ORDER BY id"
 	return s, c.Query(ctx, ran, func(r store.Row) error {
 		m := migration{r.Int(0), r.Int(1)}
 		s.migrations = append(s.migrations, m)
@@ -106,30 +104,23 @@ func (s schema) check() error {
 //
 //nolint:gochecknoglobals // it is a constant that takes a few milliseconds to compute
 var expectedSchemas = sync.OnceValues(func() (map[int64]schema, error) {
-	const inMemory = "file:/expected?vfs=memdb" // the process's connections share it
-	c, err := newConn(inMemory, nil)
+	all, err := store.Migrations()
 	if err != nil {
 		return nil, err
 	}
-	all := map[int64]schema{}
-	err = withMigrations(inMemory, func(p *goose.Provider) error {
-		ctx := context.Background()
-		version, err := p.GetDBVersion(ctx) // makes the table of migrations
-		for err == nil {
-			if all[version], err = readSchema(ctx, c); err != nil {
-				break
-			}
-			var ran *goose.MigrationResult
-			if ran, err = p.UpByOne(ctx); err == nil {
-				version = ran.Source.Version
-			}
+	c, err := newConn(":memory:", nil)
+	if err != nil {
+		return nil, err
+	}
+	ctx, made := context.Background(), map[int64]schema{}
+	for n := 0; n <= len(all) && err == nil; n++ {
+		if err = migrateUp(ctx, c, all[:n]); err == nil {
+			var s schema
+			s, err = readSchema(ctx, c)
+			made[s.version] = s
 		}
-		if errors.Is(err, goose.ErrNoNextVersion) {
-			err = nil
-		}
-		return err
-	})
-	return all, errors.Join(err, c.close())
+	}
+	return made, errors.Join(err, c.close())
 })
 
 // checkSchema fails if another program has changed the schema since this connection last looked.

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	_ "modernc.org/sqlite"
 
 	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"

@@ -58,7 +58,7 @@ func open(ctx context.Context, path string, shared bool) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
-	if err := migrate(ctx, c, path, shared); err != nil {
+	if err := migrate(ctx, c, shared); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), c.close())
 	}
 	if err := c.db.GatherLog(); err != nil {

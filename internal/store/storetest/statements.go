@@ -47,16 +47,16 @@ func (r *recorder) Query(_ context.Context, sql string, _ func(store.Row) error,
 	return nil
 }
 
-func (r *recorder) Exec(_ context.Context, sql string, _ ...any) (int64, error) {
+func (r *recorder) Exec(_ context.Context, _ int64, sql string, _ ...any) error {
 	r.statements = append(r.statements, Statement{Method: r.method, SQL: sql})
-	return 1, nil
+	return nil
 }
 
 func (r *recorder) Erase(
-	_ context.Context, when store.Erasure, sql string, _ ...any,
-) (int64, error) {
+	_ context.Context, when store.Erasure, _ int64, sql string, _ ...any,
+) error {
 	r.statements = append(r.statements, Statement{r.method, sql, when})
-	return 1, nil
+	return nil
 }
 
 func (r *recorder) Changed(uuid.UUID) {}
