@@ -1,9 +1,10 @@
--- Written as SQLite STRICT. Times are microseconds since 1970 in UTC, flags 0 or 1, ids the text of a UUID.
+-- Written as SQLite STRICT. Times are microseconds since 1970 in UTC, flags 0 or 1, ids the text of
+-- a UUID.
 
 -- +goose Up
 
--- The root keys that wrap other keys: neither the key, nor where it is, which only the configuration
--- says; its id, and a check value that it alone opens.
+-- The root keys that wrap other keys: neither the key, nor where it is, which only the
+-- configuration says; its id, and a check value that it alone opens.
 CREATE TABLE root_keys (
 	id          TEXT PRIMARY KEY,
 	params      TEXT NOT NULL, -- of a passphrase; empty for others
@@ -61,7 +62,7 @@ CREATE INDEX owner_keys_by_root_key ON owner_keys (root_key_id, id);
 CREATE TABLE api_keys (
 	id           TEXT PRIMARY KEY,
 	user_id      TEXT NOT NULL REFERENCES users (id),
-	parent_id    TEXT NOT NULL, -- the key that made it, of any user; empty for one that the operator made
+	parent_id    TEXT NOT NULL, -- the key that made it, of any user; empty: the operator
 	token_hash   BLOB NOT NULL UNIQUE,
 	masked       TEXT NOT NULL,
 	name         TEXT NOT NULL,
@@ -111,8 +112,8 @@ CREATE TABLE secret_versions (
 ) STRICT;
 CREATE INDEX secret_versions_by_user ON secret_versions (user_id);
 
--- A grant to use secrets in one run. A ticket that can be redeemed counts while the ledger lists the
--- row. All else is a help for people: the record is the audit log.
+-- A grant to use secrets in one run. A ticket that can be redeemed counts while the ledger lists
+-- the row. All else is a help for people: the record is the audit log.
 CREATE TABLE leases (
 	id           TEXT NOT NULL,
 	user_id      TEXT NOT NULL REFERENCES users (id),
@@ -145,7 +146,9 @@ CREATE TABLE secret_uses (
 	PRIMARY KEY (user_id, secret_id)
 ) STRICT, WITHOUT ROWID;
 
--- The audit log: one chain of hashes a user, and one of the instance. It outlives the user.
+-- The audit log: one chain of hashes a user, and one of the instance. It outlives the user. Rows
+-- are stored in the order in which they come: in the order of the key, each would be put between
+-- others, on a page that is full, and several pages be written for it.
 CREATE TABLE audit_entries (
 	owner_id        TEXT NOT NULL,
 	seq             INTEGER NOT NULL,
