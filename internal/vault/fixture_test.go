@@ -122,12 +122,19 @@ const deleteDelay = 24 * time.Hour
 func (p *fixture) newVault() (*vault.Service, *vault.Operator) { return p.vaultOn(p.db) }
 
 func (p *fixture) vaultOn(store vault.Store) (*vault.Service, *vault.Operator) {
+	return p.vaultWith(store, p.clock.now)
+}
+
+// vaultWith is a vault with a clock of its own.
+func (p *fixture) vaultWith(
+	store vault.Store, now func() time.Time,
+) (*vault.Service, *vault.Operator) {
 	if runTwice {
 		store = storetest.RunTwice(store)
 	}
 	service, operator := vault.New(vault.Options{
 		Store: store, Keys: &p.named, KeyTTL: time.Hour,
-		Catalog: presets(), Limits: p.limits, Now: p.clock.now, DeleteDelay: deleteDelay,
+		Catalog: presets(), Limits: p.limits, Now: now, DeleteDelay: deleteDelay,
 	})
 	p.must(operator.OpenInstanceKeys(p.t.Context()))
 	return service, operator

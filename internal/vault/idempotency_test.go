@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -202,6 +203,45 @@ func TestOfTwinsThatRunAtOnceOneIsDone(t *testing.T) {
 	answers.Range(func(any, any) bool { different++; return true })
 	if n := p.entries() - before; n != 1 || different != 1 {
 		t.Errorf("%d entries, %d different answers", n, different)
+	}
+}
+
+// No lock is common to changes of different libraries.
+func TestOfRequestsOfOneNameInDifferentLibrariesOneIsDone(t *testing.T) {
+	p := start(t)
+	ann, bea, name := p.user("ann"), p.user("bea"), vault.IdempotencyKey("name")
+	var done, before, other atomic.Int64
+	var all sync.WaitGroup
+	for i := range 20 {
+		library := []vault.Actor{ann, bea}[i%2]
+		all.Go(func() {
+			who := asking(p.admin, library.User.String(), name)
+			_, _, err := p.CreateAPIKeyFor(
+				t.Context(), who, library.User, keyRequest("secrets:read"))
+			switch {
+			case err == nil:
+				done.Add(1)
+			case errors.Is(err, vault.ErrOtherRequest):
+				other.Add(1)
+			case vault.KindOf(err) == vault.Conflict:
+				before.Add(1)
+			default:
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if done.Load() != 1 || before.Load() != 9 || other.Load() != 10 {
+		t.Errorf("%d were done, %d were done before, %d are another", done.Load(), before.Load(),
+			other.Load())
+	}
+	made := atOnce(t, vault.Conflict, func(int) error {
+		who := asking(p.admin, "a user", vault.IdempotencyKey("user"))
+		_, err := p.CreateUser(t.Context(), who, userRequest("eve"))
+		return err
+	})
+	if made != 1 {
+		t.Errorf("%d users were made", made)
 	}
 }
 
