@@ -131,6 +131,10 @@ bench-compare: ## whether AFTER differs from BEFORE, two outputs of bench-micro
 crash: ## many rounds of kill -9 (KEYSAKE_CRASH_ROUNDS, default 50)
 	KEYSAKE_CRASH_ROUNDS=$${KEYSAKE_CRASH_ROUNDS:-50} go test -count=1 -timeout 120m -parallel 4 -v ./test/crash
 
+.PHONY: faults
+faults: postgres ## PostgreSQL, networks, disks and servers that fail, FAULT_ROUNDS times each (default 20)
+	FAULT_ROUNDS=$${FAULT_ROUNDS:-20} go test -count=1 -timeout 240m -parallel 3 -v ./test/faults
+
 .PHONY: generate
 generate: ## the catalog and the reference pages, from their sources
 	go generate ./...

@@ -29,8 +29,10 @@ type Server struct {
 	dir      string // of its files and its socket
 	port     int
 	password string
-	alive    io.Closer     // the server ends when it is closed, which a process's end does, too
-	ended    chan struct{} // closed when the server has ended
+	more     []string
+	// The server ends when it is closed, which a process's end does, too.
+	alive io.WriteCloser
+	ended chan struct{} // closed when the server has ended
 }
 
 // settings are those of every server. Its commits are durable by PostgreSQL's defaults.
@@ -42,25 +44,31 @@ func settings(dir string, port int) []string {
 	}
 }
 
-// keeper starts the server, waits until its own input ends, and then ends the server and removes
-// the folder: whatever way the process ends that holds the other side.
+// keeper starts the server, and again for each line that it reads: the one before must have ended.
+// When its input ends, it ends the server and removes the folder: whatever way the process ends
+// that holds the other side.
 const keeper = `bin="$1"; dir="$2"; shift 2
 "$bin/postgres" -D "$dir/data" "$@" >"$dir/log" 2>&1 &
 server=$!
-cat >/dev/null
-kill -QUIT $server
+while read -r _; do
+	wait $server
+	"$bin/postgres" -D "$dir/data" "$@" >>"$dir/log" 2>&1 &
+	server=$!
+done
+kill -QUIT $server 2>/dev/null
 wait $server
 rm -rf "$dir"
 `
 
-// Start starts a server with its files in a new folder in temp.
-func Start(temp string) (s *Server, err error) {
-	bin, err := programs()
+// Start starts a server with its files in a new folder in temp. More settings, as name=value, come
+// after those of every server.
+func Start(temp string, more ...string) (s *Server, err error) {
+	bin, err := Programs()
 	if err != nil {
 		return nil, err
 	}
 	for range 5 {
-		s, err = startOnce(temp, bin)
+		s, err = startOnce(temp, bin, more)
 		if !errors.Is(err, errPortTaken) {
 			return s, err
 		}
@@ -71,13 +79,13 @@ func Start(temp string) (s *Server, err error) {
 // errPortTaken is the error of a server whose port another program took first.
 var errPortTaken = errors.New("the port is in use")
 
-func startOnce(temp, bin string) (*Server, error) {
+func startOnce(temp, bin string, more []string) (*Server, error) {
 	dir, err := os.MkdirTemp(temp, "keysake-postgres-")
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{dir: dir, password: rand.Text(), ended: make(chan struct{})}
-	who, err := unprivileged()
+	s := &Server{dir: dir, password: rand.Text(), more: more, ended: make(chan struct{})}
+	who, err := Unprivileged()
 	if err == nil {
 		err = s.create(bin, who)
 	}
@@ -98,12 +106,12 @@ func startOnce(temp, bin string) (*Server, error) {
 
 // Installed returns [ErrMissing] if there are no programs of PostgreSQL.
 func Installed() error {
-	_, err := programs()
+	_, err := Programs()
 	return err
 }
 
-// programs returns the folder of PostgreSQL's programs: version 15, or the newest there is.
-func programs() (string, error) {
+// Programs returns the folder of PostgreSQL's programs: version 15, or the newest there is.
+func Programs() (string, error) {
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if err != nil {
 		return "", err
@@ -130,8 +138,8 @@ func rank(initdb string) int {
 	return version
 }
 
-// unprivileged returns what starts a program as a user whom PostgreSQL accepts: it refuses root.
-func unprivileged() (*syscall.SysProcAttr, error) {
+// Unprivileged returns what starts a program as a user whom PostgreSQL accepts: it refuses root.
+func Unprivileged() (*syscall.SysProcAttr, error) {
 	attr := &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal is not for it
 	if os.Geteuid() != 0 {
 		return attr, nil
@@ -185,7 +193,7 @@ func (s *Server) create(bin string, who *syscall.SysProcAttr) error {
 
 func (s *Server) launch(bin string, who *syscall.SysProcAttr) error {
 	args := []string{"-c", keeper, "keeper", bin, s.dir}
-	for _, setting := range settings(s.dir, s.port) {
+	for _, setting := range append(settings(s.dir, s.port), s.more...) {
 		args = append(args, "-c", setting)
 	}
 	cmd := exec.Command("/bin/sh", args...)
@@ -209,9 +217,9 @@ func (s *Server) awaitAnswer() error {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	for {
-		c, err := pgx.Connect(ctx, s.URL("postgres"))
+		err := s.answers(ctx)
 		if err == nil {
-			return c.Close(ctx)
+			return nil
 		}
 		switch log := s.log(); {
 		case strings.Contains(log, "Address already in use"):
@@ -225,6 +233,15 @@ func (s *Server) awaitAnswer() error {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+// answers connects once.
+func (s *Server) answers(ctx context.Context) error {
+	c, err := pgx.Connect(ctx, s.URL("postgres"))
+	if err != nil {
+		return err
+	}
+	return c.Close(ctx)
 }
 
 func freePort() (int, error) {
