@@ -45,6 +45,7 @@ var layers = map[string]string{
 	"internal/catalog/presetfile": "internal/catalog",
 	"internal/middleware":         "",
 	"internal/netguard":           "",
+	"internal/probe":              "internal/catalog plaintext",
 	"internal/vault": "bundle internal/anchor internal/audit internal/base62 internal/catalog " +
 		"internal/policy internal/seal plaintext",
 	"internal/store": "internal/audit internal/backup internal/policy internal/seal " +
@@ -78,7 +79,7 @@ var layers = map[string]string{
 		"internal/privatefile internal/rootkey internal/seal internal/store " +
 		"internal/store/sqlite internal/vault plaintext",
 	"internal/server": "internal/api internal/config internal/identity internal/instance " +
-		"internal/middleware internal/process internal/rootkey",
+		"internal/middleware internal/netguard internal/probe internal/process internal/rootkey",
 	"internal/cli": "bundle client internal/audit internal/catalog internal/child " +
 		"internal/config internal/doctor internal/dotenv internal/environ internal/instance " +
 		"internal/maintenance internal/memfile internal/policy internal/privatefile " +
@@ -135,7 +136,8 @@ var outside = []struct{ prefix, mayImport string }{
 	{"github.com/jackc/", "internal/store/postgres internal/store/postgres/pgtest"},
 	{"database/sql", ""},
 	{"net/http", "client internal/api internal/api/apicontract internal/apptest internal/cli " +
-		"internal/identity internal/middleware internal/netguard internal/rootkey internal/server"},
+		"internal/identity internal/middleware internal/netguard internal/probe " +
+		"internal/rootkey internal/server"},
 }
 
 func TestTheDomainKnowsNoHTTPAndOnlyAStoreKnowsItsDatabase(t *testing.T) {

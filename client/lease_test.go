@@ -54,6 +54,13 @@ func TestEachMethodOfLeasesIsItsOperation(t *testing.T) {
 			return second(c.RedeemTicket(ctx, plaintext.FromString(ticket),
 				wire.RedeemTicket{Recipient: "r"}))
 		},
+		"GET /user/secrets/health": func() error { return second(c.SecretHealths(ctx)) },
+		"GET /user/secrets/" + id + "/health": func() error {
+			return second(c.SecretHealth(ctx, id))
+		},
+		"POST /user/secrets/" + id + "/probe": func() error {
+			return second(c.ProbeSecret(ctx, id))
+		},
 		"GET /user/secrets/usage": func() error { return second(c.SecretUsages(ctx)) },
 		"GET /user/secrets/" + id + "/usage": func() error {
 			return second(c.SecretUsage(ctx, id))

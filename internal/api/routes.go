@@ -31,6 +31,9 @@ const (
 // requestTimeout is how long a request may take from its headers to its answer.
 const requestTimeout = 10 * time.Second
 
+// probeTimeout is requestTimeout for a request that waits for a provider, which has 10 seconds.
+const probeTimeout = 20 * time.Second
+
 // maxBody is the size of the largest body that the contract allows.
 const maxBody = 256 << 10
 
@@ -39,6 +42,7 @@ const maxBody = 256 << 10
 func routes(v *vault.Service) []route {
 	noBody := middleware.Limits{Timeout: requestTimeout}
 	body := middleware.Limits{Timeout: requestTimeout, MaxBody: maxBody}
+	asking := middleware.Limits{Timeout: probeTimeout}
 	const (
 		secrets = "/api/v1/user/secrets"
 		keys    = "/api/v1/user/api-keys"
@@ -67,6 +71,9 @@ func routes(v *vault.Service) []route {
 		{"POST", secrets + "/{secret_id}/rollback", authenticated, body, rollbackSecret(v)},
 
 		{"GET", secrets + "/{secret_id}/usage", authenticated, noBody, getUsage(v)},
+		{"GET", secrets + "/health", authenticated, noBody, listSecretHealth(v)},
+		{"GET", secrets + "/{secret_id}/health", authenticated, noBody, getSecretHealth(v)},
+		{"POST", secrets + "/{secret_id}/probe", authenticated, asking, probeSecret(v)},
 
 		{"GET", leasesPath, authenticated, noBody, listLeases(v)},
 		{"POST", leasesPath, authenticated, body, idempotent(createLease(v))},

@@ -77,6 +77,8 @@ func hostile(t *testing.T) http.HandlerFunc {
 	}{
 		{"/sealing-key", sealing},
 		{"/user", filled[wire.User]()},
+		{"/secrets/health", filled[wire.SecretHealthList]()},
+		{"/probe", filled[wire.SecretHealth]()},
 		{"/health", filled[wire.Health]()},
 		{"/presets", filled[wire.PresetList]()},
 		{"GET /api/v1/user/secrets", list},

@@ -29,6 +29,7 @@ becomes. Its value is never shown; a mask such as sk-pro••••789 stands f
 		newSecretsUpdate(a),
 		newSecretsRename(a),
 		newSecretsImport(a),
+		newSecretsProbe(a),
 		newSecretsVersions(a),
 		newSecretsRollback(a),
 		newSecretsDelete(a),

@@ -11,6 +11,7 @@ type secretListing struct {
 	wire.SecretList
 
 	lastUsed map[string]*wire.Time // by ID
+	health   map[string]string     // by ID; empty if no provider was asked
 }
 
 func (a *app) listSecrets(ctx context.Context, _ []string) (secretListing, error) {
@@ -23,9 +24,18 @@ func (a *app) listSecrets(ctx context.Context, _ []string) (secretListing, error
 		return secretListing{SecretList: list}, err
 	}
 	uses, err := c.SecretUsages(ctx)
-	out := secretListing{list, map[string]*wire.Time{}}
+	if err != nil {
+		return secretListing{}, err
+	}
+	out := secretListing{list, map[string]*wire.Time{}, map[string]string{}}
 	for _, u := range uses.Usage {
 		out.lastUsed[u.SecretID] = u.LastUsedAt
+	}
+	known, err := c.SecretHealths(ctx)
+	for _, h := range known.Health {
+		if h.Outcome != nil {
+			out.health[h.SecretID] = *h.Outcome
+		}
 	}
 	return out, err
 }
@@ -36,15 +46,21 @@ func (a *app) secretsGrid(list secretListing) grid {
 		a.infof(`You have no secrets yet. Create one with "keysake secrets set --preset openai".`)
 		return nil
 	}
-	rows := grid{{"NAME", "PROVIDER", "VALUE", "LAST USED", "ID"}}
+	rows := grid{{"NAME", "PROVIDER", "VALUE", "LAST USED"}}
+	if len(list.health) > 0 {
+		rows[0] = append(rows[0], "HEALTH")
+	}
+	rows[0] = append(rows[0], "ID")
 	for _, s := range list.Secrets {
 		used := "never"
 		if at := list.lastUsed[s.ID]; at != nil {
 			used = formatTime(at)
 		}
-		rows = append(rows, []string{
-			s.Name, orDash(providerOf(s)), s.MaskedValue, used, s.ID,
-		})
+		row := []string{s.Name, orDash(providerOf(s)), s.MaskedValue, used}
+		if len(list.health) > 0 {
+			row = append(row, orDash(list.health[s.ID]))
+		}
+		rows = append(rows, append(row, s.ID))
 	}
 	return rows
 }

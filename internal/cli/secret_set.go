@@ -18,7 +18,7 @@ import (
 // A newSecret holds the arguments of "secrets set".
 type newSecret struct {
 	name, preset, provider string
-	replace                bool
+	replace, probe         *bool
 	from                   *valueSource
 	asJSON                 *bool
 }
@@ -49,7 +49,8 @@ func newSecretsSet(a *app) *cobra.Command {
 	f.StringVar(&in.preset, "preset", "",
 		"create the secret of this `PROVIDER`, under its usual name")
 	f.StringVar(&in.provider, "provider", "", "record that NAME is a key of this `PROVIDER`")
-	f.BoolVar(&in.replace, "replace", false, "update the secret if it exists")
+	in.replace = f.Bool("replace", false, "update the secret if it exists")
+	in.probe = probeFlag(cmd)
 	cmd.MarkFlagsMutuallyExclusive("preset", "provider")
 	in.from, in.asJSON = valueFlags(cmd), jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -80,7 +81,7 @@ func (a *app) setSecret(ctx context.Context, in *newSecret) error {
 	a.hint(known, in.preset+in.provider, value)
 	made, err := in.create(ctx, c, value)
 	if hasStatus(err, http.StatusConflict) {
-		if in.replace {
+		if *in.replace {
 			return a.replaceSecret(ctx, c, known, in, value)
 		}
 		return errors.New(`a secret of that name already exists: add --replace, ` +
@@ -90,7 +91,10 @@ func (a *app) setSecret(ctx context.Context, in *newSecret) error {
 		return err
 	}
 	a.infof("Created.")
-	return show(a, made, *in.asJSON, secretGrid)
+	if err := show(a, made, *in.asJSON, secretGrid); err != nil {
+		return err
+	}
+	return a.probeStored(ctx, c, made, *in.probe)
 }
 
 // check returns a usage error for arguments that do not say which secret is meant.
@@ -126,7 +130,7 @@ func (a *app) replaceSecret(
 	if isKey(known, was) {
 		value = plaintext.New(withoutEnd(value.Reveal()))
 	}
-	return a.updateSecret(ctx, c, was, value, *in.asJSON)
+	return a.updateSecret(ctx, c, was, value, *in.asJSON, *in.probe)
 }
 
 // isKey reports whether a secret is a provider's key, under its usual name: it has no line ending.
@@ -176,7 +180,7 @@ secrets:write, and secrets:read to find a NAME.
   keysake secrets update DATABASE_PASSWORD < password.txt`,
 		Args: cobra.MatchAll(noValueArg(1), exactlyOne("the secret's NAME or ID")),
 	}
-	from, asJSON := valueFlags(cmd), jsonFlag(cmd)
+	from, asJSON, probe := valueFlags(cmd), jsonFlag(cmd), probeFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		known, err := catalog.Load()
 		if err != nil {
@@ -187,7 +191,7 @@ secrets:write, and secrets:read to find a NAME.
 			return err
 		}
 		if uuidPattern.MatchString(args[0]) {
-			return a.updateByID(cmd.Context(), c, known, args[0], from, *asJSON)
+			return a.updateByID(cmd.Context(), c, known, args[0], from, *asJSON, *probe)
 		}
 		was, err := findSecret(cmd.Context(), c, args[0])
 		if err != nil {
@@ -198,7 +202,7 @@ secrets:write, and secrets:read to find a NAME.
 			return err
 		}
 		a.hint(known, providerOf(was), value)
-		return a.updateSecret(cmd.Context(), c, was, value, *asJSON)
+		return a.updateSecret(cmd.Context(), c, was, value, *asJSON, *probe)
 	}
 	return cmd
 }
@@ -207,7 +211,7 @@ secrets:write, and secrets:read to find a NAME.
 // secret is, the answer says.
 func (a *app) updateByID(
 	ctx context.Context, c *client.Client, known *catalog.Catalog, id string, from *valueSource,
-	asJSON bool,
+	asJSON, probe bool,
 ) error {
 	value, err := a.readValue(ctx, from, "New value", false)
 	if err != nil {
@@ -226,11 +230,15 @@ func (a *app) updateByID(
 	}
 	a.hint(known, providerOf(now), value)
 	a.infof("It has this value now.")
-	return show(a, now, asJSON, secretGrid)
+	if err := show(a, now, asJSON, secretGrid); err != nil {
+		return err
+	}
+	return a.probeStored(ctx, c, now, probe)
 }
 
 func (a *app) updateSecret(
-	ctx context.Context, c *client.Client, was wire.Secret, value plaintext.Value, asJSON bool,
+	ctx context.Context, c *client.Client, was wire.Secret, value plaintext.Value,
+	asJSON, probe bool,
 ) error {
 	now, err := c.UpdateSecret(ctx, was.ID, wire.UpdateSecret{Value: value})
 	if err != nil {
@@ -241,5 +249,8 @@ func (a *app) updateSecret(
 	} else {
 		a.infof("Updated.")
 	}
-	return show(a, now, asJSON, secretGrid)
+	if err := show(a, now, asJSON, secretGrid); err != nil {
+		return err
+	}
+	return a.probeStored(ctx, c, now, probe)
 }

@@ -38,6 +38,7 @@ type Instance struct {
 	Vault    *vault.Service
 	Operator *vault.Operator
 	Keys     *Keys
+	Catalog  *catalog.Catalog
 
 	// Foreign are root keys that wrap owner keys though the configuration does not name them: what
 	// they wrap does not open.
@@ -98,6 +99,7 @@ func (i *Instance) open(ctx context.Context, cfg config.Config, access Access) e
 	if err != nil {
 		return err
 	}
+	i.Catalog = known
 	i.Vault, i.Operator = vault.New(vault.Options{
 		Store:   i.Store,
 		Keys:    i.Keys,

@@ -49,6 +49,8 @@ const (
 	SecretDelete     Action = "secret.delete"
 	VersionList      Action = "version.list"
 	UsageGet         Action = "usage.get"
+	SecretProbe      Action = "secret.probe" // asks the provider of a secret
+	HealthGet        Action = "health.get"
 	LeaseCreate      Action = "lease.create"
 	LeaseList        Action = "lease.list"
 	LeaseGet         Action = "lease.get"
@@ -109,12 +111,13 @@ const noScope Scope = ""
 // allows.
 func requiredScope(a Action) (scope Scope, found bool) {
 	switch a {
-	case SecretList, SecretGet, VersionList, PresetList, LeaseList, LeaseGet, UsageGet:
+	case SecretList, SecretGet, VersionList, PresetList, LeaseList, LeaseGet, UsageGet,
+		HealthGet:
 		return SecretsRead, true
 	case SecretCreate, SecretUpdate, SecretRename, SecretImport, SecretRollback, SecretDelete,
 		UserConfirm:
 		return SecretsWrite, true
-	case LeaseCreate, LeaseRevoke:
+	case LeaseCreate, LeaseRevoke, SecretProbe:
 		return LeasesWrite, true
 	case APIKeyCreate, APIKeyList, APIKeyRevoke, APIKeyRevokeOnly:
 		return KeysWrite, true
@@ -159,7 +162,7 @@ func LastResort(a Action) bool {
 func InLockdown(held []Scope, a Action) bool {
 	return slices.Contains(held, Admin) && (LastResort(a) || slices.Contains([]Action{
 		SecretList, SecretGet, VersionList, PresetList, APIKeyList, WhoAmI, UserList,
-		AuditList, AuditListAll, UserKeep, LeaseList, LeaseGet, UsageGet,
+		AuditList, AuditListAll, UserKeep, LeaseList, LeaseGet, UsageGet, HealthGet,
 	}, a))
 }
 

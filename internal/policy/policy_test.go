@@ -32,6 +32,8 @@ var allowed = map[policy.Action][]policy.Scope{
 	policy.LeaseList:        {policy.SecretsRead},
 	policy.LeaseGet:         {policy.SecretsRead},
 	policy.UsageGet:         {policy.SecretsRead},
+	policy.HealthGet:        {policy.SecretsRead},
+	policy.SecretProbe:      {policy.LeasesWrite},
 	policy.LeaseRedeem:      anyone,
 	policy.LeaseDispute:     nil,
 	policy.APIKeyCreate:     {policy.KeysWrite},

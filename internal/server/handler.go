@@ -8,6 +8,8 @@ import (
 	"github.com/keysake/keysake/internal/identity"
 	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/middleware"
+	"github.com/keysake/keysake/internal/netguard"
+	providers "github.com/keysake/keysake/internal/probe"
 )
 
 // newServer returns a server that does not listen yet. lostLines counts what could not be logged.
@@ -22,6 +24,9 @@ func newServer(
 	metrics.watchDisputes(i.Vault.Disputes)
 	metrics.watchLockdown(i.Vault.LockedDown)
 	metrics.watchConnections(s)
+	i.Vault.AskBy(providers.New(
+		i.Catalog, netguard.New(netguard.Options{}).Transport(), "keysake-probe",
+	))
 	handler := api.New(api.Options{
 		Vault:      i.Vault,
 		Identity:   identity.New(i.Vault),

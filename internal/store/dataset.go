@@ -26,7 +26,7 @@ type dataset interface {
 func datasets() []dataset {
 	return []dataset{
 		rootKeys, instanceKeys, instances, users, ownerKeys, apiKeys, apiKeyUses, secrets,
-		versions, leases, secretUses, auditEntries, doneRequests,
+		versions, leases, secretUses, healths, auditEntries, doneRequests,
 	}
 }
 

@@ -123,10 +123,12 @@ func (q *Queries) DeleteSecret(ctx context.Context, user, id uuid.UUID) error {
 	if err != nil {
 		return err
 	}
-	err = q.exec(ctx, "DELETE FROM secret_uses WHERE user_id = $1 AND secret_id = $2",
-		idText(user), idText(id))
-	if err != nil {
-		return err
+	for _, table := range []string{"secret_uses", "secret_health"} {
+		err = q.exec(ctx, "DELETE FROM "+table+" WHERE user_id = $1 AND secret_id = $2",
+			idText(user), idText(id))
+		if err != nil {
+			return err
+		}
 	}
 	return q.eraseOne(ctx, EraseNow, "DELETE FROM secrets WHERE id = $1 AND user_id = $2",
 		idText(id), idText(user))
@@ -135,6 +137,10 @@ func (q *Queries) DeleteSecret(ctx context.Context, user, id uuid.UUID) error {
 // DeleteSecrets implements [vault.Tx].
 func (q *Queries) DeleteSecrets(ctx context.Context, user uuid.UUID) error {
 	err := q.erase(ctx, EraseNow, "DELETE FROM secret_versions WHERE user_id = $1", idText(user))
+	if err != nil {
+		return err
+	}
+	err = q.exec(ctx, "DELETE FROM secret_health WHERE user_id = $1", idText(user))
 	if err != nil {
 		return err
 	}

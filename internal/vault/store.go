@@ -56,6 +56,7 @@ type Reader interface {
 	leaseReader
 	auditReader
 	doneRequestReader
+	healthReader
 }
 
 // A Tx adds the changes.
@@ -72,6 +73,7 @@ type Tx interface {
 	leaseWriter
 	auditWriter
 	doneRequestWriter
+	healthWriter
 }
 
 type auditReader interface {

@@ -77,6 +77,16 @@ func (p *fixture) useCases() map[policy.Action]useCase {
 			_, _, err := p.RevokeLease(ctx, who, target)
 			return err
 		},
+		policy.HealthGet: func(who vault.Actor, target uuid.UUID) error {
+			if _, err := p.SecretHealths(ctx, who); err != nil {
+				return err
+			}
+			return second(p.SecretHealth(ctx, who, target))
+		},
+		policy.SecretProbe: func(who vault.Actor, target uuid.UUID) error {
+			_, err := p.ProbeSecret(ctx, who, target)
+			return err
+		},
 		policy.UsageGet: func(who vault.Actor, target uuid.UUID) error {
 			return errors.Join(second(p.SecretUsages(ctx, who)),
 				second(p.SecretUsage(ctx, who, target)))
@@ -158,6 +168,7 @@ var reads = []policy.Action{
 	policy.LeaseList,
 	policy.LeaseGet,
 	policy.UsageGet,
+	policy.HealthGet,
 	policy.APIKeyList,
 	policy.AuditList,
 	policy.AuditListAll,

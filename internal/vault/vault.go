@@ -45,6 +45,7 @@ type Service struct {
 	sealing  sealingKeys
 	disputes *disputes
 	pqOnly   bool
+	prober   Prober
 }
 
 // An Operator has the use cases of the operator at the machine itself. They work while servers

@@ -16,8 +16,7 @@ import (
 )
 
 // Read reads one entry. It refuses what an entry cannot hold: unknown fields, fields in the wrong
-// case, duplicate keys, and a second document. [catalog.Parse] and [catalog.Catalog.With] check the
-// rest.
+// case, duplicate keys, and a second document. [catalog.Parse] checks the rest.
 func Read(text []byte) (catalog.Entry, error) {
 	var document yaml.Node
 	d := yaml.NewDecoder(bytes.NewReader(text))

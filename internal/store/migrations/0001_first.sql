@@ -146,6 +146,25 @@ CREATE TABLE secret_uses (
 	PRIMARY KEY (user_id, secret_id)
 ) STRICT, WITHOUT ROWID;
 
+-- What providers said of secrets when they were asked. It decides nothing; a row has a code under
+-- the instance key, so that nothing but a server can say it.
+CREATE TABLE secret_health (
+	user_id         TEXT NOT NULL,
+	secret_id       TEXT NOT NULL,
+	version         INTEGER NOT NULL,
+	stamp           BLOB NOT NULL, -- of that version
+	outcome         TEXT NOT NULL,
+	check_id        TEXT NOT NULL,
+	status          INTEGER NOT NULL,
+	note            TEXT NOT NULL,
+	facts           TEXT NOT NULL, -- JSON: what the provider tells of the key
+	key_expires_at  INTEGER,
+	at              INTEGER NOT NULL,
+	instance_key_id TEXT NOT NULL, -- that made the code
+	code            BLOB NOT NULL,
+	PRIMARY KEY (user_id, secret_id)
+) STRICT, WITHOUT ROWID;
+
 -- The audit log: one chain of hashes a user, and one of the instance. It outlives the user. Rows
 -- are stored in the order in which they come: in the order of the key, each would be put between
 -- others, on a page that is full, and several pages be written for it.

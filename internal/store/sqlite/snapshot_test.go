@@ -110,6 +110,8 @@ func fillWithRows(tb testing.TB, path string) {
 			"secret", key, "n", 1, key, "run", hash())
 		insert("audit_entries", user, 10, n, "", "", "", "", "", "a", "refused", "", "", "n", 0, "",
 			"", hash())
+		insert("secret_health", user, key, 4, fmt.Appendf(nil, "%016d", n), "valid", "models",
+			200, "", "{}", nil, n, key, hash())
 		insert("done_requests", user, hash(), hash(), "a", key, i, n, key, hash())
 	}
 	insert("users", id(), 1, hash(), "", "", "", 1, nil, nil, n)

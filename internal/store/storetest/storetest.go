@@ -43,6 +43,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Store) {
 		{"secrets of others", foreignBehaviours()},
 		{"old versions", versionBehaviours()},
 		{"leases", leaseBehaviours()},
+		{"what providers said", healthBehaviours()},
 		{"audit entries", auditBehaviours()},
 		{"audit chains", chainBehaviours()},
 		{"requests that were done", doneRequestBehaviours()},

@@ -1,0 +1,159 @@
+package vault
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/anchor"
+	"github.com/keysake/keysake/internal/catalog"
+	"github.com/keysake/keysake/internal/policy"
+	"github.com/keysake/keysake/internal/seal"
+)
+
+// A StoredHealth is what the provider of a secret said about one version of it. It decides nothing.
+type StoredHealth struct {
+	User, Secret uuid.UUID
+	Version      uint64
+	Stamp        seal.Stamp // of that version
+	Outcome      string
+	Check        string
+	Status       int
+	Note         string
+	Facts        string // a JSON object of texts
+	KeyExpiresAt time.Time
+	At           time.Time
+	InstanceKey  uuid.UUID // that made Code
+	Code         [sha256.Size]byte
+}
+
+// A Health is what is known of the current version of a secret.
+type Health struct {
+	Secret  uuid.UUID
+	Version uint64
+	At      time.Time // zero if the provider was not asked
+	catalog.Finding
+}
+
+type healthReader interface {
+	// Health returns what is known of a user's secret. NotFound: nothing.
+	Health(ctx context.Context, user, secret uuid.UUID) (StoredHealth, error)
+	// Healths returns what is known of a user's secrets. One of which nothing is known has none.
+	Healths(ctx context.Context, user uuid.UUID) ([]StoredHealth, error)
+}
+
+type healthWriter interface {
+	// SaveHealth stores what is known of a secret, in place of what was.
+	SaveHealth(ctx context.Context, h StoredHealth) error
+}
+
+// Row is what the code of a row is about.
+func (h StoredHealth) Row() anchor.Row {
+	return anchor.NewRow("health").ID(h.User).ID(h.Secret).Number(h.Version).Bytes(h.Stamp[:]).
+		Text(h.Outcome).Text(h.Check).
+		Number(uint64(h.Status)). //nolint:gosec // a status of HTTP is positive
+		Text(h.Note).Text(h.Facts).Time(h.KeyExpiresAt).Time(h.At)
+}
+
+// HasCode reports whether an instance key made the code of the row.
+func (h StoredHealth) HasCode(key seal.InstanceKey) bool {
+	return subtle.ConstantTimeCompare(h.Row().Entry(key, sha256.Size), h.Code[:]) == 1
+}
+
+// newHealth returns the row of what was found out about the current version of a secret.
+func newHealth(of StoredSecret, found catalog.Finding, at time.Time) (StoredHealth, error) {
+	facts, err := json.Marshal(found.Facts)
+	return StoredHealth{
+		User: of.User, Secret: of.ID, Version: of.Version, Stamp: of.Stamp,
+		Outcome: string(found.Outcome), Check: found.Check, Status: found.Status,
+		Note: found.Note, Facts: string(facts), At: at,
+		KeyExpiresAt: found.ExpiresAt.UTC().Truncate(time.Microsecond),
+	}, err
+}
+
+// health returns what is known of the current version of a secret, from its row. A row that an
+// instance key made which is no longer believed counts as little as one that is not there.
+func (p *page) health(of StoredSecret, h StoredHealth) (Health, error) {
+	unknown := Health{Secret: of.ID, Version: of.Version}
+	key, believed := p.core.instance.get(h.InstanceKey)
+	if !believed {
+		return unknown, nil
+	}
+	what := "health of secret " + of.ID.String()
+	if h.User != of.User || h.Secret != of.ID {
+		return unknown, tampered(what, errIndex)
+	}
+	if !h.HasCode(key) {
+		return unknown, tampered(what, errNoCode)
+	}
+	if h.Stamp != of.Stamp {
+		return unknown, nil
+	}
+	known := unknown
+	known.At = h.At
+	known.Finding = catalog.Finding{
+		Outcome: catalog.Outcome(h.Outcome), Check: h.Check, Status: h.Status, Note: h.Note,
+		ExpiresAt: h.KeyExpiresAt,
+	}
+	if err := json.Unmarshal([]byte(h.Facts), &known.Facts); err != nil {
+		return unknown, tampered(what, err)
+	}
+	return known, nil
+}
+
+// SecretHealth returns what is known of one of the caller's secrets. It needs the scope
+// secrets:read. NotFound: there is none of that id, or it is another user's.
+func (s *Service) SecretHealth(
+	ctx context.Context, who Actor, id uuid.UUID,
+) (known Health, err error) {
+	err = s.view(ctx, who, policy.HealthGet, func(p *page) error {
+		stored, err := p.secret(ctx, id)
+		if err != nil {
+			return err
+		}
+		row, err := p.rows.Health(ctx, p.owner, id)
+		if errors.Is(err, ErrNotFound) {
+			known = Health{Secret: id, Version: stored.Version}
+			return nil
+		}
+		if err == nil {
+			known, err = p.health(stored, row)
+		}
+		return err
+	})
+	return known, err
+}
+
+// SecretHealths returns what is known of each of the caller's secrets, in the order of their names.
+// It needs the scope secrets:read.
+func (s *Service) SecretHealths(ctx context.Context, who Actor) (all []Health, err error) {
+	err = s.view(ctx, who, policy.HealthGet, func(p *page) error {
+		secrets, err := p.secrets(ctx)
+		if err != nil {
+			return err
+		}
+		rows, err := p.rows.Healths(ctx, p.owner)
+		if err != nil {
+			return err
+		}
+		all = make([]Health, len(secrets))
+		for i, secret := range secrets {
+			all[i] = Health{Secret: secret.ID, Version: secret.Version}
+			j := slices.IndexFunc(rows, func(h StoredHealth) bool { return h.Secret == secret.ID })
+			if j < 0 {
+				continue
+			}
+			if all[i], err = p.health(secret, rows[j]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return all, err
+}

@@ -1,0 +1,126 @@
+package vault
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/catalog"
+	"github.com/keysake/keysake/internal/policy"
+	"github.com/keysake/keysake/plaintext"
+)
+
+// AskBy sets who asks providers, before the first request. Without it none is asked.
+func (s *Service) AskBy(p Prober) { s.prober = p }
+
+// A Prober asks providers whether keys work.
+type Prober interface {
+	// CanProbe reports whether there is a way to ask about a key.
+	CanProbe(provider string, key plaintext.Value) bool
+	// Probe asks once. context.DeadlineExceeded is in the error if the provider did not answer in
+	// time.
+	Probe(ctx context.Context, provider string, key plaintext.Value) (catalog.Finding, error)
+}
+
+// ProbeSecret asks the provider of one of the caller's secrets whether its value works, once, and
+// keeps what it says. Where there is no check, nobody is asked. It needs the scope leases:write:
+// the value is used. NotFound: there is none of that id, or it is another user's. BadGateway: the
+// provider cannot be reached. GatewayTimeout: it does not answer in time.
+func (s *Service) ProbeSecret(ctx context.Context, who Actor, id uuid.UUID) (Health, error) {
+	var stored StoredSecret
+	var value plaintext.Value
+	err := s.retry(who.Owner(), func() (err error) {
+		stored, value, err = s.openSecret(ctx, who, id)
+		return err
+	})
+	if err != nil {
+		return Health{}, err
+	}
+	// It is recorded first, as every use of a value is.
+	err = s.update(ctx, inOwnLibrary(who, policy.SecretProbe), func(c *change) error {
+		if _, err := c.secret(ctx, id); err != nil {
+			return err
+		}
+		c.record(stored.target())
+		return nil
+	})
+	if err != nil {
+		return Health{}, err
+	}
+	if s.prober == nil || !s.prober.CanProbe(stored.Provider, value) {
+		return Health{Secret: id, Version: stored.Version, Finding: noCheck}, nil
+	}
+	found, err := s.probe(ctx, stored.Provider, value)
+	if err != nil {
+		return Health{}, err
+	}
+	row, err := newHealth(stored, found, s.time())
+	if err == nil {
+		err = s.saveHealth(ctx, row)
+	}
+	return Health{Secret: id, Version: stored.Version, At: row.At, Finding: found}, err
+}
+
+// saveHealth stores a row with its code, if its secret is still there. It is no change of the
+// library: nothing depends on it.
+func (s *Service) saveHealth(ctx context.Context, h StoredHealth) error {
+	signer, err := s.instance.first()
+	if err != nil {
+		return err
+	}
+	h.InstanceKey = signer.ID()
+	h.Code = [sha256.Size]byte(h.Row().Entry(signer, sha256.Size))
+	return s.store.Update(ctx, func(tx Tx) error {
+		_, err := tx.Secret(ctx, h.User, h.Secret)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return tx.SaveHealth(ctx, h)
+	})
+}
+
+// openSecret returns one of the caller's secrets, and its value.
+func (s *Service) openSecret(
+	ctx context.Context, who Actor, id uuid.UUID,
+) (stored StoredSecret, value plaintext.Value, err error) {
+	var by openers
+	err = s.view(ctx, who, policy.SecretProbe, func(p *page) (err error) {
+		by = p.openers()
+		stored, err = p.sealedSecret(ctx, id)
+		return err
+	})
+	if err != nil {
+		return stored, value, err
+	}
+	value, err = s.keys.openValue(ctx, by, stored.Binding(), stored.SealedValue)
+	return stored, value, err
+}
+
+func (s *Service) probe(
+	ctx context.Context, provider string, value plaintext.Value,
+) (catalog.Finding, error) {
+	found, err := s.prober.Probe(ctx, provider, value)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return found, &Error{
+			Kind: GatewayTimeout, Detail: "The provider did not answer in time", Cause: err,
+		}
+	case errors.Is(err, context.Canceled):
+		return found, err
+	case err != nil:
+		return found, &Error{
+			Kind: BadGateway, Detail: "The provider cannot be reached", Cause: err,
+		}
+	}
+	return found, nil
+}
+
+// noCheck is what is found out about a key for which there is no check.
+var noCheck = catalog.Finding{
+	Outcome: catalog.OutcomeIndeterminate, Note: "there is no check for this kind of key",
+}
