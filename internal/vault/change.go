@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"math"
 	"time"
 
 	"github.com/google/uuid"
@@ -220,21 +219,6 @@ func (c *core) begin(ctx context.Context, tx Tx, in intent, again bool) (*change
 		return nil, err
 	}
 	return &change{page: p, tx: tx, at: c.timeAfter(p.ledger)}, nil
-}
-
-// maxSkew is by how much the clocks of servers may differ for the times of a library to stay in
-// order.
-const maxSkew = 2 * time.Minute
-
-// timeAfter returns the time of a change, which is not before that of the last one: a server whose
-// clock is ahead may have made that. A ledger's number is at least the time when it was saved.
-func (c *core) timeAfter(l anchor.Ledger) time.Time {
-	now := c.time()
-	last := time.UnixMicro(int64(min(l.Number, math.MaxInt64))).UTC() //nolint:gosec // it fits
-	if last.After(now) && last.Sub(now) <= maxSkew {
-		return last
-	}
-	return now
 }
 
 // checkCaller returns an error if the page is that of a caller who was disabled in the meantime.

@@ -100,9 +100,6 @@ func New(o Options) (*Service, *Operator) {
 	return service, &Operator{core: c, batch: rotateBatch}
 }
 
-// time returns the current time, as exact as it is stored.
-func (c *core) time() time.Time { return c.now().UTC().Truncate(time.Microsecond) }
-
 // newID returns an id of version 7: new rows land on the page that is already in memory.
 func newID() (uuid.UUID, error) { return uuid.NewV7() }
 

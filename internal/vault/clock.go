@@ -1,0 +1,26 @@
+package vault
+
+import (
+	"math"
+	"time"
+
+	"github.com/keysake/keysake/internal/anchor"
+)
+
+// time returns the current time, as exact as it is stored.
+func (c *core) time() time.Time { return c.now().UTC().Truncate(time.Microsecond) }
+
+// maxSkew is by how much the clocks of servers may differ for the times of a library to stay in
+// order.
+const maxSkew = 2 * time.Minute
+
+// timeAfter returns the time of a change, which is not before that of the last one: a server whose
+// clock is ahead may have made that. A ledger's number is at least the time when it was saved.
+func (c *core) timeAfter(l anchor.Ledger) time.Time {
+	now := c.time()
+	last := time.UnixMicro(int64(min(l.Number, math.MaxInt64))).UTC() //nolint:gosec // it fits
+	if last.After(now) && last.Sub(now) <= maxSkew {
+		return last
+	}
+	return now
+}
