@@ -74,6 +74,16 @@ func (s Set) All() [][]byte {
 	return all
 }
 
+// HasAll reports whether the set has every entry of another one.
+func (s Set) HasAll(other Set) bool {
+	for i := range other.Len() {
+		if !s.Has(other.at(i)) {
+			return false
+		}
+	}
+	return true
+}
+
 // ordered reports whether the entries are in strictly ascending order.
 func (s Set) ordered() bool {
 	for i := 1; i < s.Len(); i++ {

@@ -29,6 +29,11 @@ var apiKeys = newTable("api_keys", 2,
 var apiKeysUsed = apiKeys.with(moment("(SELECT at FROM api_key_uses WHERE key_id = api_keys.id)",
 	func(k *vault.APIKey) *time.Time { return &k.LastUsedAt }))
 
+// apiKeysListed tells the number of the ledger that must list each key.
+var apiKeysListed = apiKeys.with(number(
+	"(SELECT coalesce(max(number), 0) FROM users WHERE id = user_id)",
+	func(k *vault.APIKey) *uint64 { return &k.Ledger }))
+
 // A keyUse is when an API key was used last.
 type keyUse struct {
 	key uuid.UUID
@@ -63,6 +68,25 @@ func (q *Queries) APIKeyByHash(ctx context.Context, hash vault.TokenHash) (vault
 // APIKeyByID implements [vault.Reader].
 func (q *Queries) APIKeyByID(ctx context.Context, id uuid.UUID) (vault.APIKey, error) {
 	return apiKeys.get(ctx, q.conn, "WHERE id = $1", idText(id))
+}
+
+// ListedAPIKeys implements [vault.Reader]. It is one statement, so that what it returns is of one
+// moment. IN would fill a table of its own.
+func (q *Queries) ListedAPIKeys(
+	ctx context.Context, ids []uuid.UUID,
+) (found []vault.APIKey, err error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	var rest strings.Builder
+	args := make([]any, len(ids))
+	for i, id := range ids {
+		if args[i] = idText(id); i > 0 {
+			rest.WriteString(" UNION ALL " + apiKeysListed.selectSQL)
+		}
+		rest.WriteString("WHERE id = " + placeholdersFrom(i+1, 1))
+	}
+	return apiKeysListed.list(ctx, q.conn, rest.String(), args...)
 }
 
 // APIKeys implements [vault.Reader].

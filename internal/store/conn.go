@@ -34,6 +34,9 @@ type Conn interface {
 	// is told to those who ask [vault.Store] before the transaction is answered.
 	Changed(owner uuid.UUID)
 
+	// Tell is [vault.Tx.TellAccess].
+	Tell(ctx context.Context, owner uuid.UUID) error
+
 	// Moment is [vault.Tx.Moment].
 	Moment() uint64
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -24,34 +23,25 @@ var (
 	instances   = newTable("instance", 1, ledgerColumns(ownLedger)...)
 )
 
+// changedLedgers has the bytes of a ledger only if its number is not $2.
+var changedLedgers = newTable("users", 1,
+	id("id", func(l *vault.StoredLedger) *uuid.UUID { return &l.Owner }),
+	number("number", func(l *vault.StoredLedger) *uint64 { return &l.Number }),
+	column[vault.StoredLedger]{
+		name: "CASE WHEN number <> $2 THEN ledger END",
+		scan: func(l *vault.StoredLedger, r Row, i int) error { l.Signed = r.Bytes(i); return nil },
+	})
+
 // Ledger implements [vault.Reader].
 func (q *Queries) Ledger(ctx context.Context, user uuid.UUID) (vault.StoredLedger, error) {
 	return userLedgers.get(ctx, q.conn, "WHERE id = $1", idText(user))
 }
 
-// LedgerNumbers implements [vault.Reader].
-func (q *Queries) LedgerNumbers(
-	ctx context.Context, users []uuid.UUID,
-) (map[uuid.UUID]uint64, error) {
-	numbers := make(map[uuid.UUID]uint64, len(users))
-	if len(users) == 0 {
-		return numbers, nil
-	}
-	// One statement, so that the numbers are of one moment. IN would fill a table of its own.
-	var sql strings.Builder
-	args := make([]any, len(users))
-	for i, user := range users {
-		if args[i] = idText(user); i > 0 {
-			sql.WriteString(" UNION ALL ")
-		}
-		sql.WriteString("SELECT id, number FROM users WHERE id = " + placeholdersFrom(i+1, 1))
-	}
-	err := q.conn.Query(ctx, sql.String(), func(r Row) error {
-		user, err := parseID(r.Text(0))
-		numbers[user] = uint64(r.Int(1)) //nolint:gosec // as it was stored
-		return err
-	}, args...)
-	return numbers, err
+// ChangedLedger implements [vault.Reader].
+func (q *Queries) ChangedLedger(
+	ctx context.Context, user uuid.UUID, known uint64,
+) (vault.StoredLedger, error) {
+	return changedLedgers.get(ctx, q.conn, "WHERE id = $1", idText(user), integer(known))
 }
 
 // ledgersAtOnce is how many ledgers are read by one statement.
@@ -87,6 +77,11 @@ func (q *Queries) SaveLedger(ctx context.Context, l vault.StoredLedger, was uint
 	q.conn.Changed(l.Owner)
 	return q.execOne(ctx, "UPDATE users SET number = $1, ledger = $2 WHERE id = $3 AND number = $4",
 		integer(l.Number), l.Signed, idText(l.Owner), integer(was))
+}
+
+// TellAccess implements [vault.Tx].
+func (q *Queries) TellAccess(ctx context.Context, owner uuid.UUID) error {
+	return q.conn.Tell(ctx, owner)
 }
 
 // Moment implements [vault.Tx].

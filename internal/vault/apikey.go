@@ -26,6 +26,7 @@ type APIKey struct {
 	RevokedAt  time.Time // zero for one that was not revoked
 	LastUsedAt time.Time // zero before the first use
 	Active     bool      // it and every key above it works: see [page.line]
+	Ledger     uint64    // the number of its user's ledger: see [Reader.ListedAPIKeys]
 }
 
 func (k APIKey) target() audit.Target {
@@ -48,6 +49,9 @@ type apiKeyReader interface {
 	APIKeyByHash(ctx context.Context, hash TokenHash) (APIKey, error)
 	// APIKeyByID returns a key of any user. NotFound: there is none.
 	APIKeyByID(ctx context.Context, id uuid.UUID) (APIKey, error)
+	// ListedAPIKeys returns keys of any users, without those that are not there. Each has the
+	// number of its user's ledger, as of the same moment.
+	ListedAPIKeys(ctx context.Context, ids []uuid.UUID) ([]APIKey, error)
 	// APIKeys returns a user's keys, newest first.
 	APIKeys(ctx context.Context, user uuid.UUID) ([]APIKey, error)
 	// APIKeysBelow returns the keys that one key made, of all users.

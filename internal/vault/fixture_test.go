@@ -393,12 +393,21 @@ func (p *fixture) sql(query string, args ...any) int64 {
 	p.must(err)
 	n, err := result.RowsAffected()
 	p.must(err)
+	if onPostgres {
+		_, err := db.ExecContext(p.t.Context(), "NOTIFY keysake_access")
+		p.must(err)
+	}
 	p.notice()
 	return n
 }
 
-// notice makes the store notice what another connection has written: it looks before each update.
+// notice makes the store notice what another connection has written: SQLite looks before each
+// update, and PostgreSQL must be told.
 func (p *fixture) notice() {
+	if onPostgres {
+		time.Sleep(vault.NoticedWithin)
+		return
+	}
 	_ = p.db.Update(p.t.Context(), func(vault.Tx) error { return nil })
 }
 

@@ -13,14 +13,18 @@ type keptRef struct {
 // allRows stands for the list of all secrets.
 var allRows = uuid.Nil //nolint:gochecknoglobals // it is a constant
 
-// current returns a user's ledger from the memory, if nothing has changed it in the database.
-func (c *core) current(user uuid.UUID) (*verifiedLedger, bool) {
+// remembered returns a user's ledger from the memory, and whether the database has the same. It is
+// nil where the store does not even know whether access was taken since: then nothing in the memory
+// counts.
+func (c *core) remembered(user uuid.UUID) (known *verifiedLedger, same bool) {
 	l, found := c.verified.ledger(user)
-	if !found || !c.store.Unchanged(user, l.since) {
+	if !found || !c.store.SameAccess(user, l.since) {
 		return nil, false
 	}
-	_, believed := c.instance.get(l.signer.ID())
-	return l, believed
+	if _, believed := c.instance.get(l.signer.ID()); !believed {
+		return nil, false
+	}
+	return l, c.store.Unchanged(user, l.since)
 }
 
 // keptRows returns rows that were verified with this ledger, or nil: nobody may change them.

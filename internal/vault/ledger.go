@@ -16,8 +16,9 @@ type StoredLedger struct {
 type ledgerReader interface {
 	// Ledger returns a user's ledger. NotFound: there never was such a user.
 	Ledger(ctx context.Context, user uuid.UUID) (StoredLedger, error)
-	// LedgerNumbers returns the numbers of the ledgers of users, without those who never were.
-	LedgerNumbers(ctx context.Context, users []uuid.UUID) (map[uuid.UUID]uint64, error)
+	// ChangedLedger is Ledger for a caller who has the ledger of a number: if it is still that one,
+	// it comes without its signed bytes.
+	ChangedLedger(ctx context.Context, user uuid.UUID, known uint64) (StoredLedger, error)
 	// Ledgers calls each for the ledger of every user, deleted ones too, in the order of their ids.
 	// each may use the reader.
 	Ledgers(ctx context.Context, each func(StoredLedger) error) error
@@ -36,6 +37,10 @@ type ledgerWriter interface {
 	LockInstance(ctx context.Context) (StoredLedger, error)
 	// SaveInstance is SaveLedger for the instance. It stores the first one if there is none.
 	SaveInstance(ctx context.Context, l StoredLedger, was uint64) error
+	// TellAccess has every process that shares the database told, once the transaction is
+	// committed, that who is let in by a user's ledger has changed, or by the instance's for the
+	// nil id.
+	TellAccess(ctx context.Context, owner uuid.UUID) error
 	// Moment numbers the ledger that was saved last, for [Store.Unchanged], if the transaction is
 	// committed. It is 0 where the store does not know.
 	Moment() uint64

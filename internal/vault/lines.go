@@ -3,8 +3,6 @@ package vault
 import (
 	"bytes"
 	"context"
-	"errors"
-	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -96,7 +94,7 @@ func (c *core) line(ctx context.Context, hash TokenHash) (known line, ok bool, e
 	numbers, ok := c.stillListed(known, seen)
 	if !ok {
 		known.read = since
-		numbers, ok, err = c.stillCounts(ctx, known, seen)
+		numbers, ok, err = c.stillCounts(ctx, known, seen, since)
 	}
 	if err != nil || !ok {
 		return line{}, false, err
@@ -106,17 +104,17 @@ func (c *core) line(ctx context.Context, hash TokenHash) (known line, ok bool, e
 	return known, true, nil
 }
 
-// stillListed returns the numbers of the ledgers of a line, if the memory has them as they are in
-// the database now and they list its keys. Its rows must have been read since another process wrote
-// to the database: it may have changed them.
+// stillListed returns the numbers of the ledgers of a line, if the memory has ledgers that let in
+// whom those in the database do, and they list its keys. Its rows must have been read since another
+// process may have changed them.
 func (c *core) stillListed(known line, seen uint64) (map[uuid.UUID]uint64, bool) {
-	if !c.store.Unchanged(uuid.Nil, known.read) {
+	if !c.store.SameAccess(uuid.Nil, known.read) {
 		return nil, false
 	}
 	numbers := make(map[uuid.UUID]uint64, len(known.numbers))
 	for _, k := range known.keys {
-		l, ok := c.current(k.User)
-		if !ok || c.floors.below(k.User, l.ledger.Number, seen) || !l.active() || !l.lists(k) {
+		l, _ := c.remembered(k.User)
+		if l == nil || c.floors.below(k.User, l.ledger.Number, seen) || !l.active() || !l.lists(k) {
 			return nil, false
 		}
 		numbers[k.User] = l.ledger.Number
@@ -125,54 +123,62 @@ func (c *core) stillListed(known line, seen uint64) (map[uuid.UUID]uint64, bool)
 }
 
 // stillCounts returns the numbers that the ledgers of a line have in the database, and whether it
-// counts with the rows that its keys have there.
+// counts with the rows that its keys have there. Then the ledgers in the memory are those of now,
+// and rows that were verified with them are read again.
 func (c *core) stillCounts(
-	ctx context.Context, known line, seen uint64,
+	ctx context.Context, known line, seen, since uint64,
 ) (now map[uuid.UUID]uint64, ok bool, err error) {
+	ids := make([]uuid.UUID, len(known.keys))
+	for i, k := range known.keys {
+		ids[i] = k.ID
+	}
+	var stored []APIKey
 	err = c.store.Read(ctx, func(r Reader) (err error) {
-		now, err = r.LedgerNumbers(ctx, slices.Collect(maps.Keys(known.numbers)))
-		ok = true
-		for user := range known.numbers {
-			ok = ok && !c.floors.below(user, now[user], seen)
-		}
-		if err == nil && ok {
-			ok, err = c.counts(ctx, r, known, now)
-		}
+		stored, err = r.ListedAPIKeys(ctx, ids)
 		return err
 	})
-	return now, ok, err
+	if err != nil {
+		return nil, false, err
+	}
+	now = make(map[uuid.UUID]uint64, len(known.numbers))
+	for _, k := range known.keys {
+		at := slices.IndexFunc(stored, func(s APIKey) bool { return s.ID == k.ID })
+		if at < 0 || c.floors.below(k.User, stored[at].Ledger, seen) {
+			return nil, false, nil
+		}
+		l, ok := c.counts(k, stored[at])
+		if !ok {
+			return nil, false, nil
+		}
+		if now[k.User] == 0 {
+			now[k.User] = stored[at].Ledger
+			l.since, l.reading = since, c.verified.readings.Add(1)
+			c.keep(l)
+		}
+	}
+	return now, true, nil
 }
 
-// unchanged reports whether the ledgers that list the keys of a line are as they were when it was
-// read, and none of them is older than one that was seen.
+// unchanged reports whether the ledgers that list the keys of a line let in whom they let in when
+// it was read, and none of them is older than one that was seen.
 func (c *core) unchanged(known line, seen uint64) bool {
 	for user, number := range known.numbers {
-		if !c.store.Unchanged(user, known.since) || c.floors.below(user, number, seen) {
+		if !c.store.SameAccess(user, known.since) || c.floors.below(user, number, seen) {
 			return false
 		}
 	}
 	return true
 }
 
-// counts reports whether ledgers that were verified list the keys of a line, whose rows are as they
-// were. What does not count is verified anew.
-func (c *core) counts(
-	ctx context.Context, r Reader, known line, now map[uuid.UUID]uint64,
-) (bool, error) {
-	for _, k := range known.keys {
-		l, found := c.verified.ledger(k.User)
-		if !found || l.ledger.Number != now[k.User] || !l.active() || !l.lists(k) {
-			return false, nil
-		}
-		stored, err := r.APIKeyByID(ctx, k.ID)
-		if errors.Is(err, ErrNotFound) || err == nil && !stored.Row().Equal(k.Row()) {
-			return false, nil
-		}
-		if err != nil {
-			return false, err
-		}
+// counts returns a ledger that was verified and is still that of the user, if it lists a key, which
+// is as it was verified. What does not count is verified anew.
+func (c *core) counts(k, stored APIKey) (verifiedLedger, bool) {
+	l, found := c.verified.ledger(k.User)
+	if !found || l.ledger.Number != stored.Ledger || !l.active() || !l.lists(k) ||
+		!stored.Row().Equal(k.Row()) {
+		return verifiedLedger{}, false
 	}
-	return true, nil
+	return *l, true
 }
 
 // active reports whether the credentials of the user count.

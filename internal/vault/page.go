@@ -30,7 +30,8 @@ type snapshot struct {
 
 	since uint64          // the moment of the store before it began; 0 in a transaction that writes
 	kept  bool            // rows may be taken from the memory, and are kept there
-	known *verifiedLedger // of a user, from the memory; nil if the database may have another
+	known *verifiedLedger // of a user, from the memory
+	same  bool            // the database has no other ledger than the known one
 	again bool            // it is the second: what is unknown now stays unknown
 }
 
@@ -49,6 +50,18 @@ type page struct {
 	verifiedLedger
 
 	owner uuid.UUID // of the audit chain: the user, or the id of the instance
+	lets  access    // when it was read
+}
+
+// An access is what of a ledger decides who is let in.
+type access struct {
+	state   anchor.State
+	apiKeys anchor.Set
+}
+
+// taken reports whether a ledger does not let in all that was let in before.
+func (a access) taken(now anchor.Ledger) bool {
+	return a.state != now.State || !now.APIKeys.HasAll(a.apiKeys)
 }
 
 // view runs fn on a snapshot, and once more where that is tampered with: what was found twice is
@@ -57,9 +70,9 @@ func (c *core) view(ctx context.Context, fn func(*snapshot) error) error {
 	return c.viewWith(ctx, uuid.Nil, fn)
 }
 
-// viewWith is view with what is in the memory of a user's library. If its ledger is still the one
-// that was verified, what is not in the memory is read without a transaction: the ledger tells
-// whether it is of the same state, and if not, fn runs on a snapshot.
+// viewWith is view with what is in the memory of a user's library. What is not there is read
+// without a transaction: the ledger tells whether it is of the same state, and if not, fn runs on a
+// snapshot.
 func (c *core) viewWith(ctx context.Context, user uuid.UUID, fn func(*snapshot) error) error {
 	c.followInstanceKeys(ctx)
 	var err error
@@ -70,8 +83,9 @@ func (c *core) viewWith(ctx context.Context, user uuid.UUID, fn func(*snapshot) 
 			kept: user != uuid.Nil, again: try > 0,
 		}
 		run := c.store.View
-		if l, ok := c.current(user); ok && s.kept && !s.again {
-			s.known, run = l, c.store.Read
+		if s.kept && !s.again {
+			run = c.store.Read
+			s.known, s.same = c.remembered(user)
 		}
 		err = run(ctx, func(r Reader) error {
 			read = read[:0]
@@ -94,18 +108,27 @@ func (c *core) viewWith(ctx context.Context, user uuid.UUID, fn func(*snapshot) 
 
 // user opens the ledger of a user. NotFound: there is no such user, or not any more.
 func (s *snapshot) user(ctx context.Context, id uuid.UUID) (*page, error) {
-	if s.known != nil && s.known.ledger.User == id {
-		p, err := s.newest(*s.known, id)
+	if s.known == nil || s.known.ledger.User != id {
+		stored, err := s.rows.Ledger(ctx, id)
 		if err != nil {
 			return nil, err
 		}
-		return p, s.checkState(ctx, p.ledger)
+		return s.open(ctx, stored, id)
 	}
-	stored, err := s.rows.Ledger(ctx, id)
+	if !s.same {
+		stored, err := s.rows.ChangedLedger(ctx, id, s.known.ledger.Number)
+		if err != nil {
+			return nil, err
+		}
+		if stored.Signed != nil {
+			return s.open(ctx, stored, id)
+		}
+	}
+	p, err := s.newest(*s.known, id)
 	if err != nil {
 		return nil, err
 	}
-	return s.open(ctx, stored, id)
+	return p, s.checkState(ctx, p.ledger)
 }
 
 // open is user for a ledger that was read.
@@ -174,7 +197,8 @@ func (s *snapshot) newest(l verifiedLedger, owner uuid.UUID) (*page, error) {
 	if s.core.floors.below(l.ledger.User, l.ledger.Number, s.seen) {
 		return nil, tampered(ledgerName(l.ledger.User), errOlder)
 	}
-	return &page{snapshot: *s, owner: owner, verifiedLedger: l}, nil
+	lets := access{l.ledger.State, l.ledger.APIKeys}
+	return &page{snapshot: *s, owner: owner, verifiedLedger: l, lets: lets}, nil
 }
 
 func ledgerName(user uuid.UUID) string {
@@ -290,6 +314,9 @@ func (p *page) save(ctx context.Context, tx Tx, at time.Time) error {
 	}
 	if KindOf(err) == NotFound {
 		return tampered(ledgerName(p.ledger.User), err)
+	}
+	if err == nil && was > 0 && p.lets.taken(p.ledger) {
+		err = tx.TellAccess(ctx, p.ledger.User)
 	}
 	p.verifiedLedger.since = tx.Moment()
 	p.reading = p.core.verified.readings.Add(1)

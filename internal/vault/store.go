@@ -37,6 +37,10 @@ type Store interface {
 	// moment. An update counts before it is answered; that of another process counts after
 	// [NoticedWithin] at the latest. It reports false where the store does not know.
 	Unchanged(user uuid.UUID, since uint64) bool
+
+	// SameAccess reports, with the same promise, whether all updates since a moment have left alone
+	// who is let in by a user's ledger and the instance's: whether none has called [Tx.TellAccess].
+	SameAccess(user uuid.UUID, since uint64) bool
 }
 
 // NoticedWithin is how long after its commit an update of another process counts at the latest.

@@ -28,6 +28,9 @@ type conn struct {
 	// late is whether a write that waited has failed in a way that a use case may act on.
 	late bool
 
+	told   []uuid.UUID // whose access was changed
+	moment func() uint64
+
 	// txError is why the database has ended the transaction: nothing runs after that.
 	txError error
 }
@@ -97,11 +100,23 @@ func (c *conn) Erase(
 	return c.Exec(ctx, rows, sql, args...)
 }
 
-// Changed implements [store.Conn]. Nothing is kept in memory: see [DB.Unchanged].
+// Changed implements [store.Conn]. Who reads asks for the ledger's number: see [DB.Unchanged].
 func (c *conn) Changed(uuid.UUID) {}
 
-// Moment implements [store.Conn].
-func (c *conn) Moment() uint64 { return 0 }
+// Tell implements [store.Conn]. Of the transactions that notify, PostgreSQL lets only one at a time
+// commit: so only those do that take access.
+func (c *conn) Tell(ctx context.Context, owner uuid.UUID) error {
+	payload := ""
+	if owner != uuid.Nil {
+		payload = owner.String()
+	}
+	c.told = append(c.told, owner)
+	return c.Exec(ctx, 0, "SELECT pg_notify('"+channel+"', $1)", payload)
+}
+
+// Moment implements [store.Conn]. What takes access after this transaction is told after it, with
+// a higher number.
+func (c *conn) Moment() uint64 { return c.moment() }
 
 // send sends what waits, and a query after it if there is one, in one turn on the network.
 func (c *conn) send(query *statement, each func(store.Row) error) error {

@@ -22,6 +22,8 @@ import (
 // A DB is a pool of connections to a database. It implements [vault.Store] and is safe for
 // concurrent use.
 type DB struct {
+	*news
+
 	pool    *pgxpool.Pool
 	pooler  bool // between here and the database
 	updates atomic.Uint64
@@ -45,7 +47,11 @@ func open(ctx context.Context, o Options, shared bool) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", notConnected(err))
 	}
-	d := &DB{pool: pool, pooler: o.Pooler}
+	listening := pool.Config().ConnConfig
+	if o.Pooler {
+		listening = nil
+	}
+	d := &DB{pool: pool, pooler: o.Pooler, news: startNews(listening)}
 	err = d.checkDurable(ctx)
 	if err == nil {
 		err = d.migrate(ctx, shared)
@@ -102,7 +108,9 @@ func (d *DB) UpdateReserved(ctx context.Context, fn func(vault.Tx) error) error 
 // Load puts all rows of src into an empty database, in one transaction. Conflict: the database is
 // not empty, or src has two rows with the same key.
 func (d *DB) Load(ctx context.Context, src backup.Source) error {
-	return d.update(ctx, updating().long(), func(c *conn) error { return store.Load(ctx, c, src) })
+	return d.update(ctx, updating().long(), func(c *conn) error {
+		return errors.Join(store.Load(ctx, c, src), c.Tell(ctx, uuid.Nil))
+	})
 }
 
 // Snapshot gives fn all rows as they are at one moment, while others read and write. Rows that are
@@ -111,11 +119,8 @@ func (d *DB) Snapshot(ctx context.Context, fn func(backup.Source) error) error {
 	return d.view(ctx, viewing().long(), func(c *conn) error { return fn(store.NewSource(c)) })
 }
 
-// Moment implements [vault.Store].
-func (d *DB) Moment() uint64 { return d.updates.Load() }
-
 // Unchanged implements [vault.Store]. Any server may have changed anything, so it never says that:
-// what decides access is read from the database each time.
+// the number of a ledger is read from the database each time.
 func (d *DB) Unchanged(uuid.UUID, uint64) bool { return false }
 
 // Ping reports whether the database can be read.
@@ -136,6 +141,7 @@ func (d *DB) Stats() (updates, commits uint64) {
 // Unavailable.
 func (d *DB) Close() error {
 	d.pool.Close()
+	d.news.close()
 	return nil
 }
 
@@ -149,6 +155,7 @@ func (d *DB) view(ctx context.Context, m mode, fn func(*conn) error) error {
 
 func (d *DB) update(ctx context.Context, m mode, fn func(*conn) error) error {
 	err := d.with(ctx, m, func(c *conn) (bool, error) {
+		defer func() { d.published(c.told) }() // even if it failed: no harm is done
 		again, err := c.run(fn)
 		if c.late && !again && !m.once {
 			// fn has gone on after a write that failed later: now it gets the error at its place.
@@ -197,7 +204,7 @@ func (d *DB) once(
 	if d.pooler {
 		m = m.limited()
 	}
-	c := &conn{pg: pooled.Conn(), ctx: ctx, mode: m}
+	c := &conn{pg: pooled.Conn(), ctx: ctx, mode: m, moment: d.Moment}
 	c.start(false)
 	c.queries = store.New(c, store.Dialect{ForUpdate: forUpdate, SkipLocked: skipLocked})
 	return fn(c)

@@ -152,17 +152,6 @@ func BenchmarkRead(b *testing.B) {
 	})
 }
 
-func BenchmarkLedgerNumbers(b *testing.B) {
-	s, ctx := newBench(b), context.Background()
-	clients(b, 1, func(i int) error {
-		users := []uuid.UUID{s.users[i%benchUsers], s.users[0]}
-		return s.Read(ctx, func(r vault.Reader) error {
-			_, err := r.LedgerNumbers(ctx, users)
-			return err
-		})
-	})
-}
-
 func BenchmarkSecretsOf(b *testing.B) {
 	s, ctx := newBench(b), context.Background()
 	clients(b, 1, func(i int) error {

@@ -109,6 +109,9 @@ func (c *conn) Erase(
 // Changed implements [store.Conn]. The writer publishes it.
 func (c *conn) Changed(owner uuid.UUID) { c.changed = append(c.changed, owner) }
 
+// Tell implements [store.Conn]. What is changed is told anyway.
+func (c *conn) Tell(context.Context, uuid.UUID) error { return nil }
+
 // Moment implements [store.Conn]. Only the writer numbers commits, so it knows what comes next.
 func (c *conn) Moment() uint64 { return c.news.Moment() + uint64(len(c.changed)) }
 

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"encoding/binary"
 	"sync/atomic"
 	"time"
 
@@ -20,13 +19,9 @@ const (
 	newsDue = 10 * time.Millisecond
 )
 
-// News tells when the ledgers in a database changed last. The writer numbers its commits, and keeps
-// the number of the last one that changed a user's ledger. Several users may share one number: then
-// more is read again than must be.
+// A news tells when the ledgers in a database changed last. The writer numbers its commits.
 type news struct {
-	commit atomic.Uint64 // the number of the last commit that is known
-	all    atomic.Uint64 // of the last one that may concern every user
-	users  [4096]atomic.Uint64
+	store.Moments
 
 	began  time.Time
 	looked atomic.Int64  // when the writer last looked, since it began
@@ -43,13 +38,6 @@ func newNews() *news {
 	return n
 }
 
-func (n *news) of(user uuid.UUID) *atomic.Uint64 {
-	return &n.users[int(binary.BigEndian.Uint16(user[14:]))%len(n.users)]
-}
-
-// Moment implements [vault.Store].
-func (n *news) Moment() uint64 { return n.commit.Load() }
-
 // Unchanged implements [vault.Store]. It asks the writer for a look in time, so that those who ask
 // often need not wait for one.
 func (n *news) Unchanged(user uuid.UUID, since uint64) bool {
@@ -60,8 +48,11 @@ func (n *news) Unchanged(user uuid.UUID, since uint64) bool {
 		default:
 		}
 	}
-	return age < newsTTL && n.all.Load() <= since && n.of(user).Load() <= since
+	return age < newsTTL && n.Silent(user, since)
 }
+
+// SameAccess implements [vault.Store]. What lets nobody in is told, too.
+func (n *news) SameAccess(user uuid.UUID, since uint64) bool { return n.Unchanged(user, since) }
 
 // look finds out whether another connection has changed the database since the last look. Only the
 // writer looks: SQLite does not count what the connection that asks has committed itself.
@@ -79,21 +70,12 @@ func (n *news) look(ctx context.Context, c *conn) {
 	}
 }
 
-// publish tells that ledgers may have changed, each with a number of its own, in their order. The
-// nil id is the instance's, which concerns everyone.
+// publish tells that ledgers may have changed.
 func (n *news) publish(owners []uuid.UUID) {
-	if len(owners) == 0 {
-		return
+	if len(owners) > 0 {
+		n.Tell(owners)
+		n.published = time.Now()
 	}
-	next := n.commit.Load()
-	for _, owner := range owners {
-		if next++; owner == uuid.Nil {
-			n.all.Store(next)
-		}
-		n.of(owner).Store(next)
-	}
-	n.commit.Store(next)
-	n.published = time.Now()
 }
 
 // settle waits until every other process has noticed what this one has told, after its writer has

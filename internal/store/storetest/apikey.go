@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -118,6 +119,19 @@ func apiKeyEnds() []behaviour {
 		{"a key is given another parent by its owner only, and no other is", setsParent},
 		{"noting the use of a key that is gone is no error", func(s subject) {
 			s.update(func(tx vault.Tx) error { return tx.TouchAPIKey(s.ctx, newID(), moment(0)) })
+		}},
+		{"keys are read with the numbers of their ledgers", func(s subject) {
+			ann, bob := s.addUser("ann"), s.addUser("bob")
+			first, second := s.addAPIKey(ann.Owner, nil), s.addAPIKey(bob.Owner, nil)
+			first.Ledger, second.Ledger = s.saveLedger(ann.Owner, 0, 3).Number, bob.Number
+			ids := []uuid.UUID{first.ID, newID(), second.ID}
+			found := got(s, func(ctx context.Context, r vault.Reader) ([]vault.APIKey, error) {
+				return r.ListedAPIKeys(ctx, ids)
+			})
+			slices.SortFunc(found, func(a, b vault.APIKey) int {
+				return slices.Index(ids, a.ID) - slices.Index(ids, b.ID)
+			})
+			s.wantSame("keys", found, []vault.APIKey{first, second})
 		}},
 		{"deleting a user's keys spares the others'", func(s subject) {
 			ann, bob := s.addUser("ann"), s.addUser("bob")

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"slices"
 	"sync"
 
@@ -30,6 +31,27 @@ func newsBehaviours() []behaviour {
 				if s.Unchanged(user, since) {
 					s.Errorf("what is of %s is told to be unchanged", user)
 				}
+			}
+		}},
+		{"access that was taken is told before it is answered", func(s subject) {
+			u := s.addUser("ann")
+			for number := range uint64(5) {
+				since := s.Moment()
+				s.update(func(tx vault.Tx) error {
+					err := tx.SaveLedger(s.ctx, ledgerOf(u.Owner, number+1), number)
+					return errors.Join(err, tx.TellAccess(s.ctx, u.Owner))
+				})
+				if s.SameAccess(u.Owner, since) {
+					s.Errorf("after ledger %d access is told to be the same", number)
+				}
+			}
+			since := s.Moment()
+			s.update(func(tx vault.Tx) error {
+				err := tx.SaveInstance(s.ctx, ledgerOf(newID(), 1), 0)
+				return errors.Join(err, tx.TellAccess(s.ctx, uuid.Nil))
+			})
+			if s.SameAccess(newID(), since) {
+				s.Error("after the instance's ledger, access is told to be the same")
 			}
 		}},
 		{"updates that share a commit are numbered each", updatesAreNumbered},

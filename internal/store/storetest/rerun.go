@@ -47,6 +47,11 @@ func (t twice) Unchanged(user uuid.UUID, since uint64) bool {
 	return t.store.Unchanged(user, since)
 }
 
+// SameAccess implements [vault.Store].
+func (t twice) SameAccess(user uuid.UUID, since uint64) bool {
+	return t.store.SameAccess(user, since)
+}
+
 func runTwice[T any](
 	ctx context.Context, run func(context.Context, func(T) error) error, fn func(T) error,
 ) error {

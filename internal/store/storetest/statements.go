@@ -61,4 +61,6 @@ func (r *recorder) Erase(
 
 func (r *recorder) Changed(uuid.UUID) {}
 
+func (r *recorder) Tell(context.Context, uuid.UUID) error { return nil }
+
 func (r *recorder) Moment() uint64 { return 0 }
