@@ -39,6 +39,8 @@ type RateLimits struct {
 	PerUser   float64 // requests a second of all API keys of one user
 	UserBurst int     // how many of them at once
 	Failures  int     // failed authentications a minute of one client network
+
+	Sharing *middleware.Sharing // of the first two with other servers; nil for none
 }
 
 // An api answers everything under /api/.
@@ -67,6 +69,8 @@ func newAPI(o Options, routes []route) http.Handler {
 		mux:    http.NewServeMux(),
 		sealed: newDecoder[wire.Sealed](),
 	}
+	middleware.Share(limits.Sharing, a.perKey, credentialText, credentialFrom)
+	middleware.Share(limits.Sharing, a.perUser, uuid.UUID.String, userFrom)
 	a.mount(routes)
 	o.Middleware.Fail = a.fail
 	return middleware.New(o.Middleware, a)

@@ -45,6 +45,7 @@ type Config struct {
 	RateLimit        float64
 	RateBurst        int
 	UserRateLimit    float64
+	SharedRateLimits bool
 	UserRateBurst    int
 	AuthFailureLimit int
 	TrustedProxies   []netip.Prefix

@@ -141,6 +141,11 @@ func (c *Config) clientSettings() []setting {
 			"requests that a user may make at once before --user-rate-limit applies",
 		},
 		{
+			&c.SharedRateLimits, "shared-rate-limits", "", "",
+			"servers that share a PostgreSQL take from these limits what the others let " +
+				"through, a second later; needs --database-url without --database-pooler",
+		},
+		{
 			&c.AuthFailureLimit, "auth-failure-limit", "N", "300",
 			"failed authentications per minute for each client address; 0 for no limit",
 		},

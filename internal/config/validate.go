@@ -69,6 +69,8 @@ func (c Config) validateStorage() error {
 		return errors.New("--database-password-file needs --database-url")
 	case c.DatabaseURL != "" && (c.DatabaseConnections < 2 || c.DatabaseConnections > maxDatabase):
 		return fmt.Errorf("--database-connections must be from 2 to %d", maxDatabase)
+	case c.SharedRateLimits && (c.DatabaseURL == "" || c.DatabasePooler):
+		return errors.New("--shared-rate-limits needs --database-url, and no --database-pooler")
 	case c.KMSHelper != "" && !filepath.IsAbs(c.KMSHelper):
 		return errors.New("--kms-helper must be an absolute path")
 	}

@@ -4,6 +4,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -29,6 +30,10 @@ type Limiter[K comparable] struct {
 	burst   int
 	buckets *lru.Cache[K, *rate.Limiter]
 	now     func() time.Time
+
+	mu    sync.Mutex
+	parts int       // into which the limit is divided
+	used  map[K]int // what was let through, for [Sharing]; nil if nobody asks
 }
 
 // NewLimiter returns a limiter, nil for a rate of zero. The name is for people who read headers.
@@ -44,6 +49,7 @@ func NewLimiter[K comparable](name string, perSecond float64, burst int) *Limite
 	window := max(1, int(math.Ceil(float64(burst)/perSecond)))
 	return &Limiter[K]{
 		name: name, rate: rate.Limit(perSecond), burst: burst, buckets: buckets, now: time.Now,
+		parts:  1,
 		policy: []string{name + ";q=" + strconv.Itoa(burst) + ";w=" + strconv.Itoa(window)},
 	}
 }
@@ -54,15 +60,11 @@ func (l *Limiter[K]) Take(k K) (Left, error) {
 	if l == nil {
 		return Left{}, nil
 	}
-	now := l.now()
-	bucket, found := l.buckets.Get(k)
-	if !found {
-		bucket = rate.NewLimiter(l.rate, l.burst)
-		if before, found, _ := l.buckets.PeekOrAdd(k, bucket); found {
-			bucket = before
-		}
-	}
+	now, bucket := l.now(), l.bucket(k)
 	allowed := bucket.AllowN(now, 1)
+	if allowed {
+		l.noteUse(k)
+	}
 	tokens := bucket.TokensAt(now)
 	left := Left{name: l.name, policy: l.policy, requests: max(0, int(tokens))}
 	if tokens < 1 {
@@ -72,6 +74,69 @@ func (l *Limiter[K]) Take(k K) (Left, error) {
 		return left, &RateError{left.wait}
 	}
 	return left, nil
+}
+
+func (l *Limiter[K]) bucket(k K) *rate.Limiter {
+	bucket, found := l.buckets.Get(k)
+	if found {
+		return bucket
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	bucket = rate.NewLimiter(l.part())
+	if before, found, _ := l.buckets.PeekOrAdd(k, bucket); found {
+		return before
+	}
+	return bucket
+}
+
+// part returns the part of the limit that this server has.
+func (l *Limiter[K]) part() (rate.Limit, int) {
+	return l.rate / rate.Limit(l.parts), max(1, l.burst/l.parts)
+}
+
+// divide gives this server one of some equal parts of the limit.
+func (l *Limiter[K]) divide(parts int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.parts == parts {
+		return
+	}
+	l.parts = parts
+	limit, burst := l.part()
+	now := l.now()
+	for _, bucket := range l.buckets.Values() {
+		bucket.SetLimitAt(now, limit)
+		bucket.SetBurstAt(now, burst)
+	}
+}
+
+// takeFor takes from a bucket what another server has let through. What it does not have, it owes.
+func (l *Limiter[K]) takeFor(k K, n int) {
+	now, bucket := l.now(), l.bucket(k)
+	for n > 0 {
+		some := min(n, bucket.Burst())
+		bucket.ReserveN(now, some)
+		n -= some
+	}
+}
+
+func (l *Limiter[K]) noteUse(k K) {
+	if l.used == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.used[k]++
+}
+
+// takeUsed returns how often each bucket was used since it was called last.
+func (l *Limiter[K]) takeUsed() map[K]int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	used := l.used
+	l.used = map[K]int{}
+	return used
 }
 
 // Left is what a client may still ask. The zero Left is that of a client without a limit.

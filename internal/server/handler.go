@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"log/slog"
 
 	"github.com/keysake/keysake/internal/api"
@@ -27,6 +28,7 @@ func newServer(
 	i.Vault.AskBy(providers.New(
 		i.Catalog, netguard.New(netguard.Options{}).Transport(), "keysake-probe",
 	))
+	s.shareRates()
 	handler := api.New(api.Options{
 		Vault:      i.Vault,
 		Identity:   identity.New(i.Vault),
@@ -34,7 +36,7 @@ func newServer(
 		RateLimits: api.RateLimits{
 			PerKey: cfg.RateLimit, Burst: cfg.RateBurst,
 			PerUser: cfg.UserRateLimit, UserBurst: cfg.UserRateBurst,
-			Failures: cfg.AuthFailureLimit,
+			Failures: cfg.AuthFailureLimit, Sharing: s.sharing,
 		},
 		Middleware: middleware.Options{
 			TrustedProxies: cfg.TrustedProxies, Log: log, Strangers: s.strangers,
@@ -44,6 +46,20 @@ func newServer(
 	s.main = s.newHTTPServer(s.withProbes(handler))
 	s.admin = s.newHTTPServer(s.withProbes(metrics.handler()))
 	return s
+}
+
+// A messenger is a database through which servers tell each other.
+type messenger interface {
+	Send(ctx context.Context, texts []string) error
+	Hear(hear func(message string))
+}
+
+// shareRates has the limits of rates shared with other servers, if that is configured.
+func (s *server) shareRates() {
+	if others, ok := s.instance.Store.(messenger); ok && s.cfg.SharedRateLimits {
+		s.sharing = middleware.NewSharing(others.Send)
+		others.Hear(s.sharing.Hear)
+	}
 }
 
 func minClients(cfg config.Config) []api.MinClient {

@@ -103,6 +103,7 @@ type server struct {
 
 	connections *connections
 	strangers   *middleware.Strangers
+	sharing     *middleware.Sharing // nil for none
 
 	main, admin             *http.Server
 	mainSocket, adminSocket net.Listener // adminSocket is nil without --admin-listen
@@ -122,6 +123,7 @@ func (s *server) serve(ctx context.Context, hangup <-chan os.Signal) error {
 	s.warnLockdown(ctx)
 	s.deleteDue(ctx)
 	go s.keepFloors(ctx)
+	go s.sharing.Run(ctx)
 	go process.Settle()
 	tick := time.NewTicker(tickInterval)
 	defer tick.Stop()

@@ -20,6 +20,10 @@ func (s misledStore) View(ctx context.Context, fn func(vault.Reader) error) erro
 	return s.Store.View(ctx, func(r vault.Reader) error { return fn(misledReader{r, s.other}) })
 }
 
+func (s misledStore) Read(ctx context.Context, fn func(vault.Reader) error) error {
+	return s.Store.Read(ctx, func(r vault.Reader) error { return fn(misledReader{r, s.other}) })
+}
+
 func (s misledStore) Update(ctx context.Context, fn func(vault.Tx) error) error {
 	return s.Store.Update(ctx, func(tx vault.Tx) error { return fn(misledTx{tx, s.other}) })
 }

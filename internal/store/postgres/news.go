@@ -36,6 +36,12 @@ const (
 // for everyone.
 const channel = "keysake_access"
 
+// messages is where servers send each other what else they have to say.
+const messages = "keysake_messages"
+
+// heardWithin is how old the last look may be for who sends a message, and wants to hear others.
+const heardWithin = 3 * time.Second
+
 // A news is what servers told each other. It has a connection of its own that listens, from when
 // somebody asks first. PostgreSQL sends all news of the commits before a statement with the answer
 // to that statement: that is what a look is.
@@ -43,6 +49,7 @@ type news struct {
 	store.Moments
 
 	config *pgx.ConnConfig // nil: nobody listens
+	hear   atomic.Pointer[func(message string)]
 
 	began  time.Time
 	looked atomic.Int64  // when the last look that succeeded began, since that
@@ -80,6 +87,11 @@ func (n *news) close() {
 
 // SameAccess implements [vault.Store].
 func (n *news) SameAccess(user uuid.UUID, since uint64) bool {
+	return n.age() < newsTTL && n.Silent(user, since)
+}
+
+// age returns how long ago the last look began, and asks for another one in time.
+func (n *news) age() time.Duration {
 	age := time.Since(n.began) - time.Duration(n.looked.Load())
 	if age > newsDue {
 		select {
@@ -87,7 +99,7 @@ func (n *news) SameAccess(user uuid.UUID, since uint64) bool {
 		default:
 		}
 	}
-	return age < newsTTL && n.Silent(user, since)
+	return age
 }
 
 // publish notes what another server told, or everything for who does not know.
@@ -146,6 +158,12 @@ func (n *news) await(ctx context.Context, longest time.Duration) bool {
 func (n *news) follow(ctx context.Context) error {
 	config := n.config.Copy()
 	config.OnNotification = func(_ *pgconn.PgConn, told *pgconn.Notification) {
+		if told.Channel == messages {
+			if hear := n.hear.Load(); hear != nil {
+				(*hear)(told.Payload)
+			}
+			return
+		}
 		user, err := uuid.Parse(told.Payload)
 		if err != nil {
 			user = uuid.Nil
@@ -157,7 +175,7 @@ func (n *news) follow(ctx context.Context) error {
 		return err
 	}
 	defer hangUp(c)
-	if err := run(ctx, c, "LISTEN "+channel, nil); err != nil {
+	if err := run(ctx, c, "LISTEN "+channel+"; LISTEN "+messages, nil); err != nil {
 		return err
 	}
 	n.publish(uuid.Nil)
