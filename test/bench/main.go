@@ -11,7 +11,10 @@
 // Absolute figures move from machine to machine and from minute to minute; the ratios of one run
 // are what counts, and even they are printed and never asserted.
 //
-//	go run ./test/bench [-rounds 5] [-time 1.25s] [-growth 1000,1000000] [-json FILE]
+// With -postgres a PostgreSQL is started, and pgbench is the floor: it sends the statements of a
+// create to it.
+//
+//	go run ./test/bench [-postgres] [-rounds 5] [-time 1.25s] [-growth 1000,1000000] [-json FILE]
 package main
 
 import (
@@ -41,8 +44,10 @@ type settings struct {
 	users  int           // with a library
 	growth []int         // how many secrets; empty: growth is not measured
 	binary string        // empty: build it
-	json   string        // file to write; empty for none
-	dir    string        // in which a folder is made for the data
+
+	postgres bool   // beside its own floor
+	json     string // file to write; empty for none
+	dir      string // in which a folder is made for the data
 }
 
 func parse(args []string) (s settings, err error) {
@@ -53,6 +58,7 @@ func parse(args []string) (s settings, err error) {
 	flags.IntVar(&s.users, "users", 1000, "users with secrets, and as many who get some")
 	flags.Func("growth", "numbers of secrets to compare, as in 1000,100000,1000000",
 		func(text string) (err error) { s.growth, err = parseSizes(text); return err })
+	flags.BoolVar(&s.postgres, "postgres", false, "measure on PostgreSQL, beside pgbench")
 	flags.StringVar(&s.binary, "binary", "", "measure this binary instead of building one")
 	flags.StringVar(&s.json, "json", "", "also write all samples to this file")
 	flags.StringVar(&s.dir, "dir", "", "folder on the disk to measure (default: the temporary one)")
@@ -113,6 +119,9 @@ func (b *bench) measure(ctx context.Context) error {
 		return err
 	}
 	b.found.Sizes = note(b.found.Sizes, binarySize, float64(info.Size()))
+	if b.postgres {
+		return b.measurePostgres(ctx)
+	}
 	if b.rounds > 0 {
 		if err := b.measureRounds(ctx); err != nil {
 			return err
