@@ -89,8 +89,8 @@ var layers = map[string]string{
 	"keysaketest":      "client internal/apptest plaintext",
 	"internal/process": "",
 	"test/load":        "test/figures",
-	"test/bench": "bundle internal/store/sqlite internal/store/sqlite/engine test/figures " +
-		"test/load",
+	"test/bench": "bundle internal/store/postgres/pgtest internal/store/sqlite " +
+		"internal/store/sqlite/engine test/figures test/load",
 	"test/soak":       "bundle test/figures test/load",
 	"test/stages":     "internal/apptest test/figures test/load",
 	"test/charts":     "test/figures",
