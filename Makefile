@@ -47,7 +47,7 @@ postgres: # the database that tests start for themselves: on Debian it is instal
 
 .PHONY: test
 test: readers postgres ## everything that CI holds, but for format, vet and lint
-	go test ./...
+	go test -json ./... | go run ./test/tally
 	go test -exec 'env GODEBUG=fips140=only' ./internal/seal/... ./bundle
 
 .PHONY: check

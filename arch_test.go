@@ -77,7 +77,7 @@ var layers = map[string]string{
 	"internal/maintenance": "internal/anchor internal/audit internal/backup internal/config " +
 		"internal/doctor internal/floors internal/instance internal/policy " +
 		"internal/privatefile internal/rootkey internal/seal internal/store " +
-		"internal/store/sqlite internal/vault plaintext",
+		"internal/store/postgres internal/store/sqlite internal/vault plaintext",
 	"internal/server": "internal/api internal/config internal/identity internal/instance " +
 		"internal/middleware internal/netguard internal/probe internal/process internal/rootkey",
 	"internal/cli": "bundle client internal/audit internal/catalog internal/child " +

@@ -242,6 +242,34 @@ func (s *site) eachFile(t *testing.T, look func(where string, text []byte, own s
 		}
 		look(filepath.Base(name), content, own)
 	}
+	if s.DatabaseURL != "" {
+		s.eachRow(t, look)
+	}
+}
+
+// eachRow looks at the rows of all tables, in which bytes are in hex.
+func (s *site) eachRow(t *testing.T, look func(where string, text []byte, own string)) {
+	t.Helper()
+	db := s.database(t)
+	names, err := db.QueryContext(t.Context(),
+		"SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables := scanAll(t, names)
+	if len(tables) < 10 {
+		t.Fatalf("the tables are %q", tables)
+	}
+	for _, line := range tables {
+		table := strings.TrimSpace(strings.TrimPrefix(line, "tablename="))
+		rows, err := db.QueryContext(t.Context(), "SELECT t::text FROM "+table+" AS t")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range scanAll(t, rows) {
+			look("table "+table, []byte(row), "")
+		}
+	}
 }
 
 func TestTheSearchForCanariesFindsThemInEveryForm(t *testing.T) {

@@ -121,6 +121,13 @@ func TestSealedDataThatWasMovedIsA500AndNeverAnotherValue(t *testing.T) {
 	}
 	fourth := `{"value": "fourth-value-of-a-whose-mask-is-fou"}`
 	s.do(t, put(secretsPath+"/"+one, a.key, fourth)).want(t, 200)
+	var now []byte
+	if err := s.database(t).QueryRowContext(t.Context(), mask, one).Scan(&now); err != nil {
+		t.Fatal(err)
+	}
+	changed := bytes.Clone(now)
+	changed[len(changed)-1] ^= 1
+	const setMask = "UPDATE secrets SET sealed_mask = $1 WHERE id = $2"
 	const from = " = (SELECT %s FROM secrets WHERE id = $1) WHERE id = $2"
 	column := func(to, of string) string {
 		return "UPDATE secrets SET " + to + fmt.Sprintf(from, of)
@@ -128,20 +135,17 @@ func TestSealedDataThatWasMovedIsA500AndNeverAnotherValue(t *testing.T) {
 	for i, swap := range []swap{
 		{"the mask of another secret", column("sealed_mask", "sealed_mask"), []any{two, one}},
 		{"the mask of another user's secret", column("sealed_mask", "sealed_mask"), []any{foreign, one}},
-		{"the mask of an earlier version", "UPDATE secrets SET sealed_mask = $1 WHERE id = $2", []any{earlier, one}},
+		{"the mask of an earlier version", setMask, []any{earlier, one}},
 		{"the value in the place of the mask", column("sealed_mask", "sealed_value"), []any{one, one}},
-		{"another last byte", `UPDATE secrets SET
-			sealed_mask = CAST(substr(sealed_mask, 1, length(sealed_mask) - 1) ||
-				CASE WHEN substr(sealed_mask, -1) = x'00' THEN x'01' ELSE x'00' END AS BLOB)
-			WHERE id = $1`, []any{one}},
-		{"the mask cut off", "UPDATE secrets SET sealed_mask = substr(sealed_mask, 1, 20) WHERE id = $1", []any{one}},
-		{"no mask", "UPDATE secrets SET sealed_mask = x'' WHERE id = $1", []any{one}},
+		{"another last byte", setMask, []any{changed, one}},
+		{"the mask cut off", setMask, []any{now[:20], one}},
+		{"no mask", setMask, []any{[]byte{}, one}},
 		{"another version", "UPDATE secrets SET version = 1 WHERE id = $1", []any{one}},
 		{"another name", "UPDATE secrets SET name = 'OTHER' WHERE id = $1", []any{one}},
 		{"another provider", "UPDATE secrets SET provider = 'openai' WHERE id = $1", []any{one}},
 		{"another birth", "UPDATE secrets SET created_at = created_at - 1 WHERE id = $1", []any{one}},
 		{"another time", "UPDATE secrets SET updated_at = updated_at + 1 WHERE id = $1", []any{one}},
-		{"another stamp", "UPDATE secrets SET stamp = randomblob(16) WHERE id = $1", []any{one}},
+		{"another stamp", "UPDATE secrets SET stamp = $1 WHERE id = $2", []any{make([]byte, 16), one}},
 		{"another user", "UPDATE secrets SET user_id = $1, name = 'MOVED' WHERE id = $2", []any{b.id, one}},
 		{"another id", "UPDATE secrets SET id = $1 WHERE id = $2", []any{nowhere, one}},
 	} {
@@ -178,7 +182,7 @@ func (s *site) keep(t *testing.T, id string) (undo func()) {
 		into[i] = &kept[i]
 	}
 	const query = `SELECT id, user_id, name, version, sealed_mask, provider, created_at, updated_at,
-		stamp, rowid FROM secrets WHERE id = $1`
+		stamp, sealed_value FROM secrets WHERE id = $1`
 	err := s.database(t).QueryRowContext(t.Context(), query, id).Scan(into...)
 	if err != nil {
 		t.Fatal(err)
@@ -186,7 +190,7 @@ func (s *site) keep(t *testing.T, id string) (undo func()) {
 	return func() {
 		s.exec(t, `UPDATE secrets SET id = $1, user_id = $2, name = $3, version = $4,
 			sealed_mask = $5, provider = $6, created_at = $7, updated_at = $8, stamp = $9
-			WHERE rowid = $10`, kept...)
+			WHERE sealed_value = $10`, kept...)
 	}
 }
 
@@ -231,11 +235,15 @@ func TestADatabaseThatCannotBeWrittenIsA503AndWorksAgainAfterwards(t *testing.T)
 		t.Fatal(err)
 	}
 	defer lock.Close()
-	if _, err := lock.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+	begin := "BEGIN IMMEDIATE"
+	if s.DatabaseURL != "" {
+		begin = "BEGIN; LOCK TABLE users IN EXCLUSIVE MODE"
+	}
+	if _, err := lock.ExecContext(t.Context(), begin); err != nil {
 		t.Fatal(err)
 	}
 	create := post(secretsPath, me.key, `{"name": "TWO", "value": "any-value"}`)
-	s.do(t, create).refused(t, 503) // after the time that SQLite waits for a lock
+	s.do(t, create).refused(t, 503) // after the time that the database waits for a lock
 	s.do(t, get(secretsPath+"/"+id, me.key)).want(t, 200)
 	if _, err := lock.ExecContext(t.Context(), "ROLLBACK"); err != nil {
 		t.Fatal(err)

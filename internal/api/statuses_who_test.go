@@ -9,8 +9,10 @@ import (
 	"testing"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver
+	_ "github.com/jackc/pgx/v5/stdlib" // a driver
+	_ "modernc.org/sqlite"             // a driver
 
+	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/plaintext"
 	"github.com/keysake/keysake/wire"
 )
@@ -18,9 +20,19 @@ import (
 // database opens the server's database beside the server.
 func (s *site) database(t *testing.T) *sql.DB {
 	t.Helper()
-	db, err := sql.Open(
-		"sqlite", "file:"+filepath.Join(s.Data, "keysake.db")+"?_pragma=busy_timeout(5000)",
-	)
+	return databaseOf(t, s.Server)
+}
+
+// databaseOf opens the database of a server beside it. What is written may break what rows refer
+// to.
+func databaseOf(t *testing.T, s *apptest.Server) *sql.DB {
+	t.Helper()
+	driver := "sqlite"
+	url := "file:" + filepath.Join(s.Data, "keysake.db") + "?_pragma=busy_timeout(5000)"
+	if s.DatabaseURL != "" {
+		driver, url = "pgx", s.DatabaseURL+"&options=-c%20session_replication_role%3Dreplica"
+	}
+	db, err := sql.Open(driver, url)
 	if err != nil {
 		t.Fatal(err)
 	}

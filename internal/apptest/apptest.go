@@ -28,6 +28,8 @@ type Server struct {
 	Data string
 	Logs *Buffer
 
+	DatabaseURL string // empty for a file in the folder
+
 	stop context.CancelFunc
 	done chan error
 }
@@ -36,8 +38,16 @@ type Server struct {
 // on the rate.
 func Config(tb testing.TB) config.Config {
 	tb.Helper()
-	return ConfigIn(tb.TempDir())
+	cfg := ConfigIn(tb.TempDir())
+	if Database != nil {
+		cfg.DatabaseURL, cfg.DatabaseConnections = Database(tb), 4
+	}
+	return cfg
 }
+
+// Database makes an empty database for each test's server, and returns its URL. It is nil where the
+// database is a file in the data folder; tests set it before they run a second time.
+var Database func(testing.TB) (url string)
 
 // ConfigIn is Config with the data in a new folder below dir.
 func ConfigIn(dir string) config.Config {
@@ -87,7 +97,10 @@ const patience = 30 * time.Second
 // Launch runs a server, and returns once it listens. [Server.End] ends it.
 func Launch(cfg config.Config) (*Server, error) {
 	ctx, stop := context.WithCancel(context.Background())
-	s := &Server{Data: cfg.Data, Logs: &Buffer{}, stop: stop, done: make(chan error, 1)}
+	s := &Server{
+		Data: cfg.Data, Logs: &Buffer{}, DatabaseURL: cfg.DatabaseURL,
+		stop: stop, done: make(chan error, 1),
+	}
 	banner := &Buffer{}
 	go func() { s.done <- server.Run(ctx, cfg, nil, banner, s.Logs) }()
 	err := s.wait(banner)
@@ -133,7 +146,7 @@ func (s *Server) wait(banner *Buffer) error {
 func (s *Server) Restart(tb testing.TB) *Server {
 	tb.Helper()
 	return Start(tb, func(c *config.Config) {
-		c.Data = s.Data
+		c.Data, c.DatabaseURL = s.Data, s.DatabaseURL
 	})
 }
 

@@ -18,8 +18,8 @@ The user's other keys go on working. When you are logged in with the new key,
 revoke the lost one with "keysake api-keys revoke", which ends every key that was
 created with it; with --keep-children, only itself.
 
-This works on a data folder that no server runs on: stop it first. It needs the
-root key.`
+This works on a data folder that no server runs on: stop it first. Servers on
+PostgreSQL go on. It needs the root key.`
 
 func newAdminKey(a *app) *cobra.Command {
 	cmd := &cobra.Command{
@@ -30,7 +30,7 @@ func newAdminKey(a *app) *cobra.Command {
   keysake admin-key --data /var/lib/keysake/data --username mia > mia-api-key`,
 		Args: noArgs,
 	}
-	settings := localSettings(cmd, databaseSettings...)
+	settings := localSettings(cmd)
 	username := cmd.Flags().String("username", "",
 		"the administrator's `NAME`; needed if there are several")
 	cmd.RunE = a.local(settings, func(ctx context.Context, cfg config.Config, _ []string) error {

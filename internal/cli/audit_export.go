@@ -16,10 +16,10 @@ import (
 
 // auditSettings are the settings of the commands that make a checkpoint.
 func auditSettings(f *pflag.FlagSet) *config.Settings {
-	settings := config.New(
+	settings := config.New(append([]string{
 		"data", "keys", "root-key", "instance-key", "root-passphrase-file", "root-passphrase-fd",
 		"key-service-timeout", "kms-helper", "checkpoints",
-	)
+	}, databaseSettings...)...)
 	settings.AddFlags(f)
 	return settings
 }

@@ -35,7 +35,7 @@ func newBackup(a *app) *cobra.Command {
     --backup /backup/keysake-2026-05-04 --all`,
 		Args: exactlyOne("the FILE to write"),
 	}
-	settings := localSettings(cmd, databaseSettings...)
+	settings := localSettings(cmd)
 	replace := cmd.Flags().Bool("force", false, "replace the file if it exists")
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = a.local(settings, func(ctx context.Context, cfg config.Config, args []string) error {

@@ -132,6 +132,7 @@ func newRoot(a *app) *cobra.Command {
 		newPresets(a), newSecrets(a), newAPIKeys(a), newConfirm(a), newUsers(a),
 		newRootKey(a), newInstanceKey(a), newOwnerKey(a), newLockdown(a),
 		newBackup(a), newRestore(a), newDoctor(a), newAudit(a), newFloors(a),
+		newMigrate(a),
 		newVersion(a), newDocs(a),
 	)
 	root.InitDefaultCompletionCmd()

@@ -32,7 +32,7 @@ func newInit(a *app) *cobra.Command {
     --root-key file:/etc/keysake/root.key --username mia`,
 		Args: noArgs,
 	}
-	settings := localSettings(cmd, databaseSettings...)
+	settings := localSettings(cmd)
 	username := cmd.Flags().String("username", "admin", "the administrator's `NAME`")
 	cmd.RunE = a.local(settings, func(ctx context.Context, cfg config.Config, _ []string) error {
 		if err := checkUsername(*username); err != nil {
@@ -42,12 +42,12 @@ func newInit(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		a.infof("Created the database in %s and its root key %s. "+
-			"Keep a copy of that key and of %s elsewhere.", first.Data, first.RootKey, first.Keys)
+		a.infof("Created the database %s and its root key %s. "+
+			"Keep a copy of that key and of %s elsewhere.", place(cfg), first.RootKey, first.Keys)
 		a.infof("The API key of %s, shown only once:", first.Username)
 		if err := a.print(string(first.Key.Reveal()) + "\n"); err != nil {
 			return fmt.Errorf("the API key could not be printed and is lost: "+
-				"delete %s and start again: %w", first.Data, err)
+				"delete the database %s and start again: %w", place(cfg), err)
 		}
 		return nil
 	})

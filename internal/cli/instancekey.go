@@ -79,7 +79,8 @@ it continues where it stopped.
 
 Where the keys file names the instance keys, this puts the new one first in it
 and takes the old one out at the end; running servers notice. Where
---instance-key names them, it says at each step which flags to change.
+--instance-key names them, it says at each step which flags to change; and on
+PostgreSQL, when to copy the keys file to the other servers.
 
 A user whose rows were tampered with is named, and keeps no other user from the
 new key. The old one stays until that user was brought back from a backup, or is

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -16,15 +17,15 @@ running.`
 // localSettings adds the flags of a command that works on a data folder and opens its keys, and
 // those of more settings.
 func localSettings(cmd *cobra.Command, more ...string) *config.Settings {
-	settings := config.New(append(more,
+	settings := config.New(slices.Concat(more, databaseSettings, []string{
 		"data", "keys", "root-key", "instance-key", "floors", "root-passphrase-file",
 		"root-passphrase-fd", "key-service-timeout", "kms-helper",
-	)...)
+	})...)
 	settings.AddFlags(cmd.Flags())
 	return settings
 }
 
-// databaseSettings are those of commands that also work on PostgreSQL.
+// databaseSettings are those of a database of PostgreSQL.
 //
 //nolint:gochecknoglobals // it is a list: nothing writes to it
 var databaseSettings = []string{
@@ -46,7 +47,7 @@ func (a *app) local(
 }
 
 // listLocal makes cmd print what read returns of a data folder whose keys it does not open, as
-// [listCommand] does. It adds the flags of the settings data, keys and key.
+// [listCommand] does. It adds the flags of the settings data, keys and key, and of the database.
 func listLocal[T any](
 	a *app,
 	cmd *cobra.Command,
@@ -54,7 +55,7 @@ func listLocal[T any](
 	read func(ctx context.Context, cfg config.Config) (T, error),
 	rows func(T) grid,
 ) *cobra.Command {
-	settings := config.New("data", "keys", key)
+	settings := config.New(append([]string{"data", "keys", key}, databaseSettings...)...)
 	settings.AddFlags(cmd.Flags())
 	return listCommand(a, cmd, func(ctx context.Context, _ []string) (out T, err error) {
 		cfg, err := a.load(settings)
@@ -72,4 +73,12 @@ func checkUsername(text string) error {
 		return usagef("--username: %s", bad.Fields[0].Msg)
 	}
 	return err
+}
+
+// place says where the database of a configuration is.
+func place(cfg config.Config) string {
+	if cfg.DatabaseURL != "" {
+		return "in PostgreSQL"
+	}
+	return "in " + cfg.Data
 }

@@ -29,7 +29,8 @@ its lines, or the key service admits them.
 
 Where the keys file names the root keys, this puts the new one first in it and
 takes the others out when nothing needs them; running servers notice. Where
---root-key names them, it says at each step which flags to change.
+--root-key names them, it says at each step which flags to change; and on
+PostgreSQL, when to copy the keys file to the other servers.
 
 Backups that were made before still need the old root key, so keep it.
 

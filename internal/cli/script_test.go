@@ -10,18 +10,21 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	_ "github.com/jackc/pgx/v5/stdlib" // a driver
 	"github.com/rogpeppe/go-internal/testscript"
 	_ "modernc.org/sqlite"
 
 	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/internal/cli"
 	"github.com/keysake/keysake/internal/process"
+	"github.com/keysake/keysake/internal/store/postgres/pgtest"
 )
 
 func TestMain(m *testing.M) {
@@ -49,26 +52,96 @@ const scripts = "testdata/script"
 //	certificate CERT KEY        write a new certificate for 127.0.0.1, and its key
 //	repeat FILE HEAD C N TAIL   write HEAD, N times C, and TAIL to FILE: a value that has a
 //	                            provider's format, and is no real key
+//	database                    name another empty database in KEYSAKE_DATABASE_URL from now on,
+//	                            where the script runs on PostgreSQL
+//
+// and the condition [postgres].
 func TestScripts(t *testing.T) {
 	found, err := filepath.Glob(scripts + "/*.txtar")
 	if err != nil || len(found) < 10 {
 		t.Fatalf("%d scripts were found: %v", len(found), err)
 	}
+	t.Run("SQLite", func(t *testing.T) { runScripts(t, false, found) })
+	t.Run("PostgreSQL", func(t *testing.T) {
+		pgtest.Of(t) // or skip
+		both := slices.DeleteFunc(slices.Clone(found), func(path string) bool {
+			_, only := onlyOnSQLite[strings.TrimSuffix(filepath.Base(path), ".txtar")]
+			return only
+		})
+		own, err := filepath.Glob("testdata/postgres/*.txtar")
+		if err != nil || len(own) == 0 || len(both) != len(found)-len(onlyOnSQLite) {
+			t.Fatalf("%d and %d scripts: %v", len(both), len(own), err)
+		}
+		runScripts(t, true, append(both, own...))
+	})
+}
+
+// onlyOnSQLite are the scripts that say what is otherwise on PostgreSQL, for which it has scripts
+// of its own.
+var onlyOnSQLite = map[string]string{
+	"backup":       "each restore makes a folder with a database in it",
+	"floors":       "an old database is put back as a file",
+	"instance-key": "a rotation needs one call",
+	"passphrase":   "a rotation needs one call",
+	"root-key":     "a rotation needs one call",
+}
+
+func runScripts(t *testing.T, postgres bool, files []string) {
+	t.Helper()
 	testscript.Run(t, testscript.Params{
-		Dir:                 scripts,
+		Files:               files,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Condition: func(name string) (bool, error) {
+			if name != "postgres" {
+				return false, fmt.Errorf("unknown condition %s", name)
+			}
+			return postgres, nil
+		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("KEYSAKE_CONFIG_DIR", filepath.Join(env.WorkDir, "login"))
-			env.Values[serverKey{}] = &background{env: env.Vars}
+			if postgres {
+				url, err := newDatabase(env.Defer)
+				if err != nil {
+					return err
+				}
+				env.Setenv("KEYSAKE_DATABASE_URL", url)
+				env.Setenv("KEYSAKE_DATABASE_CONNECTIONS", "4")
+			}
+			env.Values[serverKey{}] = &background{env: env.Vars, postgres: postgres}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": start, "end": end, "exits": exits,
 			"mode": mode, "idof": idof, "repeat": repeat, "tamper": tamper,
-			"certificate": certificate,
+			"certificate": certificate, "database": database,
 		},
 	})
+}
+
+// newDatabase makes an empty database that is given back at the end of a script.
+func newDatabase(atEnd func(func())) (url string, err error) {
+	url, giveBack, err := pgtest.Migrated.Take(context.Background())
+	if err == nil {
+		atEnd(func() {
+			if err := giveBack(); err != nil {
+				panic(err)
+			}
+		})
+	}
+	return url, err
+}
+
+func database(ts *testscript.TestScript, neg bool, args []string) {
+	b := ts.Value(serverKey{}).(*background)
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: database")
+	}
+	if b.postgres {
+		url, err := newDatabase(ts.Defer)
+		ts.Check(err)
+		ts.Setenv("KEYSAKE_DATABASE_URL", url)
+	}
 }
 
 type serverKey struct{}
@@ -76,6 +149,7 @@ type serverKey struct{}
 // background is a script's server.
 type background struct {
 	env       []string // of the script, as it was set up
+	postgres  bool
 	cmd       *exec.Cmd
 	out, logs *apptest.Buffer
 	ended     chan struct{}
@@ -93,7 +167,8 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || b.cmd != nil {
 		ts.Fatalf("usage: start [NAME=VALUE…] ARGS…, once before end")
 	}
-	env := b.env
+	const url = "KEYSAKE_DATABASE_URL"
+	env := append(slices.Clone(b.env), url+"="+ts.Getenv(url))
 	for len(args) > 0 && assignment.MatchString(args[0]) {
 		env, args = append(env, args[0]), args[1:]
 	}
@@ -182,10 +257,14 @@ func tamper(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: tamper DATA USER")
 	}
-	file := filepath.Join(ts.MkAbs(args[0]), "keysake.db")
-	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(10000)")
+	driver := "sqlite"
+	url := "file:" + filepath.Join(ts.MkAbs(args[0]), "keysake.db") + "?_pragma=busy_timeout(10000)"
+	if ts.Value(serverKey{}).(*background).postgres {
+		driver, url = "pgx", ts.Getenv("KEYSAKE_DATABASE_URL")
+	}
+	db, err := sql.Open(driver, url)
 	ts.Check(err)
-	_, err = db.Exec("UPDATE users SET ledger = x'00' WHERE username = ?", args[1])
+	_, err = db.Exec("UPDATE users SET ledger = $1 WHERE username = $2", []byte{0}, args[1])
 	ts.Check(errors.Join(err, db.Close()))
 }
 

@@ -28,8 +28,8 @@ No API key and no ticket of the user survives, and a new owner key seals every
 value. The user is listed as repaired until they have looked through their secrets
 and run "keysake confirm".
 
-This works on a data folder that no server runs on: stop it first. It needs the
-root key. Copy the data folder before.`
+This works on a data folder that no server runs on: stop it first. Servers on
+PostgreSQL go on. It needs the root key. Make a copy of the database before.`
 
 func newUsersRepair(a *app) *cobra.Command {
 	cmd := &cobra.Command{

@@ -42,10 +42,9 @@ func (c *Config) storageSettings() []setting {
 		},
 		{
 			&c.DatabaseURL, "database-url", "URL", "",
-			"PostgreSQL database, which servers may share, in the place of a file in the data " +
-				"folder: postgres://USER@HOST:PORT/DATABASE, with any parameter that PostgreSQL " +
-				"takes; a password is given in --database-password-file or PGPASSFILE, or in a " +
-				"URL in the variable",
+			"PostgreSQL database in the place of the file in the data folder, for one or more " +
+				"servers: postgres://USER@HOST:PORT/DATABASE; the password comes from " +
+				"--database-password-file, PGPASSFILE or a URL in the variable",
 		},
 		{
 			&c.DatabasePasswordFile, "database-password-file", "FILE", "",
@@ -57,9 +56,8 @@ func (c *Config) storageSettings() []setting {
 		},
 		{
 			&c.DatabasePooler, "database-pooler", "", "",
-			"the URL is that of a pooler that lends a connection for a transaction, such as " +
-				"PgBouncer: nothing is kept in a session, and the limits of time are those of " +
-				"the role",
+			"the URL is that of a pooler that lends connections for one transaction, such as " +
+				"PgBouncer",
 		},
 	}
 }

@@ -37,8 +37,8 @@ var (
 // use the disk or the network.
 func (c Config) Validate() error {
 	return errors.Join(
-		c.validateStorage(), c.validateListen(), c.validateTLS(), c.validateClients(),
-		c.validateLimits(), c.validateOther(),
+		c.validateStorage(), c.ValidateDatabase(), c.validateListen(), c.validateTLS(),
+		c.validateClients(), c.validateLimits(), c.validateOther(),
 	)
 }
 
@@ -62,6 +62,15 @@ func (c Config) validateStorage() error {
 	case c.KeyServiceTimeout <= 0 || c.KeyServiceTimeout > maxKeyServiceTimeout:
 		return fmt.Errorf("--key-service-timeout must be more than 0s and at most %s: "+
 			"a request may take 10s", maxKeyServiceTimeout)
+	case c.KMSHelper != "" && !filepath.IsAbs(c.KMSHelper):
+		return errors.New("--kms-helper must be an absolute path")
+	}
+	return nil
+}
+
+// ValidateDatabase returns what is wrong in the settings of a database of PostgreSQL.
+func (c Config) ValidateDatabase() error {
+	switch {
 	case c.DatabaseURL != "" && !strings.HasPrefix(c.DatabaseURL, "postgres://") &&
 		!strings.HasPrefix(c.DatabaseURL, "postgresql://"):
 		return errors.New("--database-url must begin with postgres://")
@@ -71,8 +80,6 @@ func (c Config) validateStorage() error {
 		return fmt.Errorf("--database-connections must be from 2 to %d", maxDatabase)
 	case c.SharedRateLimits && (c.DatabaseURL == "" || c.DatabasePooler):
 		return errors.New("--shared-rate-limits needs --database-url, and no --database-pooler")
-	case c.KMSHelper != "" && !filepath.IsAbs(c.KMSHelper):
-		return errors.New("--kms-helper must be an absolute path")
 	}
 	return nil
 }

@@ -14,12 +14,13 @@ import (
 
 // NewAdminKey creates an API key with every scope for a user that exists, at the machine itself,
 // and returns the user's name with it. An empty username stands for the only admin. No server may
-// run. It opens the root key, which whoever holds only the data folder lacks. The user's audit log
-// says that the operator created the key. An error wraps [ErrCannotOpen].
+// run, unless the database is shared. It opens the root key, which whoever holds only the data
+// folder lacks. The user's audit log says that the operator created the key. An error wraps
+// [ErrCannotOpen].
 func NewAdminKey(
 	ctx context.Context, cfg config.Config, ask rootkey.Ask, username string,
 ) (string, plaintext.Value, error) {
-	i, err := Open(ctx, cfg, NewKeys(cfg, ask), Serve)
+	i, err := Open(ctx, cfg, NewKeys(cfg, ask), Alone(cfg))
 	if err != nil {
 		return "", plaintext.Value{}, err
 	}

@@ -3,9 +3,7 @@ package instance
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 
 	"github.com/keysake/keysake/internal/backup"
@@ -41,30 +39,18 @@ type Database interface {
 }
 
 // openPostgres opens the database that the configuration names by its URL. The data folder has what
-// is of this server alone.
+// is of this server alone, and a server makes it; a command needs none.
 func (i *Instance) openPostgres(ctx context.Context, cfg config.Config, access Access) error {
-	if access == Create {
-		if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
-			return err
-		}
-	} else if _, err := os.Stat(cfg.Data); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s does not exist: create it with keysake init --data %s", cfg.Data,
-			cfg.Data)
-	}
-	options := postgres.Options{
-		URL: cfg.DatabaseURL, MaxConns: cfg.DatabaseConnections, Pooler: cfg.DatabasePooler,
-	}
-	if cfg.DatabasePasswordFile != "" {
-		text, err := os.ReadFile(cfg.DatabasePasswordFile)
-		if err != nil {
-			return fmt.Errorf("--database-password-file: %w", err)
-		}
-		options.Password = string(bytes.TrimRight(text, "\r\n"))
+	options, err := databaseOptions(cfg)
+	if err != nil {
+		return err
 	}
 	open := postgres.OpenShared
 	if access.exclusive() {
 		open = postgres.Open
-		var err error
+		if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+			return err
+		}
 		if i.lock, err = Lock(cfg.Data); err != nil {
 			return err
 		}
@@ -73,6 +59,60 @@ func (i *Instance) openPostgres(ctx context.Context, cfg config.Config, access A
 	if err != nil {
 		return err
 	}
-	i.Store = db
+	i.Store, i.tryLock = db, db.TryLockRotation
 	return nil
+}
+
+// databaseOptions returns how to connect to the database that the configuration names by its URL.
+func databaseOptions(cfg config.Config) (o postgres.Options, err error) {
+	o = postgres.Options{
+		URL: cfg.DatabaseURL, MaxConns: cfg.DatabaseConnections, Pooler: cfg.DatabasePooler,
+	}
+	if cfg.DatabasePasswordFile != "" {
+		text, err := os.ReadFile(cfg.DatabasePasswordFile)
+		if err != nil {
+			return o, fmt.Errorf("--database-password-file: %w", err)
+		}
+		o.Password = string(bytes.TrimRight(text, "\r\n"))
+	}
+	return o, nil
+}
+
+// OpenForRestore opens a database of PostgreSQL that a restore is to fill. An error wraps
+// [ErrCannotOpen].
+func OpenForRestore(ctx context.Context, cfg config.Config) (*postgres.Restoring, error) {
+	options, err := databaseOptions(cfg)
+	if err != nil {
+		return nil, CannotOpen(err)
+	}
+	db, err := postgres.OpenForRestore(ctx, options)
+	if err != nil {
+		return nil, CannotOpen(err)
+	}
+	return db, nil
+}
+
+// OpenPostgres opens a database of PostgreSQL without changing it, for those who examine it.
+func OpenPostgres(ctx context.Context, cfg config.Config) (*postgres.DB, error) {
+	options, err := databaseOptions(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return postgres.OpenShared(ctx, options)
+}
+
+// Migrate brings the schema of a database of PostgreSQL up to date, and lets a role use its tables,
+// if one is named. It returns the version of the schema before and after. An error wraps
+// [ErrCannotOpen].
+func Migrate(
+	ctx context.Context, cfg config.Config, role string,
+) (before, after int64, err error) {
+	options, err := databaseOptions(cfg)
+	if err == nil {
+		before, after, err = postgres.Migrate(ctx, options, role)
+	}
+	if err != nil {
+		return 0, 0, CannotOpen(err)
+	}
+	return before, after, nil
 }

@@ -44,7 +44,8 @@ type Instance struct {
 	// they wrap does not open.
 	Foreign []vault.StoredRootKey
 
-	floors *keptFloors // nil without a floors file
+	floors  *keptFloors // nil without a floors file
+	tryLock func(context.Context) (unlock func() error, locked bool, err error)
 
 	lock     *flock.Flock // nil if a server may be running
 	database *fileLock    // nil if a server may be running
@@ -64,6 +65,15 @@ const (
 	// Sealed is like Shared, and opens no root key.
 	Sealed
 )
+
+// Alone is the access of a command beside which no server may run on the data folder. A database
+// that servers share keeps changes apart by itself.
+func Alone(cfg config.Config) Access {
+	if cfg.DatabaseURL != "" {
+		return Shared
+	}
+	return Serve
+}
 
 // exclusive reports whether no server may run in the meantime.
 func (a Access) exclusive() bool { return a == Serve || a == Create }
@@ -159,6 +169,7 @@ func (i *Instance) openFiles(ctx context.Context, cfg config.Config, access Acce
 	}
 	db.KeepFree(uint64(cfg.MinFreeSpace) << 20) //nolint:gosec // it was validated
 	i.Store = db
+	i.tryLock = func(context.Context) (func() error, bool, error) { return lockRotation(cfg.Data) }
 	return nil
 }
 

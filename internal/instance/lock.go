@@ -1,6 +1,7 @@
 package instance
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -27,6 +28,23 @@ func Lock(dir string) (*flock.Flock, error) {
 
 func otherServer(dir string) error {
 	return fmt.Errorf("another keysake is running on %s: stop it, or choose another --data", dir)
+}
+
+// rotationFile is the name of the file in a data folder that a rotation locks while it runs.
+const rotationFile = "keysake.rotate.lock"
+
+// TryLockRotation takes the lock that one rotation has at a time: in the data folder, or in a
+// database that servers share. It reports false if another rotation has it.
+func (i *Instance) TryLockRotation(
+	ctx context.Context,
+) (unlock func() error, locked bool, err error) {
+	return i.tryLock(ctx)
+}
+
+func lockRotation(dir string) (unlock func() error, locked bool, err error) {
+	lock := flock.New(filepath.Join(dir, rotationFile), flock.SetPermissions(0o600))
+	locked, err = lock.TryLock()
+	return lock.Unlock, locked, err
 }
 
 // errLocked means that another server has the database's lock.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"path/filepath"
 
 	"github.com/google/uuid"
 
@@ -14,9 +13,7 @@ import (
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/backup"
 	"github.com/keysake/keysake/internal/doctor"
-	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/store"
-	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -26,7 +23,7 @@ const maxChains = 20
 // checkChains demands that the audit chains of the database extend those of a backup. It is the
 // check that shows a whole database of an older state, which nothing in it can show.
 func (r *reporter) checkChains(ctx context.Context, contents *backup.File) error {
-	db, err := sqlite.OpenReadOnly(ctx, filepath.Join(r.cfg.Data, instance.DatabaseFile))
+	db, err := r.openForReading(ctx)
 	if err != nil { // the checks of the database say so
 		return ctx.Err()
 	}

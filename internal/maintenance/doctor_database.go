@@ -17,8 +17,11 @@ import (
 // restoreBackup is the advice where the database has lost something.
 const restoreBackup = "restore a backup to another folder, and check that folder with doctor"
 
-// examineDatabase examines the database of the data folder.
+// examineDatabase examines the database that the configuration names.
 func (r *reporter) examineDatabase(ctx context.Context) (err error) {
+	if r.cfg.DatabaseURL != "" {
+		return r.examinePostgres(ctx)
+	}
 	path := filepath.Join(r.cfg.Data, instance.DatabaseFile)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		r.fail("database", "give the right folder with --data, or "+restoreBackup,
@@ -35,12 +38,31 @@ func (r *reporter) examineDatabase(ctx context.Context) (err error) {
 		return nil
 	}
 	r.checkIntegrity(ctx, db)
-	err = db.Snapshot(ctx, func(src backup.Source) error { return r.examineRows(ctx, "", src) })
+	return r.examineAll(ctx, db)
+}
+
+// examineAll examines all rows of a database.
+func (r *reporter) examineAll(ctx context.Context, db snapshotter) error {
+	err := db.Snapshot(ctx, func(src backup.Source) error { return r.examineRows(ctx, "", src) })
 	if err != nil && ctx.Err() == nil {
 		r.fail("database", restoreBackup, "it cannot be read to its end: %v", err)
 		err = nil
 	}
 	return err
+}
+
+// A snapshotter is a database that is open for reading.
+type snapshotter interface {
+	Snapshot(ctx context.Context, fn func(backup.Source) error) error
+	Close() error
+}
+
+// openForReading opens the database that the configuration names.
+func (r *reporter) openForReading(ctx context.Context) (snapshotter, error) {
+	if r.cfg.DatabaseURL != "" {
+		return instance.OpenPostgres(ctx, r.cfg)
+	}
+	return sqlite.OpenReadOnly(ctx, filepath.Join(r.cfg.Data, instance.DatabaseFile))
 }
 
 // checkSchema reports whether the database has the schema of this program, with nothing added,

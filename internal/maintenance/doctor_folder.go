@@ -36,6 +36,9 @@ func (r *reporter) checkModes() {
 const minFree = 64 << 20
 
 func (r *reporter) checkFreeDisk() {
+	if r.cfg.DatabaseURL != "" {
+		return // it is PostgreSQL's
+	}
 	var used uint64
 	for _, suffix := range []string{"", "-wal"} {
 		path := filepath.Join(r.cfg.Data, instance.DatabaseFile+suffix)

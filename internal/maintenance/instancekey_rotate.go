@@ -28,8 +28,9 @@ type RotatedInstanceKey struct {
 //
 // Where the keys file names the instance keys, the new one comes first in it, and the old one is
 // taken out when nothing is signed with it any more. Where --instance-key names them, it does only
-// what the flags allow, and says what comes next. An interrupted rotation continues with the same
-// call. progress is called as the number of users grows.
+// what the flags allow, and says what comes next; and so where servers on other machines have
+// copies of the keys file. An interrupted rotation continues with the same call. progress is called
+// as the number of users grows.
 //
 // A user whose library was tampered with stays signed by the old key, which stays then; unless the
 // user is to be left out, and is broken from then on. The errors are those of [RotateRootKey].
@@ -40,14 +41,17 @@ func RotateInstanceKey(
 	keys := instance.NewKeys(cfg, ask)
 	err = withRotationLock(ctx, cfg, keys, func(i *instance.Instance) error {
 		r := instanceKeyRotation{
-			Instance: i, data: cfg.Data, leftOut: leftOut, done: &done, progress: progress,
+			Instance: i, cfg: cfg, leftOut: leftOut, done: &done, progress: progress,
 		}
 		// the rotation before this one may have ended after the keys were opened
 		if err := i.Operator.OpenInstanceKeys(ctx); err != nil {
 			return err
 		}
-		if len(cfg.InstanceKeys) > 0 {
+		switch {
+		case len(cfg.InstanceKeys) > 0:
 			return r.followFlags(ctx, cfg.InstanceKeys)
+		case cfg.DatabaseURL != "":
+			return r.changeCopies(ctx)
 		}
 		return r.changeKeysFile(ctx)
 	})
@@ -58,7 +62,7 @@ func RotateInstanceKey(
 type instanceKeyRotation struct {
 	*instance.Instance
 
-	data     string
+	cfg      config.Config
 	leftOut  []uuid.UUID
 	done     *RotatedInstanceKey
 	progress func(done, total int)
@@ -141,7 +145,7 @@ func (r *instanceKeyRotation) sign(ctx context.Context) (err error) {
 	if err := r.Operator.OpenInstanceKeys(ctx); err != nil {
 		return err
 	}
-	if err := r.KeepDevMark(r.data); err != nil {
+	if err := r.KeepDevMark(r.cfg.Data); err != nil {
 		return err
 	}
 	progress := func(done, total int) {

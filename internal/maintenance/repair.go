@@ -55,16 +55,16 @@ type RepairedKey struct {
 
 // RepairUser makes a new ledger of a user whose ledger is broken and of whom there is no backup, of
 // what opens by itself and confirm agrees to. Nothing but that vouches for it: the repair may bring
-// an older state back. No server may run. No API key and no ticket survives, a new owner key seals
-// every value, and the user is repaired until they confirm it. It refuses where all that the
-// database has of the user verifies.
+// an older state back. No server may run, unless the database is one that servers share. No API key
+// and no ticket survives, a new owner key seals every value, and the user is repaired until they
+// confirm it. It refuses where all that the database has of the user verifies.
 //
 // The error wraps [instance.ErrCannotOpen] if the data folder or a key does not open.
 func RepairUser(
 	ctx context.Context, cfg config.Config, ask rootkey.Ask, nameOrID string,
 	confirm func(RepairedUser) error,
 ) (done RepairedUser, err error) {
-	i, err := instance.Open(ctx, cfg, instance.NewKeys(cfg, ask), instance.Serve)
+	i, err := instance.Open(ctx, cfg, instance.NewKeys(cfg, ask), instance.Alone(cfg))
 	if err != nil {
 		return done, err
 	}

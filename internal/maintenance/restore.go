@@ -13,7 +13,6 @@ import (
 	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/rootkey"
 	"github.com/keysake/keysake/internal/seal"
-	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/plaintext"
 )
@@ -43,10 +42,10 @@ type Restored struct {
 }
 
 // Restore creates a data folder from a backup, and records that in the audit log of the instance.
-// The folder must be empty or missing. The configuration names the keys, never the backup. Before
-// Restore writes anything, it reads the whole backup and verifies all of it; a user who does not
-// verify is refused, unless left out. The folder has a database only once that is complete and on
-// disk.
+// The folder must be empty or missing, and so must be a database of PostgreSQL. The configuration
+// names the keys, never the backup. Before Restore writes anything, it reads the whole backup and
+// verifies all of it; a user who does not verify is refused, unless left out. The folder has a
+// database only once that is complete and on disk.
 //
 // The new database has an instance key of its own, which has signed everything again: what was
 // signed before, or is signed by whoever has the same backup, does not count in it. The keys file
@@ -71,8 +70,12 @@ func Restore(
 	if err := r.verify(ctx, contents); err != nil {
 		return done, fmt.Errorf("%w. Nothing was written", err)
 	}
-	err = createDatabase(ctx, cfg.Data,
-		func(db *sqlite.DB) error { return r.load(ctx, db) },
+	create := createDatabase
+	if cfg.DatabaseURL != "" {
+		create = fillPostgres
+	}
+	err = create(ctx, cfg,
+		func(db instance.Database) error { return r.load(ctx, db) },
 		func() (err error) {
 			// the old key stays until the database is there: another try needs it
 			r.keys.Believe(append([]uuid.UUID{done.InstanceKey}, r.old...)...)
@@ -100,7 +103,7 @@ type restoration struct {
 }
 
 // load fills a database with what was verified, signs it with a new instance key, and records that.
-func (r *restoration) load(ctx context.Context, db *sqlite.DB) error {
+func (r *restoration) load(ctx context.Context, db instance.Database) error {
 	if err := db.Load(ctx, r.src); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/privatefile"
 	"github.com/keysake/keysake/internal/store/sqlite"
@@ -38,8 +39,10 @@ func mustBeEmpty(dir string) error {
 // moved once it is complete. ready is called before it is moved. Of a folder that did not exist,
 // nothing is left if that fails.
 func createDatabase(
-	ctx context.Context, data string, load func(*sqlite.DB) error, ready func() error,
+	ctx context.Context, cfg config.Config, load func(instance.Database) error,
+	ready func() error,
 ) (err error) {
+	data := cfg.Data
 	if _, statErr := os.Lstat(data); errors.Is(statErr, fs.ErrNotExist) {
 		defer func() {
 			if err != nil {
@@ -82,7 +85,9 @@ func createDatabase(
 }
 
 // createFile creates a database that is on disk in one file, without a WAL.
-func createFile(ctx context.Context, path string, load func(*sqlite.DB) error) error {
+func createFile(
+	ctx context.Context, path string, load func(instance.Database) error,
+) error {
 	db, err := sqlite.Open(ctx, path)
 	if err != nil {
 		return err

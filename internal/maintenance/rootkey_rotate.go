@@ -34,8 +34,9 @@ type Rotated struct {
 //
 // Where the keys file names the root keys, the new one comes first in it, and when nothing needs
 // the others they are taken out. Where --root-key names them, it does only what the flags allow,
-// and says what comes next. An interrupted rotation continues with the same call. progress is
-// called as the number of rewrapped owner keys grows.
+// and says what comes next; and so where servers on other machines have copies of the keys file. An
+// interrupted rotation continues with the same call. progress is called as the number of rewrapped
+// owner keys grows.
 //
 // The error wraps [instance.ErrCannotOpen] if the data folder or a root key cannot be opened, and
 // is [ErrRotating] if another rotation is running. Nothing was changed then.
@@ -59,10 +60,14 @@ func RotateRootKey(
 			done.Rewrapped = n
 			progress(n, total)
 		}
-		if len(cfg.RootKeys) == 0 {
-			return rotateKeysFile(ctx, i, done.URL, counted)
+		switch {
+		case len(cfg.RootKeys) > 0:
+			done.Next, err = rotateFlags(ctx, i, done.URL, counted)
+		case cfg.DatabaseURL != "":
+			done.Next, err = rotateCopies(ctx, i, cfg, done.URL, counted)
+		default:
+			err = rotateKeysFile(ctx, i, done.URL, counted)
 		}
-		done.Next, err = rotateFlags(ctx, i, done.URL, counted)
 		return err
 	})
 	return done, err

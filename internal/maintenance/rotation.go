@@ -3,20 +3,14 @@ package maintenance
 import (
 	"context"
 	"errors"
-	"path/filepath"
-
-	"github.com/gofrs/flock"
 
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/instance"
 )
 
-// rotationFile is the file in a data folder that a rotation locks while it runs.
-const rotationFile = "keysake.rotate.lock"
-
-// ErrRotating means that another rotation is running on the same data folder.
+// ErrRotating means that another rotation is running on the same database.
 var ErrRotating = errors.New(
-	"another rotation is running on this data folder: wait until it has finished")
+	"another rotation is running on this database: wait until it has finished")
 
 // withRotationLock opens a data folder, whose server may be running, and calls rotate while no
 // other rotation can run on it.
@@ -29,14 +23,22 @@ func withRotationLock(
 		return err
 	}
 	defer func() { err = errors.Join(err, i.Close()) }()
-	lock := flock.New(filepath.Join(cfg.Data, rotationFile), flock.SetPermissions(0o600))
-	locked, err := lock.TryLock()
+	unlock, locked, err := i.TryLockRotation(ctx)
 	if err != nil {
 		return instance.CannotOpen(err)
 	}
 	if !locked {
 		return ErrRotating
 	}
-	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	defer func() { err = errors.Join(err, unlock()) }()
 	return rotate(i)
+}
+
+// copyKeysFile is the next step where servers on other machines have copies of the keys file.
+func copyKeysFile(cfg config.Config) string {
+	path, err := cfg.KeysFile()
+	if err != nil {
+		path = "the keys file"
+	}
+	return "copy " + path + " to every other server of the database"
 }

@@ -15,6 +15,7 @@ var runTwice bool
 // TestMain runs the suite on a store that runs each function once, then on one that undoes each
 // first run and runs the function again, as a store may, then on PostgreSQL. Benchmarks run once.
 func TestMain(m *testing.M) {
+	fmt.Println("tests on SQLite")
 	code := m.Run()
 	if measured := flag.Lookup("test.bench").Value.String() != ""; code == 0 && !measured {
 		runTwice = true
@@ -24,25 +25,11 @@ func TestMain(m *testing.M) {
 		}
 		runTwice = false
 		if code == 0 {
-			code = runOnPostgres(m)
+			code = pgtest.Again(m, func() {
+				onPostgres = true
+				_ = flag.Set("rapid.checks", "10")
+			})
 		}
 	}
 	os.Exit(code)
-}
-
-// runOnPostgres runs the suite on PostgreSQL. Where CI is set it must be there.
-func runOnPostgres(m *testing.M) (code int) {
-	if err := pgtest.Installed(); err != nil {
-		fmt.Println("not on PostgreSQL:", err)
-		if os.Getenv("CI") != "" {
-			return 1
-		}
-		return 0
-	}
-	onPostgres = true
-	_ = flag.Set("rapid.checks", "10")
-	if code = m.Run(); code != 0 {
-		fmt.Println("FAIL on PostgreSQL")
-	}
-	return code
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/keysake/keysake/internal/store/postgres/pgtest"
 	"github.com/keysake/keysake/test/docs"
 )
 
@@ -81,6 +82,7 @@ func run(t *testing.T, blocks []docs.Block) error {
 			t.Errorf("the shell: %v", err)
 		}
 	})
+	s.Databases = databases(t, blocks)
 	for _, block := range blocks {
 		if err := s.Run(block); err != nil {
 			return err
@@ -88,6 +90,27 @@ func run(t *testing.T, blocks []docs.Block) error {
 	}
 	return nil
 }
+
+// databases makes a database of PostgreSQL for a document that names one, by each of its roles.
+func databases(t *testing.T, blocks []docs.Block) map[string]string {
+	t.Helper()
+	used := map[string]string{}
+	database := ""
+	for _, b := range blocks {
+		for _, c := range b.Commands {
+			for _, url := range databaseURL.FindAllString(c.Text, -1) {
+				if database == "" {
+					database = pgtest.Empty(t)
+				}
+				used[url] = database
+			}
+		}
+	}
+	return used
+}
+
+var databaseURL = regexp.MustCompile(
+	`postgres://[a-z]+@db\.example\.org/keysake\?sslmode=verify-full`)
 
 func TestWhatADocumentSaysIsWhatHappens(t *testing.T) {
 	for name, text := range documents(t) {

@@ -28,6 +28,9 @@ type Session struct {
 	codes *bufio.Reader // the exit code of each command, or the process of one in the background
 	ports map[string]string
 	count int
+
+	// Databases are the URLs of databases that a document names, and what they stand for.
+	Databases map[string]string
 }
 
 // setup makes the shell stop what runs in the background when its input ends, and wait for it. Each
@@ -169,6 +172,9 @@ var (
 
 // inside turns the paths and ports of a document into those of the session.
 func (s *Session) inside(text string) string {
+	for documented, used := range s.Databases {
+		text = strings.ReplaceAll(text, documented, used)
+	}
 	text = folders.ReplaceAllStringFunc(text, func(path string) string { return s.root + path })
 	return address.ReplaceAllStringFunc(text, func(documented string) string {
 		if s.ports[documented] == "" {

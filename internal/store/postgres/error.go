@@ -34,6 +34,8 @@ const (
 	deadlockDetected     = "40P01"
 	completionUnknown    = "40003"
 
+	insufficientPrivilege = "42501"
+
 	classValue    = "22"
 	classRollback = "40"
 )

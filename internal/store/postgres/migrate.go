@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/keysake/keysake/internal/store"
 )
-
-// migrationLock is the advisory lock under which one server migrates while others wait.
-const migrationLock = 0x6b65_7973_616b_65 // "keysake"
 
 // The table of migrations, as goose keeps it.
 const (
@@ -64,16 +62,23 @@ func (d *DB) migrate(ctx context.Context, shared bool) error {
 	switch {
 	case err != nil:
 		return classify(err)
+	case found == restoring:
+		return errRestoring
 	case found > newest:
 		return fmt.Errorf("its schema has version %d, this program knows up to %d: "+
 			"use a newer keysake", found, newest)
 	case found < newest && shared:
 		return fmt.Errorf("its schema has version %d, this program's has %d: "+
-			"start the server of this version first", found, newest)
+			"start the server of this version first, or run keysake migrate", found, newest)
 	case found == newest:
 		return nil
 	}
-	return migrateUp(ctx, c.Conn())
+	err = migrateUp(ctx, c.Conn())
+	if failed, ok := errors.AsType[*Error](err); ok && failed.Code == insufficientPrivilege {
+		err = fmt.Errorf("its schema has version %d, this program's has %d, and the role may not "+
+			"change it: run keysake migrate with a role that may: %w", found, newest, err)
+	}
+	return err
 }
 
 // schemaVersion returns the version of the schema; 0 for a new database.
@@ -129,4 +134,66 @@ func migrateUp(ctx context.Context, c *pgx.Conn) (err error) {
 		}
 	}
 	return classify(tx.Commit(ctx))
+}
+
+// Migrate brings the schema of a database up to date, and lets another role use the tables, if one
+// is named. It returns the version of the schema before and after.
+func Migrate(ctx context.Context, o Options, role string) (before, after int64, err error) {
+	d, err := connect(ctx, o)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	if before, err = d.version(ctx); err != nil {
+		return 0, 0, fmt.Errorf("open database: %w", err)
+	}
+	err = d.migrate(ctx, false)
+	if err == nil {
+		err = d.CheckSchema(ctx)
+	}
+	if err == nil && role != "" {
+		err = d.grant(ctx, role)
+	}
+	if err == nil {
+		after, err = d.version(ctx)
+	}
+	return before, after, err
+}
+
+func (d *DB) version(ctx context.Context) (int64, error) {
+	c, err := d.pool.Acquire(ctx)
+	if err != nil {
+		return 0, notConnected(err)
+	}
+	defer c.Release()
+	version, err := schemaVersion(ctx, c.Conn())
+	return version, classify(err)
+}
+
+// grant lets a role read and write the rows of all tables, and read which version the schema has.
+func (d *DB) grant(ctx context.Context, role string) error {
+	err := d.update(ctx, updating(), func(c *conn) error {
+		tables, err := store.NewSource(c).Tables(ctx)
+		if err != nil {
+			return err
+		}
+		names := make([]string, len(tables))
+		for n, t := range tables {
+			names[n] = t.Name
+		}
+		to := " TO " + pgx.Identifier{role}.Sanitize()
+		for _, sql := range []string{
+			"GRANT SELECT, INSERT, UPDATE, DELETE ON " + strings.Join(names, ", ") + to,
+			"GRANT SELECT ON " + migrationsTable + to,
+		} {
+			if err := c.Exec(ctx, 0, sql); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		err = fmt.Errorf("grant rights to %s: %w", role, err)
+	}
+	return err
 }

@@ -39,6 +39,22 @@ func Open(ctx context.Context, o Options) (*DB, error) { return open(ctx, o, fal
 func OpenShared(ctx context.Context, o Options) (*DB, error) { return open(ctx, o, true) }
 
 func open(ctx context.Context, o Options, shared bool) (*DB, error) {
+	d, err := connect(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	err = d.migrate(ctx, shared)
+	if err == nil {
+		err = d.CheckSchema(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open database: %w", err), d.Close())
+	}
+	return d, nil
+}
+
+// connect connects to a database whose commits are durable, whatever its schema.
+func connect(ctx context.Context, o Options) (*DB, error) {
 	config, err := o.config()
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
@@ -52,14 +68,7 @@ func open(ctx context.Context, o Options, shared bool) (*DB, error) {
 		listening = nil
 	}
 	d := &DB{pool: pool, pooler: o.Pooler, news: startNews(listening)}
-	err = d.checkDurable(ctx)
-	if err == nil {
-		err = d.migrate(ctx, shared)
-	}
-	if err == nil {
-		err = d.CheckSchema(ctx)
-	}
-	if err != nil {
+	if err := d.checkDurable(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database: %w", err), d.Close())
 	}
 	return d, nil

@@ -1,0 +1,111 @@
+// Command tally reads what "go test -json" writes. It prints what "go test" would, and at the end
+// how many tests passed on each database, and which were skipped.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+func main() {
+	t, err := count(os.Stdin, os.Stdout)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "tally:", err)
+		os.Exit(1)
+	}
+	fmt.Print(t)
+	if t.failed {
+		os.Exit(1)
+	}
+}
+
+// An event is a line of "go test -json".
+type event struct {
+	Action, Package, Test, Output string
+}
+
+// The databases that tests run on. Most tests need none.
+const (
+	none     = "no database or a file"
+	sqlite   = "SQLite"
+	postgres = "PostgreSQL"
+)
+
+type tally struct {
+	passed  map[string]int // by database
+	skipped []string
+	failed  bool
+}
+
+// count reads events to their end. Of a package that fails it writes all output, and of others the
+// last line.
+func count(r io.Reader, w io.Writer) (tally, error) {
+	t := tally{passed: map[string]int{}}
+	database, output := map[string]string{}, map[string][]byte{}
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 1<<26)
+	for lines.Scan() {
+		var e event
+		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+			return t, fmt.Errorf("%w: %s", err, lines.Text())
+		}
+		var err error
+		switch {
+		case e.Action == "output" || e.Action == "build-output":
+			if on, found := strings.CutPrefix(strings.TrimSpace(e.Output), "tests on "); found {
+				database[e.Package] = on
+			}
+			output[e.Package] = append(output[e.Package], e.Output...)
+		case e.Test != "":
+			t.test(e, database[e.Package])
+		case e.Action == "fail" || e.Action == "build-fail":
+			t.failed = true
+			_, err = w.Write(output[e.Package])
+			output[e.Package] = nil
+		case e.Action == "pass" || e.Action == "skip":
+			_, err = io.WriteString(w, lastLine(string(output[e.Package]))+"\n")
+			output[e.Package] = nil
+		}
+		if err != nil {
+			return t, err
+		}
+	}
+	return t, lines.Err()
+}
+
+// test counts the end of a test.
+func (t *tally) test(e event, database string) {
+	switch {
+	case strings.HasSuffix(e.Package, "/store/postgres"), strings.Contains(e.Test, postgres):
+		database = postgres
+	case strings.HasSuffix(e.Package, "/store/sqlite"), strings.Contains(e.Test, "/"+sqlite+"/"):
+		database = sqlite
+	case database == "":
+		database = none
+	}
+	switch e.Action {
+	case "pass":
+		t.passed[database]++
+	case "skip":
+		t.skipped = append(t.skipped, e.Package+" "+e.Test)
+	}
+}
+
+func lastLine(text string) string {
+	text = strings.TrimRight(text, "\n")
+	return text[strings.LastIndexByte(text, '\n')+1:]
+}
+
+func (t tally) String() string {
+	text := ""
+	for _, skipped := range t.skipped {
+		text += "skipped: " + skipped + "\n"
+	}
+	return text + fmt.Sprintf("tests that passed: %d on %s, %d on %s, %d on %s; skipped: %d\n",
+		t.passed[sqlite], sqlite, t.passed[postgres], postgres, t.passed[none], none,
+		len(t.skipped))
+}
