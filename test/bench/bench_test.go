@@ -93,6 +93,18 @@ func TestCreatesGoFromUserToUserAndFromThePresetsToNames(t *testing.T) {
 	}
 }
 
+func TestTheRateOfPgbenchIsWhatItPrints(t *testing.T) {
+	const out = "latency average = 9.210 ms\ninitial connection time = 47.112 ms\n" +
+		"tps = 6949.135711 (without initial connection time)\n"
+	got, err := parsePgbench(strings.NewReader(out))
+	if err != nil || got.PerSecond != 6949.135711 || got.P50 != 9210 {
+		t.Errorf("%v a second, p50 %v (%v)", got.PerSecond, got.P50, err)
+	}
+	if _, err := parsePgbench(strings.NewReader("pgbench (15.13)\n")); err == nil {
+		t.Error("no rate is taken for one")
+	}
+}
+
 func TestSizesAreAscendingNumbers(t *testing.T) {
 	if got, err := parseSizes("1000,100000"); err != nil || !cmp.Equal(got, []int{1000, 100_000}) {
 		t.Errorf("got %v, %v", got, err)

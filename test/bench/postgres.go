@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -87,21 +88,14 @@ func (s *shared) prepare(ctx context.Context) error {
 	}
 	took := time.Since(began)
 	s.creates = s.lib.creates()
-	// the second server knows the keys of the first
-	files, err := filepath.Glob(filepath.Join(s.dir, "first.*"))
-	if err != nil {
+	keys := filepath.Join(s.first.Data, "keysake.keys") // they name the same root key
+	data := filepath.Join(s.dir, "second")
+	if err := os.Mkdir(data, 0o700); err != nil {
 		return err
 	}
-	for _, file := range files {
-		to := filepath.Join(s.dir, "second"+strings.TrimPrefix(filepath.Base(file), "first"))
-		if strings.HasSuffix(file, ".floors") {
-			continue
-		}
-		if out, err := exec.CommandContext(ctx, "cp", "-p", file, to).CombinedOutput(); err != nil {
-			return fmt.Errorf("cp: %w: %s", err, out)
-		}
-	}
-	if s.second, err = start("second", "--database-url", s.url); err != nil {
+	s.second, err = load.StartAnother(ctx, s.binary, data, "--database-url", s.url,
+		"--keys", keys, "--floors", data+".floors")
+	if err != nil {
 		return err
 	}
 	if s.own, err = start("own"); err != nil {
@@ -191,15 +185,15 @@ SELECT u.id AS id, u.number + 1 AS next FROM users u JOIN bench_users b ON b.id 
 	WHERE b.n = :u FOR NO KEY UPDATE OF u \gset
 INSERT INTO secrets (id, user_id, name, provider, version, stamp, sealed_mask, sealed_value,
 		created_at, updated_at)
-	VALUES (gen_random_uuid()::text, :'id', gen_random_uuid()::text, 'openai', 1,
+	VALUES (gen_random_uuid()::text, :id, gen_random_uuid()::text, 'openai', 1,
 		decode(repeat('ab', 16), 'hex'), decode(repeat('ab', 66), 'hex'),
 		decode(repeat('ab', 95), 'hex'), 1, 1);
 INSERT INTO audit_entries (owner_id, seq, at, user_id, credential_kind, credential_id, on_behalf_of,
 		client, action, outcome, target_kind, target_id, target_name, target_version, lease_id, run,
 		hash)
-	VALUES (:'id', :next, 1, :'id', 'api-key', :'id', '', '127.0.0.1', 'secret.create', 'done',
-		'secret', :'id', 'BARE', 1, '', '', decode(repeat('ab', 32), 'hex'));
-UPDATE users SET number = :next, ledger = ledger WHERE id = :'id';
+	VALUES (:id, :next, 1, :id, 'api-key', :id, '', '127.0.0.1', 'secret.create', 'done',
+		'secret', :id, 'BARE', 1, '', '', decode(repeat('ab', 32), 'hex'));
+UPDATE users SET number = :next, ledger = ledger WHERE id = :id;
 COMMIT;
 `
 
@@ -217,7 +211,13 @@ func (s *shared) floor(ctx context.Context, clients int) (sample figures.Sample,
 	if err := cmd.Run(); err != nil {
 		return sample, fmt.Errorf("pgbench: %w: %s", err, failed.Bytes())
 	}
-	for lines := bufio.NewScanner(&out); lines.Scan(); {
+	return parsePgbench(&out)
+}
+
+// parsePgbench returns what pgbench prints of a run. It prints no median: the average is in its
+// place.
+func parsePgbench(out io.Reader) (sample figures.Sample, err error) {
+	for lines := bufio.NewScanner(out); lines.Scan(); {
 		if rest, found := strings.CutPrefix(lines.Text(), "tps = "); found {
 			rate, _, _ := strings.Cut(rest, " ")
 			sample.PerSecond, err = strconv.ParseFloat(rate, 64)
@@ -226,9 +226,12 @@ func (s *shared) floor(ctx context.Context, clients int) (sample figures.Sample,
 			average, _, _ := strings.Cut(rest, " ")
 			var millis float64
 			if millis, err = strconv.ParseFloat(average, 64); err == nil {
-				sample.P50 = millis * 1000 // it prints no median
+				sample.P50 = millis * 1000
 			}
 		}
+	}
+	if err == nil && sample.PerSecond == 0 {
+		err = errors.New("pgbench prints no rate")
 	}
 	return sample, err
 }

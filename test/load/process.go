@@ -44,14 +44,19 @@ func Build(ctx context.Context, path string) error {
 }
 
 // StartServer starts Keysake on a folder, without limits and with metrics, and waits for its first
-// answer.
+// answer. It makes what is missing, and an administrator with an API key.
 func StartServer(ctx context.Context, binary, data string, flags ...string) (*Process, error) {
+	return StartAnother(ctx, binary, data, append(flags, "--dev")...)
+}
+
+// StartAnother is StartServer for a database that another server has made.
+func StartAnother(ctx context.Context, binary, data string, flags ...string) (*Process, error) {
 	metrics, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, binary, append([]string{
-		"serve", "--dev", "--rate-limit", "0", "--user-rate-limit", "0",
+		"serve", "--rate-limit", "0", "--user-rate-limit", "0",
 		"--max-secrets", "10000000", "--listen", "127.0.0.1:0", "--data", data,
 		"--admin-listen", metrics,
 	}, flags...)...)
