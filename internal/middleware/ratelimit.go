@@ -31,9 +31,11 @@ type Limiter[K comparable] struct {
 	buckets *lru.Cache[K, *rate.Limiter]
 	now     func() time.Time
 
+	counted bool // for a [Sharing]
+
 	mu    sync.Mutex
 	parts int       // into which the limit is divided
-	used  map[K]int // what was let through, for [Sharing]; nil if nobody asks
+	used  map[K]int // what was let through since it was last told
 }
 
 // NewLimiter returns a limiter, nil for a rate of zero. The name is for people who read headers.
@@ -122,7 +124,7 @@ func (l *Limiter[K]) takeFor(k K, n int) {
 }
 
 func (l *Limiter[K]) noteUse(k K) {
-	if l.used == nil {
+	if !l.counted {
 		return
 	}
 	l.mu.Lock()

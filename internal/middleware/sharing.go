@@ -52,7 +52,7 @@ func Share[K comparable](
 	if s == nil || l == nil {
 		return
 	}
-	l.used = map[K]int{}
+	l.counted, l.used = true, map[K]int{}
 	s.limiters[l.name] = shared{
 		used: func() map[string]int {
 			used := map[string]int{}
