@@ -45,8 +45,13 @@ postgres: # the database that tests start for themselves: on Debian it is instal
 		echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.d/keysake.conf; \
 		apt-get update -qq && apt-get install -y -qq postgresql; } >/dev/null
 
+.PHONY: fault-programs
+fault-programs: postgres # what test/faults runs besides PostgreSQL: on Debian it is installed
+	@command -v pgbouncer >/dev/null || test -x /usr/sbin/pgbouncer || { \
+		apt-get update -qq && apt-get install -y -qq pgbouncer; } >/dev/null
+
 .PHONY: test
-test: readers postgres ## everything that CI holds, but for format, vet and lint
+test: readers fault-programs ## everything that CI holds, but for format, vet and lint
 	go test -json ./... | go run ./test/tally
 	go test -exec 'env GODEBUG=fips140=only' ./internal/seal/... ./bundle
 
@@ -72,7 +77,7 @@ lint: ## the linter, at its pinned version
 	$(GOLANGCI_LINT) run
 
 .PHONY: race
-race: readers postgres ## the tests under the race detector
+race: readers fault-programs ## the tests under the race detector
 	go test -race -timeout 30m ./...
 
 .PHONY: fuzz
@@ -133,7 +138,7 @@ crash: ## many rounds of kill -9 (KEYSAKE_CRASH_ROUNDS, default 50)
 	KEYSAKE_CRASH_ROUNDS=$${KEYSAKE_CRASH_ROUNDS:-50} go test -count=1 -timeout 120m -parallel 4 -v ./test/crash
 
 .PHONY: faults
-faults: postgres ## PostgreSQL, networks, disks and servers that fail, FAULT_ROUNDS times each (default 20)
+faults: fault-programs ## PostgreSQL, networks, disks and servers that fail, FAULT_ROUNDS times each (default 20)
 	FAULT_ROUNDS=$${FAULT_ROUNDS:-20} go test -count=1 -timeout 240m -parallel 3 -v ./test/faults
 
 .PHONY: generate

@@ -70,25 +70,35 @@ type gone struct {
 	mu     sync.Mutex
 	ledger anchor.Ledger
 	read   time.Time
+	drops  int // how often it was dropped
 }
 
+// get returns the ledger, which it reads on the connection of s if it is not known any more. No
+// caller waits for another one that reads: that one may wait for a connection which this one has,
+// and if the database is away, all would wait in turn.
 func (g *gone) get(ctx context.Context, s *snapshot) (anchor.Ledger, error) {
+	began := time.Now()
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	if time.Since(g.read) < goneTTL {
-		return g.ledger, nil
+	ledger, fresh, drops := g.ledger, began.Sub(g.read) < goneTTL, g.drops
+	g.mu.Unlock()
+	if fresh {
+		return ledger, nil
 	}
 	p, err := s.instance(ctx)
 	if err != nil {
 		return anchor.Ledger{}, err
 	}
-	g.ledger, g.read = p.ledger, time.Now()
-	return g.ledger, nil
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.drops == drops && began.After(g.read) {
+		g.ledger, g.read = p.ledger, began
+	}
+	return p.ledger, nil
 }
 
 // drop makes the next look read the instance's ledger again, after a change of it.
 func (g *gone) drop() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.read = time.Time{}
+	g.read, g.drops = time.Time{}, g.drops+1
 }
