@@ -2,13 +2,14 @@
 // to check whether a key works, and how to attach one to a request. It also computes masks.
 //
 // The facts are data: one YAML file per provider in providers/, which go generate checks and turns
-// into the embedded catalog.json. The package does no I/O, and only [Mask] returns any part of a
-// value: no error, hint or other result does.
+// into the embedded catalog.json.gz. The package reads no files but those of [ReadFolder], and only
+// [Mask] returns any part of a value: no error, hint or other result does.
 package catalog
 
 import (
 	"bytes"
 	"cmp"
+	"compress/gzip"
 	_ "embed"
 	"encoding/json"
 	"errors"
@@ -18,7 +19,7 @@ import (
 
 //go:generate go run ./gen
 
-//go:embed catalog.json
+//go:embed catalog.json.gz
 var embedded []byte
 
 // A Catalog has the presets and recognises their keys. It is immutable, and so safe for concurrent
@@ -49,7 +50,11 @@ type provider struct {
 // build, which the tests prevent.
 func Load() (*Catalog, error) {
 	var entries []Entry
-	if err := json.Unmarshal(embedded, &entries); err != nil {
+	text, err := gzip.NewReader(bytes.NewReader(embedded))
+	if err == nil {
+		err = json.NewDecoder(text).Decode(&entries)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("catalog: %w", err)
 	}
 	return build(entries), nil

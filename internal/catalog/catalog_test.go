@@ -25,7 +25,7 @@ func load(tb testing.TB) *catalog.Catalog {
 	return c
 }
 
-// written is the catalog as people wrote it, with what catalog.json leaves away.
+// written is the catalog as people wrote it, with what the program leaves away.
 var written = sync.OnceValues(func() ([]byte, error) {
 	c, err := catalog.Load()
 	if err != nil {

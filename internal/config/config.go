@@ -74,6 +74,8 @@ type Config struct {
 	// PostQuantumOnly: nothing is sealed to a key that a quantum computer breaks.
 	PostQuantumOnly bool
 	NoDeleteNow     bool // no API key skips the delay
+
+	Presets string // a folder; empty for the built-in ones alone
 }
 
 // A MinClient is the oldest version of a client program that may call.

@@ -119,6 +119,7 @@ func TestEverySettingHasAFlagAndAVariable(t *testing.T) {
 		"delete-delay":         "90m",
 		"no-delete-now":        "true",
 		"lockdown":             "true",
+		"presets":              "/presets",
 	}
 	want := config.Config{
 		Listen:              "0.0.0.0:443",
@@ -169,6 +170,7 @@ func TestEverySettingHasAFlagAndAVariable(t *testing.T) {
 		Lockdown:        true,
 		DeleteDelay:     90 * time.Minute,
 		NoDeleteNow:     true,
+		Presets:         "/presets",
 	}
 	env := map[string]string{}
 	var args []string
@@ -433,7 +435,7 @@ func TestTheReferenceHasEverySetting(t *testing.T) {
 			t.Errorf("--%s is not on the page", f.Name)
 		}
 	})
-	if n != 42 || strings.Count(page, "\n| `--") != n {
+	if n != 43 || strings.Count(page, "\n| `--") != n {
 		t.Errorf("%d flags, and a page of another number of lines", n)
 	}
 }

@@ -241,6 +241,10 @@ func (c *Config) operationSettings() []setting {
 			"refuse API keys that would delete a user without the delay; the operator does it at " +
 				"the machine",
 		},
+		{
+			&c.Presets, "presets", "DIR", "",
+			"folder with presets of your own, each a file PROVIDER.json",
+		},
 	}
 }
 

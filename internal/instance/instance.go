@@ -101,7 +101,7 @@ func (i *Instance) open(ctx context.Context, cfg config.Config, access Access) e
 	if err := openDatabase(ctx, cfg, access); err != nil {
 		return err
 	}
-	known, err := catalog.Load()
+	known, err := presets(cfg)
 	if err != nil {
 		return err
 	}
@@ -128,6 +128,22 @@ func (i *Instance) open(ctx context.Context, cfg config.Config, access Access) e
 		return err
 	}
 	return i.openKeys(ctx, cfg, access)
+}
+
+// presets returns the catalog with the presets of the operator.
+func presets(cfg config.Config) (*catalog.Catalog, error) {
+	known, err := catalog.Load()
+	if err != nil || cfg.Presets == "" {
+		return known, err
+	}
+	own, err := catalog.ReadFolder(os.DirFS(cfg.Presets))
+	if err != nil {
+		return nil, fmt.Errorf("--presets: %w", err)
+	}
+	if known, err = known.With(own); err != nil {
+		return nil, fmt.Errorf("--presets: %w", err)
+	}
+	return known, nil
 }
 
 // openFiles locks the folder and opens the database in it.
