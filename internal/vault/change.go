@@ -205,6 +205,9 @@ func (c *core) begin(ctx context.Context, tx Tx, in intent, again bool) (*change
 	s := &snapshot{
 		core: c, rows: tx, seen: c.floors.seen(), read: &[]verifiedLedger{}, again: again,
 	}
+	if again {
+		s.locks = tx
+	}
 	p, err := s.lock(ctx, tx, in.library)
 	if errors.Is(err, ErrNotFound) && in.library.owner == in.who.Owner() {
 		return nil, unauthenticated()

@@ -18,7 +18,7 @@ const maxSkew = 2 * time.Minute
 // clock is ahead may have made that. A ledger's number is at least the time when it was saved.
 func (c *core) timeAfter(l anchor.Ledger) time.Time {
 	now := c.time()
-	last := time.UnixMicro(int64(min(l.Number, math.MaxInt64))).UTC() //nolint:gosec // it fits
+	last := time.UnixMicro(int64(min(l.Number, math.MaxInt64))).UTC()
 	if last.After(now) && last.Sub(now) <= maxSkew {
 		return last
 	}

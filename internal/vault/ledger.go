@@ -68,3 +68,13 @@ func instanceLibrary() library { return library{instance: true} }
 
 // newInstanceLibrary is the instance's in a database that is new.
 func newInstanceLibrary() library { return library{instance: true, created: true} }
+
+// further returns the ledger of a user whose library is only read. The second run of a change locks
+// it: in the first, another server may have changed the library between its ledger and its rows,
+// which shows as tampering.
+func (s *snapshot) further(ctx context.Context, id uuid.UUID) (StoredLedger, error) {
+	if s.locks != nil {
+		return s.locks.LockLedger(ctx, id)
+	}
+	return s.rows.Ledger(ctx, id)
+}

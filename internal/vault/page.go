@@ -46,7 +46,7 @@ func (a access) taken(now anchor.Ledger) bool {
 // user opens the ledger of a user. NotFound: there is no such user, or not any more.
 func (s *snapshot) user(ctx context.Context, id uuid.UUID) (*page, error) {
 	if s.known == nil || s.known.ledger.User != id {
-		stored, err := s.rows.Ledger(ctx, id)
+		stored, err := s.further(ctx, id)
 		if err != nil {
 			return nil, err
 		}

@@ -21,6 +21,7 @@ type snapshot struct {
 	known *verifiedLedger // of a user, from the memory
 	same  bool            // the database has no other ledger than the known one
 	again bool            // it is the second: what is unknown now stays unknown
+	locks Tx              // of the second run of a change: see further
 }
 
 // isBroken reports whether an error says that a ledger or row is not what was stored, so that a use

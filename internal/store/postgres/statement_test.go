@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -70,6 +71,23 @@ func TestEveryStatementOfARequestUsesAnIndex(t *testing.T) {
 	}
 }
 
+// appendEntry makes a change as use cases do: it locks the ledger, appends to the chain, and saves
+// the ledger.
+func appendEntry(ctx context.Context, db *postgres.DB, user vault.StoredUser) error {
+	return db.Update(ctx, func(tx vault.Tx) error {
+		l, err := tx.LockLedger(ctx, user.Owner)
+		if err != nil {
+			return err
+		}
+		entry := audit.Entry{Owner: user.Owner, Seq: l.Number + 1, At: user.CreatedAt}
+		if err := tx.AppendAudit(ctx, []audit.Linked{{Entry: entry}}); err != nil {
+			return err
+		}
+		saved := vault.StoredLedger{Owner: user.Owner, Number: entry.Seq, Signed: []byte("x")}
+		return tx.SaveLedger(ctx, saved, l.Number)
+	})
+}
+
 func TestAReadIsOneTurnOnTheNetworkAndAnUpdateThree(t *testing.T) {
 	t.Parallel()
 	var turns atomic.Int32
@@ -85,31 +103,15 @@ func TestAReadIsOneTurnOnTheNetworkAndAnUpdateThree(t *testing.T) {
 	}
 	defer db.Close()
 	ann := addUser(t, db, "ann")
-	update := func(number uint64) error {
-		return db.Update(t.Context(), func(tx vault.Tx) error {
-			l, err := tx.LockLedger(t.Context(), ann.Owner)
-			if err != nil {
-				return err
-			}
-			entry := audit.Linked{Entry: audit.Entry{
-				Owner: ann.Owner, Seq: number, At: ann.CreatedAt,
-			}}
-			if err := tx.AppendAudit(t.Context(), []audit.Linked{entry}); err != nil {
-				return err
-			}
-			saved := vault.StoredLedger{Owner: ann.Owner, Number: number, Signed: []byte("x")}
-			return tx.SaveLedger(t.Context(), saved, l.Number)
-		})
-	}
 	read := func() error {
 		return db.Read(t.Context(), func(r vault.Reader) error {
 			_, err := r.Ledger(t.Context(), ann.Owner)
 			return err
 		})
 	}
-	for n := range uint64(2) { // the first time it prepares the statements
+	for range 2 { // the first time it prepares the statements
 		turns.Store(0)
-		if err := update(n + 1); err != nil {
+		if err := appendEntry(t.Context(), db, ann); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -229,5 +231,28 @@ func TestAServersRoleMayOnlyReadAndWriteRows(t *testing.T) {
 	ann := addUser(t, server, "ann")
 	if !hasUser(t, url, ann) {
 		t.Error("it stored nothing")
+	}
+}
+
+func TestTenServersWriteOneChain(t *testing.T) {
+	t.Parallel()
+	const servers, entries = 10, 5
+	url := pgtest.Migrated.Copy(t)
+	ann := addUser(t, open(t, url), "ann")
+	var all sync.WaitGroup
+	for range servers {
+		db := open(t, url)
+		all.Go(func() {
+			for range entries {
+				if err := appendEntry(t.Context(), db, ann); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	const chain = "SELECT count(*) || ' ' || min(seq) || ' ' || max(seq) FROM audit_entries"
+	if got := raw(t, url, chain); got[0] != "50 1 50" {
+		t.Errorf("the chain has %q", got)
 	}
 }
