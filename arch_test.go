@@ -34,6 +34,7 @@ var layers = map[string]string{
 	"internal/redact":      "plaintext",
 	"internal/dotenv":      "plaintext",
 	"internal/environ":     "plaintext",
+	"internal/relay":       "",
 	"internal/memfile":     "plaintext",
 	"internal/project":     "",
 	"internal/child":       "",
@@ -83,7 +84,8 @@ var layers = map[string]string{
 	"internal/cli": "bundle client internal/audit internal/catalog internal/child " +
 		"internal/config internal/doctor internal/dotenv internal/environ internal/instance " +
 		"internal/maintenance internal/memfile internal/policy internal/privatefile " +
-		"internal/project internal/redact internal/rootkey internal/server internal/vault " +
+		"internal/project internal/redact internal/relay internal/rootkey internal/server " +
+		"internal/vault " +
 		"plaintext wire",
 	"internal/apptest": "client internal/config internal/server plaintext wire",
 	"keysaketest":      "client internal/apptest plaintext",
@@ -136,7 +138,7 @@ var outside = []struct{ prefix, mayImport string }{
 	{"github.com/jackc/", "internal/store/postgres internal/store/postgres/pgtest"},
 	{"database/sql", ""},
 	{"net/http", "client internal/api internal/api/apicontract internal/apptest internal/cli " +
-		"internal/identity internal/middleware internal/netguard internal/probe " +
+		"internal/identity internal/middleware internal/netguard internal/probe internal/relay " +
 		"internal/rootkey internal/server"},
 }
 

@@ -25,9 +25,9 @@ func (f LeaseFilter) query() string {
 	})
 }
 
-// CreateLease grants the use of secrets in one run. The response has the bundle, or the ticket,
-// which no later response has. It needs the scope leases:write. 403: the caller has 1000 tickets
-// that can be redeemed. 404: the caller has no secret with one of the ids.
+// CreateLease grants the use of secrets in one run. The response has the bundle, the ticket or the
+// placeholders, which no later response has. It needs the scope leases:write. 403: the caller has
+// 1000 leases that can be used. 404: the caller has no secret with one of the ids.
 func (c *Client) CreateLease(ctx context.Context, in wire.CreateLease) (wire.Lease, error) {
 	return call[wire.Lease](ctx, c, http.MethodPost, leases, in)
 }
@@ -58,6 +58,30 @@ func (c *Client) RevokeLease(ctx context.Context, id string) (wire.RevokedLease,
 		return wire.RevokedLease{}, err
 	}
 	return call[wire.RevokedLease](ctx, c, http.MethodDelete, path, nil)
+}
+
+// A RequestFilter chooses requests of a lease at the broker. The zero RequestFilter is the newest.
+type RequestFilter struct {
+	After   string // newer than the request with this id
+	Refused bool   // only those that got no key
+	Limit   int    // at most 200; 0 leaves it to the server
+}
+
+// LeaseRequests returns what was recorded of the requests of a lease at the broker, oldest first.
+// It needs the scope secrets:read. 404: the caller has no lease with this id.
+func (c *Client) LeaseRequests(
+	ctx context.Context, id string, f RequestFilter,
+) (wire.BrokeredRequestList, error) {
+	path, err := pathOf(leases, id)
+	if err != nil {
+		return wire.BrokeredRequestList{}, err
+	}
+	choice := map[string]string{"after": f.After}
+	if f.Refused {
+		choice["refused"] = "true"
+	}
+	path += "/requests" + query(f.Limit, choice)
+	return call[wire.BrokeredRequestList](ctx, c, http.MethodGet, path, nil)
 }
 
 // RedeemTicket presents a ticket, and not the client's API key, and returns the lease with its

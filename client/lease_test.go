@@ -35,7 +35,7 @@ func TestEachMethodOfLeasesIsItsOperation(t *testing.T) {
 	label, seconds := "nightly", int64(90)
 	for want, call := range map[string]func() error{
 		"POST " + leases + ` {"secret_ids":["` + id + `"],"delivery":"ticket","recipient":null,` +
-			`"ttl_seconds":90,"run":{"id":null,"label":"nightly"}}`: func() error {
+			`"ttl_seconds":90,"run":{"id":null,"label":"nightly"},"broker":null}`: func() error {
 			return second(c.CreateLease(ctx, wire.CreateLease{
 				SecretIDs: []string{id}, Delivery: wire.DeliveryTicket, TTLSeconds: &seconds,
 				Run: &wire.Run{Label: &label},

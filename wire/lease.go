@@ -4,11 +4,12 @@ package wire
 const (
 	DeliveryBundle = "bundle" // sealed to a recipient, in the answer that makes the lease
 	DeliveryTicket = "ticket" // a ticket, for which the first who presents it gets the bundle
+	DeliveryBroker = "broker" // not at all: a broker puts the values on requests
 )
 
 // The states of a lease.
 const (
-	LeaseActive   = "active" // its ticket has not been redeemed
+	LeaseActive   = "active" // its ticket has not been redeemed, or the broker knows it
 	LeaseRedeemed = "redeemed"
 	LeaseExpired  = "expired"
 	LeaseRevoked  = "revoked"
@@ -19,11 +20,31 @@ const (
 type CreateLease struct {
 	SecretIDs []string `json:"secret_ids" required:"true"` // UUIDs, 1 to 50
 	Delivery  string   `json:"delivery" required:"true"`   // a Delivery constant
-	// Recipient is a public key: needed for a bundle, refused for a ticket.
-	Recipient  *string `json:"recipient"`
-	TTLSeconds *int64  `json:"ttl_seconds"` // 60 to 604800 (7 days); null for an hour
-	Run        *Run    `json:"run"`
+	// Recipient is a public key: needed for a bundle, and refused otherwise.
+	Recipient  *string       `json:"recipient"`
+	TTLSeconds *int64        `json:"ttl_seconds"` // 60 to 604800 (7 days); null for an hour
+	Run        *Run          `json:"run"`
+	Broker     *BrokerLimits `json:"broker"` // only for the broker; null for no limits
 }
+
+// BrokerLimits bound what the broker does for a lease, over all its secrets together. What is null
+// has no limit. They narrow what the preset of a secret allows, and never widen it.
+type BrokerLimits struct {
+	RequestsPerMinute  *int64    `json:"requests_per_minute"`
+	ConcurrentRequests *int64    `json:"concurrent_requests"`
+	Requests           *int64    `json:"requests"` // in all
+	Bytes              *int64    `json:"bytes"`    // of bodies in both directions, in all
+	Tokens             *int64    `json:"tokens"`   // as the provider reports them, in all
+	Methods            *[]string `json:"methods"`
+	PathPrefixes       *[]string `json:"path_prefixes"` // of the provider's own paths
+	Egress             *string   `json:"egress"`        // an Egress constant; null for deny
+}
+
+// What the broker's proxy does with other hosts than those of the secrets.
+const (
+	EgressDeny = "deny" // it refuses them
+	EgressOpen = "open" // it passes them on untouched
+)
 
 // A Run says what a lease is for, in the words of who asked for it: each member is null, or has 1
 // to 128 printable characters.
@@ -45,6 +66,8 @@ type Lease struct {
 	RedeemedAt  *Time          `json:"redeemed_at"` // null before
 	RevokedAt   *Time          `json:"revoked_at"`  // null if it was not
 	DisputedAt  *Time          `json:"disputed_at"` // null if it was not
+	// Broker is only there for the delivery broker.
+	Broker *LeaseBroker `json:"broker,omitempty"`
 	// Bundle is only in the answer that delivers it.
 	Bundle *Bundle `json:"bundle,omitempty"`
 	// Ticket is only in the answer that makes the lease.
@@ -56,6 +79,69 @@ type LeasedSecret struct {
 	ID      string `json:"id"`
 	Name    string `json:"name"`    // when the lease was made
 	Version *int64 `json:"version"` // that was delivered; null before
+}
+
+// A LeaseBroker says how to use the secrets of a lease at the broker.
+type LeaseBroker struct {
+	Limits BrokerLimits `json:"limits"`
+	// URL is where programs reach the broker. Only in the answer that makes the lease.
+	URL string `json:"url,omitempty"`
+	// Secrets say what to set for programs. Only in the answer that makes the lease.
+	Secrets []BrokeredSecret `json:"secrets,omitempty"`
+}
+
+// A BrokeredSecret says what programs get in place of a value.
+type BrokeredSecret struct {
+	SecretID string `json:"secret_id"`
+	Name     string `json:"name"`
+	Provider string `json:"provider"`
+	// Placeholder takes the place of the value. It has the form of a key of the provider.
+	Placeholder string `json:"placeholder"`
+	// BaseURLs are variables that lead programs to the broker.
+	BaseURLs []BrokerVariable `json:"base_urls"`
+	// Unset are variables that a program may not have, because it would find two credentials.
+	Unset []string `json:"unset"`
+	// Git are the URLs below which git is led to the broker.
+	Git []BrokerGit `json:"git"`
+	// GH are the hosts that gh reaches by a socket, on which each request says its host.
+	GH []string `json:"gh"`
+}
+
+// A BrokerVariable is a variable from which programs read the address of a provider.
+type BrokerVariable struct {
+	Name string `json:"name"`
+	Path string `json:"path"` // what follows the broker's URL
+	// Scheme is any, https_only or https_except_loopback: what programs accept.
+	Scheme string `json:"scheme"`
+}
+
+// A BrokerGit is a URL that git replaces by the broker's.
+type BrokerGit struct {
+	URL  string `json:"url"`  // such as https://github.com/
+	Path string `json:"path"` // what follows the broker's URL in its place
+	User string `json:"user"` // that goes with the placeholder
+}
+
+// A BrokeredRequest is what is recorded of a request that the broker got.
+type BrokeredRequest struct {
+	ID             string  `json:"id"` // UUID
+	At             Time    `json:"at"`
+	SecretID       *string `json:"secret_id"` // null where it is not known
+	Method         string  `json:"method"`
+	Host           string  `json:"host"`
+	Path           string  `json:"path"` // a template
+	Status         int64   `json:"status"`
+	BytesSent      int64   `json:"bytes_sent"`
+	BytesReceived  int64   `json:"bytes_received"`
+	DurationMicros int64   `json:"duration_us"`
+	Tokens         int64   `json:"tokens"`
+	Refused        *string `json:"refused"` // the rule by which it got no key; null if it got one
+	Detail         *string `json:"detail"`  // of a refusal, for people
+}
+
+// BrokeredRequestList is the answer to GET /user/leases/{lease_id}/requests, oldest first.
+type BrokeredRequestList struct {
+	Requests []BrokeredRequest `json:"requests"`
 }
 
 // A Requester is the API key that asked for a lease.

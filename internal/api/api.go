@@ -30,6 +30,8 @@ type Options struct {
 	MinClients []MinClient
 	RateLimits RateLimits
 	Middleware middleware.Options // Fail is the API's own
+	// BrokerURL is where programs reach the broker; empty where there is none.
+	BrokerURL string
 }
 
 // RateLimits say how often a client may call. Zero turns a limit off.
@@ -55,7 +57,7 @@ type api struct {
 
 // New returns the API's handler.
 func New(o Options) http.Handler {
-	return newAPI(o, routes(o.Vault))
+	return newAPI(o, routes(o.Vault, o.BrokerURL))
 }
 
 func newAPI(o Options, routes []route) http.Handler {

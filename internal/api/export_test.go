@@ -10,7 +10,7 @@ type Route struct {
 
 // Routes returns the whole surface.
 func Routes() (all []Route) {
-	for _, rt := range routes(nil) {
+	for _, rt := range routes(nil, "") {
 		all = append(all, Route{rt.method, rt.path, rt.access == public})
 	}
 	return all

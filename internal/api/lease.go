@@ -17,7 +17,7 @@ type madeLease struct{ wire.Lease }
 func (l madeLease) location() string { return leasesPath + "/" + l.ID }
 
 func leaseBody(l vault.Lease) wire.Lease {
-	return wire.Lease{
+	body := wire.Lease{
 		ID: l.ID.String(), Delivery: string(l.Delivery), State: string(l.State),
 		Secrets: bodiesOf(l.Secrets, leasedBody), Run: runBody(l.Run),
 		RequestedBy: wire.Requester{ID: l.APIKey.String(), Name: l.APIKeyName},
@@ -25,6 +25,10 @@ func leaseBody(l vault.Lease) wire.Lease {
 		RedeemedAt: wire.AtOrNull(l.RedeemedAt), RevokedAt: wire.AtOrNull(l.RevokedAt),
 		DisputedAt: wire.AtOrNull(l.DisputedAt),
 	}
+	if l.Delivery == vault.ByBroker {
+		body.Broker = &wire.LeaseBroker{Limits: limitsBody(l.Limits)}
+	}
+	return body
 }
 
 func leasedBody(s vault.LeasedSecret) wire.LeasedSecret {
@@ -54,16 +58,23 @@ func deliveredBody(d vault.Delivered) wire.Lease {
 	return body
 }
 
-func createLease(v *vault.Service) handler {
+func createLease(v *vault.Service, brokerURL string) handler {
 	return handleJSON(http.StatusCreated, parseLease,
 		func(r *request, in vault.LeaseRequest) (madeLease, error) {
+			if in.Delivery == vault.ByBroker && brokerURL == "" {
+				return madeLease{}, errNoBroker()
+			}
 			made, err := v.CreateLease(r.Context(), r.actor, in)
-			return madeLease{deliveredBody(made)}, err
+			body := deliveredBody(made)
+			if err == nil && in.Delivery == vault.ByBroker {
+				body.Broker.URL, body.Broker.Secrets = brokerURL, brokeredBodies(v, made)
+			}
+			return madeLease{body}, err
 		})
 }
 
 func parseLease(in wire.CreateLease) (out vault.LeaseRequest, err error) {
-	var faults [5]error
+	var faults [6]error
 	out.Secrets, faults[0] = vault.NewSecretIDs(in.SecretIDs)
 	out.Delivery, faults[1] = vault.NewDelivery(in.Delivery)
 	if in.Recipient != nil {
@@ -74,6 +85,9 @@ func parseLease(in wire.CreateLease) (out vault.LeaseRequest, err error) {
 	}
 	if in.Run != nil {
 		out.Run, faults[4] = vault.NewRun(in.Run.ID, in.Run.Label)
+	}
+	if in.Broker != nil {
+		out.Limits, faults[5] = parseLimits(*in.Broker)
 	}
 	if err := vault.JoinInvalid(faults[:]...); err != nil {
 		return vault.LeaseRequest{}, err
@@ -139,7 +153,10 @@ func revokeLease(v *vault.Service) handler {
 		l, delivered, err := v.RevokeLease(r.Context(), r.actor, id)
 		body := wire.RevokedLease{Lease: leaseBody(l), Delivered: delivered}
 		body.Advice = "Nothing was handed out, and the ticket is of no use any more."
-		if delivered {
+		switch {
+		case l.Delivery == vault.ByBroker:
+			body.Advice = "No value was handed out, and the placeholders are of no use any more."
+		case delivered:
 			body.Advice = "The values were handed out before, and no revocation takes them back: " +
 				"rotate them at their providers, then update the secrets."
 		}

@@ -110,6 +110,15 @@ func (q *query) number(name string, most int) int {
 	return n
 }
 
+// flag returns whether a parameter is true; false if it was left out.
+func (q *query) flag(name string) bool {
+	text, found := q.get(name)
+	if found && text != "true" && text != "false" {
+		q.fault(wire.TypeBool, "Must be true or false", name)
+	}
+	return text == "true"
+}
+
 // inQuery places the faults of a use case without a body where they were sent: in the query.
 func inQuery(err error) error {
 	if e, ok := errors.AsType[*vault.Error](err); ok && e.Kind == vault.Invalid {

@@ -39,7 +39,7 @@ const maxBody = 256 << 10
 
 // routes is the whole surface. The policy says which scope an operation needs, by the action that
 // its use case names.
-func routes(v *vault.Service) []route {
+func routes(v *vault.Service, brokerURL string) []route {
 	noBody := middleware.Limits{Timeout: requestTimeout}
 	body := middleware.Limits{Timeout: requestTimeout, MaxBody: maxBody}
 	asking := middleware.Limits{Timeout: probeTimeout}
@@ -76,9 +76,10 @@ func routes(v *vault.Service) []route {
 		{"POST", secrets + "/{secret_id}/probe", authenticated, asking, probeSecret(v)},
 
 		{"GET", leasesPath, authenticated, noBody, listLeases(v)},
-		{"POST", leasesPath, authenticated, body, idempotent(createLease(v))},
+		{"POST", leasesPath, authenticated, body, idempotent(createLease(v, brokerURL))},
 		{"GET", leasesPath + "/{lease_id}", authenticated, noBody, getLease(v)},
 		{"DELETE", leasesPath + "/{lease_id}", authenticated, noBody, revokeLease(v)},
+		{"GET", leasesPath + "/{lease_id}/requests", authenticated, noBody, listBrokered(v)},
 		{"POST", "/api/v1/leases/redeem", byTicket, body, redeemTicket(v)},
 
 		{"GET", keys, authenticated, noBody, listAPIKeys(v)},

@@ -58,6 +58,7 @@ func start(t *testing.T, change ...func(*config.Config)) *site {
 	t.Helper()
 	cfg := apptest.Config(t)
 	cfg.RateLimit, cfg.RateBurst, cfg.AuthFailureLimit = 1e6, 1e6, 1e6
+	cfg.BrokerURL = "http://127.0.0.1:1"
 	for _, c := range change {
 		c(&cfg)
 	}

@@ -23,6 +23,8 @@ type CredentialKind string
 const (
 	CredentialAPIKey CredentialKind = "api-key"
 	CredentialTicket CredentialKind = "ticket" // it has the id of its lease
+	// CredentialPlaceholder is what a program sent to the broker; it has the id of its lease.
+	CredentialPlaceholder CredentialKind = "placeholder"
 )
 
 // A Credential names what a caller presented. The zero Credential is that of the operator, who

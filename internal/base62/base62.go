@@ -4,6 +4,7 @@ package base62
 import (
 	"hash/crc32"
 	"math/big"
+	"strings"
 )
 
 const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -37,4 +38,21 @@ func Checksum(text []byte) string {
 // IsDigit reports whether c is one of the 62 digits.
 func IsDigit(c byte) bool {
 	return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
+}
+
+// Decode returns the number that [Encode] wrote, big-endian in so many bytes, and false for a text
+// that has other characters or a number that is too large.
+func Decode(text []byte, size int) ([]byte, bool) {
+	n, base := new(big.Int), big.NewInt(int64(len(digits)))
+	for _, c := range text {
+		digit := strings.IndexByte(digits, c)
+		if digit < 0 {
+			return nil, false
+		}
+		n.Add(n.Mul(n, base), big.NewInt(int64(digit)))
+	}
+	if n.BitLen() > 8*size {
+		return nil, false
+	}
+	return n.FillBytes(make([]byte, size)), true
 }

@@ -20,12 +20,14 @@ func newLease(a *app) *cobra.Command {
 		Short:   "Hand out tickets, and see where your secrets are",
 		Long: `A lease is a grant to use some secrets in one run. "keysake run" takes one for
 itself. For a program on another machine, make a ticket: it gives the secrets once,
-to the first who presents it, and "lease list" shows when that was.`,
+to the first who presents it, and "lease list" shows when that was. What a run asked
+of the broker ("keysake run --broker"), "lease watch" shows.`,
 		Example: `  keysake lease create --ticket --preset openai --ttl 10m > ticket
   keysake lease list`,
 	}
 	group(cmd)
-	cmd.AddCommand(newLeaseCreate(a), newLeaseList(a), newLeaseShow(a), newLeaseRevoke(a))
+	cmd.AddCommand(newLeaseCreate(a), newLeaseList(a), newLeaseShow(a), newLeaseRevoke(a),
+		newLeaseWatch(a), newLeaseExplain(a))
 	return cmd
 }
 
@@ -39,8 +41,9 @@ func newLeaseList(a *app) *cobra.Command {
 		Short: "List your leases",
 		Long: `List your leases, the newest first. Needs the scope secrets:read.
 
-A lease is active (its ticket has not been redeemed), redeemed, expired, revoked,
-or disputed: its ticket was presented a second time, so somebody else has it.`,
+A lease is active (its ticket has not been redeemed, or it is for the broker and has not
+ended), redeemed, expired, revoked, or disputed: its ticket was presented a second time,
+so somebody else has it.`,
 		Example: `  keysake lease list --state active
   keysake lease list --secret OPENAI_API_KEY`,
 		Args: noArgs,
@@ -168,6 +171,9 @@ func leaseGrid(l wire.Lease) grid {
 		if event.at != nil {
 			rows = append(rows, []string{event.name, formatTime(event.at)})
 		}
+	}
+	if l.Broker != nil {
+		rows = append(rows, []string{"limits", limitsText(l.Broker.Limits)})
 	}
 	return append(rows, []string{"id", l.ID})
 }

@@ -24,6 +24,7 @@ type running struct {
 	noAliases, keep      bool
 	clean, print         bool
 	mask, noMask, asJSON bool
+	broker               bool
 }
 
 const runLong = `Run a command with secrets in its environment. Each secret is a variable of its
@@ -44,6 +45,12 @@ Output that goes to a pipe or a file passes through keysake, which replaces each
 value of 8 characters or more by its mask, also in base64, URL-encoded and in
 JSON. Output on a terminal is not touched, unless you say --mask.
 
+With --broker the command gets no value at all. Each variable has a placeholder, and
+others, such as OPENAI_BASE_URL, lead programs to the server's broker, which puts the
+value on their requests: only on those to the hosts of the secret's preset. git and gh
+are led there, too. The lease ends with the command, and docs/broker.md says what this
+protects from.
+
 Your API key needs the scopes secrets:read and leases:write.`
 
 func newRun(a *app) *cobra.Command {
@@ -56,7 +63,8 @@ func newRun(a *app) *cobra.Command {
   keysake run -s DATABASE_PASSWORD --map DATABASE_PASSWORD=PGPASSWORD -- psql
   keysake run -s 'AWS_*' --print
   keysake run --file DEPLOY_KEY=/dev/shm/deploy -- ssh -i /dev/shm/deploy host
-  keysake run --ticket-file ticket -- ./job`,
+  keysake run --ticket-file ticket -- ./job
+  keysake run --broker --preset openai -- python agent.py`,
 		DisableFlagsInUseLine: true,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 && !in.print {
@@ -80,6 +88,8 @@ func (in *running) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.SetInterspersed(false) // flags after the command are the command's
 	f.DurationVar(&in.ttl, "ttl", 0, "how long the lease is listed as live (default 1h0m0s)")
+	f.BoolVar(&in.broker, "broker", false,
+		"give the command placeholders, which only the server's broker replaces")
 	f.StringVar(&in.label, "label", "", "say in the audit log what this run is (default COMMAND)")
 	f.StringVar(&in.ticketFile, "ticket-file", "", "redeem the ticket in this `FILE`")
 	f.StringArrayVar(&in.maps, "map", nil,
@@ -100,6 +110,7 @@ func (in *running) flags(cmd *cobra.Command) {
 	f.BoolVar(&in.asJSON, "json", false, "print JSON, with --print")
 	cmd.MarkFlagsMutuallyExclusive("mask", "no-mask")
 	cmd.MarkFlagsMutuallyExclusive("print", "ticket-file")
+	cmd.MarkFlagsMutuallyExclusive("broker", "ticket-file")
 }
 
 // run runs a command. Everything that can be wrong without the server is found before a lease is
@@ -118,13 +129,14 @@ func (a *app) run(ctx context.Context, in *running, args []string) error {
 		return err
 	}
 	env, files, err := a.environment(in, p, given)
+	if err == nil {
+		err = ctx.Err()
+	}
 	if err != nil {
-		return errors.Join(err, removeAll(files))
+		return errors.Join(err, removeAll(files), given.broker.close())
 	}
-	if err := ctx.Err(); err != nil {
-		return errors.Join(err, removeAll(files))
-	}
-	return a.start(in, child.Command{File: file, Args: args, Env: env}, given, files)
+	err = a.start(in, child.Command{File: file, Args: args, Env: env}, given, files)
+	return errors.Join(err, given.broker.close())
 }
 
 // choose completes the choice from keysake.toml, if the flags name no secret.

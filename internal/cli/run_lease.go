@@ -22,6 +22,7 @@ import (
 type leased struct {
 	values map[string]plaintext.Value // by the name of the secret
 	set    []string                   // the secrets that become variables
+	broker *brokering                 // nil where the values are here
 }
 
 // lease gets the secrets of a run: with a ticket, or by a lease of the chosen ones.
@@ -61,6 +62,11 @@ func (a *app) lease(ctx context.Context, in *running, p *plan, command string) (
 	if in.label != "" {
 		body.Run.Label = &in.label
 	}
+	if in.broker {
+		given, err := a.leaseAtBroker(ctx, c, body, namesOf(wanted))
+		given.set = set
+		return given, err
+	}
 	made, err := c.CreateLease(ctx, body)
 	if err != nil {
 		return leased{}, err
@@ -69,7 +75,7 @@ func (a *app) lease(ctx context.Context, in *running, p *plan, command string) (
 	if err == nil && !slices.Equal(namesOf(wanted), namesIn(values)) {
 		err = errNotAsked
 	}
-	return leased{values, set}, err
+	return leased{values: values, set: set}, err
 }
 
 // maxLabel is the length of the longest label.

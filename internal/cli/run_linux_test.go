@@ -36,6 +36,8 @@ type leaseServer struct {
 	leases   int
 	redeemed bool
 	lie      func(*wire.Lease, *bundle.Payload) // changes what is answered
+	revoked  int                                // leases for the broker
+	atBroker []string
 }
 
 const goodTicket = "kst_" + "good"
@@ -71,6 +73,10 @@ func (s *leaseServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Recipient string   `json:"recipient"`
 		SecretIDs []string `json:"secret_ids"`
+		Delivery  string   `json:"delivery"`
+	}
+	if s.asBroker(r) {
+		return
 	}
 	if r.Method == http.MethodPost {
 		_ = json.Unmarshal(s.unseal(r), &in)
@@ -85,7 +91,14 @@ func (s *leaseServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(s.list())
 	case "POST /api/v1/user/leases":
 		s.leases++
-		_ = json.NewEncoder(w).Encode(s.lease(in.Recipient, in.SecretIDs))
+		if in.Delivery == wire.DeliveryBroker {
+			_ = json.NewEncoder(w).Encode(s.brokered(in.SecretIDs))
+		} else {
+			_ = json.NewEncoder(w).Encode(s.lease(in.Recipient, in.SecretIDs))
+		}
+	case "DELETE /api/v1/user/leases/" + idOf("lease").String():
+		s.revoked++
+		_ = json.NewEncoder(w).Encode(wire.RevokedLease{})
 	case "POST /api/v1/leases/redeem":
 		switch {
 		case r.Header.Get("Authorization") != "Bearer "+goodTicket:

@@ -63,6 +63,9 @@ func (a *app) environment(
 				strings.Join(had, ", "))
 		}
 	}
+	if err == nil && given.broker != nil {
+		env, err = given.broker.environment(env, settings)
+	}
 	return env, files, err
 }
 
@@ -109,13 +112,16 @@ func (a *app) start(in *running, c child.Command, given leased, files []memfile.
 	named := slices.ContainsFunc(files, func(f memfile.File) bool {
 		return !strings.HasPrefix(f.Path, "/proc/self/fd/")
 	})
-	if !named && !filter.Stdout && !filter.Stderr {
+	if !named && !filter.Stdout && !filter.Stderr && given.broker == nil {
 		err := c.Exec()
 		return errors.Join(err, removeAll(files))
 	}
 	end, err := c.Run(filter)
-	if err = errors.Join(err, removeAll(files)); err != nil {
-		return err
+	if err != nil {
+		return errors.Join(err, removeAll(files))
+	}
+	if err := errors.Join(given.broker.close(), removeAll(files)); err != nil {
+		a.infof("Warning: %v.", err) // and the command ends as it ended
 	}
 	end.Raise()
 	return nil

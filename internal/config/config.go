@@ -54,6 +54,7 @@ type Config struct {
 	TLSKey         string
 	BehindTLSProxy bool
 	AdminListen    string
+	BrokerURL      string // empty where there is no broker
 
 	MaxConnections     int // 0 for what the limit of open files allows
 	MaxConnectionsEach int // of one address; 0 for half of them

@@ -173,6 +173,11 @@ func (c *Config) networkSettings() []setting {
 			"address and port for metrics, which need no API key; not served by default",
 		},
 		{
+			&c.BrokerURL, "broker-url", "URL", "",
+			"address of the broker, as programs of users reach it: https, or http on this " +
+				"machine; without it there are no leases for the broker",
+		},
+		{
 			&c.MaxConnections, "max-connections", "N", "0",
 			"connections that may be open at once; 0 for what the limit of open files allows, " +
 				"at most 8192",

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -38,8 +39,25 @@ var (
 func (c Config) Validate() error {
 	return errors.Join(
 		c.validateStorage(), c.ValidateDatabase(), c.validateListen(), c.validateTLS(),
-		c.validateClients(), c.validateLimits(), c.validateOther(),
+		c.validateClients(), c.validateLimits(), c.validateOther(), c.validateBroker(),
 	)
+}
+
+// validateBroker refuses an address at which placeholders would travel in the clear.
+func (c Config) validateBroker() error {
+	if c.BrokerURL == "" {
+		return nil
+	}
+	u, err := url.Parse(c.BrokerURL)
+	if err == nil && u.Host != "" && u.RawQuery == "" && u.Fragment == "" && u.User == nil {
+		ip, ipErr := netip.ParseAddr(u.Hostname())
+		local := u.Hostname() == "localhost" || ipErr == nil && ip.IsLoopback()
+		if u.Scheme == "https" || u.Scheme == "http" && local {
+			return nil
+		}
+	}
+	return errors.New("--broker-url must be an https URL, or an http URL of this machine, such " +
+		"as http://127.0.0.1:8421")
 }
 
 func (c Config) validateStorage() error {

@@ -56,6 +56,8 @@ const (
 	LeaseGet         Action = "lease.get"
 	LeaseRevoke      Action = "lease.revoke"
 	LeaseRedeem      Action = "lease.redeem" // by a ticket
+	LeaseUse         Action = "lease.use"    // by a placeholder, at the broker
+	LeaseRequests    Action = "lease.requests"
 	PresetList       Action = "preset.list"
 	APIKeyCreate     Action = "api-key.create"
 	APIKeyCreateFor  Action = "api-key.create-for" // for another user
@@ -111,8 +113,8 @@ const noScope Scope = ""
 // allows.
 func requiredScope(a Action) (scope Scope, found bool) {
 	switch a {
-	case SecretList, SecretGet, VersionList, PresetList, LeaseList, LeaseGet, UsageGet,
-		HealthGet:
+	case SecretList, SecretGet, VersionList, PresetList, LeaseList, LeaseGet, LeaseRequests,
+		UsageGet, HealthGet:
 		return SecretsRead, true
 	case SecretCreate, SecretUpdate, SecretRename, SecretImport, SecretRollback, SecretDelete,
 		UserConfirm:
@@ -128,7 +130,7 @@ func requiredScope(a Action) (scope Scope, found bool) {
 		return AuditRead, true
 	case AuditListAll:
 		return Admin, true
-	case WhoAmI, APIKeyRevokeSelf, LeaseRedeem:
+	case WhoAmI, APIKeyRevokeSelf, LeaseRedeem, LeaseUse:
 		return noScope, true
 	case RootKeyAdd, RootKeyRewrap, RootKeyRetire, OwnerKeyRotate, OwnerKeyDestroy, BackupCreate,
 		BackupRestore, UserRestore, UserRepair, InstanceCreate, TamperingFound, AuditCheckpoint,
@@ -162,7 +164,8 @@ func LastResort(a Action) bool {
 func InLockdown(held []Scope, a Action) bool {
 	return slices.Contains(held, Admin) && (LastResort(a) || slices.Contains([]Action{
 		SecretList, SecretGet, VersionList, PresetList, APIKeyList, WhoAmI, UserList,
-		AuditList, AuditListAll, UserKeep, LeaseList, LeaseGet, UsageGet, HealthGet,
+		AuditList, AuditListAll, UserKeep, LeaseList, LeaseGet, LeaseRequests, UsageGet,
+		HealthGet,
 	}, a))
 }
 

@@ -35,6 +35,8 @@ var allowed = map[policy.Action][]policy.Scope{
 	policy.HealthGet:        {policy.SecretsRead},
 	policy.SecretProbe:      {policy.LeasesWrite},
 	policy.LeaseRedeem:      anyone,
+	policy.LeaseUse:         anyone,
+	policy.LeaseRequests:    {policy.SecretsRead},
 	policy.LeaseDispute:     nil,
 	policy.APIKeyCreate:     {policy.KeysWrite},
 	policy.APIKeyList:       {policy.KeysWrite},

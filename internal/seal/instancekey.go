@@ -71,7 +71,8 @@ func (k InstanceKey) LedgerMAC(data []byte) [sha256.Size]byte { return k.ledger(
 // RowMAC returns HMAC-SHA-256 (FIPS 198-1) of the canonical bytes of a row.
 func (k InstanceKey) RowMAC(data []byte) [sha256.Size]byte { return k.row(data) }
 
-// TicketMAC returns HMAC-SHA-256 (FIPS 198-1) of the id of a lease: the bits of its ticket.
+// TicketMAC returns HMAC-SHA-256 (FIPS 198-1) of the id of a lease: the bits of its ticket. Of the
+// ids of a lease and a secret, it is the bits of a placeholder.
 func (k InstanceKey) TicketMAC(lease []byte) [sha256.Size]byte { return k.ticket(lease) }
 
 // Signer returns the Ed25519 key (RFC 8032) that signs checkpoints of the audit log.

@@ -42,6 +42,7 @@ func newServer(
 			TrustedProxies: cfg.TrustedProxies, Log: log, Strangers: s.strangers,
 			Observe: metrics.observe,
 		},
+		BrokerURL: cfg.BrokerURL,
 	})
 	s.main = s.newHTTPServer(s.withProbes(handler))
 	s.admin = s.newHTTPServer(s.withProbes(metrics.handler()))

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -220,6 +221,23 @@ func flag[T any](name string, field func(*T) *bool) column[T] {
 				return errNotFlag
 			}
 			*field(v) = n == 1
+			return nil
+		},
+	})
+}
+
+// elapsed keeps a duration as microseconds.
+func elapsed[T any](name string, field func(*T) *time.Duration) column[T] {
+	return required(column[T]{
+		name: name,
+		kind: backup.Integer,
+		bind: func(v *T) any { return field(v).Microseconds() },
+		scan: func(v *T, r Row, i int) error {
+			n := r.Int(i)
+			if n < 0 || n > int64(math.MaxInt64/time.Microsecond) {
+				return errRange
+			}
+			*field(v) = time.Duration(n) * time.Microsecond
 			return nil
 		},
 	})

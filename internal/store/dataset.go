@@ -26,7 +26,8 @@ type dataset interface {
 func datasets() []dataset {
 	return []dataset{
 		rootKeys, instanceKeys, instances, users, ownerKeys, apiKeys, apiKeyUses, secrets,
-		versions, leases, secretUses, healths, auditEntries, doneRequests,
+		versions, leases, secretUses, healths, brokerUses, brokerRequests, auditEntries,
+		doneRequests,
 	}
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"strconv"
 	"strings"
@@ -21,6 +22,11 @@ var leases = newTable("leases", 2,
 	blob("ticket_hash", func(l *vault.StoredLease) *[]byte { return &l.Ticket }),
 	text("run_id", func(l *vault.StoredLease) *string { return &l.Run.ID }),
 	text("run_label", func(l *vault.StoredLease) *string { return &l.Run.Label }),
+	encoded("limits", func(l *vault.StoredLease) string { return l.Limits.Text() },
+		func(l *vault.StoredLease, text string) (err error) {
+			l.Limits, err = vault.ParseBrokerLimits(text)
+			return err
+		}),
 	encoded("secrets", joinLeased, splitLeased),
 	moment("created_at", func(l *vault.StoredLease) *time.Time { return &l.CreatedAt }),
 	moment("expires_at", func(l *vault.StoredLease) *time.Time { return &l.ExpiresAt }),
@@ -28,12 +34,17 @@ var leases = newTable("leases", 2,
 	moment("revoked_at", func(l *vault.StoredLease) *time.Time { return &l.RevokedAt }),
 	moment("disputed_at", func(l *vault.StoredLease) *time.Time { return &l.DisputedAt }))
 
-// joinLeased writes a line for each secret: its id, version and name.
+// joinLeased writes a line for each secret: its id, version, the hash of its placeholder or -, and
+// its name.
 func joinLeased(l *vault.StoredLease) string {
 	var b []byte
 	for _, s := range l.Secrets {
 		b = append(append(b, s.ID.String()...), ' ')
 		b = append(strconv.AppendUint(b, s.Version, 10), ' ')
+		if len(s.Placeholder) == 0 {
+			b = append(b, '-')
+		}
+		b = append(hex.AppendEncode(b, s.Placeholder), ' ')
 		b = append(append(b, s.Name...), '\n')
 	}
 	return string(b)
@@ -44,8 +55,8 @@ var errNotLeased = errors.New("the value is not a list of secrets")
 func splitLeased(l *vault.StoredLease, text string) error {
 	l.Secrets = nil
 	for line := range strings.Lines(text) {
-		parts := strings.SplitN(strings.TrimSuffix(line, "\n"), " ", 3)
-		if len(parts) != 3 {
+		parts := strings.SplitN(strings.TrimSuffix(line, "\n"), " ", 4)
+		if len(parts) != 4 {
 			return errNotLeased
 		}
 		secret, err := parseID(parts[0])
@@ -56,8 +67,14 @@ func splitLeased(l *vault.StoredLease, text string) error {
 		if err != nil {
 			return errNotLeased
 		}
+		var placeholder []byte
+		if parts[2] != "-" {
+			if placeholder, err = hex.DecodeString(parts[2]); err != nil {
+				return errNotLeased
+			}
+		}
 		l.Secrets = append(l.Secrets, vault.LeasedSecret{
-			ID: secret, Version: version, Name: parts[2],
+			ID: secret, Version: version, Name: parts[3], Placeholder: placeholder,
 		})
 	}
 	if joinLeased(l) != text {
@@ -79,9 +96,14 @@ func (q *Queries) LeaseByTicket(
 	return leases.get(ctx, q.conn, byTicket, hash[:])
 }
 
+// BrokerLease implements [vault.Reader].
+func (q *Queries) BrokerLease(ctx context.Context, id uuid.UUID) (vault.StoredLease, error) {
+	return leases.get(ctx, q.conn, "WHERE id = $1 AND delivery = 'broker'", idText(id))
+}
+
 // OpenLeases implements [vault.Reader].
 func (q *Queries) OpenLeases(ctx context.Context, user uuid.UUID) ([]vault.StoredLease, error) {
-	return leases.list(ctx, q.conn, `WHERE user_id = $1 AND length(ticket_hash) > 0
+	return leases.list(ctx, q.conn, `WHERE user_id = $1 AND delivery <> 'bundle'
 		AND redeemed_at IS NULL AND revoked_at IS NULL ORDER BY id`, idText(user))
 }
 
@@ -125,7 +147,7 @@ func (q *Queries) DeleteLease(ctx context.Context, user, id uuid.UUID) error {
 
 // DeleteLeases implements [vault.Tx].
 func (q *Queries) DeleteLeases(ctx context.Context, user uuid.UUID) error {
-	for _, table := range []string{"secret_uses", "leases"} {
+	for _, table := range []string{"broker_requests", "broker_uses", "secret_uses", "leases"} {
 		err := q.exec(ctx, "DELETE FROM "+table+" WHERE user_id = $1", idText(user))
 		if err != nil {
 			return err

@@ -72,8 +72,8 @@ func (s *Service) EndAPIKeys(ctx context.Context, who Actor, keys []APIKey) erro
 	})
 }
 
-// HasRoomForTicket reports whether a user with this ledger may have one more open ticket.
-func HasRoomForTicket(l anchor.Ledger) bool { return hasRoomForTicket(l) }
+// HasRoomForLease reports whether a user with this ledger may have one more open lease.
+func HasRoomForLease(l anchor.Ledger) bool { return hasRoomForLease(l) }
 
 // FullLedger returns a ledger with as much as a user may have under limits.
 func FullLedger(l Limits) (full anchor.Ledger) {
@@ -88,6 +88,6 @@ func FullLedger(l Limits) (full anchor.Ledger) {
 	fill(&full.Secrets, l.secrets, anchor.VersionEntry)
 	fill(&full.Versions, l.secrets*(l.versions-1), anchor.VersionEntry)
 	fill(&full.APIKeys, maxActiveKeys+maxInactiveKeys, anchor.KeyEntry)
-	fill(&full.Leases, maxOpenTickets, anchor.LeaseEntry)
+	fill(&full.Leases, maxOpenLeases, anchor.LeaseEntry)
 	return full
 }

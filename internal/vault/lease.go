@@ -24,6 +24,7 @@ type Delivery string
 const (
 	ByBundle Delivery = "bundle" // sealed to a recipient when the lease is made
 	ByTicket Delivery = "ticket" // sealed to whoever redeems the ticket first
+	ByBroker Delivery = "broker" // not at all: a broker puts values on requests
 )
 
 // A LeaseState says whether a lease can still be used.
@@ -31,23 +32,25 @@ type LeaseState string
 
 // The states.
 const (
-	LeaseActive   LeaseState = "active" // its ticket can be redeemed
+	LeaseActive   LeaseState = "active" // its ticket can be redeemed, or the broker knows it
 	LeaseRedeemed LeaseState = "redeemed"
 	LeaseExpired  LeaseState = "expired"
 	LeaseRevoked  LeaseState = "revoked"
 	LeaseDisputed LeaseState = "disputed" // its ticket was presented once more
 )
 
-// A StoredLease is a lease as it is stored. Only that of a ticket that was not redeemed counts, and
-// only while the ledger lists it. All else is a help for people: the audit log is the record.
+// A StoredLease is a lease as it is stored. Only that of a broker, or of a ticket that was not
+// redeemed, counts, and only while the ledger lists it. All else is a help for people: the audit
+// log is the record.
 type StoredLease struct {
 	User       uuid.UUID
 	ID         uuid.UUID
 	APIKey     uuid.UUID // that asked for it
 	APIKeyName string    // at that moment
 	Delivery   Delivery
-	Ticket     []byte // its hash; empty for a bundle
+	Ticket     []byte // its hash; empty where there is none
 	Run        Run
+	Limits     BrokerLimits   // of a broker's
 	Secrets    []LeasedSecret // in the order of their names
 	CreatedAt  time.Time
 	ExpiresAt  time.Time
@@ -58,18 +61,20 @@ type StoredLease struct {
 
 // A LeasedSecret is a secret as a lease names it.
 type LeasedSecret struct {
-	ID      uuid.UUID
-	Name    string
-	Version uint64 // that was handed out; 0 before
+	ID          uuid.UUID
+	Name        string
+	Version     uint64 // that was handed out; 0 before
+	Placeholder []byte // the hash of what stands for it; empty where there is none
 }
 
-// Delivered is a lease with what its answer hands out: a ticket or a bundle.
+// Delivered is a lease with what its answer hands out: a ticket, a bundle or placeholders.
 type Delivered struct {
 	Lease
 
-	Ticket plaintext.Value
-	Server uuid.UUID // the instance key that signs, which the bundle is bound to
-	Bundle []byte
+	Ticket       plaintext.Value
+	Placeholders []Placeholder
+	Server       uuid.UUID // the instance key that signs, which the bundle is bound to
+	Bundle       []byte
 }
 
 // Limits of leases.
@@ -78,7 +83,7 @@ const (
 	minTTL           = time.Minute
 	maxTTL           = 7 * 24 * time.Hour
 	defaultTTL       = time.Hour
-	maxOpenTickets   = 1000                     // of a user
+	maxOpenLeases    = 1000                     // of a user
 	keepLeases       = maxTTL + 90*24*time.Hour // after they were made
 	removeLeases     = 5                        // with each new lease
 )
@@ -100,7 +105,10 @@ type leaseReader interface {
 	Lease(ctx context.Context, user, id uuid.UUID) (StoredLease, error)
 	// LeaseByTicket returns the lease of a ticket. NotFound: there is none.
 	LeaseByTicket(ctx context.Context, hash TokenHash) (StoredLease, error)
-	// OpenLeases returns a user's leases whose tickets were neither redeemed nor revoked.
+	// BrokerLease returns the lease of a broker with that id. NotFound: there is none.
+	BrokerLease(ctx context.Context, id uuid.UUID) (StoredLease, error)
+	// OpenLeases returns a user's leases of tickets and brokers that were neither redeemed nor
+	// revoked.
 	OpenLeases(ctx context.Context, user uuid.UUID) ([]StoredLease, error)
 	// Leases returns a user's leases, newest first.
 	Leases(ctx context.Context, user uuid.UUID, q LeaseQuery) ([]StoredLease, error)

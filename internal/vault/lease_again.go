@@ -35,8 +35,12 @@ func (s *Service) createdAgain(
 	if err != nil {
 		return Delivered{}, err
 	}
-	if lease.Delivery == ByTicket {
+	switch lease.Delivery {
+	case ByTicket:
 		return s.ticketAgain(who, lease, why)
+	case ByBroker:
+		return s.brokeredAgain(ctx, who, lease, why)
+	case ByBundle:
 	}
 	if lease.State != LeaseRedeemed || !lease.has(taken.secrets) {
 		return Delivered{}, goneSince(why)

@@ -106,16 +106,16 @@ func TestALeaseEndsAtItsMomentAndStaysEndedWhenTheClockGoesBack(t *testing.T) {
 func TestALedgerHasRoomForAllThatTheLimitsAllow(t *testing.T) {
 	full := vault.FullLedger(must(vault.NewLimits(200, 5))) // the defaults
 	signed, err := full.Sign(must(seal.NewInstanceKey()))
-	if err != nil || len(signed) != full.Size() || vault.HasRoomForTicket(full) {
+	if err != nil || len(signed) != full.Size() || vault.HasRoomForLease(full) {
 		t.Errorf("%d bytes of %d: %v", len(signed), full.Size(), err)
 	}
 	full.Leases.Remove(full.Leases.All()[0])
-	if !vault.HasRoomForTicket(full) {
+	if !vault.HasRoomForLease(full) {
 		t.Error("there is no room for the last ticket")
 	}
 	more := vault.FullLedger(must(vault.NewLimits(700, 5))) // without tickets it would fit
 	more.Leases.Remove(more.Leases.All()[0])
-	if vault.HasRoomForTicket(more) {
+	if vault.HasRoomForLease(more) {
 		t.Error("tickets take the room of all else")
 	}
 }

@@ -11,9 +11,9 @@ import (
 )
 
 // CreateLease grants the use of some of the caller's secrets, and hands out their values in a
-// bundle, or a ticket for it, which is never shown again. It needs the scope leases:write.
-// NotFound: a secret is not there, or is another user's; then nothing is granted. Denied: the user
-// has too many open tickets.
+// bundle, a ticket for it, which is never shown again, or placeholders that stand for them at the
+// broker. It needs the scope leases:write. NotFound: a secret is not there, or is another user's;
+// then nothing is granted. Denied: the user has too many open leases.
 func (s *Service) CreateLease(ctx context.Context, who Actor, in LeaseRequest) (Delivered, error) {
 	if err := s.authorize(ctx, who, policy.LeaseCreate); err != nil {
 		return Delivered{}, err
@@ -27,12 +27,15 @@ func (s *Service) CreateLease(ctx context.Context, who Actor, in LeaseRequest) (
 	}
 	lease := StoredLease{
 		User: who.Owner(), ID: id, APIKey: who.Credential.ID, APIKeyName: who.KeyName,
-		Delivery: in.Delivery, Run: in.Run,
+		Delivery: in.Delivery, Limits: in.Limits, Run: in.Run,
 	}
 	var out Delivered
-	if in.Delivery == ByTicket {
+	switch in.Delivery {
+	case ByTicket:
 		out, err = s.createTicket(ctx, who, in, lease)
-	} else {
+	case ByBroker:
+		out, err = s.createBrokered(ctx, who, in, lease)
+	case ByBundle:
 		out, err = s.createBundle(ctx, who, in, lease)
 	}
 	if done, ok := answered(err); ok {
@@ -56,9 +59,8 @@ func (s *Service) createTicket(
 	hash, _ := hashToken(ticketPrefix, ticket)
 	lease.Ticket = hash[:]
 	err = s.update(ctx, inOwnLibrary(who, policy.LeaseCreate), func(c *change) error {
-		c.ledger.DropEnded(c.at)
-		if !hasRoomForTicket(c.ledger) {
-			return denied("The user has too many open tickets: revoke one first")
+		if err := c.checkRoomForLease(); err != nil {
+			return err
 		}
 		found, err := c.chosenSecrets(ctx, in.Secrets.ids)
 		if err != nil {
@@ -73,11 +75,19 @@ func (s *Service) createTicket(
 	return Delivered{Lease: Lease{lease, LeaseActive}, Ticket: ticket}, err
 }
 
-// hasRoomForTicket reports whether a user may have one more open ticket. The last quarter of a
-// ledger is not for tickets: who may make those, and nothing else, must not keep the user from
+// checkRoomForLease refuses one more open lease of a user who has too many. The last quarter of a
+// ledger is not for leases: who may make those, and nothing else, must not keep the user from
 // replacing a value.
-func hasRoomForTicket(l anchor.Ledger) bool {
-	return l.Leases.Len() < maxOpenTickets && l.Size() < anchor.MaxLedger/4*3
+func (c *change) checkRoomForLease() error {
+	c.ledger.DropEnded(c.at)
+	if hasRoomForLease(c.ledger) {
+		return nil
+	}
+	return denied("The user has too many open leases: revoke one first")
+}
+
+func hasRoomForLease(l anchor.Ledger) bool {
+	return l.Leases.Len() < maxOpenLeases && l.Size() < anchor.MaxLedger/4*3
 }
 
 // createBundle makes a lease whose values are sealed to a recipient at once.

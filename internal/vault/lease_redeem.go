@@ -27,7 +27,7 @@ func (s *Service) AuthenticateTicket(ctx context.Context, ticket plaintext.Value
 		if err != nil {
 			return err
 		}
-		if !bytes.Equal(l.Ticket, hash[:]) {
+		if l.Delivery != ByTicket || !bytes.Equal(l.Ticket, hash[:]) {
 			return tampered("lease "+l.ID.String(), errIndex)
 		}
 		p, err := r.user(ctx, l.User)

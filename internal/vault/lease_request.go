@@ -17,7 +17,8 @@ import (
 type LeaseRequest struct {
 	Secrets   SecretIDs
 	Delivery  Delivery
-	Recipient Recipient // of a bundle
+	Recipient Recipient    // of a bundle
+	Limits    BrokerLimits // of a broker's
 	TTL       TTL
 	Run       Run
 }
@@ -65,12 +66,10 @@ func (s SecretIDs) check() error {
 // NewDelivery returns the delivery of that name. Invalid: there is none.
 func NewDelivery(text string) (Delivery, error) {
 	switch d := Delivery(text); d {
-	case ByBundle, ByTicket:
+	case ByBundle, ByTicket, ByBroker:
 		return d, nil
-	case "broker":
-		return "", invalid(Field{"delivery", OneOf, "The delivery broker is not available yet"})
 	}
-	return "", invalid(Field{"delivery", OneOf, "Must be bundle or ticket"})
+	return "", invalid(Field{"delivery", OneOf, "Must be bundle, ticket or broker"})
 }
 
 // A Recipient is the public key that a bundle is sealed to. The zero Recipient is none.
@@ -179,9 +178,16 @@ func (r LeaseRequest) Check() error {
 			"recipient", GoodValue,
 			"The recipient of a ticket is whoever redeems it",
 		}))
-	case r.Delivery != ByBundle && r.Delivery != ByTicket:
-		_, unknown := NewDelivery(string(r.Delivery))
-		err = JoinInvalid(err, unknown)
+	case r.Delivery == ByBroker && r.Recipient.given:
+		err = JoinInvalid(err, invalid(Field{
+			"recipient", GoodValue, "A broker hands out no value, so there is no recipient",
+		}))
 	}
-	return err
+	if r.Delivery != ByBroker && r.Limits.Text() != "" {
+		err = JoinInvalid(err, invalid(Field{
+			"broker", GoodValue, "Only a lease for the broker has limits",
+		}))
+	}
+	_, unknown := NewDelivery(string(r.Delivery))
+	return JoinInvalid(err, unknown)
 }

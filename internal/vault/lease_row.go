@@ -11,13 +11,19 @@ import (
 	"github.com/keysake/keysake/internal/anchor"
 )
 
-// Row is what the ledger lists of a lease whose ticket can be redeemed.
+// Row is what the ledger lists of a lease that is open.
 func (l StoredLease) Row() anchor.Row {
 	row := anchor.NewRow("lease").ID(l.User).ID(l.ID).ID(l.APIKey).Text(l.APIKeyName).
 		Text(string(l.Delivery)).Bytes(l.Ticket).Text(l.Run.ID).Text(l.Run.Label).
 		Number(uint64(len(l.Secrets)))
 	for _, s := range l.Secrets {
 		row = row.ID(s.ID).Text(s.Name)
+		if l.Delivery == ByBroker {
+			row = row.Bytes(s.Placeholder)
+		}
+	}
+	if l.Delivery == ByBroker {
+		row = row.Text(l.Limits.Text())
 	}
 	return row.Time(l.CreatedAt).Time(l.ExpiresAt)
 }
@@ -27,17 +33,17 @@ func (l StoredLease) Entry(code []byte) []byte {
 	return binary.BigEndian.AppendUint64(code, uint64(l.ExpiresAt.UnixMicro()))
 }
 
-// ClaimsOpen reports whether the row says that its ticket was neither redeemed nor revoked, which
-// the ledger must confirm.
+// ClaimsOpen reports whether the row says that its ticket was neither redeemed nor revoked, or that
+// a broker knows it, which the ledger must confirm.
 func (l StoredLease) ClaimsOpen() bool {
-	return len(l.Ticket) > 0 && l.RedeemedAt.IsZero() && l.RevokedAt.IsZero()
+	return l.Delivery != ByBundle && l.RedeemedAt.IsZero() && l.RevokedAt.IsZero()
 }
 
 func (p *page) leaseEntry(l StoredLease) []byte {
 	return l.Entry(l.Row().Entry(p.signer, anchor.KeyEntry))
 }
 
-// isOpen reports whether the ledger lists a lease: its ticket can be redeemed until it expires.
+// isOpen reports whether the ledger lists a lease: it can be used until it expires.
 func (p *page) isOpen(l StoredLease) bool {
 	return l.User == p.owner && p.ledger.Leases.Has(p.leaseEntry(l))
 }
@@ -126,10 +132,13 @@ func (c *change) addLease(ctx context.Context, l StoredLease) error {
 			return err
 		}
 	}
-	if len(l.Ticket) > 0 {
+	if l.Delivery != ByBundle {
 		c.ledger.Leases.Add(c.leaseEntry(l))
-	} else if err := c.tx.CountUses(ctx, l, c.at); err != nil {
-		return err
+	}
+	if l.Delivery != ByTicket {
+		if err := c.tx.CountUses(ctx, l, c.at); err != nil {
+			return err
+		}
 	}
 	return c.tx.InsertLease(ctx, l)
 }

@@ -536,7 +536,7 @@ func TestALeaseRequestSaysWhatIsWrong(t *testing.T) {
 		"secret_ids too few":                     second(vault.NewSecretIDs(nil)),
 		"secret_ids.1 value":                     second(vault.NewSecretIDs([]string{id, id})),
 		"secret_ids.0 uuid, secret_ids.1 uuid":   second(vault.NewSecretIDs([]string{"", "{" + id})),
-		"delivery one of":                        second(vault.NewDelivery("broker")),
+		"delivery one of":                        second(vault.NewDelivery("ticke")),
 		"ttl_seconds value":                      second(vault.NewTTL(59)),
 		"run.id too short, run.label too long":   second(vault.NewRun(&empty, &long)),
 		"run.label pattern":                      second(vault.NewRun(nil, &control)),

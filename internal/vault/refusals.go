@@ -123,8 +123,10 @@ func (s *Service) recordRefusal(
 ) error {
 	in := intent{who, action, userLibrary(who.User), audit.Refused}
 	return s.apply(ctx, in, func(c *change) error {
-		if who.Credential.Kind == audit.CredentialTicket {
+		switch who.Credential.Kind {
+		case audit.CredentialTicket, audit.CredentialPlaceholder:
 			c.lease = who.Credential.ID // and nothing else of its row, for which nothing may vouch
+		case audit.CredentialAPIKey:
 		}
 		c.record(target)
 		return nil

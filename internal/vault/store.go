@@ -58,6 +58,7 @@ type Reader interface {
 	secretReader
 	versionReader
 	leaseReader
+	brokerReader
 	auditReader
 	doneRequestReader
 	healthReader
@@ -75,6 +76,7 @@ type Tx interface {
 	secretWriter
 	versionWriter
 	leaseWriter
+	brokerWriter
 	auditWriter
 	doneRequestWriter
 	healthWriter

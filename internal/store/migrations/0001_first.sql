@@ -112,8 +112,9 @@ CREATE TABLE secret_versions (
 ) STRICT;
 CREATE INDEX secret_versions_by_user ON secret_versions (user_id);
 
--- A grant to use secrets in one run. A ticket that can be redeemed counts while the ledger lists
--- the row. All else is a help for people: the record is the audit log.
+-- A grant to use secrets in one run. A ticket that can be redeemed, or a lease for the broker,
+-- counts while the ledger lists the row. All else is a help for people: the record is the audit
+-- log.
 CREATE TABLE leases (
 	id           TEXT NOT NULL,
 	user_id      TEXT NOT NULL REFERENCES users (id),
@@ -123,7 +124,9 @@ CREATE TABLE leases (
 	ticket_hash  BLOB NOT NULL, -- empty where there is no ticket
 	run_id       TEXT NOT NULL,
 	run_label    TEXT NOT NULL,
-	secrets      TEXT NOT NULL, -- a line for each: id, version that was handed out or 0, name
+	limits       TEXT NOT NULL, -- of a broker's, as JSON; empty for none
+	-- A line for each: id, version that was handed out or 0, hash of the placeholder or -, name.
+	secrets      TEXT NOT NULL,
 	created_at   INTEGER NOT NULL,
 	expires_at   INTEGER NOT NULL,
 	redeemed_at  INTEGER,
@@ -132,8 +135,9 @@ CREATE TABLE leases (
 	PRIMARY KEY (user_id, id)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX leases_by_ticket ON leases (ticket_hash) WHERE length(ticket_hash) > 0;
-CREATE INDEX leases_open ON leases (user_id, id) WHERE length(ticket_hash) > 0
+CREATE INDEX leases_open ON leases (user_id, id) WHERE delivery <> 'bundle'
 	AND redeemed_at IS NULL AND revoked_at IS NULL;
+CREATE UNIQUE INDEX leases_of_broker ON leases (id) WHERE delivery = 'broker';
 CREATE INDEX leases_by_run ON leases (user_id, run_id, id) WHERE run_id <> '';
 
 -- How secrets were used: a help for people, which nothing vouches for.
@@ -164,6 +168,36 @@ CREATE TABLE secret_health (
 	code            BLOB NOT NULL,
 	PRIMARY KEY (user_id, secret_id)
 ) STRICT, WITHOUT ROWID;
+
+-- How much leases were used at the broker, and what the newest requests there were: a help for
+-- people and against overuse, which nothing vouches for.
+CREATE TABLE broker_uses (
+	user_id  TEXT NOT NULL,
+	lease_id TEXT NOT NULL,
+	requests INTEGER NOT NULL,
+	bytes    INTEGER NOT NULL,
+	tokens   INTEGER NOT NULL,
+	PRIMARY KEY (user_id, lease_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE broker_requests (
+	user_id   TEXT NOT NULL,
+	id        TEXT NOT NULL,
+	lease_id  TEXT NOT NULL,
+	secret_id TEXT NOT NULL, -- empty where it is not known
+	at        INTEGER NOT NULL,
+	method    TEXT NOT NULL,
+	host      TEXT NOT NULL,
+	path      TEXT NOT NULL, -- a template
+	status    INTEGER NOT NULL,
+	sent      INTEGER NOT NULL,
+	received  INTEGER NOT NULL,
+	took      INTEGER NOT NULL, -- microseconds
+	tokens    INTEGER NOT NULL,
+	refused   TEXT NOT NULL, -- the rule; empty for none
+	detail    TEXT NOT NULL,
+	PRIMARY KEY (user_id, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX broker_requests_of_lease ON broker_requests (user_id, lease_id, id);
 
 -- The audit log: one chain of hashes a user, and one of the instance. It outlives the user. Rows
 -- are stored in the order in which they come: in the order of the key, each would be put between

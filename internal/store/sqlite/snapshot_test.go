@@ -104,7 +104,10 @@ func fillWithRows(tb testing.TB, path string) {
 		}
 		lease := id()
 		insert("leases", lease, user, key, "name", "ticket", hash(), "run", "label",
-			fmt.Sprintf("%s 3 NAME\n", key), n, n, n, nil, nil)
+			"", fmt.Sprintf("%s 3 - NAME\n", key), n, n, n, nil, nil)
+		insert("broker_uses", user, lease, 3, n, 0)
+		insert("broker_requests", user, id(), lease, key, n, "GET", "h", "/p", 200, 1, 2, n, 0, "",
+			"")
 		insert("secret_uses", user, key, 4, n, lease)
 		insert("audit_entries", user, 2, n, user, "api-key", key, user, "192.0.2.7", "a", "done",
 			"secret", key, "n", 1, key, "run", hash())

@@ -21,6 +21,11 @@ func leaseBehaviours() []behaviour {
 				if len(l.Ticket) > 0 {
 					s.wantSame(what+", by ticket", got(s, readTicket(l)), l)
 				}
+				if l.Delivery == vault.ByBroker {
+					s.wantSame(what+", by id alone", got(s, readBrokered(l)), l)
+				} else {
+					missing(s, what+", by id alone", readBrokered(l))
+				}
 			}
 		}},
 		{"another user's lease and an unknown ticket are not found", func(s subject) {
@@ -38,13 +43,18 @@ func leaseBehaviours() []behaviour {
 			s.refuses(vault.Conflict, "same ticket", func(tx vault.Tx) error {
 				return tx.InsertLease(s.ctx, other)
 			})
-			s.addLease(ann.Owner, func(l *vault.StoredLease) { l.Ticket = nil })
-			s.addLease(ann.Owner, func(l *vault.StoredLease) { l.Ticket = nil })
+			s.addLease(ann.Owner, func(l *vault.StoredLease) {
+				l.Delivery, l.Ticket = vault.ByBundle, nil
+			})
+			s.addLease(ann.Owner, func(l *vault.StoredLease) {
+				l.Delivery, l.Ticket = vault.ByBundle, nil
+			})
 		}},
 		{"leases are chosen by state, secret, run and age", choosesLeases},
 		{"what ends a lease ends no other, and is stored", endsLeases},
 		{"uses of secrets are counted by user and secret", countsUses},
 		{"leases are removed with what finds them", removesLeases},
+		{"requests of the broker are kept by lease, and added up", keepsBrokered},
 	}
 }
 
@@ -98,11 +108,25 @@ func readTicket(l vault.StoredLease) reads[vault.StoredLease] {
 	}
 }
 
+func readBrokered(l vault.StoredLease) reads[vault.StoredLease] {
+	return func(ctx context.Context, r vault.Reader) (vault.StoredLease, error) {
+		return r.BrokerLease(ctx, l.ID)
+	}
+}
+
 // leaseForms are leases with each column in each state that it has.
 func leaseForms() map[string]func(*vault.StoredLease) {
 	forms := map[string]func(*vault.StoredLease){
 		"plain":    nil,
 		"a bundle": func(l *vault.StoredLease) { l.Delivery, l.Ticket = vault.ByBundle, nil },
+		"a broker's": func(l *vault.StoredLease) {
+			l.Delivery, l.Ticket = vault.ByBroker, nil
+			hash := random32()
+			l.Secrets[0].Placeholder, l.Secrets[1].Placeholder = hash[:], hash[:]
+			l.Limits = vault.BrokerLimits{
+				PerMinute: 60, Bytes: most, Methods: []string{"GET"}, Paths: []string{"/v1/"},
+			}
+		},
 		"ended in every way": func(l *vault.StoredLease) {
 			l.RedeemedAt, l.RevokedAt, l.DisputedAt = moment(1), moment(2), moment(3)
 			l.Secrets[0].Version, l.Secrets[1].Version = 7, most

@@ -1,0 +1,168 @@
+// Package relay passes what the programs of one run ask on to the broker: from a port of this
+// machine, and from a socket that nobody else may connect to. It has no key. What it passes on is
+// worth something to the broker only because of the placeholder in it.
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// headerTimeout is how long a program may take for the headers of a request. Bodies and answers may
+// take as long as they do.
+const headerTimeout = 30 * time.Second
+
+// Options say what a relay passes on, and where to.
+type Options struct {
+	Broker    *url.URL
+	Transport http.RoundTripper // to the broker
+	// Dir is a folder of the user's alone, for the socket.
+	Dir string
+	// Hosts are those that programs name on the socket, each with what its paths begin with at the
+	// broker. Without any there is no socket.
+	Hosts map[string]string
+}
+
+// A Relay is one that runs.
+type Relay struct {
+	URL    string // without a slash at the end
+	Socket string // path; empty where there is none
+
+	servers []*http.Server
+}
+
+// Start starts a relay.
+func Start(o Options) (*Relay, error) {
+	if err := checkBroker(o.Broker); err != nil {
+		return nil, err
+	}
+	port, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	r := &Relay{URL: "http://" + port.Addr().String()}
+	r.serve(port, o.handler(func(in *http.Request) string { return in.URL.EscapedPath() }))
+	if len(o.Hosts) == 0 {
+		return r, nil
+	}
+	r.Socket = filepath.Join(o.Dir, "broker.sock")
+	socket, err := listenPrivately(r.Socket)
+	if err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	r.serve(socket, o.onSocket())
+	return r, nil
+}
+
+// checkBroker refuses to send placeholders over a network in the clear.
+func checkBroker(to *url.URL) error {
+	ip := net.ParseIP(to.Hostname())
+	local := to.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+	if to.Scheme == "https" || to.Scheme == "http" && local {
+		return nil
+	}
+	return errors.New("the server's broker has an address without TLS: the operator must change " +
+		"its URL to one that begins with https")
+}
+
+func (r *Relay) serve(l net.Listener, h http.Handler) {
+	server := &http.Server{
+		Handler: h, ReadHeaderTimeout: headerTimeout, ErrorLog: log.New(discard{}, "", 0),
+	}
+	r.servers = append(r.servers, server)
+	go server.Serve(l) //nolint:errcheck // it ends when the relay is closed
+}
+
+// Close ends the relay, and every stream through it.
+func (r *Relay) Close() error {
+	var failed []error
+	for _, s := range r.servers {
+		failed = append(failed, s.Close())
+	}
+	return errors.Join(failed...)
+}
+
+// handler passes requests on unchanged, but for the path.
+func (o Options) handler(path func(*http.Request) string) http.Handler {
+	return &httputil.ReverseProxy{
+		Rewrite: func(p *httputil.ProxyRequest) {
+			to := *o.Broker
+			base := strings.TrimSuffix(to.EscapedPath(), "/")
+			to.Path, to.RawPath = "", ""
+			to.Opaque = base + path(p.In) // as it was written, byte for byte
+			to.RawQuery, to.ForceQuery = p.In.URL.RawQuery, p.In.URL.ForceQuery
+			p.Out.URL, p.Out.Host, p.Out.Trailer = &to, o.Broker.Host, p.In.Trailer
+			if _, given := p.In.Header["User-Agent"]; !given {
+				p.Out.Header["User-Agent"] = nil // and none of Go's
+			}
+		},
+		FlushInterval: -1, // at once
+		Transport:     o.Transport,
+		ErrorLog:      log.New(discard{}, "", 0),
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			if errors.Is(err, context.Canceled) || r.Context().Err() != nil {
+				panic(http.ErrAbortHandler) // the program has left
+			}
+			w.Header().Set("Keysake-Broker", "unreachable")
+			http.Error(w, "keysake: the broker cannot be reached", http.StatusBadGateway)
+		},
+	}
+}
+
+// onSocket passes requests on whose host is one of the run's.
+func (o Options) onSocket() http.Handler {
+	proxy := o.handler(func(in *http.Request) string {
+		return o.Hosts[strings.ToLower(in.Host)] + in.URL.EscapedPath()
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, known := o.Hosts[strings.ToLower(r.Host)]; !known {
+			w.Header().Set("Keysake-Broker", "refused; rule=host")
+			http.Error(w, "keysake: the lease has no secret for this host", http.StatusForbidden)
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	})
+}
+
+type discard struct{}
+
+func (discard) Write(b []byte) (int, error) { return len(b), nil }
+
+// errForeign is why a connection is not served.
+var errForeign = errors.New("somebody else connected")
+
+// A private listener accepts only connections of the user who runs this process.
+type private struct{ net.Listener }
+
+func (p private) Accept() (net.Conn, error) {
+	for {
+		c, err := p.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if err := checkPeer(c); err == nil {
+			return c, nil
+		}
+		_ = c.Close()
+	}
+}
+
+func listenPrivately(path string) (net.Listener, error) {
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("the socket for gh: %w", err)
+	}
+	if err := onlyOwner(path); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return private{l}, nil
+}

@@ -1,0 +1,100 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/vault"
+)
+
+//nolint:gochecknoglobals // they are tables: nothing writes to them
+var (
+	brokerUses = newTable("broker_uses", 2,
+		id("user_id", func(u *vault.StoredBrokerUse) *uuid.UUID { return &u.User }),
+		id("lease_id", func(u *vault.StoredBrokerUse) *uuid.UUID { return &u.Lease }),
+		number("requests", func(u *vault.StoredBrokerUse) *int64 { return &u.Requests }),
+		number("bytes", func(u *vault.StoredBrokerUse) *int64 { return &u.Bytes }),
+		number("tokens", func(u *vault.StoredBrokerUse) *int64 { return &u.Tokens }))
+
+	brokerRequests = newTable("broker_requests", 2,
+		id("user_id", func(b *vault.BrokeredRequest) *uuid.UUID { return &b.User }),
+		id("id", func(b *vault.BrokeredRequest) *uuid.UUID { return &b.ID }),
+		id("lease_id", func(b *vault.BrokeredRequest) *uuid.UUID { return &b.Lease }),
+		id("secret_id", func(b *vault.BrokeredRequest) *uuid.UUID { return &b.Secret }),
+		moment("at", func(b *vault.BrokeredRequest) *time.Time { return &b.At }),
+		text("method", func(b *vault.BrokeredRequest) *string { return &b.Method }),
+		text("host", func(b *vault.BrokeredRequest) *string { return &b.Host }),
+		text("path", func(b *vault.BrokeredRequest) *string { return &b.Path }),
+		number("status", func(b *vault.BrokeredRequest) *int { return &b.Status }),
+		number("sent", func(b *vault.BrokeredRequest) *int64 { return &b.Sent }),
+		number("received", func(b *vault.BrokeredRequest) *int64 { return &b.Received }),
+		elapsed("took", func(b *vault.BrokeredRequest) *time.Duration { return &b.Took }),
+		number("tokens", func(b *vault.BrokeredRequest) *int64 { return &b.Tokens }),
+		text("refused", func(b *vault.BrokeredRequest) *string { return &b.Refused }),
+		text("detail", func(b *vault.BrokeredRequest) *string { return &b.Detail }))
+)
+
+// BrokerUse implements [vault.Reader].
+func (q *Queries) BrokerUse(
+	ctx context.Context, user, lease uuid.UUID,
+) (vault.StoredBrokerUse, error) {
+	return brokerUses.get(ctx, q.conn, "WHERE user_id = $1 AND lease_id = $2",
+		idText(user), idText(lease))
+}
+
+// BrokeredRequests implements [vault.Reader].
+func (q *Queries) BrokeredRequests(
+	ctx context.Context, user uuid.UUID, chosen vault.BrokeredQuery,
+) ([]vault.BrokeredRequest, error) {
+	where, refused := "WHERE user_id = $1 AND lease_id = $2", ""
+	if chosen.Refused {
+		refused = " AND refused <> ''"
+	}
+	args := []any{idText(user), idText(chosen.Lease), integer(chosen.Limit)}
+	if chosen.After != uuid.Nil {
+		return brokerRequests.list(ctx, q.conn, where+refused+" AND id > $4 ORDER BY id LIMIT $3",
+			append(args, idText(chosen.After))...)
+	}
+	newest := fmt.Sprintf(`WHERE user_id = $1 AND id IN (SELECT id FROM broker_requests
+		%s%s ORDER BY id DESC LIMIT $3) ORDER BY id`, where, refused)
+	return brokerRequests.list(ctx, q.conn, newest, args...)
+}
+
+// InsertBrokered implements [vault.Tx].
+func (q *Queries) InsertBrokered(
+	ctx context.Context, requests []vault.BrokeredRequest,
+) error {
+	type leaseRef struct{ user, lease uuid.UUID }
+	uses := map[leaseRef]vault.BrokerUse{}
+	for _, r := range requests {
+		if r.Refused != "" {
+			continue
+		}
+		use := uses[leaseRef{r.User, r.Lease}]
+		use.Requests++
+		use.Bytes += r.Sent + r.Received
+		use.Tokens += r.Tokens
+		uses[leaseRef{r.User, r.Lease}] = use
+	}
+	for of, use := range uses {
+		rows := []vault.StoredBrokerUse{{User: of.user, Lease: of.lease, BrokerUse: use}}
+		err := brokerUses.insertAll(ctx, q.conn, rows, ` ON CONFLICT (user_id, lease_id)
+			DO UPDATE SET requests = broker_uses.requests + excluded.requests,
+			bytes = broker_uses.bytes + excluded.bytes,
+			tokens = broker_uses.tokens + excluded.tokens`)
+		if err != nil {
+			return err
+		}
+	}
+	return brokerRequests.insertAll(ctx, q.conn, requests)
+}
+
+// TrimBrokered implements [vault.Tx].
+func (q *Queries) TrimBrokered(ctx context.Context, user uuid.UUID, keep int) error {
+	return q.exec(ctx, `DELETE FROM broker_requests WHERE user_id = $1 AND id <= (
+		SELECT id FROM broker_requests WHERE user_id = $1 ORDER BY id DESC LIMIT 1 OFFSET $2)`,
+		idText(user), integer(keep))
+}

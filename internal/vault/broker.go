@@ -1,0 +1,75 @@
+package vault
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/plaintext"
+)
+
+// A Grant is what a placeholder stands for at this moment. With an error it has what is known of
+// the lease, and why nothing is granted.
+type Grant struct {
+	User, Lease, Secret uuid.UUID
+	Name                string
+	Provider            string
+	Version             uint64
+	Value               plaintext.Value
+	ExpiresAt           time.Time // of the lease
+	Limits              BrokerLimits
+	// Used is what was recorded of the lease when it was last read.
+	Used BrokerUse
+	// Granted are all secrets of the lease that are still there.
+	Granted []GrantedSecret
+	Why     Ending
+}
+
+// A GrantedSecret is one of a lease for the broker.
+type GrantedSecret struct {
+	ID             uuid.UUID
+	Name, Provider string
+}
+
+// An Ending is why a placeholder stands for nothing any more.
+type Ending string
+
+// The endings.
+const (
+	EndUnknown  Ending = "unknown" // there never was such a placeholder
+	EndRevoked  Ending = "revoked"
+	EndExpired  Ending = "expired"
+	EndAPIKey   Ending = "api-key"  // the API key that asked for the lease does not work any more
+	EndUser     Ending = "user"     // disabled or deleted
+	EndSecret   Ending = "secret"   // deleted
+	EndLockdown Ending = "lockdown" // of the instance
+)
+
+// A BrokerUse is how much a lease was used at the broker.
+type BrokerUse struct {
+	Requests, Bytes, Tokens int64
+}
+
+// A StoredBrokerUse is the use of a lease as it is stored: a help against overuse, which nothing
+// vouches for.
+type StoredBrokerUse struct {
+	User, Lease uuid.UUID
+	BrokerUse
+}
+
+type brokerReader interface {
+	// BrokerUse returns how much a lease was used. NotFound: it was not.
+	BrokerUse(ctx context.Context, user, lease uuid.UUID) (StoredBrokerUse, error)
+	// BrokeredRequests returns what was recorded of the requests of a user's lease.
+	BrokeredRequests(
+		ctx context.Context, user uuid.UUID, q BrokeredQuery,
+	) ([]BrokeredRequest, error)
+}
+
+type brokerWriter interface {
+	// InsertBrokered stores requests, and adds them to the uses of their leases.
+	InsertBrokered(ctx context.Context, requests []BrokeredRequest) error
+	// TrimBrokered removes a user's requests but for the newest.
+	TrimBrokered(ctx context.Context, user uuid.UUID, keep int) error
+}

@@ -1,0 +1,276 @@
+package vault
+
+import (
+	"context"
+	"errors"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/plaintext"
+)
+
+// A brokered is an open lease of a broker, as it was verified with a reading of its ledger. It is
+// kept in memory, and so are the rows of its secrets, which are still sealed.
+type brokered struct {
+	lease StoredLease
+	key   APIKey // that asked for it
+	used  BrokerUse
+}
+
+// A placeholderRef finds whose lease a placeholder is of. It is a hint, and proves nothing.
+type placeholderRef struct{ hash TokenHash }
+
+// A brokeredRef and a sealedRef name what was verified with a reading of a ledger, as a keptRef.
+type (
+	brokeredRef keptRef
+	sealedRef   keptRef
+)
+
+// Grant returns what a placeholder stands for, with the value as it is now. It is asked for every
+// request, and again and again while the answer of one is streamed; while nothing changes, it reads
+// no database. Unauthenticated: it stands for nothing, and the Grant says why. Unavailable: that is
+// not known.
+func (s *Service) Grant(ctx context.Context, placeholder plaintext.Value) (g Grant, err error) {
+	hash, lease, ok := readPlaceholder(placeholder)
+	if !ok {
+		return Grant{Why: EndUnknown}, noGrant()
+	}
+	user, err := s.userOf(ctx, hash, lease)
+	if errors.Is(err, ErrNotFound) {
+		return Grant{Why: EndUnknown}, noGrant()
+	}
+	if err != nil {
+		return Grant{}, err
+	}
+	err = s.retry(user, func() error {
+		g, err = s.grant(ctx, user, lease, hash)
+		return err
+	})
+	return g, err
+}
+
+func noGrant() error {
+	return &Error{
+		Kind: Unauthenticated, Detail: "The placeholder stands for nothing, or not any more",
+	}
+}
+
+// userOf returns whose lease it is that has a placeholder. NotFound: there is no such lease.
+func (s *Service) userOf(
+	ctx context.Context, hash TokenHash, lease uuid.UUID,
+) (user uuid.UUID, err error) {
+	if known, ok := s.verified.get(placeholderRef{hash}).(uuid.UUID); ok {
+		return known, nil
+	}
+	err = s.store.Read(ctx, func(r Reader) error {
+		l, err := r.BrokerLease(ctx, lease)
+		if err == nil && !l.hasHash(hash) {
+			err = ErrNotFound
+		}
+		user = l.User
+		return err
+	})
+	if err == nil {
+		s.verified.add(placeholderRef{hash}, user, 64)
+	}
+	return user, err
+}
+
+// hasHash reports whether a secret of the lease has a placeholder with that hash.
+func (l StoredLease) hasHash(hash TokenHash) bool {
+	_, found := l.secretOf(hash)
+	return found
+}
+
+func (l StoredLease) secretOf(hash TokenHash) (LeasedSecret, bool) {
+	for _, s := range l.Secrets {
+		if string(s.Placeholder) == string(hash[:]) {
+			return s, true
+		}
+	}
+	return LeasedSecret{}, false
+}
+
+// grant is Grant for a placeholder that is a user's, if it is anyone's.
+func (s *Service) grant(
+	ctx context.Context, user, lease uuid.UUID, hash TokenHash,
+) (g Grant, err error) {
+	var secret StoredSecret
+	var by openers
+	var key APIKey
+	err = s.viewWith(ctx, user, func(r *snapshot) (err error) {
+		g = Grant{User: user, Lease: lease}
+		p, err := r.user(ctx, user)
+		if err == nil {
+			err = p.checkMayUse(ctx, &g)
+		}
+		if err != nil {
+			return err
+		}
+		known, err := p.brokeredLease(ctx, &g, hash)
+		if err != nil {
+			return err
+		}
+		by, key = p.openers(), known.key
+		secret, err = p.brokeredSecret(ctx, g.Secret)
+		if errors.Is(err, ErrNotFound) {
+			return g.ended(EndSecret)
+		}
+		g.Name, g.Provider, g.Version = secret.Name, secret.Provider, secret.Version
+		return err
+	})
+	if errors.Is(err, ErrNotFound) {
+		return g, g.ended(EndUser)
+	}
+	if err == nil {
+		err = s.checkAsker(ctx, &g, key)
+	}
+	if err == nil {
+		g.Value, err = s.keys.openValue(ctx, by, secret.Binding(), secret.SealedValue)
+	}
+	return g, err
+}
+
+// ended notes why nothing is granted, and returns the error that says so.
+func (g *Grant) ended(why Ending) error {
+	g.Why = why
+	return noGrant()
+}
+
+// checkMayUse refuses the placeholders of a user who is disabled, and all of them in a lockdown.
+func (p *page) checkMayUse(ctx context.Context, g *Grant) error {
+	if p.checkEnabled() != nil {
+		return g.ended(EndUser)
+	}
+	locked, err := p.lockedDown(ctx)
+	if err == nil && locked {
+		err = g.ended(EndLockdown)
+	}
+	return err
+}
+
+// brokeredLease returns the lease of a placeholder, if it can be used, and notes in the grant what
+// is known of it.
+func (p *page) brokeredLease(ctx context.Context, g *Grant, hash TokenHash) (*brokered, error) {
+	known, found := p.core.verified.get(brokeredRef{p.reading, g.Lease}).(*brokered)
+	if !found || !p.kept {
+		var err error
+		if known, err = p.readBrokered(ctx, g, hash); err != nil {
+			return nil, err
+		}
+	}
+	l := known.lease
+	secret, found := l.secretOf(hash)
+	if !found {
+		return nil, g.ended(EndUnknown)
+	}
+	g.Secret, g.ExpiresAt, g.Limits, g.Used = secret.ID, l.ExpiresAt, l.Limits, known.used
+	if !l.ExpiresAt.After(p.core.now()) {
+		return nil, g.ended(EndExpired)
+	}
+	var err error
+	g.Granted, err = p.granted(ctx, l)
+	return known, err
+}
+
+// readBrokered reads and verifies the lease of a placeholder, and keeps it if it is open.
+func (p *page) readBrokered(ctx context.Context, g *Grant, hash TokenHash) (*brokered, error) {
+	l, err := p.storedLease(ctx, g.Lease)
+	if errors.Is(err, ErrNotFound) {
+		return nil, g.ended(EndUnknown)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if secret, found := l.secretOf(hash); found {
+		g.Secret = secret.ID
+	}
+	switch state := p.state(l, p.core.now()); {
+	case l.Delivery != ByBroker || g.Secret == uuid.Nil:
+		return nil, g.ended(EndUnknown)
+	case state == LeaseRevoked:
+		return nil, g.ended(EndRevoked)
+	case state != LeaseActive:
+		return nil, g.ended(EndExpired)
+	}
+	known := &brokered{lease: l}
+	if known.key, err = p.apiKey(ctx, l.APIKey); errors.Is(err, ErrNotFound) {
+		return nil, g.ended(EndAPIKey)
+	}
+	if err != nil {
+		return nil, err
+	}
+	used, err := p.rows.BrokerUse(ctx, p.owner, l.ID)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, err
+	}
+	known.used = used.BrokerUse
+	if p.kept {
+		p.core.verified.add(brokeredRef{p.reading, l.ID}, known, known.size())
+	}
+	return known, nil
+}
+
+func (b *brokered) size() int {
+	size := rowSize + keySize + rounded(len(b.lease.Limits.Text()))
+	for _, s := range b.lease.Secrets {
+		size += 64 + rounded(len(s.Name)+len(s.Placeholder))
+	}
+	return size
+}
+
+// granted returns the secrets of a lease that are still there.
+func (p *page) granted(ctx context.Context, l StoredLease) ([]GrantedSecret, error) {
+	all, err := p.secrets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var granted []GrantedSecret
+	for _, leased := range l.Secrets {
+		for _, s := range all {
+			if s.ID == leased.ID {
+				granted = append(granted, GrantedSecret{s.ID, s.Name, s.Provider})
+			}
+		}
+	}
+	return granted, nil
+}
+
+// brokeredSecret returns a secret with its value, still sealed. Row and value are read by one
+// statement: without a transaction, each query sees a moment of its own.
+func (p *page) brokeredSecret(ctx context.Context, id uuid.UUID) (StoredSecret, error) {
+	ref := sealedRef{p.reading, id}
+	if known, ok := p.core.verified.get(ref).(StoredSecret); ok && p.kept {
+		return known, nil
+	}
+	found, err := p.rows.SealedSecretsOf(ctx, p.owner, []uuid.UUID{id})
+	if err == nil {
+		err = p.checkChosen(ctx, []uuid.UUID{id}, found)
+	}
+	if err != nil {
+		return StoredSecret{}, err
+	}
+	if p.kept {
+		size := sizeOf(found) + rounded(len(found[0].SealedValue))
+		p.core.verified.add(ref, found[0], size)
+	}
+	return found[0], nil
+}
+
+// checkAsker refuses the placeholders of a lease whose API key does not work any more, or one
+// above that.
+func (s *Service) checkAsker(ctx context.Context, g *Grant, key APIKey) error {
+	presented, ok, err := s.line(ctx, key.Hash)
+	if err == nil && !ok {
+		presented, err = s.verifyLine(ctx, key.Hash)
+	}
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return g.ended(EndAPIKey)
+	case err != nil:
+		return err
+	case !presented.works(s.now()) || presented.keys[0].ID != key.ID:
+		return g.ended(EndAPIKey)
+	}
+	return nil
+}

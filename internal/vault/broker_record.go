@@ -1,0 +1,148 @@
+package vault
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/audit"
+	"github.com/keysake/keysake/internal/policy"
+)
+
+// A BrokeredRequest is what is recorded of a request that the broker got: nothing of its headers,
+// its query or its body. It is a help for people, which nothing vouches for.
+type BrokeredRequest struct {
+	ID                  uuid.UUID // given when it is recorded
+	User, Lease, Secret uuid.UUID // Secret is nil where it is not known
+	At                  time.Time
+	Method, Host        string
+	Path                string // a template: what the catalog or the lease names of it
+	Status              int    // that was answered; 0 for none
+	Sent, Received      int64  // bytes of the bodies
+	Took                time.Duration
+	Tokens              int64      // as the provider reported them; 0 where it did not
+	Refused             string     // the rule by which it got no key; empty if it got one
+	Detail              string     // of a refusal, for people
+	Client              netip.Addr // for the audit log, in the entry of a refusal
+}
+
+// How many requests are recorded, and shown.
+const (
+	keepBrokered    = 10_000 // of a user
+	MaxBrokeredPage = 200
+
+	defaultBrokeredPage = 50
+	maxBrokeredBatch    = 1000
+	maxBrokeredText     = 256
+)
+
+// A BrokeredQuery chooses requests of a lease, oldest first.
+type BrokeredQuery struct {
+	Lease   uuid.UUID
+	After   uuid.UUID // newer than that one; nil for the newest
+	Refused bool      // only those that got no key
+	Limit   int
+}
+
+// RecordBrokered stores requests, and the first refusal of a lease in a minute in the audit log.
+// The broker calls it off the way of requests, with those that it gathered. Requests without a
+// lease are left out: they are nobody's. Those of a user who was deleted are lost.
+func (s *Service) RecordBrokered(ctx context.Context, requests []BrokeredRequest) error {
+	for len(requests) > maxBrokeredBatch {
+		if err := s.RecordBrokered(ctx, requests[:maxBrokeredBatch]); err != nil {
+			return err
+		}
+		requests = requests[maxBrokeredBatch:]
+	}
+	known := make([]BrokeredRequest, 0, len(requests))
+	users := map[uuid.UUID]bool{}
+	for _, r := range requests {
+		if r.User == uuid.Nil || r.Lease == uuid.Nil {
+			continue
+		}
+		var err error
+		if r.ID, err = newID(); err != nil {
+			return err
+		}
+		r.At = r.At.UTC().Truncate(time.Microsecond)
+		for _, text := range []*string{&r.Method, &r.Host, &r.Path, &r.Refused, &r.Detail} {
+			*text = shortened(*text)
+		}
+		users[r.User] = true
+		known = append(known, r)
+	}
+	if len(known) == 0 {
+		return nil
+	}
+	err := s.store.Update(ctx, func(tx Tx) error {
+		if err := tx.InsertBrokered(ctx, known); err != nil {
+			return err
+		}
+		for user := range users {
+			if err := tx.TrimBrokered(ctx, user, keepBrokered); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return s.recordBrokerRefusals(ctx, known)
+}
+
+// shortened returns a text that can be stored: programs choose paths.
+func shortened(text string) string {
+	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "")
+	if len(text) <= maxBrokeredText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxBrokeredText], "")
+}
+
+// recordBrokerRefusals records refusals in the chain of the user whose lease it is.
+func (s *Service) recordBrokerRefusals(ctx context.Context, requests []BrokeredRequest) error {
+	for _, r := range requests {
+		if r.Refused == "" {
+			continue
+		}
+		who := Actor{
+			User:       r.User,
+			Credential: audit.Credential{Kind: audit.CredentialPlaceholder, ID: r.Lease},
+			Client:     r.Client,
+		}
+		err := s.refusals.add(ctx, who, policy.LeaseUse, s.now(), func() error {
+			target := audit.Target{}
+			if r.Secret != uuid.Nil {
+				target = audit.Target{Kind: audit.TargetSecret, ID: r.Secret}
+			}
+			return s.recordRefusal(ctx, who, policy.LeaseUse, target)
+		})
+		if err != nil && KindOf(err) != Unauthenticated { // the user was deleted or disabled
+			return err
+		}
+	}
+	return nil
+}
+
+// ListBrokered returns what was recorded of the requests of one of the caller's leases, oldest
+// first. It needs the scope secrets:read. NotFound: there is no such lease, or it is another
+// user's.
+func (s *Service) ListBrokered(
+	ctx context.Context, who Actor, q BrokeredQuery,
+) (found []BrokeredRequest, err error) {
+	if q.Limit <= 0 || q.Limit > MaxBrokeredPage {
+		q.Limit = defaultBrokeredPage
+	}
+	err = s.view(ctx, who, policy.LeaseRequests, func(p *page) error {
+		_, err := p.storedLease(ctx, q.Lease)
+		if err == nil {
+			found, err = p.rows.BrokeredRequests(ctx, p.owner, q)
+		}
+		return err
+	})
+	return found, err
+}

@@ -1,0 +1,479 @@
+package vault_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/audit"
+	"github.com/keysake/keysake/internal/policy"
+	"github.com/keysake/keysake/internal/vault"
+	"github.com/keysake/keysake/plaintext"
+)
+
+// presetSecret makes a secret of a provider.
+func (p *fixture) presetSecret(
+	who vault.Actor, provider, name string, value vault.Value,
+) vault.Secret {
+	p.t.Helper()
+	s, err := p.CreateSecret(p.t.Context(), who, ofProvider(name, provider, value))
+	p.must(err)
+	return s
+}
+
+// brokered makes a lease for the broker.
+func (p *fixture) brokered(who vault.Actor, secrets ...vault.Secret) vault.Delivered {
+	p.t.Helper()
+	var ids []uuid.UUID
+	for _, s := range secrets {
+		ids = append(ids, s.ID)
+	}
+	made, err := p.CreateLease(p.t.Context(), who, leaseOf(vault.ByBroker, ids...))
+	p.must(err)
+	return made
+}
+
+// assertEnded checks that a placeholder stands for nothing any more, in this vault and in one that
+// has just started, and why.
+func (p *fixture) assertEnded(what string, placeholder plaintext.Value, why vault.Ending) {
+	p.t.Helper()
+	started, _ := p.newVault()
+	for _, v := range []*vault.Service{p.Service, started} {
+		g, err := v.Grant(p.t.Context(), placeholder)
+		assertKind(p.t, what, err, vault.Unauthenticated)
+		if g.Why != why || g.Value.Len() > 0 {
+			p.t.Errorf("%s: it is of no use because of %q, not %q", what, g.Why, why)
+		}
+	}
+}
+
+func TestAPlaceholderLooksLikeAKeyAndStandsForTheValueOfNow(t *testing.T) {
+	p := start(t)
+	ann := p.user("ann")
+	openai := p.presetSecret(ann, "openai", "OPENAI_API_KEY", fake("1"))
+	github := p.presetSecret(ann, "github", "GITHUB_TOKEN", fake("2"))
+	request := leaseOf(vault.ByBroker, openai.ID, github.ID)
+	request.Limits = vault.BrokerLimits{PerMinute: 60, Paths: []string{"/v1/chat/"}}
+	request.Run = vault.Run{ID: "run-1"}
+	var made vault.Delivered
+	got := p.newEntries(ann.User, func() {
+		made = must(p.CreateLease(t.Context(), ann, request))
+	})
+	entry := func(s vault.Secret) audit.Entry {
+		e := done(ann.User, ann, policy.LeaseCreate, s.ID, s.Name, 0)
+		e.Target.Kind, e.Lease, e.Run = audit.TargetSecret, made.ID, "run-1"
+		return e
+	}
+	p.assertEntries(got, entry(github), entry(openai))
+	p.assertState(ann, made.ID, vault.LeaseActive)
+	heads := map[uuid.UUID]string{openai.ID: "sk-proj-", github.ID: "ghp_"}
+	values := map[uuid.UUID]vault.Value{openai.ID: fake("1"), github.ID: fake("2")}
+	for _, placeholder := range made.Placeholders {
+		text := string(placeholder.Value.Reveal())
+		if !strings.HasPrefix(text, heads[placeholder.Secret]) || len(text) < 71 {
+			t.Errorf("%s has another form", placeholder.Provider)
+		}
+		g, err := p.Grant(t.Context(), placeholder.Value)
+		p.must(err)
+		value := values[placeholder.Secret]
+		if string(g.Value.Reveal()) != string(value.Plain().Reveal()) {
+			t.Errorf("%s stands for another value", placeholder.Name)
+		}
+		g.Value = plaintext.Value{}
+		want := vault.Grant{
+			User: ann.User, Lease: made.ID, Secret: placeholder.Secret, Name: placeholder.Name,
+			Provider: placeholder.Provider, Version: 1, ExpiresAt: made.ExpiresAt,
+			Limits: request.Limits,
+			Granted: []vault.GrantedSecret{
+				{ID: github.ID, Name: "GITHUB_TOKEN", Provider: "github"},
+				{ID: openai.ID, Name: "OPENAI_API_KEY", Provider: "openai"},
+			},
+		}
+		if diff := cmp.Diff(want, g, cmp.AllowUnexported(plaintext.Value{})); diff != "" {
+			t.Error(diff)
+		}
+	}
+	p.must(second(p.UpdateSecret(t.Context(), ann, openai.ID, fake("new"))))
+	g := must(p.Grant(t.Context(), made.Placeholders[1].Value))
+	next := fake("new")
+	if string(g.Value.Reveal()) != string(next.Plain().Reveal()) || g.Version != 2 {
+		t.Error("an update does not count at once")
+	}
+	p.assertChain(ann.User)
+}
+
+func TestAPlaceholderEndsWithItsLeaseAndAllThatItRestsOn(t *testing.T) {
+	p := start(t)
+	ctx := t.Context()
+	for what, c := range map[vault.Ending]func(who link, l vault.Delivered, top vault.Actor){
+		vault.EndRevoked: func(who link, l vault.Delivered, _ vault.Actor) {
+			_, delivered, err := p.RevokeLease(ctx, who.Actor, l.ID)
+			p.must(err)
+			if delivered {
+				t.Error("a revocation says that values were handed out")
+			}
+		},
+		vault.EndExpired: func(link, vault.Delivered, vault.Actor) {
+			p.clock.forward(2 * time.Hour)
+		},
+		vault.EndAPIKey: func(who link, _ vault.Delivered, top vault.Actor) {
+			p.must(p.RevokeAPIKey(ctx, top, who.id()))
+		},
+		vault.EndUser: func(who link, _ vault.Delivered, _ vault.Actor) {
+			p.must(p.Operator.DisableUser(ctx, who.User))
+		},
+		vault.EndSecret: func(who link, l vault.Delivered, _ vault.Actor) {
+			p.must(p.DeleteSecret(ctx, who.Actor, l.Secrets[0].ID))
+		},
+		vault.EndLockdown: func(link, vault.Delivered, vault.Actor) { p.must(p.LockDown(ctx)) },
+	} {
+		top, who, _ := p.line("u" + strings.ReplaceAll(string(what), "-", ""))
+		secret := p.presetSecret(who.Actor, "openai", "OPENAI_API_KEY", fake("x"))
+		l := p.brokered(who.Actor, secret)
+		placeholder := l.Placeholders[0].Value
+		for range 3 { // from the database, and from the memory
+			g := must(p.Grant(ctx, placeholder))
+			if g.Value.Len() == 0 {
+				t.Errorf("%s: nothing is granted before", what)
+			}
+		}
+		c(who, l, top)
+		p.assertEnded(string(what), placeholder, what)
+		if what == vault.EndLockdown {
+			p.must(p.LiftLockdown(ctx))
+		}
+	}
+}
+
+func TestWhatIsNoPlaceholderStandsForNothing(t *testing.T) {
+	p := start(t)
+	ann, bob := p.user("ann"), p.user("bob")
+	l := p.brokered(ann, p.presetSecret(ann, "openai", "OPENAI_API_KEY", fake("x")))
+	other := p.brokered(bob, p.presetSecret(bob, "openai", "OPENAI_API_KEY", fake("y")))
+	text := string(l.Placeholders[0].Value.Reveal())
+	foreign := string(other.Placeholders[0].Value.Reveal())
+	cut := len(text) - 71
+	for what, changed := range map[string]string{
+		"nothing":             "",
+		"another head":        "sk-ant-api03-" + text[cut:],
+		"no head":             text[cut:],
+		"a changed digit":     text[:cut+30] + "0" + text[cut+31:],
+		"one character less":  text[:len(text)-1],
+		"one character more":  text + "0",
+		"very long":           strings.Repeat("a", 10_000) + text,
+		"another lease's end": text[:cut+22] + foreign[cut+22:],
+		"an API key":          "ksk_" + strings.Repeat("a", 49),
+	} {
+		p.assertEnded(what, plaintext.FromString(changed), vault.EndUnknown)
+	}
+	if g := must(p.Grant(t.Context(), other.Placeholders[0].Value)); g.User != bob.User {
+		t.Error("a placeholder is another user's")
+	}
+}
+
+func TestOnlySecretsWhosePresetSaysWhereTheyGoAreForTheBroker(t *testing.T) {
+	p := start(t)
+	ann := p.user("ann")
+	good := p.presetSecret(ann, "openai", "OPENAI_API_KEY", fake("x"))
+	custom := p.secret(ann, "CUSTOM", fake("y"))
+	_, err := p.CreateLease(t.Context(), ann, leaseOf(vault.ByBroker, good.ID, custom.ID))
+	assertBroken(t, "a secret without a preset", err, "secret_ids.1 value")
+	request := leaseOf(vault.ByBroker, good.ID)
+	request.Recipient = recipient()
+	_, err = p.CreateLease(t.Context(), ann, request)
+	assertBroken(t, "a recipient", err, "recipient value")
+	request = leaseOf(vault.ByTicket, good.ID)
+	request.Limits.PerMinute = 1
+	_, err = p.CreateLease(t.Context(), ann, request)
+	assertBroken(t, "limits of a ticket", err, "broker value")
+	l := p.brokered(ann, good)
+	for _, ticket := range []string{"kst_", "ksk_"} {
+		text := string(l.Placeholders[0].Value.Reveal())
+		changed := plaintext.FromString(ticket + text[len(text)-49:])
+		_, err := p.AuthenticateTicket(t.Context(), changed)
+		assertKind(t, "a placeholder as a "+ticket, err, vault.Unauthenticated)
+	}
+}
+
+func TestLimitsOfTheBrokerAreStoredAsGivenOrRefused(t *testing.T) {
+	full := vault.BrokerLimits{
+		PerMinute: 1, Concurrent: 2, Requests: 3, Bytes: 4, Tokens: 5,
+		Methods: []string{"GET"}, Paths: []string{"/v1/"}, OpenEgress: true,
+	}
+	for _, l := range []vault.BrokerLimits{{}, full, {Methods: []string{}}} {
+		again, err := vault.ParseBrokerLimits(l.Text())
+		if err != nil || again.Text() != l.Text() || l.Check() != nil {
+			t.Errorf("%+v becomes %+v: %v", l, again, err)
+		}
+	}
+	for _, text := range []string{"{}", " ", `{"per_minute":1} `, `{"x":1}`, "null"} {
+		if _, err := vault.ParseBrokerLimits(text); err == nil {
+			t.Errorf("%s is accepted", text)
+		}
+	}
+	long := slices.Repeat([]string{"GET"}, 21)
+	for _, l := range []vault.BrokerLimits{
+		{PerMinute: -1}, {Concurrent: 1_000_001}, {Bytes: 1 << 60}, {Methods: []string{"get"}},
+		{Methods: long}, {Paths: []string{"v1/"}}, {Paths: []string{"/a/../b"}},
+		{Paths: []string{"/a//b"}}, {Paths: []string{"/a?b"}}, {Paths: []string{"/%2e"}},
+		{Paths: []string{"/" + strings.Repeat("a", 256)}}, {Paths: []string{"/é"}},
+	} {
+		if err := l.Check(); vault.KindOf(err) != vault.Invalid {
+			t.Errorf("%+v: %v", l, err)
+		}
+	}
+}
+
+func TestRowsOfABrokersLeaseThatWereChangedCountForNothing(t *testing.T) {
+	p := start(t)
+	ctx := t.Context()
+	ann, bob := p.user("ann"), p.user("bob")
+	openai := p.presetSecret(ann, "openai", "OPENAI_API_KEY", fake("1"))
+	github := p.presetSecret(ann, "github", "GITHUB_TOKEN", fake("2"))
+	bobs := p.presetSecret(bob, "openai", "OPENAI_API_KEY", fake("3"))
+	mine, wide := p.brokered(ann, openai), p.brokered(ann, github)
+	foreign := p.brokered(bob, bobs)
+	row := "UPDATE leases SET "
+	set := func(l vault.Delivered, what string) string {
+		return fmt.Sprintf("%s%s WHERE id = '%s'", row, what, l.ID)
+	}
+	from := func(column string, l vault.Delivered) string {
+		return fmt.Sprintf("%s = (SELECT %[1]s FROM leases WHERE id = '%s')", column, l.ID)
+	}
+	hash := mine.Secrets[0].Placeholder
+	for what, change := range map[string]string{
+		"longer":        set(mine, "expires_at = expires_at + 3600000000"),
+		"fewer limits":  set(mine, `limits = '{"per_minute":1}'`),
+		"other secrets": set(mine, from("secrets", wide)),
+		"another secret": set(wide, fmt.Sprintf("secrets = replace(secrets, '%s', '%s')",
+			github.ID, openai.ID)),
+		"another hash": set(wide, fmt.Sprintf("secrets = '%s 0 %x GITHUB_TOKEN\n'",
+			github.ID, hash)),
+		"another user's": set(foreign, fmt.Sprintf("user_id = '%s'", ann.User)),
+		"a ticket's":     set(mine, "delivery = 'ticket'"),
+	} {
+		before := p.rowsOf("leases")
+		p.sql(change)
+		p.restart()
+		for _, l := range []vault.Delivered{mine, wide, foreign} {
+			g, err := p.Grant(ctx, l.Placeholders[0].Value)
+			if err == nil && (g.Lease != l.ID || g.Secret != l.Secrets[0].ID ||
+				!g.ExpiresAt.Equal(l.ExpiresAt) || g.Limits.Text() != l.Limits.Text()) {
+				t.Errorf("%s: a row that was changed counts", what)
+			}
+		}
+		p.putRows("leases", before)
+	}
+	p.restart()
+	p.must(second(p.Grant(ctx, mine.Placeholders[0].Value)))
+	before := p.rowsOf("leases")
+	_, _, err := p.RevokeLease(ctx, ann, mine.ID)
+	p.must(err)
+	p.putRows("leases", before)
+	p.restart()
+	_, err = p.Grant(ctx, mine.Placeholders[0].Value)
+	assertTampered(t, "a lease that was put back", err)
+}
+
+func TestAGrantFromTheMemoryAsksNoDatabase(t *testing.T) {
+	p := start(t)
+	counted := &asked{Store: p.db}
+	p.Service, _ = p.vaultOn(counted)
+	ann := p.user("ann")
+	l := p.brokered(ann, p.presetSecret(ann, "openai", "OPENAI_API_KEY", fake("x")))
+	placeholder := l.Placeholders[0].Value
+	p.notice()
+	for range 3 {
+		p.must(second(p.Grant(t.Context(), placeholder)))
+	}
+	counted.queries.Store(0)
+	for range 10 {
+		p.must(second(p.Grant(t.Context(), placeholder)))
+	}
+	most := int64(0)
+	if onPostgres {
+		most = 10 // it does not tell of changes: the ledger is read for each
+	}
+	if n := counted.queries.Load(); n > most {
+		t.Errorf("10 grants asked the database %d times", n)
+	}
+}
+
+// An asked is a store that counts what a grant asks of the database. It leaves out the instance's
+// ledger, which each server reads twice a second.
+type asked struct {
+	vault.Store
+	queries atomic.Int64
+}
+
+func (a *asked) Read(ctx context.Context, fn func(vault.Reader) error) error {
+	return a.Store.Read(ctx, func(r vault.Reader) error { return fn(askedReader{r, a}) })
+}
+
+func (a *asked) View(ctx context.Context, fn func(vault.Reader) error) error {
+	a.queries.Add(1)
+	return a.Store.View(ctx, fn)
+}
+
+type askedReader struct {
+	vault.Reader
+	of *asked
+}
+
+func (r askedReader) Ledger(ctx context.Context, user uuid.UUID) (vault.StoredLedger, error) {
+	r.of.queries.Add(1)
+	return r.Reader.Ledger(ctx, user)
+}
+
+func (r askedReader) Lease(
+	ctx context.Context, user, id uuid.UUID,
+) (vault.StoredLease, error) {
+	r.of.queries.Add(1)
+	return r.Reader.Lease(ctx, user, id)
+}
+
+func (r askedReader) BrokerLease(
+	ctx context.Context, id uuid.UUID,
+) (vault.StoredLease, error) {
+	r.of.queries.Add(1)
+	return r.Reader.BrokerLease(ctx, id)
+}
+
+func (r askedReader) Secrets(
+	ctx context.Context, user uuid.UUID,
+) ([]vault.StoredSecret, error) {
+	r.of.queries.Add(1)
+	return r.Reader.Secrets(ctx, user)
+}
+
+func (r askedReader) SealedSecretsOf(
+	ctx context.Context, user uuid.UUID, ids []uuid.UUID,
+) ([]vault.StoredSecret, error) {
+	r.of.queries.Add(1)
+	return r.Reader.SealedSecretsOf(ctx, user, ids)
+}
+
+func TestAnotherProcessesRevocationIsNoticedInTime(t *testing.T) {
+	p := start(t)
+	ann := p.user("ann")
+	l := p.brokered(ann, p.presetSecret(ann, "openai", "OPENAI_API_KEY", fake("x")))
+	other := p.another()
+	defer func() { p.must(other.Close()) }()
+	service, _ := p.vaultOn(other)
+	p.must(second(service.Grant(t.Context(), l.Placeholders[0].Value)))
+	_, _, err := p.RevokeLease(t.Context(), ann, l.ID)
+	p.must(err)
+	time.Sleep(2 * vault.NoticedWithin)
+	g, err := service.Grant(t.Context(), l.Placeholders[0].Value)
+	assertKind(t, "the other process", err, vault.Unauthenticated)
+	if g.Why != vault.EndRevoked {
+		t.Errorf("it is of no use because of %q", g.Why)
+	}
+}
+
+func TestRequestsOfTheBrokerAreRecordedAndBounded(t *testing.T) {
+	p := start(t)
+	ctx := t.Context()
+	ann, bob := p.user("ann"), p.user("bob")
+	l := p.brokered(ann, p.presetSecret(ann, "openai", "OPENAI_API_KEY", fake("x")))
+	request := func(change func(*vault.BrokeredRequest)) vault.BrokeredRequest {
+		r := vault.BrokeredRequest{
+			User: ann.User, Lease: l.ID, Secret: l.Secrets[0].ID, At: p.clock.now(),
+			Method: "POST", Host: "api.openai.com", Path: "/v1/chat/completions", Status: 200,
+			Sent: 10, Received: 20, Took: time.Second, Tokens: 5,
+		}
+		if change != nil {
+			change(&r)
+		}
+		return r
+	}
+	refused := func(r *vault.BrokeredRequest) {
+		r.Refused, r.Status, r.Path = "path", 403, "/v2\x00"+strings.Repeat("é", 500)
+	}
+	nobodys := func(r *vault.BrokeredRequest) { r.User, r.Lease = uuid.Nil, uuid.Nil }
+	got := p.newEntries(ann.User, func() {
+		p.must(p.RecordBrokered(ctx, []vault.BrokeredRequest{
+			request(nil), request(refused), request(refused), request(nobodys),
+		}))
+	})
+	if len(got) != 1 || got[0].Outcome != audit.Refused || got[0].Lease != l.ID ||
+		got[0].Credential.Kind != audit.CredentialPlaceholder {
+		t.Errorf("the audit log has %+v", got)
+	}
+	all := must(p.ListBrokered(ctx, ann, vault.BrokeredQuery{Lease: l.ID}))
+	if len(all) != 3 || all[0].Path != "/v1/chat/completions" || len(all[1].Path) > 256 {
+		t.Errorf("%+v", all)
+	}
+	newer := must(p.ListBrokered(ctx, ann, vault.BrokeredQuery{Lease: l.ID, After: all[1].ID}))
+	why := must(p.ListBrokered(ctx, ann, vault.BrokeredQuery{Lease: l.ID, Refused: true}))
+	if len(newer) != 1 || newer[0] != all[2] || len(why) != 2 {
+		t.Errorf("%d are newer, %d were refused", len(newer), len(why))
+	}
+	_, err := p.ListBrokered(ctx, bob, vault.BrokeredQuery{Lease: l.ID})
+	assertKind(t, "another user's", err, vault.NotFound)
+	g := must(p.Grant(ctx, l.Placeholders[0].Value))
+	if want := (vault.BrokerUse{Requests: 1, Bytes: 30, Tokens: 5}); g.Used != want {
+		t.Errorf("it was used %+v", g.Used)
+	}
+	p.must(p.RecordBrokered(ctx, slices.Repeat([]vault.BrokeredRequest{request(nil)}, 10_500)))
+	if n := p.count("broker_requests"); n != 10_000 {
+		t.Errorf("%d are kept", n)
+	}
+	p.must(p.Service.DeleteUser(ctx, p.admin, ann.User))
+	if n := p.count("broker_requests") + p.count("broker_uses"); n != 0 {
+		t.Errorf("%d rows outlive the user", n)
+	}
+}
+
+// count returns how many rows a table has.
+func (p *fixture) count(table string) (n int) {
+	p.t.Helper()
+	p.sqlRow("SELECT count(*) FROM "+table, nil, &n)
+	return n
+}
+
+// rowsOf returns all rows of a table.
+func (p *fixture) rowsOf(table string) (all [][]any) {
+	p.t.Helper()
+	db := p.connect()
+	defer db.Close()
+	rows, err := db.QueryContext(p.t.Context(), "SELECT * FROM "+table)
+	p.must(err)
+	defer rows.Close()
+	columns := must(rows.Columns())
+	for rows.Next() {
+		row, into := make([]any, len(columns)), make([]any, len(columns))
+		for i := range row {
+			into[i] = &row[i]
+		}
+		p.must(rows.Scan(into...))
+		all = append(all, row)
+	}
+	p.must(rows.Err())
+	return all
+}
+
+// putRows replaces all rows of a table.
+func (p *fixture) putRows(table string, all [][]any) {
+	p.t.Helper()
+	p.sql("DELETE FROM " + table)
+	for _, row := range all {
+		for i, v := range row {
+			if b, ok := v.([]byte); ok && len(b) == 0 {
+				row[i] = []byte{} // a nil slice is bound as NULL
+			}
+		}
+		marks := make([]string, len(row))
+		for i := range marks {
+			marks[i] = fmt.Sprint("$", i+1)
+		}
+		p.sql("INSERT INTO "+table+" VALUES ("+strings.Join(marks, ", ")+")", row...)
+	}
+}

@@ -1,0 +1,58 @@
+package vault
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/keysake/keysake/internal/catalog"
+)
+
+// A BrokerUseOf says how programs of a provider are led to the broker, whose URL comes before each
+// path.
+type BrokerUseOf struct {
+	BaseURLs []BrokerVariable
+	Unset    []string
+	Git      []BrokerGit
+	GH       []string // hosts that gh reaches by a socket
+}
+
+// A BrokerVariable is a variable from which programs read the address of a provider.
+type BrokerVariable struct{ Name, Path, Scheme string }
+
+// A BrokerGit is a URL that git replaces by the broker's, and the user that goes with the
+// placeholder.
+type BrokerGit struct{ URL, Path, User string }
+
+// UseAtBroker returns how programs of a provider are led to the broker.
+func (s *Service) UseAtBroker(provider string) (use BrokerUseOf) {
+	entry, _ := s.catalog.Entry(provider)
+	use.Unset, use.GH = entry.Client.UnsetEnv, entry.Client.GH
+	if len(entry.Attach) == 0 {
+		return use
+	}
+	for _, b := range entry.Client.BaseURL {
+		at, err := url.Parse(b.Default)
+		if err != nil || b.Scheme == "hostname_only" || strings.Contains(at.Host, "{") {
+			continue
+		}
+		use.BaseURLs = append(use.BaseURLs, BrokerVariable{
+			Name: b.Env, Path: brokerPath(entry, at.Host) + at.Path, Scheme: b.Scheme,
+		})
+	}
+	for _, g := range entry.Client.Git {
+		if at, err := url.Parse(g); err == nil {
+			use.Git = append(use.Git, BrokerGit{
+				URL: g, User: entry.Client.GitUser, Path: brokerPath(entry, at.Host) + at.Path,
+			})
+		}
+	}
+	return use
+}
+
+// brokerPath is what the path of a request to a host of the provider begins with at the broker.
+func brokerPath(entry catalog.Entry, host string) string {
+	if hosts := entry.Attach[0].Hosts; host == hosts[0] {
+		return "/" + entry.ID
+	}
+	return "/" + entry.ID + "/@" + host
+}
