@@ -79,8 +79,11 @@ var layers = map[string]string{
 		"internal/doctor internal/floors internal/instance internal/policy " +
 		"internal/privatefile internal/rootkey internal/seal internal/store " +
 		"internal/store/postgres internal/store/sqlite internal/vault plaintext",
-	"internal/server": "internal/api internal/config internal/identity internal/instance " +
-		"internal/middleware internal/netguard internal/probe internal/process internal/rootkey",
+	"internal/broker": "internal/catalog internal/netguard internal/redact internal/vault " +
+		"plaintext",
+	"internal/server": "internal/api internal/broker internal/config internal/identity " +
+		"internal/instance internal/middleware internal/netguard internal/probe " +
+		"internal/process internal/rootkey",
 	"internal/cli": "bundle client internal/audit internal/catalog internal/child " +
 		"internal/config internal/doctor internal/dotenv internal/environ internal/instance " +
 		"internal/maintenance internal/memfile internal/policy internal/privatefile " +
@@ -137,7 +140,8 @@ var outside = []struct{ prefix, mayImport string }{
 	{"modernc.org/", "internal/store/sqlite internal/store/sqlite/engine"},
 	{"github.com/jackc/", "internal/store/postgres internal/store/postgres/pgtest"},
 	{"database/sql", ""},
-	{"net/http", "client internal/api internal/api/apicontract internal/apptest internal/cli " +
+	{"net/http", "client internal/broker " +
+		"internal/api internal/api/apicontract internal/apptest internal/cli " +
 		"internal/identity internal/middleware internal/netguard internal/probe internal/relay " +
 		"internal/rootkey internal/server"},
 }

@@ -55,6 +55,8 @@ type Config struct {
 	BehindTLSProxy bool
 	AdminListen    string
 	BrokerURL      string // empty where there is no broker
+	BrokerListen   string // empty for no broker here
+	EgressAllow    []Egress
 
 	MaxConnections     int // 0 for what the limit of open files allows
 	MaxConnectionsEach int // of one address; 0 for half of them

@@ -42,7 +42,10 @@ func mustLoad(t *testing.T, env map[string]string, args ...string) config.Config
 var instanceKey = uuid.UUID{6: 0x80, 8: 0x80, 15: 1}
 
 // comparable lets cmp compare what has unexported fields.
-var comparable = cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })
+var comparable = cmp.Options{
+	cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
+	cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b }),
+}
 
 func TestWithoutFlagsAndVariablesTheDefaultsApply(t *testing.T) {
 	want := config.Config{
@@ -107,6 +110,8 @@ func TestEverySettingHasAFlagAndAVariable(t *testing.T) {
 		"behind-tls-proxy":     "true",
 		"admin-listen":         ":9",
 		"broker-url":           "https://broker.example.org",
+		"broker-listen":        "127.0.0.1:8421",
+		"egress-allow":         "10.0.0.0/8,api.example.com=127.0.0.1:8443",
 		"max-connections":      "8",
 		"max-connections-each": "9",
 		"max-secrets":          "5",
@@ -157,7 +162,12 @@ func TestEverySettingHasAFlagAndAVariable(t *testing.T) {
 		TLSKey:         "k.pem",
 		BehindTLSProxy: true,
 		AdminListen:    ":9",
+		BrokerListen:   "127.0.0.1:8421",
 		BrokerURL:      "https://broker.example.org",
+		EgressAllow: []config.Egress{
+			{Network: netip.MustParsePrefix("10.0.0.0/8")},
+			{Host: "api.example.com", At: netip.MustParseAddrPort("127.0.0.1:8443")},
+		},
 
 		MaxConnections:     8,
 		MaxConnectionsEach: 9,
@@ -317,6 +327,17 @@ func TestAValueThatCannotBeParsedIsRefusedWithTheNameOfItsSetting(t *testing.T) 
 	}
 }
 
+func TestAnExceptionOfEgressIsANetworkOrAHostWithItsAddress(t *testing.T) {
+	for _, text := range []string{
+		"any", "host", "Host=127.0.0.1:1", "=127.0.0.1:1", "host=127.0.0.1", "host=127.0.0.1:0",
+		"host=other:443", "10.0.0.0/33", "",
+	} {
+		if _, err := load(t, nil, "--egress-allow="+text); err == nil {
+			t.Errorf("--egress-allow=%s was taken", text)
+		}
+	}
+}
+
 func TestAnInvalidSettingIsRefusedInOneLineThatNamesItsFlag(t *testing.T) {
 	for _, c := range []struct {
 		args string
@@ -339,6 +360,8 @@ func TestAnInvalidSettingIsRefusedInOneLineThatNamesItsFlag(t *testing.T) {
 		{"--broker-url=http://broker.example.org", "--broker-url must be an https URL"},
 		{"--broker-url=127.0.0.1:8421", "--broker-url must be an https URL"},
 		{"--admin-listen=9", `--admin-listen "9" must be`},
+		{"--broker-listen=9", `--broker-listen "9" must be`},
+		{"--broker-listen=0.0.0.0:8421", "--broker-listen 0.0.0.0:8421 would send placeholders"},
 		{"--tls-cert=c", "--tls-cert needs --tls-key"},
 		{"--tls-key=k", "--tls-key needs --tls-cert"},
 		{"--min-client=a=1,A=2", "--min-client has A twice"},
@@ -439,7 +462,7 @@ func TestTheReferenceHasEverySetting(t *testing.T) {
 			t.Errorf("--%s is not on the page", f.Name)
 		}
 	})
-	if n != 43 || strings.Count(page, "\n| `--") != n {
+	if n != 45 || strings.Count(page, "\n| `--") != n {
 		t.Errorf("%d flags, and a page of another number of lines", n)
 	}
 }

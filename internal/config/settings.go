@@ -178,6 +178,16 @@ func (c *Config) networkSettings() []setting {
 				"machine; without it there are no leases for the broker",
 		},
 		{
+			&c.BrokerListen, "broker-listen", "ADDRESS", "",
+			"address and port of the broker, which puts keys on the requests of programs that " +
+				"have none; not served by default (serve --dev: the port after that of --listen)",
+		},
+		{
+			&c.EgressAllow, "egress-allow", "EXCEPTION", "",
+			"what the broker and probes may connect to besides public addresses: a network, or " +
+				"HOST=ADDRESS:PORT for a host that is not resolved; repeatable",
+		},
+		{
 			&c.MaxConnections, "max-connections", "N", "0",
 			"connections that may be open at once; 0 for what the limit of open files allows, " +
 				"at most 8192",

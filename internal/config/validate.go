@@ -112,6 +112,17 @@ func (c Config) validateListen() error {
 			return fmt.Errorf("--admin-listen %w", err)
 		}
 	}
+	if c.BrokerListen != "" {
+		broker, err := hostOf(c.BrokerListen)
+		if err != nil {
+			return fmt.Errorf("--broker-listen %w", err)
+		}
+		if !isLoopback(broker) && c.TLSCert == "" && !c.BehindTLSProxy {
+			return fmt.Errorf("--broker-listen %s would send placeholders over the network "+
+				"unencrypted: give --tls-cert and --tls-key, or --behind-tls-proxy if a proxy in "+
+				"front handles TLS", c.BrokerListen)
+		}
+	}
 	if !isLoopback(host) && c.TLSCert == "" && !c.BehindTLSProxy {
 		return fmt.Errorf("--listen %s would send secrets over the network unencrypted: "+
 			"give --tls-cert and --tls-key, or --behind-tls-proxy if a proxy in front handles TLS",

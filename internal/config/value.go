@@ -37,6 +37,8 @@ func (s setting) parse(text string) error {
 		*p = append(*p, id)
 	case *[]MinClient:
 		*p, err = appendParsed(*p, text, parseMinClient)
+	case *[]Egress:
+		*p, err = appendParsed(*p, text, parseEgress)
 	case *[]netip.Prefix:
 		*p, err = appendParsed(*p, text, parsePrefix)
 	default:

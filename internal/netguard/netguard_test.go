@@ -98,8 +98,10 @@ func TestWhatIsNoCanonicalNameIsNotEvenResolved(t *testing.T) {
 			t.Errorf("%q: %v; resolved %v", host, err, n.resolved)
 		}
 	}
-	for _, address := range []string{"api.example", "api.example:https", "api.example:0",
-		"api.example:65536", "api.example:443:443"} {
+	for _, address := range []string{
+		"api.example", "api.example:https", "api.example:0", "api.example:65536",
+		"api.example:443:443",
+	} {
 		n := network{}
 		_, err := n.guard(netguard.Options{}).DialContext(t.Context(), "tcp", address)
 		if !errors.Is(err, netguard.ErrRefused) || len(n.resolved) > 0 {
@@ -162,7 +164,7 @@ func TestARequestIsSentByHTTPSAndToWhoHasTheCertificate(t *testing.T) {
 	serve := func(version uint16) *httptest.Server {
 		s := httptest.NewUnstartedServer(http.HandlerFunc(
 			func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Proto) }))
-		s.TLS = &tls.Config{MaxVersion: version} //nolint:gosec // that is what is refused
+		s.TLS = &tls.Config{MaxVersion: version}
 		s.EnableHTTP2 = true
 		s.Config.ErrorLog = log.New(io.Discard, "", 0)
 		s.StartTLS()
@@ -187,7 +189,12 @@ func TestARequestIsSentByHTTPSAndToWhoHasTheCertificate(t *testing.T) {
 		"https://old.example.com/": "protocol version", "http://example.com/": "https",
 		"https://127.0.0.1/": "not a public address",
 	} {
-		r, err := http.NewRequestWithContext(t.Context(), "POST", url, strings.NewReader("body"))
+		r, err := http.NewRequestWithContext(
+			t.Context(),
+			http.MethodPost,
+			url,
+			strings.NewReader("body"),
+		)
 		if err != nil {
 			t.Fatal(err)
 		}

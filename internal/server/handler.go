@@ -3,19 +3,20 @@ package server
 import (
 	"context"
 	"log/slog"
+	"net"
 
 	"github.com/keysake/keysake/internal/api"
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/identity"
 	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/middleware"
-	"github.com/keysake/keysake/internal/netguard"
 	providers "github.com/keysake/keysake/internal/probe"
 )
 
 // newServer returns a server that does not listen yet. lostLines counts what could not be logged.
 func newServer(
 	cfg config.Config, i *instance.Instance, log *slog.Logger, lostLines func() uint64,
+	brokerSocket net.Listener,
 ) *server {
 	s := &server{cfg: cfg, instance: i, log: log, strangers: middleware.NewStrangers()}
 	s.certificate.certFile, s.certificate.keyFile = cfg.TLSCert, cfg.TLSKey
@@ -25,8 +26,9 @@ func newServer(
 	metrics.watchDisputes(i.Vault.Disputes)
 	metrics.watchLockdown(i.Vault.LockedDown)
 	metrics.watchConnections(s)
+	guard := newGuard(cfg)
 	i.Vault.AskBy(providers.New(
-		i.Catalog, netguard.New(netguard.Options{}).Transport(), "keysake-probe",
+		i.Catalog, guard.Transport(), "keysake-probe",
 	))
 	s.shareRates()
 	handler := api.New(api.Options{
@@ -45,6 +47,9 @@ func newServer(
 		BrokerURL: cfg.BrokerURL,
 	})
 	s.main = s.newHTTPServer(s.withProbes(handler))
+	if brokerSocket != nil {
+		s.broker = s.newBroker(brokerSocket, guard, metrics)
+	}
 	s.admin = s.newHTTPServer(s.withProbes(metrics.handler()))
 	return s
 }

@@ -86,6 +86,9 @@ func (s *server) connectionLimits(ctx context.Context) (most, each int) {
 	most = cmp.Or(s.cfg.MaxConnections, maxConnections)
 	if limit, open := openFiles(); limit > 0 {
 		room := max(minConnections, limit-open-keptFiles)
+		if s.broker != nil {
+			room = max(minConnections, room/2) // the other half is the broker's
+		}
 		if room < s.cfg.MaxConnections {
 			s.log.WarnContext(ctx, "--max-connections is more than the limit of open files allows",
 				"open_files", limit, "connections", room)

@@ -69,12 +69,16 @@ func Run(ctx context.Context, cfg config.Config, ask rootkey.Ask, out, logs io.W
 			return cannotStart(err)
 		}
 	}
-	s := newServer(cfg, i, log, lines.lost.Load)
-	if err := s.listen(ctx); err != nil {
+	socket, err := listenBroker(ctx, &cfg)
+	if err != nil {
 		return cannotStart(err)
 	}
+	s := newServer(cfg, i, log, lines.lost.Load, socket)
+	if err := s.listen(ctx); err != nil {
+		return errors.Join(cannotStart(err), s.closeBroker())
+	}
 	if err := printBanner(out, s.url(), devKeyFile); err != nil {
-		return errors.Join(cannotStart(err), s.main.Close(), s.admin.Close())
+		return errors.Join(cannotStart(err), s.main.Close(), s.admin.Close(), s.closeBroker())
 	}
 	return s.serve(ctx, hangup)
 }
@@ -105,14 +109,19 @@ type server struct {
 	strangers   *middleware.Strangers
 	sharing     *middleware.Sharing // nil for none
 
+	broker                  *brokerServer // nil without a broker
 	main, admin             *http.Server
 	mainSocket, adminSocket net.Listener // adminSocket is nil without --admin-listen
 }
 
 // serve serves until ctx is done or a listener fails, and then stops.
 func (s *server) serve(ctx context.Context, hangup <-chan os.Signal) error {
-	failed := make(chan error, 2)
+	failed := make(chan error, 3)
 	go func() { failed <- s.serveMain() }()
+	if s.broker != nil {
+		s.broker.start(ctx)
+		go func() { failed <- s.broker.serve() }()
+	}
 	if s.adminSocket != nil {
 		go func() { failed <- s.admin.Serve(s.adminSocket) }()
 	}

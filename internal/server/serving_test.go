@@ -18,13 +18,16 @@ import (
 )
 
 // opened returns a server that does not listen yet, on a new folder.
-func opened(tb testing.TB) *server {
+func opened(tb testing.TB, change ...func(*config.Config)) *server {
 	tb.Helper()
 	dir := filepath.Join(tb.TempDir(), "data")
 	cfg := config.Config{
 		Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", Data: dir, Dev: true,
 		MaxSecrets: 1e6, KeepVersions: 1, KeyCacheTTL: time.Hour, LogFormat: "text",
 		ShutdownTimeout: 5 * time.Second,
+	}
+	for _, c := range change {
+		c(&cfg)
 	}
 	i, err := instance.Open(tb.Context(), cfg, instance.NewKeys(cfg, nil), instance.Create)
 	if err != nil {
@@ -38,7 +41,7 @@ func opened(tb testing.TB) *server {
 	if _, err := i.PrepareDev(tb.Context(), cfg); err != nil {
 		tb.Fatal(err)
 	}
-	return newServer(cfg, i, slog.New(slog.DiscardHandler), new(countingWriter).lost.Load)
+	return newServer(cfg, i, slog.New(slog.DiscardHandler), new(countingWriter).lost.Load, nil)
 }
 
 // run lets the server serve until the test ends.

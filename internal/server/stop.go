@@ -35,11 +35,14 @@ func (s *server) stop(ctx context.Context) error {
 	flushCtx := context.WithoutCancel(ctx)
 	ctx, cancel := context.WithTimeout(flushCtx, s.cfg.ShutdownTimeout)
 	defer cancel()
+	brokerStopped := make(chan error, 1)
+	go func() { brokerStopped <- s.stopBroker(ctx) }()
 	err := s.main.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		s.log.WarnContext(ctx, "requests were cut off: they took longer than --shutdown-timeout")
 		err = s.main.Close()
 	}
+	err = errors.Join(err, <-brokerStopped)
 	flush := func() error {
 		s.flushRefusals(flushCtx, true)
 		s.flushLastUsed(flushCtx, true)

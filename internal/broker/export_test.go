@@ -1,0 +1,60 @@
+package broker
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/keysake/keysake/internal/redact"
+	"github.com/keysake/keysake/plaintext"
+)
+
+// Template is the form of a path that is recorded.
+func Template(path string) string { return template(path) }
+
+// ParseTarget returns the parts of a request's line.
+func ParseTarget(line string) (provider, host, path, query string, ok bool) {
+	t, err := parseTarget(line)
+	return t.provider, t.host, t.path, t.query, err == nil
+}
+
+// Unescape decodes a path once, if it can be.
+func Unescape(path string) string {
+	if decoded, err := url.PathUnescape(path); err == nil {
+		return decoded
+	}
+	return path
+}
+
+// Scrub returns a text that is read in pieces of a size, with a value replaced.
+func Scrub(value, placeholder, text string, size int) string {
+	f := &flow{masks: redact.New([]redact.Secret{{
+		Value: plaintext.FromString(value), Mask: placeholder,
+	}})}
+	resp := &http.Response{
+		Header: http.Header{}, Body: io.NopCloser(pieces{strings.NewReader(text), size}),
+	}
+	if !new(Broker).scrubBody(resp, f) {
+		panic("it cannot be scrubbed")
+	}
+	clean, err := io.ReadAll(resp.Body)
+	if err != nil {
+		panic(err)
+	}
+	return string(clean)
+}
+
+type pieces struct {
+	io.Reader
+	size int
+}
+
+func (p pieces) Read(b []byte) (int, error) { return p.Reader.Read(b[:min(len(b), p.size)]) }
+
+// StripSubprotocols returns what remains of a header.
+func StripSubprotocols(value, prefix string) string {
+	h := http.Header{"Sec-Websocket-Protocol": {value}}
+	places{protocols: []string{prefix}}.strip(h, "")
+	return h.Get("Sec-Websocket-Protocol")
+}

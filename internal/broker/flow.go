@@ -1,0 +1,201 @@
+package broker
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/keysake/keysake/internal/redact"
+	"github.com/keysake/keysake/internal/vault"
+)
+
+// A flow is a request that is under way, with its answer.
+type flow struct {
+	match       match
+	target      target
+	placeholder string
+	credential  credential
+	quota       *quota
+	masks       *redact.Masks
+	grant       vault.Grant
+	idle        time.Duration // for how long nothing may move after the answer began; 0: for ever
+	passes      []string      // content codings that are passed on as they are
+
+	cancel  context.CancelCauseFunc
+	control *http.ResponseController
+
+	sent, received, moved atomic.Int64
+	usage                 usage
+
+	mu     sync.Mutex
+	status int // of the provider's answer; 0 before it began
+	conn   net.Conn
+	ended  bool
+	why    *refusal // if no key was attached, or the answer did not come
+}
+
+type flowKey struct{}
+
+func flowOf(ctx context.Context) *flow {
+	f, _ := ctx.Value(flowKey{}).(*flow)
+	return f
+}
+
+// past is a deadline that ends whatever waits.
+var past = time.Unix(1, 0) //nolint:gochecknoglobals // a constant
+
+// end ends a request: at once, whatever it waits for. One whose answer has not begun is still told
+// why.
+func (f *flow) end(why error) {
+	f.cancel(why)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ended = true
+	if f.conn != nil {
+		_ = f.conn.SetDeadline(past) // a connection that is closed needs none
+		return
+	}
+	_ = f.control.SetReadDeadline(past)
+	if f.status != 0 {
+		_ = f.control.SetWriteDeadline(past)
+	}
+}
+
+// begin notes that the answer begins.
+func (f *flow) begin(status int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.status = status
+	f.touch()
+}
+
+func (f *flow) fail(why *refusal) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.why = why
+}
+
+// outcome returns the status of the answer, and why there is none of the provider.
+func (f *flow) outcome() (status int, why *refusal) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.why != nil {
+		return f.why.status, f.why
+	}
+	return f.status, nil
+}
+
+func (f *flow) touch() { f.moved.Store(time.Now().UnixNano()) }
+
+// isIdle reports whether nothing moved for too long since the answer began. Before that only the
+// client and the lease end a request: providers think for minutes.
+func (f *flow) isIdle(now time.Time) bool {
+	at := f.moved.Load()
+	return f.idle > 0 && at != 0 && now.Sub(time.Unix(0, at)) > f.idle
+}
+
+// count counts bytes, and ends the request when its lease allows no more.
+func (f *flow) count(to *atomic.Int64, n int) {
+	if n == 0 {
+		return
+	}
+	to.Add(int64(n))
+	if f.idle > 0 && f.moved.Load() != 0 {
+		f.touch()
+	}
+	if !f.quota.addBytes(int64(n)) {
+		f.end(errBytes)
+	}
+}
+
+// An upload is the body of a request, counted.
+type upload struct {
+	io.ReadCloser
+	flow *flow
+}
+
+func (u upload) Read(p []byte) (int, error) {
+	n, err := u.ReadCloser.Read(p)
+	u.flow.count(&u.flow.sent, n)
+	return n, err
+}
+
+// A download is the body of an answer, counted.
+type download struct {
+	io.ReadCloser
+	flow *flow
+}
+
+func (d download) Read(p []byte) (int, error) {
+	n, err := d.ReadCloser.Read(p)
+	d.flow.count(&d.flow.received, n)
+	return n, err
+}
+
+// A duplex is the connection of another protocol, counted.
+type duplex struct {
+	io.ReadWriteCloser
+	flow *flow
+}
+
+func (d duplex) Read(p []byte) (int, error) {
+	n, err := d.ReadWriteCloser.Read(p)
+	d.flow.count(&d.flow.received, n)
+	return n, err
+}
+
+func (d duplex) Write(p []byte) (int, error) {
+	n, err := d.ReadWriteCloser.Write(p)
+	d.flow.count(&d.flow.sent, n)
+	return n, err
+}
+
+// WriteTo implements [io.WriterTo], and ReadFrom [io.ReaderFrom]: with a smaller buffer than that
+// of [io.Copy], because connections are many and long.
+func (d duplex) WriteTo(w io.Writer) (int64, error) { return copySmall(w, d) }
+
+// ReadFrom implements [io.ReaderFrom].
+func (d duplex) ReadFrom(r io.Reader) (int64, error) { return copySmall(d, r) }
+
+// CloseWrite tells the provider that the client sends no more.
+func (d duplex) CloseWrite() error {
+	if c, ok := d.ReadWriteCloser.(interface{ CloseWrite() error }); ok {
+		return c.CloseWrite()
+	}
+	return d.Close()
+}
+
+const smallBuffer = 4 << 10
+
+func copySmall(w io.Writer, r io.Reader) (int64, error) {
+	// The wrappers hide what would choose another buffer.
+	return io.CopyBuffer(
+		struct{ io.Writer }{w}, struct{ io.Reader }{r}, make([]byte, smallBuffer),
+	)
+}
+
+// A hijackable tells its flow of the connection that another protocol takes.
+type hijackable struct {
+	http.ResponseWriter
+	flow *flow
+}
+
+// Hijack implements [http.Hijacker].
+func (w hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	w.flow.mu.Lock()
+	defer w.flow.mu.Unlock()
+	w.flow.conn = conn
+	if w.flow.ended && conn != nil {
+		_ = conn.SetDeadline(past)
+	}
+	return conn, rw, err
+}
+
+// Unwrap is for [http.ResponseController].
+func (w hijackable) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,0 +1,99 @@
+package broker
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/keysake/keysake/internal/vault"
+)
+
+// A quota is what a lease may use, and has used.
+type quota struct {
+	expires time.Time
+
+	mu      sync.Mutex
+	limits  vault.BrokerLimits
+	used    vault.BrokerUse
+	running int
+	started []time.Time // in the last minute
+}
+
+// isLimited reports whether anything is counted that must not be forgotten.
+func (q *quota) isLimited() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l := q.limits
+	return l.PerMinute > 0 || l.Requests > 0 || l.Bytes > 0 || l.Tokens > 0
+}
+
+// begin counts a request, or refuses it.
+func (q *quota) begin(limits vault.BrokerLimits, now time.Time) *refusal {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.limits = limits
+	if why := q.exhausted(now); why != nil {
+		return why
+	}
+	if limits.Concurrent > 0 && q.running >= limits.Concurrent {
+		return limited(time.Second, "%d requests at once", int64(limits.Concurrent))
+	}
+	if limits.PerMinute > 0 {
+		n := 0
+		for n < len(q.started) && now.Sub(q.started[n]) >= time.Minute {
+			n++
+		}
+		q.started = q.started[n:]
+		if len(q.started) >= limits.PerMinute {
+			return limited(q.started[0].Add(time.Minute).Sub(now),
+				"%d requests a minute", int64(limits.PerMinute))
+		}
+		q.started = append(q.started, now)
+	}
+	q.running++
+	q.used.Requests++
+	return nil
+}
+
+// exhausted refuses what no waiting helps against: the lease has used up all of something.
+func (q *quota) exhausted(now time.Time) *refusal {
+	for _, total := range []struct {
+		limit, used int64
+		what        string
+	}{
+		{q.limits.Requests, q.used.Requests, "%d requests"},
+		{q.limits.Bytes, q.used.Bytes, "%d bytes"},
+		{q.limits.Tokens, q.used.Tokens, "%d tokens"},
+	} {
+		if total.limit > 0 && total.used >= total.limit {
+			why := limited(q.expires.Sub(now), total.what+" in all", total.limit)
+			why.final = true
+			return why
+		}
+	}
+	return nil
+}
+
+func limited(after time.Duration, what string, n int64) *refusal {
+	return &refusal{
+		status: http.StatusTooManyRequests, rule: ruleLimit, after: max(after, time.Second),
+		detail: fmt.Sprintf("The lease allows "+what, n),
+	}
+}
+
+// end notes that a request that began is over.
+func (q *quota) end(tokens int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.running--
+	q.used.Tokens += tokens
+}
+
+// addBytes counts bytes, and reports whether the lease allows them.
+func (q *quota) addBytes(n int64) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.used.Bytes += n
+	return q.limits.Bytes == 0 || q.used.Bytes <= q.limits.Bytes
+}

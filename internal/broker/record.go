@@ -1,0 +1,97 @@
+package broker
+
+import (
+	"context"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/keysake/keysake/internal/vault"
+)
+
+const (
+	// maxRecord is how many requests wait to be recorded. More are counted as lost: a database that
+	// is away stops no request.
+	maxRecord = 16 << 10
+	// maxBatch is how many are recorded at once.
+	maxBatch      = 1000
+	recordTimeout = 5 * time.Second
+)
+
+// A record has the requests that wait to be recorded.
+type record struct {
+	mu      sync.Mutex
+	waiting []vault.BrokeredRequest
+	lost    atomic.Uint64
+}
+
+func (r *record) add(one vault.BrokeredRequest) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.waiting) >= maxRecord {
+		r.lost.Add(1)
+		return
+	}
+	r.waiting = append(r.waiting, one)
+}
+
+// take returns the next batch.
+func (r *record) take() []vault.BrokeredRequest {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := min(len(r.waiting), maxBatch)
+	batch := r.waiting[:n:n]
+	r.waiting = r.waiting[n:]
+	return batch
+}
+
+// back puts a batch back that could not be recorded.
+func (r *record) back(batch []vault.BrokeredRequest) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	room := max(0, maxRecord-len(r.waiting))
+	if len(batch) > room {
+		r.lost.Add(uint64(len(batch[room:])))
+		batch = batch[:room]
+	}
+	r.waiting = append(batch, r.waiting...)
+}
+
+// keepRecord records what waits.
+func (b *Broker) keepRecord(ctx context.Context) {
+	for {
+		batch := b.record.take()
+		if len(batch) == 0 {
+			return
+		}
+		if err := b.grants.RecordBrokered(ctx, batch); err != nil {
+			b.record.back(batch)
+			b.log.WarnContext(ctx, "requests of leases could not be recorded", "cause", err)
+			return
+		}
+	}
+}
+
+// wordPattern matches a part of a path that is a word, or a version, and no identifier.
+var wordPattern = regexp.MustCompile(`^(?:[a-z][a-z._-]{0,30}|v[0-9]{1,3}(?:[a-z]+[0-9]{0,2})?)$`)
+
+// maxSegments is how many parts of a path a template has.
+const maxSegments = 8
+
+// template returns a path with what may be an identifier left out.
+func template(path string) string {
+	var b strings.Builder
+	for i, segment := range strings.Split(strings.Trim(path, "/"), "/") {
+		switch {
+		case i == maxSegments:
+			return b.String() + "/…"
+		case segment == "" || wordPattern.MatchString(segment):
+			b.WriteString("/" + segment)
+		default:
+			b.WriteString("/{}")
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,237 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/vault"
+	"github.com/keysake/keysake/plaintext"
+)
+
+// ServeHTTP implements [http.Handler].
+func (b *Broker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.Method == http.MethodConnect:
+		b.connect(w, r)
+		return
+	case r.RequestURI == authorityPath && r.Method == http.MethodGet:
+		b.serveAuthority(w, r)
+		return
+	}
+	t, err := parseTarget(r.RequestURI)
+	if why, ok := errors.AsType[*refusal](err); ok {
+		b.refuse(w, r, t.provider, why)
+		return
+	}
+	b.serve(w, r, t)
+}
+
+// serve answers a request for a target.
+func (b *Broker) serve(w http.ResponseWriter, r *http.Request, t target) {
+	began := time.Now()
+	p, found := b.providers[t.provider]
+	if !found {
+		b.refuse(w, r, "", refuse(ruleProvider, "There is no such provider"))
+		return
+	}
+	f, why := b.admit(r, p, t)
+	if why != nil {
+		b.observe(t.provider, string(why.rule), time.Since(began))
+		if f.grant.Lease != uuid.Nil {
+			b.note(r, f, began, why)
+		}
+		b.answer(w, r, p, f.grant, why)
+		return
+	}
+	b.pass(w, r, f, began)
+}
+
+// refuse answers a request that has no lease, as far as is known.
+func (b *Broker) refuse(w http.ResponseWriter, r *http.Request, provider string, why *refusal) {
+	p := b.providers[provider]
+	if p == nil {
+		provider = ""
+	}
+	b.observe(provider, string(why.rule), 0)
+	b.answer(w, r, p, vault.Grant{}, why)
+}
+
+func (b *Broker) answer(
+	w http.ResponseWriter, r *http.Request, p *provider, g vault.Grant, why *refusal,
+) {
+	lease := ""
+	if g.Lease != uuid.Nil {
+		lease = g.Lease.String()
+	}
+	if r.Body != http.NoBody {
+		// What is left of the body is not waited for: it may never end.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(lingerTime))
+	}
+	why.answer(w, r, p, lease)
+}
+
+// lingerTime is how long the rest of a refused body may take to arrive.
+const lingerTime = time.Second
+
+// admit decides whether a request gets a key, and which. The flow of one that does not says at
+// least whose it is, if that is known.
+func (b *Broker) admit(r *http.Request, p *provider, t target) (*flow, *refusal) {
+	f := &flow{target: t}
+	m, why := p.match(t)
+	if why != nil {
+		return f, why
+	}
+	if why := checkRequest(r, p); why != nil {
+		return f, why
+	}
+	got, why := m.places.find(r, t, p.shape)
+	if why != nil {
+		return f, why
+	}
+	if f.grant, why = b.grant(r.Context(), got.placeholder); why != nil {
+		return f, why
+	}
+	grant := f.grant
+	lease, inside := r.Context().Value(leaseKey{}).(uuid.UUID)
+	if inside && lease != grant.Lease {
+		return f, refuse(ruleMismatch, "The placeholder is one of another lease")
+	}
+	if grant.Provider != p.entry.ID {
+		return f, refuse(ruleMismatch, "The placeholder is one of another provider")
+	}
+	if why := checkLease(r, t, grant.Limits); why != nil {
+		return f, why
+	}
+	if isWebSocket(r) && !slices.Contains(m.attach.Stream, "websocket") {
+		return f, refuse(ruleUpgrade, "The catalog has no WebSocket for this path")
+	}
+	f.match, f.placeholder = m, got.placeholder
+	f.credential, why = makeCredential(p.entry, b.recipeOf(m, grant), grant, got.user)
+	if why != nil {
+		return f, why
+	}
+	rest := r.Header.Clone()
+	query := m.places.strip(rest, t.query)
+	rest["Cookie"], rest["Origin"] = r.Header["Cookie"], r.Header["Origin"]
+	if misplaced(got.placeholder, rest, t, query) {
+		return f, refuse(ruleMisplaced, "The placeholder is in a place where no credential belongs")
+	}
+	f.quota, f.masks = b.hold(got.placeholder, grant)
+	if m.attach.NoRedact {
+		f.masks = nil
+	}
+	return f, f.quota.begin(grant.Limits, time.Now())
+}
+
+// grant asks the vault what a placeholder stands for.
+func (b *Broker) grant(ctx context.Context, placeholder string) (vault.Grant, *refusal) {
+	g, err := b.grants.Grant(ctx, plaintext.FromString(placeholder))
+	switch {
+	case err == nil:
+		return g, nil
+	case vault.KindOf(err) == vault.Unauthenticated:
+		why := refuse(rulePlaceholder, "The placeholder is unknown, or its lease has ended")
+		if g.Why != "" && g.Lease != uuid.Nil {
+			why.detail = "The lease cannot be used any more (" + string(g.Why) + ")"
+		}
+		return g, why
+	}
+	b.log.WarnContext(ctx, "a lease could not be looked up", "cause", err)
+	return vault.Grant{}, unavailable()
+}
+
+// checkRequest refuses what no provider needs, and what servers read in different ways.
+func checkRequest(r *http.Request, p *provider) *refusal {
+	switch r.Method {
+	case http.MethodTrace, "TRACK", http.MethodConnect:
+		return refuse(ruleMethod, "This method shows what a request has, or is for proxies")
+	}
+	for name := range r.Trailer {
+		for _, places := range p.places {
+			if slices.Contains(places.headers, name) {
+				return errTrailer
+			}
+		}
+	}
+	return nil
+}
+
+var errTrailer = &refusal{
+	status: http.StatusBadRequest, rule: ruleOther,
+	detail: "A credential may not be in a trailer",
+}
+
+// checkLease refuses what the lease does not allow, though the catalog does.
+func checkLease(r *http.Request, t target, l vault.BrokerLimits) *refusal {
+	if len(l.Methods) > 0 && !slices.Contains(l.Methods, r.Method) {
+		return refuse(ruleMethod, "The lease does not allow this method")
+	}
+	if len(l.Paths) > 0 && !slices.ContainsFunc(l.Paths, func(prefix string) bool {
+		return hasPathPrefix(t.path, prefix)
+	}) {
+		return refuse(rulePath, "The lease does not allow this path")
+	}
+	return nil
+}
+
+// pass sends a request on, and its answer back.
+func (b *Broker) pass(w http.ResponseWriter, r *http.Request, f *flow, began time.Time) {
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
+	f.cancel, f.control = cancel, http.NewResponseController(w)
+	f.passes = f.match.attach.PassEncodings
+	f.idle = f.match.attach.Idle(0)
+	f.usage = newUsage(f.match.attach.Usage)
+	if isWebSocket(r) {
+		w = hijackable{w, f}
+	} else if r.ProtoMajor == 1 && r.Body != http.NoBody {
+		// An answer may begin before the request has ended.
+		_ = f.control.EnableFullDuplex() // HTTP/1 always can
+	}
+	b.enter(f.placeholder, f)
+	defer func() {
+		b.leave(f.placeholder, f)
+		f.quota.end(f.usage.tokens())
+		status, why := f.outcome()
+		outcome := "passed"
+		if why != nil {
+			outcome = string(why.rule)
+		}
+		b.observe(f.match.entry.ID, outcome, time.Since(began))
+		f.status = status
+		b.note(r, f, began, why)
+	}()
+	b.proxy.ServeHTTP(w, r.WithContext(context.WithValue(ctx, flowKey{}, f)))
+}
+
+// note records a request, with nothing of what it had but its method and the form of its path.
+func (b *Broker) note(r *http.Request, f *flow, began time.Time, why *refusal) {
+	one := vault.BrokeredRequest{
+		User: f.grant.User, Lease: f.grant.Lease, Secret: f.grant.Secret, At: began,
+		Method: methodName(r.Method), Host: f.match.host, Path: template(f.target.path),
+		Status: f.status, Sent: f.sent.Load(), Received: f.received.Load(),
+		Took: time.Since(began), Tokens: f.usage.tokens(),
+	}
+	if remote, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		one.Client = remote.Addr().Unmap().WithZone("")
+	}
+	if why != nil {
+		one.Status, one.Refused, one.Detail = why.status, string(why.rule), why.detail
+	}
+	b.record.add(one)
+}
+
+// methodName returns a method that is known, because any word can be one.
+func methodName(method string) string {
+	if len(method) <= 16 && strings.Trim(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" {
+		return method
+	}
+	return "other"
+}

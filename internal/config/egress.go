@@ -1,0 +1,32 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// An Egress is an exception to what may be connected to: a network, or a host that is not resolved
+// and where it is.
+type Egress struct {
+	Network netip.Prefix
+	Host    string // empty for a network
+	At      netip.AddrPort
+}
+
+func parseEgress(text string) (Egress, error) {
+	host, at, isHost := strings.Cut(text, "=")
+	if !isHost {
+		network, err := parsePrefix(text)
+		if err != nil {
+			return Egress{}, fmt.Errorf("%w, or HOST=ADDRESS:PORT", err)
+		}
+		return Egress{Network: network}, nil
+	}
+	to, err := netip.ParseAddrPort(at)
+	if err != nil || host == "" || host != strings.ToLower(host) || to.Port() == 0 {
+		return Egress{}, fmt.Errorf(
+			"%q must be HOST=ADDRESS:PORT, such as api.example.com=127.0.0.1:8443", text)
+	}
+	return Egress{Host: host, At: to}, nil
+}
