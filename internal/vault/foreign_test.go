@@ -27,6 +27,7 @@ func TestAnotherUsersIdIsNotFoundByAnyUseCase(t *testing.T) {
 			policy.SecretDelete: secret.ID,
 			policy.APIKeyRevoke: key.ID, policy.LeaseCreate: secret.ID,
 			policy.LeaseGet: lease.ID, policy.LeaseRevoke: lease.ID, policy.UsageGet: secret.ID,
+			policy.LeaseRequests: lease.ID,
 		} {
 			foreign := tries[action](stranger, owned)
 			assertKind(t, string(action), foreign, vault.NotFound)

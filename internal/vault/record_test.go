@@ -218,7 +218,7 @@ func TestReadsLeaveNoEntry(t *testing.T) {
 	before := p.entries()
 	for _, action := range reads {
 		target := made.ID
-		if action == policy.LeaseGet {
+		if action == policy.LeaseGet || action == policy.LeaseRequests {
 			target = lease.ID
 		}
 		if err := p.useCases()[action](p.admin, target); err != nil {
@@ -295,6 +295,7 @@ func TestWhatFailsWithoutBeingRefusedLeavesNoEntry(t *testing.T) {
 	for _, action := range []policy.Action{
 		policy.SecretGet, policy.SecretUpdate, policy.SecretDelete,
 		policy.LeaseCreate, policy.LeaseGet, policy.LeaseRevoke, policy.UsageGet,
+		policy.LeaseRequests,
 		policy.APIKeyRevoke, policy.APIKeyRevokeOnly, policy.APIKeyCreateFor, policy.UserDelete,
 		policy.UserDisable, policy.UserEnable,
 	} {

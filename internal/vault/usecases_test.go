@@ -73,6 +73,9 @@ func (p *fixture) useCases() map[policy.Action]useCase {
 		policy.LeaseGet: func(who vault.Actor, target uuid.UUID) error {
 			return second(p.GetLease(ctx, who, target))
 		},
+		policy.LeaseRequests: func(who vault.Actor, target uuid.UUID) error {
+			return second(p.ListBrokered(ctx, who, vault.BrokeredQuery{Lease: target}))
+		},
 		policy.LeaseRevoke: func(who vault.Actor, target uuid.UUID) error {
 			_, _, err := p.RevokeLease(ctx, who, target)
 			return err
@@ -167,6 +170,7 @@ var reads = []policy.Action{
 	policy.PresetList,
 	policy.LeaseList,
 	policy.LeaseGet,
+	policy.LeaseRequests,
 	policy.UsageGet,
 	policy.HealthGet,
 	policy.APIKeyList,
@@ -199,8 +203,8 @@ var operators = []policy.Action{
 	policy.InstanceKeyDestroy,
 }
 
-// tickets are what is done by a ticket, which has no scopes.
-var tickets = []policy.Action{policy.LeaseRedeem, policy.LeaseDispute}
+// tickets are what is done by a ticket or a placeholder, which have no scopes.
+var tickets = []policy.Action{policy.LeaseRedeem, policy.LeaseDispute, policy.LeaseUse}
 
 func TestEveryActionOfThePolicyIsAUseCase(t *testing.T) {
 	p := start(t)
