@@ -85,9 +85,16 @@ func TestLimitsOfALeaseThatCannotBeAreRefused(t *testing.T) {
 	me := s.person(t)
 	id := into[wire.Secret](t, s.do(t, post(presetPath, me.key, openAI)).want(t, 201)).ID
 	for _, bad := range []members{
-		{"tokens": 0}, {"bytes": -1}, {"requests_per_minute": 1 << 40}, {"methods": []string{"X"}},
-		{"path_prefixes": []string{"v1"}}, {"egress": "some"}, {"egress": 1}, {"other": 1},
-		{"methods": "GET"}, {"methods": []any{nil}},
+		{"tokens": 0},
+		{"bytes": -1},
+		{"requests_per_minute": 1 << 40},
+		{"methods": []string{"X"}},
+		{"path_prefixes": []string{"v1"}},
+		{"egress": "some"},
+		{"egress": 1},
+		{"other": 1},
+		{"methods": "GET"},
+		{"methods": []any{nil}},
 	} {
 		s.do(t, post(leasesPath, me.key, encode(t, members{
 			"secret_ids": []string{id}, "delivery": "broker", "broker": bad,

@@ -67,6 +67,7 @@ func get(t *http.Transport, url string, h http.Header) (string, error) {
 
 // established reads the answer of a proxy, which has no body, and returns its status and rule.
 func established(r *bufio.Reader) string {
+	//nolint:bodyclose // there is none
 	resp := must(http.ReadResponse(r, &http.Request{Method: http.MethodConnect}))
 	_ = resp.Body.Close()
 	return fmt.Sprint(resp.StatusCode, " ", answer{header: resp.Header}.rule())

@@ -16,6 +16,9 @@ const (
 	maxBytes = 64 << 10
 )
 
+// get is the only method of an operator's own checks.
+const get = "GET"
+
 // ReadFolder reads the presets of an operator, one file of JSON each, in the order of their names.
 // A file is named as its preset is. [Catalog.With] checks them.
 func ReadFolder(folder fs.FS) ([]Entry, error) {
@@ -76,7 +79,7 @@ func (c *Catalog) With(own []Entry) (*Catalog, error) {
 		at := location{entry: cmp.Or(e.ID, fmt.Sprintf("entry %d", i)), faults: &faults}
 		checkEntry(at, e)
 		for _, v := range e.Verify {
-			at.in("verify[%s].request.method", v.ID).require(v.Request.Method == "GET",
+			at.in("verify[%s].request.method", v.ID).require(v.Request.Method == get,
 				"must be GET: a check of your own changes nothing")
 		}
 		for j, a := range e.Attach {

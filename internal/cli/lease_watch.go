@@ -176,8 +176,11 @@ func limitsText(l wire.BrokerLimits) string {
 		n    *int64
 		what string
 	}{
-		{l.RequestsPerMinute, "requests a minute"}, {l.ConcurrentRequests, "at once"},
-		{l.Requests, "requests"}, {l.Bytes, "bytes"}, {l.Tokens, "tokens"},
+		{l.RequestsPerMinute, "requests a minute"},
+		{l.ConcurrentRequests, "at once"},
+		{l.Requests, "requests"},
+		{l.Bytes, "bytes"},
+		{l.Tokens, "tokens"},
 	} {
 		if limit.n != nil {
 			parts = append(parts, fmt.Sprintf("%d %s", *limit.n, limit.what))

@@ -122,10 +122,11 @@ func (a *app) brokerTransport() (http.RoundTripper, error) {
 
 // lead notes the variables that lead programs to the broker.
 func (a *app) lead(b *brokering, secrets []wire.BrokeredSecret) error {
-	git, err := a.gitConfig()
+	before, err := a.gitSettings()
 	if err != nil {
 		return err
 	}
+	var git [][2]string
 	for _, s := range secrets {
 		b.remove = append(b.remove, s.Unset...)
 		for _, v := range s.BaseURLs {
@@ -138,7 +139,6 @@ func (a *app) lead(b *brokering, secrets []wire.BrokeredSecret) error {
 			git = append(git, gitPairs(b.relay.URL+g.Path, g, s.Placeholder)...)
 		}
 	}
-	before, _ := strconv.Atoi(a.getenv(gitCount))
 	for i, pair := range git {
 		b.set(fmt.Sprint("GIT_CONFIG_KEY_", before+i), pair[0])
 		b.set(fmt.Sprint("GIT_CONFIG_VALUE_", before+i), pair[1])
@@ -186,13 +186,17 @@ func withoutProxy(hosts string) string {
 
 const gitCount = "GIT_CONFIG_COUNT"
 
-// gitConfig checks what git is told by the environment already: pairs are added to it.
-func (a *app) gitConfig() ([][2]string, error) {
+// gitSettings returns how many settings git has by the environment already: more are added to them.
+func (a *app) gitSettings() (int, error) {
 	text := a.getenv(gitCount)
-	if n, err := strconv.Atoi(text); text != "" && (err != nil || n < 0) {
-		return nil, fmt.Errorf("%s is set, and not to a number: unset it", gitCount)
+	if text == "" {
+		return 0, nil
 	}
-	return nil, nil
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("%s is set, and not to a number: unset it", gitCount)
+	}
+	return n, nil
 }
 
 // gitPairs lead git to the broker for a URL, with a placeholder.

@@ -22,6 +22,7 @@ func (c *Config) settings() []setting {
 		c.clientSettings(),
 		c.networkSettings(),
 		c.operationSettings(),
+		c.providerSettings(),
 	)
 }
 
@@ -173,21 +174,6 @@ func (c *Config) networkSettings() []setting {
 			"address and port for metrics, which need no API key; not served by default",
 		},
 		{
-			&c.BrokerURL, "broker-url", "URL", "",
-			"address of the broker, as programs of users reach it: https, or http on this " +
-				"machine; without it there are no leases for the broker",
-		},
-		{
-			&c.BrokerListen, "broker-listen", "ADDRESS", "",
-			"address and port of the broker, which puts keys on the requests of programs that " +
-				"have none; not served by default (serve --dev: the port after that of --listen)",
-		},
-		{
-			&c.EgressAllow, "egress-allow", "EXCEPTION", "",
-			"what the broker and probes may connect to besides public addresses: a network, or " +
-				"HOST=ADDRESS:PORT for a host that is not resolved; repeatable",
-		},
-		{
 			&c.MaxConnections, "max-connections", "N", "0",
 			"connections that may be open at once; 0 for what the limit of open files allows, " +
 				"at most 8192",
@@ -255,6 +241,26 @@ func (c *Config) operationSettings() []setting {
 			&c.NoDeleteNow, "no-delete-now", "", "",
 			"refuse API keys that would delete a user without the delay; the operator does it at " +
 				"the machine",
+		},
+	}
+}
+
+func (c *Config) providerSettings() []setting {
+	return []setting{
+		{
+			&c.BrokerURL, "broker-url", "URL", "",
+			"address of the broker, as programs of users reach it: https, or http on this " +
+				"machine; without it there are no leases for the broker",
+		},
+		{
+			&c.BrokerListen, "broker-listen", "ADDRESS", "",
+			"address and port of the broker, which puts keys on the requests of programs that " +
+				"have none; not served by default (serve --dev: the port after that of --listen)",
+		},
+		{
+			&c.EgressAllow, "egress-allow", "EXCEPTION", "",
+			"what the broker and probes may connect to besides public addresses: a network, or " +
+				"HOST=ADDRESS:PORT for a host that is not resolved; repeatable",
 		},
 		{
 			&c.Presets, "presets", "DIR", "",

@@ -160,13 +160,23 @@ func TestEveryProviderWithoutACheckIsAskedNothing(t *testing.T) {
 	t.Parallel()
 	known := load(t)
 	provider, prober := newProvider(t, known)
-	provider.answers(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(200) })
+	provider.answers(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	for _, c := range []struct{ preset, format string }{
-		{"github", "app_refresh"}, {"anthropic", "oauth_refresh"}, {"stripe", "publishable"},
-		{"slack", "app"}, {"cloudflare", "account_token"}, {"gitlab", "other_gitlab"},
-		{"langfuse", "secret"}, {"azure_openai", "resource_key"}, {"aws_bedrock", "long_term"},
-		{"dockerhub", "pat"}, {"modal", "token_secret"}, {"brave_search", "api_key"},
-		{"exa", "api_key"}, {"serper", "api_key"}, {"daytona", "api_key"},
+		{"github", "app_refresh"},
+		{"anthropic", "oauth_refresh"},
+		{"stripe", "publishable"},
+		{"slack", "app"},
+		{"cloudflare", "account_token"},
+		{"gitlab", "other_gitlab"},
+		{"langfuse", "secret"},
+		{"azure_openai", "resource_key"},
+		{"aws_bedrock", "long_term"},
+		{"dockerhub", "pat"},
+		{"modal", "token_secret"},
+		{"brave_search", "api_key"},
+		{"exa", "api_key"},
+		{"serper", "api_key"},
+		{"daytona", "api_key"},
 		{"fireworks", "api_key"},
 	} {
 		entry, _ := known.Entry(c.preset)

@@ -45,7 +45,7 @@ func Start(o Options) (*Relay, error) {
 	if err := checkBroker(o.Broker); err != nil {
 		return nil, err
 	}
-	port, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +113,7 @@ func (o Options) handler(path func(*http.Request) string) http.Handler {
 				panic(http.ErrAbortHandler) // the program has left
 			}
 			w.Header().Set("Keysake-Broker", "unreachable")
-			http.Error(w, "keysake: the broker cannot be reached", http.StatusBadGateway)
+			refuse(w, "the broker cannot be reached", http.StatusBadGateway)
 		},
 	}
 }
@@ -126,11 +126,16 @@ func (o Options) onSocket() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, known := o.Hosts[strings.ToLower(r.Host)]; !known {
 			w.Header().Set("Keysake-Broker", "refused; rule=host")
-			http.Error(w, "keysake: the lease has no secret for this host", http.StatusForbidden)
+			refuse(w, "the lease has no secret for this host", http.StatusForbidden)
 			return
 		}
 		proxy.ServeHTTP(w, r)
 	})
+}
+
+// refuse answers a program that speaks to a provider, and so does not read the envelope of the API.
+func refuse(w http.ResponseWriter, why string, status int) {
+	http.Error(w, "keysake: "+why, status) //nolint:forbidigo // it is no answer of the API
 }
 
 type discard struct{}
@@ -157,7 +162,7 @@ func (p private) Accept() (net.Conn, error) {
 }
 
 func listenPrivately(path string) (net.Listener, error) {
-	l, err := net.Listen("unix", path)
+	l, err := new(net.ListenConfig).Listen(context.Background(), "unix", path)
 	if err != nil {
 		return nil, fmt.Errorf("the socket for gh: %w", err)
 	}

@@ -191,12 +191,12 @@ func TestABrokerThatIsAwayIsA502AndAProgramThatLeavesEndsItsRequest(t *testing.T
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer away.Close() //nolint:errcheck // the test ends
+	defer away.Close()
 	answer, err := http.Get(away.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer answer.Body.Close() //nolint:errcheck // it was only looked at
+	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusBadGateway {
 		t.Errorf("the answer has the status %d", answer.StatusCode)
 	}

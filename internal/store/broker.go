@@ -10,7 +10,6 @@ import (
 	"github.com/keysake/keysake/internal/vault"
 )
 
-//nolint:gochecknoglobals // they are tables: nothing writes to them
 var (
 	brokerUses = newTable("broker_uses", 2,
 		id("user_id", func(u *vault.StoredBrokerUse) *uuid.UUID { return &u.User }),

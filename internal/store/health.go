@@ -11,7 +11,6 @@ import (
 	"github.com/keysake/keysake/internal/vault"
 )
 
-//nolint:gochecknoglobals // it is a table: nothing writes to it
 var healths = newTable("secret_health", 2,
 	id("user_id", func(h *vault.StoredHealth) *uuid.UUID { return &h.User }),
 	id("secret_id", func(h *vault.StoredHealth) *uuid.UUID { return &h.Secret }),

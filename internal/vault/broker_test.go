@@ -220,10 +220,18 @@ func TestLimitsOfTheBrokerAreStoredAsGivenOrRefused(t *testing.T) {
 	}
 	long := slices.Repeat([]string{"GET"}, 21)
 	for _, l := range []vault.BrokerLimits{
-		{PerMinute: -1}, {Concurrent: 1_000_001}, {Bytes: 1 << 60}, {Methods: []string{"get"}},
-		{Methods: long}, {Paths: []string{"v1/"}}, {Paths: []string{"/a/../b"}},
-		{Paths: []string{"/a//b"}}, {Paths: []string{"/a?b"}}, {Paths: []string{"/%2e"}},
-		{Paths: []string{"/" + strings.Repeat("a", 256)}}, {Paths: []string{"/é"}},
+		{PerMinute: -1},
+		{Concurrent: 1_000_001},
+		{Bytes: 1 << 60},
+		{Methods: []string{"get"}},
+		{Methods: long},
+		{Paths: []string{"v1/"}},
+		{Paths: []string{"/a/../b"}},
+		{Paths: []string{"/a//b"}},
+		{Paths: []string{"/a?b"}},
+		{Paths: []string{"/%2e"}},
+		{Paths: []string{"/" + strings.Repeat("a", 256)}},
+		{Paths: []string{"/é"}},
 	} {
 		if err := l.Check(); vault.KindOf(err) != vault.Invalid {
 			t.Errorf("%+v: %v", l, err)

@@ -81,13 +81,14 @@ func (p *fixture) connect() *sql.DB {
 
 // besides makes a place that is no part of the vault's database, where tests keep rows: tables that
 // are named copied.something.
-func (p *fixture) besides(query string, args ...any) int64 {
+func (p *fixture) besides(query string, args ...any) {
 	p.t.Helper()
 	if !onPostgres {
-		return p.sql("ATTACH '"+p.file+".copy' AS copied; "+query, args...)
+		p.sql("ATTACH '"+p.file+".copy' AS copied; "+query, args...)
+		return
 	}
 	p.sql("CREATE SCHEMA IF NOT EXISTS copied")
-	return p.sql(query, args...)
+	p.sql(query, args...)
 }
 
 // translation has what the tests' own SQL, which is SQLite's, is in PostgreSQL.

@@ -50,7 +50,7 @@ func (s *Service) ProbeSecret(ctx context.Context, who Actor, id uuid.UUID) (Hea
 		return Health{}, err
 	}
 	if s.prober == nil || !s.prober.CanProbe(stored.Provider, value) {
-		return Health{Secret: id, Version: stored.Version, Finding: noCheck}, nil
+		return Health{Secret: id, Version: stored.Version, Finding: noCheck()}, nil
 	}
 	found, err := s.probe(ctx, stored.Provider, value)
 	if err != nil {
@@ -121,6 +121,8 @@ func (s *Service) probe(
 }
 
 // noCheck is what is found out about a key for which there is no check.
-var noCheck = catalog.Finding{
-	Outcome: catalog.OutcomeIndeterminate, Note: "there is no check for this kind of key",
+func noCheck() catalog.Finding {
+	return catalog.Finding{
+		Outcome: catalog.OutcomeIndeterminate, Note: "there is no check for this kind of key",
+	}
 }

@@ -127,6 +127,10 @@ func (e *everything) secrets() {
 		_, err := e.RollbackSecret(ctx, ann, made.ID, 1)
 		return done(ann.User, ann, policy.SecretRollback, made.ID, "OPENAI_API_KEY", 3), err
 	})
+	e.once(func() (audit.Entry, error) {
+		_, err := e.ProbeSecret(ctx, ann, made.ID)
+		return done(ann.User, ann, policy.SecretProbe, made.ID, "OPENAI_API_KEY", 3), err
+	})
 	var lease vault.Delivered
 	e.once(func() (_ audit.Entry, err error) {
 		lease, err = e.CreateLease(ctx, ann, bundleOf(made.ID))

@@ -213,5 +213,5 @@ func refusal(err error) error {
 	if errors.Is(err, client.ErrUnauthenticated) {
 		return nil
 	}
-	return fmt.Errorf("it is not refused: %v", err)
+	return fmt.Errorf("it is not refused: %w", err)
 }

@@ -17,8 +17,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "tally:", err)
 		os.Exit(1)
 	}
-	fmt.Print(t)
-	if t.failed {
+	if _, err := fmt.Fprint(os.Stdout, t); err != nil || t.failed {
 		os.Exit(1)
 	}
 }

@@ -150,7 +150,7 @@ func (d *DB) Stats() (updates, commits uint64) {
 // Unavailable.
 func (d *DB) Close() error {
 	d.pool.Close()
-	d.news.close()
+	d.close()
 	return nil
 }
 
