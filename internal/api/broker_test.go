@@ -104,7 +104,9 @@ func TestLimitsOfALeaseThatCannotBeAreRefused(t *testing.T) {
 
 func TestWithoutABrokerThereAreNoLeasesForIt(t *testing.T) {
 	t.Parallel()
-	s := start(t, func(c *config.Config) { c.BrokerURL = "" })
+	s := start(t, func(c *config.Config) {
+		c.BrokerURL, c.BrokerListen = "", config.NoBroker
+	})
 	me := s.person(t)
 	id := into[wire.Secret](t, s.do(t, post(presetPath, me.key, openAI)).want(t, 201)).ID
 	got := s.do(t, post(leasesPath, me.key, encode(t, members{

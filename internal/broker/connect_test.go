@@ -67,7 +67,6 @@ func get(t *http.Transport, url string, h http.Header) (string, error) {
 
 // established reads the answer of a proxy, which has no body, and returns its status and rule.
 func established(r *bufio.Reader) string {
-	//nolint:bodyclose // there is none
 	resp := must(http.ReadResponse(r, &http.Request{Method: http.MethodConnect}))
 	_ = resp.Body.Close()
 	return fmt.Sprint(resp.StatusCode, " ", answer{header: resp.Header}.rule())
@@ -215,7 +214,7 @@ func TestWhatGoesThroughAProxyEndsWithItsLease(t *testing.T) {
 		conn := dial(host, trusted)
 		_, err := fmt.Fprintf(conn, upgrade, host, l.placeholder)
 		reader := bufio.NewReader(conn)
-		resp, readErr := http.ReadResponse(reader, nil) //nolint:bodyclose // it has none
+		resp, readErr := http.ReadResponse(reader, nil)
 		if err != nil || readErr != nil || resp.StatusCode != http.StatusSwitchingProtocols {
 			t.Fatalf("%s: %v %v %v", host, resp, err, readErr)
 		}

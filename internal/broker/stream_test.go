@@ -68,7 +68,6 @@ func TestEventsArriveOneByOneAsTheyAreSent(t *testing.T) {
 		for _, two := range []bool{false, true} {
 			h := bearer(l)
 			h.Set("Accept", kind)
-			//nolint:bodyclose // it is, at the end of the round
 			resp := must(s.open(t.Context(), "POST", "/openai/v1/x", h, nil, two))
 			reader := bufio.NewReader(resp.Body)
 			for i := range 3 {
@@ -111,7 +110,7 @@ func TestARequestStreamsWhileItsAnswerDoes(t *testing.T) {
 		transport := &http.Transport{Protocols: new(http.Protocols)}
 		transport.Protocols.SetHTTP1(!two)
 		transport.Protocols.SetUnencryptedHTTP2(two)
-		resp := must(transport.RoundTrip(r)) //nolint:bodyclose // it is, at the end of the round
+		resp := must(transport.RoundTrip(r))
 		reader := bufio.NewReader(resp.Body)
 		for _, text := range []string{"one", "two"} {
 			_, _ = io.WriteString(w, text+"\n")
@@ -204,12 +203,10 @@ func TestABodyThatIsNotWantedIsNotSent(t *testing.T) {
 		_, _ = fmt.Fprintf(conn, "POST /openai/v1/%s HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n"+
 			"Authorization: Bearer %s\r\nExpect: 100-continue\r\n\r\n", path, l.placeholder)
 		reader, got := bufio.NewReader(conn), ""
-		//nolint:bodyclose // its connection is closed
 		resp := must(http.ReadResponse(reader, nil))
 		if resp.StatusCode == http.StatusContinue {
 			got = "100 "
 			_, _ = io.WriteString(conn, "body")
-			//nolint:bodyclose // its connection is closed
 			resp = must(http.ReadResponse(reader, nil))
 		}
 		got += fmt.Sprint(resp.StatusCode, " ", string(must(io.ReadAll(resp.Body))))

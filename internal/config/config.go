@@ -17,6 +17,9 @@ import (
 // DevData is the default data folder of --dev.
 const DevData = "./.keysake-dev"
 
+// NoBroker as the address of the broker is none, also with --dev.
+const NoBroker = "none"
+
 const fileScheme = "file:"
 
 // A Config is what a server runs with. [Settings.Load] fills it, [Config.Validate] checks it.
@@ -55,7 +58,7 @@ type Config struct {
 	BehindTLSProxy bool
 	AdminListen    string
 	BrokerURL      string // empty where there is no broker
-	BrokerListen   string // empty for no broker here
+	BrokerListen   string // empty for the default, NoBroker for none
 	EgressAllow    []Egress
 
 	MaxConnections     int // 0 for what the limit of open files allows

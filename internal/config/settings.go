@@ -255,7 +255,8 @@ func (c *Config) providerSettings() []setting {
 		{
 			&c.BrokerListen, "broker-listen", "ADDRESS", "",
 			"address and port of the broker, which puts keys on the requests of programs that " +
-				"have none; not served by default (serve --dev: the port after that of --listen)",
+				"have none; not served by default (serve --dev: the port after that of --listen, " +
+				"or none)",
 		},
 		{
 			&c.EgressAllow, "egress-allow", "EXCEPTION", "",

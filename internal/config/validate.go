@@ -112,7 +112,7 @@ func (c Config) validateListen() error {
 			return fmt.Errorf("--admin-listen %w", err)
 		}
 	}
-	if c.BrokerListen != "" {
+	if c.BrokerListen != "" && c.BrokerListen != NoBroker {
 		broker, err := hostOf(c.BrokerListen)
 		if err != nil {
 			return fmt.Errorf("--broker-listen %w", err)

@@ -35,10 +35,10 @@ func newGuard(cfg config.Config) *netguard.Guard {
 func listenBroker(ctx context.Context, cfg *config.Config) (net.Listener, error) {
 	var lc net.ListenConfig
 	address, isDefault := cfg.BrokerListen, false
+	if address == config.NoBroker || address == "" && !cfg.Dev {
+		return nil, nil
+	}
 	if address == "" {
-		if !cfg.Dev {
-			return nil, nil
-		}
 		address, isDefault = nextPort(cfg.Listen), true
 	}
 	socket, err := lc.Listen(ctx, "tcp", address)
