@@ -40,11 +40,14 @@ type tally struct {
 	failed  bool
 }
 
-// count reads events to their end. Of a package that fails it writes all output, and of others the
-// last line.
+// A source is what writes output: a test, or a package for what belongs to none.
+type source struct{ pkg, test string }
+
+// count reads events to their end. It writes what go test would: of a package that fails the output
+// of the tests that failed or did not end, and of others the last line.
 func count(r io.Reader, w io.Writer) (tally, error) {
 	t := tally{passed: map[string]int{}}
-	database, output := map[string]string{}, map[string][]byte{}
+	database, output := map[string]string{}, map[source][]byte{}
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<26)
 	for lines.Scan() {
@@ -52,28 +55,47 @@ func count(r io.Reader, w io.Writer) (tally, error) {
 		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
 			return t, fmt.Errorf("%w: %s", err, lines.Text())
 		}
-		var err error
-		switch {
-		case e.Action == "output" || e.Action == "build-output":
+		from := source{e.Package, e.Test}
+		var text string
+		switch e.Action {
+		case "output", "build-output":
 			if on, found := strings.CutPrefix(strings.TrimSpace(e.Output), "tests on "); found {
 				database[e.Package] = on
 			}
-			output[e.Package] = append(output[e.Package], e.Output...)
-		case e.Test != "":
-			t.test(e, database[e.Package])
-		case e.Action == "fail" || e.Action == "build-fail":
+			output[from] = append(output[from], e.Output...)
+			continue
+		case "pass", "skip":
+			if e.Test == "" {
+				text = lastLine(string(output[from])) + "\n"
+			}
+		case "fail", "build-fail":
 			t.failed = true
-			_, err = w.Write(output[e.Package])
-			output[e.Package] = nil
-		case e.Action == "pass" || e.Action == "skip":
-			_, err = io.WriteString(w, lastLine(string(output[e.Package]))+"\n")
-			output[e.Package] = nil
+			if e.Test == "" {
+				text = unended(output, e.Package)
+			}
+			text += string(output[from])
+		default:
+			continue
 		}
-		if err != nil {
+		if e.Test != "" {
+			t.test(e, database[e.Package])
+		}
+		delete(output, from)
+		if _, err := io.WriteString(w, text); err != nil {
 			return t, err
 		}
 	}
 	return t, lines.Err()
+}
+
+// unended returns the output of the tests of a package that have not ended.
+func unended(output map[source][]byte, pkg string) (text string) {
+	for from, said := range output {
+		if from.pkg == pkg && from.test != "" {
+			text += string(said)
+		}
+	}
+	return text
 }
 
 // test counts the end of a test.

@@ -31,15 +31,29 @@ func TestTestsAreCountedByTheirDatabase(t *testing.T) {
 	}
 }
 
-func TestAPackageThatFailsIsShownWhole(t *testing.T) {
+func TestOfAPackageThatFailsTheTestsThatPassedAreNotShown(t *testing.T) {
 	const failing = `{"Action":"output","Package":"k","Test":"TestA","Output":"why\n"}
+{"Action":"output","Package":"k","Test":"TestB","Output":"fine\n"}
+{"Action":"output","Package":"k","Test":"TestC","Output":"where it hung\n"}
 {"Action":"fail","Package":"k","Test":"TestA"}
+{"Action":"pass","Package":"k","Test":"TestB"}
 {"Action":"output","Package":"k","Output":"FAIL\n"}
 {"Action":"fail","Package":"k"}
 `
 	var out strings.Builder
 	got, err := count(strings.NewReader(failing), &out)
-	if err != nil || !got.failed || out.String() != "why\nFAIL\n" {
+	if err != nil || !got.failed || out.String() != "why\nwhere it hung\nFAIL\n" {
+		t.Errorf("%+v %v %q", got, err, out.String())
+	}
+}
+
+func TestAPackageThatDoesNotBuildIsShown(t *testing.T) {
+	const failing = `{"ImportPath":"k","Action":"build-output","Output":"no such name\n"}
+{"ImportPath":"k","Action":"build-fail"}
+`
+	var out strings.Builder
+	got, err := count(strings.NewReader(failing), &out)
+	if err != nil || !got.failed || out.String() != "no such name\n" {
 		t.Errorf("%+v %v %q", got, err, out.String())
 	}
 }
