@@ -23,25 +23,9 @@ var (
 	instances   = newTable("instance", 1, ledgerColumns(ownLedger)...)
 )
 
-// changedLedgers has the bytes of a ledger only if its number is not $2.
-var changedLedgers = newTable("users", 1,
-	id("id", func(l *vault.StoredLedger) *uuid.UUID { return &l.Owner }),
-	number("number", func(l *vault.StoredLedger) *uint64 { return &l.Number }),
-	column[vault.StoredLedger]{
-		name: "CASE WHEN number <> $2 THEN ledger END",
-		scan: func(l *vault.StoredLedger, r Row, i int) error { l.Signed = r.Bytes(i); return nil },
-	})
-
 // Ledger implements [vault.Reader].
 func (q *Queries) Ledger(ctx context.Context, user uuid.UUID) (vault.StoredLedger, error) {
 	return userLedgers.get(ctx, q.conn, "WHERE id = $1", idText(user))
-}
-
-// ChangedLedger implements [vault.Reader].
-func (q *Queries) ChangedLedger(
-	ctx context.Context, user uuid.UUID, known uint64,
-) (vault.StoredLedger, error) {
-	return changedLedgers.get(ctx, q.conn, "WHERE id = $1", idText(user), integer(known))
 }
 
 // ledgersAtOnce is how many ledgers are read by one statement.

@@ -16,9 +16,6 @@ type StoredLedger struct {
 type ledgerReader interface {
 	// Ledger returns a user's ledger. NotFound: there never was such a user.
 	Ledger(ctx context.Context, user uuid.UUID) (StoredLedger, error)
-	// ChangedLedger is Ledger for a caller who has the ledger of a number: if it is still that one,
-	// it comes without its signed bytes.
-	ChangedLedger(ctx context.Context, user uuid.UUID, known uint64) (StoredLedger, error)
 	// Ledgers calls each for the ledger of every user, deleted ones too, in the order of their ids.
 	// each may use the reader.
 	Ledgers(ctx context.Context, each func(StoredLedger) error) error

@@ -94,7 +94,7 @@ func (c *core) line(ctx context.Context, hash TokenHash) (known line, ok bool, e
 	numbers, ok := c.stillListed(known, seen)
 	if !ok {
 		known.read = since
-		numbers, ok, err = c.stillCounts(ctx, known, seen, since)
+		numbers, ok, err = c.stillCounts(ctx, known, seen)
 	}
 	if err != nil || !ok {
 		return line{}, false, err
@@ -123,10 +123,10 @@ func (c *core) stillListed(known line, seen uint64) (map[uuid.UUID]uint64, bool)
 }
 
 // stillCounts returns the numbers that the ledgers of a line have in the database, and whether it
-// counts with the rows that its keys have there. Then the ledgers in the memory are those of now,
-// and rows that were verified with them are read again.
+// counts with the rows that its keys have there. It compares no bytes of ledgers, so that those in
+// the memory are no newer than before.
 func (c *core) stillCounts(
-	ctx context.Context, known line, seen, since uint64,
+	ctx context.Context, known line, seen uint64,
 ) (now map[uuid.UUID]uint64, ok bool, err error) {
 	ids := make([]uuid.UUID, len(known.keys))
 	for i, k := range known.keys {
@@ -146,15 +146,10 @@ func (c *core) stillCounts(
 		if at < 0 || c.floors.below(k.User, stored[at].Ledger, seen) {
 			return nil, false, nil
 		}
-		l, ok := c.counts(k, stored[at])
-		if !ok {
+		if !c.counts(k, stored[at]) {
 			return nil, false, nil
 		}
-		if now[k.User] == 0 {
-			now[k.User] = stored[at].Ledger
-			l.since, l.reading = since, c.verified.readings.Add(1)
-			c.keep(l)
-		}
+		now[k.User] = stored[at].Ledger
 	}
 	return now, true, nil
 }
@@ -170,15 +165,12 @@ func (c *core) unchanged(known line, seen uint64) bool {
 	return true
 }
 
-// counts returns a ledger that was verified and is still that of the user, if it lists a key, which
-// is as it was verified. What does not count is verified anew.
-func (c *core) counts(k, stored APIKey) (verifiedLedger, bool) {
+// counts reports whether a ledger that was verified has the number of the user's, and lists a key,
+// which is as it was verified. What does not count is verified anew.
+func (c *core) counts(k, stored APIKey) bool {
 	l, found := c.verified.ledger(k.User)
-	if !found || l.ledger.Number != stored.Ledger || !l.active() || !l.lists(k) ||
-		!stored.Row().Equal(k.Row()) {
-		return verifiedLedger{}, false
-	}
-	return *l, true
+	return found && l.ledger.Number == stored.Ledger && l.active() && l.lists(k) &&
+		stored.Row().Equal(k.Row())
 }
 
 // active reports whether the credentials of the user count.

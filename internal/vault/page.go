@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -53,11 +54,12 @@ func (s *snapshot) user(ctx context.Context, id uuid.UUID) (*page, error) {
 		return s.open(ctx, stored, id)
 	}
 	if !s.same {
-		stored, err := s.rows.ChangedLedger(ctx, id, s.known.ledger.Number)
+		stored, err := s.rows.Ledger(ctx, id)
 		if err != nil {
 			return nil, err
 		}
-		if stored.Signed != nil {
+		if stored.Number != s.known.ledger.Number || stored.Owner != id ||
+			!bytes.Equal(stored.Signed, s.known.signed) {
 			return s.open(ctx, stored, id)
 		}
 	}

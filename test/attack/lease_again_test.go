@@ -80,7 +80,7 @@ func TestARequestForALeaseThatEndedRevivesNothing(t *testing.T) {
 		"with a later end":      was.with("expires_at", time.Now().AddDate(1, 0, 0).UnixMicro()),
 		"as one of a bundle":    was.with("delivery", "bundle"),
 		"as redeemed":           was.with("redeemed_at", was["created_at"], "revoked_at", nil),
-		"with another's secret": was.with("secrets", h.two.ID+" 1 TWO\n"),
+		"with another's secret": was.with("secrets", h.two.ID+" 1 - TWO\n"),
 	} {
 		h.putBack(leaseTable, changed)
 		got, err := h.leaseNamed(h.mia, "name", h.one)

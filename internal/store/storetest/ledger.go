@@ -10,21 +10,6 @@ import (
 
 func ledgerBehaviours() []behaviour {
 	return []behaviour{
-		{"a ledger that is known comes without its bytes", func(s subject) {
-			ann, bob := s.addUser("ann"), s.addUser("bob")
-			l := s.saveLedger(ann.Owner, 0, 3)
-			changed := func(user uuid.UUID, known uint64) reads[vault.StoredLedger] {
-				return func(ctx context.Context, r vault.Reader) (vault.StoredLedger, error) {
-					return r.ChangedLedger(ctx, user, known)
-				}
-			}
-			s.wantSame("an older one is known", got(s, changed(ann.Owner, 2)), l)
-			s.wantSame("a newer one is known", got(s, changed(ann.Owner, 4)), l)
-			l.Signed = nil
-			s.wantSame("it is known", got(s, changed(ann.Owner, 3)), l)
-			s.wantSame("of another user", got(s, changed(bob.Owner, 3)).Owner, bob.Owner)
-			missing(s, "of nobody", changed(newID(), 3))
-		}},
 		{"a new user has no ledger yet, whose number is 0", func(s subject) {
 			u := s.addUser("ann")
 			s.wantSame("ledger", got(s, readLedger(u.Owner)), vault.StoredLedger{Owner: u.Owner})
