@@ -39,10 +39,18 @@ func TestAFullDiskOfPostgreSQL(t *testing.T) {
 			return nil
 		})
 		free()
-		if !db.Runs() { // without room for its log it ends
-			t.Log("PostgreSQL has ended")
-			apptest.Must(t, db.Again(t.Context()))
-		}
+		// Without room for its log it may end, also while it recovers.
+		eventually(t, "PostgreSQL answers", func() error {
+			if !db.Runs() {
+				t.Log("PostgreSQL has ended")
+				apptest.Must(t, db.Again(t.Context()))
+			}
+			c, err := pgx.Connect(t.Context(), url)
+			if err != nil {
+				return err
+			}
+			return c.Close(t.Context())
+		})
 		load.reach(50)
 		load.end()
 		was.checkServers(t, servers, url)
