@@ -18,7 +18,7 @@ var allRows = uuid.Nil //nolint:gochecknoglobals // it is a constant
 // counts.
 func (c *core) remembered(user uuid.UUID) (known *verifiedLedger, same bool) {
 	l, found := c.verified.ledger(user)
-	if !found || !c.store.SameAccess(user, l.since) {
+	if !found || !c.store.SameAccess(user, l.access) {
 		return nil, false
 	}
 	if _, believed := c.instance.get(l.signer.ID()); !believed {

@@ -46,6 +46,7 @@ type verifiedLedger struct {
 	signed []byte
 
 	since   uint64 // the moment of the store before it was read, or when it was written
+	access  uint64 // the same of its number alone, which tells that nobody's access was taken
 	reading uint64 // tells the rows that were verified with it from those of other readings
 }
 
@@ -94,7 +95,7 @@ func (c *core) line(ctx context.Context, hash TokenHash) (known line, ok bool, e
 	numbers, ok := c.stillListed(known, seen)
 	if !ok {
 		known.read = since
-		numbers, ok, err = c.stillCounts(ctx, known, seen)
+		numbers, ok, err = c.stillCounts(ctx, known, seen, since)
 	}
 	if err != nil || !ok {
 		return line{}, false, err
@@ -123,10 +124,10 @@ func (c *core) stillListed(known line, seen uint64) (map[uuid.UUID]uint64, bool)
 }
 
 // stillCounts returns the numbers that the ledgers of a line have in the database, and whether it
-// counts with the rows that its keys have there. It compares no bytes of ledgers, so that those in
-// the memory are no newer than before.
+// counts with the rows that its keys have there. It compares the numbers of ledgers, and no bytes:
+// those in the memory tell who is let in now, and a read of the library compares the bytes.
 func (c *core) stillCounts(
-	ctx context.Context, known line, seen uint64,
+	ctx context.Context, known line, seen, since uint64,
 ) (now map[uuid.UUID]uint64, ok bool, err error) {
 	ids := make([]uuid.UUID, len(known.keys))
 	for i, k := range known.keys {
@@ -146,10 +147,15 @@ func (c *core) stillCounts(
 		if at < 0 || c.floors.below(k.User, stored[at].Ledger, seen) {
 			return nil, false, nil
 		}
-		if !c.counts(k, stored[at]) {
+		l, ok := c.counts(k, stored[at])
+		if !ok {
 			return nil, false, nil
 		}
-		now[k.User] = stored[at].Ledger
+		if now[k.User] == 0 {
+			now[k.User] = stored[at].Ledger
+			l.access, l.reading = since, c.verified.readings.Add(1)
+			c.keep(l)
+		}
 	}
 	return now, true, nil
 }
@@ -165,12 +171,15 @@ func (c *core) unchanged(known line, seen uint64) bool {
 	return true
 }
 
-// counts reports whether a ledger that was verified has the number of the user's, and lists a key,
+// counts returns a ledger that was verified and has the number of the user's, if it lists a key,
 // which is as it was verified. What does not count is verified anew.
-func (c *core) counts(k, stored APIKey) bool {
+func (c *core) counts(k, stored APIKey) (verifiedLedger, bool) {
 	l, found := c.verified.ledger(k.User)
-	return found && l.ledger.Number == stored.Ledger && l.active() && l.lists(k) &&
-		stored.Row().Equal(k.Row())
+	if !found || l.ledger.Number != stored.Ledger || !l.active() || !l.lists(k) ||
+		!stored.Row().Equal(k.Row()) {
+		return verifiedLedger{}, false
+	}
+	return *l, true
 }
 
 // active reports whether the credentials of the user count.

@@ -123,7 +123,7 @@ func (s *snapshot) verify(stored StoredLedger, user uuid.UUID) (*page, error) {
 	if user != uuid.Nil && stored.Owner != user {
 		return nil, tampered(ledgerName(user), errIndex)
 	}
-	l.since, l.reading = s.since, s.core.verified.readings.Add(1)
+	l.since, l.access, l.reading = s.since, s.since, s.core.verified.readings.Add(1)
 	p, err := s.newest(l, stored.Owner)
 	if err == nil {
 		*s.read = append(*s.read, l)
@@ -257,7 +257,8 @@ func (p *page) save(ctx context.Context, tx Tx, at time.Time) error {
 	if err == nil && was > 0 && p.lets.taken(p.ledger) {
 		err = tx.TellAccess(ctx, p.ledger.User)
 	}
-	p.verifiedLedger.since = tx.Moment()
+	moment := tx.Moment()
+	p.verifiedLedger.since, p.access = moment, moment
 	p.reading = p.core.verified.readings.Add(1)
 	return err
 }
