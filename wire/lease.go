@@ -105,6 +105,8 @@ type BrokeredSecret struct {
 	Git []BrokerGit `json:"git"`
 	// GH are the hosts that gh reaches by a socket, on which each request says its host.
 	GH []string `json:"gh"`
+	// NeedsProxy: no variable leads the provider's programs to the broker. It is their proxy.
+	NeedsProxy bool `json:"needs_proxy"`
 }
 
 // A BrokerVariable is a variable from which programs read the address of a provider.

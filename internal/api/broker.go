@@ -86,7 +86,7 @@ func brokeredBodies(v *vault.Service, made vault.Delivered) []wire.BrokeredSecre
 			Git: bodiesOf(use.Git, func(g vault.BrokerGit) wire.BrokerGit {
 				return wire.BrokerGit{URL: g.URL, Path: g.Path, User: g.User}
 			}),
-			GH: append([]string{}, use.GH...),
+			GH: append([]string{}, use.GH...), NeedsProxy: use.NeedsProxy,
 		}
 	})
 }

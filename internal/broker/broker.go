@@ -110,6 +110,33 @@ func (b *Broker) Stats() Stats {
 	return s
 }
 
+// Drain waits until no request is under way, or ctx is done. It does not wait for connections that
+// another protocol has: they end when their lease does, or the broker.
+func (b *Broker) Drain(ctx context.Context) {
+	tick := time.NewTicker(watchInterval / 10)
+	defer tick.Stop()
+	for b.isBusy() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (b *Broker) isBusy() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, h := range b.holders {
+		for f := range h.open {
+			if !f.isTaken() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // The broker looks this often at what is open, and keeps what it knows of a lease that is not used.
 const (
 	watchInterval  = 250 * time.Millisecond

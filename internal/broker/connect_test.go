@@ -180,16 +180,45 @@ func TestAProxyOpensTheHostsOfItsLeaseAlone(t *testing.T) {
 		!root.MaxPathLenZero || time.Until(root.NotAfter) > time.Hour {
 		t.Errorf("the authority is for %v", root.PermittedDNSDomains)
 	}
-	conn := must(net.Dial("tcp", s.Listener.Addr().String()))
-	_, _ = fmt.Fprintf(conn, "CONNECT github.com:443 HTTP/1.1\r\nHost: github.com:443\r\n"+
-		"Proxy-Authorization: %s\r\n\r\n", basic("x", l.placeholder))
-	reader := bufio.NewReader(conn)
-	_ = established(reader)
-	secure := tls.Client(conn, &tls.Config{RootCAs: trust, ServerName: "api.openai.com"})
-	if err := secure.HandshakeContext(t.Context()); err == nil {
-		t.Error("another name than that of the connection is served")
+}
+
+func TestATunnelWhoseNamesDisagreeReachesNoProvider(t *testing.T) {
+	t.Parallel()
+	s := startRemembering(t)
+	l := s.lease("openai", withGranted(false, "github"))
+	trust, _ := s.authority(l)
+	// Each name is in the target, in Host, in the handshake, in the line and in Host inside.
+	const own, other = "api.openai.com", "api.github.com"
+	for name, c := range map[string]struct{ target, host, hello, line, inside, want string }{
+		"none":               {own, own, own, "/v1/models", own, "200 "},
+		"Host of CONNECT":    {own, other, own, "/v1/models", own, "200 "}, // it says nothing
+		"handshake":          {own, own, other, "/v1/models", own, "no handshake"},
+		"Host inside":        {own, own, own, "/v1/models", other, "403 host"},
+		"URL inside":         {own, own, own, "https://" + other + "/user", own, "400 target"},
+		"URL and Host there": {own, own, own, "https://" + own + "/v1/models", own, "400 target"},
+	} {
+		conn := must(net.Dial("tcp", s.Listener.Addr().String()))
+		t.Cleanup(func() { _ = conn.Close() })
+		_, _ = fmt.Fprintf(conn, "CONNECT %s:443 HTTP/1.1\r\nHost: %s:443\r\n"+
+			"Proxy-Authorization: %s\r\n\r\n", c.target, c.host, basic("x", l.placeholder))
+		got := established(bufio.NewReader(conn))
+		secure := tls.Client(conn, &tls.Config{RootCAs: trust, ServerName: c.hello})
+		switch {
+		case got != "200 ":
+		case secure.HandshakeContext(t.Context()) != nil:
+			got = "no handshake"
+		default:
+			_, _ = fmt.Fprintf(secure, "GET %s HTTP/1.1\r\nHost: %s\r\n"+
+				"Authorization: Bearer %s\r\n\r\n", c.line, c.inside, l.placeholder)
+			resp := must(http.ReadResponse(bufio.NewReader(secure), nil))
+			_ = resp.Body.Close()
+			got = fmt.Sprint(resp.StatusCode, " ", answer{header: resp.Header}.rule())
+		}
+		_, asked := s.last()
+		if got != c.want || asked != (c.want == "200 ") {
+			t.Errorf("%s: %s, want %s; the provider was asked: %v", name, got, c.want, asked)
+		}
 	}
-	_ = conn.Close()
 }
 
 func TestWhatGoesThroughAProxyEndsWithItsLease(t *testing.T) {

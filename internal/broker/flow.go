@@ -90,6 +90,13 @@ func (f *flow) outcome() (status int, why *refusal) {
 	return f.status, nil
 }
 
+// isTaken reports whether another protocol has the connection.
+func (f *flow) isTaken() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.conn != nil
+}
+
 func (f *flow) touch() { f.moved.Store(time.Now().UnixNano()) }
 
 // isIdle reports whether nothing moved for too long since the answer began. Before that only the

@@ -126,7 +126,7 @@ func newRoot(a *app) *cobra.Command {
 		"send values to the server as they are, inside TLS only")
 	a.noSealing = root.PersistentFlags().Lookup("no-sealing")
 	root.AddCommand(
-		newServe(a), newInit(a), newAdminKey(a),
+		newServe(a), newBroker(a), newInit(a), newAdminKey(a),
 		newLogin(a), newLogout(a), newWhoAmI(a), newStatus(a),
 		newRun(a), newLease(a),
 		newPresets(a), newSecrets(a), newAPIKeys(a), newConfirm(a), newUsers(a),

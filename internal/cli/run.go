@@ -24,7 +24,9 @@ type running struct {
 	noAliases, keep      bool
 	clean, print         bool
 	mask, noMask, asJSON bool
-	broker               bool
+	broker, proxy        bool
+	egress               string
+	limits               []string
 }
 
 const runLong = `Run a command with secrets in its environment. Each secret is a variable of its
@@ -51,6 +53,16 @@ value on their requests: only on those to the hosts of the secret's preset. git 
 are led there, too. The lease ends with the command, and docs/broker.md says what this
 protects from.
 
+Programs whose provider has no such variable reach the broker as their proxy: they get
+HTTPS_PROXY and, by SSL_CERT_FILE and the like, an authority that signs for the hosts
+of this lease alone, beside those that they trust. With --proxy all programs do. They
+reach no other hosts by it, unless you say --egress open.
+
+Each --limit is one of the lease, over all its secrets: requests, requests_per_minute,
+concurrent_requests, bytes (in both directions), tokens (as the provider reports them),
+methods and path_prefixes (separated by commas). Numbers that have no other unit are
+in all.
+
 Your API key needs the scopes secrets:read and leases:write.`
 
 func newRun(a *app) *cobra.Command {
@@ -64,11 +76,17 @@ func newRun(a *app) *cobra.Command {
   keysake run -s 'AWS_*' --print
   keysake run --file DEPLOY_KEY=/dev/shm/deploy -- ssh -i /dev/shm/deploy host
   keysake run --ticket-file ticket -- ./job
-  keysake run --broker --preset openai -- python agent.py`,
+  keysake run --broker --preset openai -- python agent.py
+  keysake run --broker --preset openai --limit requests=100 \
+    --limit path_prefixes=/v1/chat/,/v1/models -- python agent.py
+  keysake run --broker --preset stripe --egress open -- node pay.mjs`,
 		DisableFlagsInUseLine: true,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 && !in.print {
 				return errors.New("the command is missing: put it after --")
+			}
+			if !in.broker && (in.proxy || in.egress != "" || len(in.limits) > 0) {
+				return errors.New("--proxy, --egress and --limit are for --broker: add that")
 			}
 			return nil
 		},
@@ -90,6 +108,12 @@ func (in *running) flags(cmd *cobra.Command) {
 	f.DurationVar(&in.ttl, "ttl", 0, "how long the lease is listed as live (default 1h0m0s)")
 	f.BoolVar(&in.broker, "broker", false,
 		"give the command placeholders, which only the server's broker replaces")
+	f.BoolVar(&in.proxy, "proxy", false,
+		"lead programs to the broker as their proxy, whatever variables they have")
+	f.StringVar(&in.egress, "egress", "",
+		"what that proxy does with hosts of no secret: `deny`, or open (default deny)")
+	f.StringArrayVar(&in.limits, "limit", nil,
+		"a limit of the lease for the broker, `NAME=VALUE` (repeatable)")
 	f.StringVar(&in.label, "label", "", "say in the audit log what this run is (default COMMAND)")
 	f.StringVar(&in.ticketFile, "ticket-file", "", "redeem the ticket in this `FILE`")
 	f.StringArrayVar(&in.maps, "map", nil,

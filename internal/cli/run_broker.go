@@ -37,14 +37,19 @@ type brokering struct {
 	dir      string // of the run
 	settings []environ.Setting
 	remove   []string // variables that the command does not get
+	proxied  bool     // programs are led to the broker's proxy
 }
 
 // leaseAtBroker takes a lease for the broker, and starts the relay. The values that it returns are
 // placeholders.
 func (a *app) leaseAtBroker(
-	ctx context.Context, c *client.Client, body wire.CreateLease, wanted []string,
+	ctx context.Context, c *client.Client, in *running, body wire.CreateLease, wanted []string,
 ) (leased, error) {
-	body.Delivery, body.Recipient = wire.DeliveryBroker, nil
+	limits, err := brokerLimits(in.limits, in.egress)
+	if err != nil {
+		return leased{}, err
+	}
+	body.Delivery, body.Recipient, body.Broker = wire.DeliveryBroker, nil, limits
 	if body.TTLSeconds == nil {
 		body.TTLSeconds = new(int64(brokerTTL / time.Second))
 	}
@@ -52,7 +57,7 @@ func (a *app) leaseAtBroker(
 	if err != nil {
 		return leased{}, err
 	}
-	b := &brokering{lease: made.ID}
+	b := &brokering{lease: made.ID, proxied: in.proxy}
 	b.end = func() error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
 		defer cancel()
@@ -60,7 +65,7 @@ func (a *app) leaseAtBroker(
 		return err
 	}
 	given := leased{values: map[string]plaintext.Value{}, broker: b}
-	err = a.toBroker(b, given, made, wanted)
+	err = a.toBroker(ctx, b, given, made, wanted)
 	if err != nil {
 		return leased{}, errors.Join(err, b.close())
 	}
@@ -68,7 +73,9 @@ func (a *app) leaseAtBroker(
 }
 
 // toBroker starts the relay, and notes what the command gets.
-func (a *app) toBroker(b *brokering, given leased, made wire.Lease, wanted []string) error {
+func (a *app) toBroker(
+	ctx context.Context, b *brokering, given leased, made wire.Lease, wanted []string,
+) error {
 	if made.Broker == nil || len(made.Broker.Secrets) != len(wanted) {
 		return errNotAsked
 	}
@@ -99,11 +106,14 @@ func (a *app) toBroker(b *brokering, given leased, made wire.Lease, wanted []str
 	if err != nil {
 		return err
 	}
-	return a.lead(b, made.Broker.Secrets)
+	if err := a.lead(b, made.Broker.Secrets); err != nil || !b.proxied {
+		return err
+	}
+	return a.setProxy(ctx, b, made.Broker, transport)
 }
 
 // brokerTransport returns the way to the broker. It waits for answers as long as they take.
-func (a *app) brokerTransport() (http.RoundTripper, error) {
+func (a *app) brokerTransport() (*http.Transport, error) {
 	t := &http.Transport{
 		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, DisableCompression: true,
 		TLSHandshakeTimeout: endTime, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute,
@@ -128,6 +138,11 @@ func (a *app) lead(b *brokering, secrets []wire.BrokeredSecret) error {
 	}
 	var git [][2]string
 	for _, s := range secrets {
+		if s.NeedsProxy && !b.proxied {
+			b.proxied = true
+			a.infof("Programs reach the provider of %s by a proxy, and by that no other hosts: "+
+				"--egress open lets them.", s.Name)
+		}
 		b.remove = append(b.remove, s.Unset...)
 		for _, v := range s.BaseURLs {
 			if v.Scheme == "https_only" {

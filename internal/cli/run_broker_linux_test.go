@@ -15,8 +15,20 @@ import (
 	"github.com/keysake/keysake/wire"
 )
 
+// A brokerSide is what a server has of its broker.
+type brokerSide struct {
+	revoked   int // leases
+	atBroker  []string
+	limits    *wire.BrokerLimits // of the last lease
+	authority []byte             // of the proxy
+}
+
 // asBroker notes a request to the broker, and reports whether it is one.
-func (s *leaseServer) asBroker(r *http.Request) bool {
+func (s *leaseServer) asBroker(w http.ResponseWriter, r *http.Request) bool {
+	if r.URL.Path == "/-/ca.pem" {
+		_, _ = w.Write(s.authority)
+		return true
+	}
 	isBrokers := strings.HasPrefix(r.URL.Path, "/broker/")
 	if isBrokers {
 		s.atBroker = append(s.atBroker,

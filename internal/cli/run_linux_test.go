@@ -36,8 +36,7 @@ type leaseServer struct {
 	leases   int
 	redeemed bool
 	lie      func(*wire.Lease, *bundle.Payload) // changes what is answered
-	revoked  int                                // leases for the broker
-	atBroker []string
+	brokerSide
 }
 
 const goodTicket = "kst_" + "good"
@@ -74,8 +73,9 @@ func (s *leaseServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Recipient string   `json:"recipient"`
 		SecretIDs []string `json:"secret_ids"`
 		Delivery  string   `json:"delivery"`
+		Broker    *wire.BrokerLimits
 	}
-	if s.asBroker(r) {
+	if s.asBroker(w, r) {
 		return
 	}
 	if r.Method == http.MethodPost {
@@ -91,7 +91,7 @@ func (s *leaseServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(s.list())
 	case "POST /api/v1/user/leases":
 		s.leases++
-		if in.Delivery == wire.DeliveryBroker {
+		if s.limits = in.Broker; in.Delivery == wire.DeliveryBroker {
 			_ = json.NewEncoder(w).Encode(s.brokered(in.SecretIDs))
 		} else {
 			_ = json.NewEncoder(w).Encode(s.lease(in.Recipient, in.SecretIDs))

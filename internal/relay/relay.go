@@ -1,6 +1,6 @@
 // Package relay passes what the programs of one run ask on to the broker: from a port of this
-// machine, and from a socket that nobody else may connect to. It has no key. What it passes on is
-// worth something to the broker only because of the placeholder in it.
+// machine, which is also their proxy, and from a socket that nobody else may connect to. It has no
+// key. What it passes on is worth something to the broker only because of the placeholder in it.
 package relay
 
 import (
@@ -24,7 +24,7 @@ const headerTimeout = 30 * time.Second
 // Options say what a relay passes on, and where to.
 type Options struct {
 	Broker    *url.URL
-	Transport http.RoundTripper // to the broker
+	Transport *http.Transport // to the broker
 	// Dir is a folder of the user's alone, for the socket.
 	Dir string
 	// Hosts are those that programs name on the socket, each with what its paths begin with at the
@@ -38,6 +38,8 @@ type Relay struct {
 	Socket string // path; empty where there is none
 
 	servers []*http.Server
+	ctx     context.Context //nolint:containedctx // that of everything that it passes on
+	end     context.CancelFunc
 }
 
 // Start starts a relay.
@@ -50,7 +52,8 @@ func Start(o Options) (*Relay, error) {
 		return nil, err
 	}
 	r := &Relay{URL: "http://" + port.Addr().String()}
-	r.serve(port, o.handler(func(in *http.Request) string { return in.URL.EscapedPath() }))
+	r.ctx, r.end = context.WithCancel(context.Background())
+	r.serve(port, o.onPort(port.Addr().String()))
 	if len(o.Hosts) == 0 {
 		return r, nil
 	}
@@ -77,6 +80,7 @@ func checkBroker(to *url.URL) error {
 func (r *Relay) serve(l net.Listener, h http.Handler) {
 	server := &http.Server{
 		Handler: h, ReadHeaderTimeout: headerTimeout, ErrorLog: log.New(discard{}, "", 0),
+		BaseContext: func(net.Listener) context.Context { return r.ctx },
 	}
 	r.servers = append(r.servers, server)
 	go server.Serve(l) //nolint:errcheck // it ends when the relay is closed
@@ -84,6 +88,7 @@ func (r *Relay) serve(l net.Listener, h http.Handler) {
 
 // Close ends the relay, and every stream through it.
 func (r *Relay) Close() error {
+	r.end()
 	var failed []error
 	for _, s := range r.servers {
 		failed = append(failed, s.Close())
@@ -112,10 +117,31 @@ func (o Options) handler(path func(*http.Request) string) http.Handler {
 			if errors.Is(err, context.Canceled) || r.Context().Err() != nil {
 				panic(http.ErrAbortHandler) // the program has left
 			}
-			w.Header().Set("Keysake-Broker", "unreachable")
-			refuse(w, "the broker cannot be reached", http.StatusBadGateway)
+			unreachable(w)
 		},
 	}
+}
+
+func unreachable(w http.ResponseWriter) {
+	w.Header().Set("Keysake-Broker", "unreachable")
+	refuse(w, "the broker cannot be reached", http.StatusBadGateway)
+}
+
+// onPort passes requests to the relay itself on, and those for https hosts through the broker's
+// proxy. A request for another host in the clear would carry a placeholder there.
+func (o Options) onPort(own string) http.Handler {
+	proxy := o.handler(func(in *http.Request) string { return in.URL.EscapedPath() })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodConnect:
+			o.connect(w, r)
+		case r.URL.Host != "" && r.URL.Host != own:
+			w.Header().Set("Keysake-Broker", "refused; rule=host")
+			refuse(w, "the proxy of this run is for https alone", http.StatusForbidden)
+		default:
+			proxy.ServeHTTP(w, r)
+		}
+	})
 }
 
 // onSocket passes requests on whose host is one of the run's.

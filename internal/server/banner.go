@@ -2,6 +2,7 @@ package server
 
 import (
 	"io"
+	"net"
 	"os"
 	"regexp"
 	"strings"
@@ -28,6 +29,17 @@ func printBanner(out io.Writer, url, devKeyFile string) error {
 			"\"value\": \"example-value-put-your-own-key-here\"}'\n\n"
 	}
 	_, err := io.WriteString(out, text)
+	return err
+}
+
+// printBrokerBanner tells people where a broker that is alone listens.
+func printBrokerBanner(out io.Writer, socket net.Listener, tls bool) error {
+	scheme := "http://"
+	if tls {
+		scheme = "https://"
+	}
+	_, err := io.WriteString(out, "The broker of Keysake is listening on "+scheme+
+		socket.Addr().String()+"\n")
 	return err
 }
 

@@ -128,6 +128,7 @@ func (b *brokerServer) serve() error {
 // is to be recorded.
 func (b *brokerServer) stop(ctx context.Context) error {
 	err := b.http.Shutdown(ctx)
+	b.broker.Drain(ctx)
 	b.end()
 	b.running.Wait()
 	if errors.Is(err, context.DeadlineExceeded) {

@@ -42,27 +42,18 @@ func cannotStart(err error) error { return fmt.Errorf("%w: %w", ErrCannotStart, 
 // From its start the process ignores SIGPIPE: standard error may be a pipe whose reader has left.
 // SIGHUP makes a server read its certificate and the keys file again, and does nothing else.
 func Run(ctx context.Context, cfg config.Config, ask rootkey.Ask, out, logs io.Writer) (err error) {
-	signal.Ignore(syscall.SIGPIPE)
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
-	lines := &countingWriter{to: logs}
-	log := newLogger(cfg, lines)
 	access := instance.Serve
 	if cfg.Dev {
 		access = instance.Create
 	}
-	i, err := instance.Open(ctx, cfg, instance.NewKeys(cfg, ask), access)
+	i, log, lostLines, err := open(ctx, cfg, ask, logs, access)
 	if err != nil {
 		return cannotStart(err)
 	}
 	defer func() { err = errors.Join(err, within(closeTime, i.Close)) }()
-	warnExposed(ctx, cfg, log)
-	if i.Store.ReadOnly() {
-		log.WarnContext(ctx, "the server is read-only: the database cannot be written; changes "+
-			"are answered with 503 until a restart finds that it can", "data", cfg.Data)
-	}
-	warnForeign(ctx, i, log)
 	var devKeyFile string
 	if cfg.Dev {
 		if devKeyFile, err = i.PrepareDev(ctx, cfg); err != nil {
@@ -73,7 +64,7 @@ func Run(ctx context.Context, cfg config.Config, ask rootkey.Ask, out, logs io.W
 	if err != nil {
 		return cannotStart(err)
 	}
-	s := newServer(cfg, i, log, lines.lost.Load, socket)
+	s := newServer(cfg, i, log, lostLines, socket)
 	if err := s.listen(ctx); err != nil {
 		return errors.Join(cannotStart(err), s.closeBroker())
 	}
@@ -81,6 +72,27 @@ func Run(ctx context.Context, cfg config.Config, ask rootkey.Ask, out, logs io.W
 		return errors.Join(cannotStart(err), s.main.Close(), s.admin.Close(), s.closeBroker())
 	}
 	return s.serve(ctx, hangup)
+}
+
+// open opens the instance of a process that serves, and its log, of which it counts the lines that
+// were lost.
+func open(
+	ctx context.Context, cfg config.Config, ask rootkey.Ask, logs io.Writer, access instance.Access,
+) (*instance.Instance, *slog.Logger, func() uint64, error) {
+	signal.Ignore(syscall.SIGPIPE)
+	lines := &countingWriter{to: logs}
+	log := newLogger(cfg, lines)
+	i, err := instance.Open(ctx, cfg, instance.NewKeys(cfg, ask), access)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	warnExposed(ctx, cfg, log)
+	if i.Store.ReadOnly() {
+		log.WarnContext(ctx, "the server is read-only: the database cannot be written; changes "+
+			"are answered with 503 until a restart finds that it can", "data", cfg.Data)
+	}
+	warnForeign(ctx, i, log)
+	return i, log, lines.lost.Load, nil
 }
 
 // server serves an instance on one or two addresses.

@@ -14,6 +14,8 @@ type BrokerUseOf struct {
 	Unset    []string
 	Git      []BrokerGit
 	GH       []string // hosts that gh reaches by a socket
+	// NeedsProxy: no variable leads its programs to the broker, which is their proxy.
+	NeedsProxy bool
 }
 
 // A BrokerVariable is a variable from which programs read the address of a provider.
@@ -26,7 +28,7 @@ type BrokerGit struct{ URL, Path, User string }
 // UseAtBroker returns how programs of a provider are led to the broker.
 func (s *Service) UseAtBroker(provider string) (use BrokerUseOf) {
 	entry, _ := s.catalog.Entry(provider)
-	use.Unset, use.GH = entry.Client.UnsetEnv, entry.Client.GH
+	use.Unset, use.GH, use.NeedsProxy = entry.Client.UnsetEnv, entry.Client.GH, true
 	if len(entry.Attach) == 0 {
 		return use
 	}
@@ -35,6 +37,7 @@ func (s *Service) UseAtBroker(provider string) (use BrokerUseOf) {
 		if err != nil || b.Scheme == "hostname_only" || strings.Contains(at.Host, "{") {
 			continue
 		}
+		use.NeedsProxy = use.NeedsProxy && b.Scheme == "https_only"
 		use.BaseURLs = append(use.BaseURLs, BrokerVariable{
 			Name: b.Env, Path: brokerPath(entry, at.Host) + at.Path, Scheme: b.Scheme,
 		})

@@ -1,0 +1,318 @@
+package cli_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/keysake/keysake/bundle"
+	"github.com/keysake/keysake/internal/apptest"
+	"github.com/keysake/keysake/wire"
+)
+
+// newAuthority returns a certificate that signs for some hosts, as a template has it, and its key.
+func newAuthority(
+	t *testing.T, template x509.Certificate,
+) (*tls.Certificate, []byte) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template.SerialNumber, template.BasicConstraintsValid = big.NewInt(1), true
+	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	template.IsCA, template.Subject.CommonName = true, "of a test"
+	der, err := x509.CreateCertificate(rand.Reader, &template, &template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key},
+		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+}
+
+// A site is where a server and a broker run, each in a process of its own, before a stand-in for
+// providers.
+type site struct {
+	dir     string
+	url     string   // of the server
+	egress  []string // flags that lead to the provider
+	env     []string
+	value   string        // of the secret STRIPE_API_KEY
+	release chan struct{} // what slow answers wait for
+}
+
+// newSite starts a provider that says what it got.
+func newSite(t *testing.T) *site {
+	t.Helper()
+	s := &site{
+		dir: t.TempDir(), value: "sk_live_" + strings.Repeat("x", 24),
+		release: make(chan struct{}),
+	}
+	provider := httptest.NewUnstartedServer(http.HandlerFunc(s.answer))
+	hosts := []string{"api.stripe.com", "other.example"}
+	certificate, root := newAuthority(t, x509.Certificate{DNSNames: hosts})
+	provider.TLS = &tls.Config{
+		Certificates: []tls.Certificate{*certificate}, MinVersion: tls.VersionTLS12,
+	}
+	provider.Config.ErrorLog = log.New(io.Discard, "", 0)
+	provider.StartTLS()
+	t.Cleanup(provider.Close)
+	for _, host := range hosts {
+		s.egress = append(s.egress, "--egress-allow", host+"="+provider.Listener.Addr().String())
+	}
+	apptest.Must(t, os.WriteFile(s.roots(), root, 0o600))
+	return s
+}
+
+// roots is the file with who signed the provider's certificate.
+func (s *site) roots() string { return filepath.Join(s.dir, "provider.pem") }
+
+func (s *site) answer(w http.ResponseWriter, r *http.Request) {
+	what := "no key"
+	if r.Header.Get("Authorization") == "Bearer "+s.value {
+		what = "key"
+	}
+	switch r.URL.Path {
+	case "/v1/stream", "/v1/slow":
+		_, _ = io.WriteString(w, "begun\n")
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-r.Context().Done():
+		case <-s.release:
+			_, _ = io.WriteString(w, "ended\n")
+		}
+	default:
+		_, _ = fmt.Fprintf(w, "%s %s %s\n", r.Host, r.RequestURI, what)
+	}
+}
+
+// start starts a server or a broker, and returns its address.
+func (s *site) start(t *testing.T, args ...string) (string, *exec.Cmd) {
+	t.Helper()
+	out, logs := new(apptest.Buffer), new(apptest.Buffer)
+	cmd := s.command(t, args...)
+	cmd.Stdout, cmd.Stderr = out, logs
+	apptest.Must(t, cmd.Start())
+	t.Cleanup(func() {
+		if cmd.ProcessState == nil {
+			finish(t, cmd)
+		}
+		if t.Failed() {
+			t.Log(args, logs)
+		}
+	})
+	for deadline := time.Now().Add(timeout); ; time.Sleep(2 * time.Millisecond) {
+		if _, at, found := strings.Cut(out.String(), "listening on "); found {
+			at, _, _ = strings.Cut(at, "\n")
+			return at, cmd
+		} else if time.Now().After(deadline) {
+			t.Fatalf("%v: it does not listen: %s", args, logs)
+		}
+	}
+}
+
+// finish stops a process, which must end well.
+func finish(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	apptest.Must(t, cmd.Process.Signal(os.Interrupt))
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v: %v", cmd.Args, err)
+	}
+}
+
+// set stores the secret.
+func (s *site) set(t *testing.T) {
+	t.Helper()
+	set := s.command(t, "secrets", "set", "--preset", "stripe")
+	set.Stdin = strings.NewReader(s.value)
+	if code, _, errs := outcome(set); code != 0 {
+		t.Fatal(errs)
+	}
+}
+
+// command is the program, as the user of the server.
+func (s *site) command(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(path, args...)
+	cmd.Args[0] = "keysake" // makes the test's binary run the program
+	cmd.Dir = s.dir
+	cmd.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "KEYSAKE_URL=" + s.url,
+		"KEYSAKE_API_KEY_FILE=" + filepath.Join(s.dir, "data", "dev-api-key"),
+		"SSL_CERT_FILE=" + s.roots(), "XDG_RUNTIME_DIR=" + s.dir,
+	}
+	cmd.Env = append(cmd.Env, s.env...)
+	return cmd
+}
+
+// run runs a script of the shell at the broker.
+func (s *site) run(t *testing.T, flags, script string) (code int, out, errs string) {
+	t.Helper()
+	args := append([]string{"run", "--broker"}, strings.Fields(flags)...)
+	return outcome(s.command(t, append(args, "--", "sh", "-c", script)...))
+}
+
+// Programs that read the variables for proxies and certificates, each asking a host that it does
+// not let anyone change.
+const (
+	askByCurl = `curl -sS https://api.stripe.com/v1/a%2Fb?c=d \
+		-H "Authorization: Bearer $STRIPE_API_KEY"`
+	askByPython = `python3 -c '
+import os, urllib.request as u
+r = u.Request("https://api.stripe.com/v1/a%2Fb?c=d")
+r.add_header("Authorization", "Bearer " + os.environ["STRIPE_API_KEY"])
+print(u.urlopen(r).read().decode(), end="")'`
+	// Newer versions than some that are in use read HTTPS_PROXY by themselves.
+	askByNode = `node -e '
+const http = require("http"), https = require("https"), tls = require("tls")
+const proxy = new URL(process.env.HTTPS_PROXY), host = "api.stripe.com"
+const login = Buffer.from(proxy.username + ":" + proxy.password).toString("base64")
+http.request({host: proxy.hostname, port: proxy.port, method: "CONNECT", path: host + ":443",
+  headers: {"Proxy-Authorization": "Basic " + login}}).on("connect", (answer, socket) => {
+    if (answer.statusCode != 200) throw new Error(answer.statusCode)
+    https.get({host, port: 443, path: "/v1/a%2Fb?c=d",
+      headers: {Authorization: "Bearer " + process.env.STRIPE_API_KEY},
+      createConnection: () => tls.connect({socket, servername: host}),
+    }, r => r.pipe(process.stdout))
+}).end()'`
+)
+
+func TestAProgramWithFixedHostsReachesThemByAProxyAndTrustsAnAuthorityForThemAlone(t *testing.T) {
+	s := newSite(t)
+	s.url, _ = s.start(t, append([]string{
+		"serve", "--dev", "--data", "data", "--listen", "127.0.0.1:0",
+	}, s.egress...)...)
+	s.set(t)
+	const want = "api.stripe.com /v1/a%2Fb?c=d key\n"
+	for name, script := range map[string]string{
+		"curl": askByCurl, "Python": askByPython, "Node": askByNode,
+	} {
+		code, out, errs := s.run(t, "--preset stripe", script)
+		if code != 0 || out != want ||
+			!strings.Contains(errs, "STRIPE_API_KEY by a proxy") {
+			t.Errorf("%s: exit code %d, %q and %q", name, code, out, errs)
+		}
+	}
+	// git asks without its login first, and with another library for TLS than curl.
+	_, out, errs := s.run(t, "--preset stripe", `GIT_CURL_VERBOSE=1 git \
+		-c http.extraHeader="Authorization: Bearer $STRIPE_API_KEY" \
+		ls-remote https://api.stripe.com/o/r.git`)
+	if !strings.Contains(errs, "not valid: is this a git repository?") || out != "" {
+		t.Errorf("git: %q and %q", out, errs)
+	}
+	const others = `curl -sS https://other.example/x; curl -sS http://other.example/x`
+	code, out, errs := s.run(t, "--preset stripe", others)
+	if code != 0 || strings.Contains(out, "other.example") ||
+		!strings.Contains(out, "https alone") || !strings.Contains(errs, "response 403") {
+		t.Errorf("another host: %d, %q and %q", code, out, errs)
+	}
+	code, out, errs = s.run(t, "--preset stripe --egress open",
+		`curl -sS https://other.example/x && `+askByCurl)
+	if code != 0 || out != "other.example /x no key\n"+want {
+		t.Errorf("with --egress open: %d, %q and %q", code, out, errs)
+	}
+	_, out, _ = s.run(t, "--preset stripe --no-mask",
+		`cat "$SSL_CERT_FILE"; env; ls -l "$SSL_CERT_FILE"`)
+	provider, err := os.ReadFile(s.roots())
+	if err != nil || !strings.Contains(out, string(provider)) || strings.Contains(out, s.value) ||
+		strings.Contains(out, "PRIVATE") || !strings.Contains(out, "\n-rw------- ") {
+		t.Errorf("the run has %s: %v", out, err)
+	}
+	left, err := filepath.Glob(filepath.Join(s.dir, "keysake-run-*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left is %v: %v", left, err)
+	}
+}
+
+func TestAnAuthorityThatCouldSignForAnyHostStartsNoRun(t *testing.T) {
+	narrow := x509.Certificate{
+		MaxPathLenZero: true, PermittedDNSDomainsCritical: true,
+		PermittedDNSDomains: []string{"api.example.com"},
+		ExcludedIPRanges: []*net.IPNet{
+			{IP: net.IPv4zero.To4(), Mask: net.CIDRMask(0, 32)},
+			{IP: net.IPv6zero, Mask: net.CIDRMask(0, 128)},
+		},
+	}
+	for name, change := range map[string]func(*x509.Certificate){
+		"":                func(*x509.Certificate) {},
+		"of every host":   func(c *x509.Certificate) { c.PermittedDNSDomains = nil },
+		"of a whole TLD":  func(c *x509.Certificate) { c.PermittedDNSDomains = []string{"com"} },
+		"of addresses":    func(c *x509.Certificate) { c.ExcludedIPRanges = nil },
+		"of authorities":  func(c *x509.Certificate) { c.MaxPathLenZero = false },
+		"as it is advice": func(c *x509.Certificate) { c.PermittedDNSDomainsCritical = false },
+	} {
+		s := serveLeases(t, map[string]string{"ONE": "value-of-one"})
+		template := narrow
+		change(&template)
+		_, s.authority = newAuthority(t, template)
+		s.lie = func(l *wire.Lease, _ *bundle.Payload) { l.Broker.URL = s.URL }
+		cmd := s.keysake(t, "run", "--broker", "--proxy", "--all", "--", "touch", "started")
+		code, _, errs := outcome(cmd)
+		_, failed := os.Stat(filepath.Join(cmd.Dir, "started"))
+		if good := name == ""; (code == 0) != good || (failed == nil) != good || s.revoked != 1 ||
+			!good && !strings.Contains(errs, "could sign for any host") {
+			t.Errorf("%s: exit code %d and %q", name, code, errs)
+		}
+	}
+	s := serveLeases(t, map[string]string{"ONE": "value-of-one"})
+	cmd := s.keysake(t, "run", "--broker", "--proxy", "--all", "--", "touch", "started")
+	if code, _, errs := outcome(cmd); code != 1 || !strings.Contains(errs, "its URL has a path") {
+		t.Errorf("below a path: exit code %d and %q", code, errs)
+	}
+}
+
+func TestALeaseForTheBrokerHasTheLimitsOfItsRun(t *testing.T) {
+	s := serveLeases(t, map[string]string{"ONE": "value-of-one"})
+	flags := "--broker --all --egress open --limit requests_per_minute=60 --limit requests=1000 " +
+		"--limit concurrent_requests=4 --limit bytes=5 --limit tokens=7 --limit methods=GET,POST " +
+		"--limit path_prefixes=/v1/ --limit methods=PUT"
+	s.environment(t, nil, strings.Fields(flags)...)
+	want := &wire.BrokerLimits{
+		RequestsPerMinute: new(int64(60)), ConcurrentRequests: new(int64(4)),
+		Requests: new(int64(1000)), Bytes: new(int64(5)), Tokens: new(int64(7)),
+		Methods: &[]string{"GET", "POST", "PUT"}, PathPrefixes: &[]string{"/v1/"},
+		Egress: new("open"),
+	}
+	if diff := cmp.Diff(want, s.limits); diff != "" {
+		t.Error(diff)
+	}
+	for flags, want := range map[string]string{
+		"--broker --limit requests":                "is no whole number",
+		"--broker --limit egress=open":             "is not NAME=VALUE",
+		"--broker --limit methods=":                "is not NAME=VALUE",
+		"--broker --limit bytes=1M":                `"1M" is no whole number`,
+		"--broker --limit bytes=1 --limit bytes=2": "it is there twice",
+		"--limit bytes=1":                          "are for --broker",
+		"--egress open":                            "are for --broker",
+		"--proxy":                                  "are for --broker",
+	} {
+		leases := s.leases
+		args := append(append([]string{"run", "--all"}, strings.Fields(flags)...), "--", "true")
+		code, _, errs := outcome(s.keysake(t, args...))
+		if code != 2 || !strings.Contains(errs, want) || s.leases != leases {
+			t.Errorf("%s: exit code %d and %q", flags, code, errs)
+		}
+	}
+}

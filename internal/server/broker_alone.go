@@ -1,0 +1,118 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/instance"
+	"github.com/keysake/keysake/internal/process"
+	"github.com/keysake/keysake/internal/rootkey"
+)
+
+// RunBroker serves the broker alone, beside the servers of the same database, which make the
+// leases. It ends as [Run] does, and its errors are the same. It changes nothing before it serves.
+func RunBroker(
+	ctx context.Context, cfg config.Config, ask rootkey.Ask, out, logs io.Writer,
+) (err error) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	i, log, lost, err := open(ctx, cfg, ask, logs, instance.Shared)
+	if err != nil {
+		return cannotStart(err)
+	}
+	defer func() { err = errors.Join(err, within(closeTime, i.Close)) }()
+	s := &server{cfg: cfg, instance: i, log: log}
+	s.certificate.certFile, s.certificate.keyFile = cfg.TLSCert, cfg.TLSKey
+	if err := s.listenAlone(ctx, lost); err != nil {
+		return cannotStart(err)
+	}
+	if err := printBrokerBanner(out, s.broker.socket, s.tls()); err != nil {
+		return errors.Join(cannotStart(err), s.admin.Close(), s.closeBroker())
+	}
+	return s.serveAlone(ctx, hangup)
+}
+
+// listenAlone binds the addresses of a broker that is alone, or none of them.
+func (s *server) listenAlone(ctx context.Context, lost func() uint64) error {
+	if s.tls() {
+		if err := s.certificate.load(); err != nil {
+			return err
+		}
+	}
+	socket, err := listenBroker(ctx, &s.cfg)
+	if err != nil {
+		return err
+	}
+	metrics := newMetrics(s.instance.Store.Stats, lost)
+	metrics.watchTampering(s.instance.Vault.Tamperings)
+	metrics.watchLockdown(s.instance.Vault.LockedDown)
+	s.broker = s.newBroker(socket, newGuard(s.cfg), metrics)
+	s.admin = s.newHTTPServer(s.withProbes(metrics.handler()))
+	if s.cfg.AdminListen == "" {
+		return nil
+	}
+	admin, err := new(net.ListenConfig).Listen(ctx, "tcp", s.cfg.AdminListen)
+	if err != nil {
+		return errors.Join(err, s.closeBroker())
+	}
+	s.adminSocket = newConnections(admin, adminConnections, adminConnections, nil)
+	return nil
+}
+
+// serveAlone serves until ctx is done or a listener fails, and then stops.
+func (s *server) serveAlone(ctx context.Context, hangup <-chan os.Signal) error {
+	failed := make(chan error, 2)
+	s.broker.start(ctx)
+	go func() { failed <- s.broker.serve() }()
+	if s.adminSocket != nil {
+		go func() { failed <- s.admin.Serve(s.adminSocket) }()
+	}
+	s.log.InfoContext(ctx, "listening", "broker", s.broker.socket.Addr().String(), "tls", s.tls())
+	s.warnFloors(ctx)
+	s.warnLockdown(ctx)
+	go s.keepFloors(ctx)
+	go process.Settle()
+	tick := time.NewTicker(tickInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			s.flushRefusals(ctx, false)
+			s.recordTamperings(ctx)
+			s.reloadCertificate(ctx, false)
+			s.warnLockdown(ctx)
+		case <-hangup:
+			s.reloadCertificate(ctx, true)
+			s.reloadKeys(ctx)
+		case err := <-failed:
+			return errors.Join(err, s.stopAlone(ctx))
+		case <-ctx.Done():
+			return s.stopAlone(ctx)
+		}
+	}
+}
+
+// stopAlone takes no new requests, and waits --shutdown-timeout for the running ones to finish.
+func (s *server) stopAlone(ctx context.Context) error {
+	s.stopping.Store(true)
+	s.log.InfoContext(ctx, "stopping")
+	flushCtx := context.WithoutCancel(ctx)
+	ctx, cancel := context.WithTimeout(flushCtx, s.cfg.ShutdownTimeout)
+	defer cancel()
+	err := s.stopBroker(ctx)
+	flush := func() error {
+		s.flushRefusals(flushCtx, true)
+		s.recordTamperings(flushCtx)
+		s.saveFloors(flushCtx)
+		return nil
+	}
+	return errors.Join(err, within(flushTime, flush), s.admin.Close())
+}
