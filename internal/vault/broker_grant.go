@@ -3,27 +3,11 @@ package vault
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/plaintext"
-)
-
-// A brokered is an open lease of a broker, as it was verified with a reading of its ledger. It is
-// kept in memory, and so are the rows of its secrets, which are still sealed.
-type brokered struct {
-	lease StoredLease
-	key   APIKey // that asked for it
-	used  BrokerUse
-}
-
-// A placeholderRef finds whose lease a placeholder is of. It is a hint, and proves nothing.
-type placeholderRef struct{ hash TokenHash }
-
-// A brokeredRef and a sealedRef name what was verified with a reading of a ledger, as a keptRef.
-type (
-	brokeredRef keptRef
-	sealedRef   keptRef
 )
 
 // Grant returns what a placeholder stands for, with the value as it is now. It is asked for every
@@ -95,35 +79,39 @@ func (l StoredLease) secretOf(hash TokenHash) (LeasedSecret, bool) {
 func (s *Service) grant(
 	ctx context.Context, user, lease uuid.UUID, hash TokenHash,
 ) (g Grant, err error) {
+	var known *brokered
 	var secret StoredSecret
 	var by openers
-	var key APIKey
 	err = s.viewWith(ctx, user, func(r *snapshot) (err error) {
 		g = Grant{User: user, Lease: lease}
-		p, err := r.user(ctx, user)
+		var kept bool
+		known, secret, kept = r.keptGrant(lease, hash)
+		with := *r
+		with.same = r.same || kept
+		p, err := with.user(ctx, user)
 		if err == nil {
 			err = p.checkMayUse(ctx, &g)
 		}
-		if err != nil {
-			return err
+		if err == nil && !kept {
+			known, err = p.brokeredLease(ctx, &g, hash)
 		}
-		known, err := p.brokeredLease(ctx, &g, hash)
-		if err != nil {
-			return err
+		if err == nil {
+			err = known.describe(&g, hash, s.now())
 		}
-		by, key = p.openers(), known.key
-		secret, err = p.brokeredSecret(ctx, g.Secret)
-		if errors.Is(err, ErrNotFound) {
-			return g.ended(EndSecret)
+		if err == nil && !kept {
+			secret, err = p.brokeredSecret(ctx, &g)
 		}
-		g.Name, g.Provider, g.Version = secret.Name, secret.Provider, secret.Version
+		if err == nil {
+			by = p.openers()
+			g.Name, g.Provider, g.Version = secret.Name, secret.Provider, secret.Version
+		}
 		return err
 	})
 	if errors.Is(err, ErrNotFound) {
 		return g, g.ended(EndUser)
 	}
 	if err == nil {
-		err = s.checkAsker(ctx, &g, key)
+		err = s.checkAsker(ctx, &g, known.key)
 	}
 	if err == nil {
 		g.Value, err = s.keys.openValue(ctx, by, secret.Binding(), secret.SealedValue)
@@ -149,28 +137,28 @@ func (p *page) checkMayUse(ctx context.Context, g *Grant) error {
 	return err
 }
 
-// brokeredLease returns the lease of a placeholder, if it can be used, and notes in the grant what
-// is known of it.
+// brokeredLease returns the lease of a placeholder, if it was open when the ledger was read.
 func (p *page) brokeredLease(ctx context.Context, g *Grant, hash TokenHash) (*brokered, error) {
 	known, found := p.core.verified.get(brokeredRef{p.reading, g.Lease}).(*brokered)
-	if !found || !p.kept {
-		var err error
-		if known, err = p.readBrokered(ctx, g, hash); err != nil {
-			return nil, err
-		}
+	if found && p.kept {
+		return known, nil
 	}
-	l := known.lease
-	secret, found := l.secretOf(hash)
+	return p.readBrokered(ctx, g, hash)
+}
+
+// describe notes in a grant what is known of the lease. Unauthenticated: the lease has expired, or
+// has no such placeholder.
+func (b *brokered) describe(g *Grant, hash TokenHash, now time.Time) error {
+	secret, found := b.lease.secretOf(hash)
 	if !found {
-		return nil, g.ended(EndUnknown)
+		return g.ended(EndUnknown)
 	}
-	g.Secret, g.ExpiresAt, g.Limits, g.Used = secret.ID, l.ExpiresAt, l.Limits, known.used
-	if !l.ExpiresAt.After(p.core.now()) {
-		return nil, g.ended(EndExpired)
+	g.Secret, g.ExpiresAt, g.Limits = secret.ID, b.lease.ExpiresAt, b.lease.Limits
+	g.Used, g.Granted = b.used, b.granted
+	if !b.lease.ExpiresAt.After(now) {
+		return g.ended(EndExpired)
 	}
-	var err error
-	g.Granted, err = p.granted(ctx, l)
-	return known, err
+	return nil
 }
 
 // readBrokered reads and verifies the lease of a placeholder, and keeps it if it is open.
@@ -205,18 +193,13 @@ func (p *page) readBrokered(ctx context.Context, g *Grant, hash TokenHash) (*bro
 		return nil, err
 	}
 	known.used = used.BrokerUse
+	if known.granted, err = p.granted(ctx, l); err != nil {
+		return nil, err
+	}
 	if p.kept {
 		p.core.verified.add(brokeredRef{p.reading, l.ID}, known, known.size())
 	}
 	return known, nil
-}
-
-func (b *brokered) size() int {
-	size := rowSize + keySize + rounded(len(b.lease.Limits.Text()))
-	for _, s := range b.lease.Secrets {
-		size += 64 + rounded(len(s.Name)+len(s.Placeholder))
-	}
-	return size
 }
 
 // granted returns the secrets of a lease that are still there.
@@ -236,16 +219,20 @@ func (p *page) granted(ctx context.Context, l StoredLease) ([]GrantedSecret, err
 	return granted, nil
 }
 
-// brokeredSecret returns a secret with its value, still sealed. Row and value are read by one
-// statement: without a transaction, each query sees a moment of its own.
-func (p *page) brokeredSecret(ctx context.Context, id uuid.UUID) (StoredSecret, error) {
-	ref := sealedRef{p.reading, id}
+// brokeredSecret returns the secret of a grant with its value, still sealed. Row and value are read
+// by one statement: without a transaction, each query sees a moment of its own. Unauthenticated: it
+// was deleted.
+func (p *page) brokeredSecret(ctx context.Context, g *Grant) (StoredSecret, error) {
+	ref := sealedRef{p.reading, g.Secret}
 	if known, ok := p.core.verified.get(ref).(StoredSecret); ok && p.kept {
 		return known, nil
 	}
-	found, err := p.rows.SealedSecretsOf(ctx, p.owner, []uuid.UUID{id})
+	found, err := p.rows.SealedSecretsOf(ctx, p.owner, []uuid.UUID{g.Secret})
 	if err == nil {
-		err = p.checkChosen(ctx, []uuid.UUID{id}, found)
+		err = p.checkChosen(ctx, []uuid.UUID{g.Secret}, found)
+	}
+	if errors.Is(err, ErrNotFound) {
+		err = g.ended(EndSecret)
 	}
 	if err != nil {
 		return StoredSecret{}, err

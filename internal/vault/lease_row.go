@@ -145,6 +145,7 @@ func (c *change) addLease(ctx context.Context, l StoredLease) error {
 
 // endLease takes a lease off the ledger and stores when it was revoked.
 func (c *change) endLease(ctx context.Context, l StoredLease) error {
+	c.ended = c.ended || l.Delivery == ByBroker
 	c.ledger.Leases.Remove(c.leaseEntry(l))
 	return c.tx.RevokeLease(ctx, l.User, l.ID, c.at)
 }

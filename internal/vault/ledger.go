@@ -35,8 +35,8 @@ type ledgerWriter interface {
 	// SaveInstance is SaveLedger for the instance. It stores the first one if there is none.
 	SaveInstance(ctx context.Context, l StoredLedger, was uint64) error
 	// TellAccess has every process that shares the database told, once the transaction is
-	// committed, that who is let in by a user's ledger has changed, or by the instance's for the
-	// nil id.
+	// committed, that who is let in by a user's ledger has changed, or what the broker grants, or
+	// who is let in by the instance's for the nil id.
 	TellAccess(ctx context.Context, owner uuid.UUID) error
 	// Moment numbers the ledger that was saved last, for [Store.Unchanged], if the transaction is
 	// committed. It is 0 where the store does not know.

@@ -31,17 +31,29 @@ type page struct {
 
 	owner uuid.UUID // of the audit chain: the user, or the id of the instance
 	lets  access    // when it was read
+	ended bool      // a lease of the broker was, before it expired
 }
 
-// An access is what of a ledger decides who is let in.
+// An access is what of a ledger decides who is let in, and what the broker grants while a lease is
+// open.
 type access struct {
-	state   anchor.State
-	apiKeys anchor.Set
+	state    anchor.State
+	apiKeys  anchor.Set
+	leases   bool // some are open
+	secrets  anchor.Set
+	ownerKey uuid.UUID
 }
 
-// taken reports whether a ledger does not let in all that was let in before.
+func accessBy(l anchor.Ledger) access {
+	return access{l.State, l.APIKeys, l.Leases.Len() > 0, l.Secrets, l.OwnerKey}
+}
+
+// taken reports whether a ledger does not let in all that was let in before, or changes what may be
+// granted. That a lease of the broker was ended is not seen here: those of tickets are, too, with
+// each use, and nobody else needs to know of that.
 func (a access) taken(now anchor.Ledger) bool {
-	return a.state != now.State || !now.APIKeys.HasAll(a.apiKeys)
+	return a.state != now.State || !now.APIKeys.HasAll(a.apiKeys) ||
+		a.leases && (a.ownerKey != now.OwnerKey || !now.Secrets.HasAll(a.secrets))
 }
 
 // user opens the ledger of a user. NotFound: there is no such user, or not any more.
@@ -136,8 +148,7 @@ func (s *snapshot) newest(l verifiedLedger, owner uuid.UUID) (*page, error) {
 	if s.core.floors.below(l.ledger.User, l.ledger.Number, s.seen) {
 		return nil, tampered(ledgerName(l.ledger.User), errOlder)
 	}
-	lets := access{l.ledger.State, l.ledger.APIKeys}
-	return &page{snapshot: *s, owner: owner, verifiedLedger: l, lets: lets}, nil
+	return &page{snapshot: *s, owner: owner, verifiedLedger: l, lets: accessBy(l.ledger)}, nil
 }
 
 func ledgerName(user uuid.UUID) string {
@@ -254,7 +265,7 @@ func (p *page) save(ctx context.Context, tx Tx, at time.Time) error {
 	if KindOf(err) == NotFound {
 		return tampered(ledgerName(p.ledger.User), err)
 	}
-	if err == nil && was > 0 && p.lets.taken(p.ledger) {
+	if err == nil && was > 0 && (p.ended || p.lets.taken(p.ledger)) {
 		err = tx.TellAccess(ctx, p.ledger.User)
 	}
 	moment := tx.Moment()

@@ -39,7 +39,8 @@ type Store interface {
 	Unchanged(user uuid.UUID, since uint64) bool
 
 	// SameAccess reports, with the same promise, whether all updates since a moment have left alone
-	// who is let in by a user's ledger and the instance's: whether none has called [Tx.TellAccess].
+	// who is let in by a user's ledger and the instance's, and what the broker grants: whether none
+	// has called [Tx.TellAccess].
 	SameAccess(user uuid.UUID, since uint64) bool
 }
 
