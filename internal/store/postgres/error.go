@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/puddle/v2"
 
+	"github.com/keysake/keysake/internal/store"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -81,17 +82,6 @@ func storable(args []any) bool {
 	return true
 }
 
-// errClosed is the error of every call after Close.
-var errClosed = &vault.Error{Kind: vault.Unavailable, Detail: "The database is closed"}
-
-func unavailable(cause error) error {
-	return &vault.Error{
-		Kind:   vault.Unavailable,
-		Detail: "The database cannot be used now: try again later",
-		Cause:  cause,
-	}
-}
-
 // unknown is the error of a commit that may or may not have been made.
 func unknown(cause error) error {
 	return &vault.Error{
@@ -117,7 +107,7 @@ func classify(err error) error {
 	}
 	for _, code := range unavailableCodes {
 		if strings.HasPrefix(known.Code, code) {
-			return unavailable(known)
+			return store.Unavailable(known)
 		}
 	}
 	return known
@@ -126,10 +116,10 @@ func classify(err error) error {
 // notConnected is the error for a connection that could not be made.
 func notConnected(err error) error {
 	if errors.Is(err, puddle.ErrClosedPool) {
-		return errClosed
+		return store.ErrClosed
 	}
 	if err = classify(err); vault.KindOf(err) == vault.Internal {
-		err = unavailable(err)
+		err = store.Unavailable(err)
 	}
 	return err
 }
@@ -144,9 +134,9 @@ func (e *lostError) Unwrap() error { return e.cause }
 // another try.
 func lost(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return unavailable(err)
+		return store.Unavailable(err)
 	}
-	return unavailable(&lostError{classify(err)})
+	return store.Unavailable(&lostError{classify(err)})
 }
 
 // mayRetry reports whether a transaction that met this error, and was undone, may succeed when it

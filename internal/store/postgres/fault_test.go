@@ -13,32 +13,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/keysake/keysake/internal/store/postgres"
 	"github.com/keysake/keysake/internal/store/postgres/pgtest"
+	"github.com/keysake/keysake/internal/store/storetest"
 	"github.com/keysake/keysake/internal/vault"
 )
-
-func newUser(name string) vault.StoredUser {
-	return vault.StoredUser{
-		StoredLedger: vault.StoredLedger{Owner: uuid.Must(uuid.NewV7())},
-		Username:     name,
-		CreatedAt:    time.UnixMicro(1_700_000_000_000_000).UTC(),
-	}
-}
-
-func addUser(t *testing.T, db *postgres.DB, name string) vault.StoredUser {
-	t.Helper()
-	u := newUser(name)
-	if err := db.Update(t.Context(), func(tx vault.Tx) error {
-		return tx.InsertUser(t.Context(), u)
-	}); err != nil {
-		t.Fatal(err)
-	}
-	return u
-}
 
 // hasUser reports whether a user is in the database.
 func hasUser(t *testing.T, url string, u vault.StoredUser) bool {
@@ -149,7 +129,7 @@ func TestACommitWhoseAnswerIsLostIsNoSuccessAndNotTriedAgain(t *testing.T) {
 				cut = bytes.Contains(piece, []byte("COMMIT\x00"))
 				return !cut || arrives, cut
 			}))
-			runs, u := 0, newUser("ann")
+			runs, u := 0, storetest.NewUser("ann")
 			err := db.Update(t.Context(), func(tx vault.Tx) error {
 				runs++
 				return tx.InsertUser(t.Context(), u)
@@ -172,12 +152,12 @@ func TestAConnectionThatIsLostBeforeTheCommitIsNoError(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Migrated.Copy(t)
 	db := open(t, url)
-	addUser(t, db, "first") // the pool has a connection
+	storetest.AddUser(t, db, "first") // the pool has a connection
 	const others = `SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity
 		WHERE datname = current_database() AND pid <> pg_backend_pid()`
 	raw(t, url, others)
-	addUser(t, db, "second")
-	runs, u := 0, newUser("third")
+	storetest.AddUser(t, db, "second")
+	runs, u := 0, storetest.NewUser("third")
 	err := db.Update(t.Context(), func(tx vault.Tx) error {
 		if err := tx.InsertUser(t.Context(), u); err != nil {
 			return err
@@ -200,7 +180,7 @@ func TestAConnectionThatIsLostBeforeTheCommitIsNoError(t *testing.T) {
 func TestUpdatesThatLockLedgersInAnyOrderBothSucceed(t *testing.T) {
 	t.Parallel()
 	db := open(t, pgtest.Migrated.Copy(t))
-	users := []vault.StoredUser{addUser(t, db, "ann"), addUser(t, db, "bob")}
+	users := []vault.StoredUser{storetest.AddUser(t, db, "ann"), storetest.AddUser(t, db, "bob")}
 	var all, both sync.WaitGroup
 	both.Add(2)
 	for i := range users {
@@ -227,7 +207,7 @@ func TestALockThatIsKeptEndsAsUnavailable(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Migrated.Copy(t)
 	db := open(t, with(t, url, "lock_timeout", "100"))
-	ann := addUser(t, db, "ann")
+	ann := storetest.AddUser(t, db, "ann")
 	c, err := pgx.Connect(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
@@ -253,7 +233,7 @@ func TestAnErrorThatTheUpdateHidesIsNoSuccess(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Migrated.Copy(t)
 	db := open(t, url)
-	ann, bob := addUser(t, db, "ann"), newUser("bob")
+	ann, bob := storetest.AddUser(t, db, "ann"), storetest.NewUser("bob")
 	err := db.Update(t.Context(), func(tx vault.Tx) error {
 		return errors.Join(tx.InsertUser(t.Context(), bob), ignore(tx.InsertUser(t.Context(), ann)))
 	})
@@ -282,7 +262,7 @@ func TestACommitThatStandbysMayNotHaveIsNoSuccess(t *testing.T) {
 	for raw(t, server.URL("postgres"), "SHOW synchronous_standby_names")[0] == "" {
 		time.Sleep(10 * time.Millisecond)
 	}
-	u, done := newUser("ann"), make(chan error, 1)
+	u, done := storetest.NewUser("ann"), make(chan error, 1)
 	go func() {
 		done <- db.Update(t.Context(), func(tx vault.Tx) error {
 			return tx.InsertUser(t.Context(), u)

@@ -11,6 +11,7 @@ import (
 	"github.com/keysake/keysake/internal/backup"
 	"github.com/keysake/keysake/internal/store/postgres"
 	"github.com/keysake/keysake/internal/store/postgres/pgtest"
+	"github.com/keysake/keysake/internal/store/storetest"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -33,7 +34,7 @@ func load(t *testing.T, from *postgres.DB, url string) *postgres.Restoring {
 func TestNobodyOpensADatabaseWhoseRestoreIsNotComplete(t *testing.T) {
 	t.Parallel()
 	from, url := open(t, pgtest.Migrated.Copy(t)), pgtest.Empty(t)
-	ann := addUser(t, from, "ann")
+	ann := storetest.AddUser(t, from, "ann")
 
 	first := load(t, from, url)
 	refused(t, url, "run keysake restore again", postgres.Open, postgres.OpenShared)
@@ -59,7 +60,7 @@ func TestNobodyOpensADatabaseWhoseRestoreIsNotComplete(t *testing.T) {
 func TestARestoreThatFailsLeavesTheDatabaseEmptyAndOneThatIsNotEmptyAsItIs(t *testing.T) {
 	t.Parallel()
 	from, url := open(t, pgtest.Migrated.Copy(t)), pgtest.Empty(t)
-	ann := addUser(t, from, "ann")
+	ann := storetest.AddUser(t, from, "ann")
 	failed := load(t, from, url)
 	if err := errors.Join(failed.Abandon(t.Context()), failed.Close()); err != nil {
 		t.Fatal(err)
@@ -68,7 +69,7 @@ func TestARestoreThatFailsLeavesTheDatabaseEmptyAndOneThatIsNotEmptyAsItIs(t *te
 	if hasUser(t, url, ann) {
 		t.Error("the user is there")
 	}
-	bob := addUser(t, db, "bob")
+	bob := storetest.AddUser(t, db, "bob")
 	_, err := postgres.OpenForRestore(t.Context(), postgres.Options{URL: url})
 	if vault.KindOf(err) != vault.Conflict || !hasUser(t, url, bob) {
 		t.Errorf("a restore into a database with a user: %v", err)
@@ -129,7 +130,7 @@ func TestARoleThatMayChangeNoTableServesWhatAnotherRoleMigrated(t *testing.T) {
 		}
 	}
 	db := open(t, limited)
-	ann := addUser(t, db, "ann")
+	ann := storetest.AddUser(t, db, "ann")
 	if err := db.View(ctx, func(r vault.Reader) error {
 		_, err := r.User(ctx, ann.Owner)
 		return err

@@ -14,6 +14,7 @@ import (
 	"github.com/keysake/keysake/internal/store"
 	"github.com/keysake/keysake/internal/store/postgres"
 	"github.com/keysake/keysake/internal/store/postgres/pgtest"
+	"github.com/keysake/keysake/internal/store/storetest"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -193,7 +194,7 @@ func TestItWorksThroughAPoolerThatKeepsNoSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	ann := addUser(t, db, "ann")
+	ann := storetest.AddUser(t, db, "ann")
 	for range 2 {
 		err := db.View(t.Context(), func(r vault.Reader) error {
 			_, err := r.UserNamed(t.Context(), ann.Username)

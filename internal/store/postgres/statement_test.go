@@ -102,7 +102,7 @@ func TestAReadIsOneTurnOnTheNetworkAndAnUpdateThree(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	ann := addUser(t, db, "ann")
+	ann := storetest.AddUser(t, db, "ann")
 	read := func() error {
 		return db.Read(t.Context(), func(r vault.Reader) error {
 			_, err := r.Ledger(t.Context(), ann.Owner)
@@ -133,11 +133,11 @@ func TestAWriteThatFailsIsToldWhereItWasAsked(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Migrated.Copy(t)
 	db := open(t, url)
-	addUser(t, db, "ann")
-	told, bob := "", newUser("bob")
+	storetest.AddUser(t, db, "ann")
+	told, bob := "", storetest.NewUser("bob")
 	err := db.Update(t.Context(), func(tx vault.Tx) error {
 		told = "nothing"
-		if err := tx.InsertUser(t.Context(), newUser("ann")); err != nil {
+		if err := tx.InsertUser(t.Context(), storetest.NewUser("ann")); err != nil {
 			told = "the conflict"
 			return err
 		}
@@ -173,7 +173,7 @@ func TestATextThatPostgreSQLCannotKeepIsNotFoundAndNotStored(t *testing.T) {
 			t.Errorf("looking for %q: %v", name, err)
 		}
 		err = db.Update(t.Context(), func(tx vault.Tx) error {
-			return tx.InsertUser(t.Context(), newUser(name))
+			return tx.InsertUser(t.Context(), storetest.NewUser(name))
 		})
 		if vault.KindOf(err) != vault.Invalid {
 			t.Errorf("storing %q: %v", name, err)
@@ -184,7 +184,7 @@ func TestATextThatPostgreSQLCannotKeepIsNotFoundAndNotStored(t *testing.T) {
 func TestUsersDoNotWaitForEachOther(t *testing.T) {
 	t.Parallel()
 	db := open(t, pgtest.Migrated.Copy(t))
-	ann, bob := addUser(t, db, "ann"), addUser(t, db, "bob")
+	ann, bob := storetest.AddUser(t, db, "ann"), storetest.AddUser(t, db, "bob")
 	err := db.Update(t.Context(), func(tx vault.Tx) error {
 		if _, err := tx.LockLedger(t.Context(), ann.Owner); err != nil {
 			return err
@@ -228,7 +228,7 @@ func TestAServersRoleMayOnlyReadAndWriteRows(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Close()
-	ann := addUser(t, server, "ann")
+	ann := storetest.AddUser(t, server, "ann")
 	if !hasUser(t, url, ann) {
 		t.Error("it stored nothing")
 	}
@@ -238,7 +238,7 @@ func TestTenServersWriteOneChain(t *testing.T) {
 	t.Parallel()
 	const servers, entries = 10, 5
 	url := pgtest.Migrated.Copy(t)
-	ann := addUser(t, open(t, url), "ann")
+	ann := storetest.AddUser(t, open(t, url), "ann")
 	var all sync.WaitGroup
 	for range servers {
 		db := open(t, url)

@@ -18,6 +18,7 @@ import (
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/internal/store/sqlite"
+	"github.com/keysake/keysake/internal/store/storetest"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -39,7 +40,7 @@ func randomBlob(n int) []byte {
 }
 
 func benchSecret(user uuid.UUID, name string) vault.StoredSecret {
-	at := newUser("").CreatedAt
+	at := storetest.NewUser("").CreatedAt
 	return vault.StoredSecret{
 		ID: uuid.Must(uuid.NewV7()), User: user, Name: name, Provider: "openai", Version: 1,
 		Stamp: seal.NewStamp(), SealedValue: randomBlob(130), SealedMask: randomBlob(90),
@@ -64,7 +65,7 @@ func newBench(b *testing.B) *benchStore {
 	err = db.Update(ctx, func(tx vault.Tx) error {
 		s.users, s.secrets = nil, nil
 		for i := range benchUsers {
-			u := newUser(fmt.Sprint("user", i))
+			u := storetest.NewUser(fmt.Sprint("user", i))
 			if err := tx.InsertUser(ctx, u); err != nil {
 				return err
 			}

@@ -7,10 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/store/sqlite"
+	"github.com/keysake/keysake/internal/store/storetest"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -36,7 +38,7 @@ func free(t *testing.T, db *sqlite.DB) {
 // insertBig stores a secret that needs new pages.
 func insertBig(user uuid.UUID) func(vault.Tx) error {
 	return func(tx vault.Tx) error {
-		at := newUser("").CreatedAt
+		at := storetest.NewUser("").CreatedAt
 		return tx.InsertSecret(context.Background(), vault.StoredSecret{
 			ID:          uuid.New(),
 			User:        user,
@@ -73,7 +75,7 @@ func secrets(t *testing.T, db *sqlite.DB, user uuid.UUID) (n int) {
 func TestAFullDiskMakesUpdatesUnavailableUntilThereIsRoom(t *testing.T) {
 	t.Parallel()
 	db := openNew(t)
-	ann := addUser(t, db, "ann")
+	ann := storetest.AddUser(t, db, "ann")
 	for made := range 3 {
 		fill(t, db)
 		before, beforeCommits := db.Stats()
@@ -98,7 +100,7 @@ func TestAFullDiskMakesUpdatesUnavailableUntilThereIsRoom(t *testing.T) {
 func TestAFullDiskFailsTheWholeBatchAndLeavesNothingOfIt(t *testing.T) {
 	t.Parallel()
 	db := openNew(t)
-	ann := addUser(t, db, "ann")
+	ann := storetest.AddUser(t, db, "ann")
 	fill(t, db)
 	b := newBatch(t, db)
 	for i := range 10 {
@@ -113,7 +115,7 @@ func TestAFullDiskFailsTheWholeBatchAndLeavesNothingOfIt(t *testing.T) {
 	}
 	wantNames(t, db, "ann")
 	free(t, db)
-	addUser(t, db, "bob")
+	storetest.AddUser(t, db, "bob")
 	wantNames(t, db, "ann", "bob")
 }
 
@@ -131,7 +133,7 @@ func TestNothingStaysOfWhatAnUpdateDoesAfterTheDatabaseGaveUp(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			db := openNew(t)
-			ann := addUser(t, db, "ann")
+			ann := storetest.AddUser(t, db, "ann")
 			fill(t, db)
 			b := newBatch(t, db)
 			before := b.add(t.Context(), insert("before"))
@@ -153,7 +155,7 @@ func TestNothingStaysOfWhatAnUpdateDoesAfterTheDatabaseGaveUp(t *testing.T) {
 			}
 			wantNames(t, db, "ann")
 			free(t, db)
-			addUser(t, db, "bob")
+			storetest.AddUser(t, db, "bob")
 		})
 	}
 }
@@ -161,14 +163,14 @@ func TestNothingStaysOfWhatAnUpdateDoesAfterTheDatabaseGaveUp(t *testing.T) {
 func TestACommitThatFailsFailsEveryUpdateInIt(t *testing.T) {
 	t.Parallel()
 	db := openNew(t)
-	addUser(t, db, "ann")
+	storetest.AddUser(t, db, "ann")
 	before, commits := db.Stats()
 	b := newBatch(t, db)
 	b.add(t.Context(), insert("bob"))
 	b.add(t.Context(), func(tx vault.Tx) error {
 		ctx := context.Background()
 		// only the commit refuses a key without a user
-		k := vault.APIKey{ID: uuid.New(), User: uuid.New(), CreatedAt: newUser("").CreatedAt}
+		k := vault.APIKey{ID: uuid.New(), User: uuid.New(), CreatedAt: time.UnixMicro(1)}
 		return errors.Join(
 			db.OnWriter(ctx, "PRAGMA defer_foreign_keys = ON"), tx.InsertAPIKey(ctx, k),
 		)
@@ -184,14 +186,14 @@ func TestACommitThatFailsFailsEveryUpdateInIt(t *testing.T) {
 			updates-before, after-commits)
 	}
 	wantNames(t, db, "ann")
-	addUser(t, db, "dan")
+	storetest.AddUser(t, db, "dan")
 	wantNames(t, db, "ann", "dan")
 }
 
 func TestADatabaseThatMayNotBeWrittenIsUnavailableToUpdatesOnly(t *testing.T) {
 	t.Parallel()
 	db := openNew(t)
-	addUser(t, db, "ann")
+	storetest.AddUser(t, db, "ann")
 	onWriter(t, db, "PRAGMA query_only = ON")
 	for range 3 {
 		wantUnavailable(t, "update", db.Update(t.Context(), insert("bob")))
@@ -200,7 +202,7 @@ func TestADatabaseThatMayNotBeWrittenIsUnavailableToUpdatesOnly(t *testing.T) {
 	if err := db.OnIdleWriter("PRAGMA query_only = OFF"); err != nil {
 		t.Fatal(err)
 	}
-	addUser(t, db, "bob")
+	storetest.AddUser(t, db, "bob")
 	wantNames(t, db, "ann", "bob")
 }
 
@@ -227,7 +229,7 @@ func TestAReadOnlyFileCanBeReadAndNotWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := open(t, path)
-	addUser(t, again, "bob")
+	storetest.AddUser(t, again, "bob")
 	wantNames(t, again, "ann", "bob")
 }
 
@@ -239,7 +241,7 @@ func TestALogThatWasLeftReadOnlyGetsTheModeOfItsDatabase(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	addUser(t, open(t, path), "bob")
+	storetest.AddUser(t, open(t, path), "bob")
 	for name, mode := range modes(t, filepath.Dir(path)) {
 		if mode != 0o600 {
 			t.Errorf("%s has the mode %v", name, mode)
@@ -251,7 +253,7 @@ func TestADatabaseThatAnotherProcessKeepsLockedIsUnavailable(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "keysake.db")
 	db := open(t, path)
-	addUser(t, db, "ann")
+	storetest.AddUser(t, db, "ann")
 	// not as long as a caller waits
 	onWriter(t, db, "PRAGMA busy_timeout = 1")
 	other := raw(t, path)
@@ -269,6 +271,6 @@ func TestADatabaseThatAnotherProcessKeepsLockedIsUnavailable(t *testing.T) {
 	wantUnavailable(t, "update", db.Update(t.Context(), insert("bob")))
 	wantNames(t, db, "ann")
 	execute("ROLLBACK")
-	addUser(t, db, "bob")
+	storetest.AddUser(t, db, "bob")
 	wantNames(t, db, "ann", "bob")
 }

@@ -5,20 +5,10 @@ import (
 
 	lib "modernc.org/sqlite/lib"
 
+	"github.com/keysake/keysake/internal/store"
 	"github.com/keysake/keysake/internal/store/sqlite/engine"
 	"github.com/keysake/keysake/internal/vault"
 )
-
-// errClosed is the error of every call after Close.
-var errClosed = &vault.Error{Kind: vault.Unavailable, Detail: "The database is closed"}
-
-func unavailable(cause error) error {
-	return &vault.Error{
-		Kind:   vault.Unavailable,
-		Detail: "The database cannot be used now: try again later",
-		Cause:  cause,
-	}
-}
 
 // isFull reports whether an update may have failed because the disk is full: not every file system
 // says so.
@@ -51,7 +41,7 @@ func classify(err error) error {
 		lib.SQLITE_CANTOPEN,
 		lib.SQLITE_LOCKED,
 		lib.SQLITE_NOMEM:
-		return unavailable(err)
+		return store.Unavailable(err)
 	}
 	return err
 }

@@ -12,12 +12,13 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/apptest"
+	"github.com/keysake/keysake/internal/store/storetest"
 	"github.com/keysake/keysake/internal/vault"
 )
 
 // smallSecret is a secret as users have them.
 func smallSecret(user uuid.UUID) vault.StoredSecret {
-	at := newUser("").CreatedAt
+	at := storetest.NewUser("").CreatedAt
 	return vault.StoredSecret{
 		ID: uuid.New(), User: user, Name: uuid.NewString(), Version: 1, CreatedAt: at,
 		UpdatedAt: at, SealedValue: random(300), SealedMask: random(74),
@@ -30,7 +31,7 @@ func TestOnAFullDiskOnlyReservedUpdatesWork(t *testing.T) {
 	path := filepath.Join(dir, "keysake.db")
 	db := open(t, path)
 	db.KeepFree(64 << 20)
-	ann := addUser(t, db, "ann")
+	ann := storetest.AddUser(t, db, "ann")
 	var made []vault.StoredSecret
 	for range 40 {
 		n := smallSecret(ann.Owner)
@@ -71,7 +72,7 @@ func TestOnAFullDiskOnlyReservedUpdatesWork(t *testing.T) {
 	}
 	wantNames(t, db, "ann")
 	free()
-	addUser(t, db, "bob")
+	storetest.AddUser(t, db, "bob")
 	if n := secrets(t, db, ann.Owner); n != 0 {
 		t.Errorf("%d secrets are left", n)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/store/sqlite"
+	"github.com/keysake/keysake/internal/store/storetest"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -27,7 +28,7 @@ func writeUntilKilled(path string) {
 	ctx := context.Background()
 	db, err := sqlite.Open(ctx, path)
 	must(err)
-	ann := newUser(uuid.NewString())
+	ann := storetest.NewUser(uuid.NewString())
 	must(db.Update(ctx, func(tx vault.Tx) error { return tx.InsertUser(ctx, ann) }))
 	var made []vault.StoredSecret
 	for round := 0; ; round++ {

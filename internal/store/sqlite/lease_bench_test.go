@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/store/sqlite"
+	"github.com/keysake/keysake/internal/store/storetest"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -27,7 +28,7 @@ func BenchmarkLiveLeases(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer db.Close()
-			user := newUser("ann")
+			user := storetest.NewUser("ann")
 			secrets := make([]uuid.UUID, 100)
 			for i := range secrets {
 				secrets[i] = uuid.Must(uuid.NewV7())

@@ -18,6 +18,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/store/sqlite"
+	"github.com/keysake/keysake/internal/store/storetest"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -61,7 +62,7 @@ func newLibrary(t *testing.T, seed uint64) *library {
 	path := filepath.Join(t.TempDir(), "keysake.db")
 	db := open(t, path)
 	return &library{
-		t: t, ctx: t.Context(), db: db, path: path, user: addUser(t, db, "ann").Owner,
+		t: t, ctx: t.Context(), db: db, path: path, user: storetest.AddUser(t, db, "ann").Owner,
 		rand: mathrand.New(mathrand.NewPCG(seed, seed)),
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/store/sqlite"
+	"github.com/keysake/keysake/internal/store/storetest"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -38,7 +39,7 @@ func isUnchanged(t *testing.T, db *sqlite.DB, user uuid.UUID, since uint64) bool
 func TestACommitTellsWhoseLedgerItChanged(t *testing.T) {
 	t.Parallel()
 	db := open(t, filepath.Join(t.TempDir(), "keysake.db"))
-	ann, bea := newUser("ann"), newUser("bea")
+	ann, bea := storetest.NewUser("ann"), storetest.NewUser("bea")
 	ann.Owner[15], bea.Owner[15] = 1, 2
 	since := looked(t, db)
 	if !isUnchanged(t, db, ann.Owner, since) {
@@ -70,7 +71,7 @@ func TestACommitOfAnotherProcessIsNoticed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keysake.db")
 	one, other := open(t, path), open(t, path)
 	since := looked(t, one)
-	addUser(t, other, "ann")
+	storetest.AddUser(t, other, "ann")
 	time.Sleep(vault.NoticedWithin)
 	if one.Unchanged(uuid.New(), since) {
 		t.Error("it is told that nothing has changed")
@@ -84,7 +85,7 @@ func TestWhoSharesADatabaseEndsWhenWhatItDidIsNoticed(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "keysake.db")
 	one := open(t, path)
-	addUser(t, one, "ann")
+	storetest.AddUser(t, one, "ann")
 	other, err := sqlite.OpenShared(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)

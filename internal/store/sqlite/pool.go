@@ -97,7 +97,7 @@ func (p *pool) view(ctx context.Context, fn func(*conn) error) error {
 func (p *pool) do(ctx context.Context, fn func(*conn) error) error {
 	select {
 	case <-p.closed:
-		return errClosed
+		return store.ErrClosed
 	default:
 	}
 	select {
@@ -106,7 +106,7 @@ func (p *pool) do(ctx context.Context, fn func(*conn) error) error {
 		select {
 		case <-p.turns:
 		case <-p.closed:
-			return errClosed
+			return store.ErrClosed
 		case <-ctx.Done():
 			return ctx.Err()
 		}

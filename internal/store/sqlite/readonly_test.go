@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/keysake/keysake/internal/store/sqlite"
+	"github.com/keysake/keysake/internal/store/storetest"
 )
 
 func TestADatabaseThatIsOpenForReadingIsReadAndNotChanged(t *testing.T) {
@@ -37,7 +38,7 @@ func TestADatabaseThatIsOpenForReadingIsReadAndNotChanged(t *testing.T) {
 	}
 	closeDB(t, db)
 	wantUnavailable(t, "ping", db.Ping(t.Context()))
-	addUser(t, open(t, path), "bob")
+	storetest.AddUser(t, open(t, path), "bob")
 }
 
 func TestReadingDoesNotMigrate(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/keysake/keysake/internal/store/sqlite"
+	"github.com/keysake/keysake/internal/store/storetest"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -67,7 +68,7 @@ func closedDatabase(t *testing.T) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "keysake.db")
 	db := open(t, path)
-	addUser(t, db, "ann")
+	storetest.AddUser(t, db, "ann")
 	closeDB(t, db)
 	return path
 }

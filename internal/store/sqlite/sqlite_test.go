@@ -10,7 +10,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -51,26 +50,6 @@ func openNew(t *testing.T) *sqlite.DB {
 	return open(t, filepath.Join(t.TempDir(), "keysake.db"))
 }
 
-func newUser(name string) vault.StoredUser {
-	return vault.StoredUser{
-		StoredLedger: vault.StoredLedger{Owner: uuid.Must(uuid.NewV7())},
-		Username:     name,
-		CreatedAt:    time.UnixMicro(1_700_000_000_000_000).UTC(),
-	}
-}
-
-// addUser stores a new user.
-func addUser(t *testing.T, db *sqlite.DB, name string) vault.StoredUser {
-	t.Helper()
-	u := newUser(name)
-	if err := db.Update(t.Context(), func(tx vault.Tx) error {
-		return tx.InsertUser(t.Context(), u)
-	}); err != nil {
-		t.Fatal(err)
-	}
-	return u
-}
-
 // usernames returns the names of all users.
 func usernames(t *testing.T, db *sqlite.DB) (names []string) {
 	t.Helper()
@@ -97,7 +76,7 @@ func wantNames(t *testing.T, db *sqlite.DB, want ...string) {
 func TestItsFilesAreForTheirOwnerOnly(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	addUser(t, open(t, filepath.Join(dir, "keysake.db")), "ann")
+	storetest.AddUser(t, open(t, filepath.Join(dir, "keysake.db")), "ann")
 	want := map[string]fs.FileMode{
 		"keysake.db":            0o600,
 		"keysake.db-shm":        0o600,
@@ -138,7 +117,7 @@ func TestAClosedDatabaseIsOneFileWithItsReserveAndItsLock(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	db := open(t, filepath.Join(dir, "keysake.db"))
-	addUser(t, db, "ann")
+	storetest.AddUser(t, db, "ann")
 	closeDB(t, db)
 	if diff := cmp.Diff(closedFiles("keysake.db"), modes(t, dir)); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
@@ -178,7 +157,7 @@ func TestThePathMayHaveAnyCharacter(t *testing.T) {
 			t.Fatal(err)
 		}
 		db := open(t, "/"+dir+"/./"+name) // not in its shortest form either
-		addUser(t, db, "ann")
+		storetest.AddUser(t, db, "ann")
 		closeDB(t, db)
 		if diff := cmp.Diff(closedFiles(name), modes(t, dir)); diff != "" {
 			t.Errorf("files for %q (-want +got):\n%s", name, diff)
@@ -190,7 +169,7 @@ func TestThePathMayHaveAnyCharacter(t *testing.T) {
 func TestARelativePathIsRelativeToTheWorkingFolder(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, name := range []string{"keysake.db", "a:b.db", "./c d.db"} {
-		addUser(t, open(t, name), "ann")
+		storetest.AddUser(t, open(t, name), "ann")
 		if _, err := os.Stat(name); err != nil {
 			t.Error(err)
 		}
@@ -205,7 +184,7 @@ func TestTwoProcessesMayHaveItOpen(t *testing.T) {
 		for caller := range 4 {
 			all.Go(func() {
 				for n := range 25 {
-					u := newUser(fmt.Sprintf("user-%d-%d-%d", i, caller, n))
+					u := storetest.NewUser(fmt.Sprintf("user-%d-%d-%d", i, caller, n))
 					err := db.Update(context.Background(), func(tx vault.Tx) error {
 						return tx.InsertUser(context.Background(), u)
 					})
@@ -228,7 +207,7 @@ func TestWhatIsDeletedIsOverwritten(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keysake.db")
 	db := open(t, path)
 	marker := func(what string) string { return what + "-" + uuid.NewString() }
-	u := newUser(marker("name"))
+	u := storetest.NewUser(marker("name"))
 	u.Email, u.FullName = marker("email"), marker("full-name")
 	n := vault.StoredSecret{
 		ID: uuid.Must(uuid.NewV7()), User: u.Owner, Name: marker("secret"), Version: 1,

@@ -15,6 +15,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/keysake/keysake/internal/store/sqlite"
+	"github.com/keysake/keysake/internal/store/storetest"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -119,7 +120,7 @@ func TestAStoppedTransactionMakesUpdatesUnavailableAtADeadline(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "keysake.db")
 	db := open(t, path)
-	addUser(t, db, "ann")
+	storetest.AddUser(t, db, "ann")
 	resume := stopped(t, stopsInTransaction, path)
 	began := time.Now()
 	wantUnavailable(t, "an update", db.Update(t.Context(), insert("bob")))
@@ -128,6 +129,6 @@ func TestAStoppedTransactionMakesUpdatesUnavailableAtADeadline(t *testing.T) {
 	}
 	wantNames(t, db, "ann")
 	resume()
-	addUser(t, db, "bob")
+	storetest.AddUser(t, db, "bob")
 	wantNames(t, db, "ann", "bob", "of-the-stopped")
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/keysake/keysake/internal/store/sqlite"
+	"github.com/keysake/keysake/internal/store/storetest"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -83,8 +84,8 @@ func TestATriggerThatComesLaterStopsUpdatesUntilItIsGone(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "keysake.db")
 	db := open(t, path)
-	ann := addUser(t, db, "ann")
-	k := vault.APIKey{ID: newUser("").Owner, User: ann.Owner, CreatedAt: ann.CreatedAt}
+	ann := storetest.AddUser(t, db, "ann")
+	k := vault.APIKey{ID: storetest.NewUser("").Owner, User: ann.Owner, CreatedAt: ann.CreatedAt}
 	insertKey := func(tx vault.Tx) error { return tx.InsertAPIKey(context.Background(), k) }
 	if err := db.Update(t.Context(), insertKey); err != nil {
 		t.Fatal(err)
@@ -108,5 +109,5 @@ func TestATriggerThatComesLaterStopsUpdatesUntilItIsGone(t *testing.T) {
 		t.Error(err)
 	}
 	migrated(t, path, "VACUUM") // which SQLite counts as a change
-	addUser(t, db, "bob")
+	storetest.AddUser(t, db, "bob")
 }

@@ -61,7 +61,7 @@ func (w *writer) start() *writer {
 	w.end, w.done = make(chan struct{}), make(chan struct{})
 	w.copier.ended = w.wakeUp
 	w.purgeTimer, w.purgeDue = time.NewTimer(purgeDelay), true
-	w.refusal = errClosed
+	w.refusal = store.ErrClosed
 	w.turn.Lock() // nobody writes before the goroutine has looked at the disk
 	go w.loop()
 	return w

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/keysake/keysake/internal/store/sqlite"
+	"github.com/keysake/keysake/internal/store/storetest"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -74,7 +75,9 @@ func (b *batch) run() (errs []error) {
 }
 
 func insert(name string) func(vault.Tx) error {
-	return func(tx vault.Tx) error { return tx.InsertUser(context.Background(), newUser(name)) }
+	return func(tx vault.Tx) error {
+		return tx.InsertUser(context.Background(), storetest.NewUser(name))
+	}
 }
 
 func TestUpdatesThatWaitShareACommit(t *testing.T) {
@@ -267,7 +270,7 @@ func TestABatchOfCanceledUpdatesIsNoCommit(t *testing.T) {
 	cancel()
 	<-given
 	b.start()
-	addUser(t, db, "b")
+	storetest.AddUser(t, db, "b")
 	if updates, commits := db.Stats(); updates != 2 || commits != 2 {
 		t.Errorf("%d updates in %d commits, want 2 in 2", updates, commits)
 	}

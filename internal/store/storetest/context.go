@@ -18,7 +18,7 @@ func contextBehaviours() []behaviour {
 		{"a caller who goes away while the update waits is not left in doubt", goneWaiting},
 		{"a caller who goes away while the update runs is told that it succeeded", func(s subject) {
 			ctx, cancel := context.WithCancel(s.ctx)
-			u := userNamed("ann")
+			u := NewUser("ann")
 			err := s.Update(ctx, func(tx vault.Tx) error {
 				cancel()
 				return tx.InsertUser(ctx, u)
@@ -30,7 +30,7 @@ func contextBehaviours() []behaviour {
 		}},
 		{"a caller who goes away while the update runs is told that it failed", func(s subject) {
 			ctx, cancel := context.WithCancel(s.ctx)
-			u := userNamed("ann")
+			u := NewUser("ann")
 			err := s.Update(ctx, func(tx vault.Tx) error {
 				if err := tx.InsertUser(ctx, u); err != nil {
 					return err
@@ -45,7 +45,7 @@ func contextBehaviours() []behaviour {
 		}},
 		{"a caller who goes away does not affect the others", func(s subject) {
 			ctx, cancel := context.WithCancel(s.ctx)
-			ann, bob := userNamed("ann"), userNamed("bob")
+			ann, bob := NewUser("ann"), NewUser("bob")
 			var all sync.WaitGroup
 			slow := s.slowUpdate()
 			for range 20 {

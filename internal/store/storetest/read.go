@@ -33,7 +33,7 @@ func readBehaviours() []behaviour {
 			s.wantUser(u)
 		}},
 		{"a read does not end a view or an update around it", func(s subject) {
-			ann, bob := s.addUser("ann"), userNamed("bob")
+			ann, bob := s.addUser("ann"), NewUser("bob")
 			read := func() error {
 				return s.Read(s.ctx, func(r vault.Reader) error {
 					_, err := r.User(s.ctx, ann.Owner)

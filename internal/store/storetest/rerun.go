@@ -75,7 +75,7 @@ func rerunBehaviours() []behaviour {
 			var made vault.StoredUser
 			s.wantNoError(RunTwice(s.Store).Update(s.ctx, func(tx vault.Tx) error {
 				runs++
-				made = userNamed("bob") // with an id of this run
+				made = NewUser("bob") // with an id of this run
 				l, err := tx.LockLedger(s.ctx, ann.Owner)
 				if err != nil {
 					return err

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"math"
 	"net/netip"
+	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -68,8 +69,8 @@ func oddTexts() []string {
 	}
 }
 
-// userNamed returns a user as one is inserted: without a ledger.
-func userNamed(name string) vault.StoredUser {
+// NewUser returns a user as one is inserted: without a ledger.
+func NewUser(name string) vault.StoredUser {
 	return vault.StoredUser{
 		StoredLedger: vault.StoredLedger{Owner: newID()},
 		Username:     name,
@@ -79,12 +80,20 @@ func userNamed(name string) vault.StoredUser {
 	}
 }
 
-// addUser stores a new user.
+// AddUser stores a new user.
+func AddUser(t *testing.T, s vault.Store, name string) vault.StoredUser {
+	t.Helper()
+	u := NewUser(name)
+	err := s.Update(t.Context(), func(tx vault.Tx) error { return tx.InsertUser(t.Context(), u) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
 func (s subject) addUser(name string) vault.StoredUser {
 	s.Helper()
-	u := userNamed(name)
-	s.update(func(tx vault.Tx) error { return tx.InsertUser(s.ctx, u) })
-	return u
+	return AddUser(s.T, s.Store, name)
 }
 
 func rootKey() vault.StoredRootKey {

@@ -18,7 +18,7 @@ var errOwn = errors.New("the update's own error")
 func updateBehaviours() []behaviour {
 	return []behaviour{
 		{"an update sees what it has written", func(s subject) {
-			u := userNamed("ann")
+			u := NewUser("ann")
 			s.update(func(tx vault.Tx) error {
 				if err := tx.InsertUser(s.ctx, u); err != nil {
 					return err
@@ -30,7 +30,7 @@ func updateBehaviours() []behaviour {
 		{
 			"what an update wrote is seen by others once its caller is answered, and not before",
 			func(s subject) {
-				u := userNamed("ann")
+				u := NewUser("ann")
 				var before error
 				s.update(func(tx vault.Tx) error {
 					if err := tx.InsertUser(s.ctx, u); err != nil {
@@ -75,7 +75,7 @@ func updateBehaviours() []behaviour {
 func failureLeavesNothing(s subject) {
 	ann, root := s.addUser("ann"), s.addRootKey()
 	n := s.addSecret(ann.Owner, "KEPT")
-	made := userNamed("bob")
+	made := NewUser("bob")
 	err := s.try(func(tx vault.Tx) error {
 		change := n
 		change.Version, change.SealedMask = 2, blob(20)
@@ -104,7 +104,7 @@ func panicLeavesNothing(s subject) {
 		"text": marker, "error": errors.New(marker), "bytes": []byte(marker),
 		"struct": struct{ Hidden string }{marker}, "kind": vault.ErrNotFound,
 	} {
-		u := userNamed(what)
+		u := NewUser(what)
 		err := s.try(func(tx vault.Tx) error {
 			if err := tx.InsertUser(s.ctx, u); err != nil {
 				return err

@@ -17,7 +17,7 @@ func userBehaviours() []behaviour {
 			s.wantSame("users", s.users(), []vault.StoredUser{u})
 		}},
 		{"a user's optional fields may be empty", func(s subject) {
-			u := userNamed("ann")
+			u := NewUser("ann")
 			u.Email, u.FullName = "", ""
 			s.update(func(tx vault.Tx) error { return tx.InsertUser(s.ctx, u) })
 			s.wantUser(u)
@@ -32,7 +32,7 @@ func userBehaviours() []behaviour {
 		{"a user is put in the place of the one of that id, or added", putsUser},
 		{"a name that is taken is a conflict, and changes nothing", func(s subject) {
 			u := s.addUser("ann")
-			second := userNamed("ann")
+			second := NewUser("ann")
 			s.refuses(vault.Conflict, "same name", func(tx vault.Tx) error {
 				return tx.InsertUser(s.ctx, second)
 			})
@@ -41,7 +41,7 @@ func userBehaviours() []behaviour {
 		}},
 		{"an id that is taken is a conflict", func(s subject) {
 			u := s.addUser("ann")
-			second := userNamed("bob")
+			second := NewUser("bob")
 			second.Owner = u.Owner
 			s.refuses(vault.Conflict, "same id", func(tx vault.Tx) error {
 				return tx.InsertUser(s.ctx, second)
@@ -104,7 +104,7 @@ func (s subject) wantUser(u vault.StoredUser) {
 
 // A user who is put back has no ledger until the end of the change.
 func putsUser(s subject) {
-	put := userNamed("ann")
+	put := NewUser("ann")
 	for _, name := range []string{"ann", "other"} {
 		put.Username, put.Number, put.Signed = name, put.Number+1, nil
 		s.update(func(tx vault.Tx) error { return tx.PutUser(s.ctx, put) })
