@@ -88,14 +88,14 @@ The key itself is not deleted: backups from before the rotation need it.
 	}
 	settings := localSettings(cmd)
 	cmd.RunE = a.local(settings, func(ctx context.Context, cfg config.Config, args []string) error {
-		flag, err := maintenance.RetireRootKey(ctx, cfg, a.passphrase, args[0])
+		next, err := maintenance.RetireRootKey(ctx, cfg, a.passphrase, args[0])
 		if err != nil {
 			return err
 		}
-		if flag != "" {
-			a.infof("Take --root-key %s out of the flags of every server.", flag)
-		}
 		a.infof("Retired. Backups from before the rotation still need it.")
+		if next != "" {
+			a.infof("Next: %s.", next)
+		}
 		return nil
 	})
 	return cmd

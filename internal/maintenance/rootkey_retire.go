@@ -13,11 +13,11 @@ import (
 )
 
 // RetireRootKey takes a root key that wraps nothing any more out of the database and the keys file,
-// after it has opened every owner key without it. The id may be abbreviated. It returns the URL if
-// --root-key names the key. The errors are those of [RotateRootKey].
+// after it has opened every owner key without it. The id may be abbreviated. It returns what is to
+// be done next, if anything is. The errors are those of [RotateRootKey].
 func RetireRootKey(
 	ctx context.Context, cfg config.Config, ask rootkey.Ask, id string,
-) (flag string, err error) {
+) (next string, err error) {
 	keys := instance.NewKeys(cfg, ask)
 	err = withRotationLock(ctx, cfg, keys, func(i *instance.Instance) error {
 		key, err := findRootKey(ctx, i, id)
@@ -31,14 +31,17 @@ func RetireRootKey(
 			return err
 		}
 		if len(cfg.RootKeys) > 0 {
-			flag = key.URL
+			next = "take --root-key " + key.URL + " out of the flags of every server"
 			return nil
+		}
+		if cfg.DatabaseURL != "" {
+			next = copyKeysFile(cfg)
 		}
 		return i.Keys.ChangeRootKeys(func(named []string) []string {
 			return without(named, key.URL)
 		})
 	})
-	return flag, err
+	return next, err
 }
 
 // findRootKey returns the one root key whose id begins with prefix.

@@ -219,10 +219,12 @@ func TestARotationOfTheRootKeyIsCompletedFromWhereItWasInterrupted(t *testing.T)
 }
 
 func TestAKeyServiceCanBeRotatedToAndFrom(t *testing.T) {
-	srv, _, cfg := apptest.StartOnTransit(t)
-	srv.Stop(t)
+	apptest.NewTransit(t)
+	cfg := apptest.Config(t)
+	cfg.RootKeys = []string{apptest.TransitURL}
+	apptest.StartWith(t, cfg).Stop(t)
 	cfg.RootKeys = nil // the keys file names it
-	srv = apptest.StartWith(t, cfg)
+	srv := apptest.StartWith(t, cfg)
 	mia := srv.NewUser(t, "mia")
 	in := wire.CreateSecret{Name: "KEPT", Value: plaintext.FromString("correct-horse-battery")}
 	if _, err := srv.ClientWith(t, mia).CreateSecret(t.Context(), in); err != nil {

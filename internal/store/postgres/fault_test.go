@@ -256,7 +256,7 @@ func TestACommitThatStandbysMayNotHaveIsNoSuccess(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	db := open(t, with(t, server.URL("postgres"), "statement_timeout", "200"))
+	db := open(t, server.URL("postgres"))
 	raw(t, server.URL("postgres"), "ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
 	raw(t, server.URL("postgres"), "SELECT pg_reload_conf()::text")
 	for raw(t, server.URL("postgres"), "SHOW synchronous_standby_names")[0] == "" {

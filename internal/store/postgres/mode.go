@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"fmt"
 	"slices"
 	"time"
 )
@@ -42,21 +41,14 @@ func viewing() mode {
 	}
 }
 
-// limited is for a pooler, which gives a session to others after each transaction: what limits a
+// limited is for a pooler, which gives the session to others after each transaction: what limits a
 // statement is set in the transaction.
-func (m mode) limited() mode {
+func (m mode) limited(limits string) mode {
 	if len(m.begin) > 0 {
 		m.begin = slices.Insert(slices.Clone(m.begin), 1, limits)
 	}
 	return m
 }
-
-//nolint:gochecknoglobals // it is a constant
-var limits = fmt.Sprintf("SELECT set_config('statement_timeout', '%d', true), "+
-	"set_config('lock_timeout', '%d', true), "+
-	"set_config('idle_in_transaction_session_timeout', '%d', true)",
-	statementTimeout.Milliseconds(), lockTimeout.Milliseconds(),
-	transactionTimeout.Milliseconds())
 
 // long is for all rows, between which the other side may wait for its disk.
 func (m mode) long() mode {

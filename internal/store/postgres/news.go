@@ -48,8 +48,9 @@ const heardWithin = 3 * time.Second
 type news struct {
 	store.Moments
 
-	config *pgx.ConnConfig // nil: nobody listens
-	hear   atomic.Pointer[func(message string)]
+	config  *pgx.ConnConfig // nil: nobody listens
+	primary *timeline
+	hear    atomic.Pointer[func(message string)]
 
 	began  time.Time
 	looked atomic.Int64  // when the last look that succeeded began, since that
@@ -63,9 +64,9 @@ type news struct {
 }
 
 // startNews has another goroutine listen, which ends with [news.close].
-func startNews(config *pgx.ConnConfig) *news {
+func startNews(config *pgx.ConnConfig, primary *timeline) *news {
 	n := &news{
-		config: config, began: time.Now(), wanted: make(chan struct{}, 1),
+		config: config, primary: primary, began: time.Now(), wanted: make(chan struct{}, 1),
 		ended: make(chan struct{}),
 	}
 	n.looked.Store(-int64(newsTTL)) // never
@@ -200,20 +201,22 @@ func hangUp(c *pgx.Conn) {
 // the one that answers.
 func (n *news) look(ctx context.Context, c *pgx.Conn) error {
 	at := time.Since(n.began)
-	var process, standby string
-	err := run(ctx, c, "SELECT pg_backend_pid(), pg_is_in_recovery()", func(row [][]byte) {
-		process, standby = string(row[0]), string(row[1])
+	var process, line string
+	err := run(ctx, c, "SELECT pg_backend_pid(), "+n.primary.sql(), func(row [][]byte) {
+		process, line = string(row[0]), string(row[1])
 	})
 	switch {
 	case err != nil:
 		return err
 	case process != strconv.FormatUint(uint64(c.PgConn().PID()), 10):
 		return errPooler
-	case standby != "f":
+	case line == "":
 		return errStandby
 	}
-	n.looked.Store(int64(at))
-	return nil
+	if err = n.primary.see(line); err == nil {
+		n.looked.Store(int64(at))
+	}
+	return err
 }
 
 var errStandby = errors.New("the server is a standby now")

@@ -3,8 +3,12 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -35,13 +39,14 @@ const (
 	connectTimeout = 5 * time.Second
 	maxConnAge     = time.Hour // so that connections spread over servers that were added
 	maxConnIdle    = 5 * time.Minute
+	pingTimeout    = 3 * time.Second // of one that was idle for a second, before it is used
 )
 
 // errURL tells nothing of the URL, which may have a password.
 var errURL = errors.New(
 	"the URL of the database is not one of PostgreSQL's: postgres://USER@HOST:PORT/DATABASE")
 
-func (o Options) config() (*pgxpool.Config, error) {
+func (o Options) config(t *timeline) (*pgxpool.Config, error) {
 	c, err := pgxpool.ParseConfig(o.URL)
 	if err != nil {
 		return nil, errURL
@@ -53,28 +58,75 @@ func (o Options) config() (*pgxpool.Config, error) {
 	if o.MaxConns > 0 {
 		c.MaxConns = int32(min(o.MaxConns, 1<<16))
 	}
-	c.MaxConnLifetime, c.MaxConnLifetimeJitter = maxConnAge, maxConnAge/10
-	c.MaxConnIdleTime = maxConnIdle
+	if err := o.ages(c); err != nil {
+		return nil, err
+	}
 	if c.ConnConfig.ConnectTimeout == 0 {
 		c.ConnConfig.ConnectTimeout = connectTimeout
 	}
 	c.ConnConfig.OnNotice = noteWarning
 	c.BeforeConnect = neverCancel
+	params := c.ConnConfig.RuntimeParams
+	for name, limit := range sessionLimits {
+		if _, given := params[name]; !given {
+			params[name] = milliseconds(limit)
+		}
+	}
 	if o.Pooler {
 		c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 		return c, nil
 	}
-	for name, value := range map[string]string{
-		"application_name":                    "keysake",
-		"statement_timeout":                   milliseconds(statementTimeout),
-		"lock_timeout":                        milliseconds(lockTimeout),
-		"idle_in_transaction_session_timeout": milliseconds(transactionTimeout),
-	} {
-		if _, given := c.ConnConfig.RuntimeParams[name]; !given {
-			c.ConnConfig.RuntimeParams[name] = value
-		}
+	c.ConnConfig.ValidateConnect = t.validate(c.ConnConfig.ValidateConnect)
+	if _, given := params["application_name"]; !given {
+		params["application_name"] = "keysake"
 	}
 	return c, nil
+}
+
+// sessionLimits are the limits of time of a session where the URL has no others.
+//
+//nolint:gochecknoglobals // it is a table: nothing writes to it
+var sessionLimits = map[string]time.Duration{
+	"statement_timeout":                   statementTimeout,
+	"lock_timeout":                        lockTimeout,
+	"idle_in_transaction_session_timeout": transactionTimeout,
+}
+
+// takeLimits returns a statement that sets the limits of a session in a transaction, and takes them
+// from the parameters of a session, which a pooler does not accept.
+func takeLimits(params map[string]string) string {
+	var set []string
+	for _, name := range slices.Sorted(maps.Keys(sessionLimits)) {
+		value := strings.ReplaceAll(params[name], "'", "''")
+		set = append(set, fmt.Sprintf("set_config('%s', '%s', true)", name, value))
+		delete(params, name)
+	}
+	return "SELECT " + strings.Join(set, ", ")
+}
+
+// errPoolSize is the error of a URL that says what a setting says.
+var errPoolSize = errors.New(
+	"the URL of the database has pool_max_conns: give --database-connections in its place")
+
+// ages sets how long connections are kept and waited for, where the URL does not say that.
+func (o Options) ages(c *pgxpool.Config) error {
+	asked, err := pgx.ParseConfig(o.URL) // which does not know the parameters of a pool
+	if err != nil {
+		return errURL
+	}
+	if _, given := asked.RuntimeParams["pool_max_conns"]; given {
+		return errPoolSize
+	}
+	if _, given := asked.RuntimeParams["pool_max_conn_lifetime"]; !given {
+		c.MaxConnLifetime, c.MaxConnLifetimeJitter = maxConnAge, maxConnAge/10
+	}
+	if _, given := asked.RuntimeParams["pool_max_conn_idle_time"]; !given {
+		c.MaxConnIdleTime = maxConnIdle
+	}
+	if _, given := asked.RuntimeParams["pool_ping_timeout"]; !given {
+		c.PingTimeout = pingTimeout
+	}
+	return nil
 }
 
 // neverCancel lets a connection dial while it connects and not after that: when it gives a

@@ -25,7 +25,7 @@ type DB struct {
 	*news
 
 	pool    *pgxpool.Pool
-	pooler  bool // between here and the database
+	limits  string // that each transaction sets, where a pooler is between here and the database
 	updates atomic.Uint64
 	health  health
 }
@@ -55,19 +55,25 @@ func open(ctx context.Context, o Options, shared bool) (*DB, error) {
 
 // connect connects to a database whose commits are durable, whatever its schema.
 func connect(ctx context.Context, o Options) (*DB, error) {
-	config, err := o.config()
+	primary := &timeline{}
+	config, err := o.config(primary)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
+	}
+	limits := ""
+	if o.Pooler {
+		limits = takeLimits(config.ConnConfig.RuntimeParams)
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", notConnected(err))
 	}
+	primary.pool.Store(pool)
 	listening := pool.Config().ConnConfig
 	if o.Pooler {
 		listening = nil
 	}
-	d := &DB{pool: pool, pooler: o.Pooler, news: startNews(listening)}
+	d := &DB{pool: pool, limits: limits, news: startNews(listening, primary)}
 	if err := d.checkDurable(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database: %w", err), d.Close())
 	}
@@ -210,8 +216,8 @@ func (d *DB) once(
 		return false, cmp.Or(ctx.Err(), notConnected(err))
 	}
 	defer pooled.Release()
-	if d.pooler {
-		m = m.limited()
+	if d.limits != "" {
+		m = m.limited(d.limits)
 	}
 	c := &conn{pg: pooled.Conn(), ctx: ctx, mode: m, moment: d.Moment}
 	c.start(false)

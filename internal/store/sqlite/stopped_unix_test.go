@@ -64,12 +64,13 @@ func stop() {
 }
 
 // stopped returns another process when it has stopped with a lock of the database. The function
-// lets it go on, and waits for its end.
+// lets it go on, and waits for its end. Its process group is its own: the kernel lets stopped
+// processes go on whose group has lost the shell that it belonged to.
 func stopped(t *testing.T, variable, path string) (resume func()) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), variable+"="+path)
-	cmd.Stderr = os.Stderr
+	cmd.Stderr, cmd.SysProcAttr = os.Stderr, &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
