@@ -29,8 +29,11 @@ type Grants interface {
 	// Grant returns what a placeholder stands for now. Unauthenticated: there is no such lease, or
 	// it has ended; then the grant still says which, where that is known.
 	Grant(ctx context.Context, placeholder plaintext.Value) (vault.Grant, error)
-	// RecordBrokered keeps what was sent and refused.
-	RecordBrokered(ctx context.Context, requests []vault.BrokeredRequest) error
+	// RecordBrokered keeps what was sent and refused, and returns how much the leases of it were
+	// used, at all servers.
+	RecordBrokered(
+		ctx context.Context, requests []vault.BrokeredRequest,
+	) (map[uuid.UUID]vault.BrokerUse, error)
 }
 
 // Options are what [New] needs. Observe may be nil.

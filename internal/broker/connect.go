@@ -69,7 +69,7 @@ func (b *Broker) connect(w http.ResponseWriter, r *http.Request) {
 	f.match.host = host
 	began := time.Now()
 	if why == nil {
-		f.quota, _ = b.hold(placeholder, g)
+		b.hold(f)
 		if p == nil {
 			why = b.tunnel(w, r, f, began)
 		} else {
@@ -176,6 +176,7 @@ func (b *Broker) intercept(w http.ResponseWriter, f *flow, p *provider) *refusal
 	inner := http.Server{
 		ReadHeaderTimeout: dialTimeout, IdleTimeout: innerIdle, MaxHeaderBytes: innerHeader,
 		ErrorLog: log.New(io.Discard, "", 0), DisableGeneralOptionsHandler: true,
+		HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: innerBuffer},
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			t, err := parsePath(r.RequestURI)
 			if why, ok := errors.AsType[*refusal](err); ok {
@@ -202,6 +203,7 @@ const (
 	dialTimeout = 10 * time.Second
 	innerIdle   = 2 * time.Minute
 	innerHeader = 64 << 10
+	innerBuffer = 64 << 10 // of a request whose provider reads slowly
 )
 
 // leaseKey is the key of the lease whose connection a request is in.
@@ -240,6 +242,7 @@ func (b *Broker) tunnel(
 	if why := f.quota.begin(f.grant.Limits, began); why != nil {
 		return why
 	}
+	f.counted = true
 	defer f.quota.end(0)
 	upstream, err := b.dial(r.Context(), "tcp", r.RequestURI)
 	switch {

@@ -58,3 +58,6 @@ func StripSubprotocols(value, prefix string) string {
 	places{protocols: []string{prefix}}.strip(h, "")
 	return h.Get("Sec-Websocket-Protocol")
 }
+
+// MatchesHost reports whether a host is one of a pattern of the catalog.
+func MatchesHost(pattern, host string) bool { return matchesHost(pattern, host) }

@@ -31,11 +31,12 @@ import (
 
 // grants are leases in memory.
 type grants struct {
-	mu       sync.Mutex
-	live     map[string]vault.Grant
-	fault    error
-	asked    int
-	recorded []vault.BrokeredRequest
+	mu        sync.Mutex
+	live      map[string]vault.Grant
+	fault     error
+	asked     int
+	recorded  []vault.BrokeredRequest
+	elsewhere vault.BrokerUse // what other servers recorded of each lease
 }
 
 func (g *grants) Grant(_ context.Context, p plaintext.Value) (vault.Grant, error) {
@@ -55,11 +56,22 @@ func (g *grants) Grant(_ context.Context, p plaintext.Value) (vault.Grant, error
 	return grant, nil
 }
 
-func (g *grants) RecordBrokered(_ context.Context, all []vault.BrokeredRequest) error {
+func (g *grants) RecordBrokered(
+	_ context.Context, all []vault.BrokeredRequest,
+) (map[uuid.UUID]vault.BrokerUse, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.recorded = append(g.recorded, all...)
-	return nil
+	uses := map[uuid.UUID]vault.BrokerUse{}
+	for _, r := range all {
+		uses[r.Lease] = g.elsewhere
+	}
+	for _, r := range g.recorded {
+		if _, asked := uses[r.Lease]; asked {
+			uses[r.Lease] = uses[r.Lease].Plus(r.Use())
+		}
+	}
+	return uses, nil
 }
 
 // A lease is one placeholder with its value.
@@ -146,8 +158,14 @@ type arrived struct {
 	proto              int
 }
 
-// start serves a broker over HTTP/1 and, in clear text, HTTP/2.
+// start serves a broker over HTTP/1 and, in clear text, HTTP/2. The provider speaks both.
 func start(t *testing.T, answer http.HandlerFunc) *site {
+	t.Helper()
+	return startBefore(t, answer, true)
+}
+
+// startBefore is start with a provider that speaks HTTP/2 or not.
+func startBefore(t *testing.T, answer http.HandlerFunc, two bool) *site {
 	t.Helper()
 	s := &site{t: t, grants: &grants{live: map[string]vault.Grant{}}}
 	var err error
@@ -157,7 +175,7 @@ func start(t *testing.T, answer http.HandlerFunc) *site {
 	certificate, roots := newAuthority(t)
 	s.provider = httptest.NewUnstartedServer(answer)
 	s.provider.TLS = &tls.Config{GetCertificate: certificate}
-	s.provider.EnableHTTP2 = true
+	s.provider.EnableHTTP2 = two
 	s.provider.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.provider.StartTLS()
 	t.Cleanup(s.provider.Close)

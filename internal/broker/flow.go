@@ -21,7 +21,9 @@ type flow struct {
 	placeholder string
 	credential  credential
 	quota       *quota
-	masks       *redact.Masks
+	counted     bool          // by the quota
+	masks       *redact.Masks // of the value; nil if it is not looked for
+	own         *redact.Masks // of the placeholders of the lease
 	grant       vault.Grant
 	idle        time.Duration // for how long nothing may move after the answer began; 0: for ever
 	passes      []string      // content codings that are passed on as they are

@@ -14,6 +14,7 @@ import (
 type holder struct {
 	placeholder plaintext.Value
 	quota       *quota
+	own         *redact.Masks // of the placeholders of its lease
 	open        map[*flow]struct{}
 	version     uint64
 	masks       *redact.Masks // of that version
@@ -32,20 +33,21 @@ var (
 	errBytes   = errors.New("the lease allows no more bytes")
 )
 
-// hold returns what is kept about a placeholder and its lease.
-func (b *Broker) hold(placeholder string, g vault.Grant) (*quota, *redact.Masks) {
+// hold gives a flow what is kept about its placeholder and its lease.
+func (b *Broker) hold(f *flow) {
+	placeholder, g := f.placeholder, f.grant
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	h := b.holders[placeholder]
 	if h == nil {
 		q := b.quotas[g.Lease]
 		if q == nil {
-			q = &quota{used: g.Used, expires: g.ExpiresAt}
+			q = &quota{stored: g.Used, expires: g.ExpiresAt}
 			b.quotas[g.Lease] = q
 		}
 		h = &holder{
 			placeholder: plaintext.FromString(placeholder), quota: q,
-			open: map[*flow]struct{}{},
+			own: masksOfLease(placeholder), open: map[*flow]struct{}{},
 		}
 		b.holders[placeholder] = h
 	}
@@ -55,7 +57,7 @@ func (b *Broker) hold(placeholder string, g vault.Grant) (*quota, *redact.Masks)
 		}})
 	}
 	h.used = time.Now()
-	return h.quota, h.masks
+	f.quota, f.masks, f.own = h.quota, h.masks, h.own
 }
 
 // enter notes that a request is under way, leave that it is not any more.

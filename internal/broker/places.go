@@ -155,19 +155,6 @@ func (p places) cutProtocol(protocol string) (secret string, found bool) {
 	return "", false
 }
 
-// misplaced reports whether a request has its placeholder where no credential belongs. h is what
-// remains of its headers.
-func misplaced(placeholder string, h http.Header, t target, query string) bool {
-	for _, values := range h {
-		for _, v := range values {
-			if strings.Contains(v, placeholder) {
-				return true
-			}
-		}
-	}
-	return strings.Contains(t.path, placeholder) || strings.Contains(query, placeholder)
-}
-
 func subprotocols(h http.Header) (all []string) {
 	for _, line := range h["Sec-Websocket-Protocol"] {
 		for one := range strings.SplitSeq(line, ",") {

@@ -11,12 +11,17 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/keysake/keysake/internal/netguard"
 )
 
 // bufferSize is what a stream has to copy with, in each direction.
 const bufferSize = 8 << 10
+
+// flushInterval is how long a part of an answer may wait for the next one if its provider said how
+// long it is: then it is likely whole, and written at once. What streams does not wait.
+const flushInterval = 5 * time.Millisecond
 
 // buffers are kept for the next stream.
 type buffers struct{ pool sync.Pool }
@@ -38,7 +43,7 @@ func (b *Broker) newProxy(upstream http.RoundTripper) *httputil.ReverseProxy {
 		Rewrite:        rewrite,
 		ModifyResponse: b.modify,
 		ErrorHandler:   b.fail,
-		FlushInterval:  -1,
+		FlushInterval:  flushInterval,
 		BufferPool:     &buffers{},
 		ErrorLog:       log.New(io.Discard, "", 0), // failures are answered, counted and recorded
 	}
@@ -61,11 +66,18 @@ func rewrite(pr *httputil.ProxyRequest) {
 		delete(h, "Upgrade")
 		delete(h, "Connection")
 	}
+	for _, name := range []string{"Idempotency-Key", "X-Idempotency-Key"} {
+		if values, given := h[name]; given {
+			// By this name net/http knows what it may send twice, which is for the client to say.
+			delete(h, name)
+			h[strings.ToLower(name)] = values
+		}
+	}
 	if asked := h["Accept-Encoding"]; f.masks != nil && len(asked) > 0 {
 		h["Accept-Encoding"] = []string{encodings(asked, f.passes)}
 	}
 	if pr.Out.Body != nil && pr.Out.Body != http.NoBody {
-		pr.Out.Body = upload{pr.Out.Body, f}
+		pr.Out.Body = newGuarded(upload{pr.Out.Body, f}, pr.In.ContentLength, pr.In.Trailer, f)
 	}
 }
 
@@ -119,6 +131,9 @@ func (b *Broker) fail(w http.ResponseWriter, r *http.Request, err error) {
 	f := flowOf(r.Context())
 	why, ok := errors.AsType[*refusal](err)
 	cause := context.Cause(r.Context())
+	if !ok {
+		why, ok = errors.AsType[*refusal](cause)
+	}
 	switch {
 	case ok:
 	case errors.Is(cause, context.Canceled):

@@ -15,7 +15,8 @@ type quota struct {
 
 	mu      sync.Mutex
 	limits  vault.BrokerLimits
-	used    vault.BrokerUse
+	stored  vault.BrokerUse // by all servers, as it was recorded when it was last read
+	fresh   vault.BrokerUse // by this one, and not recorded yet
 	running int
 	started []time.Time // in the last minute
 }
@@ -52,7 +53,7 @@ func (q *quota) begin(limits vault.BrokerLimits, now time.Time) *refusal {
 		q.started = append(q.started, now)
 	}
 	q.running++
-	q.used.Requests++
+	q.fresh.Requests++
 	return nil
 }
 
@@ -62,9 +63,9 @@ func (q *quota) exhausted(now time.Time) *refusal {
 		limit, used int64
 		what        string
 	}{
-		{q.limits.Requests, q.used.Requests, "%d requests"},
-		{q.limits.Bytes, q.used.Bytes, "%d bytes"},
-		{q.limits.Tokens, q.used.Tokens, "%d tokens"},
+		{q.limits.Requests, q.stored.Requests + q.fresh.Requests, "%d requests"},
+		{q.limits.Bytes, q.stored.Bytes + q.fresh.Bytes, "%d bytes"},
+		{q.limits.Tokens, q.stored.Tokens + q.fresh.Tokens, "%d tokens"},
 	} {
 		if total.limit > 0 && total.used >= total.limit {
 			why := limited(q.expires.Sub(now), total.what+" in all", total.limit)
@@ -87,13 +88,24 @@ func (q *quota) end(tokens int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.running--
-	q.used.Tokens += tokens
+	q.fresh.Tokens += tokens
 }
 
 // addBytes counts bytes, and reports whether the lease allows them.
 func (q *quota) addBytes(n int64) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.used.Bytes += n
-	return q.limits.Bytes == 0 || q.used.Bytes <= q.limits.Bytes
+	q.fresh.Bytes += n
+	return q.limits.Bytes == 0 || q.stored.Bytes+q.fresh.Bytes <= q.limits.Bytes
+}
+
+// settle notes that some of what this server counted was recorded, and what all of them had used
+// then.
+func (q *quota) settle(recorded, all vault.BrokerUse) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.stored = all
+	q.fresh.Requests -= recorded.Requests
+	q.fresh.Bytes -= recorded.Bytes
+	q.fresh.Tokens -= recorded.Tokens
 }

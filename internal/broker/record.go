@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -66,10 +68,27 @@ func (b *Broker) keepRecord(ctx context.Context) {
 		if len(batch) == 0 {
 			return
 		}
-		if err := b.grants.RecordBrokered(ctx, batch); err != nil {
+		uses, err := b.grants.RecordBrokered(ctx, batch)
+		if err != nil {
 			b.record.back(batch)
 			b.log.WarnContext(ctx, "requests of leases could not be recorded", "cause", err)
 			return
+		}
+		b.settle(batch, uses)
+	}
+}
+
+// settle brings what was recorded of leases, by all servers, to their limits here.
+func (b *Broker) settle(batch []vault.BrokeredRequest, uses map[uuid.UUID]vault.BrokerUse) {
+	recorded := map[uuid.UUID]vault.BrokerUse{}
+	for _, r := range batch {
+		recorded[r.Lease] = recorded[r.Lease].Plus(r.Use())
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for lease, all := range uses {
+		if q := b.quotas[lease]; q != nil {
+			q.settle(recorded[lease], all)
 		}
 	}
 }

@@ -79,7 +79,7 @@ func (b *Broker) scrubBody(resp *http.Response, f *flow) bool {
 	s := &scrubbed{ReadCloser: body, flow: f, broker: b}
 	s.writer = f.masks.Writer(&s.out)
 	resp.Body = s
-	resp.ContentLength = -1
+	// How long the answer is now is not known. That it has an end stays known: see flushInterval.
 	resp.Header.Del("Content-Length")
 	// The digests of what the provider sent do not fit any more.
 	resp.Header.Del("Content-Md5")

@@ -117,17 +117,16 @@ func (b *Broker) admit(r *http.Request, p *provider, t target) (*flow, *refusal)
 	if why != nil {
 		return f, why
 	}
-	rest := r.Header.Clone()
-	query := m.places.strip(rest, t.query)
-	rest["Cookie"], rest["Origin"] = r.Header["Cookie"], r.Header["Origin"]
-	if misplaced(got.placeholder, rest, t, query) {
-		return f, refuse(ruleMisplaced, "The placeholder is in a place where no credential belongs")
+	b.hold(f)
+	if m.places.isMisplaced(f.own, r.Header, t) {
+		return f, errMisplaced
 	}
-	f.quota, f.masks = b.hold(got.placeholder, grant)
 	if m.attach.NoRedact {
 		f.masks = nil
 	}
-	return f, f.quota.begin(grant.Limits, time.Now())
+	why = f.quota.begin(grant.Limits, time.Now())
+	f.counted = why == nil
+	return f, why
 }
 
 // grant asks the vault what a placeholder stands for.
@@ -200,6 +199,9 @@ func (b *Broker) pass(w http.ResponseWriter, r *http.Request, f *flow, began tim
 		b.leave(f.placeholder, f)
 		f.quota.end(f.usage.tokens())
 		status, why := f.outcome()
+		if ended, ok := errors.AsType[*refusal](context.Cause(ctx)); ok {
+			why = ended // though the answer had begun
+		}
 		outcome := "passed"
 		if why != nil {
 			outcome = string(why.rule)
@@ -217,7 +219,7 @@ func (b *Broker) note(r *http.Request, f *flow, began time.Time, why *refusal) {
 		User: f.grant.User, Lease: f.grant.Lease, Secret: f.grant.Secret, At: began,
 		Method: methodName(r.Method), Host: f.match.host, Path: template(f.target.path),
 		Status: f.status, Sent: f.sent.Load(), Received: f.received.Load(),
-		Took: time.Since(began), Tokens: f.usage.tokens(),
+		Took: time.Since(began), Tokens: f.usage.tokens(), Counts: f.counted,
 	}
 	if remote, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		one.Client = remote.Addr().Unmap().WithZone("")

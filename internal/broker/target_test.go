@@ -245,3 +245,31 @@ func FuzzTarget(f *testing.F) {
 		}
 	})
 }
+
+// Whatever is a host of the catalog has one form, and ends as the pattern does.
+func FuzzHost(f *testing.F) {
+	for _, host := range []string{
+		"api.openai.com", "a.modal.run", "a.b.modal.run", ".modal.run", "modal.run", "A.modal.run",
+		"a..modal.run", "a.modal.run.", "a\x00.modal.run", "evil.example/.modal.run",
+		"a:1.modal.run",
+		"evil@x.modal.run", "xmodal.run", "127.0.0.1", "%61.modal.run", "é.modal.run",
+	} {
+		f.Add(host)
+	}
+	f.Fuzz(func(t *testing.T, host string) {
+		if broker.MatchesHost("api.openai.com", host) != (host == "api.openai.com") {
+			t.Fatalf("%q is api.openai.com", host)
+		}
+		if !broker.MatchesHost("*.modal.run", host) {
+			return
+		}
+		labels, below := strings.CutSuffix(host, ".modal.run")
+		for label := range strings.SplitSeq(labels, ".") {
+			below = below && label != "" &&
+				strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+		}
+		if !below {
+			t.Fatalf("%q is below modal.run", host)
+		}
+	})
+}

@@ -15,6 +15,8 @@ const (
 	// pingAfter is how long a connection of HTTP/2 may be silent before it is asked for a sign of
 	// life.
 	pingAfter = 15 * time.Second
+	// streamBuffer is how much of an answer waits here for a client that reads slowly.
+	streamBuffer = 64 << 10
 	// maxIdle is how many connections to one host wait for the next request.
 	maxIdle        = 256
 	maxHeaderBytes = 256 << 10
@@ -33,9 +35,11 @@ func (g *Guard) Transport() *Transport {
 			MinVersion: tls.VersionTLS12, RootCAs: g.options.Roots,
 			ClientSessionCache: tls.NewLRUClientSessionCache(0),
 		},
-		TLSHandshakeTimeout:    handshakeTimeout,
-		ForceAttemptHTTP2:      true,
-		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter},
+		TLSHandshakeTimeout: handshakeTimeout,
+		ForceAttemptHTTP2:   true,
+		HTTP2: &http.HTTP2Config{
+			SendPingTimeout: pingAfter, MaxReceiveBufferPerStream: streamBuffer,
+		},
 		DisableCompression:     true,
 		MaxIdleConns:           4 * maxIdle,
 		MaxIdleConnsPerHost:    maxIdle,

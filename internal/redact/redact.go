@@ -45,3 +45,14 @@ func New(secrets []Secret) *Masks {
 
 // Empty reports whether there is nothing to mask.
 func (m *Masks) Empty() bool { return len(m.text.patterns) == 0 }
+
+// In reports whether a text has a value, in any of its forms.
+func (m *Masks) In(text string) bool {
+	s := m.search()
+	for i := range len(text) {
+		if _, found := s.next(text[i]); found {
+			return true
+		}
+	}
+	return false
+}

@@ -18,13 +18,13 @@ type scan struct {
 // next takes the byte before pos, and returns the longest pattern that ends there, if any.
 func (s *scan) next(pos int, b byte) (match, bool) {
 	if s.skips && (b == '\n' || b == '\r') {
-		if s.trie.nodes[s.state].open >= minBroken {
+		if s.trie.nodes[s.state].open >= minBroken && !s.isBlank(pos-1) {
 			begin := s.open(pos - 1)
 			s.skipped = append(slices.DeleteFunc(s.skipped, func(at int) bool {
 				return at < begin
 			}), pos-1)
 		} else {
-			s.state = 0
+			s.state, s.skipped = 0, s.skipped[:0]
 		}
 		return match{}, false
 	}
@@ -38,6 +38,13 @@ func (s *scan) next(pos int, b byte) (match, bool) {
 	}
 	p := s.trie.patterns[i-1]
 	return match{s.start(pos, p.length), pos, p.mask}, true
+}
+
+// isBlank reports whether a line break ends an empty line. No tool writes one into base64, and what
+// is held back must not grow with them.
+func (s *scan) isBlank(at int) bool {
+	n := len(s.skipped)
+	return n > 1 && s.skipped[n-1] == at-1 && s.skipped[n-2] == at-2
 }
 
 // open returns where the first pattern may begin that is not complete at pos.

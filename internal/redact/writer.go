@@ -9,10 +9,11 @@ import (
 // only an end of the text with which a value may begin. Of values inside one another the longest is
 // replaced. Of values that overlap each one's mask is written, and no byte of either.
 type Writer struct {
-	scans [2]scan
-	to    io.Writer
-	// pos counts the bytes that came, and out those that are dealt with. text is what is between.
-	pos, out int
+	search
+
+	to io.Writer
+	// out counts the bytes that are dealt with. text is what came after them.
+	out      int
 	text     []byte
 	cut      int     // how much of text is dealt with, and not yet dropped
 	found    []match // by start, and by end
@@ -28,7 +29,7 @@ type match struct {
 
 // Writer returns a writer that writes to w. Close it at the end.
 func (m *Masks) Writer(w io.Writer) *Writer {
-	return &Writer{scans: [2]scan{{trie: &m.text}, {trie: &m.base64, skips: true}}, to: w}
+	return &Writer{search: m.search(), to: w}
 }
 
 // Write implements [io.Writer].
@@ -41,36 +42,14 @@ func (w *Writer) Write(p []byte) (int, error) {
 				break
 			}
 		}
-		b := p[i]
-		w.pos++
-		one, found := w.scans[0].next(w.pos, b)
-		two, inBase64 := w.scans[1].next(w.pos, b)
-		switch {
-		case found && (!inBase64 || one.start <= two.start):
-			w.add(one)
-		case inBase64:
-			w.add(two)
+		if m, found := w.next(p[i]); found {
+			w.add(m)
 		}
 	}
-	if err := w.release(min(w.scans[0].open(w.pos), w.scans[1].open(w.pos))); err != nil {
+	if err := w.release(w.open()); err != nil {
 		return 0, err
 	}
 	return len(p), nil
-}
-
-// idle returns how many bytes at the beginning of p begin no pattern, while none has begun. Most of
-// a text is such.
-func (w *Writer) idle(p []byte) int {
-	if w.scans[0].state|w.scans[1].state != 0 {
-		return 0
-	}
-	text, base64 := &w.scans[0].trie.first, &w.scans[1].trie.first
-	for i, b := range p {
-		if text[b]|base64[b] != 0 {
-			return i
-		}
-	}
-	return len(p)
 }
 
 // Close writes what was held back. It does not close the writer below.

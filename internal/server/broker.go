@@ -93,6 +93,7 @@ func (s *server) newBroker(socket net.Listener, guard *netguard.Guard, m *metric
 	b.http = s.newHTTPServer(b.broker)
 	b.http.ReadTimeout, b.http.WriteTimeout = 0, 0
 	b.http.MaxHeaderBytes = maxBrokerHeader
+	b.http.HTTP2 = &http.HTTP2Config{MaxReceiveBufferPerStream: brokerStreamBuffer}
 	b.http.Protocols = new(http.Protocols)
 	b.http.Protocols.SetHTTP1(true)
 	b.http.Protocols.SetHTTP2(true)
@@ -109,6 +110,9 @@ const maxBrokerConnections = 16 << 10
 
 // maxBrokerHeader is more than a request to a provider has.
 const maxBrokerHeader = 64 << 10
+
+// brokerStreamBuffer is how much of a request waits here for a provider that reads slowly.
+const brokerStreamBuffer = 64 << 10
 
 // start begins what a broker does beside its requests.
 func (b *brokerServer) start(ctx context.Context) {

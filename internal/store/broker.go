@@ -64,29 +64,14 @@ func (q *Queries) BrokeredRequests(
 
 // InsertBrokered implements [vault.Tx].
 func (q *Queries) InsertBrokered(
-	ctx context.Context, requests []vault.BrokeredRequest,
+	ctx context.Context, requests []vault.BrokeredRequest, added []vault.StoredBrokerUse,
 ) error {
-	type leaseRef struct{ user, lease uuid.UUID }
-	uses := map[leaseRef]vault.BrokerUse{}
-	for _, r := range requests {
-		if r.Refused != "" {
-			continue
-		}
-		use := uses[leaseRef{r.User, r.Lease}]
-		use.Requests++
-		use.Bytes += r.Sent + r.Received
-		use.Tokens += r.Tokens
-		uses[leaseRef{r.User, r.Lease}] = use
-	}
-	for of, use := range uses {
-		rows := []vault.StoredBrokerUse{{User: of.user, Lease: of.lease, BrokerUse: use}}
-		err := brokerUses.insertAll(ctx, q.conn, rows, ` ON CONFLICT (user_id, lease_id)
-			DO UPDATE SET requests = broker_uses.requests + excluded.requests,
-			bytes = broker_uses.bytes + excluded.bytes,
-			tokens = broker_uses.tokens + excluded.tokens`)
-		if err != nil {
-			return err
-		}
+	err := brokerUses.insertAll(ctx, q.conn, added, ` ON CONFLICT (user_id, lease_id)
+		DO UPDATE SET requests = broker_uses.requests + excluded.requests,
+		bytes = broker_uses.bytes + excluded.bytes,
+		tokens = broker_uses.tokens + excluded.tokens`)
+	if err != nil {
+		return err
 	}
 	return brokerRequests.insertAll(ctx, q.conn, requests)
 }

@@ -51,6 +51,11 @@ type BrokerUse struct {
 	Requests, Bytes, Tokens int64
 }
 
+// Plus returns the sum of two uses.
+func (u BrokerUse) Plus(v BrokerUse) BrokerUse {
+	return BrokerUse{u.Requests + v.Requests, u.Bytes + v.Bytes, u.Tokens + v.Tokens}
+}
+
 // A StoredBrokerUse is the use of a lease as it is stored: a help against overuse, which nothing
 // vouches for.
 type StoredBrokerUse struct {
@@ -68,8 +73,10 @@ type brokerReader interface {
 }
 
 type brokerWriter interface {
-	// InsertBrokered stores requests, and adds them to the uses of their leases.
-	InsertBrokered(ctx context.Context, requests []BrokeredRequest) error
+	// InsertBrokered stores requests, and adds what they are of the uses of their leases.
+	InsertBrokered(
+		ctx context.Context, requests []BrokeredRequest, added []StoredBrokerUse,
+	) error
 	// TrimBrokered removes a user's requests but for the newest.
 	TrimBrokered(ctx context.Context, user uuid.UUID, keep int) error
 }

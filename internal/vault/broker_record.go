@@ -2,7 +2,9 @@ package vault
 
 import (
 	"context"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +28,16 @@ type BrokeredRequest struct {
 	Tokens              int64      // as the provider reported them; 0 where it did not
 	Refused             string     // the rule by which it got no key; empty if it got one
 	Detail              string     // of a refusal, for people
+	Counts              bool       // against the limits of the lease: it got a key
 	Client              netip.Addr // for the audit log, in the entry of a refusal
+}
+
+// Use returns what a request is of the use of its lease.
+func (r BrokeredRequest) Use() BrokerUse {
+	if !r.Counts {
+		return BrokerUse{}
+	}
+	return BrokerUse{Requests: 1, Bytes: r.Sent + r.Received, Tokens: r.Tokens}
 }
 
 // How many requests are recorded, and shown.
@@ -47,51 +58,72 @@ type BrokeredQuery struct {
 	Limit   int
 }
 
-// RecordBrokered stores requests, and the first refusal of a lease in a minute in the audit log.
-// The broker calls it off the way of requests, with those that it gathered. Requests without a
-// lease are left out: they are nobody's. Those of a user who was deleted are lost.
-func (s *Service) RecordBrokered(ctx context.Context, requests []BrokeredRequest) error {
-	for len(requests) > maxBrokeredBatch {
-		if err := s.RecordBrokered(ctx, requests[:maxBrokeredBatch]); err != nil {
-			return err
+// RecordBrokered stores requests, and the first refusal of a lease in a minute in the audit log. It
+// returns how much each of their leases was used until now, at all servers. The broker calls it off
+// the way of requests, with those that it gathered. Requests without a lease are left
+// out: they are nobody's. Those of a user who was deleted are lost.
+func (s *Service) RecordBrokered(
+	ctx context.Context, requests []BrokeredRequest,
+) (uses map[uuid.UUID]BrokerUse, err error) {
+	known, err := knownBrokered(requests)
+	uses = map[uuid.UUID]BrokerUse{}
+	for batch := range slices.Chunk(known, maxBrokeredBatch) {
+		if err == nil {
+			err = s.recordBatch(ctx, batch, uses)
 		}
-		requests = requests[maxBrokeredBatch:]
 	}
-	known := make([]BrokeredRequest, 0, len(requests))
+	return uses, err
+}
+
+func (s *Service) recordBatch(
+	ctx context.Context, batch []BrokeredRequest, uses map[uuid.UUID]BrokerUse,
+) error {
+	added := map[uuid.UUID]StoredBrokerUse{} // by lease
 	users := map[uuid.UUID]bool{}
+	for _, r := range batch {
+		use := added[r.Lease]
+		use.User, use.Lease, use.BrokerUse = r.User, r.Lease, use.Plus(r.Use())
+		added[r.Lease], users[r.User] = use, true
+	}
+	err := s.store.Update(ctx, func(tx Tx) error {
+		err := tx.InsertBrokered(ctx, batch, slices.Collect(maps.Values(added)))
+		for user := range users {
+			if err == nil {
+				err = tx.TrimBrokered(ctx, user, keepBrokered)
+			}
+		}
+		for lease, use := range added {
+			if err == nil {
+				use, err = tx.BrokerUse(ctx, use.User, lease)
+				uses[lease] = use.BrokerUse
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return s.recordBrokerRefusals(ctx, batch)
+}
+
+// knownBrokered returns the requests that are somebody's, as they are stored.
+func knownBrokered(requests []BrokeredRequest) ([]BrokeredRequest, error) {
+	known := make([]BrokeredRequest, 0, len(requests))
 	for _, r := range requests {
 		if r.User == uuid.Nil || r.Lease == uuid.Nil {
 			continue
 		}
 		var err error
 		if r.ID, err = newID(); err != nil {
-			return err
+			return nil, err
 		}
 		r.At = r.At.UTC().Truncate(time.Microsecond)
 		for _, text := range []*string{&r.Method, &r.Host, &r.Path, &r.Refused, &r.Detail} {
 			*text = shortened(*text)
 		}
-		users[r.User] = true
 		known = append(known, r)
 	}
-	if len(known) == 0 {
-		return nil
-	}
-	err := s.store.Update(ctx, func(tx Tx) error {
-		if err := tx.InsertBrokered(ctx, known); err != nil {
-			return err
-		}
-		for user := range users {
-			if err := tx.TrimBrokered(ctx, user, keepBrokered); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return s.recordBrokerRefusals(ctx, known)
+	return known, nil
 }
 
 // shortened returns a text that can be stored: programs choose paths.

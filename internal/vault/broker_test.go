@@ -433,7 +433,7 @@ func TestRequestsOfTheBrokerAreRecordedAndBounded(t *testing.T) {
 		r := vault.BrokeredRequest{
 			User: ann.User, Lease: l.ID, Secret: l.Secrets[0].ID, At: p.clock.now(),
 			Method: "POST", Host: "api.openai.com", Path: "/v1/chat/completions", Status: 200,
-			Sent: 10, Received: 20, Took: time.Second, Tokens: 5,
+			Sent: 10, Received: 20, Took: time.Second, Tokens: 5, Counts: true,
 		}
 		if change != nil {
 			change(&r)
@@ -442,12 +442,13 @@ func TestRequestsOfTheBrokerAreRecordedAndBounded(t *testing.T) {
 	}
 	refused := func(r *vault.BrokeredRequest) {
 		r.Refused, r.Status, r.Path = "path", 403, "/v2\x00"+strings.Repeat("é", 500)
+		r.Counts = false
 	}
 	nobodys := func(r *vault.BrokeredRequest) { r.User, r.Lease = uuid.Nil, uuid.Nil }
 	got := p.newEntries(ann.User, func() {
-		p.must(p.RecordBrokered(ctx, []vault.BrokeredRequest{
+		p.must(second(p.RecordBrokered(ctx, []vault.BrokeredRequest{
 			request(nil), request(refused), request(refused), request(nobodys),
-		}))
+		})))
 	})
 	if len(got) != 1 || got[0].Outcome != audit.Refused || got[0].Lease != l.ID ||
 		got[0].Credential.Kind != audit.CredentialPlaceholder {
@@ -468,7 +469,15 @@ func TestRequestsOfTheBrokerAreRecordedAndBounded(t *testing.T) {
 	if want := (vault.BrokerUse{Requests: 1, Bytes: 30, Tokens: 5}); g.Used != want {
 		t.Errorf("it was used %+v", g.Used)
 	}
-	p.must(p.RecordBrokered(ctx, slices.Repeat([]vault.BrokeredRequest{request(nil)}, 10_500)))
+	// One that failed at the provider got its key.
+	failed := request(func(r *vault.BrokeredRequest) { r.Refused, r.Status = "upstream", 502 })
+	many := slices.Repeat([]vault.BrokeredRequest{request(nil), failed}, 5_250)
+	uses := must(p.RecordBrokered(ctx, many))
+	if want := (vault.BrokerUse{
+		Requests: 10_501, Bytes: 30 * 10_501, Tokens: 5 * 10_501,
+	}); uses[l.ID] != want || len(uses) != 1 {
+		t.Errorf("the uses are %+v", uses)
+	}
 	if n := p.count("broker_requests"); n != 10_000 {
 		t.Errorf("%d are kept", n)
 	}

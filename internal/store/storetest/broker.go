@@ -22,6 +22,14 @@ func brokeredOf(l vault.StoredLease, change func(*vault.BrokeredRequest)) vault.
 	return r
 }
 
+func useOf(l vault.StoredLease, requests, bytes, tokens int64) vault.StoredBrokerUse {
+	return vault.StoredBrokerUse{
+		User: l.User, Lease: l.ID, BrokerUse: vault.BrokerUse{
+			Requests: requests, Bytes: bytes, Tokens: tokens,
+		},
+	}
+}
+
 func keepsBrokered(s subject) {
 	ann, bob := s.addUser("ann"), s.addUser("bob")
 	l, other := s.addLease(ann.Owner, nil), s.addLease(bob.Owner, nil)
@@ -32,10 +40,12 @@ func keepsBrokered(s subject) {
 	last := brokeredOf(l, func(r *vault.BrokeredRequest) { r.Sent, r.Took = 1000, 0 })
 	foreign := brokeredOf(other, nil)
 	s.update(func(tx vault.Tx) error {
-		return tx.InsertBrokered(s.ctx, []vault.BrokeredRequest{first, refused, foreign})
+		return tx.InsertBrokered(s.ctx, []vault.BrokeredRequest{first, refused, foreign},
+			[]vault.StoredBrokerUse{useOf(l, 1, 7, 5), useOf(other, 9, 9, 9)})
 	})
 	s.update(func(tx vault.Tx) error {
-		return tx.InsertBrokered(s.ctx, []vault.BrokeredRequest{last})
+		return tx.InsertBrokered(s.ctx, []vault.BrokeredRequest{last},
+			[]vault.StoredBrokerUse{useOf(l, 1, 1004, 5)})
 	})
 	all := []vault.BrokeredRequest{first, refused, last}
 	for what, c := range map[string]struct {
@@ -53,10 +63,7 @@ func keepsBrokered(s subject) {
 	}
 	ofOthers := vault.BrokeredQuery{Lease: l.ID, Limit: 9}
 	s.wantSame("another user's", s.brokered(bob.Owner, ofOthers), []vault.BrokeredRequest{})
-	s.wantSame("use", got(s, readBrokerUse(l)), vault.StoredBrokerUse{
-		User: ann.Owner, Lease: l.ID,
-		BrokerUse: vault.BrokerUse{Requests: 2, Bytes: 7 + 1004, Tokens: 10},
-	})
+	s.wantSame("use", got(s, readBrokerUse(l)), useOf(l, 2, 7+1004, 10))
 	s.update(func(tx vault.Tx) error { return tx.TrimBrokered(s.ctx, ann.Owner, 2) })
 	s.wantSame("trimmed", s.brokered(ann.Owner, vault.BrokeredQuery{Lease: l.ID, Limit: 9}),
 		all[1:])
