@@ -98,9 +98,10 @@ generators: ## that generators of clients read openapi.yaml (also needs npm)
 	"$$dir/node_modules/.bin/dredd" $$spec http://127.0.0.1 --names
 
 .PHONY: bench
-bench: ## figures of the real binary beside its floors: 5 minutes; DATABASE=postgres for PostgreSQL
+bench: ## figures of the real binary beside its floors: 6 minutes; DATABASE=postgres for PostgreSQL
 	mkdir -p bin && go run ./test/bench $(if $(filter postgres,$(DATABASE)),-postgres \
-		-json bin/bench-postgres.json,-json bin/bench.json) $(BENCHFLAGS)
+		-json bin/bench-postgres.json,-json bin/bench$(if $(filter -broker,$(BENCHFLAGS)),-broker).json) \
+		$(BENCHFLAGS)
 
 .PHONY: bench-quick
 bench-quick: ## the same in less than a minute, and less exact

@@ -23,6 +23,16 @@ func patience() time.Time { return time.Now().Add(time.Hour) }
 // for work.
 func (s settings) drive(
 	ctx context.Context, p *load.Process, clients int, j job,
+) (figures.Sample, error) {
+	return s.driveBy(ctx, p, func(ctx context.Context) (*load.Link, error) {
+		return load.Dial(ctx, p.Address, patience())
+	}, clients, j)
+}
+
+// driveBy is drive with another way to connect.
+func (s settings) driveBy(
+	ctx context.Context, p *load.Process, dial func(context.Context) (*load.Link, error),
+	clients int, j job,
 ) (sample figures.Sample, err error) {
 	defer func() {
 		if err != nil {
@@ -32,7 +42,7 @@ func (s settings) drive(
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	links := make([]*load.Link, clients)
 	for i := range links {
-		if links[i], err = load.Dial(ctx, p.Address, patience()); err != nil {
+		if links[i], err = dial(ctx); err != nil {
 			return sample, err
 		}
 		defer links[i].Close()

@@ -22,35 +22,51 @@ const (
 	metricsPath = "/metrics"
 )
 
-// startFloor starts the bare net/http server in a process of its own. It ends when its standard
-// input does, and so with this process at the latest.
+// startFloor starts the bare net/http server.
 func startFloor(ctx context.Context, s samples) (*load.Process, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	in, err := json.Marshal(s)
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.CommandContext(ctx, self, floorCommand)
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	go stdin.Write(append(in, '\n')) //nolint:errcheck // without it the floor does not start
-	p, err := load.Start(cmd, "", floorPrefix)
+	p, err := startSelf(ctx, floorCommand, s)
 	if err == nil {
 		p.Metrics = "http://" + p.Address + metricsPath
 	}
 	return p, err
 }
 
+// startSelf starts this program again as a server, in a process of its own, with what it is to
+// serve. It ends when its standard input does, and so with this process at the latest.
+func startSelf(ctx context.Context, command string, with any) (*load.Process, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	in, err := json.Marshal(with)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, self, command)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	go stdin.Write(append(in, '\n')) //nolint:errcheck // without it the server does not start
+	return load.Start(cmd, "", floorPrefix)
+}
+
 // serveFloor answers with the samples and does nothing else.
 func serveFloor(in io.Reader, out io.Writer) error {
-	decoder := json.NewDecoder(in)
-	var s samples
-	if err := decoder.Decode(&s); err != nil {
+	return serveSelf(in, out, func(s samples) (*http.Server, error) {
+		//nolint:gosec // bare, and on loopback
+		return &http.Server{Handler: http.HandlerFunc(s.answer)}, nil
+	})
+}
+
+// serveSelf serves what [startSelf] was given.
+func serveSelf[T any](in io.Reader, out io.Writer, newServer func(T) (*http.Server, error)) error {
+	var with T
+	if err := json.NewDecoder(in).Decode(&with); err != nil {
+		return err
+	}
+	server, err := newServer(with)
+	if err != nil {
 		return err
 	}
 	socket, err := net.Listen("tcp", "127.0.0.1:0")
@@ -64,9 +80,11 @@ func serveFloor(in io.Reader, out io.Writer) error {
 	if _, err := fmt.Fprintln(out, floorPrefix+socket.Addr().String()); err != nil {
 		return err
 	}
-	//nolint:gosec // bare, and on loopback
-	server := http.Server{Handler: http.HandlerFunc(s.answer)}
-	if err := server.Serve(socket); !errors.Is(err, net.ErrClosed) {
+	serve := server.Serve
+	if server.TLSConfig != nil {
+		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+	}
+	if err := serve(socket); !errors.Is(err, net.ErrClosed) {
 		return err
 	}
 	return nil

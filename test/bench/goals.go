@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/keysake/keysake/test/figures"
 )
@@ -18,7 +20,11 @@ const (
 // goals compares what was measured with what the design asks for.
 func goals(run *figures.Run) []figures.Goal {
 	var all []figures.Goal
-	if len(run.Rows) > 0 {
+	hasBroker := figures.Find(run.Rows, figures.Keysake, calling, 1) != nil
+	if hasBroker {
+		all = append(all, brokerGoals(run)...)
+	}
+	if len(run.Rows) > 0 && (!hasBroker || run.Settings.Users > 0) {
 		all = append(all, createGoals(run.Rows)...)
 		all = append(all, readGoals(run.Rows)...)
 		all = append(all, leaseGoals(run.Rows)...)
@@ -90,6 +96,42 @@ func processGoals(run *figures.Run) []figures.Goal {
 		atMost("memory, after the load", 100, middle(run.Memory, memoryLoaded)/1e6, "MB"),
 		atMost("binary, static, stripped", 25, middle(run.Sizes, binarySize)/1e6, "MB"),
 	}
+}
+
+// brokerGoals compares the broker with a bare proxy, round by round.
+func brokerGoals(run *figures.Run) []figures.Goal {
+	row := func(side, work string, clients int) *figures.Row {
+		return figures.Find(run.Rows, side, work, clients)
+	}
+	ours, bare, direct := row(figures.Keysake, calling, 1), row(figures.Bare, calling, 1),
+		row(figures.Direct, calling, 1)
+	var adds []float64
+	for i := range min(len(ours.Rounds), len(bare.Rounds), len(direct.Rounds)) {
+		without := direct.Rounds[i].P50
+		adds = append(adds, over(ours.Rounds[i].P50-without, bare.Rounds[i].P50-without))
+	}
+	all := []figures.Goal{
+		atLeast("call at the broker, 16 clients / bare proxy", 0.8, figures.Ratio(
+			row(figures.Keysake, calling, clients16), row(figures.Bare, calling, clients16),
+			figures.PerSecond), ""),
+		atMost("call, 1 client, p50: what the broker adds / bare proxy", 1.3,
+			figures.SpreadOf(adds...).Median, ""),
+		atMost("first event at the broker, after the provider's, p50", 1,
+			row(figures.Keysake, beginning, 1).Of(figures.P50).Median/1e3, "ms"),
+	}
+	for _, m := range run.Memory {
+		count, found := strings.CutPrefix(m.What, idleStreams(figures.Keysake, ""))
+		streams, err := strconv.Atoi(count)
+		if !found || err != nil {
+			continue
+		}
+		after := figures.SpreadOf(m.Rounds...).Median
+		before := middle(run.Memory, "before "+m.What)
+		all = append(all,
+			atMost(fmt.Sprintf("memory, %d idle streams", streams), 500, after/1e6, "MB"),
+			atMost("memory of an idle stream", 64, (after-before)/float64(streams)/1024, "KiB"))
+	}
+	return all
 }
 
 // growthGoals compares the largest size with the smallest one.

@@ -11,10 +11,15 @@
 // Absolute figures move from machine to machine and from minute to minute; the ratios of one run
 // are what counts, and even they are printed and never asserted.
 //
+// The broker is measured beside a bare httputil.ReverseProxy, in a process of its own as well, and
+// beside calls without anything between. All of them ask the same stand-in for a provider, over
+// TLS. With -broker it is all that is measured.
+//
 // With -postgres a PostgreSQL is started, and pgbench is the floor: it sends the statements of a
 // create to it.
 //
-//	go run ./test/bench [-postgres] [-rounds 5] [-time 1.25s] [-growth 1000,1000000] [-json FILE]
+//	go run ./test/bench [-postgres|-broker] [-rounds 5] [-time 1.25s] [-growth 1000,1000000] \
+//		[-json FILE]
 package main
 
 import (
@@ -46,6 +51,8 @@ type settings struct {
 	binary string        // empty: build it
 
 	postgres bool   // beside its own floor
+	broker   bool   // nothing but the broker
+	streams  int    // how many are idle at the broker; 0: that is not measured
 	json     string // file to write; empty for none
 	dir      string // in which a folder is made for the data
 }
@@ -59,21 +66,31 @@ func parse(args []string) (s settings, err error) {
 	flags.Func("growth", "numbers of secrets to compare, as in 1000,100000,1000000",
 		func(text string) (err error) { s.growth, err = parseSizes(text); return err })
 	flags.BoolVar(&s.postgres, "postgres", false, "measure on PostgreSQL, beside pgbench")
+	flags.BoolVar(&s.broker, "broker", false, "measure the broker alone, beside a bare proxy")
+	flags.IntVar(&s.streams, "streams", 10_000, "how many streams are idle at the broker")
 	flags.StringVar(&s.binary, "binary", "", "measure this binary instead of building one")
 	flags.StringVar(&s.json, "json", "", "also write all samples to this file")
 	flags.StringVar(&s.dir, "dir", "", "folder on the disk to measure (default: the temporary one)")
 	if err := flags.Parse(args); err != nil {
 		return s, err
 	}
-	if flags.NArg() > 0 || s.rounds < 0 || s.users < 1 || s.time <= 0 || s.warmUp <= 0 {
+	if flags.NArg() > 0 || s.rounds < 0 || s.users < 1 || s.streams < 0 || s.time <= 0 ||
+		s.warmUp <= 0 {
 		return s, errors.New("the flags must be positive, and there are no arguments")
 	}
 	return s, nil
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
-	if len(args) == 1 && args[0] == floorCommand {
-		return serveFloor(os.Stdin, out)
+	if len(args) == 1 {
+		switch args[0] {
+		case floorCommand:
+			return serveFloor(os.Stdin, out)
+		case providerCommand:
+			return serveProvider(os.Stdin, out)
+		case proxyCommand:
+			return serveProxy(os.Stdin, out)
+		}
 	}
 	s, err := parse(args)
 	if err != nil {
@@ -122,8 +139,13 @@ func (b *bench) measure(ctx context.Context) error {
 	if b.postgres {
 		return b.measurePostgres(ctx)
 	}
-	if b.rounds > 0 {
+	if b.rounds > 0 && !b.broker {
 		if err := b.measureRounds(ctx); err != nil {
+			return err
+		}
+	}
+	if b.rounds > 0 {
+		if err := b.measureBroker(ctx); err != nil {
 			return err
 		}
 	}

@@ -14,8 +14,12 @@ func printTables(out io.Writer, run *figures.Run) error {
 		run.Machine.Cores, run.Machine.Go, commitName(run))
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	if s := run.Settings; s.Rounds > 0 {
-		fmt.Fprintf(out, "%d rounds of %gs after %gs, each on a copy of %d secrets of %d users, "+
-			"filled in %.1fs\n\n", s.Rounds, s.Seconds, s.WarmUp, s.Secrets, s.Users, s.FillTook)
+		fmt.Fprintf(out, "%d rounds of %gs after %gs", s.Rounds, s.Seconds, s.WarmUp)
+		if s.Users > 0 {
+			fmt.Fprintf(out, ", each on a copy of %d secrets of %d users, filled in %.1fs",
+				s.Secrets, s.Users, s.FillTook)
+		}
+		fmt.Fprint(out, "\n\n")
 		printRows(w, run.Rows)
 		printMeasurements(w, run)
 	}

@@ -20,7 +20,9 @@ func floorOf(rows []*figures.Row, r *figures.Row) *figures.Row {
 
 func compare(rows []*figures.Row) (all []compared) {
 	for _, r := range rows {
-		if r.Side == figures.Keysake {
+		// What has no floor of its own but a way without it is in the broker's table.
+		if r.Side == figures.Keysake &&
+			figures.Find(rows, figures.Direct, r.Work, r.Clients) == nil {
 			all = append(all, compared{named(r), r, floorOf(rows, r)})
 		}
 	}

@@ -47,6 +47,13 @@ func render(docs string) (map[string]string, error) {
 		benchCharts(bench, charts)
 		benchTables(bench, tables)
 	}
+	broker, err := optional(figures.Read(filepath.Join(folder, "bench-broker.json")))
+	if err != nil {
+		return nil, err
+	}
+	if broker != nil {
+		tables["broker"] = brokerTable(broker)
+	}
 	growth, err := optional(figures.Read(filepath.Join(folder, "bench-growth.json")))
 	if err != nil {
 		return nil, err

@@ -51,6 +51,8 @@ const (
 	NetHTTP = "net/http" // a bare server that answers the same bytes
 	SQLite  = "sqlite"   // bare transactions on a copy of the database
 	Disk    = "disk"     // write and fsync of a block
+	Bare    = "proxy"    // httputil.ReverseProxy, which passes on what it gets
+	Direct  = "direct"   // the provider, without anything before it
 )
 
 // A Row is one kind of work of one side.

@@ -26,6 +26,11 @@ func Dial(ctx context.Context, address string, deadline time.Time) (*Link, error
 	if err != nil {
 		return nil, err
 	}
+	return On(conn, deadline)
+}
+
+// On makes a link of a connection, which may be one of TLS.
+func On(conn net.Conn, deadline time.Time) (*Link, error) {
 	return &Link{conn, make([]byte, maxAnswer)}, conn.SetDeadline(deadline)
 }
 

@@ -51,6 +51,13 @@ func StartServer(ctx context.Context, binary, data string, flags ...string) (*Pr
 
 // StartAnother is StartServer for a database that another server has made.
 func StartAnother(ctx context.Context, binary, data string, flags ...string) (*Process, error) {
+	return StartWith(ctx, []string{}, binary, data, flags...)
+}
+
+// StartWith is StartAnother with an environment.
+func StartWith(
+	ctx context.Context, env []string, binary, data string, flags ...string,
+) (*Process, error) {
 	metrics, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
@@ -60,7 +67,7 @@ func StartAnother(ctx context.Context, binary, data string, flags ...string) (*P
 		"--max-secrets", "10000000", "--listen", "127.0.0.1:0", "--data", data,
 		"--admin-listen", metrics,
 	}, flags...)...)
-	cmd.Env = []string{} // no setting but these
+	cmd.Env = env // no setting but these
 	p, err := Start(cmd, data, "Keysake is listening on http://")
 	if err == nil {
 		p.Metrics = "http://" + metrics + "/metrics"
