@@ -35,6 +35,9 @@ func (r *refusal) answer(w http.ResponseWriter, req *http.Request, p *provider, 
 	}
 	h.Set("Keysake-Broker", note)
 	h.Set("Cache-Control", "no-store")
+	if req.ProtoMajor == 1 && req.Body != nil && req.Body != http.NoBody {
+		h.Set("Connection", "close") // the rest of the body may be there, or not come any more
+	}
 	// The programs of several providers try again whatever this does not forbid.
 	h.Set("X-Should-Retry", strconv.FormatBool(r.after > 0 && !r.final))
 	if r.after > 0 {

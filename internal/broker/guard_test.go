@@ -76,6 +76,22 @@ func (s *site) refusesBody(name string, l lease, body io.Reader, two bool) {
 	}
 }
 
+func TestAConnectionWithARefusedBodyIsNotUsedAgain(t *testing.T) {
+	t.Parallel()
+	s := startRemembering(t)
+	l := s.lease("openai")
+	for range 20 {
+		got := s.ask("POST", "/openai/v1/x", bearer(l), strings.NewReader(l.placeholder))
+		if got.rule() != "misplaced" {
+			t.Errorf("%v", got)
+		}
+		got = s.ask("POST", "/openai/v1/x", bearer(l), strings.NewReader("good"))
+		if got.status != 200 {
+			t.Errorf("the next one: %v", got)
+		}
+	}
+}
+
 func TestAPlaceholderInATrailerIsRefused(t *testing.T) {
 	t.Parallel()
 	s := startRemembering(t)
