@@ -12,6 +12,7 @@ import (
 
 	"github.com/keysake/keysake/internal/store/postgres"
 	"github.com/keysake/keysake/internal/store/postgres/pgtest"
+	"github.com/keysake/keysake/internal/store/storetest"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -39,7 +40,7 @@ func TestWhoHasSeenTheNewPrimaryAsksTheOldOneNothing(t *testing.T) {
 	u.Host = fmt.Sprintf("127.0.0.1:%d,127.0.0.1:%d", old.Port(), next.Port())
 	both := with(t, u.String(), "target_session_attrs", "read-write", "connect_timeout", "1")
 	db := open(t, both)
-	ann := addUser(t, db, "ann")
+	ann := storetest.AddUser(t, db, "ann")
 	eventually(t, "the standby has the user", func() bool {
 		const tables = "SELECT tablename FROM pg_tables WHERE tablename = 'users'"
 		return len(raw(t, next.URL("postgres"), tables)) > 0 &&
@@ -49,7 +50,7 @@ func TestWhoHasSeenTheNewPrimaryAsksTheOldOneNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	raw(t, next.URL("postgres"), "SELECT pg_promote()::text")
-	bob := newUser("bob")
+	bob := storetest.NewUser("bob")
 	eventually(t, "it finds the new primary", func() bool {
 		return db.Update(t.Context(), func(tx vault.Tx) error {
 			return tx.InsertUser(t.Context(), bob)
