@@ -132,4 +132,8 @@ func listPresets(v *vault.Service) handler {
 	})
 }
 
-func presetBody(p vault.Preset) wire.Preset { return wire.Preset(p) }
+func presetBody(p vault.Preset) wire.Preset {
+	return wire.Preset{
+		Provider: p.Provider, EnvVarName: p.EnvVarName, Configured: p.Configured,
+	}
+}

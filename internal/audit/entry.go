@@ -25,6 +25,9 @@ const (
 	CredentialTicket CredentialKind = "ticket" // it has the id of its lease
 	// CredentialPlaceholder is what a program sent to the broker; it has the id of its lease.
 	CredentialPlaceholder CredentialKind = "placeholder"
+	CredentialSession     CredentialKind = "session" // of the pages
+	// CredentialSignInLink opens one session.
+	CredentialSignInLink CredentialKind = "sign-in-link"
 )
 
 // A Credential names what a caller presented. The zero Credential is that of the operator, who
@@ -56,6 +59,8 @@ const (
 	// TargetInstanceKey is a key that signs.
 	TargetInstanceKey TargetKind = "instance-key"
 	TargetLease       TargetKind = "lease"
+	TargetSession     TargetKind = "session"
+	TargetSignInLink  TargetKind = "sign-in-link"
 )
 
 // A Target is what an action was done to. The zero Target stands for none.

@@ -62,6 +62,19 @@ func (c *Catalog) FormatOf(preset string, v plaintext.Value) (Format, bool) {
 	return f.described, found
 }
 
+// Prefixes returns with what keys of this provider, and of no other one, begin.
+func (c *Catalog) Prefixes(preset string) []string {
+	var prefixes []string
+	own, _ := c.provider(preset)
+	for _, f := range own.formats {
+		prefix := string(f.prefix)
+		if f.distinct && prefix != "" && !slices.Contains(prefixes, prefix) {
+			prefixes = append(prefixes, prefix)
+		}
+	}
+	return prefixes
+}
+
 func (r *Recognition) set(p Preset, f format, key []byte) {
 	r.Matched, r.Format, r.Traits, r.EnvVarName = p, f.id, slices.Clone(f.traits), f.envVarName
 	r.CutOff = !f.checksumHolds(key)

@@ -64,7 +64,11 @@ const (
 	APIKeyList       Action = "api-key.list"
 	APIKeyRevoke     Action = "api-key.revoke"
 	APIKeyRevokeOnly Action = "api-key.revoke-only" // keeps the keys that it made
-	APIKeyRevokeSelf Action = "api-key.revoke-self" // the key that asks
+	APIKeyRevokeSelf Action = "api-key.revoke-self" // the key, or the session, that asks
+	SessionCreate    Action = "session.create"      // by a sign-in link
+	SessionList      Action = "session.list"
+	SessionEnd       Action = "session.end"
+	SignInLinkCreate Action = "sign-in-link.create" // for any user
 	AuditList        Action = "audit.list"          // the user's own chain
 	AuditListAll     Action = "audit.list-all"      // any chain
 	WhoAmI           Action = "user.who-am-i"
@@ -121,16 +125,16 @@ func requiredScope(a Action) (scope Scope, found bool) {
 		return SecretsWrite, true
 	case LeaseCreate, LeaseRevoke, SecretProbe:
 		return LeasesWrite, true
-	case APIKeyCreate, APIKeyList, APIKeyRevoke, APIKeyRevokeOnly:
+	case APIKeyCreate, APIKeyList, APIKeyRevoke, APIKeyRevokeOnly, SessionList, SessionEnd:
 		return KeysWrite, true
-	case APIKeyCreateFor, UserList, UserCreate, UserDelete, UserDeleteLater, UserKeep, UserDisable,
-		UserEnable:
+	case APIKeyCreateFor, SignInLinkCreate, UserList, UserCreate, UserDelete, UserDeleteLater,
+		UserKeep, UserDisable, UserEnable:
 		return Admin, true
 	case AuditList:
 		return AuditRead, true
 	case AuditListAll:
 		return Admin, true
-	case WhoAmI, APIKeyRevokeSelf, LeaseRedeem, LeaseUse:
+	case WhoAmI, SessionCreate, APIKeyRevokeSelf, LeaseRedeem, LeaseUse:
 		return noScope, true
 	case RootKeyAdd, RootKeyRewrap, RootKeyRetire, OwnerKeyRotate, OwnerKeyDestroy, BackupCreate,
 		BackupRestore, UserRestore, UserRepair, InstanceCreate, TamperingFound, AuditCheckpoint,
@@ -154,8 +158,9 @@ func OpensValues(held []Scope) bool { return slices.Contains(held, LeasesWrite) 
 // is what an operator does before making room.
 func LastResort(a Action) bool {
 	return slices.Contains([]Action{
-		APIKeyRevoke, APIKeyRevokeOnly, APIKeyRevokeSelf, SecretDelete, UserDelete, UserDeleteLater,
-		UserDisable, LeaseRevoke, LockdownBegin, BackupCreate, AuditCheckpoint, AuditCut,
+		APIKeyRevoke, APIKeyRevokeOnly, APIKeyRevokeSelf, SessionEnd, SecretDelete, UserDelete,
+		UserDeleteLater, UserDisable, LeaseRevoke, LockdownBegin, BackupCreate, AuditCheckpoint,
+		AuditCut,
 	}, a)
 }
 
@@ -163,7 +168,7 @@ func LastResort(a Action) bool {
 // reads, but no value, and stops and deletes.
 func InLockdown(held []Scope, a Action) bool {
 	return slices.Contains(held, Admin) && (LastResort(a) || slices.Contains([]Action{
-		SecretList, SecretGet, VersionList, PresetList, APIKeyList, WhoAmI, UserList,
+		SecretList, SecretGet, VersionList, PresetList, APIKeyList, SessionList, WhoAmI, UserList,
 		AuditList, AuditListAll, UserKeep, LeaseList, LeaseGet, LeaseRequests, UsageGet,
 		HealthGet,
 	}, a))

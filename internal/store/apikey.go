@@ -2,11 +2,13 @@ package store
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/vault"
 )
@@ -23,7 +25,8 @@ var apiKeys = newTable("api_keys", 2,
 	flag("suspended", func(k *vault.APIKey) *bool { return &k.Suspended }),
 	moment("created_at", func(k *vault.APIKey) *time.Time { return &k.CreatedAt }),
 	moment("expires_at", func(k *vault.APIKey) *time.Time { return &k.ExpiresAt }),
-	moment("revoked_at", func(k *vault.APIKey) *time.Time { return &k.RevokedAt }))
+	moment("revoked_at", func(k *vault.APIKey) *time.Time { return &k.RevokedAt }),
+	text("kind", func(k *vault.APIKey) *audit.CredentialKind { return &k.Kind }))
 
 // apiKeysUsed tells when keys were used last.
 var apiKeysUsed = apiKeys.with(moment("(SELECT at FROM api_key_uses WHERE key_id = api_keys.id)",
@@ -99,10 +102,19 @@ func (q *Queries) APIKeysBelow(ctx context.Context, parent uuid.UUID) ([]vault.A
 	return apiKeys.list(ctx, q.conn, "WHERE parent_id = $1 ORDER BY user_id, id", idText(parent))
 }
 
+// APIKeyUsed implements [vault.Reader].
+func (q *Queries) APIKeyUsed(ctx context.Context, id uuid.UUID) (time.Time, error) {
+	use, err := apiKeyUses.get(ctx, q.conn, "WHERE key_id = $1", idText(id))
+	if errors.Is(err, vault.ErrNotFound) {
+		err = nil
+	}
+	return use.at, err
+}
+
 // AdminAPIKeys implements [vault.Reader].
 func (q *Queries) AdminAPIKeys(ctx context.Context) ([]vault.APIKey, error) {
 	return apiKeys.list(ctx, q.conn,
-		"WHERE ' ' || scopes || ' ' LIKE '% admin %' ORDER BY user_id, id")
+		"WHERE ' ' || scopes || ' ' LIKE '% admin %' AND kind = '' ORDER BY user_id, id")
 }
 
 // InsertAPIKey implements [vault.Tx].

@@ -1,7 +1,9 @@
 package vault
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -10,9 +12,12 @@ import (
 	"github.com/keysake/keysake/internal/policy"
 )
 
-// An APIKey is what a person or program presents to Keysake. Its token is not in it.
+// An APIKey is what a person or program presents to Keysake. Its token is not in it. Sessions of
+// the pages and the links that open them are stored, listed and ended as API keys are, under their
+// own kinds: the token of one kind is none of another.
 type APIKey struct {
 	ID         uuid.UUID
+	Kind       audit.CredentialKind // empty for an API key
 	User       uuid.UUID
 	Parent     uuid.UUID // the key that made it; nil for one that the operator made
 	Hash       TokenHash
@@ -30,7 +35,28 @@ type APIKey struct {
 }
 
 func (k APIKey) target() audit.Target {
-	return audit.Target{Kind: audit.TargetAPIKey, ID: k.ID, Name: k.Name}
+	kind := audit.TargetAPIKey
+	switch k.Kind {
+	case audit.CredentialSession:
+		kind = audit.TargetSession
+	case audit.CredentialSignInLink:
+		kind = audit.TargetSignInLink
+	case audit.CredentialAPIKey, audit.CredentialTicket, audit.CredentialPlaceholder:
+	}
+	return audit.Target{Kind: kind, ID: k.ID, Name: k.Name}
+}
+
+// actor returns who presents the key.
+func (k APIKey) actor() Actor {
+	kind := cmp.Or(k.Kind, audit.CredentialAPIKey)
+	return Actor{
+		User:       k.User,
+		Credential: audit.Credential{Kind: kind, ID: k.ID},
+		Scopes:     k.Scopes,
+		SelfRevoke: k.SelfRevoke,
+		KeyName:    k.Name,
+		ExpiresAt:  k.ExpiresAt,
+	}
 }
 
 // A user has at most maxActiveKeys active API keys, and of the others the newest maxInactiveKeys
@@ -56,7 +82,9 @@ type apiKeyReader interface {
 	APIKeys(ctx context.Context, user uuid.UUID) ([]APIKey, error)
 	// APIKeysBelow returns the keys that one key made, of all users.
 	APIKeysBelow(ctx context.Context, parent uuid.UUID) ([]APIKey, error)
-	// AdminAPIKeys returns the keys with the scope admin, of all users.
+	// APIKeyUsed returns when a key was used last; the zero time for never.
+	APIKeyUsed(ctx context.Context, id uuid.UUID) (time.Time, error)
+	// AdminAPIKeys returns the API keys with the scope admin, of all users.
 	AdminAPIKeys(ctx context.Context) ([]APIKey, error)
 }
 
@@ -81,6 +109,7 @@ type apiKeyWriter interface {
 func (s *Service) ListAPIKeys(ctx context.Context, who Actor) (keys []APIKey, err error) {
 	err = s.view(ctx, who, policy.APIKeyList, func(p *page) error {
 		keys, err = p.apiKeys(ctx, s.now())
+		keys = slices.DeleteFunc(keys, func(k APIKey) bool { return k.Kind != "" })
 		return err
 	})
 	own := map[uuid.UUID]bool{}

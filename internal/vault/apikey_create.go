@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/catalog"
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/plaintext"
@@ -83,13 +84,14 @@ func (s *Service) createAPIKey(
 	if err != nil {
 		return APIKey{}, plaintext.Value{}, err
 	}
-	key, token, err := newAPIKey(in.library.owner, request.Name)
+	key, token, err := newAPIKey(in.library.owner, "", request.Name)
 	if err != nil {
 		return APIKey{}, plaintext.Value{}, err
 	}
-	key.Parent, key.Scopes, key.SelfRevoke = in.who.Credential.ID, scopes, request.SelfRevoke
-	err = s.update(ctx, in, func(c *change) error {
-		if key.ExpiresAt, err = c.checkMaker(ctx, in.who, request.ExpiresAt); err != nil {
+	key.Scopes, key.SelfRevoke = scopes, request.SelfRevoke
+	err = s.update(ctx, in, func(c *change) (err error) {
+		key.Parent, key.ExpiresAt, err = c.checkMaker(ctx, in.who, request.ExpiresAt)
+		if err != nil {
 			return err
 		}
 		if err := c.checkEnabled(); err != nil {
@@ -108,24 +110,35 @@ func (s *Service) createAPIKey(
 	return key, token, nil
 }
 
-// checkMaker returns when a key that who makes ends: no later than the key that makes it.
-// Unauthenticated: that key does not work any more. Denied: its line is as long as one may be.
-func (c *change) checkMaker(ctx context.Context, who Actor, wanted Expiry) (time.Time, error) {
+// checkMaker returns the parent of a key that who makes, and when the key ends: no later than its
+// parent. What is made in a session outlives it, as a child of what made the session.
+// Unauthenticated: the caller's key does not work any more. Denied: its line is as long as one may
+// be.
+func (c *change) checkMaker(
+	ctx context.Context, who Actor, wanted Expiry,
+) (parent uuid.UUID, ends time.Time, err error) {
 	above, err := c.callersKey(ctx, who)
+	if err != nil {
+		return uuid.Nil, time.Time{}, err
+	}
+	if above.keys[0].Kind != "" {
+		above.keys = above.keys[1:]
+	}
+	if len(above.keys) > 0 {
+		parent, ends = above.keys[0].ID, above.keys[0].ExpiresAt
+	}
 	switch {
-	case err != nil:
-		return time.Time{}, err
 	case len(above.keys) >= maxLine:
-		return time.Time{}, denied(fmt.Sprintf(
+		err = denied(fmt.Sprintf(
 			"The API key is the %dth in its line: create the new one with a key above it", maxLine))
 	case wanted.at.IsZero():
-		return above.keys[0].ExpiresAt, nil
+		return parent, ends, nil
 	case !wanted.at.After(c.at):
-		return time.Time{}, expired()
-	case !above.keys[0].ExpiresAt.IsZero() && wanted.at.After(above.keys[0].ExpiresAt):
-		return time.Time{}, denied("An API key cannot outlive the one that makes it")
+		err = expired()
+	case !ends.IsZero() && wanted.at.After(ends):
+		err = denied("An API key cannot outlive the one that makes it")
 	}
-	return wanted.at, nil
+	return parent, wanted.at, err
 }
 
 // makeRoom refuses a further key if there are too many active ones, and removes those that do not
@@ -138,6 +151,7 @@ func (c *change) makeRoom(ctx context.Context) error {
 	active, inactive := 0, 0
 	for _, k := range keys { // newest first
 		switch {
+		case k.Kind != "":
 		case k.Active:
 			active++
 		case inactive < maxInactiveKeys:
@@ -155,15 +169,26 @@ func (c *change) makeRoom(ctx context.Context) error {
 }
 
 // newAPIKey returns a key of a user with a new token.
-func newAPIKey(user uuid.UUID, name KeyName) (APIKey, plaintext.Value, error) {
+func newAPIKey(
+	user uuid.UUID, kind audit.CredentialKind, name KeyName,
+) (APIKey, plaintext.Value, error) {
 	id, err := newID()
 	if err != nil {
 		return APIKey{}, plaintext.Value{}, err
 	}
-	token := newToken()
-	hash, _ := hashToken(tokenPrefix, token)
-	key := APIKey{ID: id, User: user, Hash: hash, Masked: catalog.Mask(token), Name: name.text}
-	return key, token, nil
+	prefix := tokenPrefix
+	switch kind {
+	case audit.CredentialSession:
+		prefix = sessionPrefix
+	case audit.CredentialSignInLink:
+		prefix = linkPrefix
+	case audit.CredentialAPIKey, audit.CredentialTicket, audit.CredentialPlaceholder:
+	}
+	token := newToken(prefix)
+	hash, _ := hashToken(prefix, token)
+	return APIKey{
+		ID: id, Kind: kind, User: user, Hash: hash, Masked: catalog.Mask(token), Name: name.text,
+	}, token, nil
 }
 
 // checkScopes returns the scopes that a new key gets: the wanted ones, of which its maker may lack

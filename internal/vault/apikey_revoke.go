@@ -24,7 +24,7 @@ func (s *Service) RevokeAPIKeyOnly(ctx context.Context, who Actor, id uuid.UUID)
 	return s.revoke(ctx, who, policy.APIKeyRevokeOnly, id)
 }
 
-// RevokeSelf ends the API key that calls. Denied: it may not revoke itself.
+// RevokeSelf ends the API key, or the session, that calls. Denied: it may not revoke itself.
 func (s *Service) RevokeSelf(ctx context.Context, who Actor) error {
 	return s.revoke(ctx, who, policy.APIKeyRevokeSelf, who.Credential.ID)
 }
@@ -35,6 +35,10 @@ func (s *Service) revoke(ctx context.Context, who Actor, action policy.Action, i
 		key, err := c.apiKey(ctx, id)
 		if err != nil {
 			return err
+		}
+		isSession, wantsSession := key.Kind != "", action == policy.SessionEnd
+		if isSession != wantsSession && action != policy.APIKeyRevokeSelf {
+			return ErrNotFound
 		}
 		if err := c.checkRevoke(ctx, in, key); err != nil {
 			return err

@@ -2,6 +2,7 @@ package vault
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/anchor"
+	"github.com/keysake/keysake/internal/audit"
 )
 
 // errIndex means that the database answered with another row than the one that was asked for.
@@ -16,7 +18,8 @@ var errIndex = errors.New("the database answered with another row than was asked
 
 // Row is what the ledger lists of a key. It leaves out when the key was used, which proves nothing.
 func (k APIKey) Row() anchor.Row {
-	row := anchor.NewRow("api-key").ID(k.User).ID(k.ID).Bytes(k.Hash[:]).ID(k.Parent).
+	kind := cmp.Or(k.Kind, audit.CredentialAPIKey)
+	row := anchor.NewRow(string(kind)).ID(k.User).ID(k.ID).Bytes(k.Hash[:]).ID(k.Parent).
 		Text(k.Name).Text(k.Masked).Number(uint64(len(k.Scopes)))
 	for _, scope := range k.Scopes {
 		row = row.Text(string(scope))

@@ -3,39 +3,43 @@ package vault
 import (
 	"context"
 	"errors"
+	"time"
 
-	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/plaintext"
 )
 
 // Authenticate returns who presents the token. Unauthenticated, without saying why: it is not a
 // token, or it is of an unknown key or of one that is not active.
 func (s *Service) Authenticate(ctx context.Context, token plaintext.Value) (Actor, error) {
-	hash, ok := hashToken(tokenPrefix, token)
-	if !ok {
-		return Actor{}, unauthenticated()
-	}
 	now := s.now()
+	key, err := s.present(ctx, tokenPrefix, token, now)
+	if err != nil {
+		return Actor{}, err
+	}
+	s.used.touch(key.ID, now)
+	return key.actor(), nil
+}
+
+// present returns the key of a token with this prefix, if the key works. Unauthenticated: it does
+// not, or there is none.
+func (s *Service) present(
+	ctx context.Context, prefix string, token plaintext.Value, now time.Time,
+) (APIKey, error) {
+	hash, ok := hashToken(prefix, token)
+	if !ok {
+		return APIKey{}, unauthenticated()
+	}
 	presented, ok, err := s.line(ctx, hash)
 	if err == nil && !ok {
 		presented, err = s.verifyLine(ctx, hash)
 	}
 	if errors.Is(err, ErrNotFound) || err == nil && !presented.works(now) {
-		return Actor{}, unauthenticated()
+		return APIKey{}, unauthenticated()
 	}
 	if err != nil {
-		return Actor{}, err
+		return APIKey{}, err
 	}
-	key := presented.keys[0]
-	s.used.touch(key.ID, now)
-	return Actor{
-		User:       key.User,
-		Credential: audit.Credential{Kind: audit.CredentialAPIKey, ID: key.ID},
-		Scopes:     key.Scopes,
-		SelfRevoke: key.SelfRevoke,
-		KeyName:    key.Name,
-		ExpiresAt:  key.ExpiresAt,
-	}, nil
+	return presented.keys[0], nil
 }
 
 // verifyLine returns the line of a token as the database has it, and keeps it. NotFound: there is

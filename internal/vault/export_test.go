@@ -13,7 +13,7 @@ import (
 
 // The token's functions, for their own tests.
 var (
-	NewToken  = newToken
+	NewToken  = func() plaintext.Value { return newToken(tokenPrefix) }
 	HashToken = func(t plaintext.Value) (TokenHash, bool) { return hashToken(tokenPrefix, t) }
 )
 

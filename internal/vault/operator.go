@@ -58,7 +58,7 @@ func (o *Operator) CreateAdmin(
 	if err != nil {
 		return plaintext.Value{}, err
 	}
-	key, token, err := newAPIKey(user.ID, keyName)
+	key, token, err := newAPIKey(user.ID, "", keyName)
 	if err != nil {
 		return plaintext.Value{}, err
 	}

@@ -9,8 +9,12 @@ import (
 // A Preset is a provider from which a secret can be created.
 type Preset struct {
 	Provider   string
+	Name       string // for people
 	EnvVarName string
-	Configured bool // the caller owns a secret of that provider, or one with that name
+	Category   string   // such as ai-inference
+	CreateKey  string   // https URL where a key is made; empty where none is known
+	Prefixes   []string // with which keys of the provider, and of no other, begin
+	Configured bool     // the caller owns a secret of that provider, or one with that name
 }
 
 // ListPresets returns the presets in the catalog's order. It needs the scope secrets:read.
@@ -25,7 +29,10 @@ func (s *Service) ListPresets(ctx context.Context, who Actor) ([]Preset, error) 
 	}
 	var presets []Preset
 	for _, p := range s.catalog.Presets() {
-		preset := Preset{Provider: p.ID, EnvVarName: p.EnvVarName}
+		preset := Preset{
+			Provider: p.ID, Name: p.Name, EnvVarName: p.EnvVarName, Category: p.Category,
+			CreateKey: p.CreateKey, Prefixes: s.catalog.Prefixes(p.ID),
+		}
 		for _, secret := range secrets {
 			if secret.Provider == p.ID || secret.Name == p.EnvVarName {
 				preset.Configured = true
@@ -34,6 +41,14 @@ func (s *Service) ListPresets(ctx context.Context, who Actor) ([]Preset, error) 
 		presets = append(presets, preset)
 	}
 	return presets, nil
+}
+
+// ProviderName returns what people call a provider; its id if the catalog does not know it.
+func (s *Service) ProviderName(provider string) string {
+	if preset, found := s.catalog.Preset(provider); found {
+		return preset.Name
+	}
+	return provider
 }
 
 // NewProvider returns the provider of that name. Invalid: the name is empty, where a secret without

@@ -3,6 +3,7 @@ package vault_test
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -88,6 +89,7 @@ func TestEverySuccessfulChangeLeavesOneEntryInTheRightChain(t *testing.T) {
 	e.ann.Scopes = policy.UserScopes()
 	e.secrets()
 	e.apiKeys()
+	e.sessions()
 	e.users()
 	for action := range p.useCases() {
 		if slices.Contains(reads, action) == slices.Contains(e.seen, action) {
@@ -181,6 +183,28 @@ func (e *everything) apiKeys() {
 			e.RevokeAPIKeyOnly(ctx, ann, key.ID)
 	})
 	e.assertChain(ann.User)
+}
+
+func (e *everything) sessions() {
+	ctx := e.t.Context()
+	var link vault.APIKey
+	var token plaintext.Value
+	e.once(func() (_ audit.Entry, err error) {
+		link, token, err = e.CreateSignInLink(ctx, e.admin, e.ann.User)
+		return done(e.ann.User, e.admin, policy.SignInLinkCreate, link.ID, "", 0), err
+	})
+	var session vault.Session
+	e.once(func() (_ audit.Entry, err error) {
+		session, _, err = e.SignIn(ctx, token, netip.Addr{})
+		by := vault.Actor{User: e.ann.User, Credential: audit.Credential{
+			Kind: audit.CredentialSignInLink, ID: link.ID,
+		}}
+		return done(e.ann.User, by, policy.SessionCreate, session.Credential.ID, "", 0), err
+	})
+	e.once(func() (audit.Entry, error) {
+		return done(e.ann.User, e.ann, policy.SessionEnd, session.Credential.ID, "", 0),
+			e.EndSession(ctx, e.ann, session.Credential.ID)
+	})
 }
 
 func (e *everything) users() {
@@ -301,7 +325,7 @@ func TestWhatFailsWithoutBeingRefusedLeavesNoEntry(t *testing.T) {
 		policy.LeaseCreate, policy.LeaseGet, policy.LeaseRevoke, policy.UsageGet,
 		policy.LeaseRequests,
 		policy.APIKeyRevoke, policy.APIKeyRevokeOnly, policy.APIKeyCreateFor, policy.UserDelete,
-		policy.UserDisable, policy.UserEnable,
+		policy.UserDisable, policy.UserEnable, policy.SignInLinkCreate, policy.SessionEnd,
 	} {
 		assertKind(t, string(action), tries[action](p.admin, nobody), vault.NotFound)
 	}

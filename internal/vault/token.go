@@ -11,26 +11,29 @@ import (
 	"github.com/keysake/keysake/plaintext"
 )
 
-// A token is what an API key or a ticket is presented as: ksk_ or kst_, then 43 characters of base
+// A token is what an API key, a ticket, a session or a sign-in link is presented as: ksk_, kst_,
+// kss_ or ksl_, then 43 characters of base
 // 62 for 256 bits, then 6 for a checksum, so that scanners can tell one from chance and a mistyped
 // one costs no look-up. The bits of an API key are random.
 const (
-	tokenPrefix  = "ksk_"
-	ticketPrefix = "kst_"
-	tokenRandom  = 32 // bytes
-	tokenBody    = 43 // characters: 62⁴³ is the first power above 2²⁵⁶
-	tokenLength  = len(tokenPrefix) + tokenBody + base62.ChecksumLength
+	tokenPrefix   = "ksk_"
+	ticketPrefix  = "kst_"
+	sessionPrefix = "kss_"
+	linkPrefix    = "ksl_"
+	tokenRandom   = 32 // bytes
+	tokenBody     = 43 // characters: 62⁴³ is the first power above 2²⁵⁶
+	tokenLength   = len(tokenPrefix) + tokenBody + base62.ChecksumLength
 )
 
 // A TokenHash is what is stored of a token: its SHA-256. A slow hash would add nothing to 256
 // random bits.
 type TokenHash [sha256.Size]byte
 
-// newToken returns a new token.
-func newToken() plaintext.Value {
+// newToken returns a new token with this prefix.
+func newToken(prefix string) plaintext.Value {
 	random := make([]byte, tokenRandom)
 	_, _ = rand.Read(random) // it ends the program rather than fail
-	return tokenOf(tokenPrefix, random)
+	return tokenOf(prefix, random)
 }
 
 // ticketOf returns the ticket of a lease, which can be said again: its bits are derived from an

@@ -121,6 +121,17 @@ func (p *fixture) useCases() map[policy.Action]useCase {
 		policy.APIKeyRevokeSelf: func(who vault.Actor, _ uuid.UUID) error {
 			return p.RevokeSelf(ctx, who)
 		},
+		policy.SignInLinkCreate: func(who vault.Actor, target uuid.UUID) error {
+			_, _, err := p.CreateSignInLink(ctx, who, target)
+			return err
+		},
+		policy.SessionList: func(who vault.Actor, _ uuid.UUID) error {
+			_, err := p.ListSessions(ctx, who)
+			return err
+		},
+		policy.SessionEnd: func(who vault.Actor, target uuid.UUID) error {
+			return p.EndSession(ctx, who, target)
+		},
 		policy.AuditList: func(who vault.Actor, _ uuid.UUID) error {
 			_, err := p.ListAudit(ctx, who, vault.AuditQuery{})
 			return err
@@ -174,6 +185,7 @@ var reads = []policy.Action{
 	policy.UsageGet,
 	policy.HealthGet,
 	policy.APIKeyList,
+	policy.SessionList,
 	policy.AuditList,
 	policy.AuditListAll,
 	policy.WhoAmI,
@@ -203,8 +215,11 @@ var operators = []policy.Action{
 	policy.InstanceKeyDestroy,
 }
 
-// tickets are what is done by a ticket or a placeholder, which have no scopes.
-var tickets = []policy.Action{policy.LeaseRedeem, policy.LeaseDispute, policy.LeaseUse}
+// tickets are what is done by a ticket, a placeholder or a sign-in link, of which no actor is known
+// before.
+var tickets = []policy.Action{
+	policy.LeaseRedeem, policy.LeaseDispute, policy.LeaseUse, policy.SessionCreate,
+}
 
 func TestEveryActionOfThePolicyIsAUseCase(t *testing.T) {
 	p := start(t)

@@ -98,7 +98,7 @@ func (p *page) whole(ctx context.Context, now time.Time) (User, error) {
 	}
 	keys, err := p.apiKeys(ctx, now)
 	user.Admin = slices.ContainsFunc(keys, func(k APIKey) bool {
-		return k.Active && slices.Contains(k.Scopes, policy.Admin)
+		return k.Kind == "" && k.Active && slices.Contains(k.Scopes, policy.Admin)
 	})
 	return user, err
 }

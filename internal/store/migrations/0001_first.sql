@@ -71,7 +71,9 @@ CREATE TABLE api_keys (
 	suspended    INTEGER NOT NULL CHECK (suspended IN (0, 1)),
 	created_at   INTEGER NOT NULL,
 	expires_at   INTEGER,
-	revoked_at   INTEGER -- for people: a key works while the ledger lists it
+	revoked_at   INTEGER, -- for people: a key works while the ledger lists it
+	-- empty for an API key; sessions of the pages and the links that open them are kept as keys are
+	kind         TEXT NOT NULL CHECK (kind IN ('', 'session', 'sign-in-link'))
 ) STRICT;
 CREATE INDEX api_keys_by_user ON api_keys (user_id, id);
 CREATE INDEX api_keys_by_parent ON api_keys (parent_id);

@@ -92,7 +92,8 @@ func fillWithRows(tb testing.TB, path string) {
 		insert("users", user, 2, hash(), fmt.Sprint("user ", i), "e", "f", n, n+1, n+2, nil)
 		insert("owner_keys", key, user, root, []byte(fmt.Sprint("wrapped", n)), n)
 		used := id()
-		insert("api_keys", used, user, id(), hash(), "ksk_", "name", "a b", i%2, 1-i%2, n, n, nil)
+		insert("api_keys", used, user, id(), hash(), "ksk_", "name", "a b", i%2, 1-i%2, n, n, nil,
+			[]string{"", "session", "sign-in-link"}[i%3])
 		insert("api_key_uses", used, n)
 		for range 1 + i%3 {
 			secret := id()

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/vault"
 )
@@ -94,6 +96,10 @@ func apiKeyEnds() []behaviour {
 				})
 				s.wantSame("keys", s.apiKeys(ann.Owner), []vault.APIKey{kept, k})
 				s.wantSame("key", got(s, readByHash(k.Hash)), unused)
+				used := func(ctx context.Context, r vault.Reader) (time.Time, error) {
+					return r.APIKeyUsed(ctx, k.ID)
+				}
+				s.wantSame("its use alone", got(s, used), k.LastUsedAt)
 			}
 		}},
 		{"a key that is made again after its end was not used", func(s subject) {
@@ -168,6 +174,8 @@ func apiKeyForms() map[string]func(*vault.APIKey) {
 		"made by another":   func(k *vault.APIKey) { k.Parent = newID() },
 		"may revoke itself": func(k *vault.APIKey) { k.SelfRevoke = true },
 		"suspended":         func(k *vault.APIKey) { k.Suspended = true },
+		"a session":         func(k *vault.APIKey) { k.Kind = audit.CredentialSession },
+		"a sign-in link":    func(k *vault.APIKey) { k.Kind = audit.CredentialSignInLink },
 		"expires and was revoked": func(k *vault.APIKey) {
 			k.ExpiresAt, k.RevokedAt = moment(70), moment(71)
 		},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/vault"
 )
@@ -70,10 +71,11 @@ func adminKeys(s subject) {
 		for _, change := range []func(*vault.APIKey){
 			func(*vault.APIKey) {},
 			func(k *vault.APIKey) { k.RevokedAt = moment(1) },
+			func(k *vault.APIKey) { k.Kind = audit.CredentialSession },
 			func(k *vault.APIKey) { k.ExpiresAt, k.Suspended = moment(1), true },
 		} {
 			k := s.addAPIKey(user, func(k *vault.APIKey) { k.Scopes = scopes; change(k) })
-			if slices.Contains(scopes, admin) {
+			if slices.Contains(scopes, admin) && k.Kind == "" {
 				want = append(want, k)
 			}
 		}
