@@ -132,6 +132,10 @@ func TestEachMethodIsItsOperation(t *testing.T) {
 			"POST " + users + "/" + id + "/api-keys " +
 				`{"name":null,"allow_self_revoke":null,"allowed_scopes":null,"expires_at":null}`,
 		},
+		{
+			func() error { return second(c.CreateSignInLink(ctx, id)) },
+			"POST " + users + "/" + id + "/sign-in-links",
+		},
 		{func() error { return c.ConfirmRepair(ctx) }, "PUT /user/confirmed"},
 		{func() error { return second(c.ListUsers(ctx)) }, "GET " + users},
 		{

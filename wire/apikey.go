@@ -67,3 +67,11 @@ func (t *Timestamp) UnmarshalJSON(b []byte) error {
 	t.Time = at
 	return nil
 }
+
+// SignInLink is the answer to POST /admin/users/{id}/sign-in-links.
+type SignInLink struct {
+	ID string `json:"id"`
+	// Path leads to the pages of the server, and signs in once.
+	Path      string `json:"path"`
+	ExpiresAt Time   `json:"expires_at"`
+}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/identity"
 	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/plaintext"
 	"github.com/keysake/keysake/wire"
@@ -56,6 +57,24 @@ func createAPIKeyFor(v *vault.Service) handler {
 			k, token, err := v.CreateAPIKeyFor(r.Context(), r.actor, id, in)
 			return newAPIKeyBody(k, token), err
 		})
+}
+
+func createSignInLink(v *vault.Service) handler {
+	return func(w http.ResponseWriter, r *request) error {
+		id, err := r.pathID("id")
+		if err != nil {
+			return err
+		}
+		link, token, err := v.CreateSignInLink(r.Context(), r.actor, id)
+		if err != nil {
+			return err
+		}
+		writeJSON(w, http.StatusCreated, wire.SignInLink{
+			ID: link.ID.String(), Path: identity.PathOfLink(token),
+			ExpiresAt: wire.At(link.ExpiresAt),
+		})
+		return nil
+	}
 }
 
 func parseAPIKey(in wire.CreateAPIKey) (vault.APIKeyRequest, error) {

@@ -97,5 +97,6 @@ func routes(v *vault.Service, brokerURL string) []route {
 		{"PUT", users + "/{id}/disabled", authenticated, noBody, disableUser(v)},
 		{"DELETE", users + "/{id}/disabled", authenticated, noBody, enableUser(v)},
 		{"POST", users + "/{id}/api-keys", authenticated, body, createAPIKeyFor(v)},
+		{"POST", users + "/{id}/sign-in-links", authenticated, noBody, createSignInLink(v)},
 	}
 }

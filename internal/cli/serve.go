@@ -15,9 +15,9 @@ it has, writes everything to disk, and exits with code 0. A second signal kills
 it.
 
 "keysake serve --dev" needs no setup: it keeps its data in ./.keysake-dev, creates
-what is missing, and prints its address, where its API key is, and a first
-request to try. For production, "keysake init" creates the database, the root key
-and the first API key.
+what is missing, and prints its address, a link that signs you in to its pages,
+where its API key is, and a first request to try. For production, "keysake init"
+creates the database, the root key and the first API key.
 
 Other machines can reach it over TLS only: give --tls-cert and --tls-key, or put
 it behind a proxy that terminates TLS and give --behind-tls-proxy. A new

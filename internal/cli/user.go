@@ -25,6 +25,7 @@ the operator gives --data.`,
 	cmd.AddCommand(
 		newUsersList(a), newUsersCreate(a), newUsersDelete(a),
 		newUsersKeep(a), newUsersDisable(a), newUsersEnable(a), newUsersRepair(a),
+		newUsersLoginLink(a),
 	)
 	return cmd
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"net/http"
 
 	"github.com/keysake/keysake/internal/api"
 	"github.com/keysake/keysake/internal/config"
@@ -11,6 +12,7 @@ import (
 	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/middleware"
 	providers "github.com/keysake/keysake/internal/probe"
+	"github.com/keysake/keysake/internal/web"
 )
 
 // newServer returns a server that does not listen yet. lostLines counts what could not be logged.
@@ -46,12 +48,38 @@ func newServer(
 		},
 		BrokerURL: cfg.BrokerURL,
 	})
-	s.main = s.newHTTPServer(s.withProbes(handler))
+	s.sessions = identity.NewSessions(i.Vault, plainHTTP(cfg))
+	pages := web.New(web.Options{
+		Vault:    i.Vault,
+		Sessions: s.sessions,
+		Failures: cfg.AuthFailureLimit,
+		Middleware: middleware.Options{
+			TrustedProxies: cfg.TrustedProxies, Log: log, Strangers: s.strangers,
+			Observe: metrics.observe,
+		},
+	})
+	s.main = s.newHTTPServer(s.withProbes(withPages(pages, handler)))
 	if brokerSocket != nil {
 		s.broker = s.newBroker(brokerSocket, guard, metrics)
 	}
 	s.admin = s.newHTTPServer(s.withProbes(metrics.handler()))
 	return s
+}
+
+// withPages answers requests for pages, and passes every other one to next unchanged.
+func withPages(pages, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if web.Serves(r.URL) {
+			pages.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// plainHTTP reports whether browsers reach the server over HTTP: a development server.
+func plainHTTP(cfg config.Config) bool {
+	return cfg.Dev && cfg.TLSCert == "" && !cfg.BehindTLSProxy
 }
 
 // A messenger is a database through which servers tell each other.

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/identity"
 	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/middleware"
 	"github.com/keysake/keysake/internal/process"
@@ -68,7 +69,7 @@ func Run(ctx context.Context, cfg config.Config, ask rootkey.Ask, out, logs io.W
 	if err := s.listen(ctx); err != nil {
 		return errors.Join(cannotStart(err), s.closeBroker())
 	}
-	if err := printBanner(out, s.url(), devKeyFile); err != nil {
+	if err := printBanner(out, s.url(), devKeyFile, s.devLink(ctx, devKeyFile)); err != nil {
 		return errors.Join(cannotStart(err), s.main.Close(), s.admin.Close(), s.closeBroker())
 	}
 	return s.serve(ctx, hangup)
@@ -121,6 +122,7 @@ type server struct {
 	strangers   *middleware.Strangers
 	sharing     *middleware.Sharing // nil for none
 
+	sessions                *identity.Sessions
 	broker                  *brokerServer // nil without a broker
 	main, admin             *http.Server
 	mainSocket, adminSocket net.Listener // adminSocket is nil without --admin-listen

@@ -1,0 +1,63 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/vault"
+)
+
+// listAudit shows a page of the audit log, newest first.
+func (s *site) listAudit(w http.ResponseWriter, r *request) error {
+	query := r.URL.Query()
+	filter, broken := auditFilter(query)
+	q := vault.AuditQuery{Filter: filter, Cursor: query.Get("cursor")}
+	found := vault.AuditPage{}
+	if broken == nil {
+		var err error
+		found, err = s.Vault.ListAudit(r.Context(), r.session.Actor, q)
+		if vault.KindOf(err) == vault.Invalid {
+			broken, _ = fieldsOf(err)
+		} else if err != nil {
+			return err
+		}
+	}
+	older := url.Values{}
+	if found.Next != "" {
+		older = query
+		older.Set("cursor", found.Next)
+	}
+	return s.show(w, r, http.StatusOK, "audit", view{
+		Title: "Audit log", Here: "audit", Broken: broken, Data: map[string]any{
+			"Entries": found.Entries, "Older": older.Encode(), "Head": found.Head,
+			"Action": query.Get("action"), "From": query.Get("from"), "To": query.Get("to"),
+			"Run": query.Get("run"), "Filtered": filter != vault.AuditFilter{},
+		},
+	})
+}
+
+// auditFilter reads the filter of a page. What is wrong with it is returned by field.
+func auditFilter(query url.Values) (f vault.AuditFilter, broken map[string]string) {
+	f.Action = strings.TrimSpace(query.Get("action"))
+	f.Run = strings.TrimSpace(query.Get("run"))
+	day := func(name string, after int) time.Time {
+		text := query.Get(name)
+		if text == "" {
+			return time.Time{}
+		}
+		at, err := time.Parse(time.DateOnly, text)
+		if err != nil {
+			broken = map[string]string{name: "Give a day, such as 2026-01-31"}
+			return time.Time{}
+		}
+		return at.AddDate(0, 0, after)
+	}
+	f.From, f.To = day("from", 0), day("to", 1)
+	f.Lease, _ = uuid.Parse(query.Get("lease"))
+	f.Secret, _ = uuid.Parse(query.Get("secret"))
+	return f, broken
+}

@@ -1,0 +1,51 @@
+// Comfort for the pages, which work without it. It sends nothing anywhere and keeps nothing.
+"use strict";
+
+// A search field filters its list as it is typed in.
+for (const field of document.querySelectorAll("input[data-filter]")) {
+  const list = document.getElementById(field.dataset.filter);
+  if (!list) continue;
+  field.addEventListener("input", () => {
+    const wanted = field.value.trim().toLowerCase();
+    for (const item of list.children) {
+      item.hidden = !item.dataset.text.toLowerCase().includes(wanted);
+    }
+  });
+}
+
+// A pasted key is compared with how keys of its provider begin, here in the page.
+for (const field of document.querySelectorAll("input[data-prefixes]")) {
+  const says = document.getElementById("value-says");
+  const prefixes = field.dataset.prefixes.split(" ").filter(Boolean);
+  field.addEventListener("input", () => {
+    const value = field.value;
+    if (!value) says.textContent = "";
+    else if (/\s/.test(value)) says.textContent = "There is a space in it: was more pasted than the key?";
+    else if (!prefixes.length) says.textContent = "";
+    else if (prefixes.some((p) => value.startsWith(p))) says.textContent = "It begins as keys of this provider do.";
+    else says.textContent = "It does not begin as keys of this provider usually do. You can store it all the same.";
+  });
+}
+
+// What is typed can be looked at before it is sent.
+for (const button of document.querySelectorAll("button[data-show]")) {
+  const field = document.getElementById(button.dataset.show);
+  button.hidden = false;
+  button.setAttribute("aria-pressed", "false");
+  button.addEventListener("click", () => {
+    const shown = field.type === "text";
+    field.type = shown ? "password" : "text";
+    button.textContent = shown ? "Show" : "Hide";
+    button.setAttribute("aria-pressed", String(!shown));
+  });
+}
+
+for (const button of document.querySelectorAll("button[data-copy]")) {
+  if (!navigator.clipboard) continue;
+  const field = document.getElementById(button.dataset.copy);
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(field.value);
+    document.getElementById("copied").textContent = "Copied. Paste it where it belongs, not into a chat.";
+  });
+}
