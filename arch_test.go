@@ -144,7 +144,7 @@ var outside = []struct{ prefix, mayImport string }{
 	{"net/http", "client internal/broker " +
 		"internal/api internal/api/apicontract internal/apptest internal/cli " +
 		"internal/identity internal/middleware internal/netguard internal/probe internal/relay " +
-		"internal/rootkey internal/server"},
+		"internal/rootkey internal/server internal/web"},
 }
 
 func TestTheDomainKnowsNoHTTPAndOnlyAStoreKnowsItsDatabase(t *testing.T) {

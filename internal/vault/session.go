@@ -212,9 +212,9 @@ func lastUse(k APIKey) time.Time {
 	return k.CreatedAt
 }
 
-// EndSession ends one of the caller's sessions. It needs the scope keys:write. A session ends itself
-// by [Service.RevokeSelf], for which it needs none. NotFound: there is none of that id that is open, or
-// it is another user's. Denied: an admin's session, by one who is none.
+// EndSession ends one of the caller's sessions. It needs the scope keys:write. A session ends
+// itself by [Service.RevokeSelf], for which it needs none. NotFound: there is none of that id that
+// is open, or it is another user's. Denied: an admin's session, by one who is none.
 func (s *Service) EndSession(ctx context.Context, who Actor, id uuid.UUID) error {
 	return s.revoke(ctx, who, policy.SessionEnd, id)
 }
