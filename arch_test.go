@@ -58,8 +58,10 @@ var layers = map[string]string{
 	"internal/store/postgres/pgtest": "internal/store/postgres",
 	"internal/store/storetest": "internal/audit internal/policy internal/seal internal/store " +
 		"internal/vault",
-	"internal/vault/vaulttest": "bundle internal/vault plaintext",
-	"internal/identity":        "internal/vault plaintext",
+	"internal/vault/vaulttest":   "bundle internal/vault plaintext",
+	"internal/identity":          "internal/vault plaintext",
+	"internal/issuer":            "internal/vault plaintext",
+	"internal/issuer/issuertest": "",
 	"internal/api": "bundle internal/audit internal/identity internal/middleware internal/vault " +
 		"plaintext wire",
 	"internal/api/apicontract": "",
@@ -82,7 +84,7 @@ var layers = map[string]string{
 	"internal/broker": "internal/catalog internal/netguard internal/redact internal/vault " +
 		"plaintext",
 	"internal/server": "internal/api internal/broker internal/config internal/identity " +
-		"internal/instance internal/middleware internal/netguard internal/probe " +
+		"internal/instance internal/issuer internal/middleware internal/netguard internal/probe " +
 		"internal/process internal/rootkey internal/vault internal/web plaintext",
 	"internal/web": "internal/identity internal/middleware internal/vault plaintext",
 	"internal/cli": "bundle client internal/audit internal/catalog internal/child " +
@@ -143,7 +145,8 @@ var outside = []struct{ prefix, mayImport string }{
 	{"database/sql", ""},
 	{"net/http", "client internal/broker " +
 		"internal/api internal/api/apicontract internal/apptest internal/cli " +
-		"internal/identity internal/middleware internal/netguard internal/probe internal/relay " +
+		"internal/identity internal/issuer internal/issuer/issuertest internal/middleware " +
+		"internal/netguard internal/probe internal/relay " +
 		"internal/rootkey internal/server internal/web"},
 }
 

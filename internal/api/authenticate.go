@@ -27,11 +27,7 @@ func (a *api) authenticate(
 	if vault.KindOf(err) == vault.Unauthenticated {
 		// A valid key is let in even from a network whose failures are too many, so that no client
 		// can lock out its neighbours.
-		left, refused := a.failures.Take(middleware.Network(req.Client))
-		left.Show(w.Header(), refused)
-		if refused != nil {
-			return vault.Actor{}, refused
-		}
+		return vault.Actor{}, a.refuse(w, r, err)
 	}
 	if err != nil {
 		return vault.Actor{}, err
@@ -39,6 +35,28 @@ func (a *api) authenticate(
 	who.Client = req.Client
 	req.Caller = caller{who.User, who.Credential}
 	return who, a.takeRate(who, w.Header())
+}
+
+// refuse counts a failed authentication for the network of its client, and returns why it failed
+// or, if there were too many, that.
+func (a *api) refuse(w http.ResponseWriter, r *http.Request, why error) error {
+	if why == nil {
+		return nil
+	}
+	left, refused := a.failures.Take(middleware.Network(middleware.From(r.Context()).Client))
+	left.Show(w.Header(), refused)
+	if refused != nil {
+		return refused
+	}
+	return why
+}
+
+// exchange runs an operation for who presents a token to it.
+func (a *api) exchange(w http.ResponseWriter, r *request, rt route) error {
+	if err := checkClientVersion(a.MinClients, r.Header); err != nil {
+		return err
+	}
+	return rt.handle(w, r)
 }
 
 // takeRate takes from the rate of the key, and then from that of the user: one busy key takes from

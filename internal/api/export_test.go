@@ -11,7 +11,7 @@ type Route struct {
 // Routes returns the whole surface.
 func Routes() (all []Route) {
 	for _, rt := range routes(nil, "") {
-		all = append(all, Route{rt.method, rt.path, rt.access == public})
+		all = append(all, Route{rt.method, rt.path, rt.access == public || rt.access == byToken})
 	}
 	return all
 }

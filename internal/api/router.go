@@ -62,6 +62,9 @@ func (a *api) dispatch(
 
 func (a *api) run(w http.ResponseWriter, r *http.Request, rt route) error {
 	req := &request{Request: r}
+	if rt.access == byToken {
+		return a.refuse(w, r, a.exchange(w, req, rt))
+	}
 	if rt.access != public {
 		who, err := a.authenticate(w, r, rt.access)
 		if err != nil {

@@ -26,6 +26,9 @@ const (
 	public
 	// byTicket is authenticated for those who present the ticket of a lease.
 	byTicket
+	// byToken is for those who present what a use case verifies; each refusal counts as a failed
+	// authentication.
+	byToken
 )
 
 // requestTimeout is how long a request may take from its headers to its answer.
@@ -43,6 +46,7 @@ func routes(v *vault.Service, brokerURL string) []route {
 	noBody := middleware.Limits{Timeout: requestTimeout}
 	body := middleware.Limits{Timeout: requestTimeout, MaxBody: maxBody}
 	asking := middleware.Limits{Timeout: probeTimeout}
+	form := middleware.Limits{Timeout: requestTimeout, MaxBody: maxForm}
 	const (
 		secrets = "/api/v1/user/secrets"
 		keys    = "/api/v1/user/api-keys"
@@ -86,6 +90,11 @@ func routes(v *vault.Service, brokerURL string) []route {
 		{"POST", keys, authenticated, body, createAPIKey(v)},
 		{"DELETE", keys + "/self", authenticated, noBody, revokeSelf(v)},
 		{"DELETE", keys + "/{id}", authenticated, noBody, revokeAPIKey(v)},
+
+		{"GET", trustPath, authenticated, noBody, listTrustRules(v)},
+		{"POST", trustPath, authenticated, body, createTrustRule(v)},
+		{"DELETE", trustPath + "/{id}", authenticated, noBody, removeTrustRule(v)},
+		{"POST", "/api/v1/auth/exchange", byToken, form, exchangeToken(v)},
 
 		{"GET", "/api/v1/user/audit", authenticated, noBody, listAudit(v)},
 		{"GET", "/api/v1/admin/audit", authenticated, noBody, listAnyAudit(v)},

@@ -28,6 +28,10 @@ const (
 	CredentialSession     CredentialKind = "session" // of the pages
 	// CredentialSignInLink opens one session.
 	CredentialSignInLink CredentialKind = "sign-in-link"
+	// CredentialTrust is the rule by which a token was exchanged.
+	CredentialTrust CredentialKind = "trust"
+	// CredentialWorkload is what a token was exchanged for.
+	CredentialWorkload CredentialKind = "workload"
 )
 
 // A Credential names what a caller presented. The zero Credential is that of the operator, who
@@ -61,6 +65,10 @@ const (
 	TargetLease       TargetKind = "lease"
 	TargetSession     TargetKind = "session"
 	TargetSignInLink  TargetKind = "sign-in-link"
+	TargetTrust       TargetKind = "trust" // a rule
+	// TargetWorkload is a credential. When it is given, its name is the issuer and the subject of
+	// the token.
+	TargetWorkload TargetKind = "workload"
 )
 
 // A Target is what an action was done to. The zero Target stands for none.

@@ -129,7 +129,7 @@ func newRoot(a *app) *cobra.Command {
 		newServe(a), newBroker(a), newInit(a), newAdminKey(a),
 		newLogin(a), newLogout(a), newWhoAmI(a), newStatus(a),
 		newRun(a), newLease(a),
-		newPresets(a), newSecrets(a), newAPIKeys(a), newConfirm(a), newUsers(a),
+		newPresets(a), newSecrets(a), newAPIKeys(a), newTrust(a), newConfirm(a), newUsers(a),
 		newRootKey(a), newInstanceKey(a), newOwnerKey(a), newLockdown(a),
 		newBackup(a), newRestore(a), newDoctor(a), newAudit(a), newFloors(a),
 		newMigrate(a),

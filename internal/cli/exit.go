@@ -59,6 +59,7 @@ func exitCode(err error) int {
 	case errors.Is(err, server.ErrCannotStart), errors.Is(err, instance.ErrCannotOpen):
 		return exitCannotStart
 	case errors.Is(err, errNoLogin), errors.Is(err, errTicketEnded),
+		errors.Is(err, errIdentity),
 		hasStatus(err, http.StatusUnauthorized), hasStatus(err, http.StatusForbidden):
 		return exitAuthentication
 	}

@@ -27,6 +27,7 @@ type running struct {
 	broker, proxy        bool
 	egress               string
 	limits               []string
+	trust, identityFile  string
 }
 
 const runLong = `Run a command with secrets in its environment. Each secret is a variable of its
@@ -40,8 +41,8 @@ secrets there are, and no API key is needed: only KEYSAKE_URL.
 
 A secret replaces a variable that is already set, and a line says so; with
 --keep-existing, what is set stays. Programs that read another name, too, as gh
-reads GH_TOKEN, get that as well. The command does not get KEYSAKE_API_KEY and
-KEYSAKE_TICKET, and writes no core files.
+reads GH_TOKEN, get that as well. The command does not get KEYSAKE_API_KEY,
+KEYSAKE_TICKET and KEYSAKE_IDENTITY_TOKEN, and writes no core files.
 
 Output that goes to a pipe or a file passes through keysake, which replaces each
 value of 8 characters or more by its mask, also in base64, URL-encoded and in
@@ -63,7 +64,11 @@ concurrent_requests, bytes (in both directions), tokens (as the provider reports
 methods and path_prefixes (separated by commas). Numbers that have no other unit are
 in all.
 
-Your API key needs the scopes secrets:read and leases:write.`
+Your API key needs the scopes secrets:read and leases:write. A job needs none: with
+--trust, or the variable KEYSAKE_TRUST, its identity token is exchanged by that rule
+("keysake trust add"). The token is the one in --identity-token-file, in
+KEYSAKE_IDENTITY_TOKEN_FILE or in KEYSAKE_IDENTITY_TOKEN. Without them GitHub Actions
+is asked for one, or it is in ` + projectedFile + `.`
 
 func newRun(a *app) *cobra.Command {
 	in := new(running)
@@ -76,10 +81,12 @@ func newRun(a *app) *cobra.Command {
   keysake run -s 'AWS_*' --print
   keysake run --file DEPLOY_KEY=/dev/shm/deploy -- ssh -i /dev/shm/deploy host
   keysake run --ticket-file ticket -- ./job
+  keysake run --trust 0198c8a6-6f43-7d0e-9d2c-5b1f0a3c7e11 --preset openai -- ./job
   keysake run --broker --preset openai -- python agent.py
   keysake run --broker --preset openai --limit requests=100 \
     --limit path_prefixes=/v1/chat/,/v1/models -- python agent.py
   keysake run --broker --preset stripe --egress open -- node pay.mjs`,
+  keysake run --broker --preset openai -- python agent.py`,
 		DisableFlagsInUseLine: true,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 && !in.print {
@@ -116,6 +123,9 @@ func (in *running) flags(cmd *cobra.Command) {
 		"a limit of the lease for the broker, `NAME=VALUE` (repeatable)")
 	f.StringVar(&in.label, "label", "", "say in the audit log what this run is (default COMMAND)")
 	f.StringVar(&in.ticketFile, "ticket-file", "", "redeem the ticket in this `FILE`")
+	f.StringVar(&in.trust, "trust", "", "exchange an identity token by the rule with this `ID`")
+	f.StringVar(&in.identityFile, "identity-token-file", "",
+		"exchange the identity token in this `FILE`, with --trust")
 	f.StringArrayVar(&in.maps, "map", nil,
 		"give the secret NAME as another variable: `NAME=OTHER` (repeatable)")
 	f.StringVar(&in.prefix, "prefix", "", "put `PREFIX` before the names of variables")
@@ -135,6 +145,7 @@ func (in *running) flags(cmd *cobra.Command) {
 	cmd.MarkFlagsMutuallyExclusive("mask", "no-mask")
 	cmd.MarkFlagsMutuallyExclusive("print", "ticket-file")
 	cmd.MarkFlagsMutuallyExclusive("broker", "ticket-file")
+	cmd.MarkFlagsMutuallyExclusive("trust", "ticket-file")
 }
 
 // run runs a command. Everything that can be wrong without the server is found before a lease is

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,7 +34,7 @@ func (a *app) lease(ctx context.Context, in *running, p *plan, command string) (
 	if p.ticket.Len() > 0 {
 		return a.redeem(ctx, p, key)
 	}
-	c, err := a.connect()
+	c, err := a.connectAs(ctx, in)
 	if err != nil {
 		return leased{}, err
 	}
@@ -131,13 +130,7 @@ func (a *app) chosen(
 
 // redeem gets what a ticket has. Everything in it becomes a variable.
 func (a *app) redeem(ctx context.Context, p *plan, key *bundle.Key) (leased, error) {
-	to := login{URL: a.getenv(urlVariable)}
-	if stored, err := a.storedLogin(); to.URL == "" && err == nil {
-		to.URL, to.CACert = stored.URL, stored.CACert
-	}
-	to.URL = cmp.Or(to.URL, defaultURL)
-	to.CACert = cmp.Or(a.caCert, a.getenv(caCertVariable), to.CACert)
-	c, err := a.client(to)
+	c, err := a.client(a.serverOnly())
 	if err != nil {
 		return leased{}, err
 	}

@@ -21,7 +21,7 @@ func (a *app) printRun(ctx context.Context, in *running) error {
 	if err != nil {
 		return err
 	}
-	c, err := a.connect()
+	c, err := a.connectAs(ctx, in)
 	if err != nil {
 		return err
 	}

@@ -74,7 +74,9 @@ func (a *app) base(in *running) environ.Environment {
 	return environ.Environment{
 		Base:  os.Environ(), // the command gets all of it
 		Clean: in.clean, Keep: in.keep,
-		Remove: []string{apiKeyVariable, apiKeyFileVariable, ticketVariable},
+		Remove: []string{
+			apiKeyVariable, apiKeyFileVariable, ticketVariable, identityVariable,
+		},
 	}
 }
 

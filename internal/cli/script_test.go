@@ -23,6 +23,7 @@ import (
 
 	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/internal/cli"
+	"github.com/keysake/keysake/internal/issuer/issuertest"
 	"github.com/keysake/keysake/internal/process"
 	"github.com/keysake/keysake/internal/store/postgres/pgtest"
 )
@@ -115,6 +116,7 @@ func runScripts(t *testing.T, postgres bool, files []string) {
 			"start": start, "end": end, "exits": exits,
 			"mode": mode, "idof": idof, "repeat": repeat, "tamper": tamper,
 			"certificate": certificate, "database": database,
+			"issuer": startIssuer, "token": issueToken,
 		},
 	})
 }
@@ -153,10 +155,11 @@ type background struct {
 	cmd       *exec.Cmd
 	out, logs *apptest.Buffer
 	ended     chan struct{}
+	issuer    *issuertest.Issuer // nil before one was started
 }
 
 var (
-	assignment = regexp.MustCompile(`^KEYSAKE_[A-Z_]+=`)
+	assignment = regexp.MustCompile(`^(KEYSAKE_[A-Z_]+|SSL_CERT_FILE)=`)
 	listening  = regexp.MustCompile(`(?m)^Keysake is listening on (\S+)$`)
 )
 

@@ -69,8 +69,12 @@ const (
 	SessionList      Action = "session.list"
 	SessionEnd       Action = "session.end"
 	SignInLinkCreate Action = "sign-in-link.create" // for any user
-	AuditList        Action = "audit.list"          // the user's own chain
-	AuditListAll     Action = "audit.list-all"      // any chain
+	TrustAdd         Action = "trust.add"           // a rule
+	TrustList        Action = "trust.list"
+	TrustRemove      Action = "trust.remove"
+	TrustExchange    Action = "trust.exchange" // of a token for a credential, by a rule
+	AuditList        Action = "audit.list"     // the user's own chain
+	AuditListAll     Action = "audit.list-all" // any chain
 	WhoAmI           Action = "user.who-am-i"
 	UserList         Action = "user.list"
 	UserCreate       Action = "user.create"
@@ -125,7 +129,8 @@ func requiredScope(a Action) (scope Scope, found bool) {
 		return SecretsWrite, true
 	case LeaseCreate, LeaseRevoke, SecretProbe:
 		return LeasesWrite, true
-	case APIKeyCreate, APIKeyList, APIKeyRevoke, APIKeyRevokeOnly, SessionList, SessionEnd:
+	case APIKeyCreate, APIKeyList, APIKeyRevoke, APIKeyRevokeOnly, SessionList, SessionEnd,
+		TrustAdd, TrustList, TrustRemove:
 		return KeysWrite, true
 	case APIKeyCreateFor, SignInLinkCreate, UserList, UserCreate, UserDelete, UserDeleteLater,
 		UserKeep, UserDisable, UserEnable:
@@ -134,7 +139,7 @@ func requiredScope(a Action) (scope Scope, found bool) {
 		return AuditRead, true
 	case AuditListAll:
 		return Admin, true
-	case WhoAmI, SessionCreate, APIKeyRevokeSelf, LeaseRedeem, LeaseUse:
+	case WhoAmI, SessionCreate, APIKeyRevokeSelf, LeaseRedeem, LeaseUse, TrustExchange:
 		return noScope, true
 	case RootKeyAdd, RootKeyRewrap, RootKeyRetire, OwnerKeyRotate, OwnerKeyDestroy, BackupCreate,
 		BackupRestore, UserRestore, UserRepair, InstanceCreate, TamperingFound, AuditCheckpoint,
@@ -159,8 +164,8 @@ func OpensValues(held []Scope) bool { return slices.Contains(held, LeasesWrite) 
 func LastResort(a Action) bool {
 	return slices.Contains([]Action{
 		APIKeyRevoke, APIKeyRevokeOnly, APIKeyRevokeSelf, SessionEnd, SecretDelete, UserDelete,
-		UserDeleteLater, UserDisable, LeaseRevoke, LockdownBegin, BackupCreate, AuditCheckpoint,
-		AuditCut,
+		UserDeleteLater, UserDisable, LeaseRevoke, TrustRemove, LockdownBegin, BackupCreate,
+		AuditCheckpoint, AuditCut,
 	}, a)
 }
 
@@ -170,7 +175,7 @@ func InLockdown(held []Scope, a Action) bool {
 	return slices.Contains(held, Admin) && (LastResort(a) || slices.Contains([]Action{
 		SecretList, SecretGet, VersionList, PresetList, APIKeyList, SessionList, WhoAmI, UserList,
 		AuditList, AuditListAll, UserKeep, LeaseList, LeaseGet, LeaseRequests, UsageGet,
-		HealthGet,
+		HealthGet, TrustList,
 	}, a))
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/identity"
 	"github.com/keysake/keysake/internal/instance"
+	"github.com/keysake/keysake/internal/issuer"
 	"github.com/keysake/keysake/internal/middleware"
 	providers "github.com/keysake/keysake/internal/probe"
 	"github.com/keysake/keysake/internal/web"
@@ -32,6 +33,7 @@ func newServer(
 	i.Vault.AskBy(providers.New(
 		i.Catalog, guard.Transport(), "keysake-probe",
 	))
+	i.Vault.VerifyTokensBy(issuer.New(guard.Transport(), nil))
 	s.shareRates()
 	handler := api.New(api.Options{
 		Vault:      i.Vault,

@@ -26,7 +26,9 @@ var apiKeys = newTable("api_keys", 2,
 	moment("created_at", func(k *vault.APIKey) *time.Time { return &k.CreatedAt }),
 	moment("expires_at", func(k *vault.APIKey) *time.Time { return &k.ExpiresAt }),
 	moment("revoked_at", func(k *vault.APIKey) *time.Time { return &k.RevokedAt }),
-	text("kind", func(k *vault.APIKey) *audit.CredentialKind { return &k.Kind }))
+	text("kind", func(k *vault.APIKey) *audit.CredentialKind { return &k.Kind }),
+	text("terms", func(k *vault.APIKey) *string { return &k.TermsJSON }),
+	blob("presented", func(k *vault.APIKey) *[]byte { return &k.Presented }))
 
 // apiKeysUsed tells when keys were used last.
 var apiKeysUsed = apiKeys.with(moment("(SELECT at FROM api_key_uses WHERE key_id = api_keys.id)",

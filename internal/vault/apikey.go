@@ -13,8 +13,9 @@ import (
 )
 
 // An APIKey is what a person or program presents to Keysake. Its token is not in it. Sessions of
-// the pages and the links that open them are stored, listed and ended as API keys are, under their
-// own kinds: the token of one kind is none of another.
+// the pages and the links that open them, rules of trust and the credentials that these give are
+// stored, listed and ended as API keys are, under their own kinds: the token of one kind is none of
+// another.
 type APIKey struct {
 	ID         uuid.UUID
 	Kind       audit.CredentialKind // empty for an API key
@@ -25,7 +26,9 @@ type APIKey struct {
 	Name       string // empty where none was given
 	Scopes     []policy.Scope
 	SelfRevoke bool
-	Suspended  bool // it does not work until an operator lifts that
+	Suspended  bool   // it does not work until an operator lifts that
+	TermsJSON  string // of a rule, or of a credential that one gave; empty for an API key
+	Presented  []byte // tells the token for which a credential was given; otherwise empty
 	CreatedAt  time.Time
 	ExpiresAt  time.Time // zero for one that does not expire
 	RevokedAt  time.Time // zero for one that was not revoked
@@ -41,6 +44,10 @@ func (k APIKey) target() audit.Target {
 		kind = audit.TargetSession
 	case audit.CredentialSignInLink:
 		kind = audit.TargetSignInLink
+	case audit.CredentialTrust:
+		kind = audit.TargetTrust
+	case audit.CredentialWorkload:
+		kind = audit.TargetWorkload
 	case audit.CredentialAPIKey, audit.CredentialTicket, audit.CredentialPlaceholder:
 	}
 	return audit.Target{Kind: kind, ID: k.ID, Name: k.Name}
@@ -60,7 +67,7 @@ func (k APIKey) actor() Actor {
 }
 
 // A user has at most maxActiveKeys active API keys, and of the others the newest maxInactiveKeys
-// stay listed: a list needs no pages.
+// stay listed: a list needs no pages. Of removed rules as many stay.
 const (
 	maxActiveKeys   = 200
 	maxInactiveKeys = 200

@@ -97,7 +97,7 @@ func (s *Service) createAPIKey(
 		if err := c.checkEnabled(); err != nil {
 			return err
 		}
-		if err := c.makeRoom(ctx); err != nil {
+		if err := c.makeRoom(ctx, ""); err != nil {
 			return err
 		}
 		key.CreatedAt, key.Active = c.at, true
@@ -141,29 +141,49 @@ func (c *change) checkMaker(
 	return parent, wanted.at, err
 }
 
-// makeRoom refuses a further key if there are too many active ones, and removes those that do not
-// work except the newest.
-func (c *change) makeRoom(ctx context.Context) error {
+// makeRoom refuses a further key of a kind if there are too many active ones, and removes those
+// that do not work except the newest. A credential that was given for a token stays while the token
+// is remembered.
+func (c *change) makeRoom(ctx context.Context, kind audit.CredentialKind) error {
 	keys, err := c.apiKeys(ctx, c.at)
 	if err != nil {
 		return err
 	}
-	active, inactive := 0, 0
+	active, inactive := 0, map[audit.CredentialKind]int{}
 	for _, k := range keys { // newest first
+		keep := k.Active
 		switch {
-		case k.Kind != "":
-		case k.Active:
+		case k.Active && k.Kind == kind:
 			active++
-		case inactive < maxInactiveKeys:
-			inactive++
+		case k.Active:
+		case k.Kind == audit.CredentialWorkload:
+			a, err := k.admission()
+			if err != nil {
+				return err
+			}
+			keep = a.remembered(c.at)
 		default:
+			inactive[k.Kind]++
+			keep = inactive[k.Kind] <= maxInactiveKeys
+		}
+		if !keep {
 			if err := c.removeAPIKey(ctx, k); err != nil {
 				return err
 			}
 		}
 	}
-	if active >= maxActiveKeys {
+	return checkRoom(kind, active)
+}
+
+// checkRoom refuses a further key of a kind of which so many work.
+func checkRoom(kind audit.CredentialKind, active int) error {
+	switch {
+	case kind == "" && active >= maxActiveKeys:
 		return denied("The user has too many API keys: revoke one first")
+	case kind == audit.CredentialTrust && active >= maxTrustRules:
+		return denied("The user has too many rules: remove one first")
+	case kind == audit.CredentialWorkload && active >= maxAdmissions:
+		return denied("Too many credentials of the user's rules work at once: try again later")
 	}
 	return nil
 }
@@ -182,7 +202,10 @@ func newAPIKey(
 		prefix = sessionPrefix
 	case audit.CredentialSignInLink:
 		prefix = linkPrefix
-	case audit.CredentialAPIKey, audit.CredentialTicket, audit.CredentialPlaceholder:
+	case audit.CredentialWorkload:
+		prefix = workloadPrefix
+	case audit.CredentialAPIKey, audit.CredentialTicket, audit.CredentialPlaceholder,
+		audit.CredentialTrust: // a rule has no token
 	}
 	token := newToken(prefix)
 	hash, _ := hashToken(prefix, token)

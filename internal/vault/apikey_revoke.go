@@ -6,13 +6,14 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/policy"
 )
 
-// RevokeAPIKey ends one of the caller's API keys, and with it all that it made. It needs the scope
-// keys:write. NotFound: there is none of that id, it is another user's, or it is already revoked.
-// Denied: the key has a scope that the caller's own lacks, or the caller's own key would end with
-// it and may not revoke itself.
+// RevokeAPIKey ends one of the caller's API keys, and with it all that it made, or a credential
+// that a rule gave. It needs the scope keys:write. NotFound: there is none of that id, it is another
+// user's, or it is already revoked. Denied: the key has a scope that the caller's own lacks, or the
+// caller's own key would end with it and may not revoke itself.
 func (s *Service) RevokeAPIKey(ctx context.Context, who Actor, id uuid.UUID) error {
 	return s.revoke(ctx, who, policy.APIKeyRevoke, id)
 }
@@ -36,10 +37,6 @@ func (s *Service) revoke(ctx context.Context, who Actor, action policy.Action, i
 		if err != nil {
 			return err
 		}
-		isSession, wantsSession := key.Kind != "", action == policy.SessionEnd
-		if isSession != wantsSession && action != policy.APIKeyRevokeSelf {
-			return ErrNotFound
-		}
 		if err := c.checkRevoke(ctx, in, key); err != nil {
 			return err
 		}
@@ -55,7 +52,7 @@ func (s *Service) revoke(ctx context.Context, who Actor, action policy.Action, i
 
 // checkRevoke refuses what a caller may not do to a key that is the caller's user's.
 func (c *change) checkRevoke(ctx context.Context, in intent, key APIKey) error {
-	if !key.RevokedAt.IsZero() {
+	if !key.RevokedAt.IsZero() || !slices.Contains(revokedBy(key.Kind), in.action) {
 		return ErrNotFound
 	}
 	if len(policy.Missing(key.Scopes, in.who.Scopes)) > 0 {
@@ -72,6 +69,22 @@ func (c *change) checkRevoke(ctx context.Context, in intent, key APIKey) error {
 		return denied("This API key would end too, and may not revoke itself: use another")
 	}
 	return nil
+}
+
+// revokedBy returns the actions that end a key of a kind. For others it is not there.
+func revokedBy(kind audit.CredentialKind) []policy.Action {
+	switch kind {
+	case audit.CredentialSession, audit.CredentialSignInLink:
+		return []policy.Action{policy.SessionEnd, policy.APIKeyRevokeSelf}
+	case audit.CredentialTrust:
+		return []policy.Action{policy.TrustRemove}
+	case audit.CredentialWorkload:
+		return []policy.Action{policy.APIKeyRevoke, policy.APIKeyRevokeSelf}
+	case audit.CredentialAPIKey, audit.CredentialTicket, audit.CredentialPlaceholder:
+	}
+	return []policy.Action{
+		policy.APIKeyRevoke, policy.APIKeyRevokeOnly, policy.APIKeyRevokeSelf,
+	}
 }
 
 // moveChildren makes the keys that one key made those of the key that made it.

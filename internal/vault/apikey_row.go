@@ -24,8 +24,12 @@ func (k APIKey) Row() anchor.Row {
 	for _, scope := range k.Scopes {
 		row = row.Text(string(scope))
 	}
-	return row.Flag(k.SelfRevoke).Flag(k.Suspended).Time(k.CreatedAt).Time(k.ExpiresAt).
+	row = row.Flag(k.SelfRevoke).Flag(k.Suspended).Time(k.CreatedAt).Time(k.ExpiresAt).
 		Time(k.RevokedAt)
+	if kind == audit.CredentialTrust || kind == audit.CredentialWorkload {
+		row = row.Text(k.TermsJSON).Bytes(k.Presented)
+	}
+	return row
 }
 
 func (p *page) apiKeyEntry(k APIKey) []byte { return k.Row().Entry(p.signer, anchor.KeyEntry) }
@@ -44,11 +48,12 @@ func (p *page) apiKeys(ctx context.Context, now time.Time) ([]APIKey, error) {
 	if err != nil {
 		return nil, err
 	}
+	rest := map[uuid.UUID]line{}
 	for i := range keys {
 		if i > 0 && bytes.Compare(keys[i].ID[:], keys[i-1].ID[:]) >= 0 { // newest first
 			return nil, tampered("API keys of user "+p.owner.String(), errTwice)
 		}
-		if keys[i].Active, err = p.works(ctx, keys[i], now); err != nil {
+		if keys[i].Active, err = p.worksBelow(ctx, keys[i], rest, now); err != nil {
 			return nil, err
 		}
 	}
@@ -75,6 +80,22 @@ func (p *page) apiKey(ctx context.Context, id uuid.UUID) (APIKey, error) {
 // works reports whether a key of the user works at a time.
 func (p *page) works(ctx context.Context, k APIKey, now time.Time) (bool, error) {
 	l, err := p.line(ctx, k)
+	return l.works(now), err
+}
+
+// worksBelow is works for many keys: rest has the lines above those that were looked at, by the key
+// that they begin with.
+func (p *page) worksBelow(
+	ctx context.Context, k APIKey, rest map[uuid.UUID]line, now time.Time,
+) (bool, error) {
+	if above, found := rest[k.Parent]; found && k.RevokedAt.IsZero() {
+		keys := append([]APIKey{k}, above.keys...)
+		return line{keys: keys, whole: above.whole}.works(now), p.checkAPIKey(k)
+	}
+	l, err := p.line(ctx, k)
+	if err == nil && len(l.keys) > 0 {
+		rest[k.Parent] = line{keys: l.keys[1:], whole: l.whole}
+	}
 	return l.works(now), err
 }
 

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"time"
@@ -8,16 +9,25 @@ import (
 	"github.com/keysake/keysake/plaintext"
 )
 
-// Authenticate returns who presents the token. Unauthenticated, without saying why: it is not a
-// token, or it is of an unknown key or of one that is not active.
+// Authenticate returns who presents the token of an API key, or of a credential that a rule gave.
+// Unauthenticated, without saying why: it is not a token, or it is of an unknown key or of one that
+// is not active.
 func (s *Service) Authenticate(ctx context.Context, token plaintext.Value) (Actor, error) {
 	now := s.now()
-	key, err := s.present(ctx, tokenPrefix, token, now)
+	key, err := s.present(ctx, prefixOf(token), token, now)
 	if err != nil {
 		return Actor{}, err
 	}
 	s.used.touch(key.ID, now)
 	return key.actor(), nil
+}
+
+// prefixOf returns the prefix of a token that may be presented in place of an API key.
+func prefixOf(token plaintext.Value) string {
+	if bytes.HasPrefix(token.Reveal(), []byte(workloadPrefix)) {
+		return workloadPrefix
+	}
+	return tokenPrefix
 }
 
 // present returns the key of a token with this prefix, if the key works. Unauthenticated: it does

@@ -30,7 +30,8 @@ func (l verifiedLedger) size() int { return ledgerSize + rounded(len(l.signed)) 
 func (l line) size() int {
 	size := lineSize
 	for _, k := range l.keys {
-		size += keySize + rounded(len(k.Name)+len(k.Masked))
+		size += keySize + rounded(len(k.Name)+len(k.Masked)) +
+			rounded(len(k.TermsJSON)+len(k.Presented))
 		for _, scope := range k.Scopes {
 			size += 16 + rounded(len(scope))
 		}

@@ -182,6 +182,15 @@ func (e *everything) apiKeys() {
 		return done(ann.User, ann, policy.APIKeyRevokeOnly, key.ID, "old", 0),
 			e.RevokeAPIKeyOnly(ctx, ann, key.ID)
 	})
+	var rule vault.TrustRule
+	e.once(func() (_ audit.Entry, err error) {
+		rule, err = e.CreateTrustRule(ctx, ann, trustRequest())
+		return done(ann.User, ann, policy.TrustAdd, rule.ID, "rule", 0), err
+	})
+	e.once(func() (audit.Entry, error) {
+		return done(ann.User, ann, policy.TrustRemove, rule.ID, "rule", 0),
+			e.RemoveTrustRule(ctx, ann, rule.ID)
+	})
 	e.assertChain(ann.User)
 }
 

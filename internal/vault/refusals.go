@@ -126,7 +126,8 @@ func (s *Service) recordRefusal(
 		switch who.Credential.Kind {
 		case audit.CredentialTicket, audit.CredentialPlaceholder:
 			c.lease = who.Credential.ID // and nothing else of its row, for which nothing may vouch
-		case audit.CredentialAPIKey, audit.CredentialSession, audit.CredentialSignInLink:
+		case audit.CredentialAPIKey, audit.CredentialSession, audit.CredentialSignInLink,
+			audit.CredentialTrust, audit.CredentialWorkload:
 		}
 		c.record(target)
 		return nil

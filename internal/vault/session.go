@@ -142,7 +142,7 @@ func (c *change) makeRoomForSession(ctx context.Context) error {
 	}
 	active := 0
 	for _, k := range keys { // newest first
-		if k.Kind == "" {
+		if k.Kind != audit.CredentialSession && k.Kind != audit.CredentialSignInLink {
 			continue
 		}
 		if k.Active {

@@ -11,18 +11,19 @@ import (
 	"github.com/keysake/keysake/plaintext"
 )
 
-// A token is what an API key, a ticket, a session or a sign-in link is presented as: ksk_, kst_,
-// kss_ or ksl_, then 43 characters of base
-// 62 for 256 bits, then 6 for a checksum, so that scanners can tell one from chance and a mistyped
-// one costs no look-up. The bits of an API key are random.
+// A token is what an API key, a ticket, a session, a sign-in link or a credential of a workload is
+// presented as: ksk_, kst_, kss_, ksl_ or ksw_, then 43 characters of base 62 for 256 bits, then 6
+// for a checksum, so that scanners can tell one from chance and a mistyped one costs no look-up.
+// The bits are random, but of a ticket.
 const (
-	tokenPrefix   = "ksk_"
-	ticketPrefix  = "kst_"
-	sessionPrefix = "kss_"
-	linkPrefix    = "ksl_"
-	tokenRandom   = 32 // bytes
-	tokenBody     = 43 // characters: 62⁴³ is the first power above 2²⁵⁶
-	tokenLength   = len(tokenPrefix) + tokenBody + base62.ChecksumLength
+	tokenPrefix    = "ksk_"
+	ticketPrefix   = "kst_"
+	sessionPrefix  = "kss_"
+	linkPrefix     = "ksl_"
+	workloadPrefix = "ksw_"
+	tokenRandom    = 32 // bytes
+	tokenBody      = 43 // characters: 62⁴³ is the first power above 2²⁵⁶
+	tokenLength    = len(tokenPrefix) + tokenBody + base62.ChecksumLength
 )
 
 // A TokenHash is what is stored of a token: its SHA-256. A slow hash would add nothing to 256

@@ -132,6 +132,15 @@ func (p *fixture) useCases() map[policy.Action]useCase {
 		policy.SessionEnd: func(who vault.Actor, target uuid.UUID) error {
 			return p.EndSession(ctx, who, target)
 		},
+		policy.TrustAdd: func(who vault.Actor, _ uuid.UUID) error {
+			return second(p.CreateTrustRule(ctx, who, trustRequest()))
+		},
+		policy.TrustList: func(who vault.Actor, _ uuid.UUID) error {
+			return second(p.ListTrustRules(ctx, who))
+		},
+		policy.TrustRemove: func(who vault.Actor, target uuid.UUID) error {
+			return p.RemoveTrustRule(ctx, who, target)
+		},
 		policy.AuditList: func(who vault.Actor, _ uuid.UUID) error {
 			_, err := p.ListAudit(ctx, who, vault.AuditQuery{})
 			return err
@@ -186,6 +195,7 @@ var reads = []policy.Action{
 	policy.HealthGet,
 	policy.APIKeyList,
 	policy.SessionList,
+	policy.TrustList,
 	policy.AuditList,
 	policy.AuditListAll,
 	policy.WhoAmI,
@@ -215,10 +225,18 @@ var operators = []policy.Action{
 	policy.InstanceKeyDestroy,
 }
 
-// tickets are what is done by a ticket, a placeholder or a sign-in link, of which no actor is known
-// before.
+// tickets are what is done by a ticket, a placeholder, a token or a sign-in link, of which no actor
+// is known before.
 var tickets = []policy.Action{
 	policy.LeaseRedeem, policy.LeaseDispute, policy.LeaseUse, policy.SessionCreate,
+	policy.TrustExchange,
+}
+
+func trustRequest() vault.TrustRequest {
+	return vault.TrustRequest{
+		Name: keyName("rule"), Issuer: "https://issuer.example.org", Audience: audience,
+		Claims: []vault.Claim{{Name: "sub", Value: "job"}}, Scopes: []string{"secrets:read"},
+	}
 }
 
 func TestEveryActionOfThePolicyIsAUseCase(t *testing.T) {

@@ -46,6 +46,7 @@ type Service struct {
 	disputes *disputes
 	pqOnly   bool
 	prober   Prober
+	verifier TokenVerifier
 }
 
 // An Operator has the use cases of the operator at the machine itself. They work while servers

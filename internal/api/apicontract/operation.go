@@ -27,6 +27,7 @@ type Operation struct {
 	HasBody    bool      // takes a JSON body
 	Examples   []Example // of the body, by name
 	Sealed     bool      // takes the body sealed, too
+	HasForm    bool      // takes a form, from which nothing is derived
 
 	parameters openapi3.Parameters
 	body       *openapi3.Schema
@@ -43,6 +44,7 @@ type Example struct {
 const (
 	jsonType   = "application/json"
 	sealedType = "application/keysake-sealed+json"
+	formType   = "application/x-www-form-urlencoded"
 )
 
 func (d *Document) readOperation(
@@ -64,7 +66,9 @@ func (d *Document) readOperation(
 	if in.RequestBody != nil {
 		body := location(at+"/requestBody", in.RequestBody.Ref)
 		content := in.RequestBody.Value.Content
-		errs = append(errs, d.readBody(&op, body, content[jsonType]))
+		if op.HasForm = content[formType] != nil; !op.HasForm {
+			errs = append(errs, d.readBody(&op, body, content[jsonType]))
+		}
 		op.Sealed = content[sealedType] != nil
 	}
 	for code, r := range in.Responses.Map() {

@@ -58,7 +58,7 @@ CREATE INDEX owner_keys_by_user ON owner_keys (user_id);
 CREATE INDEX owner_keys_by_root_key ON owner_keys (root_key_id, id);
 
 -- A key works while the ledgers list it and every key above it, and none of them has expired or is
--- suspended.
+-- suspended. So do rules of trust, which have no token, and the credentials that they give.
 CREATE TABLE api_keys (
 	id           TEXT PRIMARY KEY,
 	user_id      TEXT NOT NULL REFERENCES users (id),
@@ -72,9 +72,14 @@ CREATE TABLE api_keys (
 	created_at   INTEGER NOT NULL,
 	expires_at   INTEGER,
 	revoked_at   INTEGER, -- for people: a key works while the ledger lists it
-	-- empty for an API key; sessions of the pages and the links that open them are kept as keys are
-	kind         TEXT NOT NULL CHECK (kind IN ('', 'session', 'sign-in-link'))
+	-- Empty for an API key. Sessions of the pages, the links that open them, rules of trust and the
+	-- credentials that these give are kept as keys are.
+	kind         TEXT NOT NULL
+		CHECK (kind IN ('', 'session', 'sign-in-link', 'trust', 'workload')),
+	terms        TEXT NOT NULL, -- of a rule, or of a credential, as JSON; otherwise empty
+	presented    BLOB NOT NULL  -- tells the token that a credential was given for; empty for none
 ) STRICT;
+CREATE UNIQUE INDEX api_keys_by_presented ON api_keys (presented) WHERE length(presented) > 0;
 CREATE INDEX api_keys_by_user ON api_keys (user_id, id);
 CREATE INDEX api_keys_by_parent ON api_keys (parent_id);
 

@@ -47,6 +47,16 @@ func apiKeyBehaviours() []behaviour {
 			})
 			s.wantSame("the first key", got(s, readByHash(k.Hash)), k)
 		}},
+		{"no two credentials are given for one token", func(s subject) {
+			ann, bob := s.addUser("ann"), s.addUser("bob")
+			shown := func(k *vault.APIKey) { k.Presented = []byte("token") }
+			s.addAPIKey(ann.Owner, shown)
+			other := apiKeyOf(bob.Owner)
+			shown(&other)
+			s.refuses(vault.Conflict, "same token", func(tx vault.Tx) error {
+				return tx.InsertAPIKey(s.ctx, other)
+			})
+		}},
 		{"an id that is taken is a conflict", func(s subject) {
 			ann := s.addUser("ann")
 			k, other := s.addAPIKey(ann.Owner, nil), apiKeyOf(ann.Owner)
@@ -176,6 +186,11 @@ func apiKeyForms() map[string]func(*vault.APIKey) {
 		"suspended":         func(k *vault.APIKey) { k.Suspended = true },
 		"a session":         func(k *vault.APIKey) { k.Kind = audit.CredentialSession },
 		"a sign-in link":    func(k *vault.APIKey) { k.Kind = audit.CredentialSignInLink },
+		"a rule":            func(k *vault.APIKey) { k.Kind, k.TermsJSON = "trust", `{"a":1}` },
+		"a credential": func(k *vault.APIKey) {
+			id := newID()
+			k.Kind, k.TermsJSON, k.Presented = "workload", `{"a":1}`, id[:]
+		},
 		"expires and was revoked": func(k *vault.APIKey) {
 			k.ExpiresAt, k.RevokedAt = moment(70), moment(71)
 		},
