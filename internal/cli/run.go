@@ -86,7 +86,6 @@ func newRun(a *app) *cobra.Command {
   keysake run --broker --preset openai --limit requests=100 \
     --limit path_prefixes=/v1/chat/,/v1/models -- python agent.py
   keysake run --broker --preset stripe --egress open -- node pay.mjs`,
-  keysake run --broker --preset openai -- python agent.py`,
 		DisableFlagsInUseLine: true,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 && !in.print {
