@@ -118,14 +118,11 @@ func (a *app) brokerTransport() (*http.Transport, error) {
 		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, DisableCompression: true,
 		TLSHandshakeTimeout: endTime, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute,
 	}
-	to, err := a.currentLogin()
-	if err != nil {
-		return nil, err
-	}
-	if to.CACert == "" {
+	authority := a.serverOnly().CACert // a run may have no login
+	if authority == "" {
 		return t, nil
 	}
-	pool, err := readAuthority(to.CACert)
+	pool, err := readAuthority(authority)
 	t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	return t, err
 }

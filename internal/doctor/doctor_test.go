@@ -365,7 +365,7 @@ var unread = []string{
 func revoked(table string, row backup.Row) bool {
 	switch table {
 	case "api_keys":
-		return row[len(row)-1] != nil
+		return row[len(row)-4] != nil
 	case "leases":
 		return row[len(row)-2] != nil
 	}

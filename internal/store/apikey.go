@@ -27,8 +27,8 @@ var apiKeys = newTable("api_keys", 2,
 	moment("expires_at", func(k *vault.APIKey) *time.Time { return &k.ExpiresAt }),
 	moment("revoked_at", func(k *vault.APIKey) *time.Time { return &k.RevokedAt }),
 	text("kind", func(k *vault.APIKey) *audit.CredentialKind { return &k.Kind }),
-	text("terms", func(k *vault.APIKey) *string { return &k.TermsJSON }),
-	blob("presented", func(k *vault.APIKey) *[]byte { return &k.Presented }))
+	encoded("terms", func(k *vault.APIKey) string { return k.TermsJSON }, setTerms),
+	presented())
 
 // apiKeysUsed tells when keys were used last.
 var apiKeysUsed = apiKeys.with(moment("(SELECT at FROM api_key_uses WHERE key_id = api_keys.id)",
@@ -38,6 +38,32 @@ var apiKeysUsed = apiKeys.with(moment("(SELECT at FROM api_key_uses WHERE key_id
 var apiKeysListed = apiKeys.with(number(
 	"(SELECT coalesce(max(number), 0) FROM users WHERE id = user_id)",
 	func(k *vault.APIKey) *uint64 { return &k.Ledger }))
+
+var errNotOfKind = errors.New("the key is of a kind that does not have that")
+
+// setTerms refuses terms of a key that has none: nothing would vouch for them.
+func setTerms(k *vault.APIKey, text string) error {
+	hasTerms := k.Kind == audit.CredentialTrust || k.Kind == audit.CredentialWorkload
+	if text != "" && !hasTerms {
+		return errNotOfKind
+	}
+	k.TermsJSON = text
+	return nil
+}
+
+// presented is as setTerms for what tells a token.
+func presented() column[vault.APIKey] {
+	c := blob("presented", func(k *vault.APIKey) *[]byte { return &k.Presented })
+	scan := c.scan
+	c.scan = func(k *vault.APIKey, r Row, i int) error {
+		err := scan(k, r, i)
+		if err == nil && len(k.Presented) > 0 && k.Kind != audit.CredentialWorkload {
+			err = errNotOfKind
+		}
+		return err
+	}
+	return c
+}
 
 // A keyUse is when an API key was used last.
 type keyUse struct {

@@ -92,8 +92,16 @@ func fillWithRows(tb testing.TB, path string) {
 		insert("users", user, 2, hash(), fmt.Sprint("user ", i), "e", "f", n, n+1, n+2, nil)
 		insert("owner_keys", key, user, root, []byte(fmt.Sprint("wrapped", n)), n)
 		used := id()
+		kind := []string{"", "session", "sign-in-link", "trust", "workload"}[i%5]
+		terms, presented := "", []byte{}
+		switch kind {
+		case "workload":
+			terms, presented = "{}", hash()
+		case "trust":
+			terms = "{}"
+		}
 		insert("api_keys", used, user, id(), hash(), "ksk_", "name", "a b", i%2, 1-i%2, n, n, nil,
-			[]string{"", "session", "sign-in-link"}[i%3])
+			kind, terms, presented)
 		insert("api_key_uses", used, n)
 		for range 1 + i%3 {
 			secret := id()

@@ -49,7 +49,9 @@ func apiKeyBehaviours() []behaviour {
 		}},
 		{"no two credentials are given for one token", func(s subject) {
 			ann, bob := s.addUser("ann"), s.addUser("bob")
-			shown := func(k *vault.APIKey) { k.Presented = []byte("token") }
+			shown := func(k *vault.APIKey) {
+				k.Kind, k.Presented = audit.CredentialWorkload, []byte("token")
+			}
 			s.addAPIKey(ann.Owner, shown)
 			other := apiKeyOf(bob.Owner)
 			shown(&other)
