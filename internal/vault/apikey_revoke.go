@@ -11,9 +11,9 @@ import (
 )
 
 // RevokeAPIKey ends one of the caller's API keys, and with it all that it made, or a credential
-// that a rule gave. It needs the scope keys:write. NotFound: there is none of that id, it is another
-// user's, or it is already revoked. Denied: the key has a scope that the caller's own lacks, or the
-// caller's own key would end with it and may not revoke itself.
+// that a rule gave. It needs the scope keys:write. NotFound: there is none of that id, it is
+// another user's, or it is already revoked. Denied: the key has a scope that the caller's own
+// lacks, or the caller's own key would end with it and may not revoke itself.
 func (s *Service) RevokeAPIKey(ctx context.Context, who Actor, id uuid.UUID) error {
 	return s.revoke(ctx, who, policy.APIKeyRevoke, id)
 }
