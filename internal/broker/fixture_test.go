@@ -158,18 +158,24 @@ type arrived struct {
 	proto              int
 }
 
-// start serves a broker over HTTP/1 and, in clear text, HTTP/2. The provider speaks both.
-func start(t *testing.T, answer http.HandlerFunc) *site {
+// start serves a broker over HTTP/1 and, in clear text, HTTP/2, with presets of an operator's own.
+// The provider speaks both.
+func start(t *testing.T, answer http.HandlerFunc, own ...catalog.Entry) *site {
 	t.Helper()
-	return startBefore(t, answer, true)
+	return startBefore(t, answer, true, own...)
 }
 
 // startBefore is start with a provider that speaks HTTP/2 or not.
-func startBefore(t *testing.T, answer http.HandlerFunc, two bool) *site {
+func startBefore(
+	t *testing.T, answer http.HandlerFunc, two bool, own ...catalog.Entry,
+) *site {
 	t.Helper()
 	s := &site{t: t, grants: &grants{live: map[string]vault.Grant{}}}
 	var err error
-	if s.catalog, err = catalog.Load(); err != nil {
+	if s.catalog, err = catalog.Load(); err == nil {
+		s.catalog, err = s.catalog.With(own)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	certificate, roots := newAuthority(t)

@@ -58,7 +58,7 @@ func rewrite(pr *httputil.ProxyRequest) {
 	query = f.credential.attach(h, query)
 	pr.Out.URL = &url.URL{
 		Scheme: "https", Host: f.match.host, Opaque: f.target.path, RawQuery: query,
-		ForceQuery: f.target.hasQuery,
+		ForceQuery: f.target.hasQuery && f.target.query == "",
 	}
 	pr.Out.Host = ""
 	pr.Out.Trailer = pr.In.Trailer // which is filled in after the body

@@ -76,6 +76,8 @@ func TestOnlyTheExactHostAndPathOfTheCatalogGetAKey(t *testing.T) {
 		{"/openai/@evil.example/v1/models", "host", openai},
 		{"/openai/@openai.com/v1/models", "host", openai},
 		{"/openai/@%61pi.openai.com/v1/models", "host", openai},
+		{"/openai/@%D0%B0pi.openai.com/v1/models", "host", openai},
+		{"/openai/@xn--pi-7kc.openai.com/v1/models", "host", openai},
 		{"/openai/@127.0.0.1/v1/models", "host", openai},
 		{"/openai/@2130706433/v1/models", "host", openai},
 		{"/openai/@0177.0.0.1/v1/models", "host", openai},
