@@ -23,6 +23,11 @@ help: ## show this list
 run: build ## a development server with its data in ./.keysake-dev
 	./bin/keysake serve --dev
 
+.PHONY: demo
+demo: build ## the same, before a stand-in for OpenAI: it takes any key, and nothing leaves the machine
+	@CGO_ENABLED=0 go build -o bin/ ./test/demo
+	./bin/demo ./bin/keysake serve --dev
+
 .PHONY: build
 build: ## the static binaries, bin/keysake and bin/keysake-kms
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/ ./cmd/keysake ./cmd/keysake-kms
@@ -38,6 +43,12 @@ readers: # what test/readers runs: on Debian it is installed
 		/usr/bin/python3 -c 'import cryptography'; } 2>/dev/null || \
 		{ apt-get update -qq && apt-get install -y -qq nodejs python3-cryptography; } >/dev/null
 
+.PHONY: client-programs
+client-programs: readers # what test/clients runs: on Debian it is installed
+	@{ command -v curl && command -v git && command -v gh && command -v npm; } >/dev/null || \
+		{ apt-get update -qq && apt-get install -y -qq curl git gh && \
+		{ command -v npm || apt-get install -y -qq npm; }; } >/dev/null
+
 .PHONY: postgres
 postgres: # the database that tests start for themselves: on Debian it is installed, and no server set up
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { \
@@ -51,7 +62,7 @@ fault-programs: postgres # what test/faults runs besides PostgreSQL: on Debian i
 		apt-get update -qq && apt-get install -y -qq pgbouncer; } >/dev/null
 
 .PHONY: test
-test: readers fault-programs ## everything that CI holds, but for format, vet and lint
+test: client-programs fault-programs ## everything that CI holds, but for format, vet and lint
 	go test -json ./... | go run ./test/tally
 	go test -exec 'env GODEBUG=fips140=only' ./internal/seal/... ./bundle
 
@@ -77,7 +88,7 @@ lint: ## the linter, at its pinned version
 	$(GOLANGCI_LINT) run
 
 .PHONY: race
-race: readers fault-programs ## the tests under the race detector
+race: client-programs fault-programs ## the tests under the race detector
 	go test -race -timeout 30m ./...
 
 .PHONY: fuzz

@@ -10,17 +10,24 @@ import (
 
 var (
 	namedTest = regexp.MustCompile("`([a-z][a-z0-9/]*)\\.(Test[A-Za-z0-9]+)`")
-	aTest     = regexp.MustCompile(`(?m)^func (Test\w+)\(t \*testing\.T\)`)
+	aTest     = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(\w \*testing\.[TF]\)`)
 )
 
-// The threat model claims what a test shows. A test that is renamed or removed leaves a claim.
-func TestEveryRowOfTheThreatModelNamesTestsThatExist(t *testing.T) {
+// namesOfTests returns all tests of the module, each after its package and a dot.
+func namesOfTests(t *testing.T) map[string]bool {
+	t.Helper()
 	exists := map[string]bool{}
 	for path, text := range goFiles(t) {
 		for _, found := range aTest.FindAllStringSubmatch(text, -1) {
 			exists[filepath.ToSlash(filepath.Dir(path))+"."+found[1]] = true
 		}
 	}
+	return exists
+}
+
+// The threat model claims what a test shows. A test that is renamed or removed leaves a claim.
+func TestEveryRowOfTheThreatModelNamesTestsThatExist(t *testing.T) {
+	exists := namesOfTests(t)
 	page, err := os.ReadFile("docs/threat-model.md")
 	if err != nil {
 		t.Fatal(err)

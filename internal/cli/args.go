@@ -19,6 +19,16 @@ func noArgs(_ *cobra.Command, args []string) error {
 // exactlyOne requires one argument, which what describes.
 func exactlyOne(what string) cobra.PositionalArgs { return exactly(what) }
 
+// atMostOne allows one argument, which what describes.
+func atMostOne(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		return exactly(what)(cmd, args)
+	}
+}
+
 // exactly requires an argument for each description.
 func exactly(what ...string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {

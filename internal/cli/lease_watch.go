@@ -17,18 +17,24 @@ import (
 // watchEvery is how often "lease watch" asks the server: the broker records once a second.
 const watchEvery = time.Second
 
+// watchAfter is how many times more it asks when the lease has ended, for the last requests.
+const watchAfter = 2
+
+// maxLeases is how many leases "lease watch" looks through for one of the broker's.
+const maxLeases = 200
+
 func newLeaseWatch(a *app) *cobra.Command {
 	var once bool
 	cmd := &cobra.Command{
-		Use:   "watch ID",
+		Use:   "watch [ID]",
 		Short: "Show what a lease asks of the broker, as it happens",
 		Long: `Show each request of a lease at the broker, a line each, with its secret, its host,
 how it was answered and how long that took: the newest 50, and then more as they come,
-until the lease ends. Nothing of a header, a query or a body is recorded. Needs the scope
-secrets:read.`,
-		Example: `  keysake lease watch 01a20765-c4ff-7d38-ae4e-f7a9f0b47e56
+until the lease ends. Without an ID it is your newest lease for the broker. Nothing of
+a header, a query or a body is recorded. Needs the scope secrets:read.`,
+		Example: `  keysake lease watch
   keysake lease watch --once 01a20765-c4ff-7d38-ae4e-f7a9f0b47e56`,
-		Args: exactlyOne("the lease's ID"),
+		Args: atMostOne("the lease's ID"),
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "show what there is, and end")
 	asJSON := jsonFlag(cmd)
@@ -37,17 +43,43 @@ secrets:read.`,
 		if err != nil {
 			return err
 		}
-		return a.watch(cmd.Context(), c, args[0], once, *asJSON)
+		l, err := a.brokerLease(cmd.Context(), c, args)
+		if err != nil {
+			return err
+		}
+		return a.watch(cmd.Context(), c, l, once, *asJSON)
 	}
 	return cmd
 }
 
-// watch prints requests until the lease ends, or this program does.
-func (a *app) watch(ctx context.Context, c *client.Client, id string, once, asJSON bool) error {
-	l, err := c.GetLease(ctx, id)
-	if err != nil {
-		return leaseError(err)
+// brokerLease returns the lease that the argument names, or the newest one for the broker.
+func (a *app) brokerLease(
+	ctx context.Context, c *client.Client, args []string,
+) (wire.Lease, error) {
+	if len(args) > 0 {
+		l, err := c.GetLease(ctx, args[0])
+		return l, leaseError(err)
 	}
+	list, err := findLeases(ctx, c, client.LeaseFilter{Limit: maxLeases})
+	if err != nil {
+		return wire.Lease{}, err
+	}
+	for _, l := range list.Leases {
+		if l.Delivery == wire.DeliveryBroker {
+			a.infof("The newest lease for the broker is %s, of the run %s.", l.ID,
+				orDash(runOf(l.Run)))
+			return l, nil
+		}
+	}
+	return wire.Lease{}, fmt.Errorf(`none of your newest %d leases is for the broker: `+
+		`"keysake run --broker" takes one`, maxLeases)
+}
+
+// watch prints requests until the lease ends, or this program does.
+func (a *app) watch(
+	ctx context.Context, c *client.Client, l wire.Lease, once, asJSON bool,
+) error {
+	id, ended := l.ID, 0
 	filter := client.RequestFilter{}
 	for {
 		page, err := c.LeaseRequests(ctx, id, filter)
@@ -60,7 +92,10 @@ func (a *app) watch(ctx context.Context, c *client.Client, id string, once, asJS
 				return err
 			}
 		}
-		if once || l.State != wire.LeaseActive && len(page.Requests) == 0 {
+		if l.State != wire.LeaseActive {
+			ended++
+		}
+		if once || ended > watchAfter {
 			return nil
 		}
 		select {
@@ -127,21 +162,23 @@ type explained struct {
 
 func newLeaseExplain(a *app) *cobra.Command {
 	return listCommand(a, &cobra.Command{
-		Use:   "explain ID",
+		Use:   "explain [ID]",
 		Short: "Show why requests of a lease got no key",
 		Long: `Show the last 50 requests of a lease that the broker refused: which rule it was,
-which host and which secret. Needs the scope secrets:read.`,
-		Example: `  keysake lease explain 01a20765-c4ff-7d38-ae4e-f7a9f0b47e56`,
-		Args:    exactlyOne("the lease's ID"),
+which host and which secret. Without an ID it is your newest lease for the broker.
+Needs the scope secrets:read.`,
+		Example: `  keysake lease explain
+  keysake lease explain 01a20765-c4ff-7d38-ae4e-f7a9f0b47e56`,
+		Args: atMostOne("the lease's ID"),
 	}, func(ctx context.Context, args []string) (found explained, err error) {
 		c, err := a.connect()
 		if err != nil {
 			return explained{}, err
 		}
-		if found.lease, err = c.GetLease(ctx, args[0]); err != nil {
-			return explained{}, leaseError(err)
+		if found.lease, err = a.brokerLease(ctx, c, args); err != nil {
+			return explained{}, err
 		}
-		page, err := c.LeaseRequests(ctx, args[0], client.RequestFilter{Refused: true})
+		page, err := c.LeaseRequests(ctx, found.lease.ID, client.RequestFilter{Refused: true})
 		found.Requests = append([]wire.BrokeredRequest{}, page.Requests...)
 		return found, leaseError(err)
 	}, a.explainedGrid)

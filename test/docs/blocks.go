@@ -8,6 +8,7 @@
 //
 //	<!-- test: background -->   runs until it is stopped, as in another terminal
 //	<!-- test: stopped -->      begins when everything in the background was stopped, as by Ctrl-C
+//	<!-- test: restarted -->    both: what runs in the background now was stopped before
 //	<!-- test: skip: reason --> is not run
 package docs
 
@@ -39,7 +40,7 @@ const (
 	prompt = "$ "
 )
 
-var marker = regexp.MustCompile(`^<!-- test: (background|stopped|skip: (.+)) -->$`)
+var marker = regexp.MustCompile(`^<!-- test: (background|stopped|restarted|skip: (.+)) -->$`)
 
 // Parse returns the console blocks of a Markdown document, in order. It refuses a marker that it
 // does not know or that has no block, and commands in a block of another kind.
@@ -78,8 +79,8 @@ func Parse(file, text string) ([]Block, error) {
 			}
 			block = &Block{File: file, Line: i + 1}
 			if pending != nil {
-				block.Background = pending[1] == "background"
-				block.Stopped = pending[1] == "stopped"
+				block.Background = pending[1] == "background" || pending[1] == "restarted"
+				block.Stopped = pending[1] == "stopped" || pending[1] == "restarted"
 				block.Skip = pending[2]
 			}
 			pending = nil

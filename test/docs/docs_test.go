@@ -13,8 +13,11 @@ import (
 	"github.com/keysake/keysake/test/docs"
 )
 
-// repository is the root of the repository; program is the path of the binary that is run.
-var repository, program string
+// repository is the root of the repository; programs are the paths of the binaries that are run.
+var (
+	repository string
+	programs   []string
+)
 
 func TestMain(m *testing.M) {
 	code, err := buildAndRun(m)
@@ -30,11 +33,11 @@ func buildAndRun(m *testing.M) (int, error) {
 		return 1, err
 	}
 	defer os.RemoveAll(dir)
-	program = filepath.Join(dir, "keysake")
+	programs = []string{filepath.Join(dir, "keysake"), filepath.Join(dir, "demo")}
 	if repository, err = filepath.Abs("../.."); err != nil {
 		return 1, err
 	}
-	build := exec.Command("go", "build", "-o", program, "./cmd/keysake")
+	build := exec.Command("go", "build", "-o", dir, "./cmd/keysake", "./test/demo")
 	build.Dir = repository
 	if out, err := build.CombinedOutput(); err != nil {
 		return 1, fmt.Errorf("build: %w\n%s", err, out)
@@ -73,7 +76,7 @@ func run(t *testing.T, blocks []docs.Block) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := docs.Start(root, repository, program)
+	s, err := docs.Start(root, repository, programs...)
 	if err != nil {
 		t.Fatal(err)
 	}

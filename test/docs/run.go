@@ -45,16 +45,22 @@ trap stop_all EXIT
 `
 
 // Start starts a session below root, an empty folder. The working directory is /home/you/keysake;
-// it has the repository's Makefile and the program, which needs no building there.
-func Start(root, repository, program string) (*Session, error) {
+// it has the repository's Makefile and example, and its programs, which need no building there.
+func Start(root, repository string, programs ...string) (*Session, error) {
 	home := filepath.Join(root, "home", "you")
 	work, tools := filepath.Join(home, "keysake"), filepath.Join(root, "tools")
 	err := errors.Join(
 		os.MkdirAll(filepath.Join(work, "bin"), 0o700), os.MkdirAll(tools, 0o700),
-		os.Symlink(filepath.Join(repository, "Makefile"), filepath.Join(work, "Makefile")),
-		os.Symlink(program, filepath.Join(work, "bin", "keysake")),
 		os.WriteFile(filepath.Join(tools, "go"), []byte("#!/bin/sh\n"), 0o700),
 	)
+	for _, name := range []string{"Makefile", "example.mjs"} {
+		err = errors.Join(err,
+			os.Symlink(filepath.Join(repository, name), filepath.Join(work, name)))
+	}
+	for _, program := range programs {
+		to := filepath.Join(work, "bin", filepath.Base(program))
+		err = errors.Join(err, os.Symlink(program, to))
+	}
 	if err != nil {
 		return nil, err
 	}
