@@ -61,8 +61,25 @@ fault-programs: postgres # what test/faults runs besides PostgreSQL: on Debian i
 	@command -v pgbouncer >/dev/null || test -x /usr/sbin/pgbouncer || { \
 		apt-get update -qq && apt-get install -y -qq pgbouncer; } >/dev/null
 
+AXE := 4.11.0
+TESTS_CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/keysake-tests
+
+.PHONY: browser-programs
+browser-programs: # what test/browser runs: on Debian it is installed; axe-core comes from npm
+	@command -v chromium >/dev/null || { \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null
+	@test -f $(TESTS_CACHE)/axe-core-$(AXE)/package/axe.min.js || { \
+		command -v npm >/dev/null || { apt-get update -qq && apt-get install -y -qq npm; }; \
+		mkdir -p $(TESTS_CACHE)/axe-core-$(AXE); cd $(TESTS_CACHE)/axe-core-$(AXE); \
+		npm pack --silent axe-core@$(AXE) && tar xzf axe-core-$(AXE).tgz; } >/dev/null
+
+.PHONY: screenshots
+screenshots: browser-programs ## the pictures of docs/pages.md
+	mkdir -p docs/pages
+	KEYSAKE_SCREENSHOTS=$(CURDIR)/docs/pages go test -count=1 -run TestEveryPage ./test/browser
+
 .PHONY: test
-test: client-programs fault-programs ## everything that CI holds, but for format, vet and lint
+test: client-programs fault-programs browser-programs ## everything that CI holds, but for format, vet and lint
 	go test -json ./... | go run ./test/tally
 	go test -exec 'env GODEBUG=fips140=only' ./internal/seal/... ./bundle
 
@@ -88,7 +105,7 @@ lint: ## the linter, at its pinned version
 	$(GOLANGCI_LINT) run
 
 .PHONY: race
-race: client-programs fault-programs ## the tests under the race detector
+race: client-programs fault-programs browser-programs ## the tests under the race detector
 	go test -race -timeout 30m ./...
 
 .PHONY: fuzz
