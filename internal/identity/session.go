@@ -84,14 +84,14 @@ func (s *Sessions) SignOut(w http.ResponseWriter, r *http.Request, of vault.Sess
 
 // Forget takes the cookie from the browser.
 func (s *Sessions) Forget(w http.ResponseWriter) {
-	c := s.cookie("")
+	c := s.cookie("") //nolint:gosec // as in cookie
 	c.MaxAge = -1
 	http.SetCookie(w, c)
 }
 
 // cookie has no end of its own: it goes with the browser, and the server knows when it ends.
 func (s *Sessions) cookie(value string) *http.Cookie {
-	return &http.Cookie{
+	return &http.Cookie{ //nolint:gosec // without Secure only for a development server on HTTP
 		Name: s.cookieName(), Value: value, Path: "/",
 		Secure: !s.plain, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}

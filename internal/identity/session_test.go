@@ -1,6 +1,7 @@
 package identity_test
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
@@ -27,7 +28,7 @@ func TestAFirstLinkIsStoredWhenItIsFollowed(t *testing.T) {
 		t.Errorf("the link is of %v (%v)", user.ID, err)
 	}
 	signIn := func(link plaintext.Value) error {
-		w, r := httptest.NewRecorder(), httptest.NewRequest("POST", "/", nil)
+		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", nil)
 		_, err := sessions.SignIn(w, r, link, netip.Addr{})
 		return err
 	}
@@ -59,7 +60,7 @@ func TestOnlyADevelopmentServerHasACookieWithoutTheHostPrefix(t *testing.T) {
 			t.Fatal(err)
 		}
 		sessions, w := identity.NewSessions(v, plain), httptest.NewRecorder()
-		r := httptest.NewRequest("POST", "/", nil)
+		r := httptest.NewRequest(http.MethodPost, "/", nil)
 		if _, err := sessions.SignIn(w, r, link, netip.Addr{}); err != nil {
 			t.Fatal(err)
 		}

@@ -123,7 +123,7 @@ func link(t *testing.T, s *apptest.Server, name string) string {
 }
 
 // signIn follows a new link of a user.
-func (b *browser) signIn(name string) *browser {
+func (b *browser) signIn(name string) {
 	b.t.Helper()
 	path := link(b.t, b.s, name)
 	if text := b.get(path).want(b.t, 200).text; !strings.Contains(text, "Sign in as "+name) {
@@ -131,7 +131,6 @@ func (b *browser) signIn(name string) *browser {
 	}
 	_, token, _ := strings.Cut(path, "?link=")
 	b.send("/ui/sign-in", "link", token).leadsTo(b.t, "/ui/secrets")
-	return b
 }
 
 // cookie is the only one that the site sets on a development server.
