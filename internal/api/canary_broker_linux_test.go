@@ -32,7 +32,7 @@ var brokeredProviders = map[string]struct{ line, header, before string }{
 
 var brokeredHosts = []string{"api.openai.com", "api.anthropic.com", "api.github.com", "github.com"}
 
-var providerPair = apptest.TrustedPair(brokeredHosts...)
+var providerPair = apptest.TrustedPair(append([]string{issuerHost}, brokeredHosts...)...)
 
 // A parrot is a provider that repeats all that it gets, in every way that it knows, and remembers
 // it.

@@ -24,7 +24,7 @@ const (
 	identityFileVariable  = "KEYSAKE_IDENTITY_TOKEN_FILE"
 	audienceVariable      = "KEYSAKE_IDENTITY_AUDIENCE"
 	githubURLVariable     = "ACTIONS_ID_TOKEN_REQUEST_URL"
-	githubTokenVariable   = "ACTIONS_ID_TOKEN_REQUEST_TOKEN" //nolint:gosec // a variable's name
+	githubTokenVariable   = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
 	projectedFile         = "/var/run/secrets/keysake/token"
 	maxIdentityTokenBytes = 16 << 10
 	identityTimeout       = 20 * time.Second

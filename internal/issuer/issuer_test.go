@@ -385,7 +385,7 @@ func TestAnIssuersDocumentsAreItsOwn(t *testing.T) {
 		return map[string]any{"issuer": issuer, "jwks_uri": keys}
 	}
 	big := strings.Repeat("a", 300<<10)
-	weak, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // it must be refused
+	weak, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
 		t.Fatal(err)
 	}

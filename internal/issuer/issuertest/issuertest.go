@@ -9,6 +9,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -60,21 +61,39 @@ func Start(tb testing.TB) *Issuer {
 
 // Run is Start without a test: it returns what ends the issuer.
 func Run() (i *Issuer, end func()) {
-	i = &Issuer{
-		Roots: x509.NewCertPool(), keys: map[string]crypto.Signer{},
-		replaced: map[string]any{}, asked: map[string]int{},
-	}
-	i.AddKey("ES256", "ES256")
-	i.AddKey("EdDSA", "EdDSA")
-	i.keys["RS256"], i.keys["PS256"] = sharedKeys()
-	s := httptest.NewTLSServer(i)
+	i, s := newIssuer()
+	s.StartTLS()
 	i.URL = s.URL
 	i.Roots.AddCert(s.Certificate())
 	i.CA = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
 	return i, s.Close
 }
 
+// StartAs is Start for an issuer whose host has a certificate. It returns where it is.
+func StartAs(tb testing.TB, host string, pair tls.Certificate) (i *Issuer, address string) {
+	tb.Helper()
+	i, s := newIssuer()
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	s.StartTLS()
+	tb.Cleanup(s.Close)
+	i.URL = "https://" + host
+	return i, s.Listener.Addr().String()
+}
+
+func newIssuer() (*Issuer, *httptest.Server) {
+	i := &Issuer{
+		Roots: x509.NewCertPool(), keys: map[string]crypto.Signer{},
+		replaced: map[string]any{}, asked: map[string]int{},
+	}
+	i.AddKey("ES256", "ES256")
+	i.AddKey("EdDSA", "EdDSA")
+	i.keys["RS256"], i.keys["PS256"] = sharedKeys()
+	return i, httptest.NewUnstartedServer(i)
+}
+
 // sharedKeys are of all issuers of a process: RSA keys take long to make.
+//
+//nolint:gochecknoglobals // nothing writes to it
 var sharedKeys = sync.OnceValues(func() (rs, ps crypto.Signer) { return newRSA(), newRSA() })
 
 func newRSA() crypto.Signer {
@@ -150,7 +169,7 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	document, replaced := i.replaced[r.URL.Path]
 	switch {
 	case i.down:
-		http.Error(w, "down", http.StatusInternalServerError)
+		w.WriteHeader(http.StatusInternalServerError)
 		return
 	case replaced:
 	case strings.HasSuffix(r.URL.Path, Discovery):
