@@ -14,6 +14,8 @@ MICRO ?= ./internal/seal ./internal/store/sqlite ./internal/vault ./internal/mid
 	./internal/api ./internal/server
 MICRO_BENCH ?= .
 MICRO_COUNT ?= 6
+# The clients in Go that test/clients runs are a module of their own.
+CLIENTS := test/clients/programs
 
 .PHONY: help
 help: ## show this list
@@ -99,10 +101,12 @@ vet:
 	go vet ./...
 	go mod verify >/dev/null
 	go mod tidy -diff
+	cd $(CLIENTS) && go vet ./... && go mod verify >/dev/null
 
 .PHONY: lint
 lint: ## the linter, at its pinned version
 	$(GOLANGCI_LINT) run
+	cd $(CLIENTS) && $(GOLANGCI_LINT) run
 
 .PHONY: race
 race: client-programs fault-programs browser-programs ## the tests under the race detector

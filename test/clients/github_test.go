@@ -124,6 +124,11 @@ func TestClientsOfGitHubWorkWithoutAKeyAsTheyDoWithOne(t *testing.T) {
 			{Step: "graphql", Text: "octo"},
 			{Step: "busy", Text: "busy", Calls: 2},
 		}, refusals("RequestError")...)},
+		"go-github": {program, "github", append([]step{
+			{Step: "environment"},
+			{Step: "user", Text: "octo"},
+			{Step: "issue", Text: "hello"},
+		}, refusals("*github.ErrorResponse")...)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

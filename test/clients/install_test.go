@@ -65,3 +65,17 @@ var installed = sync.OnceValues(func() (string, error) {
 	}
 	return modules, nil
 })
+
+// program returns the command that runs a client in Go.
+func program(t *testing.T, name string) []string {
+	t.Helper()
+	path, err := built()
+	apptest.Must(t, err)
+	return []string{path, name}
+}
+
+// built builds the clients in Go, which are a module of their own.
+var built = sync.OnceValues(func() (string, error) {
+	to := filepath.Join(filepath.Dir(keysake), "clients")
+	return to, build("programs", to, ".")
+})

@@ -1,7 +1,7 @@
 // Package clients_test runs programs that others wrote, as they are in the registries, with no key:
 // through "keysake run --broker" and a server, to stand-ins for the providers that record what they
-// get, over real TLS. All of them are pinned: in js/package-lock.json, and by the release of Debian
-// that curl, git and gh come from.
+// get, over real TLS. All of them are pinned: in js/package-lock.json, in programs/go.mod, and by
+// the release of Debian that curl, git and gh come from.
 package clients_test
 
 import (
@@ -232,9 +232,7 @@ func (l *lab) run(providers []string, change func(*exec.Cmd), args ...string) (
 	if err := cmd.Run(); cmd.ProcessState == nil {
 		l.t.Fatal(err)
 	}
-	for _, placeholder := range placeholders.FindAllString(out.String(), -1) {
-		l.secrets = append(l.secrets, placeholder)
-	}
+	l.secrets = append(l.secrets, placeholders.FindAllString(out.String(), -1)...)
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
 }
 

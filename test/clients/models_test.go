@@ -137,6 +137,8 @@ func javaScriptErrors(status int) string {
 	}[status]
 }
 
+func always(name string) func(int) string { return func(int) string { return name } }
+
 func TestClientsOfModelsWorkWithoutAKeyAsTheyDoWithOne(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -150,9 +152,17 @@ func TestClientsOfModelsWorkWithoutAKeyAsTheyDoWithOne(t *testing.T) {
 			"openai", "api.openai.com", "/v1/chat/completions", openAI,
 			modelSteps("path", javaScriptErrors), node, bearer,
 		},
+		"OpenAI, Go": {
+			"openai", "api.openai.com", "/v1/chat/completions", openAI,
+			modelSteps("path", always("*apierror.Error")), program, bearer,
+		},
 		"Anthropic, JavaScript": {
 			"anthropic", "api.anthropic.com", "/v1/messages", anthropic,
 			modelSteps("host", javaScriptErrors), node, xAPIKey,
+		},
+		"Anthropic, Go": {
+			"anthropic", "api.anthropic.com", "/v1/messages", anthropic,
+			modelSteps("host", always("*apierror.Error")), program, xAPIKey,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
