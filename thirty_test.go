@@ -9,42 +9,114 @@ import (
 // and the tests that show that ours does not. Where no package is named it is internal/broker.
 var thirty = []struct{ what, tests string }{
 	// Who gets the key.
-	{"of hosts that look alike only the exact one", "TestOnlyTheExactHostAndPathOfTheCatalogGetAKey"},
-	{"a path is sent byte for byte as it was matched", "TestOnlyTheExactHostAndPathOfTheCatalogGetAKey FuzzTarget"},
-	{"the names of a request disagree", "TestARequestWhoseLineOrHostSaysSomethingElseGoesNowhereElse TestAProxyOpensTheHostsOfItsLeaseAlone TestATunnelWhoseNamesDisagreeReachesNoProvider"},
-	{"a placeholder of another user, provider, or of a lease that has ended", "TestAnyOtherCredentialIsRefusedAndNeverReplaced internal/vault.TestWhatIsNoPlaceholderStandsForNothing internal/vault.TestAPlaceholderEndsWithItsLeaseAndAllThatItRestsOn internal/server.TestAProgramUsesAKeyThatItNeverHasUntilItsLeaseIsRevoked"},
-	{"another credential is refused, and never replaced", "TestAnyOtherCredentialIsRefusedAndNeverReplaced test/clients.TestClientsOfModelsWorkWithoutAKeyAsTheyDoWithOne"},
-	{"a placeholder where no credential belongs, or twice", "TestAnyOtherCredentialIsRefusedAndNeverReplaced"},
-	{"two places with a credential become one", "TestTheKeyArrivesWhereTheProviderTakesItAndThePlaceholderNowhere TestTheKeyOfEachProviderArrivesExactlyWhereTheProviderWantsIt TestAKeyArrivesInEveryPlaceThatAPresetCanName"},
+	{
+		"of hosts that look alike only the exact one",
+		`TestOnlyTheExactHostAndPathOfTheCatalogGetAKey`,
+	},
+	{
+		"a path is sent byte for byte as it was matched",
+		`TestOnlyTheExactHostAndPathOfTheCatalogGetAKey FuzzTarget`,
+	},
+	{
+		"the names of a request disagree",
+		`TestARequestWhoseLineOrHostSaysSomethingElseGoesNowhereElse TestAProxyOpensTheHostsOfItsLeaseAlone TestATunnelWhoseNamesDisagreeReachesNoProvider`,
+	},
+	{
+		"a placeholder of another user, provider, or of a lease that has ended",
+		`TestAnyOtherCredentialIsRefusedAndNeverReplaced internal/vault.TestWhatIsNoPlaceholderStandsForNothing internal/vault.TestAPlaceholderEndsWithItsLeaseAndAllThatItRestsOn internal/server.TestAProgramUsesAKeyThatItNeverHasUntilItsLeaseIsRevoked`,
+	},
+	{
+		"another credential is refused, and never replaced",
+		`TestAnyOtherCredentialIsRefusedAndNeverReplaced test/clients.TestClientsOfModelsWorkWithoutAKeyAsTheyDoWithOne`,
+	},
+	{
+		"a placeholder where no credential belongs, or twice",
+		`TestAnyOtherCredentialIsRefusedAndNeverReplaced`,
+	},
+	{
+		"two places with a credential become one",
+		`TestTheKeyArrivesWhereTheProviderTakesItAndThePlaceholderNowhere TestTheKeyOfEachProviderArrivesExactlyWhereTheProviderWantsIt TestAKeyArrivesInEveryPlaceThatAPresetCanName`,
+	},
 	{"headers of the way stop, all others pass", "TestWhatTellsOfTheWayStopsHereAndAllElsePasses"},
-	{"a host with an address of this machine or its network", "internal/netguard.TestOnlyPublicAddressesAreConnectedTo internal/netguard.TestANameIsResolvedOnceAndConnectedToByThatAddress internal/netguard.TestWhatIsNoCanonicalNameIsNotEvenResolved TestAProxyOpensTheHostsOfItsLeaseAlone"},
+	{
+		"a host with an address of this machine or its network",
+		`internal/netguard.TestOnlyPublicAddressesAreConnectedTo internal/netguard.TestANameIsResolvedOnceAndConnectedToByThatAddress internal/netguard.TestWhatIsNoCanonicalNameIsNotEvenResolved TestAProxyOpensTheHostsOfItsLeaseAlone`,
+	},
 	{"a redirect is handed back", "TestAnswersPassAsTheyAre"},
-	{"requests that two servers cut in different ways", "TestARequestWhoseLineOrHostSaysSomethingElseGoesNowhereElse"},
-	{"methods that show what was sent", "TestARequestWhoseLineOrHostSaysSomethingElseGoesNowhereElse"},
+	{
+		"requests that two servers cut in different ways",
+		`TestARequestWhoseLineOrHostSaysSomethingElseGoesNowhereElse`,
+	},
+	{
+		"methods that show what was sent",
+		`TestARequestWhoseLineOrHostSaysSomethingElseGoesNowhereElse`,
+	},
 
 	// Streams.
 	{"events arrive as they are sent", "TestEventsArriveOneByOneAsTheyAreSent"},
-	{"a provider that repeats the key", "TestAProviderThatRepeatsTheKeyIsNotHeard FuzzScrubbedBody"},
+	{
+		"a provider that repeats the key",
+		`TestAProviderThatRepeatsTheKeyIsNotHeard FuzzScrubbedBody`,
+	},
 	{"answers that take long, and a provider's own 408", "TestAnswersPassAsTheyAre"},
 	{"bodies larger than the memory", "TestLargeBodiesPassInBothDirectionsInLittleMemory"},
-	{"a client that leaves, a provider that breaks off", "TestAClientThatLeavesEndsTheProvidersWorkAndAProviderThatBreaksOffIsSeen"},
-	{"WebSockets, and upgrades that are not listed", "TestAWebSocketPassesWithTheKeyInAHeader TestAnUpgradeThatTheCatalogDoesNotListIsRefusedOrLeftOut FuzzSubprotocols"},
-	{"what HTTP has besides, byte for byte", "TestAnswersPassAsTheyAre TestABodyThatIsNotWantedIsNotSent TestARequestStreamsWhileItsAnswerDoes"},
+	{
+		"a client that leaves, a provider that breaks off",
+		`TestAClientThatLeavesEndsTheProvidersWorkAndAProviderThatBreaksOffIsSeen`,
+	},
+	{
+		"WebSockets, and upgrades that are not listed",
+		`TestAWebSocketPassesWithTheKeyInAHeader TestAnUpgradeThatTheCatalogDoesNotListIsRefusedOrLeftOut FuzzSubprotocols`,
+	},
+	{
+		"what HTTP has besides, byte for byte",
+		`TestAnswersPassAsTheyAre TestABodyThatIsNotWantedIsNotSent TestARequestStreamsWhileItsAnswerDoes`,
+	},
 	{"idle connections take little", "TestAThousandIdleStreamsTakeLittleMemory"},
 
 	// The life of a lease.
-	{"a revocation ends what is open, on every server", "TestWhatALeaseHasOpenEndsWithIt TestWhatGoesThroughAProxyEndsWithItsLease internal/vault.TestWhatAnotherProcessTookFromAGrantIsNoticedInTime"},
-	{"a new version counts from the next request on", "TestANewVersionIsAttachedFromTheNextRequestOn test/clients.TestAServerThatWasKilledGoesOnAndNothingEverPassesWithoutItsKey"},
-	{"limits hold", "TestLimitsOfALeaseHold test/clients.TestAClientSeesALimitOfItsLeaseAsTheProvidersOwnAndDoesNotTryAgain"},
-	{"a request is sent once", "TestAClientThatLeavesEndsTheProvidersWorkAndAProviderThatBreaksOffIsSeen"},
-	{"what cannot be known lets nothing pass", "TestAStoreThatIsAwayLetsNothingPass test/clients.TestAServerThatWasKilledGoesOnAndNothingEverPassesWithoutItsKey"},
-	{"a credential that a provider mints stays here", "TestAMintedCredentialStaysAndItsStandInWorks"},
+	{
+		"a revocation ends what is open, on every server",
+		`TestWhatALeaseHasOpenEndsWithIt TestWhatGoesThroughAProxyEndsWithItsLease internal/vault.TestWhatAnotherProcessTookFromAGrantIsNoticedInTime`,
+	},
+	{
+		"a new version counts from the next request on",
+		`TestANewVersionIsAttachedFromTheNextRequestOn test/clients.TestAServerThatWasKilledGoesOnAndNothingEverPassesWithoutItsKey`,
+	},
+	{
+		"limits hold",
+		`TestLimitsOfALeaseHold test/clients.TestAClientSeesALimitOfItsLeaseAsTheProvidersOwnAndDoesNotTryAgain`,
+	},
+	{
+		"a request is sent once",
+		`TestAClientThatLeavesEndsTheProvidersWorkAndAProviderThatBreaksOffIsSeen`,
+	},
+	{
+		"what cannot be known lets nothing pass",
+		`TestAStoreThatIsAwayLetsNothingPass test/clients.TestAServerThatWasKilledGoesOnAndNothingEverPassesWithoutItsKey`,
+	},
+	{
+		"a credential that a provider mints stays here",
+		`TestAMintedCredentialStaysAndItsStandInWorks`,
+	},
 
 	// Programs, and what is left of it all.
-	{"programs as their authors publish them", "test/clients.TestClientsOfModelsWorkWithoutAKeyAsTheyDoWithOne test/clients.TestClientsOfGitHubWorkWithoutAKeyAsTheyDoWithOne test/clients.TestGHWorksWithoutAKeyAndWithItsOwnSettings test/clients.TestGitClonesAndPushesWithoutAKeyAndWithItsOwnSettings test/clients.TestCurlWorksWithoutAKey"},
-	{"settings that are there survive", "internal/cli.TestARunAtTheBrokerGetsPlaceholdersAndNoValue test/clients.TestGHWorksWithoutAKeyAndWithItsOwnSettings test/clients.TestGitClonesAndPushesWithoutAKeyAndWithItsOwnSettings"},
-	{"an authority for the hosts of a lease alone", "TestAProgramWithFixedHostsGetsItsKeyThroughAProxy TestAProxyOpensTheHostsOfItsLeaseAlone internal/cli.TestAProgramWithFixedHostsReachesThemByAProxyAndTrustsAnAuthorityForThemAlone internal/cli.TestAnAuthorityThatCouldSignForAnyHostStartsNoRun"},
-	{"no value and no placeholder is left anywhere", "test/clients.TestCurlWorksWithoutAKey test/clients.TestAServerThatWasKilledGoesOnAndNothingEverPassesWithoutItsKey"},
+	{
+		"programs as their authors publish them",
+		`test/clients.TestClientsOfModelsWorkWithoutAKeyAsTheyDoWithOne test/clients.TestClientsOfGitHubWorkWithoutAKeyAsTheyDoWithOne test/clients.TestGHWorksWithoutAKeyAndWithItsOwnSettings test/clients.TestGitClonesAndPushesWithoutAKeyAndWithItsOwnSettings test/clients.TestCurlWorksWithoutAKey`,
+	},
+	{
+		"settings that are there survive",
+		`internal/cli.TestARunAtTheBrokerGetsPlaceholdersAndNoValue test/clients.TestGHWorksWithoutAKeyAndWithItsOwnSettings test/clients.TestGitClonesAndPushesWithoutAKeyAndWithItsOwnSettings`,
+	},
+	{
+		"an authority for the hosts of a lease alone",
+		`TestAProgramWithFixedHostsGetsItsKeyThroughAProxy TestAProxyOpensTheHostsOfItsLeaseAlone internal/cli.TestAProgramWithFixedHostsReachesThemByAProxyAndTrustsAnAuthorityForThemAlone internal/cli.TestAnAuthorityThatCouldSignForAnyHostStartsNoRun`,
+	},
+	{
+		"no value and no placeholder is left anywhere",
+		`test/clients.TestCurlWorksWithoutAKey test/clients.TestAServerThatWasKilledGoesOnAndNothingEverPassesWithoutItsKey`,
+	},
 }
 
 func TestEachOfTheThirtyTrialsOfABrokerHasTestsThatExist(t *testing.T) {

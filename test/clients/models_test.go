@@ -33,8 +33,10 @@ var (
 	anthropic = dialect{
 		whole: "" +
 			`{"id":"c","type":"message","role":"assistant","model":"m","stop_reason":"end_turn","stop_sequence":null,"content":[{"type":"text","text":"hello you"}],"usage":{"input_tokens":3,"output_tokens":2}}`,
-		begin: anthropicEvent("message_start",
-			`"message":{"id":"c","type":"message","role":"assistant","model":"m","content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":3,"output_tokens":1}}`) +
+		begin: anthropicEvent(
+			"message_start",
+			`"message":{"id":"c","type":"message","role":"assistant","model":"m","content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":3,"output_tokens":1}}`,
+		) +
 			anthropicEvent("content_block_start",
 				`"index":0,"content_block":{"type":"text","text":""}`) +
 			anthropicEvent("content_block_delta",
@@ -43,8 +45,10 @@ var (
 			`"index":0,"delta":{"type":"text_delta","text":" you"}`) +
 			anthropicEvent("content_block_stop",
 				`"index":0`) +
-			anthropicEvent("message_delta",
-				`"delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":2}`) +
+			anthropicEvent(
+				"message_delta",
+				`"delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":2}`,
+			) +
 			anthropicEvent("message_stop",
 				`"x":0`),
 		model:   `{"id":"m","type":"model","display_name":"m","created_at":"2026-01-01T00:00:00Z"}`,
