@@ -51,7 +51,7 @@ func trust(text []byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(file.Name()) //nolint:errcheck // the roots are read below
+	defer os.Remove(file.Name())
 	_, err = file.Write(text)
 	err = errors.Join(err, file.Close(), os.Setenv("SSL_CERT_FILE", file.Name()))
 	if err == nil {

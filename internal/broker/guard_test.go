@@ -98,7 +98,8 @@ func TestAPlaceholderInATrailerIsRefused(t *testing.T) {
 	l := s.lease("openai")
 	for _, two := range []bool{false, true} {
 		body, w := io.Pipe()
-		r := must(http.NewRequestWithContext(t.Context(), "POST", s.URL+"/openai/v1/x", body))
+		r := must(http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/openai/v1/x",
+			body))
 		r.Header, r.Trailer = bearer(l), http.Header{"X-Up": nil}
 		go func() {
 			_, _ = io.WriteString(w, "text")

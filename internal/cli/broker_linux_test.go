@@ -33,13 +33,17 @@ func testBrokerAlone(t *testing.T, database string) {
 	t.Helper()
 	s := newSite(t)
 	s.env = append(s.env, "KEYSAKE_DATABASE_URL="+database, "KEYSAKE_DATABASE_CONNECTIONS=4")
-	serve := []string{"serve", "--dev", "--data", "data", "--broker-listen", "none",
-		"--listen", "127.0.0.1:0"}
+	serve := []string{
+		"serve", "--dev", "--data", "data", "--broker-listen", "none",
+		"--listen", "127.0.0.1:0",
+	}
 	_, first := s.start(t, serve...)
 	finish(t, first) // it made the database
 	at, broker := s.start(t, append(
-		[]string{"broker", "--data", "data", "--keys", "data/keysake.keys",
-			"--broker-listen", "127.0.0.1:0"}, s.egress...)...)
+		[]string{
+			"broker", "--data", "data", "--keys", "data/keysake.keys",
+			"--broker-listen", "127.0.0.1:0",
+		}, s.egress...)...)
 	s.url, _ = s.start(t, append(serve, "--broker-url", at)...)
 	s.set(t)
 

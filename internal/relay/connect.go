@@ -26,6 +26,7 @@ func (o Options) connect(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer upstream.Close() //nolint:errcheck // what was sent has arrived, or has not
+	//nolint:bodyclose // it has none, or one that ends with the connection
 	answer, from, err := askForTunnel(upstream, r.RequestURI, r.Header["Proxy-Authorization"])
 	if err != nil {
 		unreachable(w)
@@ -123,6 +124,7 @@ func (o Options) throughProxy(ctx context.Context, conn net.Conn, via *url.URL) 
 		as.SetBasicAuth(via.User.Username(), password)
 		login = as.Header["Authorization"]
 	}
+	//nolint:bodyclose // it has none, or one that ends with the connection
 	answer, from, err := askForTunnel(conn, addressOf(o.Broker), login)
 	switch {
 	case err != nil:

@@ -106,7 +106,11 @@ func TestWhatALeaseUsedAtOneServerCountsAtTheOther(t *testing.T) {
 	passes := func(broker string) {
 		t.Helper()
 		resp := l.ask(t, broker, "models")
-		if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != 200 {
+		if _, err := io.Copy(
+			io.Discard,
+			resp.Body,
+		); err != nil ||
+			resp.StatusCode != http.StatusOK {
 			t.Fatalf("%s, %v", resp.Status, err)
 		}
 	}

@@ -293,4 +293,6 @@ func idleStreams(side, n string) string { return idleCalls + side + ", " + n }
 
 // descriptorsFor returns how many descriptors a server needs to have so many streams: the broker
 // keeps half of them for its API, and each stream may have a connection to the provider.
-func descriptorsFor(streams int) uint64 { return uint64(4*streams) + 4096 }
+func descriptorsFor(streams int) uint64 {
+	return uint64(4*streams) + 4096 //nolint:gosec // streams are counted, and so not below 0
+}

@@ -22,7 +22,9 @@ func brokerTable(run *figures.Run) string {
 			what string
 			of   func(figures.Sample) float64
 		}{
-			{"a second", figures.PerSecond}, {"p50, µs", figures.P50}, {"p99, µs", figures.P99},
+			{"a second", figures.PerSecond},
+			{"p50, µs", figures.P50},
+			{"p99, µs", figures.P99},
 			{"processor time, µs", figures.Server},
 		} {
 			if r.Of(f.of).Median == 0 {
