@@ -1,6 +1,7 @@
 // Package attack_test attacks the product as somebody who holds its disk: who reads and writes
 // every row and every backup at any time, also while a server runs, may have an API key of their
-// own, and has no root key, no server's memory and no configuration.
+// own, and has no root key, no server's memory and no configuration. The attacker of a [Run] has
+// what a program has whose key is at the broker.
 //
 // Each test is one attack, and its name says what must not happen.
 package attack_test

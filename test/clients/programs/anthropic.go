@@ -27,7 +27,7 @@ type anthropicAPI struct{ client anthropic.Client }
 
 func (anthropicAPI) question(model string) anthropic.MessageNewParams {
 	return anthropic.MessageNewParams{
-		Model: anthropic.Model(model), MaxTokens: 9,
+		Model: model, MaxTokens: 9,
 		Messages: []anthropic.MessageParam{
 			anthropic.NewUserMessage(anthropic.NewTextBlock("hello")),
 		},

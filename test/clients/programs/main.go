@@ -67,7 +67,7 @@ func (c *counting) counted(
 	s := step{Step: name, Text: text, Calls: c.calls}
 	if err != nil {
 		s.Error = fmt.Sprintf("%T", err)
-		if r := responseOf(err); r != nil {
+		if r := responseOf(err); r != nil { //nolint:bodyclose // the client has read it
 			s.Status = r.StatusCode
 			_, rest, _ := strings.Cut(r.Header.Get("Keysake-Broker"), "rule=")
 			s.Rule, _, _ = strings.Cut(rest, ";")
