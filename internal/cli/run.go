@@ -81,7 +81,8 @@ func newRun(a *app) *cobra.Command {
   keysake run -s 'AWS_*' --print
   keysake run --file DEPLOY_KEY=/dev/shm/deploy -- ssh -i /dev/shm/deploy host
   keysake run --ticket-file ticket -- ./job
-  keysake run --trust 0198c8a6-6f43-7d0e-9d2c-5b1f0a3c7e11 --preset openai -- ./job
+  keysake run --trust 0198c8a6-6f43-7d0e-9d2c-5b1f0a3c7e11 \
+    --preset openai -- ./job
   keysake run --broker --preset openai -- python agent.py
   keysake run --broker --preset openai --limit requests=100 \
     --limit path_prefixes=/v1/chat/,/v1/models -- python agent.py

@@ -71,6 +71,8 @@ func TestTheContractHasTheseOperations(t *testing.T) {
 		"/admin/users/{id}/deletion DELETE admin",
 		"/admin/users/{id}/disabled DELETE admin",
 		"/admin/users/{id}/disabled PUT admin",
+		"/admin/users/{id}/sign-in-links POST admin",
+		"/auth/exchange POST public",
 		"/health GET public",
 		"/leases/redeem POST",
 		"/openapi.yaml GET public",
@@ -103,6 +105,9 @@ func TestTheContractHasTheseOperations(t *testing.T) {
 		"/user/secrets/{secret_id}/rollback POST secrets:write",
 		"/user/secrets/{secret_id}/usage GET secrets:read",
 		"/user/secrets/{secret_id}/versions GET secrets:read",
+		"/user/trust GET keys:write",
+		"/user/trust POST keys:write",
+		"/user/trust/{id} DELETE keys:write",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -128,6 +133,9 @@ func TestAnOperationDocumentsTheErrorsOfItsKind(t *testing.T) {
 			if !slices.Contains(op.Statuses, status) {
 				t.Errorf("%s does not document %d", op.ID, status)
 			}
+		}
+		if op.ID == "exchangeToken" { // its body is no JSON, and has a credential in it
+			continue
 		}
 		for _, status := range op.Statuses {
 			if status == 401 && op.Public || status == 400 && !op.HasBody {
