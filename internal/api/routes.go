@@ -50,9 +50,8 @@ func routes(v *vault.Service, brokerURL string) []route {
 	const (
 		secrets = "/api/v1/user/secrets"
 		keys    = "/api/v1/user/api-keys"
-		users   = "/api/v1/admin/users"
 	)
-	return []route{
+	return append(adminRoutes(v), []route{
 		{"GET", "/api/v1/health", public, noBody, getHealth},
 		{"GET", "/api/v1/openapi.yaml", public, noBody, getOpenAPIDocument},
 
@@ -97,6 +96,15 @@ func routes(v *vault.Service, brokerURL string) []route {
 		{"POST", "/api/v1/auth/exchange", byToken, form, exchangeToken(v)},
 
 		{"GET", "/api/v1/user/audit", authenticated, noBody, listAudit(v)},
+	}...)
+}
+
+// adminRoutes is what is for admins alone.
+func adminRoutes(v *vault.Service) []route {
+	noBody := middleware.Limits{Timeout: requestTimeout}
+	body := middleware.Limits{Timeout: requestTimeout, MaxBody: maxBody}
+	const users = "/api/v1/admin/users"
+	return []route{
 		{"GET", "/api/v1/admin/audit", authenticated, noBody, listAnyAudit(v)},
 
 		{"GET", users, authenticated, noBody, listUsers(v)},

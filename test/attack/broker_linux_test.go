@@ -224,7 +224,8 @@ func TestALeaseThatIsRevokedEndsAnUploadAndAStream(t *testing.T) {
 	if text, err := io.ReadAll(stream); strings.Contains(string(text), "0\r\n\r\n") {
 		t.Errorf("the stream has an end: %q %v", text, err)
 	}
-	if resp, err := http.ReadResponse(upload, nil); err != nil || resp.StatusCode != 403 {
+	//nolint:bodyclose // its connection ends with the test
+	if resp, err := http.ReadResponse(upload, nil); err != nil || resp.StatusCode != http.StatusForbidden {
 		t.Errorf("the upload is answered %v: %v", resp, err)
 	}
 	if strings.Contains(r.arrived(), "/v1/files") {
