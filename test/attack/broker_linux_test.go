@@ -225,7 +225,8 @@ func TestALeaseThatIsRevokedEndsAnUploadAndAStream(t *testing.T) {
 		t.Errorf("the stream has an end: %q %v", text, err)
 	}
 	//nolint:bodyclose // its connection ends with the test
-	if resp, err := http.ReadResponse(upload, nil); err != nil || resp.StatusCode != http.StatusForbidden {
+	resp, err := http.ReadResponse(upload, nil)
+	if err != nil || resp.StatusCode != http.StatusForbidden {
 		t.Errorf("the upload is answered %v: %v", resp, err)
 	}
 	if strings.Contains(r.arrived(), "/v1/files") {
