@@ -65,7 +65,7 @@ func TestTheProbesAnswerOnBothAddresses(t *testing.T) {
 		}
 	}
 	for _, path := range []string{
-		"/healthz/", "/healthz/x", "/Healthz", "//healthz", "/readyz/.", "/metrics", "/",
+		"/healthz/", "/healthz/x", "/Healthz", "//healthz", "/readyz/.", "/metrics",
 		"/debug/pprof/",
 	} {
 		if status, body := get(t, "GET", s.URL+path); status != 404 ||

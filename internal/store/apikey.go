@@ -57,7 +57,10 @@ func presented() column[vault.APIKey] {
 	scan := c.scan
 	c.scan = func(k *vault.APIKey, r Row, i int) error {
 		err := scan(k, r, i)
-		if err == nil && len(k.Presented) > 0 && k.Kind != audit.CredentialWorkload {
+		if len(k.Presented) == 0 {
+			k.Presented = nil
+		}
+		if err == nil && k.Presented != nil && k.Kind != audit.CredentialWorkload {
 			err = errNotOfKind
 		}
 		return err

@@ -133,6 +133,9 @@ func (h *House) write(verb, table string, r row) {
 	values := make([]any, len(columns))
 	for i, c := range columns {
 		values[i] = r[c]
+		if b, is := r[c].([]byte); is && b == nil {
+			values[i] = []byte{} // it was read as empty, which is not NULL
+		}
 	}
 	marks := strings.TrimSuffix(strings.Repeat("?, ", len(columns)), ", ")
 	h.exec(fmt.Sprintf("%s INTO %s (%s) VALUES (%s)",
