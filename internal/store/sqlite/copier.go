@@ -22,7 +22,6 @@ type copier struct {
 	steps   int        // that were begun since the log was last emptied
 	running bool       // a step
 	done    chan error // of each step
-	ended   func()     // is called after that
 }
 
 // maxSteps bounds the steps, in case the writer is faster. It waits for the rest then.
@@ -37,10 +36,7 @@ func newCopier(w *wal, open func() (*conn, error)) *copier {
 func (c *copier) begin(step func() error) {
 	c.running = true
 	c.steps++
-	go func() {
-		c.done <- step()
-		c.ended()
-	}()
+	go func() { c.done <- step() }()
 }
 
 // look looks for data in gaps, in the first frames of the log.
