@@ -100,6 +100,9 @@ func (h *House) rows(table, where string, args ...any) (found []row) {
 		r := row{}
 		for i, c := range columns {
 			r[c] = values[i]
+			if b, is := r[c].([]byte); is && b == nil {
+				r[c] = []byte{} // as it is read: not NULL
+			}
 		}
 		found = append(found, r)
 	}
@@ -133,9 +136,6 @@ func (h *House) write(verb, table string, r row) {
 	values := make([]any, len(columns))
 	for i, c := range columns {
 		values[i] = r[c]
-		if b, is := r[c].([]byte); is && b == nil {
-			values[i] = []byte{} // it was read as empty, which is not NULL
-		}
 	}
 	marks := strings.TrimSuffix(strings.Repeat("?, ", len(columns)), ", ")
 	h.exec(fmt.Sprintf("%s INTO %s (%s) VALUES (%s)",
