@@ -210,3 +210,11 @@ func TestTheTableHasEveryRowAndGoal(t *testing.T) {
 		}
 	}
 }
+
+func TestThereAreNoMoreIdleStreamsThanDescriptors(t *testing.T) {
+	for limit, want := range map[uint64]int{0: 0, 1024: 0, 20_000: 4744, 1 << 20: 261_888} {
+		if got := streamsWith(limit); got != want || descriptorsFor(got) > max(limit, 1024) {
+			t.Errorf("%d descriptors are for %d streams, want %d", limit, got, want)
+		}
+	}
+}

@@ -50,9 +50,11 @@ func (b *bench) measureBroker(ctx context.Context) error {
 			Rounds: b.rounds, Seconds: b.time.Seconds(), WarmUp: m.warmUp.Seconds(), DriveProc: 1,
 		}
 	}
-	if err := raiseDescriptors(descriptorsFor(b.streams)); err != nil {
-		return fmt.Errorf("%d streams need more descriptors, -streams makes them fewer: %w",
-			b.streams, err)
+	limit := raiseDescriptors(descriptorsFor(b.streams))
+	if most := streamsWith(limit); most < b.streams {
+		m.streams = most
+		m.found.Settings.Fewer = fmt.Sprintf("%d idle streams instead of %d: "+
+			"this system allows a process %d open files", most, b.streams, limit)
 	}
 	defer m.kill()
 	if err := m.start(ctx, b.dir); err != nil {
@@ -64,7 +66,7 @@ func (b *bench) measureBroker(ctx context.Context) error {
 			return fmt.Errorf("broker, round %d: %w", i+1, err)
 		}
 	}
-	if b.streams > 0 {
+	if m.streams > 0 {
 		if err := m.measureIdle(ctx); err != nil {
 			return err
 		}
@@ -291,8 +293,16 @@ func (m *brokerBench) note(what string, p *load.Process) {
 
 func idleStreams(side, n string) string { return idleCalls + side + ", " + n }
 
+// otherDescriptors is more than a server needs for anything but its streams.
+const otherDescriptors = 1024
+
 // descriptorsFor returns how many descriptors a server needs to have so many streams: the broker
 // keeps half of them for its API, and each stream may have a connection to the provider.
 func descriptorsFor(streams int) uint64 {
-	return uint64(4*streams) + 4096 //nolint:gosec // streams are counted, and so not below 0
+	return uint64(4*streams) + otherDescriptors //nolint:gosec // streams are counted: 0 or more
+}
+
+// streamsWith returns how many streams a server may have with so many descriptors.
+func streamsWith(limit uint64) int {
+	return int((max(limit, otherDescriptors) - otherDescriptors) / 4) //nolint:gosec // a quarter
 }

@@ -128,7 +128,8 @@ func brokerGoals(run *figures.Run) []figures.Goal {
 		after := figures.SpreadOf(m.Rounds...).Median
 		before := middle(run.Memory, "before "+m.What)
 		all = append(all,
-			atMost(fmt.Sprintf("memory, %d idle streams", streams), 500, after/1e6, "MB"),
+			atMost(fmt.Sprintf("memory, %d idle streams", streams),
+				min(500, 500*float64(streams)/10_000), after/1e6, "MB"),
 			atMost("memory of an idle stream", 64, (after-before)/float64(streams)/1024, "KiB"))
 	}
 	return all

@@ -19,6 +19,9 @@ func printTables(out io.Writer, run *figures.Run) error {
 			fmt.Fprintf(out, ", each on a copy of %d secrets of %d users, filled in %.1fs",
 				s.Secrets, s.Users, s.FillTook)
 		}
+		if s.Fewer != "" {
+			fmt.Fprint(out, "; "+s.Fewer)
+		}
 		fmt.Fprint(out, "\n\n")
 		printRows(w, run.Rows)
 		printMeasurements(w, run)

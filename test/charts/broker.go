@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/keysake/keysake/test/figures"
 )
@@ -42,8 +43,12 @@ func brokerTable(run *figures.Run) string {
 			figure(figures.SpreadOf(m.Rounds...).Median/1e6) + " MB", "", "", "",
 		})
 	}
-	return fmt.Sprintf("%s\n%s\nMedians of %d rounds of %s s each.\n\n%s",
+	fewer := ""
+	if run.Settings.Fewer != "" {
+		fewer = " " + strings.ToUpper(run.Settings.Fewer[:1]) + run.Settings.Fewer[1:] + "."
+	}
+	return fmt.Sprintf("%s\n%s\nMedians of %d rounds of %s s each.%s\n\n%s",
 		origin(run.Machine, day(run.At), run.Commit, run.Changed), goalsTable(run),
-		run.Settings.Rounds, figure(run.Settings.Seconds),
+		run.Settings.Rounds, figure(run.Settings.Seconds), fewer,
 		table([]string{"what", "broker", "bare proxy", "direct", "broker / bare proxy"}, rows))
 }

@@ -43,6 +43,7 @@ type Settings struct {
 	Secrets   int     `json:"secrets"`         // at the beginning of every round
 	FillTook  float64 `json:"fill_seconds"`
 	DriveProc int     `json:"driver_threads"`
+	Fewer     string  `json:"fewer,omitempty"` // what the machine allowed less of than was asked
 }
 
 // The sides that are measured in turn.
