@@ -57,22 +57,18 @@ type guarded struct {
 	io.ReadCloser
 	flow    *flow
 	finder  *redact.Finder
+	length  int64       // of the body; -1 if it is not known
 	trailer http.Header // filled in when the body ends
-	buf     []byte
-	ready   []byte // of buf: what may be passed on
-	held    []byte // of buf, after it
+	buf     []byte      // made when something is held back
+	ready   []byte      // of buf: what may be passed on
+	held    []byte      // of buf, after it
 	err     error
 }
 
 // newGuarded returns a body that is looked at. length is -1 if it is not known.
 func newGuarded(body io.ReadCloser, length int64, trailer http.Header, f *flow) *guarded {
-	size := int64(bufferSize)
-	if length >= 0 {
-		size = min(size, length+leasePart*8) // more than is ever held back
-	}
 	return &guarded{
-		ReadCloser: body, flow: f, finder: f.own.Finder(), trailer: trailer,
-		buf: make([]byte, size),
+		ReadCloser: body, flow: f, finder: f.own.Finder(), length: length, trailer: trailer,
 	}
 }
 
@@ -80,37 +76,72 @@ func newGuarded(body io.ReadCloser, length int64, trailer http.Header, f *flow) 
 // with a byte with which one could begin, and some clients send no more until that was answered.
 const leastHeld = 8
 
-func (g *guarded) Read(p []byte) (int, error) {
+func (g *guarded) Read(p []byte) (n int, err error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for len(g.ready) == 0 && len(g.held) == 0 && g.err == nil {
+		if n, err = g.direct(p); n > 0 {
+			return n, err
+		}
+	}
 	for len(g.ready) == 0 {
 		if g.err != nil {
 			return 0, g.err
 		}
 		g.fill()
 	}
-	n := copy(p, g.ready)
+	n = copy(p, g.ready)
 	g.ready = g.ready[n:]
 	return n, nil
 }
 
-// fill reads the next piece.
+// direct reads a piece into p, while nothing is held back.
+func (g *guarded) direct(p []byte) (int, error) {
+	n, err := g.ReadCloser.Read(p)
+	end := g.look(p[:n], n, err)
+	if end == n || g.err != nil {
+		return end, g.err
+	}
+	if g.buf == nil {
+		size := int64(bufferSize)
+		if g.length >= 0 {
+			size = min(size, g.length+leasePart*8) // more than is ever held back
+		}
+		g.buf = make([]byte, size)
+	}
+	g.held = g.buf[:copy(g.buf, p[end:n])]
+	return end, nil
+}
+
+// fill reads the next piece after what is held back.
 func (g *guarded) fill() {
 	before := copy(g.buf, g.held)
 	n, err := g.ReadCloser.Read(g.buf[before:])
-	open, found := g.finder.Next(g.buf[before : before+n])
-	if err != nil {
+	end := g.look(g.buf[before:before+n], before+n, err)
+	g.ready, g.held = g.buf[:end], g.buf[end:before+n]
+	if g.err != nil {
+		g.held = nil
+	}
+}
+
+// look looks at a piece that was read with an error, and returns how many of all the bytes up to
+// its end may be passed on.
+func (g *guarded) look(piece []byte, all int, err error) int {
+	open, found := g.finder.Next(piece)
+	if g.err = err; err != nil {
 		open = 0
 		found = found || g.trailerHasOne()
 	}
 	if found {
-		g.ready, g.held, g.err = nil, nil, errMisplacedBody
+		g.err = errMisplacedBody
 		g.flow.end(errMisplacedBody)
-		return
+		return 0
 	}
 	if open < leastHeld {
 		open = 0
 	}
-	end := max(0, before+n-open)
-	g.ready, g.held, g.err = g.buf[:end], g.buf[end:before+n], err
+	return max(0, all-open)
 }
 
 func (g *guarded) trailerHasOne() bool {

@@ -3,6 +3,7 @@ package broker
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/keysake/keysake/internal/catalog"
 )
@@ -11,13 +12,18 @@ import (
 type provider struct {
 	entry  *catalog.Entry
 	shape  shape
-	places []places // of each rule
+	places []places // of each rule, as the following
+	idle   []time.Duration
+	usage  []*usageNames
 }
 
 func newProvider(e *catalog.Entry) *provider {
 	p := &provider{entry: e, shape: shapeOf(e)}
 	for i := range e.Attach {
-		p.places = append(p.places, placesOf(e, &e.Attach[i]))
+		a := &e.Attach[i]
+		p.places = append(p.places, placesOf(e, a))
+		p.idle = append(p.idle, a.Idle(0))
+		p.usage = append(p.usage, newUsageNames(a.Usage))
 	}
 	return p
 }
@@ -28,13 +34,15 @@ type match struct {
 
 	attach *catalog.Attach
 	places places
+	idle   time.Duration // for how long a stream may carry nothing; 0: for ever
+	usage  *usageNames
 	host   string
 }
 
 // match returns the rule for a target.
 func (p *provider) match(t target) (match, *refusal) {
 	e := p.entry
-	fault := refuse(rulePath, "The catalog has no such path for "+e.Name)
+	var fault *refusal
 	for i := range e.Attach {
 		a := &e.Attach[i]
 		host, why := hostOf(e, a, t.host)
@@ -47,11 +55,15 @@ func (p *provider) match(t target) (match, *refusal) {
 		if len(a.Paths) == 0 || slices.ContainsFunc(a.Paths, func(prefix string) bool {
 			return hasPathPrefix(t.path, prefix)
 		}) {
-			return match{p, a, p.places[i], host}, nil
+			return match{p, a, p.places[i], p.idle[i], p.usage[i], host}, nil
 		}
 	}
-	if t.host != "" && fault.rule == rulePath && !hasHost(e, t.host) {
+	switch {
+	case fault != nil:
+	case t.host != "" && !hasHost(e, t.host):
 		fault = refuse(ruleHost, "The catalog has no such host for "+e.Name)
+	default:
+		fault = refuse(rulePath, "The catalog has no such path for "+e.Name)
 	}
 	return match{}, fault
 }
@@ -72,20 +84,23 @@ func hasHost(e *catalog.Entry, host string) bool {
 
 // hostOf returns the host of a rule that was asked for, or its first one that is no pattern.
 func hostOf(e *catalog.Entry, a *catalog.Attach, asked string) (string, *refusal) {
-	fault := refuse(ruleHost, "The catalog has no such host for "+e.Name)
+	unknown := false
 	for _, pattern := range a.Hosts {
 		host, ok := fill(e, pattern)
 		switch {
 		case !ok:
-			fault = refuse(ruleParameter, "The host of "+e.Name+" needs a parameter, which "+
-				"Keysake does not know")
+			unknown = true
 		case asked == "" && !strings.HasPrefix(host, "*."):
 			return host, nil
 		case asked != "" && matchesHost(host, asked):
 			return asked, nil
 		}
 	}
-	return "", fault
+	if unknown {
+		return "", refuse(ruleParameter, "The host of "+e.Name+" needs a parameter, which "+
+			"Keysake does not know")
+	}
+	return "", refuse(ruleHost, "The catalog has no such host for "+e.Name)
 }
 
 // matchesHost reports whether a host is the one of a pattern, or below one with "*." before it.
@@ -104,6 +119,9 @@ func matchesHost(pattern, host string) bool {
 // fill puts the values of params into a template. Each has that of the catalog, and one without any
 // is not known.
 func fill(e *catalog.Entry, template string) (string, bool) {
+	if !strings.ContainsAny(template, "{}") {
+		return template, true
+	}
 	for _, p := range e.Params {
 		if marker := "{" + p.ID + "}"; p.Default != "" {
 			template = strings.ReplaceAll(template, marker, p.Default)

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -61,13 +60,15 @@ func (r *record) back(batch []vault.BrokeredRequest) {
 	r.waiting = append(batch, r.waiting...)
 }
 
-// keepRecord records what waits.
+// keepRecord records what waits. What comes in the meantime waits for the next time: a transaction
+// costs the same for one request as for many.
 func (b *Broker) keepRecord(ctx context.Context) {
-	for {
+	for isFull := true; isFull; {
 		batch := b.record.take()
 		if len(batch) == 0 {
 			return
 		}
+		isFull = len(batch) == maxBatch
 		uses, err := b.grants.RecordBrokered(ctx, batch)
 		if err != nil {
 			b.record.back(batch)
@@ -93,8 +94,22 @@ func (b *Broker) settle(batch []vault.BrokeredRequest, uses map[uuid.UUID]vault.
 	}
 }
 
-// wordPattern matches a part of a path that is a word, or a version, and no identifier.
-var wordPattern = regexp.MustCompile(`^(?:[a-z][a-z._-]{0,30}|v[0-9]{1,3}(?:[a-z]+[0-9]{0,2})?)$`)
+// isWord reports whether a part of a path is a word, or a version, and no identifier: a version is
+// as v1, v1beta and v1beta2.
+func isWord(part string) bool {
+	const letters, digits = "abcdefghijklmnopqrstuvwxyz", "0123456789"
+	name := strings.TrimLeft(part, letters)
+	if name != part && len(part) <= 31 && strings.Trim(name, letters+"._-") == "" {
+		return true
+	}
+	version, found := strings.CutPrefix(part, "v")
+	number := strings.TrimLeft(version, digits)
+	stage := strings.TrimLeft(number, letters)
+	rest := strings.TrimLeft(stage, digits)
+	count := len(version) - len(number)
+	return found && count > 0 && count <= 3 && rest == "" &&
+		(stage == "" || number != stage && len(stage) <= 2)
+}
 
 // maxSegments is how many parts of a path a template has.
 const maxSegments = 8
@@ -106,7 +121,7 @@ func template(path string) string {
 		switch {
 		case i == maxSegments:
 			return b.String() + "/…"
-		case segment == "" || wordPattern.MatchString(segment):
+		case segment == "" || isWord(segment):
 			b.WriteString("/" + segment)
 		default:
 			b.WriteString("/{}")

@@ -76,9 +76,7 @@ func (b *Broker) scrubBody(resp *http.Response, f *flow) bool {
 	default:
 		return false
 	}
-	s := &scrubbed{ReadCloser: body, flow: f, broker: b}
-	s.writer = f.masks.Writer(&s.out)
-	resp.Body = s
+	resp.Body = &scrubbed{ReadCloser: body, flow: f, broker: b, stream: f.masks.Stream()}
 	// How long the answer is now is not known. That it has an end stays known: see flushInterval.
 	resp.Header.Del("Content-Length")
 	// The digests of what the provider sent do not fit any more.
@@ -88,40 +86,48 @@ func (b *Broker) scrubBody(resp *http.Response, f *flow) bool {
 	return true
 }
 
-// A scrubbed body is read through a writer that replaces the value. It holds back only what may be
-// the beginning of one.
+// A scrubbed body is one in which the value is replaced. It holds back only what may be the
+// beginning of one.
 type scrubbed struct {
 	io.ReadCloser
 	flow   *flow
 	broker *Broker
-	writer *redact.Writer
-	out    bytes.Buffer
+	stream *redact.Stream
+	rest   []byte // what may be passed on, and found no room
 	err    error
 }
 
-func (s *scrubbed) Read(p []byte) (int, error) {
-	for s.out.Len() == 0 {
-		if s.err != nil {
-			return 0, s.err
-		}
-		var n int
+func (s *scrubbed) Read(p []byte) (n int, err error) {
+	for len(s.rest) == 0 && s.err == nil {
 		n, s.err = s.ReadCloser.Read(p)
 		s.flow.usage.feed(p[:n])
-		_, _ = s.writer.Write(p[:n]) // a buffer takes everything
+		clean := s.stream.Next(p[:n]) // most often p itself
+		n = copy(p, clean)
+		s.rest = clean[n:]
 		if s.err != nil {
 			s.finish()
 		}
+		if n > 0 {
+			break
+		}
 	}
-	return s.out.Read(p)
+	if n == 0 {
+		n = copy(p, s.rest)
+		s.rest = s.rest[n:]
+	}
+	if len(s.rest) == 0 {
+		err = s.err
+	}
+	return n, err
 }
 
 // finish passes on what was held back. What was cut off stays held back: half a value must not be
 // the end of what a client sees.
 func (s *scrubbed) finish() {
 	if errors.Is(s.err, io.EOF) {
-		_ = s.writer.Close()
+		s.rest = append(bytes.Clone(s.rest), s.stream.End()...)
 	}
-	if s.writer.Replaced() > 0 {
+	if s.stream.Replaced() > 0 {
 		s.broker.echoed.Add(1)
 	}
 }

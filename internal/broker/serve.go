@@ -186,8 +186,7 @@ func (b *Broker) pass(w http.ResponseWriter, r *http.Request, f *flow, began tim
 	defer cancel(nil)
 	f.cancel, f.control = cancel, http.NewResponseController(w)
 	f.passes = f.match.attach.PassEncodings
-	f.idle = f.match.attach.Idle(0)
-	f.usage = newUsage(f.match.attach.Usage)
+	f.idle, f.usage.names = f.match.idle, f.match.usage
 	if isWebSocket(r) {
 		w = hijackable{w, f}
 	} else if r.ProtoMajor == 1 && r.Body != http.NoBody {

@@ -200,6 +200,8 @@ func TestATemplateOfAPathHasNoIdentifier(t *testing.T) {
 		"/repos/Octo/R/pulls/7":          "/repos/{}/{}/pulls/{}",
 		"/a/b/c/d/e/f/g/h/i/j":           "/a/b/c/d/e/f/g/h/…",
 		"/v1/%41%42":                     "/v1/{}",
+		"/v1234/v12alpha12/v1a123/v1a2b": "/{}/v12alpha12/{}/{}",
+		"/a_b-c.d/_a/v/v1-/v123":         "/a_b-c.d/{}/v/{}/v123",
 		"/v1/" + strings.Repeat("a", 99): "/v1/{}",
 	} {
 		if got := broker.Template(path); got != want {

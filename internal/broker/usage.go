@@ -10,63 +10,69 @@ import (
 // usage reads how many tokens an answer says that it took, in JSON or in events, at the names that
 // the catalog has for them. Events repeat some of them: the largest number counts.
 type usage struct {
-	names [2][][]byte // of what went in, and of what came out
+	names *usageNames
 	most  [2]int64
-	tail  []byte // the end of what came, where a number may begin
+	tail  [2 * maxNumber]byte // the end of what came, where a number may begin
+	kept  int                 // of tail
 }
 
-func newUsage(u catalog.Usage) (n usage) {
+// usageNames are those of what went in, and of what came out.
+type usageNames [2][][]byte
+
+func newUsageNames(u catalog.Usage) *usageNames {
+	names := new(usageNames)
 	for i, pointers := range [][]string{u.Input, u.Output} {
 		for _, p := range pointers {
 			name := p[strings.LastIndexByte(p, '/')+1:]
-			n.names[i] = append(n.names[i], []byte(`"`+name+`"`))
+			names[i] = append(names[i], []byte(`"`+name+`"`))
 		}
 	}
-	return n
+	return names
 }
 
 // maxNumber is more than a name with its number takes.
 const maxNumber = 64
 
 func (u *usage) feed(p []byte) {
-	if len(u.names[0])+len(u.names[1]) == 0 || len(p) == 0 {
+	if u.names == nil || len(u.names[0])+len(u.names[1]) == 0 || len(p) == 0 {
 		return
 	}
-	u.tail = append(u.tail, p[:min(len(p), maxNumber)]...)
-	u.scan(u.tail)
+	u.kept += copy(u.tail[u.kept:], p[:min(len(p), maxNumber)])
+	u.scan(u.tail[:u.kept])
 	u.scan(p)
 	if len(p) >= maxNumber {
-		u.tail = append(u.tail[:0], p[len(p)-maxNumber:]...)
-	} else if extra := len(u.tail) - maxNumber; extra > 0 {
-		u.tail = append(u.tail[:0], u.tail[extra:]...)
+		u.kept = copy(u.tail[:], p[len(p)-maxNumber:])
+	} else if extra := u.kept - maxNumber; extra > 0 {
+		u.kept = copy(u.tail[:], u.tail[extra:u.kept])
 	}
 }
 
+// scan looks at what stands around each colon: there are fewer of them than of quotes.
 func (u *usage) scan(text []byte) {
-	for i, names := range u.names {
-		for _, name := range names {
-			p := text
-			for {
-				_, rest, found := bytes.Cut(p, name)
-				if !found {
-					break
+	for i := 0; ; i++ {
+		next := bytes.IndexByte(text[i:], ':')
+		if next < 0 {
+			return
+		}
+		i += next
+		n, ok := number(text[i+1:])
+		if !ok {
+			continue
+		}
+		before := bytes.TrimRight(text[:i], " ")
+		for side, names := range u.names {
+			for _, name := range names {
+				if bytes.HasSuffix(before, name) {
+					u.most[side] = max(u.most[side], n)
 				}
-				if n, ok := number(rest); ok {
-					u.most[i] = max(u.most[i], n)
-				}
-				p = rest
 			}
 		}
 	}
 }
 
-// number reads what stands after a name: a colon, and a number that has ended.
+// number reads what stands after a colon: a number that has ended.
 func number(p []byte) (n int64, ok bool) {
 	p = bytes.TrimLeft(p, " ")
-	if len(p) == 0 || p[0] != ':' {
-		return 0, false
-	}
-	p = bytes.TrimLeft(p[1:], " ")
 	for i, c := range p {
 		if c < '0' || c > '9' {
 			return n, i > 0

@@ -21,7 +21,10 @@ type Secret struct {
 // Masks finds the values of some secrets, and the forms that they take in other formats: base64 at
 // every alignment, in one line or several, URL-encoded, and escaped as in JSON. It is immutable,
 // and so safe for concurrent use.
-type Masks struct{ text, base64 trie }
+type Masks struct {
+	text, base64 trie
+	begins       begins
+}
 
 // New returns the masks of these secrets. Values with fewer than [MinLength] characters are left
 // out.
@@ -38,8 +41,10 @@ func New(secrets []Secret) *Masks {
 			}
 		}
 	}
-	m.text.link()
-	m.base64.link()
+	for _, t := range []*trie{&m.text, &m.base64} {
+		t.link()
+		m.begins.add(t)
+	}
 	return m
 }
 
@@ -49,8 +54,8 @@ func (m *Masks) Empty() bool { return len(m.text.patterns) == 0 }
 // In reports whether a text has a value, in any of its forms.
 func (m *Masks) In(text string) bool {
 	s := m.search()
-	for i := range len(text) {
-		if _, found := s.next(text[i]); found {
+	for p := s.rest([]byte(text)); len(p) > 0; p = s.rest(p[1:]) {
+		if _, found := s.next(p[0]); found {
 			return true
 		}
 	}
