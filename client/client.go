@@ -73,7 +73,7 @@ func WithAuthorities(pool *x509.CertPool) Option {
 }
 
 // New returns a client that presents apiKey to the server at baseURL, such as
-// https://keysake.example.org. The zero apiKey sends none, which is enough for [Client.Health] and
+// https://keysake.example.org, with or without /api at its end. The zero apiKey sends none, which is enough for [Client.Health] and
 // [Client.RedeemTicket]. Each try of a request ends after 30 seconds, or when its context says so.
 // An answer of more than 16 MiB is an error.
 //
@@ -135,7 +135,9 @@ func apiBase(address string) (string, error) {
 		return "", fmt.Errorf("client: http://%s would carry the API key in the clear: use https",
 			u.Host)
 	}
-	return strings.TrimRight(u.String(), "/") + apiPath, nil
+	// Clients of the public API may have an address that ends in /api.
+	base := strings.TrimSuffix(strings.TrimRight(u.String(), "/"), "/api")
+	return base + apiPath, nil
 }
 
 func isLoopback(host string) bool {

@@ -193,6 +193,25 @@ func TestAKeyNeverTravelsInTheClear(t *testing.T) {
 	}
 }
 
+func TestAnAddressThatEndsInAPIIsTheServersToo(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/api/v1/health" {
+			t.Errorf("asked for %s", r.URL.Path)
+		}
+		_, _ = io.WriteString(w, `{"status":"ok"}`)
+	}))
+	defer srv.Close()
+	for _, end := range []string{"", "/", "/api", "/api/"} {
+		c, err := client.New(srv.URL+end, plaintext.Value{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Health(t.Context()); err != nil {
+			t.Errorf("at an address that ends in %q: %v", end, err)
+		}
+	}
+}
+
 func TestAWrongAddressIsRefusedWithoutRepeatingIt(t *testing.T) {
 	for _, address := range []string{
 		"", "keysake.example.org", "ftp://localhost", "https://",

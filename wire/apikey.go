@@ -37,6 +37,9 @@ type CreateAPIKey struct {
 	AllowedScopes *[]string `json:"allowed_scopes"`
 	// ExpiresAt: null means when the maker's key expires.
 	ExpiresAt *Timestamp `json:"expires_at"`
+	// OrgID and WorkspaceID change nothing: clients of the public API send them.
+	OrgID       *string `json:"org_id,omitempty"`
+	WorkspaceID *string `json:"workspace_id,omitempty"`
 }
 
 // A Timestamp is a moment in a request: RFC 3339 with any offset.

@@ -26,6 +26,22 @@ type Quota struct {
 	Max  int `json:"max"`
 }
 
+// Preferences is the answer to GET /user/preferences: there are none.
+type Preferences struct{}
+
+// An Organization is what the public API groups users by. Each user has one, alone.
+type Organization struct {
+	ID                   string  `json:"id"`   // the user's
+	Name                 string  `json:"name"` // the user's
+	Key                  string  `json:"key"`
+	Description          *string `json:"description"` // null
+	IsActive             bool    `json:"is_active"`
+	AllowExternalInvites bool    `json:"allow_external_invites"` // false
+	MaxMembers           int     `json:"max_members"`            // 1
+	CreatedAt            Time    `json:"created_at"`
+	UpdatedAt            Time    `json:"updated_at"`
+}
+
 // UserList is the answer to GET /admin/users, ordered by user name.
 type UserList struct {
 	Users []User `json:"users"`

@@ -80,6 +80,8 @@ func createSignInLink(v *vault.Service) handler {
 func parseAPIKey(in wire.CreateAPIKey) (vault.APIKeyRequest, error) {
 	name, badName := vault.NewKeyName(valueOrZero(in.Name))
 	scopes, badScopes := vault.NewScopes(valueOrZero(in.AllowedScopes))
+	badOrg := badID("org_id", in.OrgID)
+	badWorkspace := badID("workspace_id", in.WorkspaceID)
 	var expiry vault.Expiry
 	var badExpiry error
 	if in.ExpiresAt != nil {
@@ -87,7 +89,19 @@ func parseAPIKey(in wire.CreateAPIKey) (vault.APIKeyRequest, error) {
 	}
 	return vault.APIKeyRequest{
 		Name: name, SelfRevoke: valueOrZero(in.AllowSelfRevoke), Scopes: scopes, ExpiresAt: expiry,
-	}, vault.JoinInvalid(badName, badScopes, badExpiry)
+	}, vault.JoinInvalid(badName, badScopes, badExpiry, badOrg, badWorkspace)
+}
+
+// badID returns what is wrong with an id in a body that changes nothing, nil if nothing is.
+func badID(name string, text *string) error {
+	if text == nil {
+		return nil
+	}
+	if _, err := uuid.Parse(*text); err != nil || len(*text) != 36 {
+		wrong := vault.Field{Name: name, Rule: vault.UUID, Msg: "Must be a UUID"}
+		return &vault.Error{Kind: vault.Invalid, Fields: []vault.Field{wrong}}
+	}
+	return nil
 }
 
 func listAPIKeys(v *vault.Service) handler {

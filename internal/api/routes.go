@@ -58,6 +58,9 @@ func routes(v *vault.Service, brokerURL string) []route {
 		{"GET", "/api/v1/sealing-key", public, noBody, getSealingKey(v)},
 
 		{"GET", "/api/v1/user", authenticated, noBody, whoAmI(v)},
+		{"GET", "/api/v1/user/limits", authenticated, noBody, getLimits(v)},
+		{"GET", "/api/v1/user/preferences", authenticated, noBody, getPreferences(v)},
+		{"GET", "/api/v1/user/organizations", authenticated, noBody, listOrganizations(v)},
 		{"PUT", "/api/v1/user/confirmed", authenticated, noBody, confirmRepair(v)},
 
 		{"GET", secrets, authenticated, noBody, listSecrets(v)},

@@ -31,6 +31,34 @@ func whoAmI(v *vault.Service) handler {
 	})
 }
 
+func getLimits(v *vault.Service) handler {
+	return handleGet(func(r *request) (wire.Limits, error) {
+		u, err := v.WhoAmI(r.Context(), r.actor)
+		return userBody(v)(u).Limits, err
+	})
+}
+
+// getPreferences answers for clients of the public API, which has some.
+func getPreferences(v *vault.Service) handler {
+	return handleGet(func(r *request) (wire.Preferences, error) {
+		_, err := v.WhoAmI(r.Context(), r.actor)
+		return wire.Preferences{}, err
+	})
+}
+
+// listOrganizations answers with the one that a client of the public API looks for: the user's own.
+func listOrganizations(v *vault.Service) handler {
+	return handleGet(func(r *request) ([]wire.Organization, error) {
+		u, err := v.WhoAmI(r.Context(), r.actor)
+		own := wire.Organization{
+			ID: u.ID.String(), Name: u.Username, Key: "personal-" + u.ID.String(),
+			IsActive: !u.Disabled, MaxMembers: 1,
+			CreatedAt: wire.At(u.CreatedAt), UpdatedAt: wire.At(u.CreatedAt),
+		}
+		return []wire.Organization{own}, err
+	})
+}
+
 func confirmRepair(v *vault.Service) handler {
 	return handleDelete(func(r *request) error { return v.ConfirmRepair(r.Context(), r.actor) })
 }

@@ -105,6 +105,11 @@ func badTexts(s *openapi3.Schema) (f []flaw) {
 			add(fmt.Sprintf("that is %q, which is no time", bad), bad)
 		}
 	}
+	if s.Format == "uuid" {
+		for _, bad := range badIDs() {
+			add(fmt.Sprintf("that is %q, which is no UUID", bad), bad)
+		}
+	}
 	if len(s.Enum) > 0 {
 		choice, _ := s.Enum[0].(string)
 		for _, bad := range []string{"", "no-such-choice", strings.ToUpper(choice), choice + " "} {
