@@ -43,16 +43,19 @@ func IsDigit(c byte) bool {
 // Decode returns the number that [Encode] wrote, big-endian in so many bytes, and false for a text
 // that has other characters or a number that is too large.
 func Decode(text []byte, size int) ([]byte, bool) {
-	n, base := new(big.Int), big.NewInt(int64(len(digits)))
+	number := make([]byte, size)
 	for _, c := range text {
-		digit := strings.IndexByte(digits, c)
-		if digit < 0 {
+		carry := strings.IndexByte(digits, c)
+		if carry < 0 {
 			return nil, false
 		}
-		n.Add(n.Mul(n, base), big.NewInt(int64(digit)))
+		for i := size - 1; i >= 0; i-- {
+			carry += int(number[i]) * len(digits)
+			number[i], carry = byte(carry), carry>>8 //nolint:gosec // the rest is carried
+		}
+		if carry > 0 {
+			return nil, false
+		}
 	}
-	if n.BitLen() > 8*size {
-		return nil, false
-	}
-	return n.FillBytes(make([]byte, size)), true
+	return number, true
 }

@@ -1,6 +1,7 @@
 package base62_test
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/keysake/keysake/internal/base62"
@@ -19,6 +20,25 @@ func TestANumberIsWrittenInAFixedNumberOfDigits(t *testing.T) {
 		if got := base62.Encode(number, len(want)); got != want {
 			t.Errorf("%x is %s, want %s", number, got, want)
 		}
+	}
+}
+
+func TestANumberIsReadAsItWasWritten(t *testing.T) {
+	for _, number := range [][]byte{
+		{0, 0, 0}, {0, 1, 2}, {0xff, 0xff, 0xff}, bytes.Repeat([]byte{0xfe, 0x01}, 8),
+	} {
+		got, ok := base62.Decode([]byte(base62.Encode(number, 22)), len(number))
+		if !ok || !bytes.Equal(got, number) {
+			t.Errorf("%x is read as %x, %t", number, got, ok)
+		}
+	}
+	for text, size := range map[string]int{"4gfFC4": 4, "0048": 1, "a-b": 8, "é": 8, "1": 0} {
+		if got, ok := base62.Decode([]byte(text), size); ok {
+			t.Errorf("%s is read as %x", text, got)
+		}
+	}
+	if got, ok := base62.Decode([]byte("0000047"), 1); !ok || got[0] != 255 {
+		t.Errorf("255 is read as %x, %t", got, ok)
 	}
 }
 

@@ -86,15 +86,7 @@ func makeCredential(
 		return credential{}, refuse(ruleValue,
 			"The value of the secret has characters that no request can have")
 	}
-	part := func(template string) (string, bool) {
-		for _, f := range e.Fields {
-			if f.Secret && f.Required {
-				template = strings.ReplaceAll(template, "{"+f.ID+"}", "\x00")
-			}
-		}
-		filled, ok := fill(e, template)
-		return strings.ReplaceAll(filled, "\x00", value), ok
-	}
+	part := func(template string) (string, bool) { return fillWith(e, template, value) }
 	c := credential{recipe: recipe}
 	var ok bool
 	if recipe.In == "basic" {

@@ -30,6 +30,7 @@ type flow struct {
 
 	cancel  context.CancelCauseFunc
 	control *http.ResponseController
+	body    io.Reader // of the request, as it comes from the client
 
 	sent, received, moved atomic.Int64
 	usage                 usage
@@ -38,6 +39,7 @@ type flow struct {
 	status int // of the provider's answer; 0 before it began
 	conn   net.Conn
 	ended  bool
+	over   bool     // its handler returns: what it wrote to is another one's
 	why    *refusal // if no key was attached, or the answer did not come
 }
 
@@ -52,12 +54,15 @@ func flowOf(ctx context.Context) *flow {
 var past = time.Unix(1, 0) //nolint:gochecknoglobals // a constant
 
 // end ends a request: at once, whatever it waits for. One whose answer has not begun is still told
-// why.
+// why. Who reads a body may call it when the answer has been written: then it does nothing.
 func (f *flow) end(why error) {
-	f.cancel(why)
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.over {
+		return
+	}
 	f.ended = true
+	f.cancel(why)
 	if f.conn != nil {
 		_ = f.conn.SetDeadline(past) // a connection that is closed needs none
 		return
@@ -82,14 +87,12 @@ func (f *flow) fail(why *refusal) {
 	f.why = why
 }
 
-// outcome returns the status of the answer, and why there is none of the provider.
-func (f *flow) outcome() (status int, why *refusal) {
+// finish notes that the handler returns, and returns why there was no answer of the provider's.
+func (f *flow) finish() *refusal {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.why != nil {
-		return f.why.status, f.why
-	}
-	return f.status, nil
+	f.over = true
+	return f.why
 }
 
 // isTaken reports whether another protocol has the connection.

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/keysake/keysake/internal/redact"
 	"github.com/keysake/keysake/plaintext"
@@ -25,7 +26,12 @@ func masksOfLease(placeholder string) *redact.Masks {
 
 // isMisplaced reports whether a request has a placeholder of its lease where no credential belongs.
 func (p places) isMisplaced(own *redact.Masks, h http.Header, t target) bool {
-	has := func(text string) bool { return len(text) >= leasePart && own.In(text) }
+	has := func(text string) bool {
+		if len(text) < leasePart {
+			return false
+		}
+		return own.In(text) || strings.Contains(text, "%") && own.In(unescape(text))
+	}
 	for name, values := range h {
 		switch {
 		case slices.Contains(p.headers, name):

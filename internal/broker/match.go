@@ -118,14 +118,36 @@ func matchesHost(pattern, host string) bool {
 
 // fill puts the values of params into a template. Each has that of the catalog, and one without any
 // is not known.
-func fill(e *catalog.Entry, template string) (string, bool) {
-	if !strings.ContainsAny(template, "{}") {
-		return template, true
+func fill(e *catalog.Entry, template string) (string, bool) { return fillWith(e, template, "") }
+
+// fillWith is fill with a value for the secret fields of the entry, if there is one.
+func fillWith(e *catalog.Entry, template, value string) (string, bool) {
+	filled := ""
+	for {
+		before, rest, found := strings.Cut(template, "{")
+		if filled += before; !found {
+			return filled, !strings.Contains(before, "}")
+		}
+		name, after, _ := strings.Cut(rest, "}")
+		one := paramOf(e, name)
+		if value != "" && slices.ContainsFunc(e.Fields, func(f catalog.Field) bool {
+			return f.ID == name && f.Secret && f.Required
+		}) {
+			one = value
+		}
+		if one == "" {
+			return "", false
+		}
+		filled, template = filled+one, after
 	}
+}
+
+// paramOf returns the value that the catalog has for a param; empty if there is none.
+func paramOf(e *catalog.Entry, id string) string {
 	for _, p := range e.Params {
-		if marker := "{" + p.ID + "}"; p.Default != "" {
-			template = strings.ReplaceAll(template, marker, p.Default)
+		if p.ID == id {
+			return p.Default
 		}
 	}
-	return template, !strings.ContainsAny(template, "{}")
+	return ""
 }

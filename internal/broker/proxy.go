@@ -156,4 +156,5 @@ func (b *Broker) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	f.fail(why)
 	why.answer(w, r, f.match.provider, f.grant.Lease.String())
+	linger(w, f.body, r)
 }

@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -70,15 +71,30 @@ func (b *Broker) answer(
 	if g.Lease != uuid.Nil {
 		lease = g.Lease.String()
 	}
-	if r.Body != http.NoBody {
-		// What is left of the body is not waited for: it may never end.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(lingerTime))
-	}
 	why.answer(w, r, p, lease)
+	linger(w, r.Body, r)
 }
 
-// lingerTime is how long the rest of a refused body may take to arrive.
-const lingerTime = time.Second
+// How much of the rest of a refused body is taken, and for how long: it may never end.
+const (
+	lingerTime = time.Second
+	maxLinger  = 4 << 20
+)
+
+// linger takes what a client of HTTP/1 still sends of a body after it was answered. If its
+// connection were closed at once, its system would throw the answer away. HTTP/2 can say that the
+// rest is not wanted.
+func linger(w http.ResponseWriter, body io.Reader, r *http.Request) {
+	if body == nil || body == http.NoBody {
+		return
+	}
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(lingerTime))
+	if r.ProtoMajor == 1 && r.Header.Get("Expect") == "" {
+		_ = control.Flush()
+		_, _ = io.CopyN(io.Discard, body, maxLinger) // the client may be gone
+	}
+}
 
 // admit decides whether a request gets a key, and which. The flow of one that does not says at
 // least whose it is, if that is known.
@@ -184,7 +200,7 @@ func checkLease(r *http.Request, t target, l vault.BrokerLimits) *refusal {
 func (b *Broker) pass(w http.ResponseWriter, r *http.Request, f *flow, began time.Time) {
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
-	f.cancel, f.control = cancel, http.NewResponseController(w)
+	f.cancel, f.control, f.body = cancel, http.NewResponseController(w), r.Body
 	f.passes = f.match.attach.PassEncodings
 	f.idle, f.usage.names = f.match.idle, f.match.usage
 	if isWebSocket(r) {
@@ -197,7 +213,7 @@ func (b *Broker) pass(w http.ResponseWriter, r *http.Request, f *flow, began tim
 	defer func() {
 		b.leave(f.placeholder, f)
 		f.quota.end(f.usage.tokens())
-		status, why := f.outcome()
+		why := f.finish()
 		if ended, ok := errors.AsType[*refusal](context.Cause(ctx)); ok {
 			why = ended // though the answer had begun
 		}
@@ -206,7 +222,6 @@ func (b *Broker) pass(w http.ResponseWriter, r *http.Request, f *flow, began tim
 			outcome = string(why.rule)
 		}
 		b.observe(f.match.entry.ID, outcome, time.Since(began))
-		f.status = status
 		b.note(r, f, began, why)
 	}()
 	b.proxy.ServeHTTP(w, r.WithContext(context.WithValue(ctx, flowKey{}, f)))

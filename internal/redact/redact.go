@@ -53,11 +53,6 @@ func (m *Masks) Empty() bool { return len(m.text.patterns) == 0 }
 
 // In reports whether a text has a value, in any of its forms.
 func (m *Masks) In(text string) bool {
-	s := m.search()
-	for p := s.rest([]byte(text)); len(p) > 0; p = s.rest(p[1:]) {
-		if _, found := s.next(p[0]); found {
-			return true
-		}
-	}
-	return false
+	_, found := m.Finder().Next([]byte(text))
+	return found
 }

@@ -159,6 +159,27 @@ func TestAValueIsFoundInBase64OfSeveralLines(t *testing.T) {
 	}
 }
 
+func TestAFinderFindsBase64WhereverItsLineIsBroken(t *testing.T) {
+	value := "correct-horse-battery-staple"
+	m := masksOf(value)
+	encoded := base64.StdEncoding.EncodeToString([]byte("ab" + value + "c"))
+	for at := range encoded {
+		for _, ending := range []string{"\n", "\r\n"} {
+			text := "text " + encoded[:at] + ending + encoded[at:]
+			for _, size := range []int{1, 7, len(text)} {
+				f, found := m.Finder(), false
+				for piece := range slices.Chunk([]byte(text), size) {
+					_, now := f.Next(piece)
+					found = found || now
+				}
+				if !found {
+					t.Errorf("%q in pieces of %d has no value", text, size)
+				}
+			}
+		}
+	}
+}
+
 // small draws a short text of few different letters, so that values overlap, repeat and break off.
 func small(least, most int) *rapid.Generator[string] {
 	return rapid.StringOfN(rapid.RuneFrom([]rune("ab")), least, most, -1)

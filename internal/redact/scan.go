@@ -2,8 +2,8 @@ package redact
 
 import "slices"
 
-// minBroken is how much of a form there must be before a line break that interrupts it. Otherwise
-// the end of nearly every line would wait for the next one.
+// minBroken is how much of a form there must be before a line break that interrupts it, where what
+// has begun is held back. Otherwise the end of nearly every line would wait for the next one.
 const minBroken = 16
 
 // A scan looks for the patterns of a trie in a text that comes byte by byte. One that skips finds
@@ -11,14 +11,14 @@ const minBroken = 16
 type scan struct {
 	trie    *trie
 	state   int32
-	skips   bool
+	skips   int32 // how much there must be before a line break that interrupts it; 0: none may
 	skipped []int // where the line breaks were in what has begun to match
 }
 
 // next takes the byte before pos, and returns the longest pattern that ends there, if any.
 func (s *scan) next(pos int, b byte) (match, bool) {
-	if s.skips && (b == '\n' || b == '\r') {
-		if s.trie.nodes[s.state].open >= minBroken && !s.isBlank(pos-1) {
+	if s.skips > 0 && (b == '\n' || b == '\r') {
+		if s.trie.nodes[s.state].open >= s.skips && !s.isBlank(pos-1) {
 			begin := s.open(pos - 1)
 			s.skipped = append(slices.DeleteFunc(s.skipped, func(at int) bool {
 				return at < begin

@@ -9,7 +9,7 @@ type search struct {
 
 func (m *Masks) search() search {
 	return search{
-		scans:  [2]scan{{trie: &m.text}, {trie: &m.base64, skips: true}},
+		scans:  [2]scan{{trie: &m.text}, {trie: &m.base64, skips: minBroken}},
 		begins: &m.begins,
 	}
 }
@@ -19,14 +19,21 @@ type begins [1 << 12 / 64]uint64
 
 func beginOf(one, two byte) uint { return (uint(one)<<4 ^ uint(two)) % (1 << 12) }
 
-// add takes in the patterns of a trie.
+// add takes in the patterns of a trie. A line break may come between the two bytes.
 func (b *begins) add(t *trie) {
 	for one := t.nodes[0].child; one != 0; one = t.nodes[one].sibling {
+		first := t.nodes[one].last
+		b.set(first, '\r')
+		b.set(first, '\n')
 		for two := t.nodes[one].child; two != 0; two = t.nodes[two].sibling {
-			at := beginOf(t.nodes[one].last, t.nodes[two].last)
-			b[at/64] |= 1 << (at % 64)
+			b.set(first, t.nodes[two].last)
 		}
 	}
+}
+
+func (b *begins) set(one, two byte) {
+	at := beginOf(one, two)
+	b[at/64] |= 1 << (at % 64)
 }
 
 // idle returns how many bytes at the beginning of p begin no pattern, while none has begun. Most of
@@ -72,7 +79,11 @@ func (s *search) open() int { return min(s.scans[0].open(s.pos), s.scans[1].open
 type Finder struct{ search }
 
 // Finder returns a finder at the beginning of a text.
-func (m *Masks) Finder() *Finder { return &Finder{m.search()} }
+func (m *Masks) Finder() *Finder {
+	f := &Finder{m.search()}
+	f.scans[1].skips = 1 // who finds does not hold back every end of a line
+	return f
+}
 
 // Next takes the next piece, and reports whether there is a value now. If there is none yet, open
 // is how many of the last bytes may be the beginning of one.
