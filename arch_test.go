@@ -86,7 +86,7 @@ var layers = map[string]string{
 	"internal/server": "internal/api internal/broker internal/config internal/identity " +
 		"internal/instance internal/issuer internal/middleware internal/netguard internal/probe " +
 		"internal/process internal/rootkey internal/vault internal/web plaintext",
-	"internal/web": "internal/identity internal/middleware internal/vault plaintext",
+	"internal/web": "internal/dotenv internal/identity internal/middleware internal/vault plaintext",
 	"internal/cli": "bundle client internal/audit internal/catalog internal/child " +
 		"internal/config internal/doctor internal/dotenv internal/environ internal/instance " +
 		"internal/maintenance internal/memfile internal/policy internal/privatefile " +

@@ -158,6 +158,16 @@ func (c *Catalog) Preset(id string) (Preset, bool) {
 	return p.preset, ok
 }
 
+// PresetNamed returns the preset whose secret has this name.
+func (c *Catalog) PresetNamed(envVarName string) (Preset, bool) {
+	for _, p := range c.providers {
+		if p.preset.EnvVarName == envVarName {
+			return p.preset, true
+		}
+	}
+	return Preset{}, false
+}
+
 // Entry returns all facts about the provider with this exact id. They must not be changed.
 func (c *Catalog) Entry(id string) (Entry, bool) {
 	p, ok := c.provider(id)

@@ -28,9 +28,6 @@ stops the import; with --replace, that secret gets the value as its next version
 Delete the file afterwards: it still has the values. Needs the scope
 secrets:write.`
 
-// maxImportFile is the size of the largest file: a request has no more.
-const maxImportFile = 256 << 10
-
 // An importCall holds the arguments of "secrets import".
 type importCall struct {
 	replace, dryRun, yes *bool
@@ -79,26 +76,18 @@ func (a *app) readPairs(ctx context.Context, file string) ([]dotenv.Pair, error)
 		from = f
 	}
 	b, err := readContext(ctx, func() ([]byte, error) {
-		return io.ReadAll(io.LimitReader(from, maxImportFile+1))
+		return io.ReadAll(io.LimitReader(from, dotenv.MaxImport+1))
 	})
 	defer clear(b)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("read the file: %w", err)
-	case len(b) > maxImportFile:
-		return nil, fmt.Errorf("the file is too long: it may have %d bytes", maxImportFile)
+	case len(b) > dotenv.MaxImport:
+		return nil, fmt.Errorf("the file is too long: it may have %d bytes", dotenv.MaxImport)
 	}
-	pairs, err := dotenv.Parse(b)
+	pairs, err := dotenv.ParseImport(b)
 	if err == nil && len(pairs) == 0 {
 		err = errors.New("the file has no variable")
-	}
-	first := map[string]int{}
-	for _, p := range pairs {
-		if line, twice := first[p.Name]; twice {
-			return nil, fmt.Errorf("line %d: the name of line %d again: leave one of them out",
-				p.Line, line)
-		}
-		first[p.Name] = p.Line
 	}
 	return pairs, err
 }
@@ -156,10 +145,8 @@ func (a *app) planImport(
 	for _, p := range pairs {
 		one := wire.CreateSecret{Name: p.Name, Value: p.Value}
 		seen := previewed{Name: p.Name, Mask: catalog.Mask(p.Value)}
-		for _, preset := range known.Presets() {
-			if preset.EnvVarName == p.Name {
-				one.Provider, seen.Provider = &preset.ID, preset.ID
-			}
+		if preset, found := known.PresetNamed(p.Name); found {
+			one.Provider, seen.Provider = &preset.ID, preset.ID
 		}
 		r := known.Recognise(seen.Provider, p.Value)
 		if p.Value.Len() > 0 && (seen.Provider != "" || r.Matched.ID != "") {

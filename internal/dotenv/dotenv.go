@@ -56,6 +56,27 @@ func Parse(text []byte) ([]Pair, error) {
 	return pairs, nil
 }
 
+// MaxImport is how long a file may be whose variables are stored: a request has no more.
+const MaxImport = 256 << 10
+
+// ParseImport is [Parse] for variables that are stored, of which each name is there once. [*Error]:
+// a line is no variable, or has a name of before.
+func ParseImport(text []byte) ([]Pair, error) {
+	pairs, err := Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	first := map[string]int{}
+	for _, p := range pairs {
+		if line, twice := first[p.Name]; twice {
+			again := fmt.Sprintf("the name of line %d again: leave one of them out", line)
+			return nil, &Error{Line: p.Line, Text: again}
+		}
+		first[p.Name] = p.Line
+	}
+	return pairs, nil
+}
+
 type parser struct {
 	rest string
 	line int // of rest

@@ -12,6 +12,7 @@ import (
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/internal/vault"
+	"github.com/keysake/keysake/plaintext"
 )
 
 // importOf makes an import of secrets with values of one letter: "A=a B=b".
@@ -130,4 +131,34 @@ func TestOfImportsAtOnceOneWinsWhole(t *testing.T) {
 		t.Error(diff)
 	}
 	p.assertChain(p.admin.User)
+}
+
+func TestAPreviewSaysWhatAnImportWouldDoAndStoresNothing(t *testing.T) {
+	p := start(t)
+	known := p.values("KNOWN", "k")
+	variable := func(name, value string) vault.Variable {
+		return vault.Variable{Name: name, Value: plaintext.FromString(value)}
+	}
+	seen, err := p.PreviewImport(t.Context(), p.admin, []vault.Variable{
+		variable("OPENAI_API_KEY", "a-key-of-some-length"), variable("KNOWN", "another-value"),
+		variable("PATH", "/bin"), variable("EMPTY", ""), variable("OPENAI_API_KEY", "a key"),
+	})
+	p.must(err)
+	var got []string
+	for _, one := range seen {
+		got = append(got, fmt.Sprint(one.Name, " ", one.Provider, " ", one.Exists == known, " ",
+			vault.KindOf(one.Refused) == vault.Invalid))
+	}
+	want := []string{
+		"OPENAI_API_KEY openai false false", "KNOWN  true false", "PATH  false true",
+		"EMPTY  false true", "OPENAI_API_KEY openai false true",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if names := p.names(p.admin); !slices.Equal(names, []string{"KNOWN"}) {
+		t.Errorf("stored %v", names)
+	}
+	_, err = p.PreviewImport(t.Context(), with(p.admin, policy.SecretsRead), nil)
+	assertKind(t, "without the scope", err, vault.Denied)
 }

@@ -48,7 +48,7 @@ func badForm(err error) error {
 	if _, long := errors.AsType[*http.MaxBytesError](err); long {
 		return &problem{
 			status: http.StatusRequestEntityTooLarge, title: "That was too long",
-			detail: "A value has at most 64 KiB. Nothing was stored.",
+			detail: "A value has at most 64 KiB, and a file at most 256. Nothing was stored.",
 		}
 	}
 	return &problem{ // and no word of what was sent

@@ -68,6 +68,8 @@ func (s *site) mount() {
 	get("/ui/secrets", signedIn, s.listSecrets)
 	get("/ui/secrets/new", signedIn, s.newSecret)
 	asking("/ui/secrets/new", s.createSecret)
+	get("/ui/secrets/import", signedIn, s.newImport)
+	post("/ui/secrets/import", signedIn, s.importSecrets)
 	get("/ui/secrets/{id}", signedIn, s.showSecret)
 	post("/ui/secrets/{id}/update", signedIn, s.updateSecret)
 	post("/ui/secrets/{id}/rename", signedIn, s.renameSecret)

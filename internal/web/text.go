@@ -17,6 +17,8 @@ func doneText(done string) string {
 		return "You are signed out. The session is ended, here and on the server."
 	case "stored":
 		return "Stored. The value is sealed: no page shows it again."
+	case "all-stored":
+		return "Stored, all of them. The values are sealed: no page shows them again."
 	case "updated":
 		return "Updated. Programs get the new value with their next lease."
 	case "renamed":

@@ -81,7 +81,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // policy is the Content-Security-Policy: nothing from elsewhere, nothing inline, and no page of
 // this site in a frame.
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; " +
-	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+	"connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
 // headers sets those of every answer.
 func headers(next http.Handler) http.Handler {

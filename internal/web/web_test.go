@@ -12,6 +12,7 @@ import (
 // everyPage are the pages of someone who is signed in, without those of one thing.
 var everyPage = []string{
 	"/ui/secrets", "/ui/secrets/new", "/ui/secrets/new?preset=openai", "/ui/secrets/new?custom",
+	"/ui/secrets/import",
 	"/ui/leases", "/ui/keys", "/ui/sessions", "/ui/audit", "/ui/stop",
 }
 

@@ -136,6 +136,7 @@ func (b *tab) furnished(t *testing.T) map[string]string {
 	return map[string]string{
 		"secrets": "/ui/secrets", "add": "/ui/secrets/new",
 		"preset": "/ui/secrets/new?preset=openai", "custom": "/ui/secrets/new?custom",
+		"import": "/ui/secrets/import",
 		"secret": "/ui/secrets/" + secret.ID,
 		"delete": "/ui/secrets/" + secret.ID + "/delete", "leases": "/ui/leases",
 		"lease": "/ui/leases/" + leases.Leases[0].ID, "keys": "/ui/keys",

@@ -49,3 +49,27 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
     document.getElementById("copied").textContent = "Copied. Paste it where it belongs, not into a chat.";
   });
 }
+
+// What a pasted file has is shown below it. The text stays in its field: no answer has it.
+for (const form of document.querySelectorAll("form[data-preview]")) {
+  const preview = form.querySelector("#preview");
+  let plain = preview.childElementCount > 0; // came without a script: the field is empty
+  form.elements.text.addEventListener("input", () => { if (!plain) preview.replaceChildren(); });
+  form.addEventListener("submit", async (event) => {
+    const button = event.submitter;
+    if (plain || !button || button.value !== "preview") return;
+    event.preventDefault();
+    const sent = new URLSearchParams(new FormData(form, button));
+    try {
+      const answer = await fetch(form.action, { method: "POST", body: sent, redirect: "error" });
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      for (const id of ["text-says", "preview"]) {
+        document.getElementById(id).replaceChildren(...page.getElementById(id).childNodes);
+      }
+      preview.querySelector("h2")?.focus();
+    } catch { // signed out, or no server: the browser says which
+      plain = true;
+      form.requestSubmit(button);
+    }
+  });
+}
