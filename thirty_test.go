@@ -31,7 +31,7 @@ var thirty = []struct{ what, tests string }{
 	},
 	{
 		"a placeholder where no credential belongs, or twice",
-		`TestAnyOtherCredentialIsRefusedAndNeverReplaced`,
+		`TestAPlaceholderOutOfItsPlaceIsRefusedAndArrivesNowhere TestAPlaceholderInATrailerIsRefused TestAConnectionWithARefusedBodyIsNotUsedAgain TestAnyOtherCredentialIsRefusedAndNeverReplaced`,
 	},
 	{
 		"two places with a credential become one",
@@ -42,10 +42,13 @@ var thirty = []struct{ what, tests string }{
 		"a host with an address of this machine or its network",
 		`internal/netguard.TestOnlyPublicAddressesAreConnectedTo internal/netguard.TestANameIsResolvedOnceAndConnectedToByThatAddress internal/netguard.TestWhatIsNoCanonicalNameIsNotEvenResolved TestAProxyOpensTheHostsOfItsLeaseAlone`,
 	},
-	{"a redirect is handed back", "TestAnswersPassAsTheyAre"},
+	{
+		"a redirect is handed back",
+		`TestAnswersPassAsTheyAre test/attack.TestAProviderLeadsNoKeyElsewhereByARedirect`,
+	},
 	{
 		"requests that two servers cut in different ways",
-		`TestARequestWhoseLineOrHostSaysSomethingElseGoesNowhereElse`,
+		`TestARequestWhoseLineOrHostSaysSomethingElseGoesNowhereElse test/attack.TestARunSmugglesNoRequestPastTheBroker`,
 	},
 	{
 		"methods that show what was sent",
@@ -58,8 +61,14 @@ var thirty = []struct{ what, tests string }{
 		"a provider that repeats the key",
 		`TestAProviderThatRepeatsTheKeyIsNotHeard FuzzScrubbedBody`,
 	},
-	{"answers that take long, and a provider's own 408", "TestAnswersPassAsTheyAre"},
-	{"bodies larger than the memory", "TestLargeBodiesPassInBothDirectionsInLittleMemory"},
+	{
+		"answers that take long, and a provider's own 408",
+		`TestNothingThatTakesLongIsCutOff TestAnswersPassAsTheyAre`,
+	},
+	{
+		"bodies larger than the memory",
+		`TestLargeBodiesPassInBothDirectionsInLittleMemory TestWhoReadsSlowlySlowsDownWhoWritesAndFillsNoMemory`,
+	},
 	{
 		"a client that leaves, a provider that breaks off",
 		`TestAClientThatLeavesEndsTheProvidersWorkAndAProviderThatBreaksOffIsSeen`,
@@ -70,14 +79,14 @@ var thirty = []struct{ what, tests string }{
 	},
 	{
 		"what HTTP has besides, byte for byte",
-		`TestAnswersPassAsTheyAre TestABodyThatIsNotWantedIsNotSent TestARequestStreamsWhileItsAnswerDoes`,
+		`TestAnswersPassAsTheyAre TestABodyThatIsNotWantedIsNotSent TestARequestStreamsWhileItsAnswerDoes TestACallOfGRPCPassesAndStreamsUntilItsLeaseEnds`,
 	},
 	{"idle connections take little", "TestAThousandIdleStreamsTakeLittleMemory"},
 
 	// The life of a lease.
 	{
 		"a revocation ends what is open, on every server",
-		`TestWhatALeaseHasOpenEndsWithIt TestWhatGoesThroughAProxyEndsWithItsLease internal/vault.TestWhatAnotherProcessTookFromAGrantIsNoticedInTime`,
+		`TestWhatALeaseHasOpenEndsWithIt TestWhatGoesThroughAProxyEndsWithItsLease internal/server.TestARevocationAtOneServerEndsTheStreamsOfTheOther internal/vault.TestWhatAnotherProcessTookFromAGrantIsNoticedInTime`,
 	},
 	{
 		"a new version counts from the next request on",
@@ -85,11 +94,11 @@ var thirty = []struct{ what, tests string }{
 	},
 	{
 		"limits hold",
-		`TestLimitsOfALeaseHold test/clients.TestAClientSeesALimitOfItsLeaseAsTheProvidersOwnAndDoesNotTryAgain`,
+		`TestLimitsOfALeaseHold TestWhatOtherServersRecordedOfALeaseCountsAndSoDoesWhatFailed internal/server.TestWhatALeaseUsedAtOneServerCountsAtTheOther test/crash.TestAServerThatIsKilledRemembersWhatWasRecordedOfALeasesUse test/clients.TestAClientSeesALimitOfItsLeaseAsTheProvidersOwnAndDoesNotTryAgain`,
 	},
 	{
 		"a request is sent once",
-		`TestAClientThatLeavesEndsTheProvidersWorkAndAProviderThatBreaksOffIsSeen`,
+		`TestAPOSTIsSentOnceHoweverItsConnectionEnds TestAClientThatLeavesEndsTheProvidersWorkAndAProviderThatBreaksOffIsSeen`,
 	},
 	{
 		"what cannot be known lets nothing pass",
@@ -115,7 +124,7 @@ var thirty = []struct{ what, tests string }{
 	},
 	{
 		"no value and no placeholder is left anywhere",
-		`test/clients.TestCurlWorksWithoutAKey test/clients.TestAServerThatWasKilledGoesOnAndNothingEverPassesWithoutItsKey`,
+		`internal/api.TestAKeyAtTheBrokerIsSeenByItsProviderAloneAndAPlaceholderByTheRunAlone test/clients.TestCurlWorksWithoutAKey test/clients.TestAServerThatWasKilledGoesOnAndNothingEverPassesWithoutItsKey`,
 	},
 }
 
