@@ -93,26 +93,9 @@ func (s *server) serveAlone(ctx context.Context, hangup <-chan os.Signal) error 
 			s.reloadCertificate(ctx, true)
 			s.reloadKeys(ctx)
 		case err := <-failed:
-			return errors.Join(err, s.stopAlone(ctx))
+			return errors.Join(err, s.stop(ctx))
 		case <-ctx.Done():
-			return s.stopAlone(ctx)
+			return s.stop(ctx)
 		}
 	}
-}
-
-// stopAlone takes no new requests, and waits --shutdown-timeout for the running ones to finish.
-func (s *server) stopAlone(ctx context.Context) error {
-	s.stopping.Store(true)
-	s.log.InfoContext(ctx, "stopping")
-	flushCtx := context.WithoutCancel(ctx)
-	ctx, cancel := context.WithTimeout(flushCtx, s.cfg.ShutdownTimeout)
-	defer cancel()
-	err := s.stopBroker(ctx)
-	flush := func() error {
-		s.flushRefusals(flushCtx, true)
-		s.recordTamperings(flushCtx)
-		s.saveFloors(flushCtx)
-		return nil
-	}
-	return errors.Join(err, within(flushTime, flush), s.admin.Close())
 }

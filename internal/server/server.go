@@ -124,8 +124,8 @@ type server struct {
 
 	sessions                *identity.Sessions
 	broker                  *brokerServer // nil without a broker
-	main, admin             *http.Server
-	mainSocket, adminSocket net.Listener // adminSocket is nil without --admin-listen
+	main, admin             *http.Server  // main is nil where the broker is alone
+	mainSocket, adminSocket net.Listener  // adminSocket is nil without --admin-listen
 }
 
 // serve serves until ctx is done or a listener fails, and then stops.

@@ -28,7 +28,8 @@ func within(most time.Duration, do func() error) error {
 	}
 }
 
-// stop takes no new requests, and waits --shutdown-timeout for the running ones to finish.
+// stop takes no new requests, and waits --shutdown-timeout for the running ones to finish: those of
+// the API, of the broker, or of both.
 func (s *server) stop(ctx context.Context) error {
 	s.stopping.Store(true)
 	s.log.InfoContext(ctx, "stopping")
@@ -37,21 +38,32 @@ func (s *server) stop(ctx context.Context) error {
 	defer cancel()
 	brokerStopped := make(chan error, 1)
 	go func() { brokerStopped <- s.stopBroker(ctx) }()
+	err := s.stopMain(ctx)
+	err = errors.Join(err, <-brokerStopped)
+	flush := func() error {
+		s.flushRefusals(flushCtx, true)
+		s.recordTamperings(flushCtx)
+		s.saveFloors(flushCtx)
+		if s.main != nil {
+			s.flushLastUsed(flushCtx, true)
+			s.logDisputes(flushCtx)
+			s.logAuditHead(flushCtx)
+			s.reportClients(flushCtx, true)
+		}
+		return nil
+	}
+	return errors.Join(err, within(flushTime, flush), s.admin.Close())
+}
+
+// stopMain stops the API, if this process has one.
+func (s *server) stopMain(ctx context.Context) error {
+	if s.main == nil {
+		return nil
+	}
 	err := s.main.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		s.log.WarnContext(ctx, "requests were cut off: they took longer than --shutdown-timeout")
 		err = s.main.Close()
 	}
-	err = errors.Join(err, <-brokerStopped)
-	flush := func() error {
-		s.flushRefusals(flushCtx, true)
-		s.flushLastUsed(flushCtx, true)
-		s.recordTamperings(flushCtx)
-		s.logDisputes(flushCtx)
-		s.saveFloors(flushCtx)
-		s.logAuditHead(flushCtx)
-		s.reportClients(flushCtx, true)
-		return nil
-	}
-	return errors.Join(err, within(flushTime, flush), s.admin.Close())
+	return err
 }
