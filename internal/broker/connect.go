@@ -66,19 +66,18 @@ func (b *Broker) connect(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	f := &flow{target: target{host: host}, grant: g, placeholder: placeholder}
-	f.match.host = host
-	began := time.Now()
+	f.match.host, f.began = host, time.Now()
 	if why == nil {
 		b.hold(f)
 		if p == nil {
-			why = b.tunnel(w, r, f, began)
+			why = b.tunnel(w, r, f)
 		} else {
 			why = b.intercept(w, f, p)
 		}
 	}
 	if why != nil {
 		if g.Lease != uuid.Nil {
-			b.note(r, f, began, why)
+			b.note(r, f, why)
 		}
 		b.refuse(w, r, "", why)
 	}
@@ -189,7 +188,11 @@ func (b *Broker) intercept(w http.ResponseWriter, f *flow, p *provider) *refusal
 				return
 			}
 			t.provider, t.host = p.entry.ID, host
-			b.serve(w, r.WithContext(context.WithValue(r.Context(), leaseKey{}, lease)), t)
+			r = r.WithContext(context.WithValue(r.Context(), leaseKey{}, lease))
+			if f := b.beginTo(w, r, t); f != nil {
+				defer b.end(f)
+				b.proxy.ServeHTTP(f.writer, f.request)
+			}
 		}),
 	}
 	inner.Protocols = new(http.Protocols)
@@ -236,10 +239,8 @@ func (*single) Close() error { return nil }
 func (*single) Addr() net.Addr { return &net.TCPAddr{} }
 
 // tunnel passes a connection to a host that has no secret on, untouched.
-func (b *Broker) tunnel(
-	w http.ResponseWriter, r *http.Request, f *flow, began time.Time,
-) *refusal {
-	if why := f.quota.begin(f.grant.Limits, began); why != nil {
+func (b *Broker) tunnel(w http.ResponseWriter, r *http.Request, f *flow) *refusal {
+	if why := f.quota.begin(f.grant.Limits, f.began); why != nil {
 		return why
 	}
 	f.counted = true
@@ -266,7 +267,7 @@ func (b *Broker) tunnel(
 	go func() { _, _ = copySmall(conn, both); done <- struct{}{} }()
 	<-done // what one side ends, both have
 	f.status = http.StatusOK
-	b.observe("", "tunnel", time.Since(began))
-	b.note(r, f, began, nil)
+	b.observe("", "tunnel", time.Since(f.began))
+	b.note(r, f, nil)
 	return nil
 }

@@ -28,6 +28,9 @@ type flow struct {
 	idle        time.Duration // for how long nothing may move after the answer began; 0: for ever
 	passes      []string      // content codings that are passed on as they are
 
+	began   time.Time
+	writer  http.ResponseWriter
+	request *http.Request // as it is sent on
 	cancel  context.CancelCauseFunc
 	control *http.ResponseController
 	body    io.Reader // of the request, as it comes from the client

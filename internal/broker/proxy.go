@@ -17,7 +17,7 @@ import (
 )
 
 // bufferSize is what a stream has to copy with, in each direction.
-const bufferSize = 8 << 10
+const bufferSize = 4 << 10
 
 // flushInterval is how long a part of an answer may wait for the next one if its provider said how
 // long it is: then it is likely whole, and written at once. What streams does not wait.

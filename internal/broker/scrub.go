@@ -76,7 +76,11 @@ func (b *Broker) scrubBody(resp *http.Response, f *flow) bool {
 	default:
 		return false
 	}
-	resp.Body = &scrubbed{ReadCloser: body, flow: f, broker: b, stream: f.masks.Stream()}
+	s := &scrubbed{ReadCloser: body, flow: f, broker: b, stream: f.masks.Stream()}
+	if counted, ok := body.(download); ok {
+		s.ReadCloser, s.counts = counted.ReadCloser, true // one call less deep: see ServeHTTP
+	}
+	resp.Body = s
 	// How long the answer is now is not known. That it has an end stays known: see flushInterval.
 	resp.Header.Del("Content-Length")
 	// The digests of what the provider sent do not fit any more.
@@ -92,6 +96,7 @@ type scrubbed struct {
 	io.ReadCloser
 	flow   *flow
 	broker *Broker
+	counts bool // what is read
 	stream *redact.Stream
 	rest   []byte // what may be passed on, and found no room
 	err    error
@@ -100,6 +105,9 @@ type scrubbed struct {
 func (s *scrubbed) Read(p []byte) (n int, err error) {
 	for len(s.rest) == 0 && s.err == nil {
 		n, s.err = s.ReadCloser.Read(p)
+		if s.counts {
+			s.flow.count(&s.flow.received, n)
+		}
 		s.flow.usage.feed(p[:n])
 		clean := s.stream.Next(p[:n]) // most often p itself
 		n = copy(p, clean)
