@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"os"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -21,12 +22,12 @@ const (
 // process holds this lock while it waits and writes, and the server passes through it now and then.
 //
 // It is only a courtesy: a process that was stopped may hold it for ever. So after a second the
-// others go on without it. What guards the database is SQLite's lock.
+// others go on without it, until it is held anew. What guards the database is SQLite's lock.
 type writeLock struct {
-	file    *flock.Flock
-	shared  bool
-	ignored bool // the last wait was in vain: the next ones look once
-	passed  time.Time
+	file   *flock.Flock
+	shared bool
+	vain   time.Time // began what was waited for in vain: nobody waits for that again
+	passed time.Time
 }
 
 func newWriteLock(path string, shared bool) *writeLock {
@@ -55,11 +56,26 @@ func (l *writeLock) acquire() (release func()) {
 		take, try = l.file.TryLockContext, l.file.TryLock
 	}
 	locked, _ := try()
-	if !locked && !l.ignored {
+	if !locked && !l.heldSince().Equal(l.vain) {
 		ctx, cancel := context.WithTimeout(context.Background(), turnWait)
 		defer cancel()
-		locked, _ = take(ctx, turnPoll)
+		if locked, _ = take(ctx, turnPoll); !locked {
+			l.vain = l.heldSince()
+		}
 	}
-	l.ignored = !locked
+	if locked && l.shared {
+		now := time.Now()
+		_ = os.Chtimes(l.file.Path(), now, now)
+	}
 	return func() { _ = l.file.Unlock() }
+}
+
+// heldSince returns when a shared process got the lock last, which is the time of the file. It is
+// the zero time if that is not known.
+func (l *writeLock) heldSince() time.Time {
+	info, err := os.Stat(l.file.Path())
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
 }
