@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync/atomic"
 
 	"github.com/keysake/keysake/internal/store"
@@ -40,21 +41,108 @@ func (j *job) run(c *conn) error {
 	return store.RecoverPanic(func() error { return j.fn(c) })
 }
 
-// drain adds the jobs that are already queued. It waits for none: the next batch fills while this
-// one is written.
-func drain(batch []*job, jobs <-chan *job) []*job {
+// drain returns the jobs that are queued, and those of callers that can run now: it lets them run
+// first. It waits for none: the next batch fills while this one is written.
+func drain(jobs <-chan *job) []*job {
+	for queued := -1; len(jobs) > queued; {
+		queued = len(jobs)
+		runtime.Gosched()
+	}
+	batch := make([]*job, 0, len(jobs))
 	for len(batch) < maxBatch {
 		select {
-		case j, open := <-jobs:
-			if !open {
-				return batch
-			}
+		case j := <-jobs:
 			batch = append(batch, j)
 		default:
 			return batch
 		}
 	}
 	return batch
+}
+
+// write runs the jobs that are queued in one transaction and answers every one. On a full disk it
+// runs those that are reserved alone, with the reserve.
+func (w *writer) write(ctx context.Context) {
+	batch := drain(w.jobs)
+	low := w.room.low()
+	todo := batch
+	if low {
+		todo = onlyReserved(batch, errLow)
+	}
+	ran, err := w.commit(ctx, todo)
+	if isFull(err) {
+		low = true
+		todo = onlyReserved(todo, err)
+		for isFull(err) && len(todo) > 0 && w.room.give() {
+			ran, err = w.commit(ctx, todo)
+		}
+	}
+	if err == nil && ran > 0 {
+		w.due = w.afterCommit(ctx, low)
+	}
+	if low {
+		w.lookAfter(ctx)
+	}
+	w.answer(batch)
+}
+
+// answer ends jobs, but not those that wait for the purge of what they erased.
+func (w *writer) answer(batch []*job) {
+	waits := w.conn.pendingErase == store.EraseNow && w.retryDelay == 0
+	for _, j := range batch {
+		if waits && j.err == nil && j.erased == store.EraseNow {
+			w.waiting = append(w.waiting, j)
+		} else {
+			close(j.done)
+		}
+	}
+}
+
+// onlyReserved returns the reserved jobs of a batch, and gives the others their error.
+func onlyReserved(batch []*job, err error) (reserved []*job) {
+	for _, j := range batch {
+		if j.reserved {
+			reserved = append(reserved, j)
+		} else if j.err == nil {
+			j.err = err
+		}
+	}
+	return reserved
+}
+
+// commit runs jobs in one transaction, and returns how many succeeded. The error is the
+// transaction's, and so every job's.
+func (w *writer) commit(ctx context.Context, batch []*job) (ran int, err error) {
+	if len(batch) == 0 {
+		return 0, nil
+	}
+	release := w.lock.acquireForBatch()
+	ran, err = w.conn.runAll(ctx, batch, false)
+	if errors.Is(err, errUndo) {
+		if err = w.conn.rollback(ctx); err == nil {
+			ran, err = w.conn.runAll(ctx, batch, true)
+		}
+	}
+	if err == nil && ran > 0 {
+		err = w.conn.run(ctx, "COMMIT")
+	}
+	if err == nil && ran > 0 {
+		w.commits.Add(1)
+		w.updates.Add(uint64(ran))
+	} else if end := w.conn.rollback(ctx); err == nil {
+		err = end // after an error this only makes sure that the transaction has ended
+	}
+	w.conn.news.publish(w.conn.changed) // even if it failed: no harm is done
+	release()
+	if err != nil || ran > 0 {
+		w.remember(err)
+	}
+	for _, j := range batch {
+		if j.err == nil {
+			j.err = err
+		}
+	}
+	return ran, err
 }
 
 // errUndo means that a job failed after it had written, and that all jobs must run again.

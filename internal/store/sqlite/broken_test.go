@@ -199,8 +199,7 @@ func TestADatabaseThatMayNotBeWrittenIsUnavailableToUpdatesOnly(t *testing.T) {
 		wantUnavailable(t, "update", db.Update(t.Context(), insert("bob")))
 		wantNames(t, db, "ann")
 	}
-	// It has failed, so the writer is idle.
-	if err := db.OnWriter(t.Context(), "PRAGMA query_only = OFF"); err != nil {
+	if err := db.OnIdleWriter("PRAGMA query_only = OFF"); err != nil {
 		t.Fatal(err)
 	}
 	storetest.AddUser(t, db, "bob")

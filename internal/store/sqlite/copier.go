@@ -22,6 +22,7 @@ type copier struct {
 	steps   int        // that were begun since the log was last emptied
 	running bool       // a step
 	done    chan error // of each step
+	ended   func()     // is called after that
 }
 
 // maxSteps bounds the steps, in case the writer is faster. It waits for the rest then.
@@ -36,7 +37,10 @@ func newCopier(w *wal, open func() (*conn, error)) *copier {
 func (c *copier) begin(step func() error) {
 	c.running = true
 	c.steps++
-	go func() { c.done <- step() }()
+	go func() {
+		c.done <- step()
+		c.ended()
+	}()
 }
 
 // look looks for data in gaps, in the first frames of the log.

@@ -46,9 +46,15 @@ func (d *DB) Settings(ctx context.Context, pragma string) (found []string, err e
 }
 
 // OnWriter executes a statement on the writer's connection, in the transaction of the update that
-// calls it. Outside of one the writer must be idle: after it has answered an update that succeeded,
-// it may be busy with the log.
+// calls it.
 func (d *DB) OnWriter(_ context.Context, q string) error { return d.writer.conn.db.Run(q) }
+
+// OnIdleWriter executes a statement on the writer's connection, between transactions.
+func (d *DB) OnIdleWriter(q string) error {
+	d.writer.turn.Lock()
+	defer d.writer.turn.Unlock()
+	return d.writer.conn.db.Run(q)
+}
 
 // Queued returns how many updates wait behind the one that runs.
 func (d *DB) Queued() int { return len(d.writer.jobs) }
@@ -60,15 +66,21 @@ func (d *DB) Purges() (tries, waiting uint64) {
 }
 
 // CopyBeside copies the log into the database as the writer has it done beside itself, and calls
-// between after the gaps were overwritten. The writer must be idle. It returns how many of the
+// between after the gaps were overwritten. No step must be running. It returns how many of the
 // pages that were written by between have data in their gap.
 func (d *DB) CopyBeside(ctx context.Context, between func()) (gaps int, err error) {
 	w := d.writer
-	if err := w.copier.pin(ctx, w.conn, w.lock); err != nil {
+	w.turn.Lock()
+	err = w.copier.pin(ctx, w.conn, w.lock)
+	w.copier.running = err == nil
+	w.turn.Unlock()
+	if err != nil {
 		return 0, err
 	}
-	w.copier.running = true
-	defer func() { w.copier.done <- err }()
+	defer func() {
+		w.copier.done <- err
+		w.copier.ended()
+	}()
 	between()
 	frames, _, err := w.wal.length(ctx, w.copier.conn)
 	if err == nil {

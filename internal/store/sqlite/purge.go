@@ -84,6 +84,12 @@ func (w *writer) copied(ctx context.Context, err error) {
 	}
 }
 
+// finishNow waits for the step that runs, and empties what is left of the log.
+func (w *writer) finishNow(ctx context.Context) {
+	w.copier.wait()
+	w.finish(ctx)
+}
+
 // finish empties what is left of the log.
 func (w *writer) finish(ctx context.Context) {
 	if w.purgeWanted || w.conn.pendingErase > 0 && w.retryDelay == 0 {

@@ -1,5 +1,5 @@
 // Package sqlite keeps the vault's data in a SQLite database: one file with its write-ahead log,
-// many connections that read, and one goroutine that writes.
+// many connections that read, and one that writes.
 package sqlite
 
 import (

@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -53,8 +54,14 @@ func must(err error) {
 	}
 }
 
-// stop is Ctrl-Z.
-func stop() { must(syscall.Kill(os.Getpid(), syscall.SIGSTOP)) }
+// stop is Ctrl-Z. It returns when the process goes on: a process may do more before all of its
+// threads are stopped.
+func stop() {
+	goesOn := make(chan os.Signal, 1)
+	signal.Notify(goesOn, syscall.SIGCONT)
+	must(syscall.Kill(os.Getpid(), syscall.SIGSTOP))
+	<-goesOn
+}
 
 // stopped returns another process when it has stopped with a lock of the database. The function
 // lets it go on, and waits for its end. Its process group is its own: the kernel lets stopped

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,18 +12,20 @@ import (
 // refillInterval is how often the disk space is looked at when nothing is written.
 const refillInterval = 5 * time.Second
 
-// A writer is the one goroutine that writes. It gathers the updates that wait into one transaction:
-// many callers share one sync of the disk, a failing update does not affect the others, and every
-// caller is answered after the commit.
+// A writer gathers the updates that wait into one transaction: many callers share one sync of the
+// disk, a failing update does not affect the others, and every caller is answered after the commit.
+//
+// Only the one who has the turn writes. A caller that finds it free takes it for one transaction,
+// and need not wait until another goroutine wakes up. The writer's own goroutine writes all other
+// updates, and looks after the files.
 type writer struct {
+	turn sync.Mutex // for the fields up to due
+
 	conn   *conn
 	lock   *writeLock
 	wal    *wal
 	copier *copier
 	room   *room
-
-	jobs chan *job
-	done chan struct{} // closed when the goroutine has ended
 
 	purgeTimer  *time.Timer
 	purgeDue    bool          // the timer runs
@@ -33,6 +34,14 @@ type writer struct {
 	retryDelay  time.Duration // after which the last purge is retried; 0 if it succeeded
 	waiting     []*job        // that are answered after the purge
 	low         bool          // the disk was almost full when watchRoom looked
+
+	// due is what the files need before the next transaction; nil if that is nothing.
+	due func(context.Context)
+
+	jobs chan *job
+	wake chan struct{} // tells the goroutine that jobs wait, that due is set, or a step has ended
+	end  chan struct{} // closed when no more jobs come
+	done chan struct{} // closed when the goroutine has ended
 
 	mu      sync.RWMutex // held for reading while a job is queued
 	stopped bool
@@ -48,9 +57,12 @@ type writer struct {
 // start also schedules a purge of what a killed process left.
 func (w *writer) start() *writer {
 	w.conn.pendingErase = store.EraseSoon
-	w.jobs, w.done = make(chan *job, maxBatch), make(chan struct{})
+	w.jobs, w.wake = make(chan *job, maxBatch), make(chan struct{}, 1)
+	w.end, w.done = make(chan struct{}), make(chan struct{})
+	w.copier.ended = w.wakeUp
 	w.purgeTimer, w.purgeDue = time.NewTimer(purgeDelay), true
 	w.refusal = store.ErrClosed
+	w.turn.Lock() // nobody writes before the goroutine has looked at the disk
 	go w.loop()
 	return w
 }
@@ -60,13 +72,14 @@ func (w *writer) do(ctx context.Context, fn func(*conn) error) error {
 	return w.submit(&job{ctx: ctx, fn: fn})
 }
 
-// submit queues a job and waits for its end. After the writer has begun it, its outcome is awaited
-// even if the caller's context ends: the caller learns the truth.
+// submit queues a job and waits for its end. Once the job has begun, or the caller writes, its
+// outcome is awaited even if the caller's context ends: the caller learns the truth.
 func (w *writer) submit(j *job) error {
 	j.done = make(chan struct{})
 	if err := w.queue(j); err != nil {
 		return err
 	}
+	w.writeIfIdle()
 	select {
 	case <-j.done:
 		return j.err
@@ -98,10 +111,37 @@ func (w *writer) stop() {
 	w.mu.Lock()
 	if !w.stopped {
 		w.stopped = true
-		close(w.jobs)
+		close(w.end)
 	}
 	w.mu.Unlock()
 	<-w.done
+}
+
+// writeIfIdle writes one transaction, unless another has the turn, or the files come first.
+func (w *writer) writeIfIdle() {
+	if !w.turn.TryLock() {
+		return
+	}
+	if w.due == nil {
+		w.write(context.Background())
+	}
+	w.passOn()
+}
+
+// passOn ends the turn. What was queued during it is for the goroutine.
+func (w *writer) passOn() {
+	due := w.due != nil
+	w.turn.Unlock()
+	if due || len(w.jobs) > 0 {
+		w.wakeUp()
+	}
+}
+
+func (w *writer) wakeUp() {
+	select {
+	case w.wake <- struct{}{}:
+	default: // it will wake up anyway
+	}
 }
 
 func (w *writer) loop() {
@@ -109,141 +149,81 @@ func (w *writer) loop() {
 	ctx := context.Background()
 	w.room.takeBack()
 	w.room.refill()
+	w.passOn()
 	refill := time.NewTicker(refillInterval)
 	defer refill.Stop()
-	batch := make([]*job, 0, maxBatch)
 	for {
 		select {
-		case first, open := <-w.jobs:
-			if !open {
-				w.purgeTimer.Stop()
-				w.lastPurge(ctx)
-				return
+		case <-w.wake:
+			w.turn.Lock()
+			w.lookAfter(ctx)
+			w.writeQueued(ctx)
+		case <-w.end:
+			w.turn.Lock() // for good
+			w.lookAfter(ctx)
+			for len(w.jobs) > 0 {
+				w.writeQueued(ctx)
 			}
-			batch = drain(append(batch[:0], first), w.jobs)
-			w.write(ctx, batch)
-			clear(batch)
+			w.purgeTimer.Stop()
+			w.lastPurge(ctx)
+			return
 		case <-w.purgeTimer.C:
+			w.turn.Lock()
 			w.purgeDue = false
 			w.purgeWhenDue(ctx)
 			w.room.takeBack()
-		case err := <-w.copier.done:
-			w.copier.running = false
-			w.copied(ctx, err)
-			w.room.takeBack()
 		case <-w.conn.news.wanted:
+			w.turn.Lock()
 			w.conn.txError = nil // it was of an earlier transaction
 			w.conn.news.look(ctx, w.conn)
 		case <-refill.C:
+			w.turn.Lock()
 			w.watchRoom(ctx)
 		}
+		w.passOn()
 	}
 }
 
-// write runs a batch in one transaction and answers every job in it. On a full disk it runs those
-// that are reserved alone, with the reserve.
-func (w *writer) write(ctx context.Context, batch []*job) {
-	low := w.room.low()
-	todo := batch
-	if low {
-		todo = onlyReserved(batch, errLow)
+// writeQueued writes one transaction, if jobs wait.
+func (w *writer) writeQueued(ctx context.Context) {
+	if len(w.jobs) > 0 {
+		w.write(ctx)
+		w.lookAfter(ctx)
 	}
-	ran, err := w.commit(ctx, todo)
-	if isFull(err) {
-		low = true
-		todo = onlyReserved(todo, err)
-		for isFull(err) && len(todo) > 0 && w.room.give() {
-			ran, err = w.commit(ctx, todo)
-		}
+}
+
+// lookAfter does for the files what is due.
+func (w *writer) lookAfter(ctx context.Context) {
+	select {
+	case err := <-w.copier.done:
+		w.copier.running = false
+		w.copied(ctx, err)
+	default:
 	}
-	committed := err == nil && ran > 0
-	if committed && !low {
-		w.answer(batch)
-		batch = nil
-	}
-	if committed {
-		w.afterCommit(ctx, low)
+	if due := w.due; due != nil {
+		w.due = nil
+		due(ctx)
 	}
 	w.room.takeBack()
-	w.answer(batch)
 }
 
-// answer ends jobs, but not those that wait for the purge of what they erased.
-func (w *writer) answer(batch []*job) {
-	waits := w.conn.pendingErase == store.EraseNow && w.retryDelay == 0
-	for _, j := range batch {
-		if waits && j.err == nil && j.erased == store.EraseNow {
-			w.waiting = append(w.waiting, j)
-		} else {
-			close(j.done)
-		}
-	}
-}
-
-// onlyReserved returns the reserved jobs of a batch, and gives the others their error.
-func onlyReserved(batch []*job, err error) (reserved []*job) {
-	for _, j := range batch {
-		if j.reserved {
-			reserved = append(reserved, j)
-		} else if j.err == nil {
-			j.err = err
-		}
-	}
-	return reserved
-}
-
-// commit runs jobs in one transaction, and returns how many succeeded. The error is the
-// transaction's, and so every job's.
-func (w *writer) commit(ctx context.Context, batch []*job) (ran int, err error) {
-	if len(batch) == 0 {
-		return 0, nil
-	}
-	release := w.lock.acquireForBatch()
-	ran, err = w.conn.runAll(ctx, batch, false)
-	if errors.Is(err, errUndo) {
-		if err = w.conn.rollback(ctx); err == nil {
-			ran, err = w.conn.runAll(ctx, batch, true)
-		}
-	}
-	if err == nil && ran > 0 {
-		err = w.conn.run(ctx, "COMMIT")
-	}
-	if err == nil && ran > 0 {
-		w.commits.Add(1)
-		w.updates.Add(uint64(ran))
-	} else if end := w.conn.rollback(ctx); err == nil {
-		err = end // after an error this only makes sure that the transaction has ended
-	}
-	w.conn.news.publish(w.conn.changed) // even if it failed: no harm is done
-	release()
-	if err != nil || ran > 0 {
-		w.remember(err)
-	}
-	for _, j := range batch {
-		if j.err == nil {
-			j.err = err
-		}
-	}
-	return ran, err
-}
-
-// afterCommit does for the files what the commit makes necessary. The commit has succeeded whatever
-// becomes of that, and the next one tries again. On a disk that is almost full the log is emptied
-// at once, for the next one.
-func (w *writer) afterCommit(ctx context.Context, low bool) {
+// afterCommit returns what the commit makes necessary for the files. The commit has succeeded
+// whatever becomes of that, and the next one tries again. On a disk that is almost full the log is
+// emptied at once, for the next one.
+func (w *writer) afterCommit(ctx context.Context, low bool) func(context.Context) {
 	long, tooLong := w.wal.grow(ctx, w.conn)
 	first := w.retryDelay == 0 && w.purgeBegan.IsZero()
 	switch {
 	case low && first:
-		w.purge(ctx)
+		return w.purge
 	case tooLong:
-		w.copier.wait()
-		w.finish(ctx)
+		return w.finishNow
 	case w.conn.pendingErase == store.EraseNow && first, long:
-		w.empty(ctx)
+		return w.empty
 	case w.conn.pendingErase > 0 && !w.purgeDue:
 		w.schedulePurge(purgeDelay)
 	}
+	return nil
 }
 
 // watchRoom makes the reserve whole again. When the disk becomes almost full, the log is emptied

@@ -141,7 +141,7 @@ func TestABatchRunsAgainAfterAnUpdateThatFailsOnceItHasWritten(t *testing.T) {
 	t.Parallel()
 	db := openNew(t)
 	b := newBatch(t, db)
-	runs := map[string]int{} // only the writer's goroutine adds to it
+	runs := map[string]int{} // only who has the turn adds to it
 	counted := func(name string, do func(vault.Tx) error) {
 		b.add(t.Context(), func(tx vault.Tx) error {
 			runs[name]++
@@ -220,6 +220,25 @@ func TestNoCallerIsAnsweredBeforeTheCommit(t *testing.T) {
 	wantNames(t, db, "a")
 	if err := <-bad; !errors.Is(err, errOwn) {
 		t.Errorf("got %v, want its own error", err)
+	}
+}
+
+func TestWhoWritesIsAnsweredBeforeTheNextTransaction(t *testing.T) {
+	t.Parallel()
+	db := openNew(t)
+	b := newBatch(t, db)
+	release := make(chan struct{})
+	next := b.add(t.Context(), func(vault.Tx) error {
+		<-release
+		return nil
+	})
+	b.start() // it returns only when the first caller was answered
+	if len(next) != 0 {
+		t.Error("the next caller was answered before the end of its update")
+	}
+	close(release)
+	if err := <-next; err != nil {
+		t.Error(err)
 	}
 }
 
