@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"regexp"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -29,6 +30,42 @@ const maxHost = 253
 // an address that was checked. If one address of a name is refused, so is the name: an honest one
 // has no such address, and the next answer might have it alone.
 func (g *Guard) DialContext(ctx context.Context, _, address string) (net.Conn, error) {
+	if g.options.Enter == nil {
+		return g.connect(ctx, address)
+	}
+	leave, err := g.options.Enter()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := g.connect(ctx, address)
+	if err != nil {
+		leave()
+		return nil, err
+	}
+	return &entered{Conn: conn, leave: sync.OnceFunc(leave)}, nil
+}
+
+// An entered connection says when it is closed.
+type entered struct {
+	net.Conn
+	leave func()
+}
+
+// Close implements [net.Conn].
+func (c *entered) Close() error {
+	c.leave()
+	return c.Conn.Close()
+}
+
+// CloseWrite is for connections that are passed on untouched: one side may end before the other.
+func (c *entered) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return c.Close()
+}
+
+func (g *Guard) connect(ctx context.Context, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	host, portText, err := net.SplitHostPort(address)

@@ -23,6 +23,9 @@ type Options struct {
 	Hosts map[string]netip.AddrPort
 	// Roots are who signs certificates. nil: those of the system.
 	Roots *x509.CertPool
+	// Enter is asked before each connection, and what it returns is called at its end. Its error is
+	// that of the connection. nil: as many as there may be.
+	Enter func() (leave func(), err error)
 }
 
 // A Guard connects where it is allowed. It is safe for concurrent use.

@@ -212,3 +212,36 @@ func TestARequestIsSentByHTTPSAndToWhoHasTheCertificate(t *testing.T) {
 		}
 	}
 }
+
+func TestAConnectionEntersAndLeavesOnce(t *testing.T) {
+	t.Parallel()
+	near, far := net.Pipe()
+	defer far.Close()
+	inside, full := 0, error(nil)
+	guard := netguard.New(netguard.Options{
+		Hosts: map[string]netip.AddrPort{"named.example": netip.MustParseAddrPort("127.0.0.1:9")},
+		Enter: func() (func(), error) {
+			inside++
+			return func() { inside-- }, full
+		},
+	})
+	fails := guard.With(nil, func(netip.AddrPort) (net.Conn, error) { return nil, errDialled })
+	if _, err := fails.DialContext(t.Context(), "tcp", "named.example:1"); inside != 0 ||
+		!errors.Is(err, errDialled) {
+		t.Errorf("one that is not made: %d are inside, %v", inside, err)
+	}
+	works := guard.With(nil, func(netip.AddrPort) (net.Conn, error) { return near, nil })
+	conn, err := works.DialContext(t.Context(), "tcp", "named.example:1")
+	if err != nil || inside != 1 {
+		t.Fatalf("one that is open: %d are inside, %v", inside, err)
+	}
+	_ = conn.Close()
+	_ = conn.Close()
+	if inside != 0 {
+		t.Errorf("one that was closed twice: %d are inside", inside)
+	}
+	full = errors.New("full")
+	if _, err := works.DialContext(t.Context(), "tcp", "named.example:1"); !errors.Is(err, full) {
+		t.Errorf("where none may be opened: %v", err)
+	}
+}

@@ -18,6 +18,8 @@ const (
 	leastPercent = 50
 	// mostGarbage is how much garbage there may be beside what is in use.
 	mostGarbage = 36 << 20
+	// quiet is how many bytes a process that does little allocates in a second.
+	quiet = 1 << 20
 	// outside is what the process needs beside Go's memory, above all the pages that SQLite keeps.
 	outside = 96 << 20
 )
@@ -48,18 +50,34 @@ func SizeMemory(env func(string) (string, bool)) {
 }
 
 // boundGarbage lets a large heap have less garbage for its size than a small one, as long as the
-// process lives.
+// process lives. Once there is time for it, what work has left behind is given back: otherwise that
+// would wait for two minutes, or for more work.
 func boundGarbage() {
-	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	set := gcPercent
+	found := []metrics.Sample{
+		{Name: "/gc/heap/live:bytes"},
+		{Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/memory/classes/heap/free:bytes"},
+		{Name: "/gc/heap/allocs:bytes"},
+	}
+	set, before := gcPercent, uint64(0)
 	for range time.Tick(time.Second) {
-		metrics.Read(live)
-		if want := percentFor(live[0].Value.Uint64()); want != set {
+		metrics.Read(found)
+		live, all := found[0].Value.Uint64(), found[3].Value.Uint64()
+		kept := found[1].Value.Uint64() + found[2].Value.Uint64()
+		if want := percentFor(live); want != set {
 			debug.SetGCPercent(want)
 			set = want
 		}
+		if isLeft(kept, live, all-before) {
+			debug.FreeOSMemory()
+		}
+		before = all
 	}
 }
+
+// isLeft reports whether a heap keeps much more than what was in use when garbage was last
+// collected, and little is added to it now.
+func isLeft(kept, live, added uint64) bool { return added < quiet && kept > live+mostGarbage }
 
 // percentFor returns how much garbage a heap may have, in percent of what is in use. It changes in
 // steps of 10: each change stops the program for a moment.

@@ -48,3 +48,22 @@ func TestTheEnvironmentSaysHowGarbageIsCollected(t *testing.T) {
 		t.Errorf("the percentage is %d", got)
 	}
 }
+
+func TestWhatWorkHasLeftIsCollectedOnceItIsQuiet(t *testing.T) {
+	t.Parallel()
+	const mega = 1 << 20
+	for _, c := range []struct {
+		kept, live, added uint64
+		want              bool
+	}{
+		{100 * mega, 100 * mega, 0, false},
+		{100 * mega, 70 * mega, 0, false},
+		{100 * mega, 60 * mega, 0, true},
+		{100 * mega, 60 * mega, 2 * mega, false},
+		{20 * mega, 60 * mega, 0, false},
+	} {
+		if got := isLeft(c.kept, c.live, c.added); got != c.want {
+			t.Errorf("%+v: %t", c, got)
+		}
+	}
+}

@@ -18,8 +18,8 @@ import (
 )
 
 // newGuard returns what decides where this server may connect to for its users.
-func newGuard(cfg config.Config) *netguard.Guard {
-	o := netguard.Options{Hosts: map[string]netip.AddrPort{}}
+func newGuard(cfg config.Config, in *room) *netguard.Guard {
+	o := netguard.Options{Hosts: map[string]netip.AddrPort{}, Enter: in.enter}
 	for _, e := range cfg.EgressAllow {
 		if e.Host == "" {
 			o.Allow = append(o.Allow, e.Network)
@@ -80,12 +80,9 @@ type brokerServer struct {
 // newBroker returns the broker on a socket. It has no deadlines but for headers: its streams end
 // with their leases.
 func (s *server) newBroker(socket net.Listener, guard *netguard.Guard, m *metrics) *brokerServer {
-	most := maxBrokerConnections
-	if limit, open := openFiles(); limit > 0 {
-		// Each has another one to the provider, and half of the files are for --listen.
-		most = min(most, max(minConnections, (limit-open-keptFiles)/4))
-	}
-	b := &brokerServer{socket: newConnections(socket, most, most, nil), tls: s.tls()}
+	clients := newConnections(socket, maxBrokerConnections, maxBrokerConnections, nil)
+	clients.room = s.room
+	b := &brokerServer{socket: clients, tls: s.tls()}
 	b.broker = broker.New(broker.Options{
 		Grants: s.instance.Vault, Catalog: s.instance.Catalog, Upstream: guard.Transport(),
 		Dial: guard.DialContext, Log: s.log, Observe: m.brokered(),

@@ -29,7 +29,7 @@ func RunBroker(
 		return cannotStart(err)
 	}
 	defer func() { err = errors.Join(err, within(closeTime, i.Close)) }()
-	s := &server{cfg: cfg, instance: i, log: log}
+	s := &server{cfg: cfg, instance: i, log: log, room: newRoom(cfg, true)}
 	s.certificate.certFile, s.certificate.keyFile = cfg.TLSCert, cfg.TLSKey
 	if err := s.listenAlone(ctx, lost); err != nil {
 		return cannotStart(err)
@@ -54,7 +54,7 @@ func (s *server) listenAlone(ctx context.Context, lost func() uint64) error {
 	metrics := newMetrics(s.instance.Store.Stats, lost)
 	metrics.watchTampering(s.instance.Vault.Tamperings)
 	metrics.watchLockdown(s.instance.Vault.LockedDown)
-	s.broker = s.newBroker(socket, newGuard(s.cfg), metrics)
+	s.broker = s.newBroker(socket, newGuard(s.cfg, s.room), metrics)
 	s.admin = s.newHTTPServer(s.withProbes(metrics.handler()))
 	if s.cfg.AdminListen == "" {
 		return nil

@@ -16,7 +16,10 @@ import (
 func alone(t *testing.T) *server {
 	t.Helper()
 	made := opened(t, func(c *config.Config) { c.BrokerListen = "127.0.0.1:0" })
-	s := &server{cfg: made.cfg, instance: made.instance, log: slog.New(slog.DiscardHandler)}
+	s := &server{
+		cfg: made.cfg, instance: made.instance, log: slog.New(slog.DiscardHandler),
+		room: newRoom(made.cfg, true),
+	}
 	if err := s.listenAlone(t.Context(), new(countingWriter).lost.Load); err != nil {
 		t.Fatal(err)
 	}

@@ -26,6 +26,7 @@ type connections struct {
 	proxies        []netip.Prefix // each speaks for many clients
 	answer         []byte         // to those who are turned away; nil only closes
 	answering      chan struct{}
+	room           *room // that it shares; nil: none
 
 	mu   sync.Mutex
 	all  *queue
@@ -103,7 +104,7 @@ func (l *connections) add(raw net.Conn) *connection {
 	switch {
 	case limited && own.size() >= l.mostEach:
 		victim, full = own.oldest(), true
-	case l.all.size() >= l.most:
+	case l.all.size() >= l.most || l.room.isFull():
 		victim, full = l.all.oldest(), true
 	}
 	if full && victim == nil {
@@ -113,6 +114,7 @@ func (l *connections) add(raw net.Conn) *connection {
 	if victim != nil {
 		victim.leave()
 	}
+	l.room.add(1)
 	l.each[c.from] = own
 	c.own, c.inAll, c.inOwn = own, l.all.add(c), own.add(c)
 	l.mu.Unlock()
@@ -142,6 +144,7 @@ func (c *connection) leave() {
 		return
 	}
 	c.gone = true
+	c.owner.room.add(-1)
 	c.owner.all.Remove(c.inAll)
 	c.own.Remove(c.inOwn)
 	if c.own.size() == 0 {

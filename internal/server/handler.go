@@ -21,7 +21,10 @@ func newServer(
 	cfg config.Config, i *instance.Instance, log *slog.Logger, lostLines func() uint64,
 	brokerSocket net.Listener,
 ) *server {
-	s := &server{cfg: cfg, instance: i, log: log, strangers: middleware.NewStrangers()}
+	s := &server{
+		cfg: cfg, instance: i, log: log, strangers: middleware.NewStrangers(),
+		room: newRoom(cfg, false),
+	}
 	s.certificate.certFile, s.certificate.keyFile = cfg.TLSCert, cfg.TLSKey
 	metrics := newMetrics(i.Store.Stats, lostLines)
 	metrics.watchAudit(i)
@@ -29,7 +32,7 @@ func newServer(
 	metrics.watchDisputes(i.Vault.Disputes)
 	metrics.watchLockdown(i.Vault.LockedDown)
 	metrics.watchConnections(s)
-	guard := newGuard(cfg)
+	guard := newGuard(cfg, s.room)
 	i.Vault.AskBy(providers.New(
 		i.Catalog, guard.Transport(), "keysake-probe",
 	))

@@ -119,6 +119,7 @@ type server struct {
 	unrecordedReported throttle
 
 	connections *connections
+	room        *room // of the broker
 	strangers   *middleware.Strangers
 	sharing     *middleware.Sharing // nil for none
 

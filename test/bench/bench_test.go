@@ -212,9 +212,14 @@ func TestTheTableHasEveryRowAndGoal(t *testing.T) {
 }
 
 func TestThereAreNoMoreIdleStreamsThanDescriptors(t *testing.T) {
-	for limit, want := range map[uint64]int{0: 0, 1024: 0, 20_000: 4744, 1 << 20: 261_888} {
-		if got := streamsWith(limit); got != want || descriptorsFor(got) > max(limit, 1024) {
+	for limit, want := range map[uint64]int{0: 0, 1024: 0, 20_000: 10_478} {
+		if got := streamsWith(limit); got != want {
 			t.Errorf("%d descriptors are for %d streams, want %d", limit, got, want)
+		}
+	}
+	for _, streams := range []int{1, 1000, 10_000, 100_000} {
+		if got := streamsWith(descriptorsFor(streams)); got < streams {
+			t.Errorf("the descriptors for %d streams are for %d", streams, got)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"time"
 
 	"github.com/keysake/keysake/test/load"
 )
@@ -23,6 +24,7 @@ func (m *brokerBench) measureIdle(ctx context.Context) error {
 			return err
 		})
 		if err == nil {
+			time.Sleep(settled)
 			m.note(what, w.process)
 		}
 		for _, c := range conns {
@@ -37,22 +39,32 @@ func (m *brokerBench) measureIdle(ctx context.Context) error {
 	return nil
 }
 
+// settled is how long streams have been idle when the memory of their server is read.
+const settled = 3 * time.Second
+
 func (m *brokerBench) note(what string, p *load.Process) {
 	m.found.Memory = note(m.found.Memory, what, float64(p.Memory()))
 }
 
 func idleStreams(side, n string) string { return idleCalls + side + ", " + n }
 
-// otherDescriptors is more than a server needs for anything but its streams.
-const otherDescriptors = 1024
+const (
+	// apiDescriptors are kept for the API, or half of all if that is less.
+	apiDescriptors = 8192
+	// otherDescriptors is more than a server needs for anything but connections.
+	otherDescriptors = 512
+)
 
-// descriptorsFor returns how many descriptors a server needs to have so many streams: the broker
-// keeps half of them for its API, and each stream may have a connection to the provider.
+// descriptorsFor returns how many descriptors a server needs to have so many streams. Connections
+// to the stand-in carry many of them.
 func descriptorsFor(streams int) uint64 {
-	return uint64(4*streams) + otherDescriptors //nolint:gosec // streams are counted: 0 or more
+	//nolint:gosec // streams are counted: 0 or more
+	return uint64(streams+streams/8) + apiDescriptors + otherDescriptors
 }
 
-// streamsWith returns how many streams a server may have with so many descriptors.
+// streamsWith returns how many streams a server may have with so many descriptors: clients may take
+// all but a sixteenth of the broker's share.
 func streamsWith(limit uint64) int {
-	return int((max(limit, otherDescriptors) - otherDescriptors) / 4) //nolint:gosec // a quarter
+	limit -= min(limit, min(limit/2, apiDescriptors)+otherDescriptors)
+	return int(limit - limit/16 - limit/100) //nolint:gosec // less than the descriptors
 }
