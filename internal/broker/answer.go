@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// errorType is the type of an answer of ours, as the API has it.
+// errorType is the type of an answer of ours, in words that most providers have for it.
 func errorType(status int) string {
 	switch status {
 	case http.StatusBadRequest:

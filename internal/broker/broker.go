@@ -47,7 +47,7 @@ type Options struct {
 	Log  *slog.Logger
 	// Observe is told of every request: the provider, and the rule by which it was refused, or
 	// "passed".
-	Observe func(provider, outcome string, took time.Duration)
+	Observe func(provider, outcome string)
 }
 
 // A Broker is the handler of all requests of the programs that have a lease. It must run, by
@@ -56,7 +56,7 @@ type Broker struct {
 	grants    Grants
 	catalog   *catalog.Catalog
 	log       *slog.Logger
-	observe   func(provider, outcome string, took time.Duration)
+	observe   func(provider, outcome string)
 	providers map[string]*provider
 	proxy     *httputil.ReverseProxy
 	dial      func(ctx context.Context, network, address string) (net.Conn, error)
@@ -81,7 +81,7 @@ func New(o Options) *Broker {
 		dial:      o.Dial, authorities: map[uuid.UUID]*authority{},
 	}
 	if b.observe == nil {
-		b.observe = func(string, string, time.Duration) {}
+		b.observe = func(string, string) {}
 	}
 	for _, p := range o.Catalog.Presets() {
 		if e, found := o.Catalog.Entry(p.ID); found && len(e.Attach) > 0 {

@@ -267,7 +267,7 @@ func (b *Broker) tunnel(w http.ResponseWriter, r *http.Request, f *flow) *refusa
 	go func() { _, _ = copySmall(conn, both); done <- struct{}{} }()
 	<-done // what one side ends, both have
 	f.status = http.StatusOK
-	b.observe("", "tunnel", time.Since(f.began))
+	b.observe("", "tunnel")
 	b.note(r, f, nil)
 	return nil
 }

@@ -57,7 +57,7 @@ func (b *Broker) beginTo(w http.ResponseWriter, r *http.Request, t target) *flow
 	f, why := b.admit(r, p, t)
 	f.began = began
 	if why != nil {
-		b.observe(t.provider, string(why.rule), time.Since(began))
+		b.observe(t.provider, string(why.rule))
 		if f.grant.Lease != uuid.Nil {
 			b.note(r, f, why)
 		}
@@ -74,7 +74,7 @@ func (b *Broker) refuse(w http.ResponseWriter, r *http.Request, provider string,
 	if p == nil {
 		provider = ""
 	}
-	b.observe(provider, string(why.rule), 0)
+	b.observe(provider, string(why.rule))
 	b.answer(w, r, p, vault.Grant{}, why)
 }
 
@@ -239,7 +239,7 @@ func (b *Broker) end(f *flow) {
 	if why != nil {
 		outcome = string(why.rule)
 	}
-	b.observe(f.match.entry.ID, outcome, time.Since(f.began))
+	b.observe(f.match.entry.ID, outcome)
 	b.note(f.request, f, why)
 }
 

@@ -28,7 +28,7 @@ func tunnels(w http.ResponseWriter, r *http.Request) {
 	case r.Host == "broken.example:443":
 		w.WriteHeader(http.StatusNotFound)
 	case r.Host != "api.example:443":
-		w.Header().Set("Keysake-Broker", "refused; rule=host")
+		w.Header().Set("Keysake-Broker", "type=permission_error; rule=host")
 		w.WriteHeader(http.StatusForbidden)
 	default:
 		c, rw, _ := http.NewResponseController(w).Hijack()
@@ -57,7 +57,7 @@ func ask(t *testing.T, r *relay.Relay, host, header string) (string, net.Conn, *
 func TestATunnelIsTheBrokersAndEndsWithTheRelay(t *testing.T) {
 	r := start(t, tunnels, nil)
 	for host, want := range map[string]string{
-		"other.example:443":  "403[][refused; rule=host]",
+		"other.example:443":  "403[][type=permission_error; rule=host]",
 		"broken.example:443": "502[][]",
 	} {
 		if got, _, _ := ask(t, r, host, login); got != want {
@@ -108,7 +108,7 @@ func TestARelayReachesTheBrokerThroughTheProxyOfTheMachine(t *testing.T) {
 	}))
 	defer proxy.Close()
 	through := broker.Client().Transport.(*http.Transport).Clone()
-	for user, want := range map[string]string{"me:secret@": "200[][]", "": "502[][unreachable]"} {
+	for user, want := range map[string]string{"me:secret@": "200[][]", "": "502[][type=api_error; rule=unreachable]"} {
 		via, err := url.Parse("http://" + user + strings.TrimPrefix(proxy.URL, "http://"))
 		if err != nil {
 			t.Fatal(err)

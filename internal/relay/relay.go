@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log"
 	"net"
 	"net/http"
@@ -79,7 +80,7 @@ func checkBroker(to *url.URL) error {
 
 func (r *Relay) serve(l net.Listener, h http.Handler) {
 	server := &http.Server{
-		Handler: h, ReadHeaderTimeout: headerTimeout, ErrorLog: log.New(discard{}, "", 0),
+		Handler: h, ReadHeaderTimeout: headerTimeout, ErrorLog: log.New(io.Discard, "", 0),
 		BaseContext: func(net.Listener) context.Context { return r.ctx },
 	}
 	r.servers = append(r.servers, server)
@@ -112,7 +113,7 @@ func (o Options) handler(path func(*http.Request) string) http.Handler {
 		},
 		FlushInterval: -1, // at once
 		Transport:     o.Transport,
-		ErrorLog:      log.New(discard{}, "", 0),
+		ErrorLog:      log.New(io.Discard, "", 0),
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			if errors.Is(err, context.Canceled) || r.Context().Err() != nil {
 				panic(http.ErrAbortHandler) // the program has left
@@ -123,7 +124,7 @@ func (o Options) handler(path func(*http.Request) string) http.Handler {
 }
 
 func unreachable(w http.ResponseWriter) {
-	w.Header().Set("Keysake-Broker", "unreachable")
+	w.Header().Set("Keysake-Broker", "type=api_error; rule=unreachable")
 	refuse(w, "the broker cannot be reached", http.StatusBadGateway)
 }
 
@@ -136,7 +137,7 @@ func (o Options) onPort(own string) http.Handler {
 		case r.Method == http.MethodConnect:
 			o.connect(w, r)
 		case r.URL.Host != "" && r.URL.Host != own:
-			w.Header().Set("Keysake-Broker", "refused; rule=host")
+			w.Header().Set("Keysake-Broker", "type=permission_error; rule=host")
 			refuse(w, "the proxy of this run is for https alone", http.StatusForbidden)
 		default:
 			proxy.ServeHTTP(w, r)
@@ -151,7 +152,7 @@ func (o Options) onSocket() http.Handler {
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, known := o.Hosts[strings.ToLower(r.Host)]; !known {
-			w.Header().Set("Keysake-Broker", "refused; rule=host")
+			w.Header().Set("Keysake-Broker", "type=permission_error; rule=host")
 			refuse(w, "the lease has no secret for this host", http.StatusForbidden)
 			return
 		}
@@ -163,10 +164,6 @@ func (o Options) onSocket() http.Handler {
 func refuse(w http.ResponseWriter, why string, status int) {
 	http.Error(w, "keysake: "+why, status) //nolint:forbidigo // it is no answer of the API
 }
-
-type discard struct{}
-
-func (discard) Write(b []byte) (int, error) { return len(b), nil }
 
 // errForeign is why a connection is not served.
 var errForeign = errors.New("somebody else connected")

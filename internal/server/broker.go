@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"strconv"
 	"sync"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -117,14 +116,6 @@ func (b *brokerServer) start(ctx context.Context) {
 	b.running.Go(func() { b.broker.Run(ctx) })
 }
 
-// serve serves until stop.
-func (b *brokerServer) serve() error {
-	if b.tls {
-		return b.http.ServeTLS(b.socket, "", "") // TLSConfig has the certificate
-	}
-	return b.http.Serve(b.socket)
-}
-
 // stop waits for the requests that are under way until ctx is done, ends the rest, and keeps what
 // is to be recorded.
 func (b *brokerServer) stop(ctx context.Context) error {
@@ -140,13 +131,13 @@ func (b *brokerServer) stop(ctx context.Context) error {
 
 // brokered returns what counts the requests of the broker, by provider, and by the rule of those
 // that it refused.
-func (m *metrics) brokered() func(provider, outcome string, took time.Duration) {
+func (m *metrics) brokered() func(provider, outcome string) {
 	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "keysake_broker_requests_total",
 		Help: "Requests to the broker, by provider and outcome: passed, or the rule of a refusal.",
 	}, []string{"provider", "outcome"})
 	m.registry.MustRegister(requests)
-	return func(provider, outcome string, _ time.Duration) {
+	return func(provider, outcome string) {
 		requests.WithLabelValues(provider, outcome).Inc()
 	}
 }

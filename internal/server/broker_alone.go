@@ -8,11 +8,9 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/instance"
-	"github.com/keysake/keysake/internal/process"
 	"github.com/keysake/keysake/internal/rootkey"
 )
 
@@ -67,35 +65,9 @@ func (s *server) listenAlone(ctx context.Context, lost func() uint64) error {
 	return nil
 }
 
-// serveAlone serves until ctx is done or a listener fails, and then stops.
+// serveAlone is serve for a broker that is alone.
 func (s *server) serveAlone(ctx context.Context, hangup <-chan os.Signal) error {
-	failed := make(chan error, 2)
-	s.broker.start(ctx)
-	go func() { failed <- s.broker.serve() }()
-	if s.adminSocket != nil {
-		go func() { failed <- s.admin.Serve(s.adminSocket) }()
-	}
+	failed := s.start(ctx)
 	s.log.InfoContext(ctx, "listening", "broker", s.broker.socket.Addr().String(), "tls", s.tls())
-	s.warnFloors(ctx)
-	s.warnLockdown(ctx)
-	go s.keepFloors(ctx)
-	go process.Settle()
-	tick := time.NewTicker(tickInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			s.flushRefusals(ctx, false)
-			s.recordTamperings(ctx)
-			s.reloadCertificate(ctx, false)
-			s.warnLockdown(ctx)
-		case <-hangup:
-			s.reloadCertificate(ctx, true)
-			s.reloadKeys(ctx)
-		case err := <-failed:
-			return errors.Join(err, s.stop(ctx))
-		case <-ctx.Done():
-			return s.stop(ctx)
-		}
-	}
+	return s.loop(ctx, hangup, failed, func() {})
 }

@@ -131,39 +131,64 @@ type server struct {
 
 // serve serves until ctx is done or a listener fails, and then stops.
 func (s *server) serve(ctx context.Context, hangup <-chan os.Signal) error {
-	failed := make(chan error, 3)
-	go func() { failed <- s.serveMain() }()
-	if s.broker != nil {
-		s.broker.start(ctx)
-		go func() { failed <- s.broker.serve() }()
-	}
-	if s.adminSocket != nil {
-		go func() { failed <- s.admin.Serve(s.adminSocket) }()
-	}
+	failed := s.start(ctx)
 	s.log.InfoContext(ctx, "listening", "address", s.mainSocket.Addr().String(), "tls", s.tls())
 	s.logAuditHead(ctx)
 	s.scheduleCheckpoint(ctx)
+	s.deleteDue(ctx)
+	go s.sharing.Run(ctx)
+	return s.loop(ctx, hangup, failed, func() {
+		s.flushLastUsed(ctx, false)
+		s.logDisputes(ctx)
+		s.warnDisk(ctx)
+		s.reportClients(ctx, false)
+		s.makeCheckpoint(ctx)
+		s.deleteDue(ctx)
+	})
+}
+
+// start serves on the sockets that there are, and returns how those end that fail.
+func (s *server) start(ctx context.Context) <-chan error {
+	failed := make(chan error, 3)
+	if s.main != nil {
+		go func() { failed <- serveOn(s.main, s.mainSocket, s.tls()) }()
+	}
+	if s.broker != nil {
+		s.broker.start(ctx)
+		go func() { failed <- serveOn(s.broker.http, s.broker.socket, s.tls()) }()
+	}
+	if s.adminSocket != nil {
+		go func() { failed <- serveOn(s.admin, s.adminSocket, false) }()
+	}
+	return failed
+}
+
+func serveOn(h *http.Server, socket net.Listener, tls bool) error {
+	if tls {
+		return h.ServeTLS(socket, "", "") // TLSConfig has the certificate
+	}
+	return h.Serve(socket)
+}
+
+// loop does what is to be done from time to time, with or without an API, and chores besides. It
+// stops when ctx is done or a listener has failed.
+func (s *server) loop(
+	ctx context.Context, hangup <-chan os.Signal, failed <-chan error, chores func(),
+) error {
 	s.warnFloors(ctx)
 	s.warnLockdown(ctx)
-	s.deleteDue(ctx)
 	go s.keepFloors(ctx)
-	go s.sharing.Run(ctx)
 	go process.Settle()
 	tick := time.NewTicker(tickInterval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			s.flushLastUsed(ctx, false)
 			s.flushRefusals(ctx, false)
 			s.recordTamperings(ctx)
-			s.logDisputes(ctx)
-			s.warnDisk(ctx)
-			s.reportClients(ctx, false)
 			s.reloadCertificate(ctx, false)
-			s.makeCheckpoint(ctx)
 			s.warnLockdown(ctx)
-			s.deleteDue(ctx)
+			chores()
 		case <-hangup:
 			s.reloadCertificate(ctx, true)
 			s.reloadKeys(ctx)
@@ -173,13 +198,6 @@ func (s *server) serve(ctx context.Context, hangup <-chan os.Signal) error {
 			return s.stop(ctx)
 		}
 	}
-}
-
-func (s *server) serveMain() error {
-	if s.tls() {
-		return s.main.ServeTLS(s.mainSocket, "", "") // TLSConfig has the certificate
-	}
-	return s.main.Serve(s.mainSocket)
 }
 
 // flushLastUsed stores the last use of API keys. A failure is only logged: the times help people,
