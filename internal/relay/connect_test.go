@@ -108,7 +108,9 @@ func TestARelayReachesTheBrokerThroughTheProxyOfTheMachine(t *testing.T) {
 	}))
 	defer proxy.Close()
 	through := broker.Client().Transport.(*http.Transport).Clone()
-	for user, want := range map[string]string{"me:secret@": "200[][]", "": "502[][type=api_error; rule=unreachable]"} {
+	for user, want := range map[string]string{
+		"me:secret@": "200[][]", "": "502[][type=api_error; rule=unreachable]",
+	} {
 		via, err := url.Parse("http://" + user + strings.TrimPrefix(proxy.URL, "http://"))
 		if err != nil {
 			t.Fatal(err)
