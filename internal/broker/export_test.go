@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/url"
@@ -61,3 +62,6 @@ func StripSubprotocols(value, prefix string) string {
 
 // MatchesHost reports whether a host is one of a pattern of the catalog.
 func MatchesHost(pattern, host string) bool { return matchesHost(pattern, host) }
+
+// KeepRecord records what waits.
+func (b *Broker) KeepRecord(ctx context.Context) { b.keepRecord(ctx) }

@@ -1,0 +1,65 @@
+package broker_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/broker"
+	"github.com/keysake/keysake/internal/catalog"
+	"github.com/keysake/keysake/internal/vault"
+	"github.com/keysake/keysake/plaintext"
+)
+
+// busy are leases whose requests never cease: one more comes while others are recorded.
+type busy struct {
+	grants
+	next    func()
+	batches []int
+}
+
+func (b *busy) RecordBrokered(
+	ctx context.Context, all []vault.BrokeredRequest,
+) (map[uuid.UUID]vault.BrokerUse, error) {
+	b.batches = append(b.batches, len(all))
+	b.next()
+	return b.grants.RecordBrokered(ctx, all)
+}
+
+func TestARequestThatComesWhileOthersAreRecordedWaitsForTheNextTime(t *testing.T) {
+	t.Parallel()
+	known := must(catalog.Load())
+	placeholder := "sk-proj-" + strings.Repeat("a", 71)
+	g := &busy{grants: grants{live: map[string]vault.Grant{placeholder: {
+		User: uuid.New(), Lease: uuid.New(), Secret: uuid.New(), Provider: "openai", Version: 1,
+		Value: plaintext.FromString("key-" + randomText(40)), ExpiresAt: time.Now().Add(time.Hour),
+		Limits: vault.BrokerLimits{Methods: []string{http.MethodPost}},
+	}}}}
+	b := broker.New(broker.Options{
+		Grants: g, Catalog: known, Log: slog.New(slog.DiscardHandler),
+	})
+	g.next = func() {
+		r := httptest.NewRequestWithContext(
+			t.Context(), http.MethodGet, "/openai/v1/models", http.NoBody)
+		r.Header.Set("Authorization", "Bearer "+placeholder)
+		w := httptest.NewRecorder()
+		b.ServeHTTP(w, r)
+		if w.Code != http.StatusForbidden {
+			t.Errorf("%d %v", w.Code, w.Header())
+		}
+	}
+	for range 1500 { // more than one transaction takes
+		g.next()
+	}
+	b.KeepRecord(t.Context())
+	b.KeepRecord(t.Context())
+	if len(g.batches) != 3 || g.batches[0] != 1000 || g.batches[1] != 501 || g.batches[2] != 1 {
+		t.Errorf("batches of %v", g.batches)
+	}
+}
