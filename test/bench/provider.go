@@ -132,6 +132,9 @@ func serveProxy(in io.Reader, out io.Writer) error {
 			Transport: &http.Transport{
 				TLSClientConfig: s.trusting(), ForceAttemptHTTP2: true, DisableCompression: true,
 				MaxIdleConnsPerHost: 256,
+				HTTP2: &http.HTTP2Config{ // as internal/netguard has it
+					SendPingTimeout: 15 * time.Second, MaxReceiveBufferPerStream: 64 << 10,
+				},
 				DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 					return new(net.Dialer).DialContext(ctx, network, s.Address)
 				},
