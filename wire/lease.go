@@ -38,6 +38,7 @@ type BrokerLimits struct {
 	Methods            *[]string `json:"methods"`
 	PathPrefixes       *[]string `json:"path_prefixes"` // of the provider's own paths
 	Egress             *string   `json:"egress"`        // an Egress constant; null for deny
+	Params             *[]string `json:"params"`        // of hosts, each NAME=VALUE
 }
 
 // What the broker's proxy does with other hosts than those of the secrets.

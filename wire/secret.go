@@ -23,7 +23,11 @@ type Preset struct {
 	Provider   string `json:"provider"`
 	EnvVarName string `json:"env_var_name"`
 	// Configured: this user owns a secret of that provider, or one with that name.
-	Configured bool `json:"configured"`
+	Configured bool     `json:"configured"`
+	Category   string   `json:"category"`
+	Aliases    []string `json:"aliases"` // variables that programs read, too; empty for none
+	Probe      bool     `json:"probe"`   // the provider can be asked whether a key works
+	Broker     bool     `json:"broker"`  // the broker can put a key on requests
 }
 
 // PresetList is the answer to GET /user/secrets/presets.

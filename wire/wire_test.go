@@ -69,8 +69,12 @@ func TestTheBodiesAreThoseOfTheContractFieldForField(t *testing.T) {
 			CreatedAt: at, UpdatedAt: at,
 		},
 		`{"secrets":[],"total":0}`: wire.SecretList{Secrets: []wire.Secret{}},
-		`{"presets":[{"provider":"openai","env_var_name":"A","configured":true}]}`: wire.PresetList{
-			Presets: []wire.Preset{{Provider: "openai", EnvVarName: "A", Configured: true}},
+		`{"presets":[{"provider":"openai","env_var_name":"A","configured":true,"category":"c",` +
+			`"aliases":["B"],"probe":true,"broker":false}]}`: wire.PresetList{
+			Presets: []wire.Preset{{
+				Provider: "openai", EnvVarName: "A", Configured: true, Category: "c",
+				Aliases: []string{"B"}, Probe: true,
+			}},
 		},
 		`{"id":"` + id + `","email_address":"","username":"ada","full_name":"",` +
 			`"is_platform_admin":false,"limits":{"secrets":{"used":4,"max":200}}}`: wire.User{

@@ -31,7 +31,11 @@ func parseLimits(in wire.BrokerLimits) (vault.BrokerLimits, error) {
 	if in.Egress != nil {
 		out.OpenEgress, err = vault.NewEgress(*in.Egress)
 	}
-	return out, vault.JoinInvalid(out.Check(), err)
+	var paramsErr error
+	if in.Params != nil && len(*in.Params) > 0 {
+		out.Params, paramsErr = vault.NewParams(*in.Params)
+	}
+	return out, vault.JoinInvalid(out.Check(), err, paramsErr)
 }
 
 // least returns a limit, for which zero stands if there is none: one of 0 is as wrong as -1.
@@ -62,6 +66,9 @@ func limitsBody(l vault.BrokerLimits) wire.BrokerLimits {
 	if len(l.Paths) > 0 {
 		body.PathPrefixes = &l.Paths
 	}
+	if params := l.ParamTexts(); len(params) > 0 {
+		body.Params = &params
+	}
 	return body
 }
 
@@ -75,7 +82,7 @@ func limitOrNull(n int64) *int64 {
 // brokeredBodies say what programs get for each secret of a lease that was just made.
 func brokeredBodies(v *vault.Service, made vault.Delivered) []wire.BrokeredSecret {
 	return bodiesOf(made.Placeholders, func(p vault.Placeholder) wire.BrokeredSecret {
-		use := v.UseAtBroker(p.Provider)
+		use := v.UseAtBroker(p.Provider, made.Limits.Params)
 		return wire.BrokeredSecret{
 			SecretID: p.Secret.String(), Name: p.Name, Provider: p.Provider,
 			Placeholder: string(p.Value.Reveal()),

@@ -135,5 +135,7 @@ func listPresets(v *vault.Service) handler {
 func presetBody(p vault.Preset) wire.Preset {
 	return wire.Preset{
 		Provider: p.Provider, EnvVarName: p.EnvVarName, Configured: p.Configured,
+		Category: p.Category, Aliases: append([]string{}, p.Aliases...),
+		Probe: p.Probe, Broker: p.Broker,
 	}
 }

@@ -86,7 +86,15 @@ func makeCredential(
 		return credential{}, refuse(ruleValue,
 			"The value of the secret has characters that no request can have")
 	}
-	part := func(template string) (string, bool) { return fillWith(e, template, value) }
+	part := func(template string) (string, bool) {
+		for _, f := range e.Fields {
+			if f.Secret && f.Required {
+				template = strings.ReplaceAll(template, "{"+f.ID+"}", "\x00")
+			}
+		}
+		filled, ok := e.FillHost(template, g.Limits.Params)
+		return strings.ReplaceAll(filled, "\x00", value), ok
+	}
 	c := credential{recipe: recipe}
 	var ok bool
 	if recipe.In == "basic" {

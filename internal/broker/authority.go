@@ -110,13 +110,7 @@ func (b *Broker) authorityOf(g vault.Grant) (*authority, error) {
 	}
 	var hosts []string
 	for _, p := range b.granted(g) {
-		for _, a := range p.entry.Attach {
-			for _, pattern := range a.Hosts {
-				if host, ok := fill(p.entry, pattern); ok {
-					hosts = append(hosts, host)
-				}
-			}
-		}
+		hosts = append(hosts, hostsOf(p.entry, g.Limits.Params)...)
 	}
 	a, err := newAuthority(hosts, g.ExpiresAt)
 	if err == nil {

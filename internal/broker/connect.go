@@ -8,6 +8,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -101,7 +102,9 @@ func proxyCredential(r *http.Request) (string, bool) {
 // providerOf returns the provider of a lease that has a host.
 func (b *Broker) providerOf(g vault.Grant, host string) *provider {
 	for _, p := range b.granted(g) {
-		if hasHost(p.entry, host) {
+		if slices.ContainsFunc(hostsOf(p.entry, g.Limits.Params), func(pattern string) bool {
+			return matchesHost(pattern, host)
+		}) {
 			return p
 		}
 	}

@@ -191,9 +191,10 @@ func startBefore(
 		entry, _ := s.catalog.Entry(p.ID)
 		for _, a := range entry.Attach {
 			for _, h := range a.Hosts {
-				for _, p := range entry.Params {
-					h = strings.ReplaceAll(h, "{"+p.ID+"}", p.Default)
+				for _, id := range entry.NeededParams() {
+					h = strings.ReplaceAll(h, "{"+id+"}", paramOf(id))
 				}
+				h, _ = entry.FillHost(h, nil)
 				hosts[strings.Replace(h, "*.", "any.", 1)] = at
 			}
 		}

@@ -36,7 +36,25 @@ type match struct {
 	places places
 	idle   time.Duration // for how long a stream may carry nothing; 0: for ever
 	usage  *usageNames
-	host   string
+	host   string // with params in braces, until it is settled
+}
+
+// settle puts the params of a lease into the host. Only then is it known whether it is the one that
+// was asked for.
+func (m match) settle(asked string, params map[string]string) (match, *refusal) {
+	if !strings.Contains(m.host, "{") {
+		return m, nil
+	}
+	host, ok := m.entry.FillHost(m.host, params)
+	switch {
+	case !ok:
+		return m, refuse(ruleParameter, "The host of "+m.entry.Name+" needs a parameter, which "+
+			"the lease does not have")
+	case asked != "" && asked != host:
+		return m, refuse(ruleHost, "The host is not that of the lease for "+m.entry.Name)
+	}
+	m.host = host
+	return m, nil
 }
 
 // match returns the rule for a target.
@@ -74,7 +92,7 @@ func hasPathPrefix(path, prefix string) bool {
 	return found && (rest == "" || rest[0] == '/' || strings.HasSuffix(prefix, "/"))
 }
 
-// hasHost reports whether an entry has this host.
+// hasHost reports whether an entry has this host, with whatever params.
 func hasHost(e *catalog.Entry, host string) bool {
 	return slices.ContainsFunc(e.Attach, func(a catalog.Attach) bool {
 		_, why := hostOf(e, &a, host)
@@ -82,25 +100,42 @@ func hasHost(e *catalog.Entry, host string) bool {
 	})
 }
 
-// hostOf returns the host of a rule that was asked for, or its first one that is no pattern.
+// hostsOf returns the hosts of an entry for a lease with these params. One that begins with "*."
+// stands for all below.
+func hostsOf(e *catalog.Entry, params map[string]string) (hosts []string) {
+	for _, a := range e.Attach {
+		for _, pattern := range a.Hosts {
+			if host, ok := e.FillHost(pattern, params); ok {
+				hosts = append(hosts, host)
+			}
+		}
+	}
+	return hosts
+}
+
+// hostOf returns the host of a rule that was asked for, or its first one that is no pattern. Params
+// are still in it.
 func hostOf(e *catalog.Entry, a *catalog.Attach, asked string) (string, *refusal) {
-	unknown := false
 	for _, pattern := range a.Hosts {
-		host, ok := fill(e, pattern)
 		switch {
-		case !ok:
-			unknown = true
-		case asked == "" && !strings.HasPrefix(host, "*."):
-			return host, nil
-		case asked != "" && matchesHost(host, asked):
+		case asked == "" && !strings.HasPrefix(pattern, "*."):
+			return pattern, nil
+		case asked == "":
+		case strings.Contains(pattern, "{") && mayMatch(pattern, asked):
+			return pattern, nil
+		case matchesHost(pattern, asked):
 			return asked, nil
 		}
 	}
-	if unknown {
-		return "", refuse(ruleParameter, "The host of "+e.Name+" needs a parameter, which "+
-			"Keysake does not know")
-	}
 	return "", refuse(ruleHost, "The catalog has no such host for "+e.Name)
+}
+
+// mayMatch reports whether a host can be the one of a pattern with params.
+func mayMatch(pattern, host string) bool {
+	head, rest, _ := strings.Cut(pattern, "{")
+	tail := rest[strings.LastIndexByte(rest, '}')+1:]
+	return len(host) > len(head)+len(tail) && strings.HasPrefix(host, head) &&
+		strings.HasSuffix(host, tail)
 }
 
 // matchesHost reports whether a host is the one of a pattern, or below one with "*." before it.
@@ -114,40 +149,4 @@ func matchesHost(pattern, host string) bool {
 	return below && labels != "" && !strings.ContainsFunc(labels, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '.'
 	}) && !strings.Contains("."+labels+".", "..")
-}
-
-// fill puts the values of params into a template. Each has that of the catalog, and one without any
-// is not known.
-func fill(e *catalog.Entry, template string) (string, bool) { return fillWith(e, template, "") }
-
-// fillWith is fill with a value for the secret fields of the entry, if there is one.
-func fillWith(e *catalog.Entry, template, value string) (string, bool) {
-	filled := ""
-	for {
-		before, rest, found := strings.Cut(template, "{")
-		if filled += before; !found {
-			return filled, !strings.Contains(before, "}")
-		}
-		name, after, _ := strings.Cut(rest, "}")
-		one := paramOf(e, name)
-		if value != "" && slices.ContainsFunc(e.Fields, func(f catalog.Field) bool {
-			return f.ID == name && f.Secret && f.Required
-		}) {
-			one = value
-		}
-		if one == "" {
-			return "", false
-		}
-		filled, template = filled+one, after
-	}
-}
-
-// paramOf returns the value that the catalog has for a param; empty if there is none.
-func paramOf(e *catalog.Entry, id string) string {
-	for _, p := range e.Params {
-		if p.ID == id {
-			return p.Default
-		}
-	}
-	return ""
 }

@@ -136,6 +136,9 @@ func (b *Broker) admit(r *http.Request, p *provider, t target) (*flow, *refusal)
 	if grant.Provider != p.entry.ID {
 		return f, refuse(ruleMismatch, "The placeholder is one of another provider")
 	}
+	if m, why = m.settle(t.host, grant.Limits.Params); why != nil {
+		return f, why
+	}
 	if why := checkLease(r, t, grant.Limits); why != nil {
 		return f, why
 	}

@@ -41,10 +41,12 @@ func (e Entry) CanCheck() bool {
 	})
 }
 
-// CanBroker reports whether a broker can attach the key to requests of a program.
+// CanBroker reports whether a broker can attach the key to requests of a program, if it has the
+// params that hosts need. The name of a login is the program's to send.
 func (e Entry) CanBroker() bool {
 	return slices.ContainsFunc(e.Attach, func(a Attach) bool {
-		return e.attachable(a.Auth) && e.filled(a.Hosts...)
+		r, found := e.Auth[a.Auth]
+		return found && r.In != "path" && e.filled(r.Value, r.Password)
 	})
 }
 

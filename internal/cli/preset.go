@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/keysake/keysake/client"
@@ -12,7 +14,8 @@ func newPresets(a *app) *cobra.Command {
 		Use:   "presets",
 		Short: "List the providers that Keysake knows",
 		Long: `List the providers that the server knows, with the environment variable of each,
-and whether you have a secret of that provider or name. Needs the scope
+whether you have a secret of that provider or name, and what can be done with one:
+probe (ask whether it works) and broker (keysake run --broker). Needs the scope
 secrets:read.`,
 		Example: `  keysake presets
   keysake presets --json`,
@@ -21,9 +24,19 @@ secrets:read.`,
 }
 
 func presetsGrid(list wire.PresetList) grid {
-	rows := grid{{"PROVIDER", "NAME", "CONFIGURED"}}
+	rows := grid{{"PROVIDER", "NAME", "CONFIGURED", "CATEGORY", "CAN"}}
 	for _, p := range list.Presets {
-		rows = append(rows, []string{p.Provider, p.EnvVarName, yesNo(p.Configured)})
+		var can []string
+		if p.Probe {
+			can = append(can, "probe")
+		}
+		if p.Broker {
+			can = append(can, "broker")
+		}
+		names := strings.Join(append([]string{p.EnvVarName}, p.Aliases...), ", ")
+		rows = append(rows, []string{
+			p.Provider, names, yesNo(p.Configured), p.Category, orDash(strings.Join(can, ", ")),
+		})
 	}
 	return rows
 }

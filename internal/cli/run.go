@@ -26,7 +26,7 @@ type running struct {
 	mask, noMask, asJSON bool
 	broker, proxy        bool
 	egress               string
-	limits               []string
+	limits, params       []string
 	trust, identityFile  string
 }
 
@@ -62,7 +62,8 @@ reach no other hosts by it, unless you say --egress open.
 Each --limit is one of the lease, over all its secrets: requests, requests_per_minute,
 concurrent_requests, bytes (in both directions), tokens (as the provider reports them),
 methods and path_prefixes (separated by commas). Numbers that have no other unit are
-in all.
+in all. Where a part of the provider's host is yours, as the resource of Azure OpenAI, say it
+with --param resource=NAME.
 
 Your API key needs the scopes secrets:read and leases:write. A job needs none: with
 --trust, or the variable KEYSAKE_TRUST, its identity token is exchanged by that rule
@@ -92,8 +93,10 @@ func newRun(a *app) *cobra.Command {
 			if len(args) == 0 && !in.print {
 				return errors.New("the command is missing: put it after --")
 			}
-			if !in.broker && (in.proxy || in.egress != "" || len(in.limits) > 0) {
-				return errors.New("--proxy, --egress and --limit are for --broker: add that")
+			if more := len(in.limits)+len(in.params) > 0 || in.proxy || in.egress != ""; more &&
+				!in.broker {
+				return errors.New("--proxy, --egress, --limit and --param are for --broker: " +
+					"add that")
 			}
 			return nil
 		},
@@ -121,6 +124,9 @@ func (in *running) flags(cmd *cobra.Command) {
 		"what that proxy does with hosts of no secret: `deny`, or open (default deny)")
 	f.StringArrayVar(&in.limits, "limit", nil,
 		"a limit of the lease for the broker, `NAME=VALUE` (repeatable)")
+	f.StringArrayVar(&in.params, "param", nil,
+		"a part of the provider's host that you know, `NAME=VALUE`, such as the resource of "+
+			"azure_openai (repeatable)")
 	f.StringVar(&in.label, "label", "", "say in the audit log what this run is (default COMMAND)")
 	f.StringVar(&in.ticketFile, "ticket-file", "", "redeem the ticket in this `FILE`")
 	f.StringVar(&in.trust, "trust", "", "exchange an identity token by the rule with this `ID`")

@@ -45,7 +45,7 @@ type brokering struct {
 func (a *app) leaseAtBroker(
 	ctx context.Context, c *client.Client, in *running, body wire.CreateLease, wanted []string,
 ) (leased, error) {
-	limits, err := brokerLimits(in.limits, in.egress)
+	limits, err := in.brokerLimits()
 	if err != nil {
 		return leased{}, err
 	}

@@ -8,21 +8,24 @@ import (
 )
 
 // brokerLimits reads the limits of a lease for the broker: NAME=VALUE, with the names of the API,
-// and what the proxy does with other hosts. The server checks the values.
-func brokerLimits(all []string, egress string) (*wire.BrokerLimits, error) {
-	if len(all) == 0 && egress == "" {
+// and what else it has for the broker. The server checks the values.
+func (in *running) brokerLimits() (*wire.BrokerLimits, error) {
+	if len(in.limits) == 0 && in.egress == "" && len(in.params) == 0 {
 		return nil, nil
 	}
 	out := new(wire.BrokerLimits)
-	if egress != "" {
-		out.Egress = &egress
+	if in.egress != "" {
+		out.Egress = &in.egress
+	}
+	if len(in.params) > 0 {
+		out.Params = &in.params
 	}
 	numbers := map[string]**int64{
 		"requests_per_minute": &out.RequestsPerMinute, "requests": &out.Requests,
 		"concurrent_requests": &out.ConcurrentRequests, "bytes": &out.Bytes, "tokens": &out.Tokens,
 	}
 	lists := map[string]**[]string{"methods": &out.Methods, "path_prefixes": &out.PathPrefixes}
-	for _, text := range all {
+	for _, text := range in.limits {
 		name, value, _ := strings.Cut(text, "=")
 		number, list := numbers[name], lists[name]
 		switch {

@@ -287,13 +287,13 @@ func TestALeaseForTheBrokerHasTheLimitsOfItsRun(t *testing.T) {
 	s := serveLeases(t, map[string]string{"ONE": "value-of-one"})
 	flags := "--broker --all --egress open --limit requests_per_minute=60 --limit requests=1000 " +
 		"--limit concurrent_requests=4 --limit bytes=5 --limit tokens=7 --limit methods=GET,POST " +
-		"--limit path_prefixes=/v1/ --limit methods=PUT"
+		"--limit path_prefixes=/v1/ --limit methods=PUT --param resource=own"
 	s.environment(t, nil, strings.Fields(flags)...)
 	want := &wire.BrokerLimits{
 		RequestsPerMinute: new(int64(60)), ConcurrentRequests: new(int64(4)),
 		Requests: new(int64(1000)), Bytes: new(int64(5)), Tokens: new(int64(7)),
 		Methods: &[]string{"GET", "POST", "PUT"}, PathPrefixes: &[]string{"/v1/"},
-		Egress: new("open"),
+		Egress: new("open"), Params: &[]string{"resource=own"},
 	}
 	if diff := cmp.Diff(want, s.limits); diff != "" {
 		t.Error(diff)

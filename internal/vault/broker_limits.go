@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +21,8 @@ type BrokerLimits struct {
 	Methods    []string `json:"methods,omitempty"`     // the only ones
 	Paths      []string `json:"paths,omitempty"`       // prefixes of the provider's own paths
 	OpenEgress bool     `json:"open_egress,omitempty"` // the proxy passes other hosts on untouched
+	// Params are those of hosts, such as the resource of Azure: what the catalog leaves open.
+	Params map[string]string `json:"params,omitempty"`
 }
 
 const (
@@ -69,6 +72,40 @@ func (l BrokerLimits) Check() error {
 		return invalid(wrong...)
 	}
 	return nil
+}
+
+// NewParams reads params of hosts, each as NAME=VALUE. Invalid. Whether the catalog has them is
+// found out with the secrets of the lease.
+func NewParams(all []string) (map[string]string, error) {
+	wrong := checkBrokerList("params", all, func(text string) string {
+		name, value, _ := strings.Cut(text, "=")
+		if name == "" || value == "" || len(text) > maxBrokerPath {
+			return "Must be NAME=VALUE"
+		}
+		return ""
+	})
+	if len(wrong) > 0 {
+		return nil, invalid(wrong...)
+	}
+	params := map[string]string{}
+	for i, text := range all {
+		name, value, _ := strings.Cut(text, "=")
+		if _, twice := params[name]; twice {
+			return nil, invalid(Field{
+				fmt.Sprintf("broker.params.%d", i), GoodValue, "This parameter is there twice",
+			})
+		}
+		params[name] = value
+	}
+	return params, nil
+}
+
+// ParamTexts is the reverse of [NewParams].
+func (l BrokerLimits) ParamTexts() (all []string) {
+	for _, name := range slices.Sorted(maps.Keys(l.Params)) {
+		all = append(all, name+"="+l.Params[name])
+	}
+	return all
 }
 
 // NewEgress reports whether the proxy passes hosts on untouched that are no secret's. Invalid: the

@@ -532,3 +532,41 @@ func (p *fixture) putRows(table string, all [][]any) {
 		p.sql("INSERT INTO "+table+" VALUES ("+strings.Join(marks, ", ")+")", row...)
 	}
 }
+
+func TestTheParametersOfALeaseAreThoseThatTheHostsOfItsSecretsHave(t *testing.T) {
+	p := start(t)
+	ann := p.user("ann")
+	azure := p.presetSecret(ann, "azure_openai", "AZURE_OPENAI_API_KEY", fake("1"))
+	openai := p.presetSecret(ann, "openai", "OPENAI_API_KEY", fake("2"))
+	with := func(secret vault.Secret, params map[string]string) error {
+		in := leaseOf(vault.ByBroker, secret.ID)
+		in.Limits.Params = params
+		made, err := p.CreateLease(t.Context(), ann, in)
+		if err == nil {
+			g, err := p.Grant(t.Context(), made.Placeholders[0].Value)
+			p.must(err)
+			if diff := cmp.Diff(params, g.Limits.Params); diff != "" {
+				t.Error(diff)
+			}
+		}
+		return err
+	}
+	p.must(with(openai, nil))
+	p.must(with(azure, map[string]string{"resource": "own-1"}))
+	for name, err := range map[string]error{
+		"none":              with(azure, nil),
+		"an unknown one":    with(azure, map[string]string{"resource": "own", "region": "x"}),
+		"of another secret": with(openai, map[string]string{"resource": "own"}),
+		"two labels":        with(azure, map[string]string{"resource": "own.evil"}),
+		"another host":      with(azure, map[string]string{"resource": "evil.example/"}),
+		"capitals":          with(azure, map[string]string{"resource": "OWN"}),
+		"a hyphen first":    with(azure, map[string]string{"resource": "-own"}),
+		"more than a label": with(azure, map[string]string{"resource": strings.Repeat("a", 64)}),
+	} {
+		assertKind(t, name, err, vault.Invalid)
+	}
+	use := p.UseAtBroker("azure_openai", map[string]string{"resource": "own"})
+	if use.NeedsProxy || len(use.BaseURLs) != 1 || use.BaseURLs[0].Path != "/azure_openai" {
+		t.Errorf("it is used as %+v", use)
+	}
+}

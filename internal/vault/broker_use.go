@@ -2,7 +2,6 @@ package vault
 
 import (
 	"net/url"
-	"strings"
 
 	"github.com/keysake/keysake/internal/catalog"
 )
@@ -25,27 +24,30 @@ type BrokerVariable struct{ Name, Path, Scheme string }
 // placeholder.
 type BrokerGit struct{ URL, Path, User string }
 
-// UseAtBroker returns how programs of a provider are led to the broker.
-func (s *Service) UseAtBroker(provider string) (use BrokerUseOf) {
+// UseAtBroker returns how programs of a provider are led to the broker, by a lease with these
+// params of hosts.
+func (s *Service) UseAtBroker(provider string, params map[string]string) (use BrokerUseOf) {
 	entry, _ := s.catalog.Entry(provider)
 	use.Unset, use.GH, use.NeedsProxy = entry.Client.UnsetEnv, entry.Client.GH, true
 	if len(entry.Attach) == 0 {
 		return use
 	}
 	for _, b := range entry.Client.BaseURL {
-		at, err := url.Parse(b.Default)
-		if err != nil || b.Scheme == "hostname_only" || strings.Contains(at.Host, "{") {
+		filled, ok := entry.FillHost(b.Default, params)
+		at, err := url.Parse(filled)
+		if err != nil || !ok || b.Scheme == "hostname_only" {
 			continue
 		}
 		use.NeedsProxy = use.NeedsProxy && b.Scheme == "https_only"
 		use.BaseURLs = append(use.BaseURLs, BrokerVariable{
-			Name: b.Env, Path: brokerPath(entry, at.Host) + at.Path, Scheme: b.Scheme,
+			Name: b.Env, Path: brokerPath(entry, at.Host, params) + at.Path, Scheme: b.Scheme,
 		})
 	}
 	for _, g := range entry.Client.Git {
 		if at, err := url.Parse(g); err == nil {
 			use.Git = append(use.Git, BrokerGit{
-				URL: g, User: entry.Client.GitUser, Path: brokerPath(entry, at.Host) + at.Path,
+				URL: g, User: entry.Client.GitUser,
+				Path: brokerPath(entry, at.Host, params) + at.Path,
 			})
 		}
 	}
@@ -53,8 +55,8 @@ func (s *Service) UseAtBroker(provider string) (use BrokerUseOf) {
 }
 
 // brokerPath is what the path of a request to a host of the provider begins with at the broker.
-func brokerPath(entry catalog.Entry, host string) string {
-	if hosts := entry.Attach[0].Hosts; host == hosts[0] {
+func brokerPath(entry catalog.Entry, host string, params map[string]string) string {
+	if first, _ := entry.FillHost(entry.Attach[0].Hosts[0], params); host == first {
 		return "/" + entry.ID
 	}
 	return "/" + entry.ID + "/@" + host

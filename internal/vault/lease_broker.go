@@ -29,7 +29,8 @@ func (s *Service) createBrokered(
 		if err != nil {
 			return err
 		}
-		if err := s.checkBrokered(found, in.Secrets); err != nil {
+		err = JoinInvalid(s.checkBrokered(found, in.Secrets), s.checkParams(found, in.Limits))
+		if err != nil {
 			return err
 		}
 		lease.grant(found)
@@ -62,6 +63,40 @@ func (s *Service) checkBrokered(found []StoredSecret, asked SecretIDs) error {
 					"No preset says where this secret may be sent: lease it as a bundle",
 				})
 			}
+		}
+	}
+	if len(wrong) > 0 {
+		return invalid(wrong...)
+	}
+	return nil
+}
+
+// checkParams refuses params that no host of the secrets has, and values that the catalog does not
+// allow: no host leaves the domain of its provider. A host that needs one must have it.
+func (s *Service) checkParams(found []StoredSecret, l BrokerLimits) error {
+	var wrong []Field
+	known := map[string]bool{}
+	for _, secret := range found {
+		entry, _ := s.catalog.Entry(secret.Provider)
+		for name, value := range l.Params {
+			p, has := entry.HostParam(name)
+			if has && !p.Accepts(value) {
+				wrong = append(wrong, Field{"broker.params", GoodValue,
+					"No host of " + entry.Name + " can have this " + name})
+			}
+			known[name] = known[name] || has
+		}
+		for _, name := range entry.NeededParams() {
+			if l.Params[name] == "" {
+				wrong = append(wrong, Field{"broker.params", GoodValue,
+					"The hosts of " + entry.Name + " need the parameter " + name})
+			}
+		}
+	}
+	for name := range l.Params {
+		if !known[name] {
+			wrong = append(wrong, Field{"broker.params", GoodValue,
+				"No host of these secrets has one of the parameters"})
 		}
 	}
 	if len(wrong) > 0 {

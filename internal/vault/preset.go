@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 
+	"github.com/keysake/keysake/internal/catalog"
 	"github.com/keysake/keysake/internal/policy"
 )
 
@@ -14,7 +15,10 @@ type Preset struct {
 	Category   string   // such as ai-inference
 	CreateKey  string   // https URL where a key is made; empty where none is known
 	Prefixes   []string // with which keys of the provider, and of no other, begin
+	Aliases    []string // variables that programs read as well
 	Configured bool     // the caller owns a secret of that provider, or one with that name
+	Probe      bool     // the catalog has a check for its keys
+	Broker     bool     // the catalog says where its keys may be sent
 }
 
 // ListPresets returns the presets in the catalog's order. It needs the scope secrets:read.
@@ -29,10 +33,7 @@ func (s *Service) ListPresets(ctx context.Context, who Actor) ([]Preset, error) 
 	}
 	var presets []Preset
 	for _, p := range s.catalog.Presets() {
-		preset := Preset{
-			Provider: p.ID, Name: p.Name, EnvVarName: p.EnvVarName, Category: p.Category,
-			CreateKey: p.CreateKey, Prefixes: s.catalog.Prefixes(p.ID),
-		}
+		preset := s.preset(p)
 		for _, secret := range secrets {
 			if secret.Provider == p.ID || secret.Name == p.EnvVarName {
 				preset.Configured = true
@@ -49,6 +50,16 @@ func (s *Service) ProviderName(provider string) string {
 		return preset.Name
 	}
 	return provider
+}
+
+func (s *Service) preset(p catalog.Preset) Preset {
+	entry, _ := s.catalog.Entry(p.ID)
+	return Preset{
+		Provider: p.ID, Name: p.Name, EnvVarName: p.EnvVarName, Category: p.Category,
+		CreateKey: p.CreateKey, Prefixes: s.catalog.Prefixes(p.ID),
+		Aliases: catalog.NamesOf(entry).Aliases[p.EnvVarName],
+		Probe:   entry.CanCheck(), Broker: entry.CanBroker(),
+	}
 }
 
 // NewProvider returns the provider of that name. Invalid: the name is empty, where a secret without
