@@ -81,22 +81,28 @@ func (s *Service) checkParams(found []StoredSecret, l BrokerLimits) error {
 		for name, value := range l.Params {
 			p, has := entry.HostParam(name)
 			if has && !p.Accepts(value) {
-				wrong = append(wrong, Field{"broker.params", GoodValue,
-					"No host of " + entry.Name + " can have this " + name})
+				wrong = append(wrong, Field{
+					"broker.params", GoodValue,
+					"No host of " + entry.Name + " can have this " + name,
+				})
 			}
 			known[name] = known[name] || has
 		}
 		for _, name := range entry.NeededParams() {
 			if l.Params[name] == "" {
-				wrong = append(wrong, Field{"broker.params", GoodValue,
-					"The hosts of " + entry.Name + " need the parameter " + name})
+				wrong = append(wrong, Field{
+					"broker.params", GoodValue,
+					"The hosts of " + entry.Name + " need the parameter " + name,
+				})
 			}
 		}
 	}
 	for name := range l.Params {
 		if !known[name] {
-			wrong = append(wrong, Field{"broker.params", GoodValue,
-				"No host of these secrets has one of the parameters"})
+			wrong = append(wrong, Field{
+				"broker.params", GoodValue,
+				"No host of these secrets has one of the parameters",
+			})
 		}
 	}
 	if len(wrong) > 0 {
