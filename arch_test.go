@@ -83,9 +83,10 @@ var layers = map[string]string{
 		"internal/store/postgres internal/store/sqlite internal/vault plaintext",
 	"internal/broker": "internal/catalog internal/netguard internal/redact internal/vault " +
 		"plaintext",
-	"internal/server": "internal/api internal/broker internal/config internal/identity " +
-		"internal/instance internal/issuer internal/middleware internal/netguard internal/probe " +
-		"internal/process internal/rootkey internal/vault internal/web plaintext",
+	"internal/server": "internal/api internal/broker internal/catalog internal/config " +
+		"internal/identity internal/instance internal/issuer internal/middleware " +
+		"internal/netguard internal/probe internal/process internal/rootkey internal/vault " +
+		"internal/web plaintext",
 	"internal/web": "internal/dotenv internal/identity internal/middleware internal/vault plaintext",
 	"internal/cli": "bundle client internal/audit internal/catalog internal/child " +
 		"internal/config internal/doctor internal/dotenv internal/environ internal/instance " +

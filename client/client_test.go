@@ -100,6 +100,26 @@ func TestEachMethodIsItsOperation(t *testing.T) {
 		},
 		{
 			func() error {
+				return second(c.SetSecretExpiry(ctx, id, wire.SecretExpiry{
+					ExpiresAt: until, RemindBefore: new(int64(60)),
+				}))
+			},
+			"PUT " + secrets + "/" + id +
+				`/expiry {"expires_at":"2027-01-02T03:04:05Z","remind_before":60}`,
+		},
+		{func() error { return second(c.GetWatch(ctx)) }, "GET /user/watch"},
+		{
+			func() error {
+				return second(c.SetWatch(ctx, wire.Watch{ProbeEvery: new(int64(3600))}))
+			},
+			`PUT /user/watch {"probe_every":3600,"unused_after":null}`,
+		},
+		{
+			func() error { return c.ClearSecretExpiry(ctx, id) },
+			"DELETE " + secrets + "/" + id + "/expiry",
+		},
+		{
+			func() error {
 				return second(c.ImportSecrets(ctx, wire.ImportSecrets{
 					Secrets: []wire.CreateSecret{custom, known}, Replace: new(true),
 				}))

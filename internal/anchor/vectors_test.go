@@ -202,6 +202,7 @@ func TestStoredRowsHaveTheFieldsOfTheirVectors(t *testing.T) {
 		Stamp:      seal.Stamp(all["row-secret"].bytes("bytes")),
 		SealedMask: must(hex.DecodeString(all["row-secret"][7].value)), SealedValue: []byte("any"),
 		CreatedAt: made, UpdatedAt: made.Add(time.Microsecond),
+		ExpiresAt: time.UnixMicro(1_800_000_000_000_000), RemindBefore: 14 * 24 * time.Hour,
 	}
 	operators := vault.APIKey{
 		User: id("row-api-key", 0), ID: id("row-api-key", 1),
@@ -216,10 +217,12 @@ func TestStoredRowsHaveTheFieldsOfTheirVectors(t *testing.T) {
 	user := vault.StoredUser{
 		StoredLedger: vault.StoredLedger{Owner: id("row-user", 0), Number: 5},
 		Username:     "mia", Email: "mia@example.org", CreatedAt: made, DeletedAt: made,
-		DeleteAt: key.ExpiresAt,
+		DeleteAt: key.ExpiresAt, Watch: vault.Watch{UnusedAfter: 90 * 24 * time.Hour},
+		ProbeDueAt: made,
 	}
 	repaired := user
 	repaired.FullName, repaired.DeleteAt, repaired.RepairedAt = "Mia", time.Time{}, key.ExpiresAt
+	repaired.ProbeEvery = 24 * time.Hour
 	lease := vault.StoredLease{
 		User: id("row-lease", 0), ID: id("row-lease", 1), APIKey: id("row-lease", 2),
 		APIKeyName: "laptop", Delivery: vault.ByTicket, Ticket: all["row-lease"].bytes("bytes"),

@@ -76,6 +76,8 @@ func FuzzDecode(f *testing.F) {
 		checkParser(t, body, parseUser, func(in wire.CreateUser) any { return in })
 		checkParser(t, body, parseAPIKey, func(in wire.CreateAPIKey) any { return in })
 		checkParser(t, body, parseRename, func(in wire.RenameSecret) any { return in })
+		checkParser(t, body, parseWatch, func(in wire.Watch) any { return in })
+		checkParser(t, body, parseExpiry, func(in wire.SecretExpiry) any { return in })
 		checkParser(t, body, parseImport, func(in wire.ImportSecrets) any {
 			all := make([]map[string]any, len(in.Secrets))
 			for i, one := range in.Secrets {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"slices"
 	"time"
 
 	"github.com/keysake/keysake/internal/middleware"
@@ -45,13 +46,9 @@ const maxBody = 256 << 10
 func routes(v *vault.Service, brokerURL string) []route {
 	noBody := middleware.Limits{Timeout: requestTimeout}
 	body := middleware.Limits{Timeout: requestTimeout, MaxBody: maxBody}
-	asking := middleware.Limits{Timeout: probeTimeout}
 	form := middleware.Limits{Timeout: requestTimeout, MaxBody: maxForm}
-	const (
-		secrets = "/api/v1/user/secrets"
-		keys    = "/api/v1/user/api-keys"
-	)
-	return append(adminRoutes(v), []route{
+	const keys = "/api/v1/user/api-keys"
+	return slices.Concat(adminRoutes(v), secretRoutes(v), []route{
 		{"GET", "/api/v1/health", public, noBody, getHealth},
 		{"GET", "/api/v1/openapi.yaml", public, noBody, getOpenAPIDocument},
 
@@ -61,25 +58,9 @@ func routes(v *vault.Service, brokerURL string) []route {
 		{"GET", "/api/v1/user/limits", authenticated, noBody, getLimits(v)},
 		{"GET", "/api/v1/user/preferences", authenticated, noBody, getPreferences(v)},
 		{"GET", "/api/v1/user/organizations", authenticated, noBody, listOrganizations(v)},
+		{"GET", "/api/v1/user/watch", authenticated, noBody, getWatch(v)},
+		{"PUT", "/api/v1/user/watch", authenticated, body, setWatch(v)},
 		{"PUT", "/api/v1/user/confirmed", authenticated, noBody, confirmRepair(v)},
-
-		{"GET", secrets, authenticated, noBody, listSecrets(v)},
-		{"POST", secrets, authenticated, body, idempotent(createSecret(v))},
-		{"GET", secrets + "/presets", authenticated, noBody, listPresets(v)},
-		{"POST", secrets + "/preset", authenticated, body, idempotent(createFromPreset(v))},
-		{"POST", secrets + "/import", authenticated, body, importSecrets(v)},
-		{"GET", secrets + "/usage", authenticated, noBody, listUsage(v)},
-		{"GET", secrets + "/{secret_id}", authenticated, noBody, getSecret(v)},
-		{"PUT", secrets + "/{secret_id}", authenticated, body, updateSecret(v)},
-		{"DELETE", secrets + "/{secret_id}", authenticated, noBody, deleteSecret(v)},
-		{"GET", secrets + "/{secret_id}/versions", authenticated, noBody, listVersions(v)},
-		{"POST", secrets + "/{secret_id}/rename", authenticated, body, renameSecret(v)},
-		{"POST", secrets + "/{secret_id}/rollback", authenticated, body, rollbackSecret(v)},
-
-		{"GET", secrets + "/{secret_id}/usage", authenticated, noBody, getUsage(v)},
-		{"GET", secrets + "/health", authenticated, noBody, listSecretHealth(v)},
-		{"GET", secrets + "/{secret_id}/health", authenticated, noBody, getSecretHealth(v)},
-		{"POST", secrets + "/{secret_id}/probe", authenticated, asking, probeSecret(v)},
 
 		{"GET", leasesPath, authenticated, noBody, listLeases(v)},
 		{"POST", leasesPath, authenticated, body, idempotent(createLease(v, brokerURL))},
@@ -99,7 +80,36 @@ func routes(v *vault.Service, brokerURL string) []route {
 		{"POST", "/api/v1/auth/exchange", byToken, form, exchangeToken(v)},
 
 		{"GET", "/api/v1/user/audit", authenticated, noBody, listAudit(v)},
-	}...)
+	})
+}
+
+// secretRoutes is what a user does with their secrets.
+func secretRoutes(v *vault.Service) []route {
+	noBody := middleware.Limits{Timeout: requestTimeout}
+	body := middleware.Limits{Timeout: requestTimeout, MaxBody: maxBody}
+	asking := middleware.Limits{Timeout: probeTimeout}
+	const secrets = "/api/v1/user/secrets"
+	return []route{
+		{"GET", secrets, authenticated, noBody, listSecrets(v)},
+		{"POST", secrets, authenticated, body, idempotent(createSecret(v))},
+		{"GET", secrets + "/presets", authenticated, noBody, listPresets(v)},
+		{"POST", secrets + "/preset", authenticated, body, idempotent(createFromPreset(v))},
+		{"POST", secrets + "/import", authenticated, body, importSecrets(v)},
+		{"GET", secrets + "/usage", authenticated, noBody, listUsage(v)},
+		{"GET", secrets + "/{secret_id}", authenticated, noBody, getSecret(v)},
+		{"PUT", secrets + "/{secret_id}", authenticated, body, updateSecret(v)},
+		{"DELETE", secrets + "/{secret_id}", authenticated, noBody, deleteSecret(v)},
+		{"GET", secrets + "/{secret_id}/versions", authenticated, noBody, listVersions(v)},
+		{"POST", secrets + "/{secret_id}/rename", authenticated, body, renameSecret(v)},
+		{"POST", secrets + "/{secret_id}/rollback", authenticated, body, rollbackSecret(v)},
+
+		{"GET", secrets + "/{secret_id}/usage", authenticated, noBody, getUsage(v)},
+		{"GET", secrets + "/health", authenticated, noBody, listSecretHealth(v)},
+		{"GET", secrets + "/{secret_id}/health", authenticated, noBody, getSecretHealth(v)},
+		{"PUT", secrets + "/{secret_id}/expiry", authenticated, body, setSecretExpiry(v)},
+		{"DELETE", secrets + "/{secret_id}/expiry", authenticated, noBody, clearSecretExpiry(v)},
+		{"POST", secrets + "/{secret_id}/probe", authenticated, asking, probeSecret(v)},
+	}
 }
 
 // adminRoutes is what is for admins alone.

@@ -32,6 +32,8 @@ const (
 	CredentialTrust CredentialKind = "trust"
 	// CredentialWorkload is what a token was exchanged for.
 	CredentialWorkload CredentialKind = "workload"
+	// CredentialSchedule is what a user asked to be done again and again. It has no id.
+	CredentialSchedule CredentialKind = "schedule"
 )
 
 // A Credential names what a caller presented. The zero Credential is that of the operator, who

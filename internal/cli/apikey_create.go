@@ -129,6 +129,15 @@ func parseLifetime(text string) (time.Duration, bool) {
 	return d, err == nil && d > 0
 }
 
+// formatLifetime writes what parseLifetime reads.
+func formatLifetime(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d >= day && d%day == 0 {
+		return strconv.Itoa(int(d/day)) + "d"
+	}
+	return d.String()
+}
+
 // parseTime reads an RFC 3339 time, or a date as its first moment in UTC.
 func parseTime(text string) (time.Time, bool) {
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {

@@ -30,6 +30,8 @@ becomes. Its value is never shown; a mask such as sk-pro••••789 stands f
 		newSecretsRename(a),
 		newSecretsImport(a),
 		newSecretsProbe(a),
+		newSecretsExpiry(a),
+		newSecretsWatch(a),
 		newSecretsVersions(a),
 		newSecretsRollback(a),
 		newSecretsDelete(a),
@@ -43,8 +45,9 @@ func newSecretsList(a *app) *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List your secrets",
-		Long: "List your secrets by name, each with its mask and when a program got it last.\n" +
-			"Needs the scope secrets:read.",
+		Long: `List your secrets by name, each with its mask, when a program got it last, and what
+is known of its health: what the provider said, whether it expires soon, and that
+it was not used for long. Needs the scope secrets:read.`,
 		Example: `  keysake secrets list
   keysake secrets list --json`,
 		Args: noArgs,
@@ -73,13 +76,12 @@ func newSecretsShow(a *app) *cobra.Command {
 	return listCommand(a, &cobra.Command{
 		Use:   "show NAME|ID",
 		Short: "Show one secret",
-		Long:  `Show a secret with its mask, never its value. Needs the scope secrets:read.`,
+		Long: `Show a secret with its mask and what is known of its health, never its value.
+Needs the scope secrets:read.`,
 		Example: `  keysake secrets show OPENAI_API_KEY
   keysake secrets show OPENAI_API_KEY --json`,
 		Args: exactlyOne("the secret's NAME or ID"),
-	}, ofSecret(a, func(_ context.Context, _ *client.Client, s wire.Secret) (wire.Secret, error) {
-		return s, nil
-	}), secretGrid)
+	}, ofSecret(a, showSecret), a.shownGrid)
 }
 
 // ofSecret returns a read function for [listCommand] about the secret that its argument names.
@@ -148,6 +150,14 @@ func findSecret(ctx context.Context, c *client.Client, ref string) (wire.Secret,
 		}
 	}
 	return wire.Secret{}, errNoSuchSecret
+}
+
+// noSuchSecret says of a 404 what was not found.
+func noSuchSecret(err error) error {
+	if hasStatus(err, http.StatusNotFound) {
+		return errNoSuchSecret
+	}
+	return err
 }
 
 var errNoSuchSecret = errors.New(`no such secret: "keysake secrets list" shows yours`)

@@ -3,15 +3,17 @@ package cli
 import (
 	"context"
 
+	"github.com/keysake/keysake/client"
 	"github.com/keysake/keysake/wire"
 )
 
-// A secretListing is a list of secrets with what is known of their use, which its JSON leaves out.
+// A secretListing is a list of secrets with what is known of their use and their health, which its
+// JSON leaves out.
 type secretListing struct {
 	wire.SecretList
 
 	lastUsed map[string]*wire.Time // by ID
-	health   map[string]string     // by ID; empty if no provider was asked
+	health   map[string]string     // by ID, for people; without those of which nothing is known
 }
 
 func (a *app) listSecrets(ctx context.Context, _ []string) (secretListing, error) {
@@ -33,8 +35,8 @@ func (a *app) listSecrets(ctx context.Context, _ []string) (secretListing, error
 	}
 	known, err := c.SecretHealths(ctx)
 	for _, h := range known.Health {
-		if h.Outcome != nil {
-			out.health[h.SecretID] = *h.Outcome
+		if text := a.healthText(h); text != "" {
+			out.health[h.SecretID] = text
 		}
 	}
 	return out, err
@@ -61,6 +63,37 @@ func (a *app) secretsGrid(list secretListing) grid {
 			row = append(row, orDash(list.health[s.ID]))
 		}
 		rows = append(rows, append(row, s.ID))
+	}
+	return rows
+}
+
+// A shownSecret is a secret with what is known of its health, which its JSON leaves out.
+type shownSecret struct {
+	wire.Secret
+
+	health *wire.SecretHealth
+}
+
+func showSecret(ctx context.Context, c *client.Client, s wire.Secret) (shownSecret, error) {
+	h, err := c.SecretHealth(ctx, s.ID)
+	return shownSecret{s, &h}, err
+}
+
+// shownGrid is that of the secret, with its health before the id.
+func (a *app) shownGrid(s shownSecret) grid {
+	rows := secretGrid(s.Secret)
+	last := len(rows) - 1
+	id := rows[last]
+	if text := a.healthText(*s.health); text != "" {
+		rows = append(rows[:last], []string{"health", text}, id)
+		last++
+	}
+	if at := s.health.ExpiresAt; at != nil {
+		rows = append(rows[:last], []string{"expires", formatTime(at)}, id)
+		last++
+	}
+	if at := s.health.KeyExpiresAt; at != nil {
+		rows = append(rows[:last], []string{"provider says", "expires " + formatTime(at)}, id)
 	}
 	return rows
 }

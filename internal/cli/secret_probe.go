@@ -124,7 +124,7 @@ func probedGrid(p probed) grid {
 		{"name", p.Name},
 		{"outcome", orDash(p.outcome())},
 		{"note", orDash(textOf(p.Note))},
-		{"expires", formatTime(p.ExpiresAt)},
+		{"expires", formatTime(p.KeyExpiresAt)},
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.Facts)) {
 		rows = append(rows, []string{strings.ReplaceAll(name, "_", " "), p.Facts[name]})
@@ -141,7 +141,7 @@ func probedRows(all []probed) grid {
 		}
 		rows = append(rows, []string{
 			p.Name, orDash(p.outcome()), orDash(textOf(p.Note)), orDash(account),
-			formatTime(p.ExpiresAt),
+			formatTime(p.KeyExpiresAt),
 		})
 	}
 	return rows

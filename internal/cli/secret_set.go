@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,6 +20,7 @@ import (
 type newSecret struct {
 	name, preset, provider string
 	replace, probe         *bool
+	expiry                 *expiryFlags
 	from                   *valueSource
 	asJSON                 *bool
 }
@@ -50,7 +52,7 @@ func newSecretsSet(a *app) *cobra.Command {
 		"create the secret of this `PROVIDER`, under its usual name")
 	f.StringVar(&in.provider, "provider", "", "record that NAME is a key of this `PROVIDER`")
 	in.replace = f.Bool("replace", false, "update the secret if it exists")
-	in.probe = probeFlag(cmd)
+	in.probe, in.expiry = probeFlag(cmd), expiryFlagsOf(cmd)
 	cmd.MarkFlagsMutuallyExclusive("preset", "provider")
 	in.from, in.asJSON = valueFlags(cmd), jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -67,7 +69,7 @@ func (a *app) setSecret(ctx context.Context, in *newSecret) error {
 	if err != nil {
 		return err
 	}
-	if err := in.check(known); err != nil {
+	if err := in.check(known, a.now()); err != nil {
 		return err
 	}
 	c, err := a.connect()
@@ -91,14 +93,32 @@ func (a *app) setSecret(ctx context.Context, in *newSecret) error {
 		return err
 	}
 	a.infof("Created.")
-	if err := show(a, made, *in.asJSON, secretGrid); err != nil {
+	return a.finishStored(ctx, c, made, in.more())
+}
+
+// afterStoring says what a command does with a secret that it stored.
+type afterStoring struct {
+	asJSON, probe *bool
+	expiry        *expiryFlags
+}
+
+func (in *newSecret) more() afterStoring { return afterStoring{in.asJSON, in.probe, in.expiry} }
+
+// finishStored shows a secret that was stored, stores when it expires, and asks its provider.
+func (a *app) finishStored(
+	ctx context.Context, c *client.Client, s wire.Secret, more afterStoring,
+) error {
+	if err := show(a, s, *more.asJSON, secretGrid); err != nil {
 		return err
 	}
-	return a.probeStored(ctx, c, made, *in.probe)
+	if err := a.setExpiryOf(ctx, c, s, more.expiry); err != nil {
+		return err
+	}
+	return a.probeStored(ctx, c, s, *more.probe)
 }
 
 // check returns a usage error for arguments that do not say which secret is meant.
-func (in *newSecret) check(known *catalog.Catalog) error {
+func (in *newSecret) check(known *catalog.Catalog, now time.Time) error {
 	switch {
 	case in.name == "" && in.preset == "":
 		return usagef(`NAME is missing: give one, or a provider with --preset; ` +
@@ -111,7 +131,7 @@ func (in *newSecret) check(known *catalog.Catalog) error {
 	case known.Recognise("", plaintext.FromString(in.name)).Matched.ID != "":
 		return &usageError{errValueArgument}
 	}
-	return nil
+	return in.expiry.check(now)
 }
 
 // replaceSecret gives the secret that a create found in its way the value.
@@ -130,7 +150,7 @@ func (a *app) replaceSecret(
 	if isKey(known, was) {
 		value = plaintext.New(withoutEnd(value.Reveal()))
 	}
-	return a.updateSecret(ctx, c, was, value, *in.asJSON, *in.probe)
+	return a.updateSecret(ctx, c, was, value, in.more())
 }
 
 // isKey reports whether a secret is a provider's key, under its usual name: it has no line ending.
@@ -180,8 +200,12 @@ secrets:write, and secrets:read to find a NAME.
   keysake secrets update DATABASE_PASSWORD < password.txt`,
 		Args: cobra.MatchAll(noValueArg(1), exactlyOne("the secret's NAME or ID")),
 	}
-	from, asJSON, probe := valueFlags(cmd), jsonFlag(cmd), probeFlag(cmd)
+	from := valueFlags(cmd)
+	more := afterStoring{jsonFlag(cmd), probeFlag(cmd), expiryFlagsOf(cmd)}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := more.expiry.check(a.now()); err != nil {
+			return err
+		}
 		known, err := catalog.Load()
 		if err != nil {
 			return err
@@ -191,7 +215,7 @@ secrets:write, and secrets:read to find a NAME.
 			return err
 		}
 		if uuidPattern.MatchString(args[0]) {
-			return a.updateByID(cmd.Context(), c, known, args[0], from, *asJSON, *probe)
+			return a.updateByID(cmd.Context(), c, known, args[0], from, more)
 		}
 		was, err := findSecret(cmd.Context(), c, args[0])
 		if err != nil {
@@ -202,7 +226,7 @@ secrets:write, and secrets:read to find a NAME.
 			return err
 		}
 		a.hint(known, providerOf(was), value)
-		return a.updateSecret(cmd.Context(), c, was, value, *asJSON, *probe)
+		return a.updateSecret(cmd.Context(), c, was, value, more)
 	}
 	return cmd
 }
@@ -211,7 +235,7 @@ secrets:write, and secrets:read to find a NAME.
 // secret is, the answer says.
 func (a *app) updateByID(
 	ctx context.Context, c *client.Client, known *catalog.Catalog, id string, from *valueSource,
-	asJSON, probe bool,
+	more afterStoring,
 ) error {
 	value, err := a.readValue(ctx, from, "New value", false)
 	if err != nil {
@@ -230,15 +254,12 @@ func (a *app) updateByID(
 	}
 	a.hint(known, providerOf(now), value)
 	a.infof("It has this value now.")
-	if err := show(a, now, asJSON, secretGrid); err != nil {
-		return err
-	}
-	return a.probeStored(ctx, c, now, probe)
+	return a.finishStored(ctx, c, now, more)
 }
 
 func (a *app) updateSecret(
 	ctx context.Context, c *client.Client, was wire.Secret, value plaintext.Value,
-	asJSON, probe bool,
+	more afterStoring,
 ) error {
 	now, err := c.UpdateSecret(ctx, was.ID, wire.UpdateSecret{Value: value})
 	if err != nil {
@@ -249,8 +270,5 @@ func (a *app) updateSecret(
 	} else {
 		a.infof("Updated.")
 	}
-	if err := show(a, now, asJSON, secretGrid); err != nil {
-		return err
-	}
-	return a.probeStored(ctx, c, now, probe)
+	return a.finishStored(ctx, c, now, more)
 }

@@ -1,10 +1,14 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -85,6 +89,45 @@ type statusReport struct {
 	Healthy  bool       `json:"healthy"`
 	User     *wire.User `json:"user"`
 	Profiles []string   `json:"profiles"`
+	// Attention has the secrets to look at.
+	Attention []attention `json:"attention"`
+}
+
+// An attention is a secret, and why to look at it.
+type attention struct {
+	Name     string   `json:"name"`
+	SecretID string   `json:"secret_id"`
+	Warnings []string `json:"warnings"`
+
+	text string
+}
+
+// attention returns the secrets to look at, and none if the API key may not see secrets.
+func (a *app) attention(ctx context.Context, c *client.Client) ([]attention, error) {
+	found := []attention{}
+	known, err := c.SecretHealths(ctx)
+	if hasStatus(err, http.StatusForbidden) {
+		return found, nil
+	}
+	if err != nil {
+		return found, err
+	}
+	known.Health = slices.DeleteFunc(known.Health, func(h wire.SecretHealth) bool {
+		return len(h.Warnings) == 0
+	})
+	if len(known.Health) == 0 {
+		return found, nil
+	}
+	list, err := c.ListSecrets(ctx)
+	for _, h := range known.Health {
+		for _, s := range list.Secrets {
+			if s.ID == h.SecretID {
+				text := s.Name + ": " + strings.Join(a.warnings(h), ", ")
+				found = append(found, attention{s.Name, s.ID, h.Warnings, text})
+			}
+		}
+	}
+	return found, err
 }
 
 func newStatus(a *app) *cobra.Command {
@@ -92,8 +135,9 @@ func newStatus(a *app) *cobra.Command {
 		Use:   "status",
 		Short: "Show which server and user commands use, and whether they work",
 		Long: `Show which server and user commands use, where the login comes from, whether the
-server answers, and which profiles are stored. The exit code is 0 only if all of
-it works.`,
+server answers, which profiles are stored, and which of your secrets to look at:
+those that are invalid, expire soon, or were not used for long. The exit code is
+0 if commands work, whatever is to be looked at.`,
 		Example: `  keysake status
   keysake status --profile work`,
 		Args: noArgs,
@@ -108,7 +152,9 @@ it works.`,
 		if err != nil {
 			return err
 		}
-		report := statusReport{Server: l.URL, Login: l.from, Profiles: a.profiles()}
+		report := statusReport{
+			Server: l.URL, Login: l.from, Profiles: a.profiles(), Attention: []attention{},
+		}
 		if a.sourceOfKey() == "" || a.profile != "" {
 			report.Profile = a.profileName()
 		}
@@ -118,6 +164,7 @@ it works.`,
 			var me wire.User
 			if me, failed = c.WhoAmI(cmd.Context()); failed == nil {
 				report.User = &me
+				report.Attention, failed = a.attention(cmd.Context(), c)
 			}
 		}
 		return errors.Join(show(a, report, *asJSON, statusGrid), failed)
@@ -131,6 +178,9 @@ func statusGrid(s statusReport) grid {
 	if s.User != nil {
 		rows = append(rows, []string{"user", s.User.Username},
 			[]string{"secrets", quota(s.User.Limits.Secrets)})
+	}
+	for _, one := range s.Attention {
+		rows = append(rows, []string{"attention", one.text})
 	}
 	for _, name := range s.Profiles {
 		rows = append(rows, []string{"stored profile", name})

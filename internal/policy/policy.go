@@ -47,10 +47,13 @@ const (
 	SecretImport     Action = "secret.import" // several at once
 	SecretRollback   Action = "secret.rollback"
 	SecretDelete     Action = "secret.delete"
+	SecretDeadline   Action = "secret.deadline" // when it expires, as its owner says
 	VersionList      Action = "version.list"
 	UsageGet         Action = "usage.get"
 	SecretProbe      Action = "secret.probe" // asks the provider of a secret
 	HealthGet        Action = "health.get"
+	WatchGet         Action = "watch.get"
+	WatchSet         Action = "watch.set" // what is done without being asked
 	LeaseCreate      Action = "lease.create"
 	LeaseList        Action = "lease.list"
 	LeaseGet         Action = "lease.get"
@@ -122,12 +125,12 @@ const noScope Scope = ""
 func requiredScope(a Action) (scope Scope, found bool) {
 	switch a {
 	case SecretList, SecretGet, VersionList, PresetList, LeaseList, LeaseGet, LeaseRequests,
-		UsageGet, HealthGet:
+		UsageGet, HealthGet, WatchGet:
 		return SecretsRead, true
 	case SecretCreate, SecretUpdate, SecretRename, SecretImport, SecretRollback, SecretDelete,
-		UserConfirm:
+		SecretDeadline, UserConfirm:
 		return SecretsWrite, true
-	case LeaseCreate, LeaseRevoke, SecretProbe:
+	case LeaseCreate, LeaseRevoke, SecretProbe, WatchSet:
 		return LeasesWrite, true
 	case APIKeyCreate, APIKeyList, APIKeyRevoke, APIKeyRevokeOnly, SessionList, SessionEnd,
 		TrustAdd, TrustList, TrustRemove:
@@ -175,7 +178,7 @@ func InLockdown(held []Scope, a Action) bool {
 	return slices.Contains(held, Admin) && (LastResort(a) || slices.Contains([]Action{
 		SecretList, SecretGet, VersionList, PresetList, APIKeyList, SessionList, WhoAmI, UserList,
 		AuditList, AuditListAll, UserKeep, LeaseList, LeaseGet, LeaseRequests, UsageGet,
-		HealthGet, TrustList,
+		HealthGet, TrustList, WatchGet,
 	}, a))
 }
 

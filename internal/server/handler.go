@@ -33,9 +33,9 @@ func newServer(
 	metrics.watchLockdown(i.Vault.LockedDown)
 	metrics.watchConnections(s)
 	guard := newGuard(cfg, s.room)
-	i.Vault.AskBy(providers.New(
+	i.Vault.AskBy(metrics.probed(providers.New(
 		i.Catalog, guard.Transport(), "keysake-probe",
-	))
+	)))
 	i.Vault.VerifyTokensBy(issuer.New(guard.Transport(), nil))
 	s.shareRates()
 	handler := api.New(api.Options{

@@ -124,6 +124,7 @@ type server struct {
 	sharing     *middleware.Sharing // nil for none
 
 	sessions                *identity.Sessions
+	watcher                 *watcher      // nil where the database cannot be written
 	broker                  *brokerServer // nil without a broker
 	main, admin             *http.Server  // main is nil where the broker is alone
 	mainSocket, adminSocket net.Listener  // adminSocket is nil without --admin-listen
@@ -132,6 +133,10 @@ type server struct {
 // serve serves until ctx is done or a listener fails, and then stops.
 func (s *server) serve(ctx context.Context, hangup <-chan os.Signal) error {
 	failed := s.start(ctx)
+	if !s.instance.Store.ReadOnly() {
+		s.watcher = s.newWatcher()
+		s.watcher.start(ctx)
+	}
 	s.log.InfoContext(ctx, "listening", "address", s.mainSocket.Addr().String(), "tls", s.tls())
 	s.logAuditHead(ctx)
 	s.scheduleCheckpoint(ctx)

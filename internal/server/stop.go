@@ -38,6 +38,9 @@ func (s *server) stop(ctx context.Context) error {
 	defer cancel()
 	brokerStopped := make(chan error, 1)
 	go func() { brokerStopped <- s.stopBroker(ctx) }()
+	if s.watcher != nil {
+		s.watcher.stop()
+	}
 	err := s.stopMain(ctx)
 	err = errors.Join(err, <-brokerStopped)
 	flush := func() error {

@@ -23,7 +23,11 @@ var secrets = newTable("secrets", 2,
 	blob("sealed_mask", func(s *vault.StoredSecret) *[]byte { return &s.SealedMask }),
 	blob("sealed_value", func(s *vault.StoredSecret) *[]byte { return &s.SealedValue }),
 	moment("created_at", func(s *vault.StoredSecret) *time.Time { return &s.CreatedAt }),
-	moment("updated_at", func(s *vault.StoredSecret) *time.Time { return &s.UpdatedAt }))
+	moment("updated_at", func(s *vault.StoredSecret) *time.Time { return &s.UpdatedAt }),
+	moment("expires_at", func(s *vault.StoredSecret) *time.Time { return &s.ExpiresAt }),
+	elapsed("remind_before", func(s *vault.StoredSecret) *time.Duration {
+		return &s.RemindBefore
+	}))
 
 var secretsWithoutValue = secrets.without("sealed_value")
 
@@ -107,6 +111,13 @@ func (q *Queries) RenameSecret(ctx context.Context, s vault.StoredSecret) error 
 	return q.eraseOne(ctx, EraseSoon, `UPDATE secrets SET name = $1, sealed_mask = $2
 		WHERE id = $3 AND user_id = $4`,
 		s.Name, s.SealedMask, idText(s.ID), idText(s.User))
+}
+
+// SetDeadline implements [vault.Tx]. The row may move, so what it leaves behind is erased.
+func (q *Queries) SetDeadline(ctx context.Context, s vault.StoredSecret) error {
+	return q.eraseOne(ctx, EraseSoon, `UPDATE secrets SET expires_at = $1, remind_before = $2
+		WHERE id = $3 AND user_id = $4`,
+		micros(s.ExpiresAt), s.RemindBefore.Microseconds(), idText(s.ID), idText(s.User))
 }
 
 // ResealSecret implements [vault.Tx].

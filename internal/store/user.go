@@ -19,6 +19,9 @@ var users = newTable("users", 1, slices.Concat(
 		moment("created_at", func(u *vault.StoredUser) *time.Time { return &u.CreatedAt }),
 		moment("delete_at", func(u *vault.StoredUser) *time.Time { return &u.DeleteAt }),
 		moment("repaired_at", func(u *vault.StoredUser) *time.Time { return &u.RepairedAt }),
+		elapsed("probe_every", func(u *vault.StoredUser) *time.Duration { return &u.ProbeEvery }),
+		elapsed("unused_after", func(u *vault.StoredUser) *time.Duration { return &u.UnusedAfter }),
+		moment("probe_due_at", func(u *vault.StoredUser) *time.Time { return &u.ProbeDueAt }),
 		moment("deleted_at", func(u *vault.StoredUser) *time.Time { return &u.DeletedAt }),
 	})...)
 
@@ -61,7 +64,9 @@ func (q *Queries) PutUser(ctx context.Context, u vault.StoredUser) error {
 		number = excluded.number, ledger = excluded.ledger, username = excluded.username,
 		email_address = excluded.email_address, full_name = excluded.full_name,
 		created_at = excluded.created_at, delete_at = excluded.delete_at,
-		repaired_at = excluded.repaired_at, deleted_at = excluded.deleted_at`, &u)
+		repaired_at = excluded.repaired_at, probe_every = excluded.probe_every,
+		unused_after = excluded.unused_after, probe_due_at = excluded.probe_due_at,
+		deleted_at = excluded.deleted_at`, &u)
 }
 
 // SetUserTimes implements [vault.Tx].
@@ -70,10 +75,39 @@ func (q *Queries) SetUserTimes(ctx context.Context, u vault.StoredUser) error {
 		micros(u.DeleteAt), micros(u.RepairedAt), idText(u.Owner))
 }
 
+// SetWatch implements [vault.Tx].
+func (q *Queries) SetWatch(ctx context.Context, u vault.StoredUser) error {
+	return q.execOne(ctx, `UPDATE users SET probe_every = $1, unused_after = $2, probe_due_at = $3
+		WHERE id = $4`, u.ProbeEvery.Microseconds(), u.UnusedAfter.Microseconds(),
+		micros(u.ProbeDueAt), idText(u.Owner))
+}
+
+// SetProbeDue implements [vault.Tx].
+func (q *Queries) SetProbeDue(ctx context.Context, user uuid.UUID, at time.Time) error {
+	return q.exec(ctx, "UPDATE users SET probe_due_at = $1 WHERE id = $2 AND probe_every > 0",
+		micros(at), idText(user))
+}
+
+// UsersToProbe implements [vault.Reader].
+func (q *Queries) UsersToProbe(
+	ctx context.Context, at time.Time, limit int,
+) (due []uuid.UUID, err error) {
+	err = q.conn.Query(ctx,
+		"SELECT id FROM users WHERE probe_due_at <= $1 ORDER BY probe_due_at LIMIT $2",
+		func(r Row) error {
+			if user, err := parseID(r.Text(0)); err == nil { // otherwise it is no user's
+				due = append(due, user)
+			}
+			return nil
+		}, micros(at), integer(limit))
+	return due, err
+}
+
 // DeleteUser implements [vault.Tx].
 func (q *Queries) DeleteUser(ctx context.Context, user uuid.UUID, at time.Time) error {
 	return q.execOne(ctx, `UPDATE users
 		SET username = '', email_address = '', full_name = '', delete_at = NULL,
-			repaired_at = NULL, deleted_at = $1
+			repaired_at = NULL, probe_every = 0, unused_after = 0, probe_due_at = NULL,
+			deleted_at = $1
 		WHERE id = $2 AND deleted_at IS NULL`, micros(at), idText(user))
 }

@@ -48,7 +48,8 @@ func (k APIKey) target() audit.Target {
 		kind = audit.TargetTrust
 	case audit.CredentialWorkload:
 		kind = audit.TargetWorkload
-	case audit.CredentialAPIKey, audit.CredentialTicket, audit.CredentialPlaceholder:
+	case audit.CredentialAPIKey, audit.CredentialTicket, audit.CredentialPlaceholder,
+		audit.CredentialSchedule:
 	}
 	return audit.Target{Kind: kind, ID: k.ID, Name: k.Name}
 }

@@ -205,7 +205,7 @@ func newAPIKey(
 	case audit.CredentialWorkload:
 		prefix = workloadPrefix
 	case audit.CredentialAPIKey, audit.CredentialTicket, audit.CredentialPlaceholder,
-		audit.CredentialTrust: // a rule has no token
+		audit.CredentialTrust, audit.CredentialSchedule: // these have no token
 	}
 	token := newToken(prefix)
 	hash, _ := hashToken(prefix, token)

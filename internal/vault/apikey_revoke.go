@@ -80,7 +80,8 @@ func revokedBy(kind audit.CredentialKind) []policy.Action {
 		return []policy.Action{policy.TrustRemove}
 	case audit.CredentialWorkload:
 		return []policy.Action{policy.APIKeyRevoke, policy.APIKeyRevokeSelf}
-	case audit.CredentialAPIKey, audit.CredentialTicket, audit.CredentialPlaceholder:
+	case audit.CredentialAPIKey, audit.CredentialTicket, audit.CredentialPlaceholder,
+		audit.CredentialSchedule:
 	}
 	return []policy.Action{
 		policy.APIKeyRevoke, policy.APIKeyRevokeOnly, policy.APIKeyRevokeSelf,

@@ -6,7 +6,6 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -39,6 +38,10 @@ type Health struct {
 	Version uint64
 	At      time.Time // zero if the provider was not asked
 	catalog.Finding
+
+	Deadline  Deadline  // as its owner says
+	IdleSince time.Time // of the last use of a value, or of the first value
+	Warnings  []Warning
 }
 
 type healthReader interface {
@@ -77,34 +80,32 @@ func newHealth(of StoredSecret, found catalog.Finding, at time.Time) (StoredHeal
 	}, err
 }
 
-// health returns what is known of the current version of a secret, from its row. A row that an
-// instance key made which is no longer believed counts as little as one that is not there.
-func (p *page) health(of StoredSecret, h StoredHealth) (Health, error) {
-	unknown := Health{Secret: of.ID, Version: of.Version}
+// said adds what the provider said, from its row. A row that an instance key made which is no
+// longer believed counts as little as one that is not there.
+func (p *page) said(known *Health, of StoredSecret, h StoredHealth) error {
 	key, believed := p.core.instance.get(h.InstanceKey)
 	if !believed {
-		return unknown, nil
+		return nil
 	}
 	what := "health of secret " + of.ID.String()
 	if h.User != of.User || h.Secret != of.ID {
-		return unknown, tampered(what, errIndex)
+		return tampered(what, errIndex)
 	}
 	if !h.HasCode(key) {
-		return unknown, tampered(what, errNoCode)
+		return tampered(what, errNoCode)
 	}
 	if h.Stamp != of.Stamp {
-		return unknown, nil
+		return nil
 	}
-	known := unknown
 	known.At = h.At
 	known.Finding = catalog.Finding{
 		Outcome: catalog.Outcome(h.Outcome), Check: h.Check, Status: h.Status, Note: h.Note,
 		ExpiresAt: h.KeyExpiresAt,
 	}
 	if err := json.Unmarshal([]byte(h.Facts), &known.Facts); err != nil {
-		return unknown, tampered(what, err)
+		return tampered(what, err)
 	}
-	return known, nil
+	return nil
 }
 
 // SecretHealth returns what is known of one of the caller's secrets. It needs the scope
@@ -112,48 +113,84 @@ func (p *page) health(of StoredSecret, h StoredHealth) (Health, error) {
 func (s *Service) SecretHealth(
 	ctx context.Context, who Actor, id uuid.UUID,
 ) (known Health, err error) {
-	err = s.view(ctx, who, policy.HealthGet, func(p *page) error {
-		stored, err := p.secret(ctx, id)
-		if err != nil {
-			return err
-		}
-		row, err := p.rows.Health(ctx, p.owner, id)
-		if errors.Is(err, ErrNotFound) {
-			known = Health{Secret: id, Version: stored.Version}
-			return nil
-		}
-		if err == nil {
-			known, err = p.health(stored, row)
-		}
+	err = s.view(ctx, who, policy.HealthGet, func(p *page) (err error) {
+		known, err = p.health(ctx, id, s.now())
 		return err
 	})
+	return known, err
+}
+
+// health returns what is known of one of the user's secrets.
+func (p *page) health(ctx context.Context, id uuid.UUID, now time.Time) (Health, error) {
+	stored, err := p.secret(ctx, id)
+	if err != nil {
+		return Health{}, err
+	}
+	watch, err := p.watch(ctx)
+	if err != nil {
+		return Health{}, err
+	}
+	known := newlyKnown(stored)
+	use, err := p.rows.SecretUse(ctx, p.owner, id)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return known, err
+	}
+	known.used(use.At)
+	row, err := p.rows.Health(ctx, p.owner, id)
+	if err == nil {
+		err = p.said(&known, stored, row)
+	} else if errors.Is(err, ErrNotFound) {
+		err = nil
+	}
+	known.warn(now, watch.UnusedAfter)
 	return known, err
 }
 
 // SecretHealths returns what is known of each of the caller's secrets, in the order of their names.
 // It needs the scope secrets:read.
 func (s *Service) SecretHealths(ctx context.Context, who Actor) (all []Health, err error) {
-	err = s.view(ctx, who, policy.HealthGet, func(p *page) error {
-		secrets, err := p.secrets(ctx)
-		if err != nil {
-			return err
-		}
-		rows, err := p.rows.Healths(ctx, p.owner)
-		if err != nil {
-			return err
-		}
-		all = make([]Health, len(secrets))
-		for i, secret := range secrets {
-			all[i] = Health{Secret: secret.ID, Version: secret.Version}
-			j := slices.IndexFunc(rows, func(h StoredHealth) bool { return h.Secret == secret.ID })
-			if j < 0 {
-				continue
-			}
-			if all[i], err = p.health(secret, rows[j]); err != nil {
-				return err
-			}
-		}
-		return nil
+	err = s.view(ctx, who, policy.HealthGet, func(p *page) (err error) {
+		all, err = p.healths(ctx, s.now())
+		return err
 	})
 	return all, err
+}
+
+// healths is health for all of the user's secrets, in the order of their names.
+func (p *page) healths(ctx context.Context, now time.Time) ([]Health, error) {
+	watch, err := p.watch(ctx)
+	if err != nil {
+		return nil, err
+	}
+	secrets, err := p.secrets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := p.rows.Healths(ctx, p.owner)
+	if err != nil {
+		return nil, err
+	}
+	uses, err := p.rows.SecretUses(ctx, p.owner)
+	if err != nil {
+		return nil, err
+	}
+	said, used := map[uuid.UUID]StoredHealth{}, map[uuid.UUID]time.Time{}
+	for _, h := range rows {
+		said[h.Secret] = h
+	}
+	for _, u := range uses {
+		used[u.Secret] = u.At
+	}
+	all := make([]Health, len(secrets))
+	for i, stored := range secrets {
+		all[i] = newlyKnown(stored)
+		all[i].used(used[stored.ID])
+		if row, found := said[stored.ID]; found {
+			if err := p.said(&all[i], stored, row); err != nil {
+				return nil, err
+			}
+		}
+		all[i].warn(now, watch.UnusedAfter)
+	}
+	return all, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -29,38 +30,84 @@ type Prober interface {
 // the value is used. NotFound: there is none of that id, or it is another user's. BadGateway: the
 // provider cannot be reached. GatewayTimeout: it does not answer in time.
 func (s *Service) ProbeSecret(ctx context.Context, who Actor, id uuid.UUID) (Health, error) {
-	var stored StoredSecret
-	var value plaintext.Value
-	err := s.retry(who.Owner(), func() (err error) {
-		stored, value, err = s.openSecret(ctx, who, id)
-		return err
-	})
+	stored, value, err := s.openRetried(ctx, who, id)
 	if err != nil {
 		return Health{}, err
 	}
 	// It is recorded first, as every use of a value is.
-	err = s.update(ctx, inOwnLibrary(who, policy.SecretProbe), func(c *change) error {
-		if _, err := c.secret(ctx, id); err != nil {
+	if err := s.recordProbe(ctx, who, stored); err != nil {
+		return Health{}, err
+	}
+	if !s.canProbe(stored, value) {
+		return s.probed(ctx, stored, time.Time{}, noCheck())
+	}
+	at, found, err := s.ask(ctx, stored, value)
+	if err != nil {
+		return Health{}, err
+	}
+	return s.probed(ctx, stored, at, found)
+}
+
+func (s *Service) canProbe(of StoredSecret, value plaintext.Value) bool {
+	return s.prober != nil && s.prober.CanProbe(of.Provider, value)
+}
+
+// openRetried is openSecret for callers who are not in a retry yet.
+func (s *Service) openRetried(
+	ctx context.Context, who Actor, id uuid.UUID,
+) (stored StoredSecret, value plaintext.Value, err error) {
+	err = s.retry(who.Owner(), func() (err error) {
+		stored, value, err = s.openSecret(ctx, who, id)
+		return err
+	})
+	return stored, value, err
+}
+
+// recordProbe records that the value of a secret is used to ask its provider.
+func (s *Service) recordProbe(ctx context.Context, who Actor, of StoredSecret) error {
+	return s.update(ctx, inOwnLibrary(who, policy.SecretProbe), func(c *change) error {
+		if _, err := c.secret(ctx, of.ID); err != nil {
 			return err
 		}
-		c.record(stored.target())
+		c.record(of.target())
 		return nil
 	})
+}
+
+// ask asks the provider of a secret, and keeps what it says.
+func (s *Service) ask(
+	ctx context.Context, of StoredSecret, value plaintext.Value,
+) (time.Time, catalog.Finding, error) {
+	found, err := s.probe(ctx, of.Provider, value)
 	if err != nil {
-		return Health{}, err
+		return time.Time{}, found, err
 	}
-	if s.prober == nil || !s.prober.CanProbe(stored.Provider, value) {
-		return Health{Secret: id, Version: stored.Version, Finding: noCheck()}, nil
-	}
-	found, err := s.probe(ctx, stored.Provider, value)
-	if err != nil {
-		return Health{}, err
-	}
-	row, err := newHealth(stored, found, s.time())
+	row, err := newHealth(of, found, s.time())
 	if err == nil {
 		err = s.saveHealth(ctx, row)
 	}
-	return Health{Secret: id, Version: stored.Version, At: row.At, Finding: found}, err
+	return row.At, found, err
+}
+
+// probed returns what is known of a secret after the provider was asked, at a time.
+func (s *Service) probed(
+	ctx context.Context, of StoredSecret, at time.Time, found catalog.Finding,
+) (known Health, err error) {
+	err = s.viewWith(ctx, uuid.Nil, func(r *snapshot) error {
+		p, err := r.user(ctx, of.User)
+		if err != nil {
+			return err
+		}
+		known, err = p.health(ctx, of.ID, s.now())
+		if err != nil {
+			return err
+		}
+		known.Version, known.At, known.Finding = of.Version, at, found
+		watch, err := p.watch(ctx)
+		known.warn(s.now(), watch.UnusedAfter)
+		return err
+	})
+	return known, err
 }
 
 // saveHealth stores a row with its code, if its secret is still there. It is no change of the

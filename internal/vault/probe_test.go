@@ -48,14 +48,15 @@ func probing(t *testing.T) (*fixture, *provider, vault.Actor, vault.Secret) {
 func TestAProbeAsksTheProviderOnceAndWhatItSaidIsKept(t *testing.T) {
 	p, provider, ann, secret := probing(t)
 	ctx, before := t.Context(), p.entries()
-	unknown := vault.Health{Secret: secret.ID, Version: 1}
+	unknown := vault.Health{Secret: secret.ID, Version: 1, IdleSince: secret.CreatedAt}
 	known, err := p.SecretHealth(ctx, ann, secret.ID)
 	if diff := cmp.Diff(unknown, known); err != nil || diff != "" {
 		t.Errorf("before: %v\n%s", err, diff)
 	}
 	said, err := p.ProbeSecret(ctx, ann, secret.ID)
 	p.must(err)
-	want := vault.Health{Secret: secret.ID, Version: 1, At: said.At, Finding: provider.found}
+	want := unknown
+	want.At, want.Finding = said.At, provider.found
 	if diff := cmp.Diff(want, said); diff != "" || said.At.IsZero() {
 		t.Errorf("said (-want +got):\n%s", diff)
 	}

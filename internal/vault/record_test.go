@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -117,6 +118,16 @@ func (e *everything) secrets() {
 	e.once(func() (audit.Entry, error) {
 		_, err := e.RenameSecret(ctx, ann, other.ID, secretName("RENAMED"))
 		return done(ann.User, ann, policy.SecretRename, other.ID, "RENAMED", 1), err
+	})
+	e.once(func() (audit.Entry, error) {
+		want := done(ann.User, ann, policy.WatchSet, ann.User, "ann", 0)
+		want.Target.Kind = audit.TargetUser
+		return want, e.SetWatch(ctx, ann, vault.Watch{ProbeEvery: time.Hour})
+	})
+	e.once(func() (audit.Entry, error) {
+		d := must(vault.NewDeadline(e.clock.last().Add(time.Hour), nil))
+		return done(ann.User, ann, policy.SecretDeadline, other.ID, "RENAMED", 1),
+			e.SetDeadline(ctx, ann, other.ID, d)
 	})
 	e.once(func() (audit.Entry, error) {
 		all, err := e.ImportSecrets(ctx, ann, importOf("IMPORTED=i", false))

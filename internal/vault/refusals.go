@@ -127,7 +127,7 @@ func (s *Service) recordRefusal(
 		case audit.CredentialTicket, audit.CredentialPlaceholder:
 			c.lease = who.Credential.ID // and nothing else of its row, for which nothing may vouch
 		case audit.CredentialAPIKey, audit.CredentialSession, audit.CredentialSignInLink,
-			audit.CredentialTrust, audit.CredentialWorkload:
+			audit.CredentialTrust, audit.CredentialWorkload, audit.CredentialSchedule:
 		}
 		c.record(target)
 		return nil

@@ -33,6 +33,9 @@ type StoredSecret struct {
 	SealedMask  []byte
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+
+	ExpiresAt    time.Time     // as its owner says; zero for never
+	RemindBefore time.Duration // how long before that it expires soon
 }
 
 type secretReader interface {
@@ -58,6 +61,8 @@ type secretWriter interface {
 	// RenameSecret stores another name and the mask that is sealed for it. Conflict: the user has a
 	// secret of that name.
 	RenameSecret(ctx context.Context, s StoredSecret) error
+	// SetDeadline stores when a secret expires, and how long before its owner is reminded.
+	SetDeadline(ctx context.Context, s StoredSecret) error
 	// DeleteSecret destroys a user's secret with all its versions.
 	DeleteSecret(ctx context.Context, user, id uuid.UUID) error
 	// DeleteSecrets destroys all secrets of a user with all their versions.

@@ -14,7 +14,8 @@ import (
 func (s StoredSecret) Row() anchor.Row {
 	return anchor.NewRow("secret").ID(s.User).ID(s.ID).Text(s.Name).Text(s.Provider).
 		Number(s.Version).Bytes(s.Stamp[:]).Bytes(s.SealedMask).Time(s.CreatedAt).
-		Time(s.UpdatedAt)
+		Time(s.UpdatedAt).Time(s.ExpiresAt).
+		Number(uint64(s.RemindBefore.Microseconds())) //nolint:gosec // it is not negative
 }
 
 func (p *page) secretEntry(s StoredSecret) []byte {
@@ -92,11 +93,11 @@ func (p *page) checkSecrets(found []StoredSecret) error {
 	return p.checkComplete(p.ledger.Secrets, len(found), "secrets")
 }
 
-// current returns a secret as it is now. It returns [errStale] if its name or its version is
-// another than the one that was read: a version is what its stamp says.
+// current returns a secret as it is now. It returns [errStale] if its name, its version or its
+// deadline is another than the one that was read: a version is what its stamp says.
 func (c *change) current(ctx context.Context, read StoredSecret) (StoredSecret, error) {
 	s, err := c.secret(ctx, read.ID)
-	if err == nil && (s.Stamp != read.Stamp || s.Name != read.Name) {
+	if err == nil && (s.Stamp != read.Stamp || s.Name != read.Name || !s.sameDeadline(read)) {
 		err = errStale
 	}
 	return s, err
@@ -129,6 +130,13 @@ func (c *change) replaceSecret(ctx context.Context, was, next StoredSecret, keep
 		return nil
 	}
 	return c.pruneVersions(ctx, next.ID, next.Version-keep)
+}
+
+// setDeadline stores when a secret expires.
+func (c *change) setDeadline(ctx context.Context, was, next StoredSecret) error {
+	c.ledger.Secrets.Remove(c.secretEntry(was))
+	c.ledger.Secrets.Add(c.secretEntry(next))
+	return c.tx.SetDeadline(ctx, next)
 }
 
 // renameSecret stores another name of a secret, with the mask that is sealed for it.

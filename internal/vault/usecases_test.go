@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -46,6 +47,19 @@ func (p *fixture) useCases() map[policy.Action]useCase {
 		policy.SecretRename: func(who vault.Actor, target uuid.UUID) error {
 			_, err := p.RenameSecret(ctx, who, target, secretName("RENAMED"))
 			return err
+		},
+		policy.SecretDeadline: func(who vault.Actor, target uuid.UUID) error {
+			d := must(vault.NewDeadline(p.clock.last().Add(time.Hour), nil))
+			if err := p.SetDeadline(ctx, who, target, d); err != nil {
+				return err
+			}
+			return p.ClearDeadline(ctx, who, target)
+		},
+		policy.WatchGet: func(who vault.Actor, _ uuid.UUID) error {
+			return second(p.GetWatch(ctx, who))
+		},
+		policy.WatchSet: func(who vault.Actor, _ uuid.UUID) error {
+			return p.SetWatch(ctx, who, vault.Watch{ProbeEvery: time.Hour})
 		},
 		policy.SecretImport: func(who vault.Actor, _ uuid.UUID) error {
 			in := must(vault.NewImport([]vault.SecretRequest{custom("IMPORTED", fake("i"))}, false))
@@ -193,6 +207,7 @@ var reads = []policy.Action{
 	policy.LeaseRequests,
 	policy.UsageGet,
 	policy.HealthGet,
+	policy.WatchGet,
 	policy.APIKeyList,
 	policy.SessionList,
 	policy.TrustList,

@@ -48,6 +48,8 @@ type StoredUser struct {
 	DeleteAt  time.Time // when the user is to be deleted; zero for never
 	// RepairedAt is when the user was repaired; zero without a repair, and once it is confirmed.
 	RepairedAt time.Time
+	Watch
+	ProbeDueAt time.Time // the next probe of any of the secrets: a help that proves nothing
 	DeletedAt  time.Time // zero for one who was not
 }
 
@@ -60,6 +62,8 @@ type userReader interface {
 	UserNamed(ctx context.Context, username string) (StoredUser, error)
 	// UsersDue returns users who are to be deleted by a time, those first who are due first.
 	UsersDue(ctx context.Context, at time.Time) ([]uuid.UUID, error)
+	// UsersToProbe returns users with secrets that are to be probed by a time, some at once.
+	UsersToProbe(ctx context.Context, at time.Time, limit int) ([]uuid.UUID, error)
 }
 
 type userWriter interface {
@@ -70,6 +74,10 @@ type userWriter interface {
 	PutUser(ctx context.Context, u StoredUser) error
 	// SetUserTimes stores when a user is to be deleted and was repaired.
 	SetUserTimes(ctx context.Context, u StoredUser) error
+	// SetWatch stores how a user's secrets are watched.
+	SetWatch(ctx context.Context, u StoredUser) error
+	// SetProbeDue stores when a secret of a user is to be probed next, if the user wants that.
+	SetProbeDue(ctx context.Context, user uuid.UUID, at time.Time) error
 	// DeleteUser empties the row but for the ledger, and frees the name.
 	DeleteUser(ctx context.Context, user uuid.UUID, at time.Time) error
 }
@@ -120,7 +128,10 @@ func (p *page) identify(stored StoredUser) (User, error) {
 // Identity is what the ledger has of who the user is.
 func (u StoredUser) Identity() [sha256.Size]byte {
 	return anchor.NewRow("user").ID(u.Owner).Text(u.Username).Text(u.Email).Text(u.FullName).
-		Time(u.CreatedAt).Time(u.DeleteAt).Time(u.RepairedAt).Digest()
+		Time(u.CreatedAt).Time(u.DeleteAt).Time(u.RepairedAt).
+		Number(uint64(u.ProbeEvery.Microseconds())).  //nolint:gosec // it is not negative
+		Number(uint64(u.UnusedAfter.Microseconds())). //nolint:gosec // it is not negative
+		Digest()
 }
 
 // CreateUser makes a user with an owner key and an empty library. It needs the scope admin.
@@ -144,6 +155,7 @@ func (c *core) addUser(ctx context.Context, who Actor, request UserRequest) (Use
 	stored := StoredUser{
 		StoredLedger: StoredLedger{Owner: id},
 		Username:     request.Username.text, Email: request.Email.text,
+		Watch: Watch{UnusedAfter: DefaultUnusedAfter},
 	}
 	var user User
 	err = c.retry(id, func() error {

@@ -30,10 +30,14 @@ const (
 	invalidBody = `{"code":422,"detail":"Validation error","type":"validation_error","errors":` +
 		`[{"loc":["body","value"],"msg":"Value must not be empty","type":"string_too_short"}]}`
 	presetsBody = `{"presets":[` +
-		`{"provider":"openai","env_var_name":"OPENAI_API_KEY","configured":true},` +
-		`{"provider":"anthropic","env_var_name":"ANTHROPIC_API_KEY","configured":true},` +
-		`{"provider":"github","env_var_name":"GITHUB_TOKEN","configured":true},` +
-		`{"provider":"tinker","env_var_name":"TINKER_API_KEY","configured":false}]}`
+		`{"provider":"openai","env_var_name":"OPENAI_API_KEY","configured":true,` +
+		`"category":"ai-inference","aliases":[],"probe":true,"broker":true},` +
+		`{"provider":"anthropic","env_var_name":"ANTHROPIC_API_KEY","configured":true,` +
+		`"category":"ai-inference","aliases":[],"probe":true,"broker":true},` +
+		`{"provider":"github","env_var_name":"GITHUB_TOKEN","configured":true,` +
+		`"category":"dev","aliases":["GH_TOKEN"],"probe":true,"broker":true},` +
+		`{"provider":"tinker","env_var_name":"TINKER_API_KEY","configured":false,` +
+		`"category":"ai-training","aliases":[],"probe":true,"broker":true}]}`
 )
 
 // An answer is what a server might say. Headers are added to the ones that are always there; an

@@ -102,6 +102,8 @@ func TestTheContractHasTheseOperations(t *testing.T) {
 		"/user/secrets/{secret_id} DELETE secrets:write",
 		"/user/secrets/{secret_id} GET secrets:read",
 		"/user/secrets/{secret_id} PUT secrets:write",
+		"/user/secrets/{secret_id}/expiry DELETE secrets:write",
+		"/user/secrets/{secret_id}/expiry PUT secrets:write",
 		"/user/secrets/{secret_id}/health GET secrets:read",
 		"/user/secrets/{secret_id}/probe POST leases:write",
 		"/user/secrets/{secret_id}/rename POST secrets:write",
@@ -111,6 +113,8 @@ func TestTheContractHasTheseOperations(t *testing.T) {
 		"/user/trust GET keys:write",
 		"/user/trust POST keys:write",
 		"/user/trust/{id} DELETE keys:write",
+		"/user/watch GET secrets:read",
+		"/user/watch PUT leases:write",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -42,9 +42,13 @@ CREATE TABLE users (
 	created_at    INTEGER NOT NULL,
 	delete_at     INTEGER, -- when the user is to be deleted; the ledger vouches for it
 	repaired_at   INTEGER, -- of a repair that the user has not confirmed; the ledger vouches for it
+	probe_every   INTEGER NOT NULL, -- microseconds, 0 for never; the ledger vouches for it
+	unused_after  INTEGER NOT NULL, -- the same
+	probe_due_at  INTEGER, -- a help: the next probe of any of the secrets
 	deleted_at    INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX users_by_username ON users (username) WHERE deleted_at IS NULL;
+CREATE INDEX users_by_probe ON users (probe_due_at) WHERE probe_due_at IS NOT NULL;
 CREATE INDEX users_by_deletion ON users (delete_at) WHERE delete_at IS NOT NULL;
 
 CREATE TABLE owner_keys (
@@ -100,7 +104,9 @@ CREATE TABLE secrets (
 	sealed_mask  BLOB NOT NULL,
 	sealed_value BLOB NOT NULL,
 	created_at   INTEGER NOT NULL,
-	updated_at   INTEGER NOT NULL
+	updated_at   INTEGER NOT NULL,
+	expires_at   INTEGER, -- as its owner says
+	remind_before INTEGER NOT NULL -- microseconds
 ) STRICT;
 CREATE UNIQUE INDEX secrets_by_name ON secrets (user_id, name);
 

@@ -14,6 +14,7 @@ const (
 	migrationLock = 0x6b65_7973_616b_65 // "keysake": one server migrates while others wait
 	rotationLock  = 0x6b65_7973_0000_01 // one rotation runs
 	restoreLock   = 0x6b65_7973_0000_02 // one restore fills the database
+	probeLock     = 0x6b65_7973_0000_03 // one server probes on schedules
 )
 
 // TryLockRotation takes the lock that one rotation has at a time, on whatever machine it runs. It
@@ -23,6 +24,12 @@ func (d *DB) TryLockRotation(
 	ctx context.Context,
 ) (unlock func() error, locked bool, err error) {
 	return d.tryLock(ctx, rotationLock)
+}
+
+// TryLockProbes takes the lock of the one server that probes on schedules. It reports false if
+// another has it.
+func (d *DB) TryLockProbes(ctx context.Context) (unlock func() error, locked bool, err error) {
+	return d.tryLock(ctx, probeLock)
 }
 
 // tryLock takes an advisory lock on a connection of its own. A transaction has it, so that it works

@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -94,6 +95,12 @@ var erasures = map[string]func(o *owner, tx vault.Tx) ([][]byte, error){
 		k := o.secret.StoredSecret
 		k.Name, k.SealedMask = "RENAMED", random(74)
 		return o.secret.versions[2][1:], tx.RenameSecret(o.ctx, k)
+	},
+	"SetDeadline": func(o *owner, tx vault.Tx) ([][]byte, error) { // the row moves
+		k := o.secret.StoredSecret
+		k.SealedValue, k.SealedMask, k.ExpiresAt = random(100), random(74), time.Now()
+		return o.secret.versions[2][:],
+			errors.Join(tx.UpdateSecret(o.ctx, k), tx.SetDeadline(o.ctx, k))
 	},
 	"ResealVersion": func(o *owner, tx vault.Tx) ([][]byte, error) {
 		return o.secret.versions[1][:], tx.ResealVersion(o.ctx, vault.StoredVersion{

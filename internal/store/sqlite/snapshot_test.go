@@ -89,7 +89,8 @@ func fillWithRows(tb testing.TB, path string) {
 	insert("instance", instance, 7, hash())
 	for i := range 230 {
 		user, key := id(), id()
-		insert("users", user, 2, hash(), fmt.Sprint("user ", i), "e", "f", n, n+1, n+2, nil)
+		insert("users", user, 2, hash(), fmt.Sprint("user ", i), "e", "f", n, n+1, n+2, 0, 0, n,
+			nil)
 		insert("owner_keys", key, user, root, []byte(fmt.Sprint("wrapped", n)), n)
 		used := id()
 		kind := []string{"", "session", "sign-in-link", "trust", "workload"}[i%5]
@@ -107,7 +108,8 @@ func fillWithRows(tb testing.TB, path string) {
 			secret := id()
 			name, value := fmt.Sprint("S", n), fmt.Append(nil, "value", n)
 			stamp, mask := fmt.Appendf(nil, "%016d", n), []byte("mask")
-			insert("secrets", secret, user, name, "openai", 9, stamp, mask, value, n, n)
+			insert("secrets", secret, user, name, "openai", 9, stamp, mask, value, n, n,
+				nil, 5)
 			insert("secret_versions", secret, 7, user, "WAS", stamp, mask, value, n)
 			insert("secret_versions", secret, 8, user, "WAS", stamp, mask, value, n)
 		}
@@ -126,7 +128,7 @@ func fillWithRows(tb testing.TB, path string) {
 			200, "", "{}", nil, n, key, hash())
 		insert("done_requests", user, hash(), hash(), "a", key, i, n, key, hash())
 	}
-	insert("users", id(), 1, hash(), "", "", "", 1, nil, nil, n)
+	insert("users", id(), 1, hash(), "", "", "", 1, nil, nil, 0, 0, nil, n)
 	insert("audit_entries", instance, 1, n, "", "", "", "", "", "a", "done", "", "", "", 0, "", "",
 		hash())
 }

@@ -77,6 +77,8 @@ func NewUser(name string) vault.StoredUser {
 		Email:        name + "@example.org",
 		FullName:     "Full name of " + name,
 		CreatedAt:    moment(0),
+		Watch:        vault.Watch{ProbeEvery: time.Hour, UnusedAfter: 2 * time.Hour},
+		ProbeDueAt:   moment(60),
 	}
 }
 
@@ -143,6 +145,7 @@ func secretOf(user uuid.UUID, name string) vault.StoredSecret {
 		ID: newID(), User: user, Name: name, Provider: "openai", Version: 1,
 		Stamp:       seal.NewStamp(),
 		SealedValue: blob(400), SealedMask: blob(300), CreatedAt: moment(3), UpdatedAt: moment(4),
+		ExpiresAt: moment(5), RemindBefore: 6 * time.Minute,
 	}
 }
 

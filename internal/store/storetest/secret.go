@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -101,6 +102,7 @@ func secretEnds() []behaviour {
 	return []behaviour{
 		{"an update stores the new version, and keeps name, provider and birth", updatesSecret},
 		{"a rename stores name and mask, frees the old name, and takes none in use", renamesSecret},
+		{"a deadline is stored and removed, and leaves all else", setsDeadline},
 		{"deleting a secret frees its name", func(s subject) {
 			ann := s.addUser("ann")
 			n, kept := s.addSecret(ann.Owner, "A"), s.addSecret(ann.Owner, "B")
@@ -143,6 +145,23 @@ func renamesSecret(s subject) {
 	s.wantSecret(n)
 	s.wantSecret(other)
 	s.wantSecret(s.addSecret(ann.Owner, "A"))
+}
+
+func setsDeadline(s subject) {
+	ann, bob := s.addUser("ann"), s.addUser("bob")
+	n, other := s.addSecret(ann.Owner, "A"), s.addSecret(ann.Owner, "B")
+	foreign := n
+	foreign.User = bob.Owner
+	s.refuses(vault.NotFound, "another user's", func(tx vault.Tx) error {
+		return tx.SetDeadline(s.ctx, foreign)
+	})
+	n.ExpiresAt, n.RemindBefore = moment(100), 0
+	s.update(func(tx vault.Tx) error { return tx.SetDeadline(s.ctx, n) })
+	s.wantSecret(n)
+	n.ExpiresAt = time.Time{}
+	s.update(func(tx vault.Tx) error { return tx.SetDeadline(s.ctx, n) })
+	s.wantSecret(n)
+	s.wantSecret(other)
 }
 
 func readSecret(user, id uuid.UUID) reads[vault.StoredSecret] {
