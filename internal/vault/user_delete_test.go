@@ -146,7 +146,8 @@ func TestRowsThatAreDueAndNoUsersKeepNobodyFromBeingDeleted(t *testing.T) {
 			id = "no id"
 		}
 		p.sql(`INSERT INTO users (id, number, ledger, username, email_address, full_name,
-			created_at, delete_at) SELECT ?1, number, ledger, ?1, '', '', created_at, 1
+			created_at, delete_at, probe_every, unused_after)
+			SELECT ?1, number, ledger, ?1, '', '', created_at, 1, 0, 0
 			FROM users WHERE username = 'admin'`, id)
 	}
 	p.clock.forward(2 * deleteDelay)
