@@ -6,8 +6,10 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/url"
 	"os"
@@ -17,6 +19,7 @@ import (
 	"testing"
 
 	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/store/postgres/pgtest"
 	"github.com/keysake/keysake/wire"
 )
 
@@ -244,6 +247,28 @@ func (s *site) eachFile(t *testing.T, look func(where string, text []byte, own s
 	}
 	if s.DatabaseURL != "" {
 		s.eachRow(t, look)
+		eachFileOfPostgres(t, look)
+	}
+}
+
+// eachFileOfPostgres looks at what PostgreSQL has written besides the tables: its write-ahead log,
+// which has all that was ever written into them, and its log for people.
+func eachFileOfPostgres(t *testing.T, look func(where string, text []byte, own string)) {
+	t.Helper()
+	dir := pgtest.Of(t).Socket()
+	files, err := filepath.Glob(filepath.Join(dir, "data", "pg_wal", "0*"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("there is no write-ahead log: %v", err)
+	}
+	for _, name := range append(files, filepath.Join(dir, "log")) {
+		content, err := os.ReadFile(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // it was used again under another name
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		look("PostgreSQL's "+filepath.Base(name), content, "")
 	}
 }
 

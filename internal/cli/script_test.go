@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	_ "github.com/jackc/pgx/v5/stdlib" // a driver
 	"github.com/rogpeppe/go-internal/testscript"
 	_ "modernc.org/sqlite"
@@ -46,9 +47,13 @@ const scripts = "testdata/script"
 //	start [NAME=VALUE…] ARGS…   run keysake serve in the background, and set $URL to its address
 //	end                         stop it, require exit code 0, and write server.out and server.log
 //	exits CODE COMMAND…         run a command, and require this exit code
+//	rotated COMMAND…            run a rotation of keys, which is of one call, or on PostgreSQL of
+//	                            as many as it takes
 //	mode MODE FILE              require these permissions of FILE
 //	idof STATE NAME             set $NAME to the id of the last key in this state, from the
 //	                            stdout of "root-key status --json" or of instance-key
+//	keep DATA                   keep a copy of the database, whose server has ended
+//	putback DATA                put the copy in its place, as somebody who writes it
 //	tamper DATA USER            break the user's ledger in the database, as somebody who writes it
 //	certificate CERT KEY        write a new certificate for 127.0.0.1, and its key
 //	repeat FILE HEAD C N TAIL   write HEAD, N times C, and TAIL to FILE: a value that has a
@@ -65,26 +70,12 @@ func TestScripts(t *testing.T) {
 	t.Run("SQLite", func(t *testing.T) { runScripts(t, false, found) })
 	t.Run("PostgreSQL", func(t *testing.T) {
 		pgtest.Of(t) // or skip
-		both := slices.DeleteFunc(slices.Clone(found), func(path string) bool {
-			_, only := onlyOnSQLite[strings.TrimSuffix(filepath.Base(path), ".txtar")]
-			return only
-		})
 		own, err := filepath.Glob("testdata/postgres/*.txtar")
-		if err != nil || len(own) == 0 || len(both) != len(found)-len(onlyOnSQLite) {
-			t.Fatalf("%d and %d scripts: %v", len(both), len(own), err)
+		if err != nil || len(own) == 0 {
+			t.Fatalf("%d scripts: %v", len(own), err)
 		}
-		runScripts(t, true, append(both, own...))
+		runScripts(t, true, append(found, own...))
 	})
-}
-
-// onlyOnSQLite are the scripts that say what is otherwise on PostgreSQL, for which it has scripts
-// of its own.
-var onlyOnSQLite = map[string]string{
-	"backup":       "each restore makes a folder with a database in it",
-	"floors":       "an old database is put back as a file",
-	"instance-key": "a rotation needs one call",
-	"passphrase":   "a rotation needs one call",
-	"root-key":     "a rotation needs one call",
 }
 
 func runScripts(t *testing.T, postgres bool, files []string) {
@@ -113,9 +104,9 @@ func runScripts(t *testing.T, postgres bool, files []string) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": start, "end": end, "exits": exits,
-			"mode": mode, "idof": idof, "repeat": repeat, "tamper": tamper,
-			"certificate": certificate, "database": database,
+			"start": start, "end": end, "exits": exits, "rotated": rotated,
+			"mode": mode, "idof": idof, "repeat": repeat, "tamper": tamper, "keep": keep,
+			"putback": putBack, "certificate": certificate, "database": database,
 			"issuer": startIssuer, "token": issueToken,
 		},
 	})
@@ -271,6 +262,47 @@ func tamper(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(errors.Join(err, db.Close()))
 }
 
+func keep(ts *testscript.TestScript, _ bool, args []string) {
+	copyDatabase(ts, args, "keysake.db", "kept.db", `CREATE SCHEMA kept`,
+		`CREATE TABLE kept.%[1]s AS TABLE %[1]s`)
+}
+
+func putBack(ts *testscript.TestScript, _ bool, args []string) {
+	copyDatabase(ts, args, "kept.db", "keysake.db", `SET session_replication_role = replica`,
+		`DELETE FROM %[1]s; INSERT INTO %[1]s TABLE kept.%[1]s`)
+}
+
+// copyDatabase copies a file, or on PostgreSQL executes a statement, and another one for each
+// table.
+func copyDatabase(
+	ts *testscript.TestScript, args []string, from, to, first, each string,
+) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: keep DATA or putback DATA")
+	}
+	if !ts.Value(serverKey{}).(*background).postgres {
+		content, err := os.ReadFile(filepath.Join(ts.MkAbs(args[0]), from))
+		ts.Check(err)
+		ts.Check(os.WriteFile(filepath.Join(ts.MkAbs(args[0]), to), content, 0o600))
+		return
+	}
+	ctx := context.Background()
+	c, err := pgx.Connect(ctx, ts.Getenv("KEYSAKE_DATABASE_URL"))
+	ts.Check(err)
+	defer c.Close(ctx)
+	rows, err := c.Query(ctx, `SELECT tablename FROM pg_tables
+		WHERE schemaname = current_schema() AND tablename <> 'goose_db_version'`)
+	ts.Check(err)
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	ts.Check(err)
+	statements := first
+	for _, table := range tables {
+		statements += "; " + fmt.Sprintf(each, table)
+	}
+	_, err = c.PgConn().Exec(ctx, statements).ReadAll()
+	ts.Check(err)
+}
+
 func certificate(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: certificate CERT KEY")
@@ -307,4 +339,18 @@ func idof(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Setenv(args[1], k.ID)
 		}
 	}
+}
+
+func rotated(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: rotated COMMAND…")
+	}
+	const calls = 3 // the new key is named last, then first, then used
+	for range calls {
+		ts.Check(ts.Exec(args[0], args[1:]...))
+		if !strings.Contains(ts.ReadFile("stderr"), "run this again") {
+			return
+		}
+	}
+	ts.Fatalf("the rotation is not complete after %d calls", calls)
 }

@@ -74,14 +74,14 @@ func Restore(
 	if cfg.DatabaseURL != "" {
 		create = fillPostgres
 	}
-	err = create(ctx, cfg,
-		func(db instance.Database) error { return r.load(ctx, db) },
-		func() (err error) {
-			// the old key stays until the database is there: another try needs it
-			r.keys.Believe(append([]uuid.UUID{done.InstanceKey}, r.old...)...)
-			_, err = r.keys.WriteFile()
-			return err
-		})
+	load := func(db instance.Database) error { return r.load(ctx, db) }
+	ready := func() (err error) {
+		// the old key stays until the database is there: another try needs it
+		r.keys.Believe(append([]uuid.UUID{done.InstanceKey}, r.old...)...)
+		_, err = r.keys.WriteFile()
+		return err
+	}
+	err = inFolder(cfg.Data, func() error { return create(ctx, cfg, load, ready) })
 	if err == nil {
 		r.keys.Believe(done.InstanceKey)
 		done.KeysFile, err = r.keys.WriteFile()

@@ -35,14 +35,9 @@ func mustBeEmpty(dir string) error {
 	return err
 }
 
-// createDatabase creates the database of a data folder: in a folder of its own, from which it is
-// moved once it is complete. ready is called before it is moved. Of a folder that did not exist,
-// nothing is left if that fails.
-func createDatabase(
-	ctx context.Context, cfg config.Config, load func(instance.Database) error,
-	ready func() error,
-) (err error) {
-	data := cfg.Data
+// inFolder calls do while it holds the lock of a data folder, which it creates if it is missing. Of
+// a folder that it created, nothing is left if that fails.
+func inFolder(data string, do func() error) (err error) {
 	if _, statErr := os.Lstat(data); errors.Is(statErr, fs.ErrNotExist) {
 		defer func() {
 			if err != nil {
@@ -62,6 +57,16 @@ func createDatabase(
 	if err := mustBeEmpty(data); err != nil { // it may have changed before the lock
 		return err
 	}
+	return do()
+}
+
+// createDatabase creates the database of a data folder: in a folder of its own, from which it is
+// moved once it is complete. ready is called before it is moved.
+func createDatabase(
+	ctx context.Context, cfg config.Config, load func(instance.Database) error,
+	ready func() error,
+) (err error) {
+	data := cfg.Data
 	folder := filepath.Join(data, restoringFolder)
 	if err := os.RemoveAll(folder); err != nil {
 		return err

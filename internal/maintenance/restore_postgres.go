@@ -3,7 +3,6 @@ package maintenance
 import (
 	"context"
 	"errors"
-	"os"
 
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/instance"
@@ -16,14 +15,6 @@ func fillPostgres(
 	ctx context.Context, cfg config.Config, load func(instance.Database) error,
 	ready func() error,
 ) (err error) {
-	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
-		return err
-	}
-	lock, err := instance.Lock(cfg.Data)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, lock.Unlock()) }()
 	db, err := instance.OpenForRestore(ctx, cfg)
 	if err != nil {
 		return err
