@@ -58,10 +58,17 @@ postgres: # the database that tests start for themselves: on Debian it is instal
 		echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.d/keysake.conf; \
 		apt-get update -qq && apt-get install -y -qq postgresql; } >/dev/null
 
+# On Debian it is installed, without a service that starts now or with the machine.
 .PHONY: fault-programs
-fault-programs: postgres # what test/faults runs besides PostgreSQL: on Debian it is installed
-	@command -v pgbouncer >/dev/null || test -x /usr/sbin/pgbouncer || { \
-		apt-get update -qq && apt-get install -y -qq pgbouncer; } >/dev/null
+fault-programs: postgres # what test/faults runs besides PostgreSQL
+	@PATH="$$PATH:/usr/sbin"; missing=; \
+	for program in pgbouncer patroni etcd; do \
+		command -v $$program >/dev/null || missing="$$missing $$program"; done; \
+	[ -z "$$missing" ] || { policy=/usr/sbin/policy-rc.d; \
+		[ -e $$policy ] || { trap "rm -f $$policy" EXIT; \
+			printf '#!/bin/sh\nexit 101\n' > $$policy; chmod 755 $$policy; }; \
+		apt-get update -qq && apt-get install -y -qq $${missing/etcd/etcd-server}; \
+		! command -v systemctl || systemctl disable $$missing || true; } >/dev/null
 
 AXE := 4.11.0
 TESTS_CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/keysake-tests
@@ -172,7 +179,7 @@ crash: ## many rounds of kill -9 (KEYSAKE_CRASH_ROUNDS, default 50)
 
 .PHONY: faults
 faults: fault-programs ## PostgreSQL, networks, disks and servers that fail, FAULT_ROUNDS times each (default 20)
-	FAULT_ROUNDS=$${FAULT_ROUNDS:-20} go test -count=1 -timeout 240m -parallel 3 -v ./test/faults
+	FAULT_ROUNDS=$${FAULT_ROUNDS:-20} go test -count=1 -timeout 240m -parallel 5 -v ./test/faults
 
 .PHONY: generate
 generate: ## the catalog and the reference pages, from their sources

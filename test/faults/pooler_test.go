@@ -7,7 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
+	"strings"
 	"testing"
 
 	"github.com/keysake/keysake/internal/apptest"
@@ -44,25 +44,22 @@ max_client_conn = 200
 logfile = %s
 `
 
-// startPooler starts PgBouncer before a server, until the test ends or it is killed.
-func startPooler(t *testing.T, db *pgtest.Server, address string) *exec.Cmd {
+// startPooler starts PgBouncer before a server, until the test ends or it is killed. More are lines
+// of its settings.
+func startPooler(
+	t *testing.T, db *pgtest.Server, address string, more ...string,
+) *exec.Cmd {
 	t.Helper()
 	program, dir := needs(t, "pgbouncer"), forPostgres(t)
 	_, port, err := net.SplitHostPort(address)
 	apptest.Must(t, err)
 	settings, users := filepath.Join(dir, "pgbouncer.ini"), filepath.Join(dir, "users")
 	text := fmt.Sprintf(pooling, db.Socket(), db.Port(), port, users, filepath.Join(dir, "log"))
+	text += strings.Join(more, "\n") + "\n"
 	apptest.Must(t, os.WriteFile(settings, []byte(text), 0o644))
 	apptest.Must(t, os.WriteFile(users, []byte(`"keysake" ""`), 0o644))
 	cmd := exec.Command(program, settings)
-	cmd.SysProcAttr, err = pgtest.Unprivileged()
-	apptest.Must(t, err)
-	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
-	apptest.Must(t, cmd.Start())
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it may have ended
-		_ = cmd.Wait()
-	})
+	start(t, cmd)
 	eventually(t, "PgBouncer listens", func() error {
 		c, err := net.Dial("tcp", address)
 		if err == nil {
