@@ -89,7 +89,7 @@ screenshots: browser-programs ## the pictures of docs/pages.md
 
 .PHONY: test
 test: client-programs fault-programs browser-programs ## everything that CI holds, but for format, vet and lint
-	go test -json ./... | go run ./test/tally
+	go test -timeout 20m -json ./... | go run ./test/tally
 	go test -exec 'env GODEBUG=fips140=only' ./internal/seal/... ./bundle
 
 .PHONY: check
