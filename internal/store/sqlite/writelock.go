@@ -56,11 +56,11 @@ func (l *writeLock) acquire() (release func()) {
 		take, try = l.file.TryLockContext, l.file.TryLock
 	}
 	locked, _ := try()
-	if !locked && !l.heldSince().Equal(l.vain) {
+	if since := l.heldSince(); !locked && !since.Equal(l.vain) {
 		ctx, cancel := context.WithTimeout(context.Background(), turnWait)
 		defer cancel()
 		if locked, _ = take(ctx, turnPoll); !locked {
-			l.vain = l.heldSince()
+			l.vain = since // another may have got it since then, and is waited for the next time
 		}
 	}
 	if locked && l.shared {

@@ -37,3 +37,26 @@ func TestAProcessThatWasSlowOnceGetsItsTurnAgain(t *testing.T) {
 	release()
 	<-got
 }
+
+func TestAProcessIsWaitedForThatGotTheTurnWhileAnotherWasWaitedFor(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "keysake.db")
+	server := newWriteLock(path, false)
+	slow, next := newWriteLock(path, true), newWriteLock(path, true)
+
+	release := slow.acquire()
+	inVain := hasTurn(server)
+	time.Sleep(turnWait / 2)
+	release()
+	release = next.acquire()
+	<-inVain
+
+	got := hasTurn(server)
+	select {
+	case <-got:
+		t.Error("the server did not let the next process write")
+	case <-time.After(turnWait / 5):
+	}
+	release()
+	<-got
+}
