@@ -11,7 +11,8 @@ type Route struct {
 // Routes returns the whole surface.
 func Routes() (all []Route) {
 	for _, rt := range routes(nil, "") {
-		all = append(all, Route{rt.method, rt.path, rt.access == public || rt.access == byToken})
+		open := rt.access == public || rt.access == byToken || rt.access == current
+		all = append(all, Route{rt.method, rt.path, open})
 	}
 	return all
 }

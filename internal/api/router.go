@@ -65,7 +65,11 @@ func (a *api) run(w http.ResponseWriter, r *http.Request, rt route) error {
 	if rt.access == byToken {
 		return a.refuse(w, r, a.exchange(w, req, rt))
 	}
-	if rt.access != public {
+	if rt.access == current {
+		if err := checkClientVersion(a.MinClients, r.Header); err != nil {
+			return err
+		}
+	} else if rt.access != public {
 		who, err := a.authenticate(w, r, rt.access)
 		if err != nil {
 			return err

@@ -30,6 +30,8 @@ const (
 	// byToken is for those who present what a use case verifies; each refusal counts as a failed
 	// authentication.
 	byToken
+	// current is public for clients whose version is not too old.
+	current
 )
 
 // requestTimeout is how long a request may take from its headers to its answer.
@@ -48,7 +50,7 @@ func routes(v *vault.Service, brokerURL string) []route {
 	body := middleware.Limits{Timeout: requestTimeout, MaxBody: maxBody}
 	form := middleware.Limits{Timeout: requestTimeout, MaxBody: maxForm}
 	const keys = "/api/v1/user/api-keys"
-	return slices.Concat(adminRoutes(v), secretRoutes(v), []route{
+	return slices.Concat(adminRoutes(v), secretRoutes(v), deviceRoutes(v), []route{
 		{"GET", "/api/v1/health", public, noBody, getHealth},
 		{"GET", "/api/v1/openapi.yaml", public, noBody, getOpenAPIDocument},
 
@@ -109,6 +111,18 @@ func secretRoutes(v *vault.Service) []route {
 		{"PUT", secrets + "/{secret_id}/expiry", authenticated, body, setSecretExpiry(v)},
 		{"DELETE", secrets + "/{secret_id}/expiry", authenticated, noBody, clearSecretExpiry(v)},
 		{"POST", secrets + "/{secret_id}/probe", authenticated, asking, probeSecret(v)},
+	}
+}
+
+// deviceRoutes is what is for programs that their users let in.
+func deviceRoutes(v *vault.Service) []route {
+	noBody := middleware.Limits{Timeout: requestTimeout}
+	body := middleware.Limits{Timeout: requestTimeout, MaxBody: maxBody}
+	devices := newDevices(v)
+	return []route{
+		{"POST", devicePath + "/code", current, body, devices.start},
+		{"GET", devicePath + "/code/{code}", current, noBody, devices.look},
+		{"POST", devicePath + "/token", current, body, devices.fetch()},
 	}
 }
 

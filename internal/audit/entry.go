@@ -34,6 +34,8 @@ const (
 	CredentialWorkload CredentialKind = "workload"
 	// CredentialSchedule is what a user asked to be done again and again. It has no id.
 	CredentialSchedule CredentialKind = "schedule"
+	// CredentialDevice is a login that its user has confirmed, and that was not fetched yet.
+	CredentialDevice CredentialKind = "device"
 )
 
 // A Credential names what a caller presented. The zero Credential is that of the operator, who
@@ -71,6 +73,8 @@ const (
 	// TargetWorkload is a credential. When it is given, its name is the issuer and the subject of
 	// the token.
 	TargetWorkload TargetKind = "workload"
+	// TargetDevice is the login of a program. Its name is what the program calls itself.
+	TargetDevice TargetKind = "device"
 )
 
 // A Target is what an action was done to. The zero Target stands for none.

@@ -35,6 +35,7 @@ type login struct {
 	URL    string          `json:"url"`
 	APIKey plaintext.Value `json:"api_key"`
 	CACert string          `json:"ca_cert,omitempty"` // the file of the authority that it trusts
+	Own    bool            `json:"own,omitempty"`     // the key was made for this login alone
 
 	from string // what named it, for people
 }
@@ -277,9 +278,12 @@ func (a *app) storeLogin(l login) (path string, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return "", err
 	}
-	content := map[string]string{"url": l.URL, "api_key": string(l.APIKey.Reveal())}
+	content := map[string]any{"url": l.URL, "api_key": string(l.APIKey.Reveal())}
 	if l.CACert != "" {
 		content["ca_cert"] = l.CACert
+	}
+	if l.Own {
+		content["own"] = true
 	}
 	b, err := json.Marshal(content)
 	if err != nil {

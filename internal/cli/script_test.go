@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 		}
 		ctx := context.Background()
 		os.Exit(cli.Main(ctx, os.Args[1:], os.LookupEnv, os.Stdin, os.Stdout, os.Stderr))
-	}})
+	}, "xdg-open": browse})
 }
 
 const scripts = "testdata/script"

@@ -30,9 +30,10 @@ func newLogout(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "logout",
 		Short: "Remove the stored login",
-		Long: `Remove the stored login, or with --profile that of a profile. The API key goes on
-working for whoever has it, unless you revoke it with --revoke; that needs a key
-that was created with --allow-self-revoke.`,
+		Long: `Remove the stored login, or with --profile that of a profile. The API key of a login
+in the browser is revoked. One that you had before goes on working for whoever has
+it, unless you revoke it with --revoke; that needs a key that was created with
+--allow-self-revoke.`,
 		Example: `  keysake logout
   keysake logout --profile work --revoke`,
 		Args: noArgs,
@@ -43,16 +44,12 @@ that was created with --allow-self-revoke.`,
 		if errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("nothing to log out from: %w", errNoLogin)
 		}
-		if *revoke {
-			if err != nil {
+		if *revoke && err != nil {
+			return err
+		}
+		if *revoke || err == nil && stored.Own {
+			if err := a.revokeOwn(cmd.Context(), stored); err != nil {
 				return err
-			}
-			c, err := a.client(stored)
-			if err != nil {
-				return err
-			}
-			if err := c.RevokeSelf(cmd.Context()); err != nil {
-				return fmt.Errorf("the key was not revoked, and the login is still stored: %w", err)
 			}
 		}
 		path, err := a.loginPath()
@@ -69,6 +66,20 @@ that was created with --allow-self-revoke.`,
 		return nil
 	}
 	return cmd
+}
+
+// revokeOwn revokes the API key of a login. One that does not work any more needs no revoking, if
+// it was made for the login alone.
+func (a *app) revokeOwn(ctx context.Context, of login) error {
+	c, err := a.client(of)
+	if err != nil {
+		return err
+	}
+	err = c.RevokeSelf(ctx)
+	if err == nil || of.Own && errors.Is(err, client.ErrUnauthenticated) {
+		return nil
+	}
+	return fmt.Errorf("the key was not revoked, and the login is still stored: %w", err)
 }
 
 // sourceOfKey returns the variable that has the API key, or names its file.

@@ -107,3 +107,6 @@ func PathOfLink(token plaintext.Value) string {
 	path.Write(token.Reveal())
 	return path.String()
 }
+
+// PathOfDevice is where a user confirms the login of a program.
+func PathOfDevice(userCode string) string { return "/ui/device?code=" + userCode }

@@ -76,6 +76,9 @@ const (
 	TrustList        Action = "trust.list"
 	TrustRemove      Action = "trust.remove"
 	TrustExchange    Action = "trust.exchange" // of a token for a credential, by a rule
+	DeviceConfirm    Action = "device.confirm" // lets a program in that waits for it
+	DeviceRefuse     Action = "device.refuse"
+	DeviceLogin      Action = "device.login"   // by a program that was let in
 	AuditList        Action = "audit.list"     // the user's own chain
 	AuditListAll     Action = "audit.list-all" // any chain
 	WhoAmI           Action = "user.who-am-i"
@@ -133,7 +136,7 @@ func requiredScope(a Action) (scope Scope, found bool) {
 	case LeaseCreate, LeaseRevoke, SecretProbe, WatchSet:
 		return LeasesWrite, true
 	case APIKeyCreate, APIKeyList, APIKeyRevoke, APIKeyRevokeOnly, SessionList, SessionEnd,
-		TrustAdd, TrustList, TrustRemove:
+		TrustAdd, TrustList, TrustRemove, DeviceConfirm, DeviceRefuse:
 		return KeysWrite, true
 	case APIKeyCreateFor, SignInLinkCreate, UserList, UserCreate, UserDelete, UserDeleteLater,
 		UserKeep, UserDisable, UserEnable:
@@ -142,7 +145,8 @@ func requiredScope(a Action) (scope Scope, found bool) {
 		return AuditRead, true
 	case AuditListAll:
 		return Admin, true
-	case WhoAmI, SessionCreate, APIKeyRevokeSelf, LeaseRedeem, LeaseUse, TrustExchange:
+	case WhoAmI, SessionCreate, APIKeyRevokeSelf, LeaseRedeem, LeaseUse, TrustExchange,
+		DeviceLogin:
 		return noScope, true
 	case RootKeyAdd, RootKeyRewrap, RootKeyRetire, OwnerKeyRotate, OwnerKeyDestroy, BackupCreate,
 		BackupRestore, UserRestore, UserRepair, InstanceCreate, TamperingFound, AuditCheckpoint,

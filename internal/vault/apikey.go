@@ -13,9 +13,9 @@ import (
 )
 
 // An APIKey is what a person or program presents to Keysake. Its token is not in it. Sessions of
-// the pages and the links that open them, rules of trust and the credentials that these give are
-// stored, listed and ended as API keys are, under their own kinds: the token of one kind is none of
-// another.
+// the pages and the links that open them, rules of trust and the credentials that these give, and
+// confirmed logins of programs are stored, listed and ended as API keys are, under their own kinds:
+// the token of one kind is none of another.
 type APIKey struct {
 	ID         uuid.UUID
 	Kind       audit.CredentialKind // empty for an API key
@@ -48,6 +48,8 @@ func (k APIKey) target() audit.Target {
 		kind = audit.TargetTrust
 	case audit.CredentialWorkload:
 		kind = audit.TargetWorkload
+	case audit.CredentialDevice:
+		kind = audit.TargetDevice
 	case audit.CredentialAPIKey, audit.CredentialTicket, audit.CredentialPlaceholder,
 		audit.CredentialSchedule:
 	}

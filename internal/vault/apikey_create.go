@@ -184,6 +184,8 @@ func checkRoom(kind audit.CredentialKind, active int) error {
 		return denied("The user has too many rules: remove one first")
 	case kind == audit.CredentialWorkload && active >= maxAdmissions:
 		return denied("Too many credentials of the user's rules work at once: try again later")
+	case kind == audit.CredentialDevice && active >= maxConfirmed:
+		return denied("Too many logins were confirmed at once: try again in a few minutes")
 	}
 	return nil
 }
@@ -205,7 +207,7 @@ func newAPIKey(
 	case audit.CredentialWorkload:
 		prefix = workloadPrefix
 	case audit.CredentialAPIKey, audit.CredentialTicket, audit.CredentialPlaceholder,
-		audit.CredentialTrust, audit.CredentialSchedule: // these have no token
+		audit.CredentialTrust, audit.CredentialSchedule, audit.CredentialDevice: // not made here
 	}
 	token := newToken(prefix)
 	hash, _ := hashToken(prefix, token)

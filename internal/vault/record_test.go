@@ -91,6 +91,7 @@ func TestEverySuccessfulChangeLeavesOneEntryInTheRightChain(t *testing.T) {
 	e.secrets()
 	e.apiKeys()
 	e.sessions()
+	e.devices()
 	e.users()
 	for action := range p.useCases() {
 		if slices.Contains(reads, action) == slices.Contains(e.seen, action) {
@@ -224,6 +225,29 @@ func (e *everything) sessions() {
 	e.once(func() (audit.Entry, error) {
 		return done(e.ann.User, e.ann, policy.SessionEnd, session.Credential.ID, "", 0),
 			e.EndSession(ctx, e.ann, session.Credential.ID)
+	})
+}
+
+func (e *everything) devices() {
+	ctx := e.t.Context()
+	refused, _ := e.waiting(laptop())
+	e.once(func() (audit.Entry, error) {
+		return done(e.ann.User, e.ann, policy.DeviceRefuse, refused.ID, "laptop", 0),
+			e.RefuseDeviceLogin(ctx, e.ann, refused.UserCode)
+	})
+	login, token := e.waiting(laptop())
+	e.once(func() (audit.Entry, error) {
+		return done(e.ann.User, e.ann, policy.DeviceConfirm, login.ID, "laptop", 0),
+			e.ConfirmDeviceLogin(ctx, e.ann, login.UserCode)
+	})
+	e.once(func() (audit.Entry, error) {
+		key, _, err := e.fetch(token)
+		by := vault.Actor{User: e.ann.User, Credential: audit.Credential{
+			Kind: audit.CredentialDevice, ID: login.ID,
+		}}
+		made := done(e.ann.User, by, policy.DeviceLogin, key.ID, "laptop", 0)
+		made.Target.Kind = audit.TargetAPIKey
+		return made, err
 	})
 }
 

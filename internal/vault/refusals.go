@@ -127,7 +127,8 @@ func (s *Service) recordRefusal(
 		case audit.CredentialTicket, audit.CredentialPlaceholder:
 			c.lease = who.Credential.ID // and nothing else of its row, for which nothing may vouch
 		case audit.CredentialAPIKey, audit.CredentialSession, audit.CredentialSignInLink,
-			audit.CredentialTrust, audit.CredentialWorkload, audit.CredentialSchedule:
+			audit.CredentialTrust, audit.CredentialWorkload, audit.CredentialSchedule,
+			audit.CredentialDevice:
 		}
 		c.record(target)
 		return nil

@@ -62,6 +62,7 @@ type Reader interface {
 	brokerReader
 	auditReader
 	doneRequestReader
+	deviceReader
 	healthReader
 }
 
@@ -80,6 +81,7 @@ type Tx interface {
 	brokerWriter
 	auditWriter
 	doneRequestWriter
+	deviceWriter
 	healthWriter
 }
 

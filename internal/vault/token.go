@@ -11,16 +11,17 @@ import (
 	"github.com/keysake/keysake/plaintext"
 )
 
-// A token is what an API key, a ticket, a session, a sign-in link or a credential of a workload is
-// presented as: ksk_, kst_, kss_, ksl_ or ksw_, then 43 characters of base 62 for 256 bits, then 6
-// for a checksum, so that scanners can tell one from chance and a mistyped one costs no look-up.
-// The bits are random, but of a ticket.
+// A token is what an API key, a ticket, a session, a sign-in link, a credential of a workload or
+// the login of a program is presented as: ksk_, kst_, kss_, ksl_, ksw_ or ksd_, then 43 characters
+// of base 62 for 256 bits, then 6 for a checksum, so that scanners can tell one from chance and a
+// mistyped one costs no look-up. The bits are random, but of a ticket.
 const (
 	tokenPrefix    = "ksk_"
 	ticketPrefix   = "kst_"
 	sessionPrefix  = "kss_"
 	linkPrefix     = "ksl_"
 	workloadPrefix = "ksw_"
+	devicePrefix   = "ksd_"
 	tokenRandom    = 32 // bytes
 	tokenBody      = 43 // characters: 62⁴³ is the first power above 2²⁵⁶
 	tokenLength    = len(tokenPrefix) + tokenBody + base62.ChecksumLength

@@ -163,6 +163,14 @@ func (p *fixture) useCases() map[policy.Action]useCase {
 			_, err := p.ListAnyAudit(ctx, who, uuid.Nil, vault.AuditQuery{})
 			return err
 		},
+		policy.DeviceConfirm: func(who vault.Actor, _ uuid.UUID) error {
+			login, _ := p.waiting(vault.DeviceRequest{})
+			return p.ConfirmDeviceLogin(ctx, who, login.UserCode)
+		},
+		policy.DeviceRefuse: func(who vault.Actor, _ uuid.UUID) error {
+			login, _ := p.waiting(vault.DeviceRequest{})
+			return p.RefuseDeviceLogin(ctx, who, login.UserCode)
+		},
 		policy.WhoAmI: func(who vault.Actor, _ uuid.UUID) error {
 			_, err := p.WhoAmI(ctx, who)
 			return err
@@ -244,7 +252,7 @@ var operators = []policy.Action{
 // is known before.
 var tickets = []policy.Action{
 	policy.LeaseRedeem, policy.LeaseDispute, policy.LeaseUse, policy.SessionCreate,
-	policy.TrustExchange,
+	policy.TrustExchange, policy.DeviceLogin,
 }
 
 func trustRequest() vault.TrustRequest {

@@ -90,6 +90,11 @@ func (s *site) mount() {
 	get("/ui/sessions", signedIn, s.listSessions)
 	post("/ui/sessions/{id}/end", signedIn, s.endSession)
 
+	get("/ui/device", public, s.devicePage)
+	post("/ui/device", signedIn, s.decideDevice)
+	get("/account/device", public, toDevice)
+	get("/login/device", public, toDevice)
+
 	get("/ui/audit", signedIn, s.listAudit)
 
 	get("/ui/stop", signedIn, s.stopPage)

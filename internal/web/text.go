@@ -37,6 +37,10 @@ func doneText(done string) string {
 			"secret."
 	case "key-revoked":
 		return "Revoked, with all that it made. It works nowhere any more."
+	case "device-confirmed":
+		return "The program is let in: it fetches its API key within seconds. Close this page."
+	case "device-refused":
+		return "Refused. The program gets nothing."
 	case "session-ended":
 		return "Ended. That browser is signed out."
 	}
@@ -115,6 +119,8 @@ func actionTexts() map[string]string {
 		"api-key.revoke": "API key revoked", "api-key.revoke-only": "API key replaced",
 		"api-key.revoke-self": "Signed out, or key ended itself",
 		"session.create":      "Signed in", "session.end": "Session ended",
+		"device.confirm": "Program let in", "device.refuse": "Program refused",
+		"device.login":        "Program fetched its API key",
 		"sign-in-link.create": "Sign-in link made", "user.create": "User created",
 		"user.disable": "User disabled", "user.enable": "User enabled",
 		"owner-key.rotate": "Owner key rotated", "user.confirm": "Repair confirmed",
@@ -130,6 +136,8 @@ func whoText(kind any) string {
 		return "a session of these pages"
 	case "sign-in-link":
 		return "a sign-in link"
+	case "device":
+		return "a program that was let in"
 	case "ticket":
 		return "a ticket"
 	case "placeholder":

@@ -43,6 +43,7 @@ type site struct {
 	mux      *http.ServeMux
 	rates    *middleware.Limiter[uuid.UUID]
 	failures *middleware.Limiter[netip.Prefix]
+	codes    *middleware.Limiter[uuid.UUID]
 }
 
 // New returns the handler of the pages.
@@ -52,6 +53,7 @@ func New(o Options) http.Handler {
 		rates: middleware.NewLimiter[uuid.UUID]("session", sessionRate, sessionBurst),
 		failures: middleware.NewLimiter[netip.Prefix](
 			"failures", float64(o.Failures)/60, o.Failures),
+		codes: middleware.NewLimiter[uuid.UUID]("codes", codesAMinute/60.0, codesAtOnce),
 	}
 	s.pages = loadPages(s.assets)
 	s.mount()
@@ -64,8 +66,15 @@ func New(o Options) http.Handler {
 	return middleware.New(o.Middleware, headers(guard.Handler(s)))
 }
 
-// Serves reports whether a path is one of the pages.
-func Serves(u *url.URL) bool { return u.Path == "/" || strings.HasPrefix(u.Path, Root) }
+// Serves reports whether a path is one of the pages. Clients of the public API send people to two
+// that are not below [Root].
+func Serves(u *url.URL) bool {
+	switch u.Path {
+	case "/", "/account/device", "/login/device":
+		return true
+	}
+	return strings.HasPrefix(u.Path, Root)
+}
 
 // ServeHTTP answers one request. A path that is not canonical is no page: nothing is cleaned or
 // redirected.

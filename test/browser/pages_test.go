@@ -133,7 +133,11 @@ func (b *tab) furnished(t *testing.T) map[string]string {
 	b.signIn()
 	keys, err := c.ListAPIKeys(t.Context())
 	apptest.Must(t, err)
+	name := "keysake on laptop"
+	waits, err := c.StartDeviceLogin(t.Context(), wire.StartDeviceLogin{Name: &name})
+	apptest.Must(t, err)
 	return map[string]string{
+		"let-in": "/ui/device?code=" + waits.UserCode, "code": "/ui/device",
 		"secrets": "/ui/secrets", "add": "/ui/secrets/new",
 		"preset": "/ui/secrets/new?preset=openai", "custom": "/ui/secrets/new?custom",
 		"import": "/ui/secrets/import",
@@ -168,6 +172,36 @@ func TestEveryPageIsForEveryoneOnEveryScreenInBothThemes(t *testing.T) {
 				b.screenshot(what)
 			}
 		}
+	}
+	b.assertClean("all pages")
+}
+
+// A person who is sent to the page of a login signs in, types the code, and lets the program in.
+func TestAProgramIsLetInByTheCodeThatItShows(t *testing.T) {
+	s := apptest.Start(t)
+	b := openTab(t, s)
+	b.look(360, "dark")
+	c := s.Client(t)
+	login, err := c.StartDeviceLogin(t.Context(), wire.StartDeviceLogin{})
+	apptest.Must(t, err)
+	b.visit("/account/device?code=" + login.UserCode)
+	if text := b.text(); !strings.Contains(text, login.UserCode) {
+		t.Errorf("who is not signed in does not see what to come back with:\n%s", text)
+	}
+	b.signIn()
+	b.visit("/ui/device")
+	b.fill("#code", strings.ToLower(strings.ReplaceAll(login.UserCode, "-", "")))
+	b.press("form.sheet button.main")
+	if text := b.text(); !strings.Contains(text, login.UserCode) {
+		t.Errorf("the page does not show the code:\n%s", text)
+	}
+	b.press("main button.main")
+	if text := b.text(); !strings.Contains(text, "The program is let in") {
+		t.Errorf("the page does not say that it was let in:\n%s", text)
+	}
+	made, err := c.FetchDeviceLogin(t.Context(), plaintext.FromString(login.DeviceCode))
+	if err != nil || !strings.HasPrefix(made.AccessToken, "ksk_") {
+		t.Errorf("the program has no key: %v", err)
 	}
 	b.assertClean("all pages")
 }

@@ -107,7 +107,8 @@ func TestTheURLOfAnOperationIsFilledIn(t *testing.T) {
 func TestABadURLBelongsToTheSameOperation(t *testing.T) {
 	for _, op := range contract(t).Operations() {
 		urls := op.BadURLs()
-		if (len(urls) > 0) != (len(op.Parameters) > 0) {
+		// a device code is no UUID
+		if (len(urls) > 0) != (len(op.Parameters) > 0 && op.ID != "getDeviceLogin") {
 			t.Errorf("%s has %d bad URLs", op.ID, len(urls))
 		}
 		for _, u := range urls {

@@ -76,10 +76,10 @@ CREATE TABLE api_keys (
 	created_at   INTEGER NOT NULL,
 	expires_at   INTEGER,
 	revoked_at   INTEGER, -- for people: a key works while the ledger lists it
-	-- Empty for an API key. Sessions of the pages, the links that open them, rules of trust and the
-	-- credentials that these give are kept as keys are.
+	-- Empty for an API key. Sessions of the pages, the links that open them, rules of trust, the
+	-- credentials that these give, and confirmed logins of programs are kept as keys are.
 	kind         TEXT NOT NULL
-		CHECK (kind IN ('', 'session', 'sign-in-link', 'trust', 'workload')),
+		CHECK (kind IN ('', 'session', 'sign-in-link', 'trust', 'workload', 'device')),
 	terms        TEXT NOT NULL, -- of a rule, or of a credential, as JSON; otherwise empty
 	presented    BLOB NOT NULL  -- tells the token that a credential was given for; empty for none
 ) STRICT;
@@ -251,3 +251,19 @@ CREATE TABLE done_requests (
 	PRIMARY KEY (user_id, key_hash)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX done_requests_by_expiry ON done_requests (expires_at);
+
+-- Logins of programs that wait for a user to confirm them, for some minutes. They are of no user
+-- yet, and a row has a code under the instance key.
+CREATE TABLE device_logins (
+	hash            BLOB PRIMARY KEY, -- of the token that the program presents
+	id              TEXT NOT NULL,
+	typed_code      BLOB NOT NULL, -- a code over what people type: its hash would tell a short text
+	name            TEXT NOT NULL, -- what the program calls itself
+	client          TEXT NOT NULL, -- its address
+	scopes          TEXT NOT NULL, -- separated by spaces; empty for the usual ones
+	expires_at      INTEGER NOT NULL,
+	instance_key_id TEXT NOT NULL, -- that made both codes
+	code            BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX device_logins_by_typed_code ON device_logins (typed_code);
+CREATE INDEX device_logins_by_expiry ON device_logins (expires_at);

@@ -93,7 +93,7 @@ func fillWithRows(tb testing.TB, path string) {
 			nil)
 		insert("owner_keys", key, user, root, []byte(fmt.Sprint("wrapped", n)), n)
 		used := id()
-		kind := []string{"", "session", "sign-in-link", "trust", "workload"}[i%5]
+		kind := []string{"", "session", "sign-in-link", "trust", "workload", "device"}[i%6]
 		terms, presented := "", []byte{}
 		switch kind {
 		case "workload":
@@ -127,6 +127,9 @@ func fillWithRows(tb testing.TB, path string) {
 		insert("secret_health", user, key, 4, fmt.Appendf(nil, "%016d", n), "valid", "models",
 			200, "", "{}", nil, n, key, hash())
 		insert("done_requests", user, hash(), hash(), "a", key, i, n, key, hash())
+	}
+	for range 3 {
+		insert("device_logins", hash(), id(), hash(), "n", "192.0.2.7", "a b", n, id(), hash())
 	}
 	insert("users", id(), 1, hash(), "", "", "", 1, nil, nil, 0, 0, nil, n)
 	insert("audit_entries", instance, 1, n, "", "", "", "", "", "a", "done", "", "", "", 0, "", "",
@@ -411,6 +414,7 @@ func TestARowThatItsTableCannotHoldIsADamagedRow(t *testing.T) {
 		{"audit_entries", "hash", []byte(short)},
 		{"done_requests", "version", int64(-1)},
 		{"done_requests", "code", []byte(short)},
+		{"device_logins", "hash", []byte(short)},
 	} {
 		err := empty.Load(t.Context(), damaged(t, f, c.table, c.column, c.value))
 		found, ok := errors.AsType[*store.DamagedError](err)

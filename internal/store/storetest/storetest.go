@@ -47,6 +47,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Store) {
 		{"audit entries", auditBehaviours()},
 		{"audit chains", chainBehaviours()},
 		{"requests that were done", doneRequestBehaviours()},
+		{"logins that wait", deviceBehaviours()},
 		{"updates", updateBehaviours()},
 		{"callers who go away", contextBehaviours()},
 		{"updates that are run again", rerunBehaviours()},
