@@ -164,11 +164,17 @@ func (p *fixture) useCases() map[policy.Action]useCase {
 			return err
 		},
 		policy.DeviceConfirm: func(who vault.Actor, _ uuid.UUID) error {
-			login, _ := p.waiting(vault.DeviceRequest{})
+			login, _, err := p.StartDeviceLogin(ctx, laptop())
+			if err != nil {
+				return err
+			}
 			return p.ConfirmDeviceLogin(ctx, who, login.UserCode)
 		},
 		policy.DeviceRefuse: func(who vault.Actor, _ uuid.UUID) error {
-			login, _ := p.waiting(vault.DeviceRequest{})
+			login, _, err := p.StartDeviceLogin(ctx, laptop())
+			if err != nil {
+				return err
+			}
 			return p.RefuseDeviceLogin(ctx, who, login.UserCode)
 		},
 		policy.WhoAmI: func(who vault.Actor, _ uuid.UUID) error {

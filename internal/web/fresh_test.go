@@ -46,6 +46,7 @@ func TestWhatIsDangerousNeedsANewSignIn(t *testing.T) {
 	for path, fields := range map[string][]string{
 		"/ui/keys":         {"name", "x", "days", "1", "scope", "secrets:read"},
 		secret + "/delete": {"tag", tag},
+		"/ui/device":       {"code", "BCDF-GHJK", "decision", "confirm"},
 	} {
 		text := b.send(path, fields...).want(t, http.StatusForbidden).text
 		if !strings.Contains(text, "Sign in again") {
