@@ -203,7 +203,7 @@ func TestAProgramIsLetInByTheCodeThatItShows(t *testing.T) {
 	if err != nil || !strings.HasPrefix(made.AccessToken, "ksk_") {
 		t.Errorf("the program has no key: %v", err)
 	}
-	b.assertClean("all pages")
+	b.assertClean("a login")
 }
 
 func TestPagesAreLightAndDoNotMove(t *testing.T) {
