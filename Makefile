@@ -50,6 +50,9 @@ client-programs: readers # what test/clients runs: on Debian it is installed
 	@{ command -v curl && command -v git && command -v gh && command -v npm; } >/dev/null || \
 		{ apt-get update -qq && apt-get install -y -qq curl git gh && \
 		{ command -v npm || apt-get install -y -qq npm; }; } >/dev/null
+	@python3 -c 'import httpx, pydantic' 2>/dev/null || \
+		/usr/bin/python3 -c 'import httpx, pydantic' 2>/dev/null || \
+		{ apt-get update -qq && apt-get install -y -qq python3-httpx python3-pydantic; } >/dev/null
 
 .PHONY: postgres
 postgres: # the database that tests start for themselves: on Debian it is installed, and no server set up
