@@ -94,6 +94,9 @@ func (s *Service) StartDeviceLogin(
 		}
 		return tx.InsertDeviceLogin(ctx, d)
 	})
+	if KindOf(err) == Conflict { // another one is typed the same: one of some 25 million
+		err = errTooManyLogins
+	}
 	if err != nil {
 		return WaitingLogin{}, plaintext.Value{}, err
 	}

@@ -1,6 +1,7 @@
 package vault_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"net/netip"
 	"regexp"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/policy"
@@ -221,11 +223,20 @@ func TestAKeyOfALoginEndsWithWhatItsUserCameBy(t *testing.T) {
 
 func TestSoManyLoginsWaitAtMostAndOldOnesMakeRoom(t *testing.T) {
 	p := start(t)
-	began := p.clock.last()
-	for range 1000 {
-		p.clock.forward(began.Sub(p.clock.last()))
-		p.waiting(laptop())
-	}
+	p.must(p.db.Update(t.Context(), func(tx vault.Tx) error {
+		for i := range 999 {
+			d := vault.DeviceLogin{
+				ID: uuid.New(), ExpiresAt: p.clock.last().Add(vault.DeviceLoginTime),
+			}
+			binary.BigEndian.PutUint64(d.Hash[:], uint64(i))
+			binary.BigEndian.PutUint64(d.Typed[:], uint64(i))
+			if err := tx.InsertDeviceLogin(t.Context(), d); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	p.waiting(laptop())
 	_, _, err := p.StartDeviceLogin(t.Context(), laptop())
 	assertKind(t, "one more", err, vault.Unavailable)
 	p.clock.forward(vault.DeviceLoginTime)

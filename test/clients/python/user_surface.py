@@ -165,7 +165,8 @@ def secrets(client):
     value = "sk-proj-" + "x" * 30 + "789"
     openai = {"provider": "openai", "value": value}
     made = Secret(**client.call(201, "POST", path + "/preset", openai))
-    assert made.name == "OPENAI_API_KEY" and made.masked_value == "sk-pro\u2022\u2022\u2022\u2022789"
+    assert made.name == "OPENAI_API_KEY"
+    assert made.masked_value == "sk-pro\u2022\u2022\u2022\u2022789"
     own = Secret(**client.call(201, "POST", path, {"name": "OWN", "value": "v"}))
     assert own.provider is None
     listed = Secrets(**client.call(200, "GET", path))
