@@ -174,9 +174,9 @@ func TestADoctorFindsWhatIsWrong(t *testing.T) {
 		"a renamed user": {sqlChange(
 			"UPDATE users SET username = 'X' WHERE username = 'user-1'",
 		), "ledgers", doctor.Failed, "not what its ledger says"},
-		"a flipped bit in a ledger": {sqlChange(
-			"UPDATE users SET ledger = CAST(substr(ledger, 1, length(ledger) - 1) || x'00' " +
-				"AS BLOB) WHERE username = 'user-1'",
+		"other bytes in a ledger": {sqlChange(
+			"UPDATE users SET ledger = CAST(substr(ledger, 1, length(ledger) - 8) || " +
+				"x'0000000000000000' AS BLOB) WHERE username = 'user-1'",
 		), "ledgers", doctor.Failed, "ledger of user"},
 		"a ledger of another": {sqlChange(
 			"UPDATE users SET ledger = (SELECT ledger FROM users WHERE username = 'user-2') " +
