@@ -70,10 +70,11 @@ func (p *provider) match(t target) (match, *refusal) {
 			}
 			continue
 		}
-		if len(a.Paths) == 0 || slices.ContainsFunc(a.Paths, func(prefix string) bool {
-			return hasPathPrefix(t.path, prefix)
-		}) {
+		switch {
+		case hasPath(a, t.path):
 			return match{p, a, p.places[i], p.idle[i], p.usage[i], host}, nil
+		case hasPath(a, t.plain):
+			return match{}, errTarget // another rule would be taken for it
 		}
 	}
 	switch {
@@ -84,6 +85,13 @@ func (p *provider) match(t target) (match, *refusal) {
 		fault = refuse(rulePath, "The catalog has no such path for "+e.Name)
 	}
 	return match{}, fault
+}
+
+// hasPath reports whether a rule is for a path.
+func hasPath(a *catalog.Attach, path string) bool {
+	return len(a.Paths) == 0 || slices.ContainsFunc(a.Paths, func(prefix string) bool {
+		return hasPathPrefix(path, prefix)
+	})
 }
 
 // hasPathPrefix reports whether a path is a prefix, or below it.

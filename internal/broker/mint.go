@@ -17,7 +17,7 @@ const maxMint = 64 << 10
 // mintOf returns what the catalog says of a new credential in the answer to a request.
 func (f *flow) mintOf(method string) (catalog.Mint, bool) {
 	for _, m := range f.match.attach.Mints {
-		if m.Method == method && m.Path == f.target.path {
+		if m.Method == method && isEndpoint(f.target.plain, m.Path) {
 			return m, true
 		}
 	}

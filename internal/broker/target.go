@@ -2,6 +2,7 @@ package broker
 
 import (
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -10,6 +11,7 @@ type target struct {
 	provider string // empty where the host alone says it
 	host     string // empty for the first one that the catalog has for the path
 	path     string
+	plain    string // the path as servers read it that decode all, and cut parameters off
 	query    string
 	hasQuery bool // also for an empty one
 }
@@ -30,6 +32,7 @@ func parseTarget(line string) (target, error) {
 		if t.host == "" {
 			return t, errTarget
 		}
+		t.plain, _ = decoded(t.path)
 	}
 	return t, err
 }
@@ -38,7 +41,8 @@ func parseTarget(line string) (target, error) {
 func parsePath(line string) (target, error) {
 	var t target
 	t.path, t.query, t.hasQuery = strings.Cut(line, "?")
-	if !isCanonical(t.path) || strings.ContainsFunc(t.query, isUnsafe) {
+	var ok bool
+	if t.plain, ok = decoded(t.path); !ok || strings.ContainsFunc(t.query, isUnsafe) {
 		return t, errTarget
 	}
 	return t, nil
@@ -48,37 +52,59 @@ func parsePath(line string) (target, error) {
 // of it.
 func isUnsafe(r rune) bool { return r <= ' ' || r >= 0x7f || r == '#' || r == '\\' }
 
-// isCanonical reports whether a path means the same to everyone who reads it. It refuses segments
-// that some servers take away, however they are encoded: the prefix that was looked at would not be
-// the one that is served. A slash inside a segment may be encoded, as the names of branches are.
-func isCanonical(path string) bool {
+// decoded returns a path with nothing encoded and without parameters, and whether it means the same
+// to everyone who reads it. Segments that some servers take away are refused, however they are encoded: the prefix that
+// was looked at would not be the one that is served. So is a character that needs no encoding, and
+// has one: no client does that, and the same path would have many names. A slash inside a segment
+// may be encoded, as the names of branches are.
+func decoded(path string) (string, bool) {
 	if !strings.HasPrefix(path, "/") || strings.ContainsFunc(path, isUnsafe) {
-		return false
+		return "", false
 	}
-	decoded := path
-	for strings.Contains(decoded, "%") {
-		next, err := url.PathUnescape(decoded)
+	plain := path
+	for strings.Contains(plain, "%") {
+		next, err := url.PathUnescape(plain)
 		if err != nil {
 			// A percent sign is itself, if it was encoded.
-			if decoded == path {
-				return false
+			if plain == path {
+				return "", false
 			}
 			break
 		}
-		if strings.ContainsFunc(
-			next,
-			func(r rune) bool { return r < ' ' || r == '\\' || r == 0x7f },
+		if hidesCharacter(plain) || strings.ContainsFunc(
+			next, func(r rune) bool { return r < ' ' || r == '\\' || r == 0x7f },
 		) {
-			return false
+			return "", false
 		}
-		decoded = next
+		plain = next
 	}
-	segments := strings.Split(decoded[1:], "/")
+	segments := strings.Split(plain[1:], "/")
 	for i, s := range segments {
-		name, _, _ := strings.Cut(s, ";")
-		if name == "." || name == ".." || name == "" && i < len(segments)-1 {
-			return false
+		segments[i], _, _ = strings.Cut(s, ";")
+		if name := segments[i]; name == "." || name == ".." || name == "" && i < len(segments)-1 {
+			return "", false
 		}
 	}
-	return true
+	if strings.Contains(plain, ";") {
+		plain = "/" + strings.Join(segments, "/")
+	}
+	return plain, true
 }
+
+// hidesCharacter reports whether a path encodes what every path may have as it is: a letter, a
+// digit, or one of "-._~".
+func hidesCharacter(path string) bool {
+	for {
+		_, after, found := strings.Cut(path, "%")
+		if !found {
+			return false
+		}
+		c, err := strconv.ParseUint(after[:2], 16, 8)
+		if err == nil && strings.IndexByte(unreserved, byte(c)) >= 0 {
+			return true
+		}
+		path = after[2:]
+	}
+}
+
+const unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"

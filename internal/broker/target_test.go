@@ -18,7 +18,7 @@ import (
 func TestOnlyTheExactHostAndPathOfTheCatalogGetAKey(t *testing.T) {
 	t.Parallel()
 	s := startRemembering(t)
-	openai, github := s.lease("openai"), s.lease("github")
+	openai, github, gitlab := s.lease("openai"), s.lease("github"), s.lease("gitlab")
 	for _, c := range []struct {
 		line, rule string
 		lease      lease
@@ -30,11 +30,19 @@ func TestOnlyTheExactHostAndPathOfTheCatalogGetAKey(t *testing.T) {
 		{"/openai/v1/a;b=c/d:e/(f)/g@h/'*!$,+~", "", openai},
 		{"/openai/v1/models?", "", openai},
 		{"/github/repos/o/r/git/ref/heads%2Fmain", "", github},
+		{"/gitlab/api/v4/projects/a%2Fb/issues", "", gitlab},
+		{"/openai/v1/100%25", "", openai},
 
 		{"/openai/v1", "path", openai},
 		{"/openai/v1models", "path", openai},
 		{"/openai/V1/models", "path", openai},
-		{"/openai/%76%31/models", "path", openai},
+		{"/openai/%76%31/models", "target", openai},
+		{"/openai/v1/mod%65ls", "target", openai},
+		{"/openai/v1/mod%2565ls", "target", openai},
+		{"/openai/v1/a%2Db", "target", openai},
+		{"/gitlab/%61pi/v4/user", "target", gitlab},
+		{"/gitlab/api%2Fv4/user", "target", gitlab},
+		{"/gitlab/api;x/v4/user", "target", gitlab},
 		{"/openai/", "path", openai},
 		{"/openai", "path", openai},
 		{"/openai?x", "path", openai},
@@ -75,7 +83,7 @@ func TestOnlyTheExactHostAndPathOfTheCatalogGetAKey(t *testing.T) {
 		{"/openai/@api.openai.com.evil.example/v1/models", "host", openai},
 		{"/openai/@evil.example/v1/models", "host", openai},
 		{"/openai/@openai.com/v1/models", "host", openai},
-		{"/openai/@%61pi.openai.com/v1/models", "host", openai},
+		{"/openai/@%61pi.openai.com/v1/models", "target", openai},
 		{"/openai/@%D0%B0pi.openai.com/v1/models", "host", openai},
 		{"/openai/@xn--pi-7kc.openai.com/v1/models", "host", openai},
 		{"/openai/@127.0.0.1/v1/models", "host", openai},
