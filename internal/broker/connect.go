@@ -194,7 +194,7 @@ func (b *Broker) intercept(w http.ResponseWriter, f *flow, p *provider) *refusal
 			r = r.WithContext(context.WithValue(r.Context(), leaseKey{}, lease))
 			if f := b.beginTo(w, r, t); f != nil {
 				defer b.end(f)
-				b.proxy.ServeHTTP(f.writer, f.request)
+				b.proxy.ServeHTTP(&f.replier, f.request)
 			}
 		}),
 	}

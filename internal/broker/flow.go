@@ -29,11 +29,12 @@ type flow struct {
 	passes      []string      // content codings that are passed on as they are
 
 	began   time.Time
-	writer  http.ResponseWriter
+	replier replier
 	request *http.Request // as it is sent on
 	cancel  context.CancelCauseFunc
 	control *http.ResponseController
 	body    io.Reader // of the request, as it comes from the client
+	answer  *http.Response
 
 	sent, received, moved atomic.Int64
 	usage                 usage
@@ -149,7 +150,26 @@ type download struct {
 func (d download) Read(p []byte) (int, error) {
 	n, err := d.ReadCloser.Read(p)
 	d.flow.count(&d.flow.received, n)
+	if err != nil {
+		d.flow.cleanTrailer()
+	}
 	return n, err
+}
+
+// cleanTrailer does to the trailer of an answer what was done to its header. It is there when the
+// body has ended, and passed on after that.
+func (f *flow) cleanTrailer() {
+	if f.answer != nil && len(f.answer.Trailer) > 0 {
+		f.clean(f.answer.Trailer)
+	}
+}
+
+// clean takes out of a header of an answer what is no business of the client, and the value. It
+// reports whether the provider repeated that.
+func (f *flow) clean(h http.Header) (echoed bool) {
+	delete(h, "Set-Cookie") // cookies of the client are not passed on either
+	delete(h, "Keysake-Broker")
+	return f.masks != nil && scrubHeader(h, f.masks, f.grant.Value.Len())
 }
 
 // A duplex is the connection of another protocol, counted.
@@ -194,14 +214,23 @@ func copySmall(w io.Writer, r io.Reader) (int64, error) {
 	)
 }
 
-// A hijackable tells its flow of the connection that another protocol takes.
-type hijackable struct {
+// A replier is what the answer of a flow is written to. It tells the flow of a connection that
+// another protocol takes, and passes no answers on that come before the true one: nobody cleaned
+// their headers.
+type replier struct {
 	http.ResponseWriter
 	flow *flow
 }
 
+// WriteHeader implements [http.ResponseWriter].
+func (w *replier) WriteHeader(status int) {
+	if status >= http.StatusOK || status == http.StatusSwitchingProtocols {
+		w.ResponseWriter.WriteHeader(status)
+	}
+}
+
 // Hijack implements [http.Hijacker].
-func (w hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+func (w *replier) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
 	w.flow.mu.Lock()
 	defer w.flow.mu.Unlock()
@@ -213,4 +242,4 @@ func (w hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 }
 
 // Unwrap is for [http.ResponseController].
-func (w hijackable) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+func (w *replier) Unwrap() http.ResponseWriter { return w.ResponseWriter }

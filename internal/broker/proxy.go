@@ -93,11 +93,11 @@ func isWebSocket(r *http.Request) bool {
 // modify makes the answer that the client gets of the provider's.
 func (b *Broker) modify(resp *http.Response) error {
 	f := flowOf(resp.Request.Context())
-	resp.Header.Del("Set-Cookie") // cookies of the client are not passed on either
-	resp.Header.Del("Keysake-Broker")
-	if f.masks != nil && scrubHeader(resp.Header, f.masks, f.grant.Value.Len()) {
+	if f.clean(resp.Header) {
 		b.echoed.Add(1)
 	}
+	f.clean(resp.Trailer) // its names: what they say comes after the body
+	f.answer = resp
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		body, ok := resp.Body.(io.ReadWriteCloser)
 		if !ok {

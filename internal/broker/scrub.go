@@ -107,6 +107,9 @@ func (s *scrubbed) Read(p []byte) (n int, err error) {
 		n, s.err = s.ReadCloser.Read(p)
 		if s.counts {
 			s.flow.count(&s.flow.received, n)
+			if s.err != nil {
+				s.flow.cleanTrailer()
+			}
 		}
 		s.flow.usage.feed(p[:n])
 		clean := s.stream.Next(p[:n]) // most often p itself

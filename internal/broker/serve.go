@@ -23,7 +23,7 @@ import (
 func (b *Broker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if f := b.begin(w, r); f != nil {
 		defer b.end(f)
-		b.proxy.ServeHTTP(f.writer, f.request)
+		b.proxy.ServeHTTP(&f.replier, f.request)
 	}
 }
 
@@ -219,13 +219,12 @@ func (b *Broker) prepare(w http.ResponseWriter, r *http.Request, f *flow) {
 	f.cancel, f.control, f.body = cancel, http.NewResponseController(w), r.Body
 	f.passes = f.match.attach.PassEncodings
 	f.idle, f.usage.names = f.match.idle, f.match.usage
-	if isWebSocket(r) {
-		w = hijackable{w, f}
-	} else if r.ProtoMajor == 1 && r.Body != http.NoBody {
+	if !isWebSocket(r) && r.ProtoMajor == 1 && r.Body != http.NoBody {
 		// An answer may begin before the request has ended.
 		_ = f.control.EnableFullDuplex() // HTTP/1 always can
 	}
-	f.writer, f.request = w, r.WithContext(context.WithValue(ctx, flowKey{}, f))
+	f.replier = replier{w, f}
+	f.request = r.WithContext(context.WithValue(ctx, flowKey{}, f))
 	b.enter(f.placeholder, f)
 }
 
