@@ -24,6 +24,17 @@ func (f *flow) mintOf(method string) (catalog.Mint, bool) {
 	return catalog.Mint{}, false
 }
 
+// isDenied reports whether the catalog denies a request, because it gets or makes a credential that
+// works without the broker.
+func (m match) isDenied(method string, t target) bool {
+	for _, d := range m.attach.Deny {
+		if (d.Method == "" || d.Method == method) && isEndpoint(t.plain, d.Path) {
+			return true
+		}
+	}
+	return false
+}
+
 // replaceMint puts a stand-in where an answer has a new credential. The broker takes it for the
 // placeholder, and attaches the key itself.
 func (f *flow) replaceMint(resp *http.Response, m catalog.Mint) *refusal {
@@ -41,9 +52,14 @@ func (f *flow) replaceMint(resp *http.Response, m catalog.Mint) *refusal {
 	if err != nil || len(text) > maxMint || json.Unmarshal(text, &document) != nil {
 		return fault
 	}
-	if !replaceAt(document, strings.Split(m.JSON, "/")[1:], f.placeholder) {
+	var minted []string
+	for _, pointer := range m.JSON {
+		minted = appendAt(minted, document, strings.Split(pointer, "/")[1:])
+	}
+	if len(minted) == 0 {
 		return fault
 	}
+	document = replaceIn(document, minted, f.placeholder)
 	text, err = json.Marshal(document)
 	if err != nil {
 		return fault
@@ -54,21 +70,41 @@ func (f *flow) replaceMint(resp *http.Response, m catalog.Mint) *refusal {
 	return nil
 }
 
-// replaceAt replaces the text at a pointer by a stand-in.
-func replaceAt(document any, pointer []string, placeholder string) bool {
+// appendAt appends the text at a pointer, if there is one.
+func appendAt(all []string, document any, pointer []string) []string {
+	if len(pointer) == 0 {
+		if text, ok := document.(string); ok && text != "" {
+			all = append(all, text)
+		}
+		return all
+	}
 	object, ok := document.(map[string]any)
-	if !ok || len(pointer) == 0 {
-		return false
+	if !ok {
+		return all
 	}
 	name := strings.NewReplacer("~1", "/", "~0", "~").Replace(pointer[0])
-	if len(pointer) > 1 {
-		return replaceAt(object[name], pointer[1:], placeholder)
+	return appendAt(all, object[name], pointer[1:])
+}
+
+// replaceIn puts stand-ins where a document has a minted text, which it may repeat.
+func replaceIn(document any, minted []string, placeholder string) any {
+	switch d := document.(type) {
+	case map[string]any:
+		for name, value := range d {
+			d[name] = replaceIn(value, minted, placeholder)
+		}
+	case []any:
+		for i, value := range d {
+			d[i] = replaceIn(value, minted, placeholder)
+		}
+	case string:
+		for _, text := range minted {
+			if strings.Contains(d, text) {
+				return strings.ReplaceAll(d, text, standIn(text, placeholder))
+			}
+		}
 	}
-	credential, ok := object[name].(string)
-	if ok {
-		object[name] = standIn(credential, placeholder)
-	}
-	return ok
+	return document
 }
 
 // standIn returns a placeholder in the form of a credential. Programs read when a JWT ends, so it

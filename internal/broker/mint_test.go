@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/keysake/keysake/internal/catalog"
 )
 
 // Servers decode paths, take slashes and parameters away, and some read letters of either case.
@@ -24,6 +26,75 @@ func TestAMintedCredentialStaysHoweverItsPathIsSpelled(t *testing.T) {
 		got := s.ask("POST", "/tinker/services/tinker-prod/api/v1/"+path, h, nil)
 		if strings.Contains(got.body, "c2VjcmV0") || got.status != 200 && got.rule() != "target" {
 			t.Errorf("%s: %d %s", path, got.status, got.body)
+		}
+	}
+}
+
+func TestEveryMintedCredentialOfAnAnswerStays(t *testing.T) {
+	t.Parallel()
+	const token, refresh = "eyJSRUFM.cGF5bG9hZA.c2VjcmV0", "UkVGUkVTSFJFQUw"
+	s := start(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, map[string]string{
+			"":        `{"token":"` + token + `"}`,
+			"offline": `{"token":"` + token + `","refresh_token":"` + refresh + `"}`,
+			"oauth":   `{"access_token":"` + token + `","n":[{"again":"Bearer ` + token + `"}]}`,
+			"none":    `{"token":""}`,
+			"other":   `{"token":{"deep":"` + token + `"}}`,
+		}[r.URL.RawQuery])
+	})
+	l := s.lease("dockerhub")
+	h := http.Header{"Authorization": {basic("me", l.placeholder)}}
+	for query, status := range map[string]int{
+		"": 200, "offline": 200, "oauth": 200, "none": 502, "other": 502,
+	} {
+		for _, method := range []string{"GET", "POST"} {
+			got := s.ask(method, "/dockerhub/token?"+query, h, nil)
+			if got.status != status || strings.Contains(got.body, "c2VjcmV0") ||
+				strings.Contains(got.body, refresh) {
+				t.Errorf("%s %q: %d %s", method, query, got.status, got.body)
+			}
+		}
+	}
+}
+
+// What hands out a key that outlives the lease is refused, at every provider whose catalog has it.
+func TestWhatHandsOutLastingCredentialsIsDenied(t *testing.T) {
+	t.Parallel()
+	s := startRemembering(t)
+	denied := 0
+	for _, preset := range s.catalog.Presets() {
+		entry, _ := s.catalog.Entry(preset.ID)
+		for rule, a := range entry.Attach {
+			for _, d := range a.Deny {
+				denied++
+				s.checkDenied(entry, rule, d)
+			}
+		}
+	}
+	if denied < 15 {
+		t.Errorf("only %d endpoints are denied", denied)
+	}
+	l := s.lease("gitlab")
+	for _, path := range []string{"users/1/keys", "personal_access_tokens", "projects/a%2Fb"} {
+		if got := s.ask("POST", "/gitlab/api/v4/"+path, bearer(l), nil); got.status != 200 {
+			t.Errorf("%s: %d", path, got.status)
+		}
+	}
+}
+
+func (s *site) checkDenied(e catalog.Entry, rule int, d catalog.Endpoint) {
+	s.t.Helper()
+	l := s.lease(e.ID)
+	h := http.Header{}
+	put(e.Auth[e.Attach[rule].Auth], l.placeholder, h)
+	for _, one := range []string{"self", "a%2Fb"} {
+		path := strings.ReplaceAll(d.Path, "*", one)
+		for _, spelled := range []string{path, path + "/", path + ";x", path + ".json"} {
+			got := s.ask(d.Method, "/"+e.ID+spelled, h, nil)
+			if _, any := s.last(); any || got.rule() != "path" {
+				s.t.Errorf("%s %s: %d by %q", d.Method, spelled, got.status, got.rule())
+			}
 		}
 	}
 }

@@ -118,6 +118,7 @@ func (b *Broker) admit(r *http.Request, p *provider, t target) (*flow, *refusal)
 	if why != nil {
 		return f, why
 	}
+	f.match = m
 	if why := checkRequest(r, p); why != nil {
 		return f, why
 	}
@@ -142,10 +143,14 @@ func (b *Broker) admit(r *http.Request, p *provider, t target) (*flow, *refusal)
 	if why := checkLease(r, t, grant.Limits); why != nil {
 		return f, why
 	}
+	if m.isDenied(r.Method, t) {
+		return f, refuse(rulePath, "What is asked for would work without Keysake: a credential "+
+			"that outlives the lease")
+	}
 	if isWebSocket(r) && !slices.Contains(m.attach.Stream, "websocket") {
 		return f, refuse(ruleUpgrade, "The catalog has no WebSocket for this path")
 	}
-	f.match, f.placeholder = m, got.placeholder
+	f.placeholder = got.placeholder
 	f.credential, why = makeCredential(p.entry, b.recipeOf(m, grant), grant, got.user)
 	if why != nil {
 		return f, why

@@ -30,7 +30,10 @@ type Attach struct {
 	Redirects   Redirects `json:"redirects,omitzero"`
 	IdleTimeout string    `json:"idle_timeout,omitempty"` // as time.ParseDuration reads it
 	Mints       []Mint    `json:"mints,omitempty"`
-	Usage       Usage     `json:"usage,omitzero"`
+	// Deny lists what a broker refuses, because the answer has a credential that would work
+	// without it, or the request makes one.
+	Deny  []Endpoint `json:"deny,omitempty"`
+	Usage Usage      `json:"usage,omitzero"`
 	// Refusal is the body of an error as the provider words it, so that its clients can show one of
 	// a broker. {message} and {code} stand for what happened, in the value of any member.
 	Refusal map[string]any `json:"refusal,omitempty"`
@@ -71,8 +74,14 @@ func (a Attach) Idle(otherwise time.Duration) time.Duration {
 
 // A Mint is a response with a new credential, which a broker must not pass on.
 type Mint struct {
-	Method  string `json:"method"`
-	Path    string `json:"path"`
-	JSON    string `json:"json"`     // a JSON pointer into the response, RFC 6901
-	TreatAs string `json:"treat_as"` // the format of the new credential
+	Method  string   `json:"method"`
+	Path    string   `json:"path"`
+	JSON    []string `json:"json"`     // pointers into the response, RFC 6901: one at least is there
+	TreatAs string   `json:"treat_as"` // the format of the new credential
+}
+
+// An Endpoint is a path, with "*" for one or more of its segments.
+type Endpoint struct {
+	Method string `json:"method,omitempty"` // empty for every method
+	Path   string `json:"path"`
 }

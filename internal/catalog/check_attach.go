@@ -90,6 +90,9 @@ func checkAttach(at location, e Entry) {
 		for _, m := range a.Mints {
 			checkMint(here.in("mints[%s]", m.Path), e, m)
 		}
+		for _, d := range a.Deny {
+			checkEndpoint(here.in("deny[%s]", d.Path), d)
+		}
 		for _, p := range slices.Concat(a.Usage.Input, a.Usage.Output) {
 			here.in("usage").pointer(p)
 		}
@@ -131,8 +134,17 @@ func checkStrip(at location, e Entry, a Attach) {
 func checkMint(at location, e Entry, m Mint) {
 	oneOf(at.in("method"), m.Method, "GET", "POST", "PUT")
 	at.in("path").require(strings.HasPrefix(m.Path, "/"), "must begin with a slash")
-	at.in("json").pointer(m.JSON)
+	at.in("json").require(len(m.JSON) > 0, "must have one")
+	for _, p := range m.JSON {
+		at.in("json").pointer(p)
+	}
 	at.in("treat_as").formats(e, m.TreatAs)
+}
+
+func checkEndpoint(at location, d Endpoint) {
+	oneOf(at.in("method"), d.Method, "", "GET", "POST", "PUT", "PATCH", "DELETE")
+	at.in("path").require(strings.HasPrefix(d.Path, "/") && !strings.HasSuffix(d.Path, "/"),
+		"must begin with a slash, and end without one")
 }
 
 // shadows reports whether the earlier rule matches all requests to one of the hosts and paths of a.

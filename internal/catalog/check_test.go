@@ -396,11 +396,32 @@ func TestAMintMustBeSound(t *testing.T) {
 		},
 		{
 			"tinker", mint + ".json", "not a JSON pointer",
-			edit(func(m *catalog.Mint) { m.JSON = "jwt" }),
+			edit(func(m *catalog.Mint) { m.JSON = []string{"/jwt", "jwt"} }),
 		},
+		{"tinker", mint + ".json", "have one", edit(func(m *catalog.Mint) { m.JSON = nil })},
 		{
 			"tinker", mint + ".treat_as", "no format",
 			edit(func(m *catalog.Mint) { m.TreatAs = "cookie" }),
+		},
+	})
+}
+
+func TestWhatIsDeniedMustBeSound(t *testing.T) {
+	edit := func(f func(*catalog.Endpoint)) func(*entry) {
+		return func(e *entry) { f(&e.Attach[0].Deny[0]) }
+	}
+	refuses(t, []broken{
+		{
+			"openai", "attach[0].deny[/v1/realtime/client_secrets].method", "one of",
+			edit(func(d *catalog.Endpoint) { d.Method = "post" }),
+		},
+		{
+			"openai", "attach[0].deny[v1].path", "slash",
+			edit(func(d *catalog.Endpoint) { d.Path = "v1" }),
+		},
+		{
+			"openai", "attach[0].deny[/v1/].path", "without one",
+			edit(func(d *catalog.Endpoint) { d.Path = "/v1/" }),
 		},
 	})
 }
