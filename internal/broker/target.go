@@ -53,10 +53,10 @@ func parsePath(line string) (target, error) {
 func isUnsafe(r rune) bool { return r <= ' ' || r >= 0x7f || r == '#' || r == '\\' }
 
 // decoded returns a path with nothing encoded and without parameters, and whether it means the same
-// to everyone who reads it. Segments that some servers take away are refused, however they are encoded: the prefix that
-// was looked at would not be the one that is served. So is a character that needs no encoding, and
-// has one: no client does that, and the same path would have many names. A slash inside a segment
-// may be encoded, as the names of branches are.
+// to everyone who reads it. Segments that some servers take away are refused, however they are
+// encoded: the prefix that was looked at would not be the one that is served. So is a character
+// that needs no encoding, and has one: no client does that, and the same path would have many
+// names. A slash inside a segment may be encoded, as the names of branches are.
 func decoded(path string) (string, bool) {
 	if !strings.HasPrefix(path, "/") || strings.ContainsFunc(path, isUnsafe) {
 		return "", false

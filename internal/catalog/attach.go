@@ -76,7 +76,7 @@ func (a Attach) Idle(otherwise time.Duration) time.Duration {
 type Mint struct {
 	Method  string   `json:"method"`
 	Path    string   `json:"path"`
-	JSON    []string `json:"json"`     // pointers into the response, RFC 6901: one at least is there
+	JSON    []string `json:"json"`     // pointers into the response, RFC 6901: one or more exist
 	TreatAs string   `json:"treat_as"` // the format of the new credential
 }
 
