@@ -26,11 +26,15 @@ type authority struct {
 	pem     []byte
 
 	mu     sync.Mutex
-	leaves map[string]*tls.Certificate // by host
+	leaves map[string]*tls.Certificate // by host: at most maxLeaves
 }
 
 // clockSkew is how far the clock of a program may be behind.
 const clockSkew = 5 * time.Minute
+
+// maxLeaves is how many certificates are kept: below a pattern there are any number of hosts. One
+// is made anew in less time than a connection takes.
+const maxLeaves = 64
 
 // newAuthority returns an authority for some hosts. One that begins with "*." stands for all below.
 func newAuthority(hosts []string, expires time.Time) (*authority, error) {
@@ -91,6 +95,12 @@ func (a *authority) certificate(host string) (*tls.Certificate, error) {
 		return nil, err
 	}
 	c := &tls.Certificate{Certificate: [][]byte{der, a.root.Raw}, PrivateKey: a.key}
+	for other := range a.leaves {
+		if len(a.leaves) < maxLeaves {
+			break
+		}
+		delete(a.leaves, other)
+	}
 	a.leaves[host] = c
 	return c, nil
 }

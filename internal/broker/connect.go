@@ -70,6 +70,10 @@ func (b *Broker) connect(w http.ResponseWriter, r *http.Request) {
 	f.match.host, f.began = host, time.Now()
 	if why == nil {
 		b.hold(f)
+		why = f.quota.connect()
+	}
+	if why == nil {
+		defer f.quota.disconnect()
 		if p == nil {
 			why = b.tunnel(w, r, f)
 		} else {
@@ -208,6 +212,7 @@ func (b *Broker) intercept(w http.ResponseWriter, f *flow, p *provider) *refusal
 const (
 	dialTimeout = 10 * time.Second
 	innerIdle   = 2 * time.Minute
+	tunnelIdle  = time.Hour // for how long a tunnel may carry nothing
 	innerHeader = 64 << 10
 	innerBuffer = 64 << 10 // of a request whose provider reads slowly
 )
@@ -246,7 +251,7 @@ func (b *Broker) tunnel(w http.ResponseWriter, r *http.Request, f *flow) *refusa
 	if why := f.quota.begin(f.grant.Limits, f.began); why != nil {
 		return why
 	}
-	f.counted = true
+	f.counted, f.idle = true, tunnelIdle
 	defer f.quota.end(0)
 	upstream, err := b.dial(r.Context(), "tcp", r.RequestURI)
 	switch {
@@ -264,6 +269,7 @@ func (b *Broker) tunnel(w http.ResponseWriter, r *http.Request, f *flow) *refusa
 	}
 	defer end()
 	_, _ = io.WriteString(conn, established) // a client that is gone reads nothing
+	f.touch()
 	both := duplex{upstream, f}
 	done := make(chan struct{}, 2)
 	go func() { _, _ = copySmall(both, conn); done <- struct{}{} }()

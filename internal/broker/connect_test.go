@@ -261,3 +261,49 @@ func TestWhatGoesThroughAProxyEndsWithItsLease(t *testing.T) {
 		}
 	}
 }
+
+// Below a pattern there are any number of hosts, and a connection needs no request.
+func TestConnectionsThroughTheProxyFillNoMemory(t *testing.T) {
+	t.Parallel()
+	s := startRemembering(t)
+	l := s.lease("pinecone", withGranted(false))
+	trust, _ := s.authority(l)
+	connect := func(host string) (net.Conn, string) {
+		conn := must(net.Dial("tcp", s.Listener.Addr().String()))
+		t.Cleanup(func() { _ = conn.Close() })
+		_, _ = fmt.Fprintf(conn, "CONNECT %s:443 HTTP/1.1\r\nHost: %s:443\r\n"+
+			"Proxy-Authorization: %s\r\n\r\n", host, host, basic("x", l.placeholder))
+		return conn, established(bufio.NewReader(conn))
+	}
+	label := strings.Repeat("a", 63)
+	for _, host := range []string{
+		label + "a.pinecone.io", strings.Repeat(label+".", 4) + "pinecone.io",
+	} {
+		if _, got := connect(host); got != "403 host" {
+			t.Errorf("a name of %d bytes: %s", len(host), got)
+		}
+	}
+	for i := range 100 {
+		host := fmt.Sprintf("x%d.pinecone.io", i)
+		conn, _ := connect(host)
+		secure := tls.Client(conn, &tls.Config{RootCAs: trust, ServerName: host})
+		if err := secure.HandshakeContext(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		_ = secure.Close()
+	}
+	if n := s.broker.Leaves(); n > 64 {
+		t.Errorf("%d certificates are kept", n)
+	}
+	open := 0
+	for range 600 {
+		_, got := connect("x.pinecone.io")
+		if got == "429 limit" {
+			break
+		}
+		open++
+	}
+	if open < 400 || open > 512 {
+		t.Errorf("a lease has %d connections open", open)
+	}
+}

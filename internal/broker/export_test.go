@@ -65,3 +65,15 @@ func MatchesHost(pattern, host string) bool { return matchesHost(pattern, host) 
 
 // KeepRecord records what waits.
 func (b *Broker) KeepRecord(ctx context.Context) { b.keepRecord(ctx) }
+
+// Leaves returns how many certificates are kept for the hosts of leases.
+func (b *Broker) Leaves() (n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, a := range b.authorities {
+		a.mu.Lock()
+		n += len(a.leaves)
+		a.mu.Unlock()
+	}
+	return n
+}

@@ -154,7 +154,21 @@ func matchesHost(pattern, host string) bool {
 		return host == pattern
 	}
 	labels, below := strings.CutSuffix(host, suffix)
-	return below && labels != "" && !strings.ContainsFunc(labels, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '.'
-	}) && !strings.Contains("."+labels+".", "..")
+	if !below || len(host) > maxHost {
+		return false
+	}
+	for label := range strings.SplitSeq(labels, ".") {
+		if label == "" || len(label) > maxLabel || strings.ContainsFunc(label, func(r rune) bool {
+			return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-'
+		}) {
+			return false
+		}
+	}
+	return true
 }
+
+// How long a name is that DNS can have, and each of its labels.
+const (
+	maxHost  = 253
+	maxLabel = 63
+)

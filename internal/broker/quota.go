@@ -19,7 +19,13 @@ type quota struct {
 	fresh   vault.BrokerUse // by this one, and not recorded yet
 	running int
 	started []time.Time // in the last minute
+
+	connections int // through the proxy, which are open
 }
+
+// maxConnections is how many connections a lease may have open through the proxy. Each takes
+// memory, though it carries no request: so the limits of requests do not bound them.
+const maxConnections = 512
 
 // isLimited reports whether anything is counted that must not be forgotten.
 func (q *quota) isLimited() bool {
@@ -55,6 +61,24 @@ func (q *quota) begin(limits vault.BrokerLimits, now time.Time) *refusal {
 	q.running++
 	q.fresh.Requests++
 	return nil
+}
+
+// connect counts a connection through the proxy, or refuses it.
+func (q *quota) connect() *refusal {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.connections >= maxConnections {
+		return limited(time.Second, "%d connections at once", maxConnections)
+	}
+	q.connections++
+	return nil
+}
+
+// disconnect notes that a connection through the proxy is over.
+func (q *quota) disconnect() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.connections--
 }
 
 // exhausted refuses what no waiting helps against: the lease has used up all of something.
