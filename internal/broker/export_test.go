@@ -7,7 +7,10 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/keysake/keysake/internal/redact"
+	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/plaintext"
 )
 
@@ -76,4 +79,26 @@ func (b *Broker) Leaves() (n int) {
 		a.mu.Unlock()
 	}
 	return n
+}
+
+// Waiting adds refusals of one lease to a record, and a request of another, and returns how many
+// of each wait.
+func Waiting(refusals int) (loud, quiet int) {
+	var r record
+	one := vault.BrokeredRequest{Lease: uuid.New(), Refused: "path"}
+	for range refusals {
+		r.add(one)
+	}
+	r.add(vault.BrokeredRequest{Lease: uuid.New()})
+	for _, w := range r.take() {
+		if w.Lease == one.Lease {
+			loud++
+		} else {
+			quiet++
+		}
+	}
+	if len(r.refused) != 0 {
+		panic("what waits no more is counted")
+	}
+	return loud, quiet
 }

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,23 +20,76 @@ const (
 	// maxBatch is how many are recorded at once.
 	maxBatch      = 1000
 	recordTimeout = 5 * time.Second
+	// maxRefused is how many refusals of one lease wait: they cost its program nothing, and must
+	// not take the room of what others do.
+	maxRefused = 250
+	// endedInterval is how often a refusal of a lease that has ended is recorded. Whoever still has
+	// its placeholder is refused as often as they like.
+	endedInterval = time.Minute
 )
 
 // A record has the requests that wait to be recorded.
 type record struct {
 	mu      sync.Mutex
 	waiting []vault.BrokeredRequest
+	refused map[uuid.UUID]int       // how many of those that wait, by lease
+	ended   map[uuid.UUID]time.Time // when one of a lease that has ended was recorded last
 	lost    atomic.Uint64
 }
 
 func (r *record) add(one vault.BrokeredRequest) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.waiting) >= maxRecord {
+	if len(r.waiting) >= maxRecord || one.Refused != "" && r.refused[one.Lease] >= maxRefused {
 		r.lost.Add(1)
 		return
 	}
 	r.waiting = append(r.waiting, one)
+	r.count(one, 1)
+}
+
+// addEnded adds a request of a lease that has ended, if none was added a short while before.
+func (r *record) addEnded(one vault.BrokeredRequest) {
+	if r.isRecent(one.Lease, one.At) {
+		return
+	}
+	r.add(one)
+}
+
+// isRecent reports whether one of this lease was added recently, and notes that it is now.
+func (r *record) isRecent(lease uuid.UUID, now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if last, found := r.ended[lease]; found && now.Sub(last) < endedInterval {
+		return true
+	}
+	if r.ended == nil {
+		r.ended = map[uuid.UUID]time.Time{}
+	}
+	r.ended[lease] = now
+	return false
+}
+
+// forget forgets what is of no use any more.
+func (r *record) forget(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	maps.DeleteFunc(r.ended, func(_ uuid.UUID, last time.Time) bool {
+		return now.Sub(last) >= endedInterval
+	})
+}
+
+// count counts a request that waits, or waits no more.
+func (r *record) count(one vault.BrokeredRequest, n int) {
+	if one.Refused == "" {
+		return
+	}
+	if r.refused == nil {
+		r.refused = map[uuid.UUID]int{}
+	}
+	if r.refused[one.Lease] += n; r.refused[one.Lease] <= 0 {
+		delete(r.refused, one.Lease)
+	}
 }
 
 // take returns the next batch.
@@ -45,6 +99,9 @@ func (r *record) take() []vault.BrokeredRequest {
 	n := min(len(r.waiting), maxBatch)
 	batch := r.waiting[:n:n]
 	r.waiting = r.waiting[n:]
+	for _, one := range batch {
+		r.count(one, -1)
+	}
 	return batch
 }
 
@@ -58,11 +115,15 @@ func (r *record) back(batch []vault.BrokeredRequest) {
 		batch = batch[:room]
 	}
 	r.waiting = append(batch, r.waiting...)
+	for _, one := range batch {
+		r.count(one, 1)
+	}
 }
 
 // keepRecord records what waits. What comes in the meantime waits for the next time: a transaction
 // costs the same for one request as for many.
 func (b *Broker) keepRecord(ctx context.Context) {
+	b.record.forget(time.Now())
 	for isFull := true; isFull; {
 		batch := b.record.take()
 		if len(batch) == 0 {

@@ -35,19 +35,27 @@ func (b *busy) RecordBrokered(
 func TestARequestThatComesWhileOthersAreRecordedWaitsForTheNextTime(t *testing.T) {
 	t.Parallel()
 	known := must(catalog.Load())
-	placeholder := "sk-proj-" + strings.Repeat("a", 71)
-	g := &busy{grants: grants{live: map[string]vault.Grant{placeholder: {
-		User: uuid.New(), Lease: uuid.New(), Secret: uuid.New(), Provider: "openai", Version: 1,
-		Value: plaintext.FromString("key-" + randomText(40)), ExpiresAt: time.Now().Add(time.Hour),
-		Limits: vault.BrokerLimits{Methods: []string{http.MethodPost}},
-	}}}}
+	var placeholders []string // of many leases: refusals of one do not fill a batch
+	g := &busy{grants: grants{live: map[string]vault.Grant{}}}
+	for c := range strings.SplitSeq("abcdefghij", "") {
+		placeholder := "sk-proj-" + strings.Repeat(c, 71)
+		placeholders = append(placeholders, placeholder)
+		g.live[placeholder] = vault.Grant{
+			User: uuid.New(), Lease: uuid.New(), Secret: uuid.New(), Provider: "openai", Version: 1,
+			Value:     plaintext.FromString("key-" + randomText(40)),
+			ExpiresAt: time.Now().Add(time.Hour),
+			Limits:    vault.BrokerLimits{Methods: []string{http.MethodPost}},
+		}
+	}
+	sent := 0
 	b := broker.New(broker.Options{
 		Grants: g, Catalog: known, Log: slog.New(slog.DiscardHandler),
 	})
 	g.next = func() {
 		r := httptest.NewRequestWithContext(
 			t.Context(), http.MethodGet, "/openai/v1/models", http.NoBody)
-		r.Header.Set("Authorization", "Bearer "+placeholder)
+		r.Header.Set("Authorization", "Bearer "+placeholders[sent%len(placeholders)])
+		sent++
 		w := httptest.NewRecorder()
 		b.ServeHTTP(w, r)
 		if w.Code != http.StatusForbidden {

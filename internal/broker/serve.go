@@ -264,6 +264,10 @@ func (b *Broker) note(r *http.Request, f *flow, why *refusal) {
 	if why != nil {
 		one.Status, one.Refused, one.Detail = why.status, string(why.rule), why.detail
 	}
+	if f.grant.Why != "" {
+		b.record.addEnded(one)
+		return
+	}
 	b.record.add(one)
 }
 

@@ -77,8 +77,17 @@ func (q *Queries) InsertBrokered(
 }
 
 // TrimBrokered implements [vault.Tx].
-func (q *Queries) TrimBrokered(ctx context.Context, user uuid.UUID, keep int) error {
-	return q.exec(ctx, `DELETE FROM broker_requests WHERE user_id = $1 AND id <= (
-		SELECT id FROM broker_requests WHERE user_id = $1 ORDER BY id DESC LIMIT 1 OFFSET $2)`,
-		idText(user), integer(keep))
+func (q *Queries) TrimBrokered(
+	ctx context.Context, user uuid.UUID, of vault.BrokeredBound,
+) error {
+	where, args := "user_id = $1 AND refused = ''", []any{idText(user), integer(of.Keep)}
+	if of.Refused {
+		where = "user_id = $1 AND refused <> ''"
+	}
+	if of.Lease != uuid.Nil {
+		where, args = where+" AND lease_id = $3", append(args, idText(of.Lease))
+	}
+	return q.exec(ctx, fmt.Sprintf(`DELETE FROM broker_requests WHERE %[1]s AND id <= (
+		SELECT id FROM broker_requests WHERE %[1]s ORDER BY id DESC LIMIT 1 OFFSET $2)`, where),
+		args...)
 }

@@ -77,6 +77,13 @@ type brokerWriter interface {
 	InsertBrokered(
 		ctx context.Context, requests []BrokeredRequest, added []StoredBrokerUse,
 	) error
-	// TrimBrokered removes a user's requests but for the newest.
-	TrimBrokered(ctx context.Context, user uuid.UUID, keep int) error
+	// TrimBrokered removes requests of a user but for the newest.
+	TrimBrokered(ctx context.Context, user uuid.UUID, of BrokeredBound) error
+}
+
+// A BrokeredBound is how many requests of a kind are kept.
+type BrokeredBound struct {
+	Lease   uuid.UUID // nil for all leases of a user
+	Refused bool      // those that were, or else those that were not
+	Keep    int
 }

@@ -42,7 +42,9 @@ func (r BrokeredRequest) Use() BrokerUse {
 
 // How many requests are recorded, and shown.
 const (
-	keepBrokered    = 10_000 // of a user
+	keepBrokered    = 10_000 // of a user, that were refused, and as many that were not
+	keepPassed      = 5000   // of a lease: one does not crowd out what the others did
+	keepRefused     = 1000   // of a lease: refusals cost its program nothing
 	MaxBrokeredPage = 200
 
 	defaultBrokeredPage = 50
@@ -79,23 +81,21 @@ func (s *Service) recordBatch(
 	ctx context.Context, batch []BrokeredRequest, uses map[uuid.UUID]BrokerUse,
 ) error {
 	added := map[uuid.UUID]StoredBrokerUse{} // by lease
-	users := map[uuid.UUID]bool{}
+	refused := map[uuid.UUID]bool{}          // leases
 	for _, r := range batch {
 		use := added[r.Lease]
 		use.User, use.Lease, use.BrokerUse = r.User, r.Lease, use.Plus(r.Use())
-		added[r.Lease], users[r.User] = use, true
+		added[r.Lease], refused[r.Lease] = use, refused[r.Lease] || r.Refused != ""
 	}
 	err := s.store.Update(ctx, func(tx Tx) error {
 		err := tx.InsertBrokered(ctx, batch, slices.Collect(maps.Values(added)))
-		for user := range users {
-			if err == nil {
-				err = tx.TrimBrokered(ctx, user, keepBrokered)
-			}
-		}
 		for lease, use := range added {
 			if err == nil {
 				use, err = tx.BrokerUse(ctx, use.User, lease)
 				uses[lease] = use.BrokerUse
+			}
+			if err == nil {
+				err = trimBrokered(ctx, tx, use, refused[lease])
 			}
 		}
 		return err
@@ -104,6 +104,25 @@ func (s *Service) recordBatch(
 		return err
 	}
 	return s.recordBrokerRefusals(ctx, batch)
+}
+
+// trimBrokered bounds what is kept of a lease and its user. Whoever has one placeholder, also of a
+// lease that ended, must not erase what others did by what they do.
+func trimBrokered(ctx context.Context, tx Tx, use StoredBrokerUse, refused bool) error {
+	bounds := []BrokeredBound{{Keep: keepBrokered}}
+	if use.Requests > keepPassed {
+		bounds = append(bounds, BrokeredBound{Lease: use.Lease, Keep: keepPassed})
+	}
+	if refused {
+		bounds = append(bounds, BrokeredBound{Lease: use.Lease, Refused: true, Keep: keepRefused},
+			BrokeredBound{Refused: true, Keep: keepBrokered})
+	}
+	for _, of := range bounds {
+		if err := tx.TrimBrokered(ctx, use.User, of); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // knownBrokered returns the requests that are somebody's, as they are stored.

@@ -478,12 +478,46 @@ func TestRequestsOfTheBrokerAreRecordedAndBounded(t *testing.T) {
 	}); uses[l.ID] != want || len(uses) != 1 {
 		t.Errorf("the uses are %+v", uses)
 	}
-	if n := p.count("broker_requests"); n != 10_000 {
+	if n := p.count("broker_requests"); n != 5000+1000 {
 		t.Errorf("%d are kept", n)
 	}
 	p.must(p.Service.DeleteUser(ctx, p.admin, ann.User))
 	if n := p.count("broker_requests") + p.count("broker_uses"); n != 0 {
 		t.Errorf("%d rows outlive the user", n)
+	}
+}
+
+// Whoever has one placeholder does not erase what other leases did.
+func TestALeaseCrowdsOutNoRecordOfAnother(t *testing.T) {
+	p := start(t)
+	ann := p.user("ann")
+	secret := p.presetSecret(ann, "openai", "OPENAI_API_KEY", fake("x"))
+	quiet, loud := p.brokered(ann, secret), p.brokered(ann, secret)
+	request := func(l uuid.UUID, refused string) vault.BrokeredRequest {
+		return vault.BrokeredRequest{
+			User: ann.User, Lease: l, At: p.clock.now(), Method: "GET", Status: 200,
+			Refused: refused, Counts: refused == "",
+		}
+	}
+	p.must(second(p.RecordBrokered(t.Context(), []vault.BrokeredRequest{
+		request(quiet.ID, ""), request(quiet.ID, "path"), request(loud.ID, ""),
+	})))
+	p.must(second(p.RecordBrokered(t.Context(),
+		slices.Repeat([]vault.BrokeredRequest{request(loud.ID, "path")}, 11_000))))
+	for _, l := range []uuid.UUID{quiet.ID, loud.ID} {
+		all := must(p.ListBrokered(t.Context(), ann, vault.BrokeredQuery{Lease: l, After: l}))
+		if len(all) == 0 || all[0].Refused != "" {
+			t.Errorf("what passed is gone: %d are left", len(all))
+		}
+	}
+	p.must(second(p.RecordBrokered(t.Context(),
+		slices.Repeat([]vault.BrokeredRequest{request(loud.ID, "")}, 11_000))))
+	if all := must(p.ListBrokered(t.Context(), ann,
+		vault.BrokeredQuery{Lease: quiet.ID})); len(all) != 2 {
+		t.Errorf("%d are left of the quiet lease", len(all))
+	}
+	if n := p.count("broker_requests"); n != 2+5000+1000 {
+		t.Errorf("%d are kept", n)
 	}
 }
 

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -64,9 +65,20 @@ func keepsBrokered(s subject) {
 	ofOthers := vault.BrokeredQuery{Lease: l.ID, Limit: 9}
 	s.wantSame("another user's", s.brokered(bob.Owner, ofOthers), []vault.BrokeredRequest{})
 	s.wantSame("use", got(s, readBrokerUse(l)), useOf(l, 2, 7+1004, 10))
-	s.update(func(tx vault.Tx) error { return tx.TrimBrokered(s.ctx, ann.Owner, 2) })
-	s.wantSame("trimmed", s.brokered(ann.Owner, vault.BrokeredQuery{Lease: l.ID, Limit: 9}),
-		all[1:])
+	for _, c := range []struct {
+		of   vault.BrokeredBound
+		want []vault.BrokeredRequest
+	}{
+		{vault.BrokeredBound{Refused: true, Keep: 1}, all},
+		{vault.BrokeredBound{Lease: other.ID}, all},
+		{vault.BrokeredBound{Keep: 2}, all},
+		{vault.BrokeredBound{Lease: l.ID, Keep: 1}, all[1:]},
+		{vault.BrokeredBound{Lease: l.ID, Refused: true}, all[2:]},
+	} {
+		s.update(func(tx vault.Tx) error { return tx.TrimBrokered(s.ctx, ann.Owner, c.of) })
+		s.wantSame(fmt.Sprintf("trimmed to %+v", c.of), s.brokered(ann.Owner,
+			vault.BrokeredQuery{Lease: l.ID, Limit: 9}), c.want)
+	}
 	s.update(func(tx vault.Tx) error { return tx.DeleteLeases(s.ctx, ann.Owner) })
 	missing(s, "use of a user who was deleted", readBrokerUse(l))
 	s.wantSame("the other user's", s.brokered(bob.Owner,
