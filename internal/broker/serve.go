@@ -122,6 +122,9 @@ func (b *Broker) admit(r *http.Request, p *provider, t target) (*flow, *refusal)
 	if why := checkRequest(r, p); why != nil {
 		return f, why
 	}
+	if why := checkOverride(r.Header, t); why != nil {
+		return f, why
+	}
 	got, why := m.places.find(r, t, p.shape)
 	if why != nil {
 		return f, why
