@@ -23,6 +23,7 @@ type flow struct {
 	quota       *quota
 	counted     bool          // by the quota
 	masks       *redact.Masks // of the value; nil if it is not looked for
+	scrubs      bool          // what reads the answer counts its tokens, too
 	own         *redact.Masks // of the placeholders of the lease
 	grant       vault.Grant
 	idle        time.Duration // for how long nothing may move after the answer began; 0: for ever
@@ -150,6 +151,9 @@ type download struct {
 func (d download) Read(p []byte) (int, error) {
 	n, err := d.ReadCloser.Read(p)
 	d.flow.count(&d.flow.received, n)
+	if !d.flow.scrubs {
+		d.flow.usage.feed(p[:n])
+	}
 	if err != nil {
 		d.flow.cleanTrailer()
 	}

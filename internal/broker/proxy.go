@@ -116,14 +116,23 @@ func (b *Broker) modify(resp *http.Response) error {
 	if f.masks != nil {
 		hasBody := resp.Request.Method != http.MethodHead && resp.ContentLength != 0 &&
 			resp.StatusCode != http.StatusNotModified && resp.StatusCode != http.StatusNoContent
-		isWhole := resp.StatusCode != http.StatusPartialContent
-		if hasBody && isText(resp.Header.Get("Content-Type")) &&
-			(!isWhole || !b.scrubBody(resp, f)) {
+		kind := resp.Header.Get("Content-Type")
+		switch {
+		case !hasBody:
+		case resp.StatusCode == http.StatusPartialContent && (isText(kind) || isParts(kind)):
+			return errPart
+		case isText(kind) && !b.scrubBody(resp, f):
 			b.unscrubbed.Add(1)
 		}
 	}
 	f.begin(resp.StatusCode)
 	return nil
+}
+
+// errPart is for an answer whose client chose where it begins and ends: that may be within the key.
+var errPart = &refusal{
+	status: http.StatusBadGateway, rule: ruleAnswer,
+	detail: "A part of a text cannot be looked through for the key: ask without Range",
 }
 
 // fail answers a request for which the provider has no answer.

@@ -64,6 +64,12 @@ func isText(contentType string) bool {
 	return strings.HasSuffix(minor, "+json") || strings.HasSuffix(minor, "+xml")
 }
 
+// isParts reports whether an answer has several parts, which may be of any type.
+func isParts(contentType string) bool {
+	kind, _, err := mime.ParseMediaType(contentType)
+	return err != nil || strings.HasPrefix(kind, "multipart/")
+}
+
 // scrubBody makes the body of an answer one in which the value is replaced as it streams. An answer
 // in gzip is handed on without. It reports whether it could.
 func (b *Broker) scrubBody(resp *http.Response, f *flow) bool {
@@ -76,6 +82,7 @@ func (b *Broker) scrubBody(resp *http.Response, f *flow) bool {
 	default:
 		return false
 	}
+	f.scrubs = true
 	s := &scrubbed{ReadCloser: body, flow: f, broker: b, stream: f.masks.Stream()}
 	if counted, ok := body.(download); ok {
 		s.ReadCloser, s.counts = counted.ReadCloser, true // one call less deep: see ServeHTTP

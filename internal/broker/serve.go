@@ -153,6 +153,10 @@ func (b *Broker) admit(r *http.Request, p *provider, t target) (*flow, *refusal)
 	if isWebSocket(r) && !slices.Contains(m.attach.Stream, "websocket") {
 		return f, refuse(ruleUpgrade, "The catalog has no WebSocket for this path")
 	}
+	if isWebSocket(r) && grant.Limits.Tokens > 0 {
+		return f, refuse(ruleUpgrade, "The lease has a limit of tokens, and those of a WebSocket "+
+			"are not counted")
+	}
 	f.placeholder = got.placeholder
 	f.credential, why = makeCredential(p.entry, b.recipeOf(m, grant), grant, got.user)
 	if why != nil {

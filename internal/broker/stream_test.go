@@ -149,7 +149,7 @@ func TestAnswersPassAsTheyAre(t *testing.T) {
 			w.WriteHeader(http.StatusFound)
 		case "/v1/range":
 			h.Set("Content-Range", "bytes 0-3/9")
-			h.Set("Content-Type", "text/plain")
+			h.Set("Content-Type", "application/octet-stream")
 			w.WriteHeader(http.StatusPartialContent)
 			_, _ = io.WriteString(w, r.Header.Get("Range")[:4])
 		case "/v1/head":
