@@ -87,7 +87,8 @@ var layers = map[string]string{
 		"internal/identity internal/instance internal/issuer internal/middleware " +
 		"internal/netguard internal/probe internal/process internal/rootkey internal/vault " +
 		"internal/web plaintext",
-	"internal/web": "internal/dotenv internal/identity internal/middleware internal/vault plaintext",
+	"internal/web": "internal/api internal/audit internal/dotenv internal/identity " +
+		"internal/middleware internal/vault plaintext",
 	"internal/cli": "bundle client internal/audit internal/catalog internal/child " +
 		"internal/config internal/doctor internal/dotenv internal/environ internal/instance " +
 		"internal/maintenance internal/memfile internal/policy internal/privatefile " +

@@ -59,6 +59,9 @@ func auditPageBody(p vault.AuditPage) wire.AuditPage {
 	}
 }
 
+// AuditLine returns an entry in the shape that it has in an answer, in one line without its end.
+func AuditLine(e audit.Linked) []byte { return asJSON(auditEntryBody(e)) }
+
 func headBody(h audit.Head) wire.AuditHead {
 	return wire.AuditHead{Seq: number(h.Seq), Hash: hex.EncodeToString(h.Hash[:])}
 }

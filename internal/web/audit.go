@@ -26,18 +26,37 @@ func (s *site) listAudit(w http.ResponseWriter, r *request) error {
 			return err
 		}
 	}
-	older := url.Values{}
+	older := ""
 	if found.Next != "" {
-		older = query
-		older.Set("cursor", found.Next)
+		next := keep(query)
+		next.Set("cursor", found.Next)
+		older = "/ui/audit?" + next.Encode()
 	}
 	return s.show(w, r, http.StatusOK, "audit", view{
 		Title: "Audit log", Here: "audit", Broken: broken, Data: map[string]any{
-			"Entries": found.Entries, "Older": older.Encode(), "Head": found.Head,
+			"Entries": found.Entries, "Older": older, "Head": found.Head,
 			"Action": query.Get("action"), "From": query.Get("from"), "To": query.Get("to"),
 			"Run": query.Get("run"), "Filtered": filter != vault.AuditFilter{},
+			"JSON": exportPath("jsonl", query), "CSV": exportPath("csv", query),
 		},
 	})
+}
+
+// keep returns the filter of a page, for the links to what it shows.
+func keep(query url.Values) url.Values {
+	kept := url.Values{}
+	for _, name := range []string{"action", "secret", "lease", "run", "from", "to"} {
+		if value := query.Get(name); value != "" {
+			kept.Set(name, value)
+		}
+	}
+	return kept
+}
+
+func exportPath(format string, query url.Values) string {
+	q := keep(query)
+	q.Set("format", format)
+	return "/ui/audit/export?" + q.Encode()
 }
 
 // auditFilter reads the filter of a page. What is wrong with it is returned by field.

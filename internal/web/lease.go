@@ -26,14 +26,15 @@ func (s *site) listLeases(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	older := url.Values{}
+	older := ""
 	if next != uuid.Nil {
-		older = r.URL.Query()
-		older.Set("before", next.String())
+		query := r.URL.Query()
+		query.Set("before", next.String())
+		older = "/ui/leases?" + query.Encode()
 	}
 	return s.show(w, r, http.StatusOK, "leases", view{
 		Title: "Leases", Here: "leases", Broken: broken, Data: map[string]any{
-			"Leases": leases, "Older": older.Encode(), "Disputed": disputed,
+			"Leases": leases, "Older": older, "Disputed": disputed,
 			"State": r.URL.Query().Get("state"), "Filtered": filter.State != "",
 		},
 	})

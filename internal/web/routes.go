@@ -42,6 +42,7 @@ const (
 const (
 	requestTimeout = 10 * time.Second
 	probeTimeout   = 20 * time.Second // of one that waits for a provider
+	exportTimeout  = 10 * time.Minute
 	maxForm        = 512 << 10        // the longest value, each byte of it escaped
 )
 
@@ -96,6 +97,8 @@ func (s *site) mount() {
 	get("/login/device", public, toDevice)
 
 	get("/ui/audit", signedIn, s.listAudit)
+	s.handle("GET /ui/audit/export", signedIn, middleware.Limits{Timeout: exportTimeout},
+		s.exportAudit)
 
 	get("/ui/stop", signedIn, s.stopPage)
 	post("/ui/stop", signedIn, s.stop)
