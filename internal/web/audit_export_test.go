@@ -50,7 +50,7 @@ func TestTheAuditLogIsDownloadedAsTheAPIShowsIt(t *testing.T) {
 		t.Errorf("%d entries with a filter", n)
 	}
 	for _, query := range []string{"", "format=xml", "format=csv&from=yesterday"} {
-		b.get("/ui/audit/export?" + query).want(t, http.StatusBadRequest)
+		b.get("/ui/audit/export?"+query).want(t, http.StatusBadRequest)
 	}
 	if text := b.get("/ui/audit?action=secret.create&cursor=").text; !strings.Contains(
 		text, "/ui/audit/export?action=secret.create&amp;format=csv\"") {

@@ -43,7 +43,7 @@ const (
 	requestTimeout = 10 * time.Second
 	probeTimeout   = 20 * time.Second // of one that waits for a provider
 	exportTimeout  = 10 * time.Minute
-	maxForm        = 512 << 10        // the longest value, each byte of it escaped
+	maxForm        = 512 << 10 // the longest value, each byte of it escaped
 )
 
 // mount puts all pages and forms into the mux.
