@@ -118,7 +118,6 @@ func (b *Broker) admit(r *http.Request, p *provider, t target) (*flow, *refusal)
 	if why != nil {
 		return f, why
 	}
-	f.match = m
 	if why := checkRequest(r, p); why != nil {
 		return f, why
 	}
@@ -143,6 +142,7 @@ func (b *Broker) admit(r *http.Request, p *provider, t target) (*flow, *refusal)
 	if m, why = m.settle(t.host, grant.Limits.Params); why != nil {
 		return f, why
 	}
+	f.match = m
 	if why := checkLease(r, t, grant.Limits); why != nil {
 		return f, why
 	}
