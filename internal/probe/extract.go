@@ -16,6 +16,9 @@ import (
 // expiresAt is the name of the one fact that is a time.
 const expiresAt = "expires_at"
 
+// lastYear is the last that can be stored: a key that ends later ends never.
+const lastYear = 9999
+
 // How much of a fact is kept, and how many characters in a row it may share with the key: some
 // providers answer with parts of it.
 const (
@@ -32,7 +35,8 @@ func (f *finding) extract(wanted []catalog.Extract, a answer, key plaintext.Valu
 			continue
 		}
 		if x.Type == "time" {
-			if t, ok := parseTime(value, x.Layouts); ok && x.To == expiresAt {
+			t, ok := parseTime(value, x.Layouts)
+			if ok && x.To == expiresAt && t.Year() <= lastYear {
 				f.ExpiresAt = t
 			}
 			continue

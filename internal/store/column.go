@@ -15,7 +15,8 @@ import (
 )
 
 // A column describes a column of a table whose rows are Ts: how a T is bound to it, and scanned
-// from it. scan returns an error for a value that bind never makes.
+// from it. scan returns an error for a value that bind never makes. bind returns an error as its
+// value for one that scan would refuse: the row is then not written.
 type column[T any] struct {
 	name string
 	kind backup.Kind
@@ -178,16 +179,27 @@ func moment[T any](name string, field func(*T) *time.Time) column[T] {
 	return column[T]{
 		name: name,
 		kind: backup.Integer,
-		bind: func(v *T) any { return micros(*field(v)) },
+		bind: func(v *T) any {
+			if at := *field(v); !at.IsZero() && !isReadable(at) {
+				return errRange
+			}
+			return micros(*field(v))
+		},
 		scan: func(v *T, r Row, i int) error {
 			at := timeAt(r, i)
 			*field(v) = at
-			if !r.IsNull(i) && (at.IsZero() || at.Year() < 1 || at.Year() > 9999) {
-				return errRange // JSON could not say it
+			if !r.IsNull(i) && !isReadable(at) {
+				return errRange
 			}
 			return nil
 		},
 	}
+}
+
+// isReadable reports whether JSON has a text for a time.
+func isReadable(at time.Time) bool {
+	year := at.UTC().Year()
+	return !at.IsZero() && year >= 1 && year <= 9999
 }
 
 func micros(t time.Time) any {

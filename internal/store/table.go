@@ -93,6 +93,9 @@ func (t *table[T]) execFor(ctx context.Context, c Conn, sql string, v *T) error 
 	args := make([]any, len(t.columns))
 	for i, column := range t.columns {
 		args[i] = column.bind(v)
+		if err, bad := args[i].(error); bad {
+			return fmt.Errorf("%s.%s cannot be written: %w", t.name, column.name, err)
+		}
 	}
 	return c.Exec(ctx, 0, sql, args...)
 }

@@ -39,11 +39,18 @@ func NewScopes(names []string) (Scopes, error) {
 // it.
 type Expiry struct{ at time.Time }
 
+// lastYear is the last that can be stored: JSON has no text for a later one.
+const lastYear = 9999
+
 // NewExpiry returns the expiry at that time. Invalid: the time is past by every clock, such as Go's
-// zero time, which must not pass for never.
+// zero time, which must not pass for never, or later than can be stored.
 func NewExpiry(at time.Time) (Expiry, error) {
-	if at.Unix() <= 0 {
+	switch {
+	case at.Unix() <= 0:
 		return Expiry{}, expired()
+	case at.UTC().Year() > lastYear:
+		return Expiry{}, invalid(
+			Field{"expires_at", GoodValue, "Expiry must be before the year 10000"})
 	}
 	return Expiry{at.UTC().Truncate(time.Microsecond)}, nil
 }

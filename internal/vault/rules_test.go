@@ -179,6 +179,8 @@ func TestAnExpiryThatIsPastForEveryClockIsRefused(t *testing.T) {
 		"9999-12-31T23:59:59Z": nil,
 		"1970-01-01T00:00:01Z": nil, // past, as the clock will tell
 		"1970-01-01T00:00:00Z": {"expires_at value"},
+		// which in UTC is of a year that nothing can write
+		"9999-12-31T23:59:59-01:00": {"expires_at value"},
 		// what a Go program writes for no time at all
 		"0001-01-01T00:00:00Z":                {"expires_at value"},
 		"0001-01-01T01:00:00+01:00":           {"expires_at value"},

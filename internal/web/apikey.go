@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -70,7 +71,7 @@ func (s *site) createKey(w http.ResponseWriter, r *request) error {
 	scopes, badScopes := vault.NewScopes(sent)
 	request := vault.APIKeyRequest{Name: name, Scopes: scopes, SelfRevoke: true}
 	days, err := strconv.Atoi(r.PostForm.Get("days"))
-	if err != nil {
+	if err != nil || !slices.Contains([]int{0, 1, 7, 30, 365}, days) { // what the page offers
 		return badForm(err)
 	}
 	var badEnd error

@@ -97,6 +97,18 @@ func apiKeyEnds() []behaviour {
 			s.wantSame("keys", s.apiKeys(ann.Owner), []vault.APIKey{kept, k})
 		}},
 		{"a key is revoked once, and by its owner only", revokedOnce},
+		{"a time that could not be read is not written", func(s subject) {
+			ann := s.addUser("ann")
+			for _, year := range []int{-1, 0, 10_000, 300_000} {
+				k := apiKeyOf(ann.Owner)
+				k.ExpiresAt = time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)
+				err := s.try(func(tx vault.Tx) error { return tx.InsertAPIKey(s.ctx, k) })
+				if err == nil {
+					s.Errorf("a key that ends in the year %d is stored", year)
+				}
+			}
+			s.wantSame("keys", len(s.apiKeys(ann.Owner)), 0)
+		}},
 		{"a use is noted on one key only, and only the list tells of it", func(s subject) {
 			ann := s.addUser("ann")
 			k, kept := s.addAPIKey(ann.Owner, nil), s.addAPIKey(ann.Owner, nil)
