@@ -47,7 +47,6 @@ type TrustRequest struct {
 var shared = map[string][]string{
 	"https://token.actions.githubusercontent.com": {
 		"sub", "repository", "repository_id", "repository_owner", "repository_owner_id",
-		"job_workflow_ref",
 	},
 	"https://gitlab.com": {
 		"sub", "project_path", "project_id", "namespace_path", "namespace_id",

@@ -401,6 +401,10 @@ func TestTermsThatWouldLetInTooManyAreRefused(t *testing.T) {
 			in.Issuer = github
 			in.Claims = []vault.Claim{{Name: "ref", Value: "refs/heads/main"}}
 		},
+		"a workflow of GitHub that anybody may call": func(in *vault.TrustRequest) {
+			in.Issuer = github
+			in.Claims = []vault.Claim{{Name: "job_workflow_ref", Value: "acme/ci/a.yml@main"}}
+		},
 	} {
 		in := p.request("secrets:read")
 		change(&in)
