@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/keysake/keysake/client"
+	"github.com/keysake/keysake/internal/catalog"
 	"github.com/keysake/keysake/internal/environ"
 	"github.com/keysake/keysake/internal/relay"
 	"github.com/keysake/keysake/plaintext"
@@ -79,9 +80,14 @@ func (a *app) toBroker(
 	if made.Broker == nil || len(made.Broker.Secrets) != len(wanted) {
 		return errNotAsked
 	}
+	known, err := catalog.Load()
+	if err != nil {
+		return err
+	}
 	hosts := map[string]string{}
 	for i, s := range made.Broker.Secrets {
-		if s.Name != wanted[i] || checkVariable(s.Name) != nil || s.Placeholder == "" {
+		if s.Name != wanted[i] || checkVariable(s.Name) != nil || s.Placeholder == "" ||
+			!isLeading(known, s) {
 			return errNotAsked
 		}
 		given.values[s.Name] = plaintext.FromString(s.Placeholder)

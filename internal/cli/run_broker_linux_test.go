@@ -167,6 +167,15 @@ func assertBrokered(t *testing.T, s *leaseServer, want string) {
 	}
 }
 
+// baseURL adds a variable that the command would get.
+func baseURL(name, path string) func(*wire.Lease) {
+	return func(l *wire.Lease) {
+		l.Broker.Secrets[0].BaseURLs = []wire.BrokerVariable{
+			{Name: name, Path: path, Scheme: "any"},
+		}
+	}
+}
+
 func TestAServerWhoseBrokerIsNotSafeStartsNoRun(t *testing.T) {
 	for name, lie := range map[string]func(*wire.Lease){
 		"no broker":           func(l *wire.Lease) { l.Broker = nil },
@@ -175,6 +184,22 @@ func TestAServerWhoseBrokerIsNotSafeStartsNoRun(t *testing.T) {
 		"one secret fewer":    func(l *wire.Lease) { l.Broker.Secrets = nil },
 		"another name":        func(l *wire.Lease) { l.Broker.Secrets[0].Name = "OTHER" },
 		"no placeholder":      func(l *wire.Lease) { l.Broker.Secrets[0].Placeholder = "" },
+		"a variable of bash":  baseURL("BASH_ENV=$(touch started)#", ""),
+		"a command of git":    baseURL("GIT_SSH_COMMAND", "/x"),
+		"a command as a path": baseURL("ONE_BASE_URL", ";touch started;"),
+		"a proxy":             baseURL("https_proxy", ""),
+		"roots":               baseURL("NODE_EXTRA_CA_CERTS", ""),
+		"no proxy any more":   func(l *wire.Lease) { l.Broker.Secrets[0].Unset = []string{"HTTPS_PROXY"} },
+		"all of git": func(l *wire.Lease) {
+			l.Broker.Secrets[0].Git = []wire.BrokerGit{{Path: "/x/", User: "x"}}
+		},
+		"git of another provider": func(l *wire.Lease) {
+			l.Broker.Secrets[0].Git = []wire.BrokerGit{
+				{URL: "https://github.com/", Path: "/x/", User: "x"}}
+		},
+		"gh of another provider": func(l *wire.Lease) {
+			l.Broker.Secrets[0].GH = []string{"api.github.com"}
+		},
 	} {
 		s := serveLeases(t, map[string]string{"ONE": "value-of-one"})
 		s.change(func() { s.lie = func(l *wire.Lease, _ *bundle.Payload) { lie(l) } })
