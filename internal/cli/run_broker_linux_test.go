@@ -195,7 +195,8 @@ func TestAServerWhoseBrokerIsNotSafeStartsNoRun(t *testing.T) {
 		},
 		"git of another provider": func(l *wire.Lease) {
 			l.Broker.Secrets[0].Git = []wire.BrokerGit{
-				{URL: "https://github.com/", Path: "/x/", User: "x"}}
+				{URL: "https://github.com/", Path: "/x/", User: "x"},
+			}
 		},
 		"gh of another provider": func(l *wire.Lease) {
 			l.Broker.Secrets[0].GH = []string{"api.github.com"}
