@@ -44,7 +44,6 @@ func TestHalfSentRequestsKeepNobodyOut(t *testing.T) {
 	random := newRandom(t)
 	p := launch(t, newData(t), withFiles(t, 64)).ready()
 	l := newLibrary(p, "somebody")
-	c := p.client(l.key)
 	for i := range 200 {
 		halfSent(t, p)
 		if i%40 != 39 {
@@ -54,6 +53,7 @@ func TestHalfSentRequestsKeepNobodyOut(t *testing.T) {
 			t.Errorf("after %d half-sent requests: %v", i+1, err)
 		}
 		value := plaintext.FromString(text(random, 40))
+		c := p.client(l.key) // whose connection is new: one that is idle is closed for others
 		if err := l.create(t.Context(), c, fmt.Sprintf("NAME_%d", i), value); err != nil {
 			t.Errorf("after %d half-sent requests: %v", i+1, err)
 		}
