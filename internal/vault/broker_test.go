@@ -160,11 +160,15 @@ func TestWhatIsNoPlaceholderStandsForNothing(t *testing.T) {
 	text := string(l.Placeholders[0].Value.Reveal())
 	foreign := string(other.Placeholders[0].Value.Reveal())
 	cut := len(text) - 71
+	digit := "0"
+	if text[cut+30] == '0' {
+		digit = "1"
+	}
 	for what, changed := range map[string]string{
 		"nothing":             "",
 		"another head":        "sk-ant-api03-" + text[cut:],
 		"no head":             text[cut:],
-		"a changed digit":     text[:cut+30] + "0" + text[cut+31:],
+		"a changed digit":     text[:cut+30] + digit + text[cut+31:],
 		"one character less":  text[:len(text)-1],
 		"one character more":  text + "0",
 		"very long":           strings.Repeat("a", 10_000) + text,
