@@ -73,9 +73,9 @@ func WithAuthorities(pool *x509.CertPool) Option {
 }
 
 // New returns a client that presents apiKey to the server at baseURL, such as
-// https://keysake.example.org, with or without /api at its end. The zero apiKey sends none, which is enough for [Client.Health] and
-// [Client.RedeemTicket]. Each try of a request ends after 30 seconds, or when its context says so.
-// An answer of more than 16 MiB is an error.
+// https://keysake.example.org, with or without /api at its end. The zero apiKey sends none, which
+// is enough for [Client.Health] and [Client.RedeemTicket]. Each try of a request ends after 30
+// seconds, or when its context says so. An answer of more than 16 MiB is an error.
 //
 // It refuses an http URL of another machine, because the key would travel in the clear.
 func New(baseURL string, apiKey plaintext.Value, opts ...Option) (*Client, error) {

@@ -104,17 +104,26 @@ func (u StoredUser) enabled() anchor.State {
 // recordUser names the user whose library it is as the target, and returns the user, and the
 // instance's ledger, which is saved with the change.
 func (c *change) recordUser(ctx context.Context) (StoredUser, User, *page, error) {
-	stored, err := c.rows.User(ctx, c.owner)
+	stored, user, err := c.recordOwner(ctx)
 	if err != nil {
 		return StoredUser{}, User{}, nil, err
+	}
+	instance, err := c.also(ctx, instanceLibrary())
+	return stored, user, instance, err
+}
+
+// recordOwner is recordUser for what does not concern the instance.
+func (c *change) recordOwner(ctx context.Context) (StoredUser, User, error) {
+	stored, err := c.rows.User(ctx, c.owner)
+	if err != nil {
+		return StoredUser{}, User{}, err
 	}
 	user, err := c.identify(stored)
 	if err != nil {
-		return StoredUser{}, User{}, nil, err
+		return StoredUser{}, User{}, err
 	}
 	c.record(user.target())
-	instance, err := c.also(ctx, instanceLibrary())
-	return stored, user, instance, err
+	return stored, user, nil
 }
 
 // checkStillIn returns an error if the caller's API key does not work any more: who was disabled or

@@ -54,15 +54,10 @@ func (o *Operator) RepairUser(ctx context.Context, l Library) error {
 // the scope secrets:write. Who was not repaired confirms nothing.
 func (s *Service) ConfirmRepair(ctx context.Context, who Actor) error {
 	return s.update(ctx, inOwnLibrary(who, policy.UserConfirm), func(c *change) error {
-		stored, err := c.rows.User(ctx, c.owner)
+		stored, _, err := c.recordOwner(ctx)
 		if err != nil {
 			return err
 		}
-		user, err := c.identify(stored)
-		if err != nil {
-			return err
-		}
-		c.record(user.target())
 		if c.ledger.State == anchor.Repaired {
 			c.ledger.State = anchor.Active
 		}

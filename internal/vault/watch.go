@@ -70,15 +70,10 @@ func (s *Service) GetWatch(ctx context.Context, who Actor) (w Watch, err error) 
 // uses the value.
 func (s *Service) SetWatch(ctx context.Context, who Actor, w Watch) error {
 	return s.update(ctx, inOwnLibrary(who, policy.WatchSet), func(c *change) error {
-		stored, err := c.rows.User(ctx, c.owner)
+		stored, _, err := c.recordOwner(ctx)
 		if err != nil {
 			return err
 		}
-		user, err := c.identify(stored)
-		if err != nil {
-			return err
-		}
-		c.record(user.target())
 		stored.Watch, stored.ProbeDueAt = w, time.Time{}
 		if w.ProbeEvery > 0 {
 			stored.ProbeDueAt = c.at
