@@ -34,7 +34,8 @@ var layers = map[string]string{
 	"internal/redact":      "plaintext",
 	"internal/dotenv":      "plaintext",
 	"internal/environ":     "plaintext",
-	"internal/relay":       "",
+	"internal/duplex":      "",
+	"internal/relay":       "internal/duplex",
 	"internal/memfile":     "plaintext",
 	"internal/project":     "",
 	"internal/child":       "",
@@ -81,8 +82,8 @@ var layers = map[string]string{
 		"internal/doctor internal/floors internal/instance internal/policy " +
 		"internal/privatefile internal/rootkey internal/seal internal/store " +
 		"internal/store/postgres internal/store/sqlite internal/vault plaintext",
-	"internal/broker": "internal/catalog internal/netguard internal/redact internal/vault " +
-		"plaintext",
+	"internal/broker": "internal/catalog internal/duplex internal/netguard internal/redact " +
+		"internal/vault plaintext",
 	"internal/server": "internal/api internal/broker internal/catalog internal/config " +
 		"internal/identity internal/instance internal/issuer internal/middleware " +
 		"internal/netguard internal/probe internal/process internal/rootkey internal/vault " +
@@ -149,7 +150,8 @@ var outside = []struct{ prefix, mayImport string }{
 	{"database/sql", ""},
 	{"net/http", "client internal/broker " +
 		"internal/api internal/api/apicontract internal/apptest internal/cli " +
-		"internal/identity internal/issuer internal/issuer/issuertest internal/middleware " +
+		"internal/duplex internal/identity internal/issuer internal/issuer/issuertest " +
+		"internal/middleware " +
 		"internal/netguard internal/probe internal/relay " +
 		"internal/rootkey internal/server internal/web"},
 }

@@ -270,7 +270,7 @@ func (b *Broker) tunnel(w http.ResponseWriter, r *http.Request, f *flow) *refusa
 	defer end()
 	_, _ = io.WriteString(conn, established) // a client that is gone reads nothing
 	f.touch()
-	both := duplex{upstream, f}
+	both := upgraded{upstream, f}
 	done := make(chan struct{}, 2)
 	go func() { _, _ = copySmall(both, conn); done <- struct{}{} }()
 	go func() { _, _ = copySmall(conn, both); done <- struct{}{} }()

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/keysake/keysake/internal/duplex"
 	"github.com/keysake/keysake/internal/redact"
 	"github.com/keysake/keysake/internal/vault"
 )
@@ -29,13 +30,13 @@ type flow struct {
 	idle        time.Duration // for how long nothing may move after the answer began; 0: for ever
 	passes      []string      // content codings that are passed on as they are
 
-	began   time.Time
-	replier replier
-	request *http.Request // as it is sent on
-	cancel  context.CancelCauseFunc
-	control *http.ResponseController
-	body    io.Reader // of the request, as it comes from the client
-	answer  *http.Response
+	began    time.Time
+	replier  replier
+	request  *http.Request // as it is sent on
+	cancel   context.CancelCauseFunc
+	control  *http.ResponseController
+	exchange duplex.Exchange // with its body
+	answer   *http.Response
 
 	sent, received, moved atomic.Int64
 	usage                 usage
@@ -139,6 +140,7 @@ type upload struct {
 func (u upload) Read(p []byte) (int, error) {
 	n, err := u.ReadCloser.Read(p)
 	u.flow.count(&u.flow.sent, n)
+	u.flow.exchange.Read(err)
 	return n, err
 }
 
@@ -155,14 +157,15 @@ func (d download) Read(p []byte) (int, error) {
 		d.flow.usage.feed(p[:n])
 	}
 	if err != nil {
-		d.flow.cleanTrailer()
+		d.flow.answered()
 	}
 	return n, err
 }
 
-// cleanTrailer does to the trailer of an answer what was done to its header. It is there when the
-// body has ended, and passed on after that.
-func (f *flow) cleanTrailer() {
+// answered is called when the body of an answer has ended. It does to the trailer what was done to
+// the header: it is there now, and passed on after this.
+func (f *flow) answered() {
+	f.exchange.Answered()
 	if f.answer != nil && len(f.answer.Trailer) > 0 {
 		f.clean(f.answer.Trailer)
 	}
@@ -176,37 +179,37 @@ func (f *flow) clean(h http.Header) (echoed bool) {
 	return f.masks != nil && scrubHeader(h, f.masks, f.grant.Value.Len())
 }
 
-// A duplex is the connection of another protocol, counted.
-type duplex struct {
+// An upgraded is the connection of another protocol, counted.
+type upgraded struct {
 	io.ReadWriteCloser
 	flow *flow
 }
 
-func (d duplex) Read(p []byte) (int, error) {
-	n, err := d.ReadWriteCloser.Read(p)
-	d.flow.count(&d.flow.received, n)
+func (u upgraded) Read(p []byte) (int, error) {
+	n, err := u.ReadWriteCloser.Read(p)
+	u.flow.count(&u.flow.received, n)
 	return n, err
 }
 
-func (d duplex) Write(p []byte) (int, error) {
-	n, err := d.ReadWriteCloser.Write(p)
-	d.flow.count(&d.flow.sent, n)
+func (u upgraded) Write(p []byte) (int, error) {
+	n, err := u.ReadWriteCloser.Write(p)
+	u.flow.count(&u.flow.sent, n)
 	return n, err
 }
 
 // WriteTo implements [io.WriterTo], and ReadFrom [io.ReaderFrom]: with a smaller buffer than that
 // of [io.Copy], because connections are many and long.
-func (d duplex) WriteTo(w io.Writer) (int64, error) { return copySmall(w, d) }
+func (u upgraded) WriteTo(w io.Writer) (int64, error) { return copySmall(w, u) }
 
 // ReadFrom implements [io.ReaderFrom].
-func (d duplex) ReadFrom(r io.Reader) (int64, error) { return copySmall(d, r) }
+func (u upgraded) ReadFrom(r io.Reader) (int64, error) { return copySmall(u, r) }
 
 // CloseWrite tells the provider that the client sends no more.
-func (d duplex) CloseWrite() error {
-	if c, ok := d.ReadWriteCloser.(interface{ CloseWrite() error }); ok {
+func (u upgraded) CloseWrite() error {
+	if c, ok := u.ReadWriteCloser.(interface{ CloseWrite() error }); ok {
 		return c.CloseWrite()
 	}
-	return d.Close()
+	return u.Close()
 }
 
 const smallBuffer = 4 << 10

@@ -103,7 +103,7 @@ func (b *Broker) modify(resp *http.Response) error {
 		if !ok {
 			return errors.New("the connection cannot be written to")
 		}
-		resp.Body = duplex{body, f}
+		resp.Body = upgraded{body, f}
 		f.begin(resp.StatusCode)
 		return nil
 	}
@@ -125,6 +125,7 @@ func (b *Broker) modify(resp *http.Response) error {
 			b.unscrubbed.Add(1)
 		}
 	}
+	f.exchange.Begin(resp.Header)
 	f.begin(resp.StatusCode)
 	return nil
 }
@@ -165,5 +166,5 @@ func (b *Broker) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	f.fail(why)
 	why.answer(w, r, f.match.provider, f.grant.Lease.String())
-	linger(w, f.body, r)
+	linger(w, f.request.Body, r)
 }

@@ -115,7 +115,7 @@ func (s *scrubbed) Read(p []byte) (n int, err error) {
 		if s.counts {
 			s.flow.count(&s.flow.received, n)
 			if s.err != nil {
-				s.flow.cleanTrailer()
+				s.flow.answered()
 			}
 		}
 		s.flow.usage.feed(p[:n])

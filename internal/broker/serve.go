@@ -23,6 +23,7 @@ import (
 func (b *Broker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if f := b.begin(w, r); f != nil {
 		defer b.end(f)
+		defer f.exchange.End()
 		b.proxy.ServeHTTP(&f.replier, f.request)
 	}
 }
@@ -228,13 +229,10 @@ func checkLease(r *http.Request, t target, l vault.BrokerLimits) *refusal {
 // prepare makes a request that was admitted one that is under way, until end.
 func (b *Broker) prepare(w http.ResponseWriter, r *http.Request, f *flow) {
 	ctx, cancel := context.WithCancelCause(r.Context())
-	f.cancel, f.control, f.body = cancel, http.NewResponseController(w), r.Body
+	f.cancel, f.control = cancel, http.NewResponseController(w)
 	f.passes = f.match.attach.PassEncodings
 	f.idle, f.usage.names = f.match.idle, f.match.usage
-	if !isWebSocket(r) && r.ProtoMajor == 1 && r.Body != http.NoBody {
-		// An answer may begin before the request has ended.
-		_ = f.control.EnableFullDuplex() // HTTP/1 always can
-	}
+	f.exchange.Start(w, r)
 	f.replier = replier{w, f}
 	f.request = r.WithContext(context.WithValue(ctx, flowKey{}, f))
 	b.enter(f.placeholder, f)

@@ -16,6 +16,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/keysake/keysake/internal/duplex"
 )
 
 // headerTimeout is how long a program may take for the headers of a request. Bodies and answers may
@@ -99,6 +101,23 @@ func (r *Relay) Close() error {
 
 // handler passes requests on unchanged, but for the path.
 func (o Options) handler(path func(*http.Request) string) http.Handler {
+	proxy := o.proxy(path)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		e := new(duplex.Exchange)
+		e.Start(w, r)
+		defer e.End()
+		proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, e)))
+	})
+}
+
+type exchangeKey struct{}
+
+func exchangeOf(r *http.Request) *duplex.Exchange {
+	e, _ := r.Context().Value(exchangeKey{}).(*duplex.Exchange)
+	return e
+}
+
+func (o Options) proxy(path func(*http.Request) string) *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
 		Rewrite: func(p *httputil.ProxyRequest) {
 			to := *o.Broker
@@ -110,6 +129,17 @@ func (o Options) handler(path func(*http.Request) string) http.Handler {
 			if _, given := p.In.Header["User-Agent"]; !given {
 				p.Out.Header["User-Agent"] = nil // and none of Go's
 			}
+			if p.Out.Body != nil {
+				p.Out.Body = exchangeOf(p.In).Request(p.Out.Body)
+			}
+		},
+		ModifyResponse: func(answer *http.Response) error {
+			if answer.StatusCode != http.StatusSwitchingProtocols {
+				e := exchangeOf(answer.Request)
+				e.Begin(answer.Header)
+				answer.Body = e.Answer(answer.Body)
+			}
+			return nil
 		},
 		FlushInterval: -1, // at once
 		Transport:     o.Transport,

@@ -136,6 +136,60 @@ func TestAnAnswerStreamsBothWays(t *testing.T) {
 	}
 }
 
+func TestAnAnswerMayBeginBeforeItsRequestHasEnded(t *testing.T) {
+	r := start(t, func(w http.ResponseWriter, r *http.Request) {
+		control := http.NewResponseController(w)
+		_ = control.EnableFullDuplex()
+		_, _ = io.WriteString(w, "begun\n")
+		_ = control.Flush()
+		_, _ = io.Copy(w, r.Body)
+	}, map[string]string{"api.example.org": "/example"})
+	for network, address := range map[string]string{
+		"tcp": strings.TrimPrefix(r.URL, "http://"), "unix": r.Socket,
+	} {
+		c, from := speak(t, network, address,
+			"POST / HTTP/1.1\r\nHost: api.example.org\r\nContent-Length: 4\r\n\r\n")
+		answer, err := http.ReadResponse(from, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := make([]byte, len("begun\n"))
+		if _, err := io.ReadFull(answer.Body, first); err != nil || string(first) != "begun\n" {
+			t.Errorf("%s: the answer begins with %q: %v", network, first, err)
+		}
+		_, _ = io.WriteString(c, "rest")
+		if rest, err := io.ReadAll(answer.Body); err != nil || string(rest) != "rest" {
+			t.Errorf("%s: the answer ends with %q: %v", network, rest, err)
+		}
+	}
+}
+
+func TestAnAnswerMayEndBeforeItsRequestAndWhatStillComesIsNoRequest(t *testing.T) {
+	asked := make(chan string, 9)
+	r := start(t, func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.URL.Path
+		_ = http.NewResponseController(w).EnableFullDuplex()
+		_, _ = io.WriteString(w, "no")
+	}, nil)
+	const rest = "GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n"
+	c, from := speak(t, "tcp", strings.TrimPrefix(r.URL, "http://"), fmt.Sprintf(
+		"POST /asked HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n", len(rest)))
+	answer, body := response(t, from)
+	if body != "no" || !answer.Close {
+		t.Errorf("the answer is %q, and the connection goes on: %t", body, !answer.Close)
+	}
+	_, _ = io.WriteString(c, rest)
+	if more, err := io.ReadAll(from); len(more) > 0 || err != nil {
+		t.Errorf("then comes %q: %v", more, err)
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+	if len(asked) != 1 {
+		t.Errorf("%d requests arrive", len(asked))
+	}
+}
+
 func TestTheSocketLeadsTheHostsOfTheRunAndNoOther(t *testing.T) {
 	r := start(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, r.RequestURI)

@@ -145,6 +145,7 @@ func serveProxy(in io.Reader, out io.Writer) error {
 			// Without it, a connection is closed whose answer begins before its request has ended.
 			_ = http.NewResponseController(w).EnableFullDuplex()
 			proxy.ServeHTTP(w, r)
+			_, _ = io.Copy(io.Discard, r.Body) // the server cannot, after a full duplex
 		})
 		mux.HandleFunc(metricsPath, func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write(allocations())
