@@ -10,6 +10,7 @@ import (
 
 	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/store/sqlite/engine"
+	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/test/figures"
 	"github.com/keysake/keysake/test/load"
 )
@@ -133,10 +134,10 @@ func (b *bare) create() error {
 		return err
 	}
 	err = b.run(`INSERT INTO secrets (id, user_id, name, provider, version, stamp, sealed_mask,
-			sealed_value, created_at, updated_at)
-		VALUES ($1, $2, $3, 'openai', 1, $4, $5, $6, $7, $7)`, nil,
+			sealed_value, created_at, updated_at, remind_before)
+		VALUES ($1, $2, $3, 'openai', 1, $4, $5, $6, $7, $7, $8)`, nil,
 		id, user, name, b.random(16), b.random(sealOverhead+21),
-		b.random(sealOverhead+len(load.Value)), now)
+		b.random(sealOverhead+len(load.Value)), now, vault.DefaultReminder.Microseconds())
 	if err != nil {
 		return err
 	}

@@ -184,10 +184,10 @@ BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 SELECT u.id AS id, u.number + 1 AS next FROM users u JOIN bench_users b ON b.id = u.id
 	WHERE b.n = :u FOR NO KEY UPDATE OF u \gset
 INSERT INTO secrets (id, user_id, name, provider, version, stamp, sealed_mask, sealed_value,
-		created_at, updated_at)
+		created_at, updated_at, remind_before)
 	VALUES (gen_random_uuid()::text, :id, gen_random_uuid()::text, 'openai', 1,
 		decode(repeat('ab', 16), 'hex'), decode(repeat('ab', 66), 'hex'),
-		decode(repeat('ab', 95), 'hex'), 1, 1);
+		decode(repeat('ab', 95), 'hex'), 1, 1, 1209600000000);
 INSERT INTO audit_entries (owner_id, seq, at, user_id, credential_kind, credential_id, on_behalf_of,
 		client, action, outcome, target_kind, target_id, target_name, target_version, lease_id, run,
 		hash)
