@@ -20,6 +20,9 @@ var (
 // Plain returns what was made a value, to compare with.
 func (v Value) Plain() plaintext.Value { return v.plain }
 
+// ForgetRows forgets what was verified, as memory that is full does.
+func (s *Service) ForgetRows() { s.verified.purge() }
+
 // RotateInBatchesOf makes the batches of a rotation small, for tests that stop between two.
 func (o *Operator) RotateInBatchesOf(n int) { o.batch = n }
 

@@ -6,12 +6,12 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// What the vault keeps in memory, in bytes: half of it owner keys that are open, and half what was
-// verified.
+// What the vault keeps in memory, in bytes: a quarter of it owner keys that are open, and the rest
+// what was verified. A user has one owner key, and many rows.
 const (
 	maxKept      = 32 << 20
-	maxOwnerKeys = maxKept / 2 / ownerKeySize
-	maxVerified  = maxKept / 2
+	maxOwnerKeys = maxKept / 4 / ownerKeySize
+	maxVerified  = maxKept - maxKept/4
 )
 
 // What is kept takes so many bytes without texts and blobs, by the size of its types, as the

@@ -46,6 +46,11 @@ func BenchmarkUseCases(b *testing.B) {
 			_, err := p.ListSecrets(b.Context(), users[turn()])
 			p.must(err)
 		}},
+		{"list what is not in memory", func() {
+			p.ForgetRows()
+			_, err := p.ListSecrets(b.Context(), users[turn()])
+			p.must(err)
+		}},
 		{"authenticate and read anew", func() {
 			p.restart() // nothing is in memory
 			p.authenticated(token)
