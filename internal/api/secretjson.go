@@ -1,9 +1,12 @@
 package api
 
 import (
+	"encoding/hex"
+	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/wire"
@@ -12,19 +15,17 @@ import (
 // An encoder is an answer that writes its JSON itself, because reflection would take longer than
 // all else that the API does: a secret and the list of secrets, and nothing else. The bytes are
 // those of [json.Marshal].
-type encoder interface{ encode() []byte }
+type encoder interface{ appendTo(b []byte) []byte }
+
+// appendTo appends a [wire.Secret].
+func (s shownSecret) appendTo(b []byte) []byte { return appendSecret(b, (*vault.Secret)(&s)) }
 
 // secretRoom is more than what most secrets take as JSON.
 const secretRoom = 320
 
-// encode is that of [wire.Secret].
-func (s shownSecret) encode() []byte {
-	return appendSecret(make([]byte, 0, secretRoom), (*vault.Secret)(&s))
-}
-
-// encode is that of [wire.SecretList].
-func (l secretList) encode() []byte {
-	b := make([]byte, 0, secretRoom*(len(l)+1))
+// appendTo appends a [wire.SecretList].
+func (l secretList) appendTo(b []byte) []byte {
+	b = slices.Grow(b, secretRoom*(len(l)+1))
 	b = append(b, `{"secrets":[`...)
 	for i := range l {
 		if i > 0 {
@@ -37,7 +38,7 @@ func (l secretList) encode() []byte {
 }
 
 func appendSecret(b []byte, s *vault.Secret) []byte {
-	b = append(append(b, `{"id":"`...), s.ID.String()...)
+	b = appendID(append(b, `{"id":"`...), s.ID)
 	b = appendText(append(b, `","name":`...), s.Name)
 	b = append(b, `,"provider":`...)
 	if s.Provider == "" {
@@ -59,7 +60,16 @@ func appendSecret(b []byte, s *vault.Secret) []byte {
 	return append(b, '}')
 }
 
-// appendText panics for what is not UTF-8, as asJSON does.
+// appendID appends the form of RFC 9562, section 4.
+func appendID(b []byte, id uuid.UUID) []byte {
+	b = append(hex.AppendEncode(b, id[:4]), '-')
+	b = append(hex.AppendEncode(b, id[4:6]), '-')
+	b = append(hex.AppendEncode(b, id[6:8]), '-')
+	b = append(hex.AppendEncode(b, id[8:10]), '-')
+	return hex.AppendEncode(b, id[10:])
+}
+
+// appendText panics for what is not UTF-8, as [asJSON] does.
 func appendText(b []byte, text string) []byte {
 	b, err := jsontext.AppendQuote(b, text)
 	if err != nil {
