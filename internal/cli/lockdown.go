@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -32,7 +33,11 @@ func newLockdown(a *app) *cobra.Command {
 	settings := localSettings(cmd)
 	lift := cmd.Flags().Bool("lift", false, "end the lockdown")
 	cmd.RunE = a.local(settings, func(ctx context.Context, cfg config.Config, _ []string) error {
-		if err := maintenance.SetLockdown(ctx, cfg, a.passphrase, !*lift); err != nil {
+		err := maintenance.SetLockdown(ctx, cfg, a.passphrase, !*lift)
+		switch {
+		case err != nil && !*lift:
+			return fmt.Errorf("%w (a restart of the servers with --lockdown needs no database)", err)
+		case err != nil:
 			return err
 		}
 		if *lift {

@@ -79,6 +79,7 @@ const (
 	DeviceConfirm    Action = "device.confirm" // lets a program in that waits for it
 	DeviceRefuse     Action = "device.refuse"
 	DeviceLogin      Action = "device.login"   // by a program that was let in
+	LibraryStop      Action = "library.stop"   // the emergency stop of a user's own
 	AuditList        Action = "audit.list"     // the user's own chain
 	AuditListAll     Action = "audit.list-all" // any chain
 	WhoAmI           Action = "user.who-am-i"
@@ -146,7 +147,7 @@ func requiredScope(a Action) (scope Scope, found bool) {
 	case AuditListAll:
 		return Admin, true
 	case WhoAmI, SessionCreate, APIKeyRevokeSelf, LeaseRedeem, LeaseUse, TrustExchange,
-		DeviceLogin:
+		DeviceLogin, LibraryStop: // which needs the scopes of what it ends
 		return noScope, true
 	case RootKeyAdd, RootKeyRewrap, RootKeyRetire, OwnerKeyRotate, OwnerKeyDestroy, BackupCreate,
 		BackupRestore, UserRestore, UserRepair, InstanceCreate, TamperingFound, AuditCheckpoint,
@@ -171,8 +172,8 @@ func OpensValues(held []Scope) bool { return slices.Contains(held, LeasesWrite) 
 func LastResort(a Action) bool {
 	return slices.Contains([]Action{
 		APIKeyRevoke, APIKeyRevokeOnly, APIKeyRevokeSelf, SessionEnd, SecretDelete, UserDelete,
-		UserDeleteLater, UserDisable, LeaseRevoke, TrustRemove, LockdownBegin, BackupCreate,
-		AuditCheckpoint, AuditCut,
+		UserDeleteLater, UserDisable, LeaseRevoke, TrustRemove, LibraryStop, LockdownBegin,
+		BackupCreate, AuditCheckpoint, AuditCut,
 	}, a)
 }
 

@@ -65,6 +65,7 @@ var allowed = map[policy.Action][]policy.Scope{
 	policy.UserDisable:      {policy.Admin},
 	policy.UserEnable:       {policy.Admin},
 	policy.UserConfirm:      {policy.SecretsWrite},
+	policy.LibraryStop:      anyone, // of what each of its parts allows
 	policy.AuditList:        {policy.AuditRead},
 	policy.AuditListAll:     {policy.Admin},
 	policy.WhoAmI:           anyone,

@@ -123,9 +123,18 @@ func (q *Queries) ListedAPIKeys(
 	return apiKeysListed.list(ctx, q.conn, rest.String(), args...)
 }
 
+const apiKeysOfUser = "WHERE user_id = $1 ORDER BY id DESC"
+
 // APIKeys implements [vault.Reader].
 func (q *Queries) APIKeys(ctx context.Context, user uuid.UUID) ([]vault.APIKey, error) {
-	return apiKeysUsed.list(ctx, q.conn, "WHERE user_id = $1 ORDER BY id DESC", idText(user))
+	return apiKeysUsed.list(ctx, q.conn, apiKeysOfUser, idText(user))
+}
+
+// ReadableAPIKeys implements [vault.Reader].
+func (q *Queries) ReadableAPIKeys(
+	ctx context.Context, user uuid.UUID,
+) (keys []vault.APIKey, damaged int, err error) {
+	return apiKeys.readable(ctx, q.conn, apiKeysOfUser, idText(user))
 }
 
 // APIKeysBelow implements [vault.Reader].

@@ -101,10 +101,19 @@ func (q *Queries) BrokerLease(ctx context.Context, id uuid.UUID) (vault.StoredLe
 	return leases.get(ctx, q.conn, "WHERE id = $1 AND delivery = 'broker'", idText(id))
 }
 
+const openLeases = `WHERE user_id = $1 AND delivery <> 'bundle'
+	AND redeemed_at IS NULL AND revoked_at IS NULL ORDER BY id`
+
 // OpenLeases implements [vault.Reader].
 func (q *Queries) OpenLeases(ctx context.Context, user uuid.UUID) ([]vault.StoredLease, error) {
-	return leases.list(ctx, q.conn, `WHERE user_id = $1 AND delivery <> 'bundle'
-		AND redeemed_at IS NULL AND revoked_at IS NULL ORDER BY id`, idText(user))
+	return leases.list(ctx, q.conn, openLeases, idText(user))
+}
+
+// ReadableOpenLeases implements [vault.Reader].
+func (q *Queries) ReadableOpenLeases(
+	ctx context.Context, user uuid.UUID,
+) (open []vault.StoredLease, damaged int, err error) {
+	return leases.readable(ctx, q.conn, openLeases, idText(user))
 }
 
 // LeasesBefore implements [vault.Reader].
@@ -131,6 +140,19 @@ func (q *Queries) RedeemLease(ctx context.Context, l vault.StoredLease) error {
 func (q *Queries) RevokeLease(ctx context.Context, user, id uuid.UUID, at time.Time) error {
 	return q.execOne(ctx, "UPDATE leases SET revoked_at = $1 WHERE user_id = $2 AND id = $3",
 		micros(at), idText(user), idText(id))
+}
+
+// RevokeLiveLeases implements [vault.Tx].
+func (q *Queries) RevokeLiveLeases(
+	ctx context.Context, user uuid.UUID, at time.Time,
+) (int, error) {
+	n, err := q.count(ctx, `SELECT count(*) FROM leases
+		WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $2`, idText(user), micros(at))
+	if err != nil || n == 0 {
+		return 0, err
+	}
+	return n, q.exec(ctx, `UPDATE leases SET revoked_at = $1
+		WHERE user_id = $2 AND revoked_at IS NULL AND expires_at > $1`, micros(at), idText(user))
 }
 
 // DisputeLease implements [vault.Tx].

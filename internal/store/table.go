@@ -124,6 +124,21 @@ func (t *table[T]) list(
 	return found, err
 }
 
+// readable is list without rows that are damaged, and how many those are.
+func (t *table[T]) readable(
+	ctx context.Context, c Conn, condition string, args ...any,
+) (found []T, damaged int, err error) {
+	err = c.Query(ctx, t.selectSQL+condition, func(r Row) error {
+		if v, err := t.scan(r); err == nil {
+			found = append(found, v)
+			return nil
+		}
+		damaged++
+		return nil
+	}, args...)
+	return found, damaged, err
+}
+
 // get returns the row that a condition selects. NotFound: there is none.
 func (t *table[T]) get(
 	ctx context.Context, c Conn, condition string, args ...any,

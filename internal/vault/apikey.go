@@ -90,6 +90,8 @@ type apiKeyReader interface {
 	ListedAPIKeys(ctx context.Context, ids []uuid.UUID) ([]APIKey, error)
 	// APIKeys returns a user's keys, newest first.
 	APIKeys(ctx context.Context, user uuid.UUID) ([]APIKey, error)
+	// ReadableAPIKeys is APIKeys without rows that cannot be read, and how many those are.
+	ReadableAPIKeys(ctx context.Context, user uuid.UUID) (keys []APIKey, damaged int, err error)
 	// APIKeysBelow returns the keys that one key made, of all users.
 	APIKeysBelow(ctx context.Context, parent uuid.UUID) ([]APIKey, error)
 	// APIKeyUsed returns when a key was used last; the zero time for never.

@@ -38,6 +38,7 @@ type change struct {
 	dropped []openers // owner keys that it destroyed
 	lease   uuid.UUID // that the entries tell of
 	run     string
+	runs    map[uuid.UUID]string // of leases among the targets, where the entries tell of several
 
 	answersWith uuid.UUID // what is remembered of a request in place of its first target
 }
@@ -241,10 +242,14 @@ func (c *change) finish(ctx context.Context, in intent) error {
 	}
 	entries := make([]audit.Entry, len(targets))
 	for i, target := range targets {
+		lease, run := c.lease, c.run
+		if r, found := c.runs[target.ID]; found {
+			lease, run = target.ID, r
+		}
 		entries[i] = audit.Entry{
 			At: c.at, User: in.who.User, Credential: in.who.Credential,
 			OnBehalfOf: in.who.OnBehalfOf, Client: in.who.Client, Action: string(in.action),
-			Outcome: cmp.Or(in.outcome, audit.Done), Target: target, Lease: c.lease, Run: c.run,
+			Outcome: cmp.Or(in.outcome, audit.Done), Target: target, Lease: lease, Run: run,
 		}
 	}
 	if err := c.appendAudit(ctx, c.tx, entries); err != nil {

@@ -56,7 +56,7 @@ var errTooManyLogins = &Error{
 
 // StartDeviceLogin remembers that a program asks to be let in, and returns the token with which it
 // fetches its API key, once a user has confirmed it. Invalid: there is no such scope. Unavailable:
-// too many wait.
+// too many wait, or the instance is locked down.
 func (s *Service) StartDeviceLogin(
 	ctx context.Context, in DeviceRequest,
 ) (WaitingLogin, plaintext.Value, error) {
@@ -85,6 +85,9 @@ func (s *Service) StartDeviceLogin(
 		Scopes: strings.Join(in.Scopes.names, " "), ExpiresAt: now.Add(DeviceLoginTime),
 	}
 	d.sign(key)
+	if locked, err := s.LockedDown(ctx); err != nil || locked {
+		return WaitingLogin{}, plaintext.Value{}, firstError(err, errLockedDown)
+	}
 	err = s.store.Update(ctx, func(tx Tx) error {
 		if err := tx.DeleteExpiredDeviceLogins(ctx, now); err != nil {
 			return err

@@ -110,6 +110,10 @@ type leaseReader interface {
 	// OpenLeases returns a user's leases of tickets and brokers that were neither redeemed nor
 	// revoked.
 	OpenLeases(ctx context.Context, user uuid.UUID) ([]StoredLease, error)
+	// ReadableOpenLeases is OpenLeases without rows that cannot be read, and how many those are.
+	ReadableOpenLeases(
+		ctx context.Context, user uuid.UUID,
+	) (open []StoredLease, damaged int, err error)
 	// Leases returns a user's leases, newest first.
 	Leases(ctx context.Context, user uuid.UUID, q LeaseQuery) ([]StoredLease, error)
 	// NthLease returns the id of the nth of a user's leases that are older than one, newest first.
@@ -131,6 +135,9 @@ type leaseWriter interface {
 	RedeemLease(ctx context.Context, l StoredLease) error
 	// RevokeLease stores when a user's lease was revoked.
 	RevokeLease(ctx context.Context, user, id uuid.UUID, at time.Time) error
+	// RevokeLiveLeases stores that all of a user's leases were revoked that were not and have not
+	// expired, and returns how many those are.
+	RevokeLiveLeases(ctx context.Context, user uuid.UUID, at time.Time) (int, error)
 	// DisputeLease stores when a user's lease was disputed.
 	DisputeLease(ctx context.Context, user, id uuid.UUID, at time.Time) error
 	// CountUses adds a use, by a lease, to each of its secrets.

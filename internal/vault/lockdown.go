@@ -53,9 +53,11 @@ func (s *snapshot) checkLockdown(ctx context.Context, who Actor, action policy.A
 	}
 	locked, err := s.lockedDown(ctx)
 	if err == nil && locked {
-		err = &Error{
-			Kind: Unavailable, Detail: "The server is locked down until its operator lifts that",
-		}
+		err = errLockedDown
 	}
 	return err
+}
+
+var errLockedDown = &Error{
+	Kind: Unavailable, Detail: "The server is locked down until its operator lifts that",
 }

@@ -226,6 +226,13 @@ func (e *everything) sessions() {
 		return done(e.ann.User, e.ann, policy.SessionEnd, session.Credential.ID, "", 0),
 			e.EndSession(ctx, e.ann, session.Credential.ID)
 	})
+	session, _ = e.signedIn(e.ann.User)
+	e.once(func() (audit.Entry, error) {
+		_, err := e.Stop(ctx, e.ann, vault.Stop{Sessions: true})
+		want := done(e.ann.User, e.ann, policy.LibraryStop, session.Credential.ID, "", 0)
+		want.Target.Kind = audit.TargetSession
+		return want, err
+	})
 }
 
 func (e *everything) devices() {

@@ -155,6 +155,10 @@ func (p *fixture) useCases() map[policy.Action]useCase {
 		policy.TrustRemove: func(who vault.Actor, target uuid.UUID) error {
 			return p.RemoveTrustRule(ctx, who, target)
 		},
+		policy.LibraryStop: func(who vault.Actor, _ uuid.UUID) error {
+			_, err := p.Stop(ctx, who, vault.Stop{Leases: true, Sessions: true})
+			return err
+		},
 		policy.AuditList: func(who vault.Actor, _ uuid.UUID) error {
 			_, err := p.ListAudit(ctx, who, vault.AuditQuery{})
 			return err

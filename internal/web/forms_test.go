@@ -136,18 +136,52 @@ func TestAStopEndsWhatWasChosen(t *testing.T) {
 		SecretIDs: []string{strings.TrimPrefix(secret, "/ui/secrets/")}, Delivery: "ticket",
 	})
 	apptest.Must(t, err)
+	unused := link(t, s, "mia")
 	here.send("/ui/stop").want(t, 422)
 	text := here.send("/ui/stop", "leases", "on", "sessions", "on", "keys", "on").want(t, 200).text
 	for _, want := range []string{
-		"1 lease revoked", "1 other session ended", "API keys revoked",
+		"1 lease revoked", "1 other session ended", "1 unused sign-in link or login ended",
+		"API keys revoked",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page does not say: %s\n%s", want, text)
 		}
 	}
 	there.get("/ui/secrets").leadsTo(t, "/ui/sign-in")
+	there.get(unused).want(t, http.StatusUnauthorized)
 	if _, err := s.ClientWith(t, token).GetLease(t.Context(), lease.ID); err == nil {
 		t.Error("the API key works")
+	}
+	text = here.send("/ui/stop", "leases", "on", "sessions", "on", "keys", "on").want(t, 200).text
+	if !strings.Contains(text, "0 leases revoked") {
+		t.Errorf("it cannot be done again:\n%s", text)
+	}
+	if text := here.get("/ui/audit").text; !strings.Contains(text, "Emergency stop</") {
+		t.Error("the audit log does not call it an emergency stop")
+	}
+}
+
+func TestAStopEndsRulesUnlessTheyAreLeft(t *testing.T) {
+	s := apptest.Start(t)
+	b := open(t, s)
+	b.signIn("dev")
+	apptest.Must(t, second(s.Client(t).CreateTrustRule(t.Context(), wire.CreateTrustRule{
+		Issuer: "https://issuer.example.org", Audience: s.URL,
+		Claims: []wire.TrustClaim{{Name: "sub", Value: "job"}}, Scopes: []string{"secrets:read"},
+	})))
+	if text := b.get("/ui/stop").text; !strings.Contains(text, `name="rules" checked`) {
+		t.Error("the rules are not chosen to begin with")
+	}
+	for _, c := range []struct {
+		choice string
+		want   int
+	}{{"leases", 1}, {"rules", 0}} {
+		b.send("/ui/stop", c.choice, "on").want(t, http.StatusOK)
+		left, err := s.Client(t).ListTrustRules(t.Context())
+		apptest.Must(t, err)
+		if left.Total != c.want {
+			t.Errorf("after a stop of %s there are %d rules", c.choice, left.Total)
+		}
 	}
 }
 

@@ -80,6 +80,15 @@ func apiKeyBehaviours() []behaviour {
 				s.addAPIKey(bob.Owner, nil)
 			}
 			s.wantSame("keys", s.apiKeys(ann.Owner), want)
+			s.wantSame("readable keys", got(s, func(ctx context.Context, r vault.Reader) (
+				[]vault.APIKey, error,
+			) {
+				keys, damaged, err := r.ReadableAPIKeys(ctx, ann.Owner)
+				if damaged > 0 {
+					s.Errorf("%d are damaged", damaged)
+				}
+				return keys, err
+			}), want)
 			s.wantSame("keys of an unknown user", len(s.apiKeys(newID())), 0)
 		}},
 	}
