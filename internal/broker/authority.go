@@ -120,7 +120,7 @@ func (b *Broker) authorityOf(g vault.Grant) (*authority, error) {
 	}
 	var hosts []string
 	for _, p := range b.granted(g) {
-		hosts = append(hosts, hostsOf(p.entry, g.Limits.Params)...)
+		hosts = append(hosts, p.entry.HostsWith(g.Limits.Params)...)
 	}
 	a, err := newAuthority(hosts, g.ExpiresAt)
 	if err == nil {

@@ -106,7 +106,7 @@ func proxyCredential(r *http.Request) (string, bool) {
 // providerOf returns the provider of a lease that has a host.
 func (b *Broker) providerOf(g vault.Grant, host string) *provider {
 	for _, p := range b.granted(g) {
-		if slices.ContainsFunc(hostsOf(p.entry, g.Limits.Params), func(pattern string) bool {
+		if slices.ContainsFunc(p.entry.HostsWith(g.Limits.Params), func(pattern string) bool {
 			return matchesHost(pattern, host)
 		}) {
 			return p

@@ -108,19 +108,6 @@ func hasHost(e *catalog.Entry, host string) bool {
 	})
 }
 
-// hostsOf returns the hosts of an entry for a lease with these params. One that begins with "*."
-// stands for all below.
-func hostsOf(e *catalog.Entry, params map[string]string) (hosts []string) {
-	for _, a := range e.Attach {
-		for _, pattern := range a.Hosts {
-			if host, ok := e.FillHost(pattern, params); ok {
-				hosts = append(hosts, host)
-			}
-		}
-	}
-	return hosts
-}
-
 // hostOf returns the host of a rule that was asked for, or its first one that is no pattern. Params
 // are still in it.
 func hostOf(e *catalog.Entry, a *catalog.Attach, asked string) (string, *refusal) {

@@ -58,3 +58,16 @@ func (e Entry) FillHost(template string, given map[string]string) (string, bool)
 	}
 	return template, !strings.ContainsAny(template, "{}")
 }
+
+// HostsWith returns the hosts to which the key may go with these params. One that begins with "*."
+// stands for all below.
+func (e Entry) HostsWith(params map[string]string) (hosts []string) {
+	for _, a := range e.Attach {
+		for _, pattern := range a.Hosts {
+			if host, ok := e.FillHost(pattern, params); ok {
+				hosts = append(hosts, host)
+			}
+		}
+	}
+	return hosts
+}

@@ -27,6 +27,7 @@ type running struct {
 	broker, proxy        bool
 	egress               string
 	limits, params       []string
+	proxyHosts           []string
 	trust, identityFile  string
 }
 
@@ -57,7 +58,9 @@ protects from.
 Programs whose provider has no such variable reach the broker as their proxy: they get
 HTTPS_PROXY and, by SSL_CERT_FILE and the like, an authority that signs for the hosts
 of this lease alone, beside those that they trust. With --proxy all programs do. They
-reach no other hosts by it, unless you say --egress open.
+reach no other hosts by it, unless you say --egress open. An authority for any other
+host than the catalog of this program has for the providers starts no command. If your
+operator has presets of their own, name their hosts with --proxy-host.
 
 Each --limit is one of the lease, over all its secrets: requests, requests_per_minute,
 concurrent_requests, bytes (in both directions), tokens (as the provider reports them),
@@ -93,10 +96,10 @@ func newRun(a *app) *cobra.Command {
 			if len(args) == 0 && !in.print {
 				return errors.New("the command is missing: put it after --")
 			}
-			if more := len(in.limits)+len(in.params) > 0 || in.proxy || in.egress != ""; more &&
-				!in.broker {
-				return errors.New("--proxy, --egress, --limit and --param are for --broker: " +
-					"add that")
+			more := len(in.limits)+len(in.params)+len(in.proxyHosts) > 0
+			if (more || in.proxy || in.egress != "") && !in.broker {
+				return errors.New("--proxy, --proxy-host, --egress, --limit and --param are for " +
+					"--broker: add that")
 			}
 			return nil
 		},
@@ -120,6 +123,8 @@ func (in *running) flags(cmd *cobra.Command) {
 		"give the command placeholders, which only the server's broker replaces")
 	f.BoolVar(&in.proxy, "proxy", false,
 		"lead programs to the broker as their proxy, whatever variables they have")
+	f.StringArrayVar(&in.proxyHosts, "proxy-host", nil,
+		"a `HOST` of your operator's own preset, for which that proxy may stand (repeatable)")
 	f.StringVar(&in.egress, "egress", "",
 		"what that proxy does with hosts of no secret: `deny`, or open (default deny)")
 	f.StringArrayVar(&in.limits, "limit", nil,

@@ -39,6 +39,8 @@ type brokering struct {
 	settings []environ.Setting
 	remove   []string // variables that the command does not get
 	proxied  bool     // programs are led to the broker's proxy
+	params   []string // of hosts
+	hosts    []string // that the proxy may stand for
 }
 
 // leaseAtBroker takes a lease for the broker, and starts the relay. The values that it returns are
@@ -58,7 +60,9 @@ func (a *app) leaseAtBroker(
 	if err != nil {
 		return leased{}, err
 	}
-	b := &brokering{lease: made.ID, proxied: in.proxy}
+	b := &brokering{
+		lease: made.ID, proxied: in.proxy, params: in.params, hosts: slices.Clone(in.proxyHosts),
+	}
 	b.end = func() error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
 		defer cancel()
@@ -91,6 +95,7 @@ func (a *app) toBroker(
 			return errNotAsked
 		}
 		given.values[s.Name] = plaintext.FromString(s.Placeholder)
+		b.hosts = append(b.hosts, hostsOf(known, s.Provider, b.params)...)
 		for _, host := range s.GH {
 			hosts[host] = "/" + s.Provider + "/@" + host
 		}

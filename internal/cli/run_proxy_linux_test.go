@@ -246,40 +246,105 @@ func TestAProgramWithFixedHostsReachesThemByAProxyAndTrustsAnAuthorityForThemAlo
 	}
 }
 
-func TestAnAuthorityThatCouldSignForAnyHostStartsNoRun(t *testing.T) {
+func TestAnAuthorityForOtherHostsThanTheLeasesStartsNoRun(t *testing.T) {
+	all := func(bits int) *net.IPNet {
+		return &net.IPNet{IP: make(net.IP, bits/8), Mask: net.CIDRMask(0, bits)}
+	}
 	narrow := x509.Certificate{
 		MaxPathLenZero: true, PermittedDNSDomainsCritical: true,
-		PermittedDNSDomains: []string{"api.example.com"},
-		ExcludedIPRanges: []*net.IPNet{
-			{IP: net.IPv4zero.To4(), Mask: net.CIDRMask(0, 32)},
-			{IP: net.IPv6zero, Mask: net.CIDRMask(0, 128)},
-		},
+		PermittedDNSDomains: []string{"api.openai.com"},
+		ExcludedIPRanges:    []*net.IPNet{all(32), all(128)},
 	}
-	for name, change := range map[string]func(*x509.Certificate){
-		"":                func(*x509.Certificate) {},
-		"of every host":   func(c *x509.Certificate) { c.PermittedDNSDomains = nil },
-		"of a whole TLD":  func(c *x509.Certificate) { c.PermittedDNSDomains = []string{"com"} },
-		"of addresses":    func(c *x509.Certificate) { c.ExcludedIPRanges = nil },
-		"of authorities":  func(c *x509.Certificate) { c.MaxPathLenZero = false },
-		"as it is advice": func(c *x509.Certificate) { c.PermittedDNSDomainsCritical = false },
+	const any, other = "could sign for any host", "which is no host of this run"
+	for name, c := range map[string]struct {
+		change func(*x509.Certificate)
+		flags  string
+		want   string
+	}{
+		"":              {func(*x509.Certificate) {}, "", ""},
+		"of every host": {func(c *x509.Certificate) { c.PermittedDNSDomains = nil }, "", any},
+		"of a whole TLD": {func(c *x509.Certificate) {
+			c.PermittedDNSDomains = []string{"com"}
+		}, "", other},
+		"of two labels that anyone is below": {func(c *x509.Certificate) {
+			c.PermittedDNSDomains = []string{"co.uk"}
+		}, "", other},
+		"of the domain of a host": {func(c *x509.Certificate) {
+			c.PermittedDNSDomains = []string{"openai.com"}
+		}, "", other},
+		"of what is below a host": {func(c *x509.Certificate) {
+			c.PermittedDNSDomains = []string{".api.openai.com"}
+		}, "", other},
+		"of another host, too": {func(c *x509.Certificate) {
+			c.PermittedDNSDomains = append(c.PermittedDNSDomains, "bank.example.com")
+		}, "", other},
+		"of a host that the run names": {func(c *x509.Certificate) {
+			c.PermittedDNSDomains = append(c.PermittedDNSDomains, "api.own.example")
+		}, "--proxy-host api.own.example", ""},
+		"of another provider's": {func(c *x509.Certificate) {
+			c.PermittedDNSDomains = []string{"api.stripe.com"}
+		}, "", other},
+		"of addresses": {func(c *x509.Certificate) { c.ExcludedIPRanges = nil }, "", any},
+		"of addresses of one kind": {func(c *x509.Certificate) {
+			c.ExcludedIPRanges = []*net.IPNet{all(32), all(32)}
+		}, "", any},
+		"of most addresses": {func(c *x509.Certificate) {
+			c.ExcludedIPRanges = []*net.IPNet{all(32), {
+				IP: make(net.IP, 16), Mask: net.CIDRMask(1, 128),
+			}}
+		}, "", any},
+		"of authorities":  {func(c *x509.Certificate) { c.MaxPathLenZero = false }, "", any},
+		"as it is advice": {func(c *x509.Certificate) { c.PermittedDNSDomainsCritical = false }, "", any},
 	} {
-		s := serveLeases(t, map[string]string{"ONE": "value-of-one"})
 		template := narrow
-		change(&template)
-		_, s.authority = newAuthority(t, template)
-		s.lie = func(l *wire.Lease, _ *bundle.Payload) { l.Broker.URL = s.URL }
-		cmd := s.keysake(t, "run", "--broker", "--proxy", "--all", "--", "touch", "started")
-		code, _, errs := outcome(cmd)
-		_, failed := os.Stat(filepath.Join(cmd.Dir, "started"))
-		if good := name == ""; (code == 0) != good || (failed == nil) != good || s.revoked != 1 ||
-			!good && !strings.Contains(errs, "could sign for any host") {
-			t.Errorf("%s: exit code %d and %q", name, code, errs)
-		}
+		c.change(&template)
+		_, authority := newAuthority(t, template)
+		startsRun(t, name, authority, c.flags, c.want)
 	}
-	s := serveLeases(t, map[string]string{"ONE": "value-of-one"})
+	_, good := newAuthority(t, narrow)
+	startsRun(t, "two", append(good, good...), "", any)
+	startsRun(t, "none", []byte("no certificate"), "", any)
+	s := serveLeases(t, map[string]string{"OPENAI_API_KEY": "value-of-one"})
 	cmd := s.keysake(t, "run", "--broker", "--proxy", "--all", "--", "touch", "started")
 	if code, _, errs := outcome(cmd); code != 1 || !strings.Contains(errs, "its URL has a path") {
 		t.Errorf("below a path: exit code %d and %q", code, errs)
+	}
+}
+
+// startsRun runs a command whose proxy has this authority. It must start, or not with this error.
+func startsRun(t *testing.T, name string, authority []byte, flags, want string) {
+	t.Helper()
+	s := serveLeases(t, map[string]string{"OPENAI_API_KEY": "value-of-one"})
+	s.authority = authority
+	s.lie = func(l *wire.Lease, _ *bundle.Payload) { l.Broker.URL = s.URL }
+	args := append([]string{"run", "--broker", "--proxy", "--all"}, strings.Fields(flags)...)
+	cmd := s.keysake(t, append(args, "--", "touch", "started")...)
+	code, _, errs := outcome(cmd)
+	_, failed := os.Stat(filepath.Join(cmd.Dir, "started"))
+	if good := want == ""; (code == 0) != good || (failed == nil) != good || s.revoked != 1 ||
+		!strings.Contains(errs, want) {
+		t.Errorf("%s: exit code %d and %q", name, code, errs)
+	}
+}
+
+// Programs read more in a text than one certificate: what they get is what was looked at.
+func TestARunTrustsTheAuthorityThatWasLookedAtAndNoTextBesideIt(t *testing.T) {
+	_, good := newAuthority(t, x509.Certificate{
+		MaxPathLenZero: true, PermittedDNSDomainsCritical: true,
+		PermittedDNSDomains: []string{"api.openai.com"},
+		ExcludedIPRanges: []*net.IPNet{
+			{IP: make(net.IP, 4), Mask: net.CIDRMask(0, 32)},
+			{IP: make(net.IP, 16), Mask: net.CIDRMask(0, 128)},
+		},
+	})
+	s := serveLeases(t, map[string]string{"OPENAI_API_KEY": "value-of-one"})
+	s.authority = append([]byte("-----BEGIN TRUSTED CERTIFICATE-----\nbeside: it\n"), good...)
+	s.lie = func(l *wire.Lease, _ *bundle.Payload) { l.Broker.URL = s.URL }
+	cmd := s.keysake(t, "run", "--broker", "--proxy", "--all", "--no-mask", "--",
+		"sh", "-c", `cat "$SSL_CERT_FILE"`)
+	code, out, errs := outcome(cmd)
+	if code != 0 || strings.Contains(out, "TRUSTED") || !strings.Contains(out, string(good)) {
+		t.Errorf("exit code %d, %q and %q", code, out, errs)
 	}
 }
 
@@ -307,6 +372,7 @@ func TestALeaseForTheBrokerHasTheLimitsOfItsRun(t *testing.T) {
 		"--limit bytes=1":                          "are for --broker",
 		"--egress open":                            "are for --broker",
 		"--proxy":                                  "are for --broker",
+		"--proxy-host a.example":                   "are for --broker",
 	} {
 		leases := s.leases
 		args := append(append([]string{"run", "--all"}, strings.Fields(flags)...), "--", "true")
