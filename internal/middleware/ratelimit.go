@@ -67,15 +67,42 @@ func (l *Limiter[K]) Take(k K) (Left, error) {
 	if allowed {
 		l.noteUse(k)
 	}
+	left := l.left(bucket, now)
+	if !allowed {
+		return left, &RateError{left.wait}
+	}
+	return left, nil
+}
+
+// Check is Take without taking, for what counts only if it fails: then it takes by [Limiter.Owe].
+func (l *Limiter[K]) Check(k K) (Left, error) {
+	if l == nil {
+		return Left{}, nil
+	}
+	left := l.left(l.bucket(k), l.now())
+	if left.requests < 1 {
+		return left, &RateError{left.wait}
+	}
+	return left, nil
+}
+
+// Owe takes a token from k's bucket. What it does not have, it owes: who asks many times at once
+// waits for all of them.
+func (l *Limiter[K]) Owe(k K) {
+	if l != nil {
+		l.takeFor(k, 1)
+		l.noteUse(k)
+	}
+}
+
+// left returns what a bucket has.
+func (l *Limiter[K]) left(bucket *rate.Limiter, now time.Time) Left {
 	tokens := bucket.TokensAt(now)
 	left := Left{name: l.name, policy: l.policy, requests: max(0, int(tokens))}
 	if tokens < 1 {
 		left.wait = max(1, int(math.Ceil((1-tokens)/float64(l.rate))))
 	}
-	if !allowed {
-		return left, &RateError{left.wait}
-	}
-	return left, nil
+	return left
 }
 
 func (l *Limiter[K]) bucket(k K) *rate.Limiter {

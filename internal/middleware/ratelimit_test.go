@@ -38,6 +38,31 @@ func TestALimiterHasABucketForEachAndTellsWhatIsLeft(t *testing.T) {
 	}
 }
 
+func TestWhatIsOwedIsPaidBeforeTheNext(t *testing.T) {
+	now := time.Unix(0, 0)
+	l := NewLimiter[string]("key", 1, 2)
+	l.now = func() time.Time { return now }
+	check := func(what string, want bool) {
+		t.Helper()
+		if _, err := l.Check("a"); (err == nil) != want {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	for range 9 {
+		check("to look takes nothing", true)
+	}
+	for range 5 {
+		l.Owe("a")
+	}
+	now = now.Add(3 * time.Second)
+	check("three are owed, and three are paid", false)
+	now = now.Add(time.Second)
+	check("and one more", true)
+	if _, err := l.Check("b"); err != nil {
+		t.Errorf("another's: %v", err)
+	}
+}
+
 func TestALimiterOfNothingLimitsNothing(t *testing.T) {
 	l := NewLimiter[string]("key", 0, 0)
 	for range 9 {
@@ -47,6 +72,10 @@ func TestALimiterOfNothingLimitsNothing(t *testing.T) {
 		if err != nil || len(h) > 0 {
 			t.Errorf("%v, with the headers %v", err, h)
 		}
+	}
+	l.Owe("a")
+	if _, err := l.Check("a"); err != nil {
+		t.Error(err)
 	}
 }
 

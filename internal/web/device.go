@@ -8,8 +8,8 @@ import (
 	"github.com/keysake/keysake/internal/vault"
 )
 
-// How many codes of programs a person may try, in a minute and at once. A code has 34 bits and is
-// good for ten minutes.
+// How many codes of programs that do not wait a person may try, in a minute and at once. A code has
+// 34 bits and is good for ten minutes.
 const (
 	codesAMinute = 6
 	codesAtOnce  = 30
@@ -38,7 +38,7 @@ func (s *site) devicePage(w http.ResponseWriter, r *request) error {
 	if strings.TrimSpace(typed) == "" {
 		return s.askForCode(w, r, http.StatusOK, "", nil)
 	}
-	if _, err := s.codes.Take(r.session.User); err != nil {
+	if _, err := s.codes.Check(r.session.User); err != nil {
 		return err
 	}
 	login, err := s.Vault.FindDeviceLogin(r.Context(), r.session.Actor, typed)
@@ -63,12 +63,16 @@ func (s *site) askForCode(
 	})
 }
 
-// askForCodeAgain says why a code was no good. What cannot be a code is not repeated.
+// askForCodeAgain says why a code was no good, and counts one that could have been good for another
+// program. What cannot be a code is not repeated.
 func (s *site) askForCodeAgain(
 	w http.ResponseWriter, r *request, typed string, why error,
 ) error {
-	code, _ := vault.NormalUserCode(typed)
+	code, ok := vault.NormalUserCode(typed)
 	if vault.KindOf(why) == vault.NotFound {
+		if ok {
+			s.codes.Owe(r.session.User)
+		}
 		return s.askForCode(w, r, http.StatusNotFound, code, map[string]string{
 			"code": "No program waits with this code. Codes are good for ten minutes, and once.",
 		})
@@ -90,7 +94,7 @@ func (s *site) decideDevice(w http.ResponseWriter, r *request) error {
 		}
 		decide, done = s.Vault.ConfirmDeviceLogin, "device-confirmed"
 	}
-	if _, err := s.codes.Take(r.session.User); err != nil {
+	if _, err := s.codes.Check(r.session.User); err != nil {
 		return err
 	}
 	if err := decide(r.Context(), r.session.Actor, typed); err != nil {

@@ -126,9 +126,15 @@ func TestCodesAreNotTriedWithoutEnd(t *testing.T) {
 	s := apptest.Start(t)
 	b := open(t, s)
 	b.signIn("dev")
+	login := program(t, s, "laptop")
+	for range 35 { // what is right counts for nothing
+		b.get(devicePage+login.UserCode).want(t, http.StatusOK)
+	}
+	b.get(devicePage+"AAAA-AAAA").want(t, http.StatusNotFound) // nor does what cannot be a code
 	for range 30 {
 		b.get(devicePage+"BCDF-GHJK").want(t, http.StatusNotFound)
 	}
+	b.get(devicePage+login.UserCode).want(t, http.StatusTooManyRequests)
 	b.get(devicePage+"BCDF-GHJK").want(t, http.StatusTooManyRequests)
 	b.send("/ui/device", "code", "BCDF-GHJK", "decision", "confirm").
 		want(t, http.StatusTooManyRequests)

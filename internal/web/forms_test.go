@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/keysake/keysake/internal/apptest"
+	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/wire"
 )
 
@@ -182,6 +183,21 @@ func TestAStopEndsRulesUnlessTheyAreLeft(t *testing.T) {
 		if left.Total != c.want {
 			t.Errorf("after a stop of %s there are %d rules", c.choice, left.Total)
 		}
+	}
+}
+
+func TestANetworkThatTriedTooManyLinksLocksNoNewcomerOut(t *testing.T) {
+	const tries = 3
+	s := apptest.Start(t, func(c *config.Config) { c.AuthFailureLimit = tries })
+	stranger, b := open(t, s), open(t, s)
+	for range tries {
+		stranger.get("/ui/sign-in?link=nonsense").want(t, http.StatusUnauthorized)
+	}
+	stranger.get("/ui/sign-in?link=nonsense").want(t, http.StatusTooManyRequests)
+	stranger.send("/ui/sign-in", "link", "nonsense").want(t, http.StatusTooManyRequests)
+	b.signIn("dev")
+	for range 2 * tries { // to look at a good link is no failure
+		b.get(link(t, s, "dev")).want(t, http.StatusOK)
 	}
 }
 

@@ -15,9 +15,6 @@ func (s *site) signInPage(w http.ResponseWriter, r *request) error {
 	if link == "" {
 		return s.show(w, r, http.StatusOK, "signin", view{Title: "Sign in"})
 	}
-	if err := s.takeFailure(r); err != nil {
-		return err
-	}
 	user, err := s.Sessions.LinkUser(r.Context(), plaintext.FromString(link))
 	if vault.KindOf(err) == vault.Unauthenticated {
 		return s.usedLink(w, r)
@@ -31,9 +28,6 @@ func (s *site) signInPage(w http.ResponseWriter, r *request) error {
 }
 
 func (s *site) signIn(w http.ResponseWriter, r *request) error {
-	if err := s.takeFailure(r); err != nil {
-		return err
-	}
 	client := middleware.From(r.Context()).Client
 	_, err := s.Sessions.SignIn(w, r.Request, plaintext.FromString(r.PostForm.Get("link")), client)
 	if vault.KindOf(err) == vault.Unauthenticated {
@@ -45,17 +39,18 @@ func (s *site) signIn(w http.ResponseWriter, r *request) error {
 	return seeOther(w, r, "/ui/secrets?done=signed-in")
 }
 
+// usedLink says that a link is no good, and counts that for the network of who tried it. A good
+// link is let in even from a network that has tried too many, so that nobody locks out a newcomer
+// beside them: nobody guesses one.
 func (s *site) usedLink(w http.ResponseWriter, r *request) error {
+	network := middleware.Network(middleware.From(r.Context()).Client)
+	if _, err := s.failures.Take(network); err != nil {
+		return err
+	}
 	return s.show(w, r, http.StatusUnauthorized, "signin", view{
 		Title:  "This link does not work any more",
 		Broken: map[string]string{"": "A sign-in link works once, and for 15 minutes."},
 	})
-}
-
-// takeFailure takes from how often a network may try links.
-func (s *site) takeFailure(r *request) error {
-	_, err := s.failures.Take(middleware.Network(middleware.From(r.Context()).Client))
-	return err
 }
 
 func (s *site) signOut(w http.ResponseWriter, r *request) error {
