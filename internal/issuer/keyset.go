@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/keysake/keysake/internal/vault"
@@ -18,37 +19,56 @@ const (
 	pause = 30 * time.Second
 	// fetchTime is how long an issuer may take for both of its documents. A caller has 10 seconds.
 	fetchTime = 8 * time.Second
+	// maxWaiting is how many callers wait for one issuer: strangers make tokens of unknown keys.
+	maxWaiting = 64
 )
 
-// A keySet has the keys of one issuer.
+// A keySet has the keys of one issuer. Nobody waits for another set, and nobody for this one while
+// it has the key that is wanted.
 type keySet struct {
-	turn  chan struct{} // has one element while somebody looks at the rest
-	keys  []publicKey
-	read  time.Time // when the issuer last said which they are
-	asked time.Time // when it was last asked
-	err   error     // of then
+	mu      sync.Mutex
+	keys    []publicKey
+	read    time.Time     // when the issuer last said which they are
+	asked   time.Time     // when it was last asked
+	err     error         // of then; nil while it is being asked
+	failed  bool          // the time before
+	fetched chan struct{} // closed when the fetch that is under way ends; nil for none
+	waiting int
 }
 
-var errUnknownKey = errors.New("the issuer has no such key")
+var (
+	errUnknownKey = errors.New("the issuer has no such key")
+	errPanicked   = errors.New("reading the keys of an issuer panicked")
+	errKeysLater  = &vault.Error{
+		Kind:   vault.Unavailable,
+		Detail: "The issuer is being asked for its keys: try again in a few seconds",
+	}
+)
 
 // key returns the issuer's key of an id for an algorithm. Unauthenticated: it has none.
-// BadGateway: its keys cannot be had.
+// BadGateway: its keys cannot be had. Unavailable: it has not answered yet.
 func (v *Verifier) key(ctx context.Context, issuer, id, alg string) (any, error) {
 	set := v.keysOf(issuer)
-	select {
-	case set.turn <- struct{}{}:
-		defer func() { <-set.turn }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	now := v.now()
+	set.mu.Lock()
+	defer set.mu.Unlock()
 	key, found := set.find(id, alg)
-	if (!found || now.Sub(set.read) > maxAge) && now.Sub(set.asked) >= pause {
+	age := v.now().Sub(set.read)
+	if found && age <= maxAge {
+		return key, nil
+	}
+	if set.fetched == nil && v.now().Sub(set.asked) >= pause {
 		v.refresh(ctx, set, issuer)
+	}
+	// An issuer that did not answer before holds nobody up whose key is still good.
+	isGood := found && age <= maxStale && set.failed
+	if set.fetched != nil && !isGood {
+		if err := set.wait(ctx); err != nil {
+			return nil, err
+		}
 		key, found = set.find(id, alg)
 	}
 	switch {
-	case now.Sub(set.read) > maxStale:
+	case v.now().Sub(set.read) > maxStale, !found && set.err != nil:
 		return nil, &vault.Error{
 			Kind: vault.BadGateway, Detail: "The issuer's keys cannot be had", Cause: set.err,
 		}
@@ -58,8 +78,29 @@ func (v *Verifier) key(ctx context.Context, issuer, id, alg string) (any, error)
 	return key, nil
 }
 
+// wait waits for the fetch that is under way, for which the lock is given back. Unavailable: the
+// caller cannot wait as long, or too many do.
+func (s *keySet) wait(ctx context.Context) error {
+	if s.waiting >= maxWaiting {
+		return errKeysLater
+	}
+	s.waiting++
+	fetched := s.fetched
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.waiting--
+	}()
+	select {
+	case <-fetched:
+		return nil
+	case <-ctx.Done():
+		return errKeysLater
+	}
+}
+
 func (v *Verifier) keysOf(issuer string) *keySet {
-	set := &keySet{turn: make(chan struct{}, 1)}
+	set := new(keySet)
 	if before, found, _ := v.known.PeekOrAdd(issuer, set); found {
 		v.known.Get(issuer) // it was used
 		return before
@@ -67,16 +108,34 @@ func (v *Verifier) keysOf(issuer string) *keySet {
 	return set
 }
 
-// refresh asks the issuer. It goes on when the caller leaves, who could otherwise keep others from
-// the answer.
+// refresh begins to ask the issuer, for all who wait. It goes on when the caller leaves, who could
+// otherwise keep others from the answer.
 func (v *Verifier) refresh(ctx context.Context, set *keySet, issuer string) {
+	set.asked, set.failed, set.err = v.now(), set.err != nil, nil
+	fetched := make(chan struct{})
+	set.fetched = fetched
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTime)
-	defer cancel()
-	set.asked = v.now()
-	keys, err := v.fetch(ctx, issuer)
-	if set.err = err; err == nil {
-		set.keys, set.read = keys, set.asked
-	}
+	go func() {
+		defer cancel()
+		keys, err := v.fetchSafely(ctx, issuer)
+		set.mu.Lock()
+		defer set.mu.Unlock()
+		if set.err = err; err == nil {
+			set.keys, set.read = keys, set.asked
+		}
+		set.fetched = nil
+		close(fetched)
+	}()
+}
+
+// fetchSafely is fetch, in which a panic is an error: it would end the process.
+func (v *Verifier) fetchSafely(ctx context.Context, issuer string) (keys []publicKey, err error) {
+	defer func() {
+		if recover() != nil {
+			keys, err = nil, errPanicked
+		}
+	}()
+	return v.fetch(ctx, issuer)
 }
 
 // find returns the key of an id for an algorithm. Without an id it is the only one that fits.

@@ -39,6 +39,7 @@ type Issuer struct {
 	replaced map[string]any // documents, by path, in place of the right ones
 	asked    map[string]int // how often, by path
 	down     bool
+	held     chan struct{} // answers wait until it is closed; nil for none
 }
 
 // The paths of its documents.
@@ -154,6 +155,30 @@ func (i *Issuer) SetDown(down bool) {
 	i.down = down
 }
 
+// Hold makes the issuer answer nothing, until release is called.
+func (i *Issuer) Hold() (release func()) {
+	held := make(chan struct{})
+	i.setHeld(held)
+	return sync.OnceFunc(func() {
+		i.setHeld(nil)
+		close(held)
+	})
+}
+
+func (i *Issuer) setHeld(held chan struct{}) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.held = held
+}
+
+// count notes that a document was asked for, and returns what its answer waits for.
+func (i *Issuer) count(path string) (held chan struct{}) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.asked[path]++
+	return i.held
+}
+
 // Asked returns how often a document was asked for.
 func (i *Issuer) Asked(path string) int {
 	i.mu.Lock()
@@ -163,9 +188,15 @@ func (i *Issuer) Asked(path string) int {
 
 // ServeHTTP implements [http.Handler].
 func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if held := i.count(r.URL.Path); held != nil {
+		select {
+		case <-held:
+		case <-r.Context().Done():
+			return
+		}
+	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.asked[r.URL.Path]++
 	document, replaced := i.replaced[r.URL.Path]
 	switch {
 	case i.down:
