@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -145,6 +146,32 @@ func rulesOf(keys []APIKey) (rules []TrustRule, err error) {
 		rules[i].Admitted = append(rules[i].Admitted, a)
 	}
 	return rules, nil
+}
+
+// RuleNames returns the names of the caller's rules, by their ids and by those of the credentials
+// that they gave, as far as these are stored: what the audit log has of them. One without a name is
+// named by its id. It needs the scope audit:read.
+func (s *Service) RuleNames(ctx context.Context, who Actor) (map[uuid.UUID]string, error) {
+	names := map[uuid.UUID]string{}
+	err := s.view(ctx, who, policy.AuditList, func(p *page) error {
+		clear(names)
+		keys, err := p.apiKeys(ctx, s.now())
+		if err != nil {
+			return err
+		}
+		for _, k := range keys {
+			if k.Kind == audit.CredentialTrust {
+				names[k.ID] = cmp.Or(k.Name, k.ID.String())
+			}
+		}
+		for _, k := range keys {
+			if name, found := names[k.Parent]; found && k.Kind == audit.CredentialWorkload {
+				names[k.ID] = name
+			}
+		}
+		return nil
+	})
+	return names, err
 }
 
 // RemoveTrustRule ends a rule, and at once every credential that it gave. It needs the scope

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/audit"
@@ -476,4 +477,30 @@ func TestASignInRemovesNoRuleAndNoCredential(t *testing.T) {
 	p.must(err)
 	_, err = p.exchange(rule, token)
 	assertKind(t, "a token that was exchanged before a sign-in", err, vault.Denied)
+}
+
+func TestTheLogNamesTheRuleByWhichAProgramCame(t *testing.T) {
+	p := startTrusting(t)
+	ctx, ann := t.Context(), p.user("ann")
+	rule := p.rule(ann)
+	given, _ := p.credential(rule)
+	nameless, err := p.CreateTrustRule(ctx, ann, func() vault.TrustRequest {
+		in := p.request("secrets:read")
+		in.Name = vault.KeyName{}
+		return in
+	}())
+	p.must(err)
+	p.must(p.RemoveTrustRule(ctx, ann, rule.ID))
+	want := map[uuid.UUID]string{
+		rule.ID: "evals", given.ID: "evals", nameless.ID: nameless.ID.String(),
+	}
+	got, err := p.RuleNames(ctx, with(ann, policy.AuditRead))
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("the names are (%v):\n%s", err, diff)
+	}
+	_, err = p.RuleNames(ctx, with(ann, policy.SecretsRead))
+	assertKind(t, "without the scope", err, vault.Denied)
+	if got, err := p.RuleNames(ctx, p.admin); err != nil || len(got) > 0 {
+		t.Errorf("another user's are %v (%v)", got, err)
+	}
 }

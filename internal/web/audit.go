@@ -34,7 +34,8 @@ func (s *site) listAudit(w http.ResponseWriter, r *request) error {
 	}
 	return s.show(w, r, http.StatusOK, "audit", view{
 		Title: "Audit log", Here: "audit", Broken: broken, Data: map[string]any{
-			"Entries": found.Entries, "Older": older, "Head": found.Head,
+			"Entries": s.logged(r.Context(), r.session.Actor, found.Entries),
+			"Older":   older, "Head": found.Head,
 			"Action": query.Get("action"), "From": query.Get("from"), "To": query.Get("to"),
 			"Run": query.Get("run"), "Filtered": filter != vault.AuditFilter{},
 			"JSON": exportPath("jsonl", query), "CSV": exportPath("csv", query),

@@ -80,7 +80,8 @@ func (s *site) showLease(w http.ResponseWriter, r *request) error {
 	}
 	return s.show(w, r, http.StatusOK, "lease", view{
 		Title: "Lease", Here: "leases", Data: map[string]any{
-			"Lease": lease, "Requests": requests, "Entries": log.Entries, "LogDenied": denied,
+			"Lease": lease, "Requests": requests, "LogDenied": denied,
+			"Entries": s.logged(ctx, who, log.Entries),
 		},
 	})
 }

@@ -20,7 +20,7 @@ func loadPages(a assets) pages {
 	all := pages{}
 	frame := template.Must(template.New("frame.html").Funcs(template.FuncMap{
 		"asset": a.path, "ago": ago, "until": until, "day": day, "exact": exact,
-		"machine": machine, "count": count, "action": actionText, "who": whoText,
+		"machine": machine, "count": count, "action": actionText,
 		"state": stateText, "health": healthText, "plain": fmt.Sprint,
 	}).ParseFS(templates, "templates/frame.html", "templates/part_*.html"))
 	files, _ := fs.Glob(templates, "templates/*.html")

@@ -128,8 +128,9 @@ func (s *site) secretView(r *request) (v view, err error) {
 	}
 	return view{Title: secret.Name, Here: "secrets", Data: map[string]any{
 		"Secret": secret, "Provider": s.Vault.ProviderName(secret.Provider),
-		"Versions": versions, "Usage": usage, "Health": health, "Entries": log.Entries,
-		"Chart": usesByDay(log, now), "More": log.Next != "", "LogDenied": denied,
+		"Versions": versions, "Usage": usage, "Health": health,
+		"Entries": s.logged(ctx, who, log.Entries),
+		"Chart":   usesByDay(log, now), "More": log.Next != "", "LogDenied": denied,
 		"Tag": secret.Tag(),
 	}}, nil
 }

@@ -129,25 +129,6 @@ func actionTexts() map[string]string {
 	}
 }
 
-// whoText says by what kind of credential something was done.
-func whoText(kind any) string {
-	switch fmt.Sprint(kind) {
-	case "api-key":
-		return "an API key"
-	case "session":
-		return "a session of these pages"
-	case "sign-in-link":
-		return "a sign-in link"
-	case "device":
-		return "a program that was let in"
-	case "ticket":
-		return "a ticket"
-	case "placeholder":
-		return "a program at the broker"
-	}
-	return "the operator"
-}
-
 // stateText says what a state of a lease means.
 func stateText(state vault.LeaseState) string {
 	switch state {
