@@ -120,7 +120,7 @@ var thirty = []struct{ what, tests string }{
 	},
 	{
 		"an authority for the hosts of a lease alone",
-		`TestAProgramWithFixedHostsGetsItsKeyThroughAProxy TestAProxyOpensTheHostsOfItsLeaseAlone internal/cli.TestAProgramWithFixedHostsReachesThemByAProxyAndTrustsAnAuthorityForThemAlone internal/cli.TestAnAuthorityThatCouldSignForAnyHostStartsNoRun`,
+		`TestAProgramWithFixedHostsGetsItsKeyThroughAProxy TestAProxyOpensTheHostsOfItsLeaseAlone internal/cli.TestAProgramWithFixedHostsReachesThemByAProxyAndTrustsAnAuthorityForThemAlone internal/cli.TestAnAuthorityForOtherHostsThanTheLeasesStartsNoRun`,
 	},
 	{
 		"no value and no placeholder is left anywhere",
