@@ -209,7 +209,7 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	}
 }
 
-// rooms are for the bodies of encoders, which have nothing secret. None larger than maxRoom is kept.
+// rooms are for the bodies of encoders, which have nothing secret. None above maxRoom is kept.
 //
 //nolint:gochecknoglobals // a list of 50 secrets has 16 KiB
 var rooms = sync.Pool{New: func() any { return new([]byte) }}

@@ -36,7 +36,8 @@ func newLockdown(a *app) *cobra.Command {
 		err := maintenance.SetLockdown(ctx, cfg, a.passphrase, !*lift)
 		switch {
 		case err != nil && !*lift:
-			return fmt.Errorf("%w (a restart of the servers with --lockdown needs no database)", err)
+			return fmt.Errorf(
+				"%w (a restart of the servers with --lockdown needs no database)", err)
 		case err != nil:
 			return err
 		}

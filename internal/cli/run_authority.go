@@ -32,16 +32,16 @@ func checkAuthority(text []byte, hosts []string) ([]byte, error) {
 	}
 	for _, domain := range c.PermittedDNSDomains {
 		if !slices.Contains(hosts, domain) {
-			return nil, fmt.Errorf("its authority could sign for %q, which is no host of this run's "+
-				"secrets: the command is not started; if it is one of a preset of your operator's "+
-				"own, add --proxy-host", domain)
+			return nil, fmt.Errorf("its authority could sign for %q, which is no host of this "+
+				"run's secrets: the command is not started; if it is one of a preset of your "+
+				"operator's own, add --proxy-host", domain)
 		}
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}), nil
 }
 
-// isNarrow reports whether a certificate is an authority for some hosts, for no addresses and for no
-// other authority, and says so in a way that nobody may overlook.
+// isNarrow reports whether a certificate is an authority for some hosts, for no addresses and for
+// no other authority, and says so in a way that nobody may overlook.
 func isNarrow(c *x509.Certificate) bool {
 	excluded := func(bits int) bool {
 		return slices.ContainsFunc(c.ExcludedIPRanges, func(n *net.IPNet) bool {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/keysake/keysake/internal/store/sqlite"
 	"github.com/keysake/keysake/internal/store/sqlite/engine"
-	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/test/figures"
 	"github.com/keysake/keysake/test/load"
 )
@@ -117,6 +116,8 @@ const (
 	sealOverhead = 1 + 16 + 12 + 16
 	// entrySize is how many bytes a ledger has for a secret.
 	entrySize = 8
+	// reminder is the one of a secret of whose expiry nothing was said: 14 days, in microseconds.
+	reminder = 14 * 24 * 3600 * 1_000_000
 )
 
 // create does what a create does: it reads the ledger, and writes the secret, the ledger that lists
@@ -137,7 +138,7 @@ func (b *bare) create() error {
 			sealed_value, created_at, updated_at, remind_before)
 		VALUES ($1, $2, $3, 'openai', 1, $4, $5, $6, $7, $7, $8)`, nil,
 		id, user, name, b.random(16), b.random(sealOverhead+21),
-		b.random(sealOverhead+len(load.Value)), now, vault.DefaultReminder.Microseconds())
+		b.random(sealOverhead+len(load.Value)), now, reminder)
 	if err != nil {
 		return err
 	}
