@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/keysake/keysake/client"
+	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/wire"
 )
 
@@ -165,8 +166,8 @@ func newLeaseExplain(a *app) *cobra.Command {
 		Use:   "explain [ID]",
 		Short: "Show why requests of a lease got no key",
 		Long: `Show the last 50 requests of a lease that the broker refused: which rule it was,
-which host and which secret. Without an ID it is your newest lease for the broker.
-Needs the scope secrets:read.`,
+which host and which secret, and what to do. Without an ID it is your newest lease
+for the broker. Needs the scope secrets:read.`,
 		Example: `  keysake lease explain
   keysake lease explain 01a20765-c4ff-7d38-ae4e-f7a9f0b47e56`,
 		Args: atMostOne("the lease's ID"),
@@ -189,7 +190,7 @@ func (a *app) explainedGrid(e explained) grid {
 		a.infof("The broker has refused no request of this lease.")
 		return nil
 	}
-	rows := grid{{"AT", "SECRET", "REQUEST", "RULE", "WHY"}}
+	rows := grid{{"AT", "SECRET", "REQUEST", "RULE", "WHY", "WHAT TO DO"}}
 	for _, r := range e.Requests {
 		var rule, detail string
 		if r.Refused != nil {
@@ -200,7 +201,7 @@ func (a *app) explainedGrid(e explained) grid {
 		}
 		rows = append(rows, []string{
 			formatTime(&r.At), orDash(secretIn(r, e.lease)), r.Method + " " + r.Host + r.Path,
-			rule, orDash(detail),
+			rule, orDash(detail), orDash(vault.RefusalAdvice(rule)),
 		})
 	}
 	return rows

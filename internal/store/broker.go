@@ -48,17 +48,24 @@ func (q *Queries) BrokerUse(
 func (q *Queries) BrokeredRequests(
 	ctx context.Context, user uuid.UUID, chosen vault.BrokeredQuery,
 ) ([]vault.BrokeredRequest, error) {
-	where, refused := "WHERE user_id = $1 AND lease_id = $2", ""
-	if chosen.Refused {
-		refused = " AND refused <> ''"
+	where, args := "WHERE user_id = $1", []any{idText(user), integer(chosen.Limit)}
+	for _, c := range []struct {
+		column string
+		id     uuid.UUID
+	}{{"lease_id =", chosen.Lease}, {"secret_id =", chosen.Secret}, {"id >", chosen.After}} {
+		if c.id != uuid.Nil {
+			args = append(args, idText(c.id))
+			where += fmt.Sprintf(" AND %s $%d", c.column, len(args))
+		}
 	}
-	args := []any{idText(user), idText(chosen.Lease), integer(chosen.Limit)}
+	if chosen.Refused {
+		where += " AND refused <> ''"
+	}
 	if chosen.After != uuid.Nil {
-		return brokerRequests.list(ctx, q.conn, where+refused+" AND id > $4 ORDER BY id LIMIT $3",
-			append(args, idText(chosen.After))...)
+		return brokerRequests.list(ctx, q.conn, where+" ORDER BY id LIMIT $2", args...)
 	}
 	newest := fmt.Sprintf(`WHERE user_id = $1 AND id IN (SELECT id FROM broker_requests
-		%s%s ORDER BY id DESC LIMIT $3) ORDER BY id`, where, refused)
+		%s ORDER BY id DESC LIMIT $2) ORDER BY id`, where)
 	return brokerRequests.list(ctx, q.conn, newest, args...)
 }
 

@@ -66,7 +66,7 @@ type StoredBrokerUse struct {
 type brokerReader interface {
 	// BrokerUse returns how much a lease was used. NotFound: it was not.
 	BrokerUse(ctx context.Context, user, lease uuid.UUID) (StoredBrokerUse, error)
-	// BrokeredRequests returns what was recorded of the requests of a user's lease.
+	// BrokeredRequests returns what was recorded of a user's requests.
 	BrokeredRequests(
 		ctx context.Context, user uuid.UUID, q BrokeredQuery,
 	) ([]BrokeredRequest, error)

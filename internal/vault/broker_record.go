@@ -52,9 +52,10 @@ const (
 	maxBrokeredText     = 256
 )
 
-// A BrokeredQuery chooses requests of a lease, oldest first.
+// A BrokeredQuery chooses requests of a lease or with a secret, oldest first.
 type BrokeredQuery struct {
-	Lease   uuid.UUID
+	Lease   uuid.UUID // nil for any
+	Secret  uuid.UUID // nil for any
 	After   uuid.UUID // newer than that one; nil for the newest
 	Refused bool      // only those that got no key
 	Limit   int
@@ -179,9 +180,9 @@ func (s *Service) recordBrokerRefusals(ctx context.Context, requests []BrokeredR
 	return nil
 }
 
-// ListBrokered returns what was recorded of the requests of one of the caller's leases, oldest
-// first. It needs the scope secrets:read. NotFound: there is no such lease, or it is another
-// user's.
+// ListBrokered returns what was recorded of the requests of one of the caller's leases, or with one
+// of the caller's secrets, oldest first. It needs the scope secrets:read. NotFound: there is no
+// such lease or secret, or it is another user's.
 func (s *Service) ListBrokered(
 	ctx context.Context, who Actor, q BrokeredQuery,
 ) (found []BrokeredRequest, err error) {
@@ -189,7 +190,12 @@ func (s *Service) ListBrokered(
 		q.Limit = defaultBrokeredPage
 	}
 	err = s.view(ctx, who, policy.LeaseRequests, func(p *page) error {
-		_, err := p.storedLease(ctx, q.Lease)
+		var err error
+		if q.Lease != uuid.Nil {
+			_, err = p.storedLease(ctx, q.Lease)
+		} else {
+			_, err = p.secret(ctx, q.Secret)
+		}
 		if err == nil {
 			found, err = p.rows.BrokeredRequests(ctx, p.owner, q)
 		}

@@ -52,8 +52,14 @@ func TestRequestsOfTheBrokerAreRecordedAndBounded(t *testing.T) {
 	if len(newer) != 1 || newer[0] != all[2] || len(why) != 2 {
 		t.Errorf("%d are newer, %d were refused", len(newer), len(why))
 	}
-	_, err := p.ListBrokered(ctx, bob, vault.BrokeredQuery{Lease: l.ID})
-	assertKind(t, "another user's", err, vault.NotFound)
+	ofSecret := vault.BrokeredQuery{Secret: l.Secrets[0].ID, Refused: true}
+	if with := must(p.ListBrokered(ctx, ann, ofSecret)); !slices.Equal(with, why) {
+		t.Errorf("of the secret: %+v", with)
+	}
+	for _, q := range []vault.BrokeredQuery{{Lease: l.ID}, ofSecret, {}} {
+		_, err := p.ListBrokered(ctx, bob, q)
+		assertKind(t, "another user's", err, vault.NotFound)
+	}
 	g := must(p.Grant(ctx, l.Placeholders[0].Value))
 	if want := (vault.BrokerUse{Requests: 1, Bytes: 30, Tokens: 5}); g.Used != want {
 		t.Errorf("it was used %+v", g.Used)

@@ -65,9 +65,13 @@ func (s *site) showLease(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	var requests []vault.BrokeredRequest
+	var refusals []refusal
 	if lease.Delivery == vault.ByBroker {
 		requests, err = s.Vault.ListBrokered(ctx, who, vault.BrokeredQuery{Lease: id})
 		if err != nil {
+			return err
+		}
+		if refusals, err = s.refusals(r, vault.BrokeredQuery{Lease: id}); err != nil {
 			return err
 		}
 	}
@@ -80,8 +84,9 @@ func (s *site) showLease(w http.ResponseWriter, r *request) error {
 	}
 	return s.show(w, r, http.StatusOK, "lease", view{
 		Title: "Lease", Here: "leases", Data: map[string]any{
-			"Lease": lease, "Requests": requests, "LogDenied": denied,
-			"Entries": s.logged(ctx, who, log.Entries),
+			"Lease": lease, "Requests": requests, "Refusals": refusals,
+			"Entries":   s.logged(ctx, who, log.Entries),
+			"LogDenied": denied, "SecretNames": secretNames(lease),
 		},
 	})
 }

@@ -22,6 +22,7 @@ func loadPages(a assets) pages {
 		"asset": a.path, "ago": ago, "until": until, "day": day, "exact": exact,
 		"machine": machine, "count": count, "action": actionText,
 		"state": stateText, "health": healthText, "plain": fmt.Sprint,
+		"advice": vault.RefusalAdvice,
 	}).ParseFS(templates, "templates/frame.html", "templates/part_*.html"))
 	files, _ := fs.Glob(templates, "templates/*.html")
 	for _, file := range files {

@@ -117,6 +117,10 @@ func (s *site) secretView(r *request) (v view, err error) {
 	if err != nil {
 		return v, err
 	}
+	refusals, err := s.refusals(r, vault.BrokeredQuery{Secret: id})
+	if err != nil {
+		return v, err
+	}
 	now := time.Now()
 	log, err := s.Vault.ListAudit(ctx, who, vault.AuditQuery{
 		Filter: vault.AuditFilter{Secret: id, From: now.AddDate(0, 0, -auditDays)},
@@ -131,6 +135,7 @@ func (s *site) secretView(r *request) (v view, err error) {
 		"Versions": versions, "Usage": usage, "Health": health,
 		"Entries": s.logged(ctx, who, log.Entries),
 		"Chart":   usesByDay(log, now), "More": log.Next != "", "LogDenied": denied,
-		"Tag": secret.Tag(),
+		"Tag": secret.Tag(), "Refusals": refusals,
+		"SecretNames": map[uuid.UUID]string{id: secret.Name},
 	}}, nil
 }

@@ -115,15 +115,16 @@ func (b *tab) use(t *testing.T) {
 func (b *tab) furnished(t *testing.T) map[string]string {
 	t.Helper()
 	c := b.server.Client(t)
-	var secret wire.Secret
-	var err error
-	for _, provider := range []string{"anthropic", "github", "openai"} {
-		secret, err = c.CreateFromPreset(t.Context(), wire.CreateFromPreset{
+	brokered := b.server.LeaseForBroker(t, plaintext.FromString(canary()))
+	b.server.AskInVain(t, brokered, "/v1/a-model-whose-name-is-long/"+strings.Repeat("x", 200))
+	secret := brokered.Secrets[0]
+	for _, provider := range []string{"anthropic", "github"} {
+		_, err := c.CreateFromPreset(t.Context(), wire.CreateFromPreset{
 			Provider: provider, Value: plaintext.FromString(canary()),
 		})
 		apptest.Must(t, err)
 	}
-	_, err = c.UpdateSecret(t.Context(), secret.ID, wire.UpdateSecret{
+	_, err := c.UpdateSecret(t.Context(), secret.ID, wire.UpdateSecret{
 		Value: plaintext.FromString(canary() + "2"),
 	})
 	apptest.Must(t, err)
@@ -144,7 +145,8 @@ func (b *tab) furnished(t *testing.T) map[string]string {
 		"secret": "/ui/secrets/" + secret.ID,
 		"delete": "/ui/secrets/" + secret.ID + "/delete", "leases": "/ui/leases",
 		"lease": "/ui/leases/" + leases.Leases[0].ID, "keys": "/ui/keys",
-		"revoke": "/ui/keys/" + keys.APIKeys[0].ID + "/revoke", "sessions": "/ui/sessions",
+		"brokered": "/ui/leases/" + brokered.ID,
+		"revoke":   "/ui/keys/" + keys.APIKeys[0].ID + "/revoke", "sessions": "/ui/sessions",
 		"audit": "/ui/audit", "stop": "/ui/stop", "none": "/ui/none", "sign-in": "/ui/sign-in",
 	}
 }

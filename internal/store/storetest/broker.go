@@ -58,10 +58,19 @@ func keepsBrokered(s subject) {
 		"newer ones":     {vault.BrokeredQuery{After: first.ID, Limit: 9}, all[1:]},
 		"the next one":   {vault.BrokeredQuery{After: first.ID, Limit: 1}, all[1:2]},
 		"refused":        {vault.BrokeredQuery{Refused: true, Limit: 9}, all[1:2]},
+		"of a secret": {
+			vault.BrokeredQuery{Secret: first.Secret, Limit: 9},
+			[]vault.BrokeredRequest{first, last},
+		},
 	} {
 		c.query.Lease = l.ID
 		s.wantSame(what, s.brokered(ann.Owner, c.query), c.want)
 	}
+	anyLease := vault.BrokeredQuery{Secret: first.Secret, Limit: 1}
+	s.wantSame("the newest of any lease", s.brokered(ann.Owner, anyLease), all[2:])
+	anyLease.Refused = true
+	s.wantSame("refusals of a secret that has none", s.brokered(ann.Owner, anyLease),
+		[]vault.BrokeredRequest{})
 	ofOthers := vault.BrokeredQuery{Lease: l.ID, Limit: 9}
 	s.wantSame("another user's", s.brokered(bob.Owner, ofOthers), []vault.BrokeredRequest{})
 	s.wantSame("use", got(s, readBrokerUse(l)), useOf(l, 2, 7+1004, 10))
