@@ -22,7 +22,7 @@ func loadPages(a assets) pages {
 		"asset": a.path, "ago": ago, "until": until, "day": day, "exact": exact,
 		"machine": machine, "count": count, "action": actionText,
 		"state": stateText, "health": healthText, "plain": fmt.Sprint,
-		"advice": vault.RefusalAdvice,
+		"advice": vault.RefusalAdvice, "warning": warningText, "expiry": expiry,
 	}).ParseFS(templates, "templates/frame.html", "templates/part_*.html"))
 	files, _ := fs.Glob(templates, "templates/*.html")
 	for _, file := range files {

@@ -76,6 +76,7 @@ func (s *site) mount() {
 	post("/ui/secrets/{id}/rename", signedIn, s.renameSecret)
 	post("/ui/secrets/{id}/rollback", signedIn, s.rollbackSecret)
 	asking("/ui/secrets/{id}/probe", s.probeSecret)
+	post("/ui/secrets/{id}/expiry", signedIn, s.setExpiry)
 	get("/ui/secrets/{id}/delete", signedIn, s.confirmDelete)
 	post("/ui/secrets/{id}/delete", fresh, s.deleteSecret)
 

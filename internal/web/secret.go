@@ -135,7 +135,7 @@ func (s *site) secretView(r *request) (v view, err error) {
 		"Versions": versions, "Usage": usage, "Health": health,
 		"Entries": s.logged(ctx, who, log.Entries),
 		"Chart":   usesByDay(log, now), "More": log.Next != "", "LogDenied": denied,
-		"Tag": secret.Tag(), "Refusals": refusals,
+		"Tag": secret.Tag(), "Expiry": newDeadlineForm(health.Deadline), "Refusals": refusals,
 		"SecretNames": map[uuid.UUID]string{id: secret.Name},
 	}}, nil
 }

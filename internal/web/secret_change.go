@@ -71,16 +71,6 @@ func (s *site) rollbackSecret(w http.ResponseWriter, r *request) error {
 	return s.changed(w, r, id, "rolled-back", err)
 }
 
-// probeSecret asks the provider whether the key works.
-func (s *site) probeSecret(w http.ResponseWriter, r *request) error {
-	id, err := r.id()
-	if err != nil {
-		return err
-	}
-	_, err = s.Vault.ProbeSecret(r.Context(), r.session.Actor, id)
-	return s.changed(w, r, id, "asked", err)
-}
-
 func (s *site) confirmDelete(w http.ResponseWriter, r *request) error {
 	v, err := s.secretView(r)
 	if err != nil {

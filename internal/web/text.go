@@ -27,6 +27,12 @@ func doneText(done string) string {
 		return "Rolled back. The old value is the current one again, as a new version."
 	case "asked":
 		return "The provider was asked: its answer is below."
+	case "no-check":
+		return "Nobody was asked: there is no harmless request that would tell."
+	case "expiry-set":
+		return "Set. Some time before, the list says that it expires."
+	case "expiry-cleared":
+		return "Taken away. It expires only if its provider says so."
 	case "deleted":
 		return "Deleted, with all of its versions."
 	case "revoked":
@@ -112,7 +118,7 @@ func actionTexts() map[string]string {
 		"secret.create": "Secret added", "secret.update": "Value replaced",
 		"secret.rename": "Secret renamed", "secret.import": "Secret imported",
 		"secret.rollback": "Older value restored", "secret.delete": "Secret deleted",
-		"secret.probe": "Provider asked", "lease.create": "Lease made",
+		"secret.deadline": "Expiry set", "secret.probe": "Provider asked", "lease.create": "Lease made",
 		"lease.revoke": "Lease revoked", "lease.redeem": "Ticket redeemed",
 		"lease.use": "Used at the broker", "lease.dispute": "Ticket presented again",
 		"api-key.create": "API key made", "api-key.create-for": "API key made by an admin",

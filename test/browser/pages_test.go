@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
@@ -126,6 +127,10 @@ func (b *tab) furnished(t *testing.T) map[string]string {
 	}
 	_, err := c.UpdateSecret(t.Context(), secret.ID, wire.UpdateSecret{
 		Value: plaintext.FromString(canary() + "2"),
+	})
+	apptest.Must(t, err)
+	_, err = c.SetSecretExpiry(t.Context(), secret.ID, wire.SecretExpiry{
+		ExpiresAt: wire.Timestamp{Time: time.Now().Add(72 * time.Hour)},
 	})
 	apptest.Must(t, err)
 	b.use(t)
