@@ -121,7 +121,7 @@ func actionTexts() map[string]string {
 		"secret.deadline": "Expiry set", "secret.probe": "Provider asked",
 		"lease.create": "Lease made", "lease.revoke": "Lease revoked",
 		"lease.redeem": "Ticket redeemed",
-		"lease.use": "Used at the broker", "lease.dispute": "Ticket presented again",
+		"lease.use":    "Used at the broker", "lease.dispute": "Ticket presented again",
 		"api-key.create": "API key made", "api-key.create-for": "API key made by an admin",
 		"api-key.revoke": "API key revoked", "api-key.revoke-only": "API key replaced",
 		"api-key.revoke-self": "Signed out, or key ended itself",
