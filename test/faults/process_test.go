@@ -39,6 +39,7 @@ type process struct {
 	admin  string // where its metrics are
 	flags  []string
 	binary string
+	ahead  time.Duration // its clock of this machine's: 0, but for programAhead
 
 	database string // its URL, which may have a password
 
@@ -114,6 +115,7 @@ func (p *process) startOnce() (listens bool) {
 	cmd.Stdout, cmd.Stderr = out, p.logs
 	cmd.Env = []string{ // nothing of the developer's own settings
 		"HOME=" + filepath.Dir(p.data), "KEYSAKE_DATABASE_URL=" + p.database,
+		fmt.Sprintf("%s=%d", aheadVariable, p.ahead/time.Second),
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	apptest.Must(p.t, cmd.Start())
