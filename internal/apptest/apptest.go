@@ -45,8 +45,9 @@ func Config(tb testing.TB) config.Config {
 	return cfg
 }
 
-// Database makes an empty database for each test's server, and returns its URL. It is nil where the
-// database is a file in the data folder; tests set it before they run a second time.
+// Database makes an empty database for each test's server, and returns its URL. Where the database
+// is a file in the data folder it is nil, or the URL empty. Tests set it before they run a second
+// time.
 var Database func(testing.TB) (url string)
 
 // ConfigIn is Config with the data in a new folder below dir.

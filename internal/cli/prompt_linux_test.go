@@ -98,14 +98,19 @@ func (term *terminal) exits(code int) {
 	}
 }
 
-// showed returns how many bytes the terminal showed.
-func (term *terminal) showed() int {
+// showed returns how many bytes the terminal showed, once there are so many: the kernel takes its
+// time to bring them there.
+func (term *terminal) showed(atLeast int) int {
 	term.t.Helper()
-	n, err := unix.IoctlGetInt(int(term.person.Fd()), unix.TIOCINQ)
-	if err != nil {
-		term.t.Fatal(err)
+	for deadline := time.Now().Add(timeout); ; time.Sleep(time.Millisecond) {
+		n, err := unix.IoctlGetInt(int(term.person.Fd()), unix.TIOCINQ)
+		if err != nil {
+			term.t.Fatal(err)
+		}
+		if n >= atLeast || time.Now().After(deadline) {
+			return n
+		}
 	}
-	return n
 }
 
 const typed = "correct-horse-battery-staple-of-nobody-789"
@@ -115,7 +120,8 @@ func TestATypedValueIsNotShown(t *testing.T) {
 	term := typing(t.Context(), t, loginOf(srv), "secrets", "set", "TYPED")
 	term.answer("Value (not shown): ", typed+"\n", true)
 	term.exits(0)
-	if n := term.showed(); n != len("\x1b[?2004h\x1b[?2004l") {
+	const hints = len("\x1b[?2004h\x1b[?2004l")
+	if n := term.showed(hints); n != hints {
 		t.Errorf("the terminal showed %d bytes", n)
 	}
 	if !strings.Contains(term.stdout.String(), "correc••••789\n") ||
@@ -249,7 +255,7 @@ func TestOnlyAYesDeletes(t *testing.T) {
 	term := typing(t.Context(), t, env, "secrets", "delete", "MINE")
 	term.answer(question, "Yes\n", false)
 	term.exits(0)
-	if term.showed() == 0 {
+	if term.showed(1) == 0 {
 		t.Error("the terminal did not show the answer to a question")
 	}
 	if list, err := c.ListSecrets(t.Context()); err != nil || list.Total != 0 {

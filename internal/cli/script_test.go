@@ -30,7 +30,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"keysake": func() {
+	testscript.Main(onBoth{m}, map[string]func(){"keysake": func() {
 		if err := process.Harden(); err != nil {
 			panic(err)
 		}
