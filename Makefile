@@ -164,6 +164,10 @@ stages: ## where the processor time of a request goes
 	@mkdir -p bin
 	go run ./test/stages -json bin/stages.json
 
+.PHONY: primary
+primary: postgres ## what a run costs PostgreSQL, and how many a second one primary carries
+	@go run ./test/primary
+
 .PHONY: charts
 charts: ## the charts and tables of docs/performance.md, from docs/performance/*.json
 	go run ./test/charts

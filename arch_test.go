@@ -104,6 +104,8 @@ var layers = map[string]string{
 		"internal/store/sqlite/engine test/figures test/load",
 	"test/soak":       "bundle test/figures test/load",
 	"test/stages":     "internal/apptest test/figures test/load",
+	"test/primary": "bundle client internal/apptest internal/store/postgres/pgtest plaintext " +
+		"test/load wire",
 	"test/charts":     "test/figures",
 	"test/standin":    "",
 	"test/demo":       "test/standin",

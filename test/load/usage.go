@@ -53,8 +53,11 @@ func usageOf(process string) (u Usage) {
 func Own() Usage { return usageOf("self") }
 
 // Busy returns the processor time that the process used so far, 0 where the system does not tell.
-func (p *Process) Busy() time.Duration {
-	u := usageOf(strconv.Itoa(p.cmd.Process.Pid))
+func (p *Process) Busy() time.Duration { return BusyOf(p.cmd.Process.Pid) }
+
+// BusyOf returns the processor time that any process used so far, 0 where the system does not tell.
+func BusyOf(pid int) time.Duration {
+	u := usageOf(strconv.Itoa(pid))
 	return u.User + u.System
 }
 
