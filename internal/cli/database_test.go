@@ -20,6 +20,7 @@ func (m onBoth) Run() int {
 	var mu sync.Mutex
 	started := map[string]bool{}
 	apptest.Database = func(tb testing.TB) (file string) {
+		tb.Helper()
 		name, _, _ := strings.Cut(tb.Name(), "/")
 		mu.Lock()
 		defer mu.Unlock()

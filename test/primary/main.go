@@ -40,19 +40,22 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		connections: *connections, trip: 200 * time.Microsecond, flush: 500 * time.Microsecond,
 		disk: 500e6,
 	}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, `Measured, %d runs: %v of processor time and %.1f kB of log for each.
+	text := fmt.Sprintf(`Measured, %d runs: %v of processor time and %.1f kB of log for each.
 %.0f runs a second: %.1f cores and %.0f MB of log a second. Half of the cores are left for all else.
 Simulated: %v, %d users, %d connections, %v on the network, %v for the disk.
 
 cores	busy	p50	p99	most that wait	late by at the end
-`, *runs, c.processor.Round(time.Microsecond), c.log/1e3, m.rate, m.rate*c.processor.Seconds(),
+`, *runs, c.processor.Round(10*time.Microsecond), c.log/1e3, m.rate, m.rate*c.processor.Seconds(),
 		m.rate*c.log/1e6, m.length, m.users, m.connections, m.trip, m.flush)
 	for _, cores := range []int{2, 4, 8, 16, 32} {
 		m.cores = max(1, cores/2)
 		f := m.simulate()
-		fmt.Fprintf(w, "%d\t%.0f %%\t%v\t%v\t%d\t%v\n", cores, 100*f.busy, f.p50, f.p99,
+		text += fmt.Sprintf("%d\t%.0f %%\t%v\t%v\t%d\t%v\n", cores, 100*f.busy, f.p50, f.p99,
 			f.waiting, f.late)
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	if _, err := io.WriteString(w, text); err != nil {
+		return err
 	}
 	return w.Flush()
 }

@@ -96,8 +96,9 @@ type simulation struct {
 
 func (m model) simulate() found {
 	s := &simulation{
-		model: m, random: rand.New(rand.NewPCG(1, 2)), ledgers: map[int]*queue{},
-		cores: queue{free: m.cores}, connections: queue{free: m.connections},
+		model: m, ledgers: map[int]*queue{},
+		random: rand.New(rand.NewPCG(1, 2)), //nolint:gosec // it is for a simulation
+		cores:  queue{free: m.cores}, connections: queue{free: m.connections},
 	}
 	s.arrive()
 	for s.next[0].at < m.length {
