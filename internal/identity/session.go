@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"context"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -47,11 +48,22 @@ func (s *Sessions) cookieName() string {
 // Of returns the session of a request. Unauthenticated: there is none, or there are several, of
 // which a server cannot tell which its own cookie is.
 func (s *Sessions) Of(r *http.Request) (vault.Session, error) {
+	return s.find(r, s.vault.AuthenticateSession)
+}
+
+// Look is Of for a request that is no use of the session.
+func (s *Sessions) Look(r *http.Request) (vault.Session, error) {
+	return s.find(r, s.vault.LookAtSession)
+}
+
+func (s *Sessions) find(
+	r *http.Request, by func(context.Context, plaintext.Value) (vault.Session, error),
+) (vault.Session, error) {
 	cookies := r.CookiesNamed(s.cookieName())
 	if len(cookies) != 1 {
 		return vault.Session{}, errNoCredential
 	}
-	return s.vault.AuthenticateSession(r.Context(), plaintext.FromString(cookies[0].Value))
+	return by(r.Context(), plaintext.FromString(cookies[0].Value))
 }
 
 // SignIn uses a sign-in link up, gives the browser a session of its own, and ends the one that it

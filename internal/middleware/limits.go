@@ -20,12 +20,14 @@ type Limits struct {
 	// [http.MaxBytesError], and if the length is declared, so does the first one.
 	MaxBody int64
 	// Timeout is how long the request may take. Zero is for streams, which end with their
-	// connection: it lifts the deadlines of the server as well.
+	// connection: it lifts the deadlines of the server as well, and such an answer is logged and
+	// counted when it begins.
 	Timeout time.Duration
 }
 
 // Begin puts a request of [New] under its limits.
 func (l Limits) Begin(w http.ResponseWriter, r *http.Request) {
+	From(r.Context()).stream = l.Timeout == 0
 	var read, write time.Time // never
 	if l.Timeout > 0 {
 		deadline := time.Now().Add(l.Timeout)

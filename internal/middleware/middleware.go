@@ -17,7 +17,8 @@ type Options struct {
 	TrustedProxies []netip.Prefix
 	Log            *slog.Logger
 	Strangers      *Strangers
-	// Observe is told of every answer: the route's pattern, never the path that was asked for.
+	// Observe is told of every answer: the route's pattern, never the path that was asked for. It
+	// is told when the answer ends, and of a stream when it begins.
 	Observe func(route, method string, status int, took time.Duration)
 	// Fail writes the answer to an error of this package.
 	Fail func(w http.ResponseWriter, r *http.Request, err error)
@@ -30,26 +31,39 @@ const Unmatched = "unmatched"
 // line in the log and one call of [Options.Observe].
 func New(o Options, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		began := time.Now()
+		rec := &recorder{ResponseWriter: w, options: &o, began: time.Now()}
 		req := &Request{
 			ID: newRequestID(), Client: clientAddress(r, o.TrustedProxies), Route: Unmatched,
 			parent: r.Context(),
 		}
 		w.Header()["X-Request-Id"] = []string{req.ID}
-		rec := &recorder{ResponseWriter: w}
 		r = r.WithContext(req)
+		rec.request = r
 		defer req.end()
-		defer func() { o.logAccess(rec, r, time.Since(began)) }()
+		defer rec.count()
 		defer o.recoverPanic(rec, r)
 		next.ServeHTTP(rec, r)
 		rec.status = cmp.Or(rec.status, http.StatusOK) // as net/http answers for a silent handler
 	})
 }
 
-// A recorder remembers the status of an answer.
+// A recorder remembers the status of an answer, and counts it once.
 type recorder struct {
 	http.ResponseWriter
 	status int // 0 before the answer begins
+
+	options *Options
+	request *http.Request
+	began   time.Time
+	counted bool
+}
+
+// count logs and counts the answer, if that was not done yet.
+func (w *recorder) count() {
+	if !w.counted {
+		w.counted = true
+		w.options.logAccess(w, w.request, time.Since(w.began))
+	}
 }
 
 func (w *recorder) WriteHeader(status int) {
@@ -64,10 +78,15 @@ func (w *recorder) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
-// FlushError is for [http.ResponseController]. A flush begins the answer.
+// FlushError is for [http.ResponseController]. A flush begins the answer. That of a stream is
+// counted then: how long it goes on says nothing of how fast it was answered.
 func (w *recorder) FlushError() error {
 	w.status = cmp.Or(w.status, http.StatusOK)
-	return http.NewResponseController(w.ResponseWriter).Flush()
+	err := http.NewResponseController(w.ResponseWriter).Flush()
+	if From(w.request.Context()).stream {
+		w.count()
+	}
+	return err
 }
 
 // Unwrap is for [http.ResponseController].

@@ -21,6 +21,7 @@ type Request struct {
 
 	parent   context.Context //nolint:containedctx // a Request is a context
 	deadline time.Time       // zero for none; set before the context is used
+	stream   bool            // the answer may go on for as long as its connection
 
 	mu     sync.Mutex
 	waited context.Context //nolint:containedctx // with a timer; nil before something waits

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 
 	"github.com/keysake/keysake/internal/api"
 	"github.com/keysake/keysake/internal/config"
@@ -54,6 +55,7 @@ func newServer(
 		BrokerURL: cfg.BrokerURL,
 	})
 	s.sessions = identity.NewSessions(i.Vault, plainHTTP(cfg))
+	stopping := make(chan struct{})
 	pages := web.New(web.Options{
 		Vault:    i.Vault,
 		Sessions: s.sessions,
@@ -62,8 +64,10 @@ func newServer(
 			TrustedProxies: cfg.TrustedProxies, Log: log, Strangers: s.strangers,
 			Observe: metrics.observe,
 		},
+		Stopping: stopping,
 	})
 	s.main = s.newHTTPServer(s.withProbes(withPages(pages, handler)))
+	s.main.RegisterOnShutdown(sync.OnceFunc(func() { close(stopping) }))
 	if brokerSocket != nil {
 		s.broker = s.newBroker(brokerSocket, guard, metrics)
 	}

@@ -166,6 +166,16 @@ func (c *change) makeRoomForSession(ctx context.Context) error {
 func (s *Service) AuthenticateSession(
 	ctx context.Context, token plaintext.Value,
 ) (Session, error) {
+	session, err := s.LookAtSession(ctx, token)
+	if err == nil {
+		s.used.touch(session.Credential.ID, s.now())
+	}
+	return session, err
+}
+
+// LookAtSession is AuthenticateSession for what is no use of the session: a page that is only left
+// open keeps none from ending.
+func (s *Service) LookAtSession(ctx context.Context, token plaintext.Value) (Session, error) {
 	now := s.now()
 	key, err := s.present(ctx, sessionPrefix, token, now)
 	if err != nil {
@@ -185,7 +195,6 @@ func (s *Service) AuthenticateSession(
 			return Session{}, unauthenticated()
 		}
 	}
-	s.used.touch(key.ID, now)
 	return sessionOf(key), nil
 }
 

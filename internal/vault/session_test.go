@@ -128,6 +128,20 @@ func TestASessionEndsByTimeByHandAndWithWhatMadeIt(t *testing.T) {
 	p.authenticated(bosses.token)
 }
 
+func TestALookKeepsNoSessionFromEnding(t *testing.T) {
+	p := start(t)
+	_, token := p.signedIn(p.user("ann").User)
+	for range 2 {
+		if _, err := p.LookAtSession(t.Context(), token); err != nil {
+			t.Fatal(err)
+		}
+		p.clock.forward(vault.SessionIdle / 2)
+	}
+	_, err := p.LookAtSession(t.Context(), token)
+	assertKind(t, "an idle session that is looked at", err, vault.Unauthenticated)
+	p.assertNoSession("an idle session that was looked at", token)
+}
+
 func TestWhatASessionMakesOutlivesItAndEndsWithWhatMadeTheSession(t *testing.T) {
 	p := start(t)
 	ctx := t.Context()

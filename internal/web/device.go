@@ -25,7 +25,7 @@ func toDevice(w http.ResponseWriter, r *request) error {
 // nothing by itself, so that nobody is led into it. Who is not signed in is told to come back.
 func (s *site) devicePage(w http.ResponseWriter, r *request) error {
 	typed := r.URL.Query().Get("code")
-	err := s.authenticate(r)
+	err := s.authenticate(r, signedIn)
 	if vault.KindOf(err) == vault.Unauthenticated {
 		code, _ := vault.NormalUserCode(typed)
 		return s.show(w, r, http.StatusOK, "device", view{

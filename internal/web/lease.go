@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -71,6 +72,7 @@ func (s *site) showLease(w http.ResponseWriter, r *request) error {
 		if err != nil {
 			return err
 		}
+		slices.Reverse(requests) // the newest first
 		if refusals, err = s.refusals(r, vault.BrokeredQuery{Lease: id}); err != nil {
 			return err
 		}
@@ -84,7 +86,7 @@ func (s *site) showLease(w http.ResponseWriter, r *request) error {
 	}
 	return s.show(w, r, http.StatusOK, "lease", view{
 		Title: "Lease", Here: "leases", Data: map[string]any{
-			"Lease": lease, "Requests": requests, "Refusals": refusals,
+			"Lease": lease, "Requests": requestRows(requests, lease), "Refusals": refusals,
 			"Entries":   s.logged(ctx, who, log.Entries),
 			"LogDenied": denied, "SecretNames": secretNames(lease),
 		},

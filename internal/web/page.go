@@ -23,6 +23,7 @@ func loadPages(a assets) pages {
 		"machine": machine, "count": count, "action": actionText,
 		"state": stateText, "health": healthText, "plain": fmt.Sprint,
 		"advice": vault.RefusalAdvice, "warning": warningText, "expiry": expiry,
+		"millis": millis,
 	}).ParseFS(templates, "templates/frame.html", "templates/part_*.html"))
 	files, _ := fs.Glob(templates, "templates/*.html")
 	for _, file := range files {

@@ -36,6 +36,8 @@ const (
 	signedIn access = iota
 	// fresh is for those who signed in a short time ago: what is dangerous.
 	fresh
+	// watching is for those who are signed in, and is no use of their session.
+	watching
 	public
 )
 
@@ -82,6 +84,7 @@ func (s *site) mount() {
 
 	get("/ui/leases", signedIn, s.listLeases)
 	get("/ui/leases/{id}", signedIn, s.showLease)
+	s.handle("GET /ui/leases/{id}/requests", watching, middleware.Limits{}, s.watchLease)
 	post("/ui/leases/{id}/revoke", signedIn, s.revokeLease)
 
 	get("/ui/keys", signedIn, s.listKeys)
@@ -125,7 +128,7 @@ func (s *site) handle(pattern string, by access, limits middleware.Limits, h han
 func (s *site) run(w http.ResponseWriter, r *http.Request, by access, h handler) error {
 	req := &request{Request: r}
 	if by != public {
-		if err := s.authenticate(req); err != nil {
+		if err := s.authenticate(req, by); err != nil {
 			return err
 		}
 	}
@@ -141,8 +144,12 @@ func (s *site) run(w http.ResponseWriter, r *http.Request, by access, h handler)
 }
 
 // authenticate finds the session of a request.
-func (s *site) authenticate(r *request) (err error) {
-	if r.session, err = s.Sessions.Of(r.Request); err != nil {
+func (s *site) authenticate(r *request, by access) (err error) {
+	find := s.Sessions.Of
+	if by == watching {
+		find = s.Sessions.Look
+	}
+	if r.session, err = find(r.Request); err != nil {
 		return err
 	}
 	known := middleware.From(r.Context())

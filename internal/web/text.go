@@ -94,6 +94,11 @@ func span(d time.Duration) string {
 	return count(int(d/time.Minute), "minute", "minutes")
 }
 
+// millis is how long something took that took little.
+func millis(d time.Duration) string {
+	return fmt.Sprintf("%d ms", d.Round(time.Millisecond).Milliseconds())
+}
+
 func count(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one

@@ -27,6 +27,7 @@ type Options struct {
 	Sessions   *identity.Sessions
 	Failures   int // failed sign-ins a minute of one client network; 0 for no limit
 	Middleware middleware.Options
+	Stopping   <-chan struct{} // closed when streams are to end
 }
 
 // How often one session may ask, in a second and at once.
@@ -44,6 +45,7 @@ type site struct {
 	rates    *middleware.Limiter[uuid.UUID]
 	failures *middleware.Limiter[netip.Prefix]
 	codes    *middleware.Limiter[uuid.UUID]
+	streams  streams
 }
 
 // New returns the handler of the pages.

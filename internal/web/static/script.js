@@ -73,3 +73,21 @@ for (const form of document.querySelectorAll("form[data-preview]")) {
     }
   });
 }
+
+// What a lease asks of the broker comes as it is recorded, the newest first. Each event is an item
+// of the list as the server writes it.
+for (const list of document.querySelectorAll("ol[data-stream]")) {
+  const says = document.getElementById("live");
+  const source = new EventSource(list.dataset.stream);
+  const say = (text) => { if (says.textContent !== text) says.textContent = text; };
+  source.addEventListener("open", () => say("Live: each request appears here when it is recorded."));
+  source.addEventListener("request", (event) => {
+    const item = new DOMParser().parseFromString(event.data, "text/html").querySelector("li");
+    list.prepend(item);
+    document.getElementById("none").hidden = true;
+    while (list.childElementCount > 200) list.lastElementChild.remove();
+  });
+  source.addEventListener("end", (event) => { source.close(); say(event.data); });
+  source.addEventListener("error", () => say(source.readyState === EventSource.CLOSED
+    ? "Not live any more." : "The connection was lost. Trying again."));
+}
