@@ -89,7 +89,7 @@ var layers = map[string]string{
 		"internal/netguard internal/probe internal/process internal/rootkey internal/vault " +
 		"internal/web plaintext",
 	"internal/web": "internal/api internal/audit internal/dotenv internal/identity " +
-		"internal/middleware internal/vault plaintext",
+		"internal/issuer internal/middleware internal/vault plaintext",
 	"internal/cli": "bundle client internal/audit internal/catalog internal/child " +
 		"internal/config internal/doctor internal/dotenv internal/environ internal/instance " +
 		"internal/maintenance internal/memfile internal/policy internal/privatefile " +

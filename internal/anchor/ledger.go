@@ -48,7 +48,7 @@ type Ledger struct {
 	Cut         audit.Head // up to which retention removed entries of the audit chain
 	Head        audit.Head // the end of the chain
 	Secrets     Set        // of [VersionEntry]
-	Versions    Set        // of [VersionEntry]
+	Versions    Set        // of [VersionEntry]; of the instance: identities that have or had a user
 	APIKeys     Set        // of [KeyEntry]; of the instance: the users who are disabled
 	Leases      Set        // of [LeaseEntry]; of the instance: users who were deleted, and when
 }

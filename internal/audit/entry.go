@@ -36,6 +36,8 @@ const (
 	CredentialSchedule CredentialKind = "schedule"
 	// CredentialDevice is a login that its user has confirmed, and that was not fetched yet.
 	CredentialDevice CredentialKind = "device"
+	// CredentialIdentity is who signed in at a provider.
+	CredentialIdentity CredentialKind = "identity"
 )
 
 // A Credential names what a caller presented. The zero Credential is that of the operator, who
@@ -75,6 +77,8 @@ const (
 	TargetWorkload TargetKind = "workload"
 	// TargetDevice is the login of a program. Its name is what the program calls itself.
 	TargetDevice TargetKind = "device"
+	// TargetIdentity is who signs in at a provider as a user. Its name is issuer and subject.
+	TargetIdentity TargetKind = "identity"
 )
 
 // A Target is what an action was done to. The zero Target stands for none.

@@ -61,6 +61,9 @@ type Config struct {
 	BrokerListen   string // empty for the default, NoBroker for none
 	EgressAllow    []Egress
 
+	PublicURL string // of the pages, as browsers reach them; empty where nothing needs it
+	SignIn
+
 	MaxConnections     int // 0 for what the limit of open files allows
 	MaxConnectionsEach int // of one address; 0 for half of them
 

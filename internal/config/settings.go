@@ -23,6 +23,7 @@ func (c *Config) settings() []setting {
 		c.networkSettings(),
 		c.operationSettings(),
 		c.providerSettings(),
+		c.signInSettings(),
 	)
 }
 

@@ -40,6 +40,7 @@ func (c Config) Validate() error {
 	return errors.Join(
 		c.validateStorage(), c.ValidateDatabase(), c.validateListen(), c.validateTLS(),
 		c.validateClients(), c.validateLimits(), c.validateOther(), c.validateBroker(),
+		c.validateSignIn(),
 	)
 }
 
@@ -48,16 +49,23 @@ func (c Config) validateBroker() error {
 	if c.BrokerURL == "" {
 		return nil
 	}
-	u, err := url.Parse(c.BrokerURL)
-	if err == nil && u.Host != "" && u.RawQuery == "" && u.Fragment == "" && u.User == nil {
-		ip, ipErr := netip.ParseAddr(u.Hostname())
-		local := u.Hostname() == "localhost" || ipErr == nil && ip.IsLoopback()
-		if u.Scheme == "https" || u.Scheme == "http" && local {
-			return nil
-		}
+	if _, ok := safeURL(c.BrokerURL); ok {
+		return nil
 	}
 	return errors.New("--broker-url must be an https URL, or an http URL of this machine, such " +
 		"as http://127.0.0.1:8421")
+}
+
+// safeURL returns a URL that is https, or http of this machine.
+func safeURL(text string) (*url.URL, bool) {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" ||
+		u.User != nil {
+		return nil, false
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	local := u.Hostname() == "localhost" || err == nil && ip.IsLoopback()
+	return u, u.Scheme == "https" || u.Scheme == "http" && local
 }
 
 func (c Config) validateStorage() error {

@@ -39,6 +39,8 @@ func (s setting) parse(text string) error {
 		*p, err = appendParsed(*p, text, parseMinClient)
 	case *[]Egress:
 		*p, err = appendParsed(*p, text, parseEgress)
+	case *[]Claim:
+		*p, err = appendParsed(*p, text, parseClaim)
 	case *[]netip.Prefix:
 		*p, err = appendParsed(*p, text, parsePrefix)
 	default:

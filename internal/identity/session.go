@@ -26,6 +26,8 @@ const freshTime = 15 * time.Minute
 type Sessions struct {
 	// Fresh is how long after its sign-in a session may do what is dangerous.
 	Fresh time.Duration
+	// Attempt is how long a sign-in at a provider may take.
+	Attempt time.Duration
 
 	vault *vault.Service
 	plain bool
@@ -35,7 +37,7 @@ type Sessions struct {
 // NewSessions returns sessions of v. plain is for a development server that is reached over HTTP:
 // not every browser takes a Secure cookie from it.
 func NewSessions(v *vault.Service, plain bool) *Sessions {
-	return &Sessions{Fresh: freshTime, vault: v, plain: plain}
+	return &Sessions{Fresh: freshTime, Attempt: vault.AttemptTime, vault: v, plain: plain}
 }
 
 func (s *Sessions) cookieName() string {
@@ -79,13 +81,20 @@ func (s *Sessions) SignIn(
 	if err != nil {
 		return vault.Session{}, err
 	}
+	s.replace(w, r, token, client)
+	return session, nil
+}
+
+// replace gives the browser a session in place of the one that it had.
+func (s *Sessions) replace(
+	w http.ResponseWriter, r *http.Request, token plaintext.Value, client netip.Addr,
+) {
 	if before, err := s.Of(r); err == nil {
 		before.Client = client
 		// It ends by itself if this fails, and the new one is what was asked for.
 		_ = s.vault.RevokeSelf(r.Context(), before.Actor)
 	}
-	http.SetCookie(w, s.cookie(string(token.Reveal())))
-	return session, nil
+	http.SetCookie(w, s.cookie(s.cookieName(), string(token.Reveal())))
 }
 
 // SignOut ends a session, and takes its cookie from the browser.
@@ -96,15 +105,15 @@ func (s *Sessions) SignOut(w http.ResponseWriter, r *http.Request, of vault.Sess
 
 // Forget takes the cookie from the browser.
 func (s *Sessions) Forget(w http.ResponseWriter) {
-	c := s.cookie("") //nolint:gosec // as in cookie
+	c := s.cookie(s.cookieName(), "") //nolint:gosec // as in cookie
 	c.MaxAge = -1
 	http.SetCookie(w, c)
 }
 
 // cookie has no end of its own: it goes with the browser, and the server knows when it ends.
-func (s *Sessions) cookie(value string) *http.Cookie {
+func (s *Sessions) cookie(name, value string) *http.Cookie {
 	return &http.Cookie{ //nolint:gosec // without Secure only for a development server on HTTP
-		Name: s.cookieName(), Value: value, Path: "/",
+		Name: name, Value: value, Path: "/",
 		Secure: !s.plain, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}
 }

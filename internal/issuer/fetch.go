@@ -29,6 +29,13 @@ func newClient(transport http.RoundTripper) *http.Client {
 type discovery struct {
 	Issuer string `json:"issuer"`
 	Keys   string `json:"jwks_uri"`
+
+	// Of one where people sign in:
+
+	Authorize  string   `json:"authorization_endpoint"`
+	Token      string   `json:"token_endpoint"`
+	Methods    []string `json:"token_endpoint_auth_methods_supported"`
+	NamesItself bool    `json:"authorization_response_iss_parameter_supported"` // RFC 9207
 }
 
 var (
@@ -36,25 +43,31 @@ var (
 	errKeysURL     = errors.New("the address of the keys is not an https URL")
 )
 
-// fetch asks an issuer for its keys.
-func (v *Verifier) fetch(ctx context.Context, issuer string) ([]publicKey, error) {
-	var said discovery
-	err := v.get(ctx, strings.TrimSuffix(issuer, "/")+"/.well-known/openid-configuration", &said)
+// fetch asks an issuer what it is, and for its keys.
+func (v *Verifier) fetch(
+	ctx context.Context, issuer string,
+) (said discovery, keys []publicKey, err error) {
+	err = v.get(ctx, strings.TrimSuffix(issuer, "/")+"/.well-known/openid-configuration", &said)
 	if err != nil {
-		return nil, err
+		return said, nil, err
 	}
 	if said.Issuer != issuer { // character by character, as OpenID Connect Discovery demands
-		return nil, errOtherIssuer
+		return said, nil, errOtherIssuer
 	}
-	at, err := url.Parse(said.Keys)
-	if err != nil || at.Scheme != "https" || at.Host == "" || at.User != nil {
-		return nil, errKeysURL
+	if _, ok := httpsURL(said.Keys); !ok {
+		return said, nil, errKeysURL
 	}
 	var set keyDocument
 	if err := v.get(ctx, said.Keys, &set); err != nil {
-		return nil, err
+		return said, nil, err
 	}
-	return set.publicKeys()
+	keys, err = set.publicKeys()
+	return said, keys, err
+}
+
+func httpsURL(text string) (*url.URL, bool) {
+	u, err := url.Parse(text)
+	return u, err == nil && u.Scheme == "https" && u.Host != "" && u.User == nil
 }
 
 // get reads a JSON document. No error has anything of it.
@@ -63,25 +76,37 @@ func (v *Verifier) get(ctx context.Context, address string, into any) error {
 	if err != nil {
 		return err
 	}
+	status, err := v.ask(request, into)
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("%s answered %d", address, status)
+	}
+	return err
+}
+
+// ask sends a request, and reads the JSON document in the answer, if that is one of success or says
+// what was wrong with the request. Otherwise the status alone tells.
+func (v *Verifier) ask(request *http.Request, into any) (status int, err error) {
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("User-Agent", "keysake")
 	response, err := v.client.Do(request)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer response.Body.Close() //nolint:errcheck // it was only read
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answered %d", address, response.StatusCode)
+	switch response.StatusCode {
+	case http.StatusOK, http.StatusBadRequest, http.StatusUnauthorized:
+	default:
+		return response.StatusCode, nil
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxDocument+1))
 	if err == nil && len(body) > maxDocument {
 		err = errors.New("it is too long")
 	}
-	if err == nil && json.Unmarshal(body, into) != nil {
+	if err == nil && json.Unmarshal(body, into) != nil && response.StatusCode == http.StatusOK {
 		err = errors.New("it is not the JSON that was expected")
 	}
 	if err != nil {
-		return fmt.Errorf("the document at %s: %w", address, err)
+		return 0, fmt.Errorf("the document at %s: %w", request.URL, err)
 	}
-	return nil
+	return response.StatusCode, nil
 }

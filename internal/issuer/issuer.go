@@ -1,7 +1,11 @@
 // Package issuer verifies tokens of issuers such as GitHub Actions, GitLab and Kubernetes: JWTs,
 // whose keys it asks of the issuer itself, by OpenID Connect Discovery.
 //
-// Which issuer, and for which audience, is never a token's own choice: it is that of a rule.
+// Which issuer, and for which audience, is never a token's own choice: it is that of a rule, or of
+// the configuration.
+//
+// It also signs people in, at one issuer, by the authorization code flow of OpenID Connect: see
+// [Provider].
 package issuer
 
 import (
@@ -63,12 +67,23 @@ func (v *Verifier) Verify(
 	ctx context.Context, issuer, audience string, token plaintext.Value,
 ) (vault.Shown, error) {
 	text := string(token.Reveal())
-	if err := checkForm(text); err != nil {
+	claims, err := v.claims(ctx, issuer, audience, text)
+	if err != nil {
 		return vault.Shown{}, err
+	}
+	return v.shown(issuer, text, claims)
+}
+
+// claims returns those of a token, with the errors of [Verifier.Verify].
+func (v *Verifier) claims(
+	ctx context.Context, issuer, audience, text string,
+) (jwt.MapClaims, error) {
+	if err := checkForm(text); err != nil {
+		return nil, err
 	}
 	var unavailable error
 	claims := jwt.MapClaims{}
-	parsed, err := jwt.NewParser(
+	_, err := jwt.NewParser(
 		jwt.WithValidMethods(algorithms), jwt.WithStrictDecoding(),
 		jwt.WithIssuer(issuer), jwt.WithAudience(audience),
 		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(leeway),
@@ -81,11 +96,11 @@ func (v *Verifier) Verify(
 	})
 	switch {
 	case unavailable != nil:
-		return vault.Shown{}, unavailable
+		return nil, unavailable
 	case err != nil:
-		return vault.Shown{}, refused(reason(err), err)
+		return nil, refused(reason(err), err)
 	}
-	return v.shown(issuer, parsed.Raw, claims)
+	return claims, nil
 }
 
 // shown returns what a token says whose signature, issuer, audience and times are right.

@@ -27,6 +27,7 @@ const (
 // it has the key that is wanted.
 type keySet struct {
 	mu      sync.Mutex
+	said    discovery
 	keys    []publicKey
 	read    time.Time     // when the issuer last said which they are
 	asked   time.Time     // when it was last asked
@@ -48,34 +49,59 @@ var (
 // key returns the issuer's key of an id for an algorithm. Unauthenticated: it has none.
 // BadGateway: its keys cannot be had. Unavailable: it has not answered yet.
 func (v *Verifier) key(ctx context.Context, issuer, id, alg string) (any, error) {
-	set := v.keysOf(issuer)
-	set.mu.Lock()
-	defer set.mu.Unlock()
-	key, found := set.find(id, alg)
-	age := v.now().Sub(set.read)
-	if found && age <= maxAge {
-		return key, nil
-	}
-	if set.fetched == nil && v.now().Sub(set.asked) >= pause {
-		v.refresh(ctx, set, issuer)
-	}
-	// An issuer that did not answer before holds nobody up whose key is still good.
-	isGood := found && age <= maxStale && set.failed
-	if set.fetched != nil && !isGood {
-		if err := set.wait(ctx); err != nil {
-			return nil, err
-		}
+	var key any
+	var found bool
+	err := v.look(ctx, issuer, func(set *keySet) bool {
 		key, found = set.find(id, alg)
-	}
+		return found
+	})
 	switch {
-	case v.now().Sub(set.read) > maxStale, !found && set.err != nil:
-		return nil, &vault.Error{
-			Kind: vault.BadGateway, Detail: "The issuer's keys cannot be had", Cause: set.err,
-		}
+	case err != nil:
+		return nil, err
 	case !found:
 		return nil, refused("the issuer has no key for it", errUnknownKey)
 	}
 	return key, nil
+}
+
+// described returns what an issuer says of itself. BadGateway: it cannot be asked.
+func (v *Verifier) described(ctx context.Context, issuer string) (said discovery, err error) {
+	err = v.look(ctx, issuer, func(set *keySet) bool {
+		said = set.said
+		return true
+	})
+	return said, err
+}
+
+// look shows what is known of an issuer to find, and once more after asking the issuer if it did
+// not find what it looks for, or that is old. BadGateway: it is too old, and the issuer does not
+// answer. Unavailable: it has not answered yet.
+func (v *Verifier) look(ctx context.Context, issuer string, find func(*keySet) bool) error {
+	set := v.keysOf(issuer)
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	found := find(set)
+	age := v.now().Sub(set.read)
+	if found && age <= maxAge {
+		return nil
+	}
+	if set.fetched == nil && v.now().Sub(set.asked) >= pause {
+		v.refresh(ctx, set, issuer)
+	}
+	// An issuer that did not answer before holds nobody up for whom what is known is still good.
+	isGood := found && age <= maxStale && set.failed
+	if set.fetched != nil && !isGood {
+		if err := set.wait(ctx); err != nil {
+			return err
+		}
+		found = find(set)
+	}
+	if v.now().Sub(set.read) > maxStale || !found && set.err != nil {
+		return &vault.Error{
+			Kind: vault.BadGateway, Detail: "The issuer's keys cannot be had", Cause: set.err,
+		}
+	}
+	return nil
 }
 
 // wait waits for the fetch that is under way, for which the lock is given back. Unavailable: the
@@ -117,11 +143,11 @@ func (v *Verifier) refresh(ctx context.Context, set *keySet, issuer string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTime)
 	go func() {
 		defer cancel()
-		keys, err := v.fetchSafely(ctx, issuer)
+		said, keys, err := v.fetchSafely(ctx, issuer)
 		set.mu.Lock()
 		defer set.mu.Unlock()
 		if set.err = err; err == nil {
-			set.keys, set.read = keys, set.asked
+			set.said, set.keys, set.read = said, keys, set.asked
 		}
 		set.fetched = nil
 		close(fetched)
@@ -129,10 +155,12 @@ func (v *Verifier) refresh(ctx context.Context, set *keySet, issuer string) {
 }
 
 // fetchSafely is fetch, in which a panic is an error: it would end the process.
-func (v *Verifier) fetchSafely(ctx context.Context, issuer string) (keys []publicKey, err error) {
+func (v *Verifier) fetchSafely(
+	ctx context.Context, issuer string,
+) (said discovery, keys []publicKey, err error) {
 	defer func() {
 		if recover() != nil {
-			keys, err = nil, errPanicked
+			said, keys, err = discovery{}, nil, errPanicked
 		}
 	}()
 	return v.fetch(ctx, issuer)

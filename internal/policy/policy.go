@@ -68,10 +68,12 @@ const (
 	APIKeyRevoke     Action = "api-key.revoke"
 	APIKeyRevokeOnly Action = "api-key.revoke-only" // keeps the keys that it made
 	APIKeyRevokeSelf Action = "api-key.revoke-self" // the key, or the session, that asks
-	SessionCreate    Action = "session.create"      // by a sign-in link
+	SessionCreate    Action = "session.create"      // by a link, or at a provider
 	SessionList      Action = "session.list"
 	SessionEnd       Action = "session.end"
 	SignInLinkCreate Action = "sign-in-link.create" // for any user
+	IdentityLink     Action = "identity.link"       // lets somebody sign in as any user
+	IdentityUnlink   Action = "identity.unlink"
 	TrustAdd         Action = "trust.add"           // a rule
 	TrustList        Action = "trust.list"
 	TrustRemove      Action = "trust.remove"
@@ -139,8 +141,8 @@ func requiredScope(a Action) (scope Scope, found bool) {
 	case APIKeyCreate, APIKeyList, APIKeyRevoke, APIKeyRevokeOnly, SessionList, SessionEnd,
 		TrustAdd, TrustList, TrustRemove, DeviceConfirm, DeviceRefuse:
 		return KeysWrite, true
-	case APIKeyCreateFor, SignInLinkCreate, UserList, UserCreate, UserDelete, UserDeleteLater,
-		UserKeep, UserDisable, UserEnable:
+	case APIKeyCreateFor, SignInLinkCreate, IdentityLink, IdentityUnlink, UserList, UserCreate,
+		UserDelete, UserDeleteLater, UserKeep, UserDisable, UserEnable:
 		return Admin, true
 	case AuditList:
 		return AuditRead, true
@@ -172,8 +174,8 @@ func OpensValues(held []Scope) bool { return slices.Contains(held, LeasesWrite) 
 func LastResort(a Action) bool {
 	return slices.Contains([]Action{
 		APIKeyRevoke, APIKeyRevokeOnly, APIKeyRevokeSelf, SessionEnd, SecretDelete, UserDelete,
-		UserDeleteLater, UserDisable, LeaseRevoke, TrustRemove, LibraryStop, LockdownBegin,
-		BackupCreate, AuditCheckpoint, AuditCut,
+		UserDeleteLater, IdentityUnlink, UserDisable, LeaseRevoke, TrustRemove, LibraryStop,
+		LockdownBegin, BackupCreate, AuditCheckpoint, AuditCut,
 	}, a)
 }
 

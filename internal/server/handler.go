@@ -20,7 +20,7 @@ import (
 // newServer returns a server that does not listen yet. lostLines counts what could not be logged.
 func newServer(
 	cfg config.Config, i *instance.Instance, log *slog.Logger, lostLines func() uint64,
-	brokerSocket net.Listener,
+	brokerSocket net.Listener, signIn *issuer.ProviderOptions,
 ) *server {
 	s := &server{
 		cfg: cfg, instance: i, log: log, strangers: middleware.NewStrangers(),
@@ -37,7 +37,11 @@ func newServer(
 	i.Vault.AskBy(metrics.probed(providers.New(
 		i.Catalog, guard.Transport(), "keysake-probe",
 	)))
-	i.Vault.VerifyTokensBy(issuer.New(guard.Transport(), nil))
+	verifier := issuer.New(guard.Transport(), nil)
+	i.Vault.VerifyTokensBy(verifier)
+	if signIn != nil {
+		s.provider = verifier.Provider(*signIn)
+	}
 	s.shareRates()
 	handler := api.New(api.Options{
 		Vault:      i.Vault,
@@ -59,6 +63,7 @@ func newServer(
 	pages := web.New(web.Options{
 		Vault:    i.Vault,
 		Sessions: s.sessions,
+		Provider: s.provider,
 		Failures: cfg.AuthFailureLimit,
 		Middleware: middleware.Options{
 			TrustedProxies: cfg.TrustedProxies, Log: log, Strangers: s.strangers,

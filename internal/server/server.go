@@ -19,6 +19,7 @@ import (
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/identity"
 	"github.com/keysake/keysake/internal/instance"
+	"github.com/keysake/keysake/internal/issuer"
 	"github.com/keysake/keysake/internal/middleware"
 	"github.com/keysake/keysake/internal/process"
 	"github.com/keysake/keysake/internal/rootkey"
@@ -61,11 +62,15 @@ func Run(ctx context.Context, cfg config.Config, ask rootkey.Ask, out, logs io.W
 			return cannotStart(err)
 		}
 	}
+	options, err := providerOptions(cfg)
+	if err != nil {
+		return cannotStart(err)
+	}
 	socket, err := listenBroker(ctx, &cfg)
 	if err != nil {
 		return cannotStart(err)
 	}
-	s := newServer(cfg, i, log, lostLines, socket)
+	s := newServer(cfg, i, log, lostLines, socket, options)
 	if err := s.listen(ctx); err != nil {
 		return errors.Join(cannotStart(err), s.closeBroker())
 	}
@@ -124,6 +129,7 @@ type server struct {
 	sharing     *middleware.Sharing // nil for none
 
 	sessions                *identity.Sessions
+	provider                *issuer.Provider // nil for none
 	watcher                 *watcher      // nil where the database cannot be written
 	broker                  *brokerServer // nil without a broker
 	main, admin             *http.Server  // main is nil where the broker is alone
@@ -142,6 +148,7 @@ func (s *server) serve(ctx context.Context, hangup <-chan os.Signal) error {
 	s.scheduleCheckpoint(ctx)
 	s.deleteDue(ctx)
 	go s.sharing.Run(ctx)
+	go s.checkProvider(ctx)
 	return s.loop(ctx, hangup, failed, func() {
 		s.flushLastUsed(ctx, false)
 		s.logDisputes(ctx)

@@ -27,7 +27,7 @@ var apiKeys = newTable("api_keys", 2,
 	moment("expires_at", func(k *vault.APIKey) *time.Time { return &k.ExpiresAt }),
 	moment("revoked_at", func(k *vault.APIKey) *time.Time { return &k.RevokedAt }),
 	text("kind", func(k *vault.APIKey) *audit.CredentialKind { return &k.Kind }),
-	encoded("terms", func(k *vault.APIKey) string { return k.TermsJSON }, setTerms),
+	text("terms", func(k *vault.APIKey) *string { return &k.TermsJSON }),
 	presented())
 
 // apiKeysUsed tells when keys were used last.
@@ -39,19 +39,7 @@ var apiKeysListed = apiKeys.with(number(
 	"(SELECT coalesce(max(number), 0) FROM users WHERE id = user_id)",
 	func(k *vault.APIKey) *uint64 { return &k.Ledger }))
 
-var errNotOfKind = errors.New("the key is of a kind that does not have that")
-
-// setTerms refuses terms of a key that has none: nothing would vouch for them.
-func setTerms(k *vault.APIKey, text string) error {
-	hasTerms := k.Kind == audit.CredentialTrust || k.Kind == audit.CredentialWorkload
-	if text != "" && !hasTerms {
-		return errNotOfKind
-	}
-	k.TermsJSON = text
-	return nil
-}
-
-// presented is as setTerms for what tells a token.
+// presented is nil for a key that has none.
 func presented() column[vault.APIKey] {
 	c := blob("presented", func(k *vault.APIKey) *[]byte { return &k.Presented })
 	scan := c.scan
@@ -59,9 +47,6 @@ func presented() column[vault.APIKey] {
 		err := scan(k, r, i)
 		if len(k.Presented) == 0 {
 			k.Presented = nil
-		}
-		if err == nil && k.Presented != nil && k.Kind != audit.CredentialWorkload {
-			err = errNotOfKind
 		}
 		return err
 	}
@@ -97,6 +82,13 @@ func splitScopes(k *vault.APIKey, text string) error {
 // APIKeyByHash implements [vault.Reader].
 func (q *Queries) APIKeyByHash(ctx context.Context, hash vault.TokenHash) (vault.APIKey, error) {
 	return apiKeys.get(ctx, q.conn, "WHERE token_hash = $1", hash[:])
+}
+
+// APIKeyByPresented implements [vault.Reader].
+func (q *Queries) APIKeyByPresented(
+	ctx context.Context, presented []byte,
+) (vault.APIKey, error) {
+	return apiKeys.get(ctx, q.conn, "WHERE presented = $1 AND length(presented) > 0", presented)
 }
 
 // APIKeyByID implements [vault.Reader].

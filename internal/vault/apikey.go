@@ -13,9 +13,9 @@ import (
 )
 
 // An APIKey is what a person or program presents to Keysake. Its token is not in it. Sessions of
-// the pages and the links that open them, rules of trust and the credentials that these give, and
-// confirmed logins of programs are stored, listed and ended as API keys are, under their own kinds:
-// the token of one kind is none of another.
+// the pages and the links that open them, rules of trust and the credentials that these give,
+// confirmed logins of programs, and who signs in at a provider are stored, listed and ended as API
+// keys are, under their own kinds: the token of one kind is none of another.
 type APIKey struct {
 	ID         uuid.UUID
 	Kind       audit.CredentialKind // empty for an API key
@@ -27,8 +27,10 @@ type APIKey struct {
 	Scopes     []policy.Scope
 	SelfRevoke bool
 	Suspended  bool   // it does not work until an operator lifts that
-	TermsJSON  string // of a rule, or of a credential that one gave; empty for an API key
-	Presented  []byte // tells the token for which a credential was given; otherwise empty
+	TermsJSON  string // of a rule, of a credential that one gave, of an identity; otherwise empty
+	// Presented tells for which token a credential was given, whose an identity is, and by which
+	// sign-in at a provider a session was opened. Otherwise it is empty.
+	Presented  []byte
 	CreatedAt  time.Time
 	ExpiresAt  time.Time // zero for one that does not expire
 	RevokedAt  time.Time // zero for one that was not revoked
@@ -50,6 +52,8 @@ func (k APIKey) target() audit.Target {
 		kind = audit.TargetWorkload
 	case audit.CredentialDevice:
 		kind = audit.TargetDevice
+	case audit.CredentialIdentity:
+		kind = audit.TargetIdentity
 	case audit.CredentialAPIKey, audit.CredentialTicket, audit.CredentialPlaceholder,
 		audit.CredentialSchedule:
 	}
@@ -83,6 +87,8 @@ const maxLine = 10
 type apiKeyReader interface {
 	// APIKeyByHash returns the key of a token. NotFound: there is none.
 	APIKeyByHash(ctx context.Context, hash TokenHash) (APIKey, error)
+	// APIKeyByPresented returns the key that has this in Presented. NotFound: there is none.
+	APIKeyByPresented(ctx context.Context, presented []byte) (APIKey, error)
 	// APIKeyByID returns a key of any user. NotFound: there is none.
 	APIKeyByID(ctx context.Context, id uuid.UUID) (APIKey, error)
 	// ListedAPIKeys returns keys of any users, without those that are not there. Each has the

@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -97,7 +98,7 @@ func (s *Service) createAPIKey(
 	}
 	key.Scopes, key.SelfRevoke = scopes, request.SelfRevoke
 	err = s.update(ctx, in, func(c *change) (err error) {
-		key.Parent, key.ExpiresAt, err = c.checkMaker(ctx, in.who, request.ExpiresAt)
+		key.Parent, key.ExpiresAt, err = c.checkMaker(ctx, in.who, scopes, request.ExpiresAt)
 		if err != nil {
 			return err
 		}
@@ -117,18 +118,20 @@ func (s *Service) createAPIKey(
 	return key, token, nil
 }
 
-// checkMaker returns the parent of a key that who makes, and when the key ends: no later than its
-// parent. What is made in a session outlives it, as a child of what made the session.
-// Unauthenticated: the caller's key does not work any more. Denied: its line is as long as one may
-// be.
+// checkMaker returns the parent of a key with these scopes that who makes, and when the key ends: no
+// later than its parent. What is made in a session outlives it, as a child of what made the session.
+// But who is an admin because a provider says so is one for that session: what is made with the
+// scope admin ends with it. Unauthenticated: the caller's key does not work any more. Denied: its
+// line is as long as one may be.
 func (c *change) checkMaker(
-	ctx context.Context, who Actor, wanted Expiry,
+	ctx context.Context, who Actor, scopes []policy.Scope, wanted Expiry,
 ) (parent uuid.UUID, ends time.Time, err error) {
 	above, err := c.callersKey(ctx, who)
 	if err != nil {
 		return uuid.Nil, time.Time{}, err
 	}
-	if above.keys[0].Kind != "" {
+	if above.keys[0].Kind != "" && !(slices.Contains(scopes, policy.Admin) &&
+		len(above.keys) > 1 && above.keys[1].Kind == audit.CredentialIdentity) {
 		above.keys = above.keys[1:]
 	}
 	if len(above.keys) > 0 {
@@ -214,7 +217,8 @@ func newAPIKey(
 	case audit.CredentialWorkload:
 		prefix = workloadPrefix
 	case audit.CredentialAPIKey, audit.CredentialTicket, audit.CredentialPlaceholder,
-		audit.CredentialTrust, audit.CredentialSchedule, audit.CredentialDevice: // not made here
+		audit.CredentialTrust, audit.CredentialSchedule, audit.CredentialDevice,
+		audit.CredentialIdentity: // not made here
 	}
 	token := newToken(prefix)
 	hash, _ := hashToken(prefix, token)

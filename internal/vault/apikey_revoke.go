@@ -80,7 +80,7 @@ func revokedBy(kind audit.CredentialKind) []policy.Action {
 		return []policy.Action{policy.TrustRemove}
 	case audit.CredentialWorkload:
 		return []policy.Action{policy.APIKeyRevoke, policy.APIKeyRevokeSelf}
-	case audit.CredentialDevice:
+	case audit.CredentialDevice, audit.CredentialIdentity:
 		return nil
 	case audit.CredentialAPIKey, audit.CredentialTicket, audit.CredentialPlaceholder,
 		audit.CredentialSchedule:

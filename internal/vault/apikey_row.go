@@ -26,7 +26,7 @@ func (k APIKey) Row() anchor.Row {
 	}
 	row = row.Flag(k.SelfRevoke).Flag(k.Suspended).Time(k.CreatedAt).Time(k.ExpiresAt).
 		Time(k.RevokedAt)
-	if kind == audit.CredentialTrust || kind == audit.CredentialWorkload {
+	if k.TermsJSON != "" || len(k.Presented) > 0 {
 		row = row.Text(k.TermsJSON).Bytes(k.Presented)
 	}
 	return row

@@ -187,7 +187,8 @@ func (s *Service) ConfirmDeviceLogin(ctx context.Context, who Actor, typed strin
 			return err
 		}
 		var ends time.Time
-		if key.Parent, ends, err = c.checkMaker(ctx, who, Expiry{}); err != nil {
+		key.Parent, ends, err = c.checkMaker(ctx, who, key.Scopes, Expiry{})
+		if err != nil {
 			return err
 		}
 		key.ExpiresAt = earlier(d.ExpiresAt.Add(DeviceFetchTime), ends)

@@ -51,7 +51,7 @@ func (s *snapshot) named(ctx context.Context, username string) (uuid.UUID, error
 func (o *Operator) CreateAdmin(
 	ctx context.Context, username Username, keyName KeyName,
 ) (plaintext.Value, error) {
-	user, err := o.addUser(ctx, Actor{}, UserRequest{Username: username})
+	user, err := o.addUser(ctx, Actor{}, UserRequest{Username: username}, nil)
 	if KindOf(err) == Conflict {
 		user.ID, err = o.FindUser(ctx, username.text)
 	}

@@ -43,15 +43,14 @@ func (s *Service) CreateSignInLink(
 	if err != nil {
 		return APIKey{}, plaintext.Value{}, err
 	}
-	link.Scopes = slices.Clone(who.Scopes)
+	link.Scopes = who.Scopes
 	if user != who.User {
-		link.Scopes = slices.DeleteFunc(link.Scopes, func(scope policy.Scope) bool {
-			return scope == policy.Admin
-		})
+		link.Scopes = withoutAdmin(who.Scopes)
 	}
 	err = s.update(ctx, in, func(c *change) (err error) {
 		var ends time.Time
-		if link.Parent, ends, err = c.checkMaker(ctx, who, Expiry{}); err != nil {
+		link.Parent, ends, err = c.checkMaker(ctx, who, link.Scopes, Expiry{})
+		if err != nil {
 			return err
 		}
 		if err := c.checkEnabled(); err != nil {
@@ -148,10 +147,15 @@ func (c *change) makeRoomForSession(ctx context.Context) error {
 		if k.Active {
 			active++
 		}
-		if k.Active && active < maxSessions {
+		recent := k.Presented != nil && c.at.Sub(k.CreatedAt) < AttemptTime // see checkAttempt
+		if k.Active && active < maxSessions || !k.Active && recent {
 			continue
 		}
-		if err := c.removeAPIKey(ctx, k); err != nil {
+		end := c.removeAPIKey
+		if recent {
+			end = c.endAPIKey
+		}
+		if err := end(ctx, k); err != nil {
 			return err
 		}
 	}

@@ -79,7 +79,8 @@ func (s *Service) CreateTrustRule(
 		if len(policy.Missing(scopes, who.Scopes)) > 0 {
 			return denied("A rule cannot give a scope that your API key lacks")
 		}
-		if key.Parent, key.ExpiresAt, err = c.checkMaker(ctx, who, Expiry{}); err != nil {
+		key.Parent, key.ExpiresAt, err = c.checkMaker(ctx, who, scopes, Expiry{})
+		if err != nil {
 			return err
 		}
 		if err := c.checkRoomBelow(ctx, who); err != nil {

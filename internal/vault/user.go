@@ -140,11 +140,14 @@ func (s *Service) CreateUser(ctx context.Context, who Actor, in UserRequest) (Us
 	if err := s.authorize(ctx, who, policy.UserCreate); err != nil {
 		return User{}, err
 	}
-	return s.addUser(ctx, who, in)
+	return s.addUser(ctx, who, in, nil)
 }
 
-// addUser makes a user, for the Service and the Operator.
-func (c *core) addUser(ctx context.Context, who Actor, request UserRequest) (User, error) {
+// addUser makes a user, for the Service and the Operator. with, if it is not nil, adds what the user
+// is to have from the beginning.
+func (c *core) addUser(
+	ctx context.Context, who Actor, request UserRequest, with func(*change) error,
+) (User, error) {
 	if err := checkUsername(request.Username.text); err != nil {
 		return User{}, err
 	}
@@ -178,7 +181,11 @@ func (c *core) addUser(ctx context.Context, who Actor, request UserRequest) (Use
 			}
 			user, err = c.identify(stored)
 			c.record(user.target())
-			return errors.Join(err, c.tx.InsertOwnerKey(ctx, ownerKey))
+			err = errors.Join(err, c.tx.InsertOwnerKey(ctx, ownerKey))
+			if err == nil && with != nil {
+				err = with(c)
+			}
+			return err
 		})
 		if err == nil {
 			c.keys.add(id, key)

@@ -44,6 +44,8 @@ func whoText(c audit.Credential, rules map[uuid.UUID]string) string {
 		return "a session of these pages"
 	case audit.CredentialSignInLink:
 		return "a sign-in link"
+	case audit.CredentialIdentity:
+		return "a sign-in at the provider"
 	case audit.CredentialDevice:
 		return "a program that was let in"
 	case audit.CredentialTicket:

@@ -42,6 +42,7 @@ type view struct {
 	Here     string // the entry of the menu that the page belongs to
 	SignedIn bool
 	Fresh    bool              // the session may do what is dangerous
+	Provider string            // where people sign in; empty if there is none
 	Done     string            // what was just done
 	Broken   map[string]string // by the name of a field, what is wrong with it
 	Data     any
@@ -56,6 +57,7 @@ func (s *site) show(
 ) error {
 	v.SignedIn = r.session.User != [16]byte{}
 	v.Fresh = v.SignedIn && s.Sessions.IsFresh(r.session)
+	v.Provider = s.providerName()
 	if v.Done == "" {
 		v.Done = doneText(r.URL.Query().Get("done"))
 	}

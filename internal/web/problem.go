@@ -40,7 +40,7 @@ var (
 	errNotFresh = &problem{
 		status: http.StatusForbidden, title: "Sign in again for this",
 		detail: "What cannot be undone, or gives access away, needs a sign-in of the last " +
-			"15 minutes. Nothing was changed. Open a new sign-in link, and try again.",
+			"15 minutes. Nothing was changed. Sign in again, and try again.",
 	}
 )
 

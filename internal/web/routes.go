@@ -66,6 +66,8 @@ func (s *site) mount() {
 	get("/ui/static/{file}", public, s.asset)
 	get("/ui/sign-in", public, s.signInPage)
 	post("/ui/sign-in", public, s.signIn)
+	get("/ui/sign-in/provider", public, s.beginSignIn)
+	get(CallbackPath, public, s.finishSignIn)
 	post("/ui/sign-out", signedIn, s.signOut)
 
 	get("/ui/secrets", signedIn, s.listSecrets)

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/identity"
+	"github.com/keysake/keysake/internal/issuer"
 	"github.com/keysake/keysake/internal/middleware"
 	"github.com/keysake/keysake/internal/vault"
 )
@@ -25,7 +26,8 @@ const Root = "/ui/"
 type Options struct {
 	Vault      *vault.Service
 	Sessions   *identity.Sessions
-	Failures   int // failed sign-ins a minute of one client network; 0 for no limit
+	Provider   *issuer.Provider // where people sign in; nil for none
+	Failures   int              // failed sign-ins a minute of one client network; 0 for no limit
 	Middleware middleware.Options
 	Stopping   <-chan struct{} // closed when streams are to end
 }

@@ -77,11 +77,12 @@ CREATE TABLE api_keys (
 	expires_at   INTEGER,
 	revoked_at   INTEGER, -- for people: a key works while the ledger lists it
 	-- Empty for an API key. Sessions of the pages, the links that open them, rules of trust, the
-	-- credentials that these give, and confirmed logins of programs are kept as keys are.
+	-- credentials that these give, confirmed logins of programs, and who signs in at a provider are
+	-- kept as keys are.
 	kind         TEXT NOT NULL
-		CHECK (kind IN ('', 'session', 'sign-in-link', 'trust', 'workload', 'device')),
-	terms        TEXT NOT NULL, -- of a rule, or of a credential, as JSON; otherwise empty
-	presented    BLOB NOT NULL  -- tells the token that a credential was given for; empty for none
+		CHECK (kind IN ('', 'session', 'sign-in-link', 'trust', 'workload', 'device', 'identity')),
+	terms        TEXT NOT NULL, -- of a rule, a credential or an identity, as JSON; otherwise empty
+	presented    BLOB NOT NULL  -- tells a token, an identity, or a sign-in at a provider; empty for none
 ) STRICT;
 CREATE UNIQUE INDEX api_keys_by_presented ON api_keys (presented) WHERE length(presented) > 0;
 CREATE INDEX api_keys_by_user ON api_keys (user_id, id);

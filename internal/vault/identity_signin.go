@@ -1,0 +1,181 @@
+package vault
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/keysake/keysake/internal/audit"
+	"github.com/keysake/keysake/internal/policy"
+	"github.com/keysake/keysake/plaintext"
+)
+
+// AttemptTime is how long a sign-in at a provider may take.
+const AttemptTime = 10 * time.Minute
+
+// A Person is who has signed in at a provider, as it says, and as the configuration reads that.
+type Person struct {
+	Identity
+
+	Name    string // of a user who is made; what cannot be the name of one is changed
+	Email   string // that the provider has verified; empty for none
+	Enters  bool   // has what is demanded of everybody
+	Joins   bool   // becomes a user without having been one
+	Admin   bool
+	Attempt [sha256.Size]byte // no other sign-in has it
+}
+
+var errNotLetIn = denied("This server does not let you in. It may not know you, or you are " +
+	"disabled or deleted, or lack what it demands: ask who runs it")
+
+// SignInPerson opens a session of the user whom somebody is at a provider, and returns it with its
+// token. Who has none yet becomes one, if the person joins. Denied: this server does not let the
+// person in, or the sign-in was used before.
+func (s *Service) SignInPerson(
+	ctx context.Context, p Person, client netip.Addr,
+) (Session, plaintext.Value, error) {
+	row, err := s.rowOf(ctx, p.Identity)
+	if errors.Is(err, errStranger) && p.Enters && p.Joins {
+		if err = s.join(ctx, p, client); err == nil || KindOf(err) == Conflict {
+			row, err = s.rowOf(ctx, p.Identity)
+		}
+	}
+	if errors.Is(err, errStranger) {
+		err = errNotLetIn
+	}
+	if err != nil {
+		return Session{}, plaintext.Value{}, err
+	}
+	who := row.actor()
+	who.Client = client
+	if !p.Enters {
+		err := s.refuse(ctx, who, policy.SessionCreate, errNotLetIn)
+		return Session{}, plaintext.Value{}, err
+	}
+	return s.openSession(ctx, who, p)
+}
+
+// join makes a user of a person. Conflict: the person has become one in the meantime.
+func (s *Service) join(ctx context.Context, p Person, client netip.Addr) error {
+	key, err := newIdentity(p.Identity, policy.UserScopes())
+	if err != nil {
+		return err
+	}
+	email, _ := NewEmail(p.Email) // the zero Email for what is none
+	// Who does this is nobody yet: the identity is named, and no user.
+	who := Actor{
+		Credential: audit.Credential{Kind: audit.CredentialIdentity, ID: key.ID}, Client: client,
+	}
+	for _, name := range p.usernames() {
+		_, err = s.addUser(ctx, who, UserRequest{Username: name, Email: email},
+			func(c *change) error {
+				instance, err := c.also(ctx, instanceLibrary())
+				if err == nil && instance.ledger.Versions.Has(listed(key.Presented)) {
+					err = &Error{Kind: Conflict, Detail: "Somebody has this identity already"}
+				}
+				if err != nil {
+					return err
+				}
+				return c.link(ctx, key)
+			})
+		if KindOf(err) != Conflict {
+			return err
+		}
+	}
+	return err
+}
+
+// usernames returns names for a new user: the one that the provider says, as far as it can be one,
+// and the same with an end of its own, for when another user has it. Nobody becomes another user by
+// having their name.
+func (p Person) usernames() (names []Username) {
+	const endLength = 7
+	text, _, _ := strings.Cut(strings.ToLower(p.Name), "@")
+	text = strings.Map(func(r rune) rune {
+		if usernamePattern.MatchString("0" + string(r)) {
+			return r
+		}
+		return '-'
+	}, text)
+	text = cut(strings.TrimLeft(text, "._-"), maxUsername-endLength)
+	if text == "" {
+		text = "user"
+	}
+	end := "-" + hex.EncodeToString(p.mark()[:(endLength-1)/2])
+	for _, text := range []string{text, text + end, "user" + end} {
+		if name, err := NewUsername(text); err == nil {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// openSession opens the session of who came by an identity.
+func (s *Service) openSession(
+	ctx context.Context, who Actor, p Person,
+) (Session, plaintext.Value, error) {
+	session, token, err := newAPIKey(who.User, audit.CredentialSession, KeyName{})
+	if err != nil {
+		return Session{}, plaintext.Value{}, err
+	}
+	session.Parent, session.SelfRevoke = who.Credential.ID, true
+	session.Presented = p.Attempt[:]
+	session.Scopes = withoutAdmin(who.Scopes)
+	if p.Admin {
+		session.Scopes = append(session.Scopes, policy.Admin)
+	}
+	err = s.update(ctx, inOwnLibrary(who, policy.SessionCreate), func(c *change) error {
+		line, err := c.callersKey(ctx, who)
+		if err != nil {
+			return err
+		}
+		if err := c.checkAttempt(ctx, session); err != nil {
+			return err
+		}
+		if err := c.makeRoomForSession(ctx); err != nil {
+			return err
+		}
+		session.CreatedAt, session.Active = c.at, true
+		session.ExpiresAt = earlier(c.at.Add(SessionTime), line.keys[0].ExpiresAt)
+		c.record(session.target())
+		if err := c.addAPIKey(ctx, session); KindOf(err) != Conflict {
+			return err
+		}
+		return errUsedAttempt
+	})
+	if err != nil {
+		return Session{}, plaintext.Value{}, err
+	}
+	return sessionOf(session), token, nil
+}
+
+var errUsedAttempt = denied("This sign-in was used before: begin it anew")
+
+// checkAttempt refuses a second session of one sign-in, and ends what an admin's sign-ins before
+// have opened for who is none any more. The rows of sessions stay for [AttemptTime]: the ledger
+// lists them, so that removing one makes no second chance.
+func (c *change) checkAttempt(ctx context.Context, session APIKey) error {
+	keys, err := c.apiKeys(ctx, c.at)
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		lost := k.Active && k.Parent == session.Parent &&
+			len(policy.Missing(k.Scopes, session.Scopes)) > 0
+		switch {
+		case k.Kind == session.Kind && bytes.Equal(k.Presented, session.Presented):
+			return errUsedAttempt
+		case lost && slices.Contains(k.Scopes, policy.Admin):
+			if err := c.endAPIKey(ctx, k); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
