@@ -175,6 +175,16 @@ func TestEachMethodIsItsOperation(t *testing.T) {
 		{func() error { return c.DeleteUserNow(ctx, id) }, "DELETE " + users + "/" + id + "?now=true"},
 		{func() error { return c.KeepUser(ctx, id) }, "DELETE " + users + "/" + id + "/deletion"},
 		{func() error { return c.DisableUser(ctx, id) }, "PUT " + users + "/" + id + "/disabled"},
+		{
+			func() error {
+				return second(c.LinkIdentity(ctx, id, wire.Identity{Issuer: "https://i", Subject: "s"}))
+			},
+			"PUT " + users + "/" + id + `/identity {"issuer":"https://i","subject":"s"}`,
+		},
+		{
+			func() error { return c.UnlinkIdentity(ctx, id) },
+			"DELETE " + users + "/" + id + "/identity",
+		},
 		{func() error { return c.EnableUser(ctx, id) }, "DELETE " + users + "/" + id + "/disabled"},
 		{
 			func() error { return second(c.CreateUser(ctx, wire.CreateUser{Username: "mia"})) },

@@ -81,3 +81,22 @@ func (c *Client) setDisabled(ctx context.Context, method, id string) error {
 	}
 	return c.do(ctx, method, path+"/disabled", nil, nil)
 }
+
+// LinkIdentity lets somebody sign in to the pages as a user, in place of who could before. It needs
+// the scope admin, and ends with the caller's API key. 404: there is no such user. 409: the user is
+// disabled, or somebody signs in with the identity as another user.
+func (c *Client) LinkIdentity(
+	ctx context.Context, userID string, in wire.Identity,
+) (wire.Identity, error) {
+	path, err := pathOf(users, userID)
+	if err != nil {
+		return wire.Identity{}, err
+	}
+	return call[wire.Identity](ctx, c, http.MethodPut, path+"/identity", in)
+}
+
+// UnlinkIdentity lets nobody sign in as a user any more, and ends what was made so. It needs the
+// scope admin. 404: there is no such user, or nobody could.
+func (c *Client) UnlinkIdentity(ctx context.Context, userID string) error {
+	return c.deleteUser(ctx, userID, "/identity")
+}

@@ -55,3 +55,10 @@ type CreateUser struct {
 	Username     string  `json:"username" required:"true"`
 	EmailAddress *string `json:"email_address"`
 }
+
+// An Identity is who somebody is at a provider of sign-ins. It is the body of PUT
+// /admin/users/{id}/identity, and the answer to it.
+type Identity struct {
+	Issuer  string `json:"issuer" required:"true"`
+	Subject string `json:"subject" required:"true"`
+}

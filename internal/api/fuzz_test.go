@@ -74,6 +74,7 @@ func FuzzDecode(f *testing.F) {
 			return map[string]any{"value": open(in.Value)}
 		})
 		checkParser(t, body, parseUser, func(in wire.CreateUser) any { return in })
+		checkParser(t, body, parseIdentity, func(in wire.Identity) any { return in })
 		checkParser(t, body, parseAPIKey, func(in wire.CreateAPIKey) any { return in })
 		checkParser(t, body, parseRename, func(in wire.RenameSecret) any { return in })
 		checkParser(t, body, parseWatch, func(in wire.Watch) any { return in })

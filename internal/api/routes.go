@@ -140,6 +140,8 @@ func adminRoutes(v *vault.Service) []route {
 		{"DELETE", users + "/{id}/deletion", authenticated, noBody, keepUser(v)},
 		{"PUT", users + "/{id}/disabled", authenticated, noBody, disableUser(v)},
 		{"DELETE", users + "/{id}/disabled", authenticated, noBody, enableUser(v)},
+		{"PUT", users + "/{id}/identity", authenticated, body, linkIdentity(v)},
+		{"DELETE", users + "/{id}/identity", authenticated, noBody, unlinkIdentity(v)},
 		{"POST", users + "/{id}/api-keys", authenticated, body, createAPIKeyFor(v)},
 		{"POST", users + "/{id}/sign-in-links", authenticated, noBody, createSignInLink(v)},
 	}

@@ -112,3 +112,21 @@ func changeUser(change func(context.Context, vault.Actor, uuid.UUID) error) hand
 		return change(r.Context(), r.actor, id)
 	})
 }
+
+func linkIdentity(v *vault.Service) handler {
+	return handleJSON(http.StatusOK, parseIdentity,
+		func(r *request, in vault.Identity) (wire.Identity, error) {
+			id, err := r.pathID("id")
+			if err == nil {
+				err = v.LinkIdentity(r.Context(), r.actor, id, in)
+			}
+			return wire.Identity(in), err
+		})
+}
+
+func parseIdentity(in wire.Identity) (vault.Identity, error) {
+	identity := vault.Identity(in)
+	return identity, identity.Check()
+}
+
+func unlinkIdentity(v *vault.Service) handler { return changeUser(v.UnlinkIdentity) }

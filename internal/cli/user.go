@@ -25,7 +25,7 @@ the operator gives --data.`,
 	cmd.AddCommand(
 		newUsersList(a), newUsersCreate(a), newUsersDelete(a),
 		newUsersKeep(a), newUsersDisable(a), newUsersEnable(a), newUsersRepair(a),
-		newUsersLoginLink(a),
+		newUsersLoginLink(a), newUsersLink(a), newUsersUnlink(a),
 	)
 	return cmd
 }

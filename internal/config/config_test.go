@@ -69,6 +69,9 @@ func TestWithoutFlagsAndVariablesTheDefaultsApply(t *testing.T) {
 		ShutdownTimeout:  15 * time.Second,
 		CheckpointEvery:  24 * time.Hour,
 		DeleteDelay:      24 * time.Hour,
+		SignIn: config.SignIn{
+			OIDCScopes: "openid profile email", OIDCUsernameClaim: "preferred_username",
+		},
 	}
 	got := mustLoad(t, nil, "--data", "/srv/keysake")
 	if diff := cmp.Diff(want, got, comparable); diff != "" {
@@ -126,6 +129,16 @@ func TestEverySettingHasAFlagAndAVariable(t *testing.T) {
 		"no-delete-now":        "true",
 		"lockdown":             "true",
 		"presets":              "/presets",
+		"public-url":           "https://keysake.example.org",
+		"oidc-issuer":          "https://id.example.org/acme",
+		"oidc-name":            "Acme",
+		"oidc-client-id":       "keysake",
+		"oidc-scopes":          "openid groups",
+		"oidc-username-claim":  "nickname",
+		"oidc-allow":           "groups=staff,email=mia@example.org",
+		"oidc-admin":           "groups=admins=1",
+
+		"oidc-client-secret-file": "/secret",
 	}
 	want := config.Config{
 		Listen:              "0.0.0.0:443",
@@ -183,6 +196,14 @@ func TestEverySettingHasAFlagAndAVariable(t *testing.T) {
 		DeleteDelay:     90 * time.Minute,
 		NoDeleteNow:     true,
 		Presets:         "/presets",
+		PublicURL:       "https://keysake.example.org",
+		SignIn: config.SignIn{
+			OIDCIssuer: "https://id.example.org/acme", OIDCName: "Acme", OIDCClientID: "keysake",
+			OIDCClientSecretFile: "/secret", OIDCScopes: "openid groups",
+			OIDCUsernameClaim: "nickname",
+			OIDCAllow:         []config.Claim{{"groups", "staff"}, {"email", "mia@example.org"}},
+			OIDCAdmin:         []config.Claim{{"groups", "admins=1"}},
+		},
 	}
 	env := map[string]string{}
 	var args []string
@@ -398,6 +419,51 @@ func TestAnInvalidSettingIsRefusedInOneLineThatNamesItsFlag(t *testing.T) {
 	}
 }
 
+func TestASignInNeedsAllOfItsSettings(t *testing.T) {
+	whole := map[string]string{
+		"oidc-issuer": "https://id.example.org", "oidc-client-id": "keysake",
+		"oidc-client-secret-file": "/secret", "public-url": "https://keysake.example.org/",
+	}
+	for _, c := range []struct{ flag, value, want string }{
+		{"", "", ""},
+		{"public-url", "http://localhost:8420", ""},
+		{"oidc-issuer", "https://id.example.org/realms/acme/", ""},
+		{"oidc-issuer", "", "--oidc-issuer is missing"},
+		{"oidc-client-id", "", "--oidc-client-id is missing: --oidc-issuer needs it"},
+		{"oidc-client-secret-file", "", "--oidc-client-secret-file is missing"},
+		{"public-url", "", "--public-url is missing"},
+		{"public-url", "http://keysake.example.org", "--public-url must be an https URL"},
+		{"public-url", "https://keysake.example.org/ui", "--public-url must be an https URL"},
+		{"public-url", "https://keysake.example.org?x", "--public-url must be an https URL"},
+		{"public-url", "https://u@keysake.example.org", "--public-url must be an https URL"},
+		{"oidc-issuer", "http://id.example.org", "--oidc-issuer must be the provider's https URL"},
+		{"oidc-issuer", "https://id.example.org?x", "--oidc-issuer must be the provider's"},
+		{"oidc-issuer", "https://u@id.example.org", "--oidc-issuer must be the provider's"},
+		{"oidc-issuer", "id.example.org", "--oidc-issuer must be the provider's"},
+		{"oidc-scopes", "profile openidx", "--oidc-scopes must have openid"},
+	} {
+		args := []string{"--data=/d"}
+		for flag, value := range whole {
+			if flag != c.flag {
+				args = append(args, "--"+flag+"="+value)
+			}
+		}
+		if c.flag != "" {
+			args = append(args, "--"+c.flag+"="+c.value)
+		}
+		err := mustLoad(t, nil, args...).Validate()
+		if c.want == "" && err != nil || c.want != "" && (err == nil ||
+			!strings.HasPrefix(err.Error(), c.want) || strings.Contains(err.Error(), "\n")) {
+			t.Errorf("--%s=%s: %v", c.flag, c.value, err)
+		}
+	}
+	for _, text := range []string{"groups", "=x", "groups=", "groups=a,b", ""} {
+		if _, err := load(t, nil, "--data=/d", "--oidc-allow="+text); err == nil {
+			t.Errorf("--oidc-allow=%s is accepted", text)
+		}
+	}
+}
+
 func TestAPasswordInAnArgumentIsRefusedAndOneInAVariableIsNot(t *testing.T) {
 	const secret = "hunter2"
 	for _, url := range []string{
@@ -462,7 +528,7 @@ func TestTheReferenceHasEverySetting(t *testing.T) {
 			t.Errorf("--%s is not on the page", f.Name)
 		}
 	})
-	if n != 46 || strings.Count(page, "\n| `--") != n {
+	if n != 55 || strings.Count(page, "\n| `--") != n {
 		t.Errorf("%d flags, and a page of another number of lines", n)
 	}
 }

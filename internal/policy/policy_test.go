@@ -50,6 +50,8 @@ var allowed = map[policy.Action][]policy.Scope{
 	policy.SessionList:      {policy.KeysWrite},
 	policy.SessionEnd:       {policy.KeysWrite},
 	policy.SignInLinkCreate: {policy.Admin},
+	policy.IdentityLink:     {policy.Admin},
+	policy.IdentityUnlink:   {policy.Admin},
 	policy.TrustAdd:         {policy.KeysWrite},
 	policy.TrustList:        {policy.KeysWrite},
 	policy.TrustRemove:      {policy.KeysWrite},

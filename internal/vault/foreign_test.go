@@ -85,7 +85,7 @@ func TestAnUnknownUserIsNotFoundByTheAdmin(t *testing.T) {
 	for _, id := range []uuid.UUID{uuid.New(), uuid.Nil, gone.User, p.admin.Credential.ID} {
 		for _, action := range []policy.Action{
 			policy.APIKeyCreateFor, policy.UserDelete, policy.UserDisable, policy.UserEnable,
-			policy.SignInLinkCreate,
+			policy.SignInLinkCreate, policy.IdentityLink, policy.IdentityUnlink,
 		} {
 			assertKind(t, string(action), p.useCases()[action](p.admin, id), vault.NotFound)
 		}

@@ -91,6 +91,7 @@ func TestEverySuccessfulChangeLeavesOneEntryInTheRightChain(t *testing.T) {
 	e.secrets()
 	e.apiKeys()
 	e.sessions()
+	e.identities()
 	e.devices()
 	e.users()
 	for action := range p.useCases() {
@@ -232,6 +233,36 @@ func (e *everything) sessions() {
 		want := done(e.ann.User, e.ann, policy.LibraryStop, session.Credential.ID, "", 0)
 		want.Target.Kind = audit.TargetSession
 		return want, err
+	})
+}
+
+func (e *everything) identities() {
+	ctx, id := e.t.Context(), person("ann at work")
+	name := id.Issuer + " " + id.Subject
+	entry := func(by vault.Actor, action policy.Action) audit.Entry {
+		return done(e.ann.User, by, action, uuid.Nil, name, 0)
+	}
+	var row uuid.UUID
+	e.once(func() (audit.Entry, error) {
+		err := e.LinkIdentity(ctx, e.admin, e.ann.User, id.Identity)
+		var text string
+		e.sqlRow("SELECT id FROM api_keys WHERE kind = 'identity'", nil, &text)
+		row = uuid.MustParse(text)
+		linked := entry(e.admin, policy.IdentityLink)
+		linked.Target.ID = row
+		return linked, err
+	})
+	e.once(func() (audit.Entry, error) {
+		session, _, err := e.SignInPerson(ctx, id, netip.Addr{})
+		by := vault.Actor{User: e.ann.User, Credential: audit.Credential{
+			Kind: audit.CredentialIdentity, ID: row,
+		}}
+		return done(e.ann.User, by, policy.SessionCreate, session.Credential.ID, "", 0), err
+	})
+	e.once(func() (audit.Entry, error) {
+		unlinked := entry(e.admin, policy.IdentityUnlink)
+		unlinked.Target.ID = row
+		return unlinked, e.UnlinkIdentity(ctx, e.admin, e.ann.User)
 	})
 }
 

@@ -139,6 +139,12 @@ func (p *fixture) useCases() map[policy.Action]useCase {
 			_, _, err := p.CreateSignInLink(ctx, who, target)
 			return err
 		},
+		policy.IdentityLink: func(who vault.Actor, target uuid.UUID) error {
+			return p.LinkIdentity(ctx, who, target, person(uuid.NewString()).Identity)
+		},
+		policy.IdentityUnlink: func(who vault.Actor, target uuid.UUID) error {
+			return p.UnlinkIdentity(ctx, who, target)
+		},
 		policy.SessionList: func(who vault.Actor, _ uuid.UUID) error {
 			_, err := p.ListSessions(ctx, who)
 			return err

@@ -71,6 +71,8 @@ func TestTheContractHasTheseOperations(t *testing.T) {
 		"/admin/users/{id}/deletion DELETE admin",
 		"/admin/users/{id}/disabled DELETE admin",
 		"/admin/users/{id}/disabled PUT admin",
+		"/admin/users/{id}/identity DELETE admin",
+		"/admin/users/{id}/identity PUT admin",
 		"/admin/users/{id}/sign-in-links POST admin",
 		"/auth/device/code POST public",
 		"/auth/device/code/{code} GET public",

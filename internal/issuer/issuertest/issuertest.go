@@ -18,6 +18,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -37,6 +38,10 @@ type Issuer struct {
 	asked    map[string]int // how often, by path
 	down     bool
 	held     chan struct{} // answers wait until it is closed; nil for none
+
+	client *Client
+	grants map[string]grant // by code
+	query  url.Values       // of the last browser that came to sign in
 }
 
 // The paths of its documents.
@@ -200,11 +205,13 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	case replaced:
+	case i.signIn(w, r):
+		return
 	case strings.HasSuffix(r.URL.Path, Discovery):
-		document = map[string]any{
+		document = i.endpoints(map[string]any{
 			"issuer":   i.URL + strings.TrimSuffix(r.URL.Path, Discovery),
 			"jwks_uri": i.URL + KeySet, "response_types_supported": []string{"id_token"},
-		}
+		})
 	case r.URL.Path == JobToken && r.Header.Get("Authorization") == "Bearer "+JobBearer:
 		claims := i.Claims(r.URL.Query().Get("audience"), map[string]any{
 			"repository": "acme/evals", "ref": "refs/heads/main",

@@ -93,10 +93,10 @@ func fillWithRows(tb testing.TB, path string) {
 			nil)
 		insert("owner_keys", key, user, root, []byte(fmt.Sprint("wrapped", n)), n)
 		used := id()
-		kind := []string{"", "session", "sign-in-link", "trust", "workload", "device"}[i%6]
+		kind := []string{"", "session", "sign-in-link", "trust", "workload", "device", "identity"}[i%7]
 		terms, presented := "", []byte{}
 		switch kind {
-		case "workload":
+		case "workload", "identity":
 			terms, presented = "{}", hash()
 		case "trust":
 			terms = "{}"

@@ -59,6 +59,16 @@ func apiKeyBehaviours() []behaviour {
 				return tx.InsertAPIKey(s.ctx, other)
 			})
 		}},
+		{"a key is found by what was presented, and by nothing else", func(s subject) {
+			ann := s.addUser("ann")
+			s.addAPIKey(ann.Owner, nil)
+			k := s.addAPIKey(ann.Owner, func(k *vault.APIKey) {
+				k.Kind, k.Presented = audit.CredentialIdentity, []byte("who")
+			})
+			s.wantSame("the key", got(s, readByPresented("who")), k)
+			missing(s, "a part of it", readByPresented("wh"))
+			missing(s, "nothing", readByPresented(""))
+		}},
 		{"an id that is taken is a conflict", func(s subject) {
 			ann := s.addUser("ann")
 			k, other := s.addAPIKey(ann.Owner, nil), apiKeyOf(ann.Owner)
@@ -187,6 +197,12 @@ func apiKeyEnds() []behaviour {
 func readByID(id uuid.UUID) reads[vault.APIKey] {
 	return func(ctx context.Context, r vault.Reader) (vault.APIKey, error) {
 		return r.APIKeyByID(ctx, id)
+	}
+}
+
+func readByPresented(text string) reads[vault.APIKey] {
+	return func(ctx context.Context, r vault.Reader) (vault.APIKey, error) {
+		return r.APIKeyByPresented(ctx, []byte(text))
 	}
 }
 
