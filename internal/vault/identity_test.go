@@ -307,9 +307,9 @@ func TestTheDatabaseLetsNobodyInAsAnother(t *testing.T) {
 			p.sql("UPDATE api_keys SET terms = '{}' WHERE kind = 'identity'")
 		},
 		"put back after it was unlinked": func(p *fixture, mia vault.Session) {
-			p.sql("CREATE TABLE kept AS SELECT * FROM api_keys WHERE kind = 'identity'")
+			kept := p.rowsOf("api_keys")
 			p.must(p.UnlinkIdentity(p.t.Context(), p.admin, mia.User))
-			p.sql("INSERT INTO api_keys SELECT * FROM kept")
+			p.putRows("api_keys", kept)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
