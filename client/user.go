@@ -96,7 +96,7 @@ func (c *Client) LinkIdentity(
 }
 
 // UnlinkIdentity lets nobody sign in as a user any more, and ends what was made so. It needs the
-// scope admin. 404: there is no such user, or nobody could.
+// scope admin. 404: there is no such user.
 func (c *Client) UnlinkIdentity(ctx context.Context, userID string) error {
 	return c.deleteUser(ctx, userID, "/identity")
 }

@@ -4,7 +4,6 @@
 package api
 
 import (
-	_ "embed" // for the contract
 	"net/http"
 	"net/netip"
 
@@ -16,12 +15,6 @@ import (
 	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/wire"
 )
-
-// Contract is openapi.yaml: the API, exactly. The server serves it and the tests hold the code
-// against it.
-//
-//go:embed openapi.yaml
-var Contract []byte
 
 // Options are what the API needs.
 type Options struct {

@@ -13,6 +13,6 @@ func getHealth(w http.ResponseWriter, _ *request) error {
 
 func getOpenAPIDocument(w http.ResponseWriter, _ *request) error {
 	w.Header().Set("Content-Type", "application/yaml") // RFC 9512
-	_, _ = w.Write(Contract)                           // an error is the connection's
+	_, _ = w.Write(Contract())                         // an error is the connection's
 	return nil
 }

@@ -24,10 +24,10 @@ import (
 // servers that have them.
 var (
 	contract = sync.OnceValues(func() (*apicontract.Document, error) {
-		return apicontract.Load(api.Contract)
+		return apicontract.Load(api.Contract())
 	})
 	contractWithLimits = sync.OnceValues(func() (*apicontract.Document, error) {
-		doc, err := apicontract.Load(api.Contract)
+		doc, err := apicontract.Load(api.Contract())
 		if err == nil {
 			doc.Demand("RateLimit", "RateLimit-Policy")
 		}

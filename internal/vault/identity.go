@@ -87,7 +87,7 @@ func (s *Service) LinkIdentity(
 }
 
 // UnlinkIdentity lets nobody sign in as a user any more, and ends the sessions and the API keys
-// that were made so. It needs the scope admin. NotFound: no such user, or nobody could.
+// that were made so. It needs the scope admin. NotFound: no such user.
 func (s *Service) UnlinkIdentity(ctx context.Context, who Actor, user uuid.UUID) error {
 	in := intent{who: who, action: policy.IdentityUnlink, library: userLibrary(user)}
 	return s.update(ctx, in, func(c *change) error {
@@ -96,7 +96,7 @@ func (s *Service) UnlinkIdentity(ctx context.Context, who Actor, user uuid.UUID)
 		}
 		found, err := c.unlink(ctx)
 		if err == nil && !found {
-			err = ErrNotFound
+			err = errUnchanged
 		}
 		return err
 	})
