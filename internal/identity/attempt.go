@@ -15,9 +15,9 @@ import (
 // attemptName is the end of the name of the cookie that binds a sign-in at a provider to a browser.
 const attemptName = "-sign-in"
 
-// Begin gives the browser what binds a sign-in at a provider to it, and returns that. What must come
-// back from the provider is derived from it, so that a sign-in which began in another browser ends
-// in none.
+// Begin gives the browser what binds a sign-in at a provider to it, and returns that. What must
+// come back from the provider is derived from it, so that a sign-in which began in another browser
+// ends in none.
 func (s *Sessions) Begin(w http.ResponseWriter) plaintext.Value {
 	// When it began is derived from, too: a browser cannot make it later.
 	text := strconv.FormatInt(time.Now().Unix(), 10) + "." + rand.Text() + rand.Text()

@@ -32,10 +32,10 @@ type discovery struct {
 
 	// Of one where people sign in:
 
-	Authorize  string   `json:"authorization_endpoint"`
-	Token      string   `json:"token_endpoint"`
-	Methods    []string `json:"token_endpoint_auth_methods_supported"`
-	NamesItself bool    `json:"authorization_response_iss_parameter_supported"` // RFC 9207
+	Authorize   string   `json:"authorization_endpoint"`
+	Token       string   `json:"token_endpoint"`
+	Methods     []string `json:"token_endpoint_auth_methods_supported"`
+	NamesItself bool     `json:"authorization_response_iss_parameter_supported"` // RFC 9207
 }
 
 var (

@@ -40,8 +40,8 @@ type ProviderOptions struct {
 // A Provider is an issuer at which people sign in: with the authorization code flow and PKCE. It is
 // safe for concurrent use.
 //
-// It keeps nothing of a sign-in. What must be the same at its end is derived from a random text, the
-// attempt, which the browser keeps that began it.
+// It keeps nothing of a sign-in. What must be the same at its end is derived from a random text,
+// the attempt, which the browser keeps that began it.
 type Provider struct {
 	ProviderOptions
 
@@ -144,8 +144,8 @@ func refusedThere(code string) error {
 func away(cause error) error {
 	return &vault.Error{
 		Kind: vault.BadGateway, Cause: cause,
-		Detail: "The provider of sign-ins cannot be reached, or does not answer as it should. Try " +
-			"again later, or ask for a sign-in link",
+		Detail: "The provider of sign-ins cannot be reached, or does not answer as it should. " +
+			"Try again later, or ask for a sign-in link",
 	}
 }
 

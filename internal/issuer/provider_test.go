@@ -157,7 +157,9 @@ func TestAPersonIsWhoTheProviderSays(t *testing.T) {
 
 func TestClaimsAreEqualOrNot(t *testing.T) {
 	s := startSignIn(t)
-	claim := func(name, value string) []vault.Claim { return []vault.Claim{{Name: name, Value: value}} }
+	claim := func(name, value string) []vault.Claim {
+		return []vault.Claim{{Name: name, Value: value}}
+	}
 	for what, c := range map[string]struct {
 		allow, admin         []vault.Claim
 		more                 map[string]any
@@ -323,15 +325,15 @@ func TestAnIDTokenIsSignedByItsIssuer(t *testing.T) {
 		}
 	}
 	for what, forge := range map[string]func(string) string{
-		"by nobody":                   with(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType),
-		"by HS256 with the RSA key":   with(jwt.SigningMethodHS256, public),
-		"by HS256 with its bytes":     with(jwt.SigningMethodHS256, der),
-		"by HS256 with the secret":    with(jwt.SigningMethodHS256, []byte(clientSecret)),
-		"by another issuer's key":     with(jwt.SigningMethodRS256, other.Key("RS256")),
-		"with another signature":      func(token string) string { return token[:len(token)-8] + "AAAAAAAA" },
-		"without one":                 func(token string) string { return token[:strings.LastIndex(token, ".")+1] },
-		"a text":                      func(string) string { return "canary" },
-		"over other claims":           overOthers,
+		"by nobody":                 with(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType),
+		"by HS256 with the RSA key": with(jwt.SigningMethodHS256, public),
+		"by HS256 with its bytes":   with(jwt.SigningMethodHS256, der),
+		"by HS256 with the secret":  with(jwt.SigningMethodHS256, []byte(clientSecret)),
+		"by another issuer's key":   with(jwt.SigningMethodRS256, other.Key("RS256")),
+		"with another signature":    func(token string) string { return token[:len(token)-8] + "AAAAAAAA" },
+		"without one":               func(token string) string { return token[:strings.LastIndex(token, ".")+1] },
+		"a text":                    func(string) string { return "canary" },
+		"over other claims":         overOthers,
 	} {
 		s.client.Token = forge
 		s.assertRefused(what, s.visit(), vault.Unauthenticated)
@@ -362,14 +364,20 @@ func TestAProviderThatIsAwaySaysSoAndLeavesNobodyIn(t *testing.T) {
 	s := startSignIn(t)
 	back := s.visit()
 	for what, answer := range map[string]func(http.ResponseWriter){
-		"an error":              func(w http.ResponseWriter) { w.WriteHeader(500) },
-		"a redirect":            func(w http.ResponseWriter) { w.Header().Set("Location", "https://canary.example"); w.WriteHeader(307) },
-		"no JSON":               func(w http.ResponseWriter) { _, _ = w.Write([]byte("canary")) },
-		"a list":                func(w http.ResponseWriter) { _, _ = w.Write([]byte(`["canary"]`)) },
-		"too much":              func(w http.ResponseWriter) { _, _ = w.Write(bytes.Repeat([]byte(" "), 1<<20)) },
-		"nothing":               func(http.ResponseWriter) {},
-		"an error of its own":   func(w http.ResponseWriter) { w.WriteHeader(400); _ = json.NewEncoder(w).Encode(map[string]string{"error": "canary"}) },
-		"that it knows us not":  func(w http.ResponseWriter) { w.WriteHeader(401); _ = json.NewEncoder(w).Encode(map[string]string{"error": "invalid_client"}) },
+		"an error":   func(w http.ResponseWriter) { w.WriteHeader(500) },
+		"a redirect": func(w http.ResponseWriter) { w.Header().Set("Location", "https://canary.example"); w.WriteHeader(307) },
+		"no JSON":    func(w http.ResponseWriter) { _, _ = w.Write([]byte("canary")) },
+		"a list":     func(w http.ResponseWriter) { _, _ = w.Write([]byte(`["canary"]`)) },
+		"too much":   func(w http.ResponseWriter) { _, _ = w.Write(bytes.Repeat([]byte(" "), 1<<20)) },
+		"nothing":    func(http.ResponseWriter) {},
+		"an error of its own": func(w http.ResponseWriter) {
+			w.WriteHeader(400)
+			_ = json.NewEncoder(w).Encode(map[string]string{"error": "canary"})
+		},
+		"that it knows us not": func(w http.ResponseWriter) {
+			w.WriteHeader(401)
+			_ = json.NewEncoder(w).Encode(map[string]string{"error": "invalid_client"})
+		},
 		"a page as a bad input": func(w http.ResponseWriter) { w.WriteHeader(400); _, _ = w.Write([]byte("<p>canary")) },
 	} {
 		s.client.Answer = func(w http.ResponseWriter) bool { answer(w); return true }

@@ -74,7 +74,7 @@ const (
 	SignInLinkCreate Action = "sign-in-link.create" // for any user
 	IdentityLink     Action = "identity.link"       // lets somebody sign in as any user
 	IdentityUnlink   Action = "identity.unlink"
-	TrustAdd         Action = "trust.add"           // a rule
+	TrustAdd         Action = "trust.add" // a rule
 	TrustList        Action = "trust.list"
 	TrustRemove      Action = "trust.remove"
 	TrustExchange    Action = "trust.exchange" // of a token for a credential, by a rule

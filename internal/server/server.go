@@ -130,10 +130,10 @@ type server struct {
 
 	sessions                *identity.Sessions
 	provider                *issuer.Provider // nil for none
-	watcher                 *watcher      // nil where the database cannot be written
-	broker                  *brokerServer // nil without a broker
-	main, admin             *http.Server  // main is nil where the broker is alone
-	mainSocket, adminSocket net.Listener  // adminSocket is nil without --admin-listen
+	watcher                 *watcher         // nil where the database cannot be written
+	broker                  *brokerServer    // nil without a broker
+	main, admin             *http.Server     // main is nil where the broker is alone
+	mainSocket, adminSocket net.Listener     // adminSocket is nil without --admin-listen
 }
 
 // serve serves until ctx is done or a listener fails, and then stops.

@@ -51,8 +51,8 @@ func claims(of []config.Claim) (all []vault.Claim) {
 	return all
 }
 
-// checkProvider says in the log if nobody can sign in at the provider now. The server serves all the
-// same, and people come in as soon as the provider answers.
+// checkProvider says in the log if nobody can sign in at the provider now. The server serves all
+// the same, and people come in as soon as the provider answers.
 func (s *server) checkProvider(ctx context.Context) {
 	if s.provider == nil {
 		return

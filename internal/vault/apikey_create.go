@@ -118,11 +118,11 @@ func (s *Service) createAPIKey(
 	return key, token, nil
 }
 
-// checkMaker returns the parent of a key with these scopes that who makes, and when the key ends: no
-// later than its parent. What is made in a session outlives it, as a child of what made the session.
-// But who is an admin because a provider says so is one for that session: what is made with the
-// scope admin ends with it. Unauthenticated: the caller's key does not work any more. Denied: its
-// line is as long as one may be.
+// checkMaker returns the parent of a key with these scopes that who makes, and when the key ends:
+// no later than its parent. What is made in a session outlives it, as a child of what made the
+// session. But who is an admin because a provider says so is one for that session: what is made
+// with the scope admin ends with it. Unauthenticated: the caller's key does not work any more.
+// Denied: its line is as long as one may be.
 func (c *change) checkMaker(
 	ctx context.Context, who Actor, scopes []policy.Scope, wanted Expiry,
 ) (parent uuid.UUID, ends time.Time, err error) {

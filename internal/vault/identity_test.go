@@ -104,8 +104,13 @@ func TestNobodyIsAnotherByNameOrAddress(t *testing.T) {
 
 func TestANameThatCannotBeOneBecomesOne(t *testing.T) {
 	for i, c := range []struct{ name, want string }{
-		{"Mia.Meier@example.org", "mia.meier"}, {"Mia Meier", "mia-meier"}, {"", "user"},
-		{"@example.org", "user"}, {"...", "user"}, {"Zoë", "zo-"}, {"<b>", "b-"},
+		{"Mia.Meier@example.org", "mia.meier"},
+		{"Mia Meier", "mia-meier"},
+		{"", "user"},
+		{"@example.org", "user"},
+		{"...", "user"},
+		{"Zoë", "zo-"},
+		{"<b>", "b-"},
 		{strings.Repeat("a", 500), strings.Repeat("a", 57)},
 		{"0198c8a6-6f43-7d0e-9d2c-5b1f0a3c7e11", ""},
 	} {

@@ -143,8 +143,8 @@ func (s *Service) CreateUser(ctx context.Context, who Actor, in UserRequest) (Us
 	return s.addUser(ctx, who, in, nil)
 }
 
-// addUser makes a user, for the Service and the Operator. with, if it is not nil, adds what the user
-// is to have from the beginning.
+// addUser makes a user, for the Service and the Operator. with, if it is not nil, adds what the
+// user is to have from the beginning.
 func (c *core) addUser(
 	ctx context.Context, who Actor, request UserRequest, with func(*change) error,
 ) (User, error) {

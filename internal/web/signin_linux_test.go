@@ -101,7 +101,8 @@ func TestSomebodySignsInAtTheProvider(t *testing.T) {
 	s, p := signingIn(t)
 	b := open(t, s)
 	text := b.get("/ui/sign-in").want(t, 200).text
-	if !strings.Contains(text, "Sign in with Acme") || !strings.Contains(text, "a link that works") {
+	if !strings.Contains(text, "Sign in with Acme") ||
+		!strings.Contains(text, "a link that works") {
 		t.Errorf("the page does not offer both ways:\n%s", text)
 	}
 	b.headers = map[string]string{
@@ -149,7 +150,7 @@ func TestASignInOfAnotherBrowserEndsInNone(t *testing.T) {
 	attacker.get(path).leadsTo(t, "/ui/secrets")
 
 	for _, query := range []string{"", "?code=x", "?state=x&code=x", "?error=access_denied"} {
-		victim.get("/ui/sign-in/callback" + query).want(t, http.StatusUnauthorized)
+		victim.get("/ui/sign-in/callback"+query).want(t, http.StatusUnauthorized)
 	}
 	victim.assertNobody("an answer that is none")
 }

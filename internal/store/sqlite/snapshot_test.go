@@ -93,7 +93,9 @@ func fillWithRows(tb testing.TB, path string) {
 			nil)
 		insert("owner_keys", key, user, root, []byte(fmt.Sprint("wrapped", n)), n)
 		used := id()
-		kind := []string{"", "session", "sign-in-link", "trust", "workload", "device", "identity"}[i%7]
+		kind := []string{
+			"", "session", "sign-in-link", "trust", "workload", "device", "identity",
+		}[i%7]
 		terms, presented := "", []byte{}
 		switch kind {
 		case "workload", "identity":
