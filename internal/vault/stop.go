@@ -160,6 +160,8 @@ func (what Stop) ends(k APIKey) bool {
 		return what.Rules
 	case audit.CredentialAPIKey, audit.CredentialTicket, audit.CredentialPlaceholder,
 		audit.CredentialSchedule:
+	case audit.CredentialIdentity: // who signs in there proves anew who they are
+		return false
 	}
 	return what.Keys
 }
@@ -175,7 +177,7 @@ func (done *Stopped) count(k APIKey) {
 		done.Rules++
 	case audit.CredentialWorkload: // ends with its rule
 	case audit.CredentialAPIKey, audit.CredentialTicket, audit.CredentialPlaceholder,
-		audit.CredentialSchedule:
+		audit.CredentialSchedule, audit.CredentialIdentity:
 	}
 	if k.Kind == "" {
 		done.Keys++

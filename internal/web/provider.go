@@ -30,9 +30,6 @@ func (s *site) beginSignIn(w http.ResponseWriter, r *request) error {
 	default:
 		return errForeign
 	}
-	if err := s.takeFailure(r); err != nil {
-		return err
-	}
 	to, err := s.Provider.Address(r.Context(), s.Sessions.Begin(w))
 	if err != nil {
 		return err
@@ -47,11 +44,11 @@ func (s *site) finishSignIn(w http.ResponseWriter, r *request) error {
 	if s.Provider == nil {
 		return errNoPage
 	}
-	if err := s.takeFailure(r); err != nil {
-		return err
-	}
 	err := s.signInPerson(w, r)
 	if vault.KindOf(err) == vault.Unauthenticated {
+		if err := s.countFailure(r); err != nil {
+			return err
+		}
 		known := middleware.From(r.Context())
 		s.Middleware.Log.Log(r.Context(),
 			s.Middleware.Strangers.Level(known, http.StatusUnauthorized, slog.LevelWarn),
