@@ -14,7 +14,7 @@ import (
 
 const providerHost = "api.openai.com"
 
-var providerPair = apptest.TrustedPair(providerHost)
+var providerPair = apptest.TrustedPair(providerHost, issuerHost)
 
 func TestAProbeIsOneButtonOnTheListAndOnThePageOfASecret(t *testing.T) {
 	provider := httptest.NewUnstartedServer(http.HandlerFunc(

@@ -30,7 +30,7 @@ func TestSomebodySignsInAtAProviderOfOthers(t *testing.T) {
 	provider := httptest.NewUnstartedServer(exampleop.SetupServer(
 		issuer, people, slog.New(slog.DiscardHandler), false))
 	provider.TLS = &tls.Config{
-		Certificates: []tls.Certificate{issuerPair}, MinVersion: tls.VersionTLS12,
+		Certificates: []tls.Certificate{providerPair}, MinVersion: tls.VersionTLS12,
 	}
 	provider.StartTLS()
 	t.Cleanup(provider.Close)
