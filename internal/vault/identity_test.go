@@ -181,6 +181,10 @@ func TestAnAdminLinksSomebodyToAUser(t *testing.T) {
 	p.must(p.LinkIdentity(ctx, p.admin, mia.User, person("new").Identity))
 	p.arrives(person("new"))
 	p.assertInactive("of who is linked once more: "+key.ID.String(), made)
+	p.must(p.UnlinkIdentity(ctx, p.admin, mia.User))
+	if session, _ := p.arrives(person("new")); session.User == mia.User {
+		t.Error("who was unlinked is the same user")
+	}
 	if n := len(p.newEntries(ben.User, func() {
 		p.must(p.UnlinkIdentity(ctx, p.admin, ben.User))
 	})); n != 0 {
