@@ -364,21 +364,27 @@ func TestAProviderThatIsAwaySaysSoAndLeavesNobodyIn(t *testing.T) {
 	s := startSignIn(t)
 	back := s.visit()
 	for what, answer := range map[string]func(http.ResponseWriter){
-		"an error":   func(w http.ResponseWriter) { w.WriteHeader(500) },
-		"a redirect": func(w http.ResponseWriter) { w.Header().Set("Location", "https://canary.example"); w.WriteHeader(307) },
-		"no JSON":    func(w http.ResponseWriter) { _, _ = w.Write([]byte("canary")) },
-		"a list":     func(w http.ResponseWriter) { _, _ = w.Write([]byte(`["canary"]`)) },
-		"too much":   func(w http.ResponseWriter) { _, _ = w.Write(bytes.Repeat([]byte(" "), 1<<20)) },
-		"nothing":    func(http.ResponseWriter) {},
+		"an error": func(w http.ResponseWriter) { w.WriteHeader(http.StatusInternalServerError) },
+		"a redirect": func(w http.ResponseWriter) {
+			w.Header().Set("Location", "https://canary.example")
+			w.WriteHeader(http.StatusTemporaryRedirect)
+		},
+		"no JSON":  func(w http.ResponseWriter) { _, _ = w.Write([]byte("canary")) },
+		"a list":   func(w http.ResponseWriter) { _, _ = w.Write([]byte(`["canary"]`)) },
+		"too much": func(w http.ResponseWriter) { _, _ = w.Write(bytes.Repeat([]byte(" "), 1<<20)) },
+		"nothing":  func(http.ResponseWriter) {},
 		"an error of its own": func(w http.ResponseWriter) {
-			w.WriteHeader(400)
+			w.WriteHeader(http.StatusBadRequest)
 			_ = json.NewEncoder(w).Encode(map[string]string{"error": "canary"})
 		},
 		"that it knows us not": func(w http.ResponseWriter) {
-			w.WriteHeader(401)
+			w.WriteHeader(http.StatusUnauthorized)
 			_ = json.NewEncoder(w).Encode(map[string]string{"error": "invalid_client"})
 		},
-		"a page as a bad input": func(w http.ResponseWriter) { w.WriteHeader(400); _, _ = w.Write([]byte("<p>canary")) },
+		"a page as a bad input": func(w http.ResponseWriter) {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = w.Write([]byte("<p>canary"))
+		},
 	} {
 		s.client.Answer = func(w http.ResponseWriter) bool { answer(w); return true }
 		s.assertRefused(what, back, vault.BadGateway)

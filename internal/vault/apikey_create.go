@@ -130,8 +130,8 @@ func (c *change) checkMaker(
 	if err != nil {
 		return uuid.Nil, time.Time{}, err
 	}
-	if above.keys[0].Kind != "" && !(slices.Contains(scopes, policy.Admin) &&
-		len(above.keys) > 1 && above.keys[1].Kind == audit.CredentialIdentity) {
+	bySaying := len(above.keys) > 1 && above.keys[1].Kind == audit.CredentialIdentity
+	if above.keys[0].Kind != "" && (!bySaying || !slices.Contains(scopes, policy.Admin)) {
 		above.keys = above.keys[1:]
 	}
 	if len(above.keys) > 0 {

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"net/url"
@@ -40,9 +41,7 @@ func signingIn(t *testing.T, change ...func(*config.Config)) (*apptest.Server, *
 				"sub": "00u1", "preferred_username": "mia", "groups": []string{"keysake"},
 			},
 		},
-		dial: &http.Transport{Dial: func(network, _ string) (net.Conn, error) {
-			return net.Dial(network, at)
-		}},
+		dial: transportTo(at),
 	}
 	t.Cleanup(p.dial.CloseIdleConnections)
 	i.Serve(p.client)
@@ -59,6 +58,16 @@ func signingIn(t *testing.T, change ...func(*config.Config)) (*apptest.Server, *
 			OIDCAdmin:         []config.Claim{{Name: "groups", Value: "admins"}},
 		}
 	}}, change...)...), p
+}
+
+// transportTo connects to one address, whatever the host.
+func transportTo(at string) *http.Transport {
+	var d net.Dialer
+	return &http.Transport{
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return d.DialContext(ctx, network, at)
+		},
+	}
 }
 
 // leaves goes to the provider, which sends the browser back, and returns where to.

@@ -3,7 +3,6 @@ package web_test
 import (
 	"crypto/tls"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -11,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/zitadel/oidc/v3/example/server/exampleop"
 	"github.com/zitadel/oidc/v3/example/server/storage"
@@ -47,9 +45,7 @@ func TestSomebodySignsInAtAProviderOfOthers(t *testing.T) {
 		}
 	})
 	there := &http.Client{
-		Transport: &http.Transport{Dial: func(network, _ string) (net.Conn, error) {
-			return (&net.Dialer{Timeout: time.Second}).Dial(network, at)
-		}},
+		Transport: transportTo(at),
 		CheckRedirect: func(r *http.Request, _ []*http.Request) error {
 			if strings.HasPrefix(r.URL.String(), publicURL) {
 				return http.ErrUseLastResponse

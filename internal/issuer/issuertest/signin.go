@@ -90,7 +90,7 @@ func (i *Issuer) authorize(w http.ResponseWriter, r *http.Request) {
 	if q.Get("client_id") != i.client.ID || q.Get("redirect_uri") != i.client.Redirect ||
 		q.Get("response_type") != "code" || q.Get("code_challenge_method") != "S256" ||
 		!strings.Contains(" "+q.Get("scope")+" ", " openid ") {
-		http.Error(w, "this is no sign-in of a client", http.StatusBadRequest)
+		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
 	code := rand.Text()
