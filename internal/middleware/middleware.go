@@ -17,8 +17,8 @@ type Options struct {
 	TrustedProxies []netip.Prefix
 	Log            *slog.Logger
 	Strangers      *Strangers
-	// Observe is told of every answer: the route's pattern, never the path that was asked for. It
-	// is told when the answer ends, and of a stream when it begins.
+	// Observe is told of every answer when it ends, and of a stream when it begins: the route's
+	// pattern, never the path that was asked for.
 	Observe func(route, method string, status int, took time.Duration)
 	// Fail writes the answer to an error of this package.
 	Fail func(w http.ResponseWriter, r *http.Request, err error)

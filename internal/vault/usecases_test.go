@@ -105,8 +105,9 @@ func (p *fixture) useCases() map[policy.Action]useCase {
 			return err
 		},
 		policy.UsageGet: func(who vault.Actor, target uuid.UUID) error {
+			_, _, err := p.SecretRuns(ctx, who, target)
 			return errors.Join(second(p.SecretUsages(ctx, who)),
-				second(p.SecretUsage(ctx, who, target)))
+				second(p.SecretUsage(ctx, who, target)), err)
 		},
 		policy.PresetList: func(who vault.Actor, _ uuid.UUID) error {
 			_, err := p.ListPresets(ctx, who)

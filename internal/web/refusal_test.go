@@ -47,3 +47,27 @@ func TestARefusalSaysItsRuleItsSecretAndWhatToDo(t *testing.T) {
 		t.Error("a page has a placeholder")
 	}
 }
+
+func TestASecretShowsItsUsesByRun(t *testing.T) {
+	s := apptest.Start(t)
+	b := open(t, s)
+	b.signIn("dev")
+	lease := s.LeaseForBroker(t, plaintext.FromString("key-of-a-run-that-is-shown"))
+	runs := func() string {
+		_, text, _ := strings.Cut(b.get("/ui/secrets/"+lease.Secrets[0].ID).want(t, 200).text,
+			`id="runs"`)
+		text, _, _ = strings.Cut(text, "</section>")
+		return text
+	}
+	for _, want := range []string{
+		"/ui/leases/" + lease.ID, "a run at the broker", "0 requests at the broker", "live, ends",
+	} {
+		if text := runs(); !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	b.send("/ui/leases/"+lease.ID+"/revoke").leadsTo(t, "/ui/leases/")
+	if text := runs(); !strings.Contains(text, "ended") || strings.Contains(text, "live, ends") {
+		t.Errorf("a run that was ended:\n%s", text)
+	}
+}

@@ -117,6 +117,10 @@ func (s *site) secretView(r *request) (v view, err error) {
 	if err != nil {
 		return v, err
 	}
+	runs, moreRuns, err := s.Vault.SecretRuns(ctx, who, id)
+	if err != nil {
+		return v, err
+	}
 	refusals, err := s.refusals(r, vault.BrokeredQuery{Secret: id})
 	if err != nil {
 		return v, err
@@ -136,6 +140,7 @@ func (s *site) secretView(r *request) (v view, err error) {
 		"Entries": s.logged(ctx, who, log.Entries),
 		"Chart":   usesByDay(log, now), "More": log.Next != "", "LogDenied": denied,
 		"Tag": secret.Tag(), "Expiry": newDeadlineForm(health.Deadline), "Refusals": refusals,
+		"Runs": runs, "MoreRuns": moreRuns,
 		"SecretNames": map[uuid.UUID]string{id: secret.Name},
 	}}, nil
 }
