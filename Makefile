@@ -104,7 +104,7 @@ format: ## write every file in the one format
 
 .PHONY: format-check
 format-check:
-	@diff="$$($(GOLANGCI_LINT) fmt --diff)"; if [ -n "$$diff" ]; then echo "$$diff"; echo "run: make format"; exit 1; fi
+	@$(GOLANGCI_LINT) fmt --diff || { echo "run: make format"; exit 1; }
 
 .PHONY: vet
 vet:

@@ -102,8 +102,8 @@ var layers = map[string]string{
 	"test/load":        "test/figures",
 	"test/bench": "bundle internal/store/postgres/pgtest internal/store/sqlite " +
 		"internal/store/sqlite/engine test/figures test/load",
-	"test/soak":       "bundle test/figures test/load",
-	"test/stages":     "internal/apptest test/figures test/load",
+	"test/soak":   "bundle test/figures test/load",
+	"test/stages": "internal/apptest test/figures test/load",
 	"test/primary": "bundle client internal/apptest internal/store/postgres/pgtest plaintext " +
 		"test/load wire",
 	"test/charts":     "test/figures",
