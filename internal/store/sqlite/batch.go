@@ -118,6 +118,11 @@ func (w *writer) commit(ctx context.Context, batch []*job) (ran int, err error) 
 	}
 	release := w.lock.acquireForBatch()
 	ran, err = w.conn.runAll(ctx, batch, false)
+	for turn := 1; isBusy(err) && turn < w.lock.turns(); turn++ {
+		release() // the server waits for the next turn, though it did not for this one any more
+		release = w.lock.acquireForBatch()
+		ran, err = w.conn.runAll(ctx, batch, false)
+	}
 	if errors.Is(err, errUndo) {
 		if err = w.conn.rollback(ctx); err == nil {
 			ran, err = w.conn.runAll(ctx, batch, true)

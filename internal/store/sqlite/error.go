@@ -17,6 +17,12 @@ func isFull(err error) bool {
 	return ok && (failed.Primary() == lib.SQLITE_FULL || failed.Primary() == lib.SQLITE_IOERR)
 }
 
+// isBusy reports whether another program had the database locked for all of [busyTimeout].
+func isBusy(err error) bool {
+	failed, ok := errors.AsType[*engine.Error](err)
+	return ok && failed.Primary() == lib.SQLITE_BUSY
+}
+
 // classify gives an error of the engine its kind, by code and never by text.
 func classify(err error) error {
 	failed, ok := errors.AsType[*engine.Error](err)

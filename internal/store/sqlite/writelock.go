@@ -15,6 +15,9 @@ const (
 	turnPoll = 2 * time.Millisecond
 	// turnEvery is how often the server looks whether another process waits for its turn.
 	turnEvery = 20 * time.Millisecond
+	// mostTurns is how often a shared process tries, each time for [busyTimeout]: on a machine that
+	// is very busy it may not get to write in its turn.
+	mostTurns = 5
 )
 
 // A writeLock lets processes that write one database take turns. SQLite only retries its own lock
@@ -34,6 +37,14 @@ func newWriteLock(path string, shared bool) *writeLock {
 	return &writeLock{
 		file: flock.New(path+".write-lock", flock.SetPermissions(0o600)), shared: shared,
 	}
+}
+
+// turns is how often an update tries to write. The callers of the server do not wait as long.
+func (l *writeLock) turns() int {
+	if l.shared {
+		return mostTurns
+	}
+	return 1
 }
 
 // acquireForBatch waits for the turn of a batch; release ends it. The server ends it at once:

@@ -1,9 +1,13 @@
 package sqlite
 
 import (
+	"errors"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/keysake/keysake/internal/store/sqlite/engine"
+	"github.com/keysake/keysake/internal/vault"
 )
 
 // hasTurn reports whether a lock was acquired; it is released at once. The lock must not be used
@@ -59,4 +63,39 @@ func TestAProcessIsWaitedForThatGotTheTurnWhileAnotherWasWaitedFor(t *testing.T)
 	}
 	release()
 	<-got
+}
+
+func TestACommandTriesAgainWhileAServerKeepsItFromWriting(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "keysake.db")
+	made, err := Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := made.Close(); err != nil {
+		t.Fatal(err)
+	}
+	command, err := OpenShared(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := engine.Open("file:" + path)
+	if err == nil {
+		err = server.Run("BEGIN IMMEDIATE")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	updated := make(chan error, 1)
+	go func() { updated <- command.Update(t.Context(), func(vault.Tx) error { return nil }) }()
+	time.Sleep(busyTimeout + time.Second)
+	if err := server.Run("ROLLBACK"); err != nil {
+		t.Error(err)
+	}
+	if err := <-updated; err != nil {
+		t.Errorf("the command gives up: %v", err)
+	}
+	if err := errors.Join(server.Close(), command.Close()); err != nil {
+		t.Error(err)
+	}
 }
