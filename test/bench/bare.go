@@ -117,7 +117,7 @@ const (
 	// entrySize is how many bytes a ledger has for a secret.
 	entrySize = 8
 	// reminder is the one of a secret of whose expiry nothing was said: 14 days, in microseconds.
-	reminder = 14 * 24 * 3600 * 1_000_000
+	reminder int64 = 14 * 24 * 3600 * 1_000_000
 )
 
 // create does what a create does: it reads the ledger, and writes the secret, the ledger that lists
