@@ -24,7 +24,7 @@ type Stopped struct {
 
 	Waiting  int  // sign-in links and logins of programs that nobody had used yet
 	Self     bool // the caller's session ended with a key above it
-	Kept     int  // credentials with a scope that the caller lacks
+	Kept     int  // credentials that may do more than the caller, or are above one that must stay
 	NoLeases bool // the caller may not end leases
 	NoKeys   bool // the caller may not end anything else
 	// Damaged are rows that are not what was stored. They let nobody in, and what the ledger listed

@@ -34,7 +34,7 @@ func isOfRule(c audit.Credential) bool {
 	return c.Kind == audit.CredentialTrust || c.Kind == audit.CredentialWorkload
 }
 
-// whoText says by what credential something was done. What it does not know is nobody it knows.
+// whoText says by what credential something was done. A kind that it does not know is named as it is.
 func whoText(c audit.Credential, rules map[uuid.UUID]string) string {
 	name, found := rules[c.ID]
 	switch c.Kind {
@@ -53,7 +53,7 @@ func whoText(c audit.Credential, rules map[uuid.UUID]string) string {
 	case audit.CredentialPlaceholder:
 		return "a program at the broker"
 	case audit.CredentialSchedule:
-		return "the server, as you asked for again and again"
+		return "the server, on the schedule that you set"
 	case audit.CredentialTrust:
 		if !found {
 			name = c.ID.String()

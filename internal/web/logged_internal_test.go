@@ -18,7 +18,7 @@ func TestOnlyWhatHasNoCredentialIsTheOperators(t *testing.T) {
 	}{
 		{audit.Credential{}, "the operator"},
 		{audit.Credential{Kind: audit.CredentialAPIKey, ID: id}, "an API key"},
-		{audit.Credential{Kind: audit.CredentialSchedule}, "again and again"},
+		{audit.Credential{Kind: audit.CredentialSchedule}, "schedule"},
 		{audit.Credential{Kind: audit.CredentialTrust, ID: id}, "the rule of trust evals"},
 		{audit.Credential{Kind: audit.CredentialWorkload, ID: id}, "the rule of trust evals let in"},
 		{audit.Credential{Kind: audit.CredentialTrust, ID: gone}, gone.String()},

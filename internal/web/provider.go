@@ -39,16 +39,19 @@ func (s *site) beginSignIn(w http.ResponseWriter, r *request) error {
 }
 
 // finishSignIn opens the session of who comes back from the provider, and leads to these pages
-// alone, whatever the request says.
+// alone, whatever the request says. A network from which too many came back in vain waits: each of
+// them is a request to the provider, which could become tired of this server.
 func (s *site) finishSignIn(w http.ResponseWriter, r *request) error {
 	if s.Provider == nil {
 		return errNoPage
 	}
+	network := middleware.Network(middleware.From(r.Context()).Client)
+	if _, err := s.returns.Check(network); err != nil {
+		return err
+	}
 	err := s.signInPerson(w, r)
 	if vault.KindOf(err) == vault.Unauthenticated {
-		if err := s.countFailure(r); err != nil {
-			return err
-		}
+		s.returns.Owe(network)
 		known := middleware.From(r.Context())
 		s.Middleware.Log.Log(r.Context(),
 			s.Middleware.Strangers.Level(known, http.StatusUnauthorized, slog.LevelWarn),

@@ -43,19 +43,14 @@ func (s *site) signIn(w http.ResponseWriter, r *request) error {
 // link is let in even from a network that has tried too many, so that nobody locks out a newcomer
 // beside them: nobody guesses one.
 func (s *site) usedLink(w http.ResponseWriter, r *request) error {
-	if err := s.countFailure(r); err != nil {
+	network := middleware.Network(middleware.From(r.Context()).Client)
+	if _, err := s.failures.Take(network); err != nil {
 		return err
 	}
 	return s.show(w, r, http.StatusUnauthorized, "signin", view{
 		Title:  "This link does not work any more",
 		Broken: map[string]string{"": "A sign-in link works once, and for 15 minutes."},
 	})
-}
-
-// countFailure counts a sign-in that failed for the network that it came from.
-func (s *site) countFailure(r *request) error {
-	_, err := s.failures.Take(middleware.Network(middleware.From(r.Context()).Client))
-	return err
 }
 
 func (s *site) signOut(w http.ResponseWriter, r *request) error {

@@ -46,6 +46,7 @@ type site struct {
 	mux      *http.ServeMux
 	rates    *middleware.Limiter[uuid.UUID]
 	failures *middleware.Limiter[netip.Prefix]
+	returns  *middleware.Limiter[netip.Prefix] // from the provider, of no sign-in
 	codes    *middleware.Limiter[uuid.UUID]
 	streams  streams
 }
@@ -57,6 +58,8 @@ func New(o Options) http.Handler {
 		rates: middleware.NewLimiter[uuid.UUID]("session", sessionRate, sessionBurst),
 		failures: middleware.NewLimiter[netip.Prefix](
 			"failures", float64(o.Failures)/60, o.Failures),
+		returns: middleware.NewLimiter[netip.Prefix](
+			"returns", float64(o.Failures)/60, o.Failures),
 		codes: middleware.NewLimiter[uuid.UUID]("codes", codesAMinute/60.0, codesAtOnce),
 	}
 	s.pages = loadPages(s.assets)
