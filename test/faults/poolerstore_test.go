@@ -15,7 +15,9 @@ import (
 func TestTheStoreKeepsItsPromisesThroughPgBouncer(t *testing.T) {
 	t.Parallel()
 	address := freeAddress(t)
-	startPooler(t, pgtest.Of(t), address)
+	// Databases are used again, after their connections were ended: the pooler looks before it
+	// lends one.
+	startPooler(t, pgtest.Of(t), address, "server_check_query = select 1", "server_check_delay = 0")
 	storetest.Exercise(t, func(t *testing.T) storetest.Store {
 		t.Helper()
 		db, err := postgres.Open(t.Context(), postgres.Options{
