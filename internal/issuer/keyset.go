@@ -74,8 +74,8 @@ func (v *Verifier) described(ctx context.Context, issuer string) (said discovery
 }
 
 // look shows what is known of an issuer to find, and once more after asking the issuer if it did
-// not find what it looks for, or that is old. BadGateway: it is too old, and the issuer does not
-// answer. Unavailable: it has not answered yet.
+// not find what it looks for, or that is old. BadGateway: it is too old, or not what find looks
+// for, and the issuer does not answer. Unavailable: it has not answered yet.
 func (v *Verifier) look(ctx context.Context, issuer string, find func(*keySet) bool) error {
 	set := v.keysOf(issuer)
 	set.mu.Lock()

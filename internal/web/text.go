@@ -30,7 +30,7 @@ func doneText(done string) string {
 	case "no-check":
 		return "Nobody was asked: there is no harmless request that would tell."
 	case "expiry-set":
-		return "Set. Some time before, the list says that it expires."
+		return "Set. The list says so in time."
 	case "expiry-cleared":
 		return "Taken away. It expires only if its provider says so."
 	case "deleted":
