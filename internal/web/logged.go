@@ -34,7 +34,8 @@ func isOfRule(c audit.Credential) bool {
 	return c.Kind == audit.CredentialTrust || c.Kind == audit.CredentialWorkload
 }
 
-// whoText says by what credential something was done. A kind that it does not know is named as it is.
+// whoText says by what credential something was done. A kind that it does not know is named as it
+// is.
 func whoText(c audit.Credential, rules map[uuid.UUID]string) string {
 	name, found := rules[c.ID]
 	switch c.Kind {
