@@ -2,6 +2,7 @@
 package duplex
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"sync/atomic"
@@ -33,7 +34,7 @@ func (e *Exchange) Start(w http.ResponseWriter, r *http.Request) {
 
 // Read notes what reading the body returned.
 func (e *Exchange) Read(err error) {
-	if err != nil {
+	if errors.Is(err, io.EOF) {
 		e.isRead.Store(true)
 	}
 }

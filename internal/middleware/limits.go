@@ -25,8 +25,15 @@ type Limits struct {
 	Timeout time.Duration
 }
 
+// bodyTimeout is how long a request for a stream may take that has a body: it is none, and what it
+// announces may never come.
+const bodyTimeout = 10 * time.Second
+
 // Begin puts a request of [New] under its limits.
 func (l Limits) Begin(w http.ResponseWriter, r *http.Request) {
+	if l.Timeout == 0 && r.Body != http.NoBody {
+		l.Timeout = bodyTimeout
+	}
 	From(r.Context()).stream = l.Timeout == 0
 	var read, write time.Time // never
 	if l.Timeout > 0 {

@@ -332,6 +332,21 @@ func TestARouteHasItsOwnDeadline(t *testing.T) {
 	}
 }
 
+func TestOnlyAStreamWithoutABodyMayGoOnForEver(t *testing.T) {
+	t.Parallel()
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		middleware.Limits{}.Begin(w, r)
+		_, ends := r.Context().Deadline()
+		_, _ = fmt.Fprint(w, ends)
+	})
+	for body, want := range map[string]string{"": "false", "x": "true"} {
+		got, err := s.ask(t, "GET", "/", nil, strings.NewReader(body))
+		if err != nil || got.body != want {
+			t.Errorf("with the body %q it ends: %q, %v", body, got.body, err)
+		}
+	}
+}
+
 func TestARouteHasItsOwnBodyLimit(t *testing.T) {
 	t.Parallel()
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) {

@@ -148,6 +148,7 @@ func (o Options) proxy(path func(*http.Request) string) *httputil.ReverseProxy {
 			if errors.Is(err, context.Canceled) || r.Context().Err() != nil {
 				panic(http.ErrAbortHandler) // the program has left
 			}
+			exchangeOf(r).Begin(w.Header())
 			unreachable(w)
 		},
 	}

@@ -254,4 +254,9 @@ func TestABrokerThatIsAwayIsA502AndAProgramThatLeavesEndsItsRequest(t *testing.T
 	if answer.StatusCode != http.StatusBadGateway {
 		t.Errorf("the answer has the status %d", answer.StatusCode)
 	}
+	_, from := speak(t, "tcp", strings.TrimPrefix(away.URL, "http://"),
+		"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhalf")
+	if answer, _ := response(t, from); !answer.Close {
+		t.Error("what still comes of a body would be taken for a request")
+	}
 }

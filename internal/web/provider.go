@@ -39,19 +39,14 @@ func (s *site) beginSignIn(w http.ResponseWriter, r *request) error {
 }
 
 // finishSignIn opens the session of who comes back from the provider, and leads to these pages
-// alone, whatever the request says. A network from which too many came back in vain waits: each of
-// them is a request to the provider, which could become tired of this server.
+// alone, whatever the request says. A network from which too many come back waits: each of them is
+// a request to the provider, which could become tired of this server.
 func (s *site) finishSignIn(w http.ResponseWriter, r *request) error {
 	if s.Provider == nil {
 		return errNoPage
 	}
-	network := middleware.Network(middleware.From(r.Context()).Client)
-	if _, err := s.returns.Check(network); err != nil {
-		return err
-	}
 	err := s.signInPerson(w, r)
 	if vault.KindOf(err) == vault.Unauthenticated {
-		s.returns.Owe(network)
 		known := middleware.From(r.Context())
 		s.Middleware.Log.Log(r.Context(),
 			s.Middleware.Strangers.Level(known, http.StatusUnauthorized, slog.LevelWarn),
@@ -74,11 +69,14 @@ func (s *site) signInPerson(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	client := middleware.From(r.Context()).Client
+	if _, err := s.returns.Take(middleware.Network(client)); err != nil {
+		return err
+	}
 	person, err := s.Provider.Person(r.Context(), attempt, r.URL.Query())
 	if err != nil {
 		return err
 	}
-	client := middleware.From(r.Context()).Client
 	_, err = s.Sessions.SignInPerson(w, r.Request, person, client)
 	return err
 }

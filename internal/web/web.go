@@ -46,7 +46,7 @@ type site struct {
 	mux      *http.ServeMux
 	rates    *middleware.Limiter[uuid.UUID]
 	failures *middleware.Limiter[netip.Prefix]
-	returns  *middleware.Limiter[netip.Prefix] // from the provider, of no sign-in
+	returns  *middleware.Limiter[netip.Prefix] // from the provider
 	codes    *middleware.Limiter[uuid.UUID]
 	streams  streams
 }
