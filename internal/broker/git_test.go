@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -39,8 +40,7 @@ func (s *site) git(dir string, config [][2]string, args ...string) string {
 
 func TestGitClonesAndPushesThroughTheBroker(t *testing.T) {
 	t.Parallel()
-	var s *site
-	var l lease
+	var value atomic.Value // of the lease
 	root := t.TempDir()
 	path, err := exec.CommandContext(t.Context(), "git", "--exec-path").Output()
 	if err != nil {
@@ -52,16 +52,17 @@ func TestGitClonesAndPushesThroughTheBroker(t *testing.T) {
 			"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=someone",
 		},
 	}
-	s = start(t, func(w http.ResponseWriter, r *http.Request) {
+	s := start(t, func(w http.ResponseWriter, r *http.Request) {
 		user, password, _ := r.BasicAuth()
-		if r.Host != "github.com" || user != "x-access-token" || password != l.value {
+		if r.Host != "github.com" || user != "x-access-token" || password != value.Load() {
 			w.Header().Set("WWW-Authenticate", "Basic")
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
 		backend.ServeHTTP(w, r)
 	})
-	l = s.lease("github")
+	l := s.lease("github")
+	value.Store(l.value)
 	s.git(root, nil, "init", "--bare", "o/r.git")
 	config := [][2]string{
 		{"url." + s.URL + "/github/@github.com/.insteadOf", "https://github.com/"},
