@@ -140,7 +140,7 @@ type upload struct {
 func (u upload) Read(p []byte) (int, error) {
 	n, err := u.ReadCloser.Read(p)
 	u.flow.count(&u.flow.sent, n)
-	u.flow.exchange.Read(err)
+	u.flow.exchange.BodyRead(err)
 	return n, err
 }
 

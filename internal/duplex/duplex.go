@@ -32,8 +32,8 @@ func (e *Exchange) Start(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Read notes what reading the body returned.
-func (e *Exchange) Read(err error) {
+// BodyRead notes what reading the body returned.
+func (e *Exchange) BodyRead(err error) {
 	if errors.Is(err, io.EOF) {
 		e.isRead.Store(true)
 	}
@@ -76,7 +76,7 @@ type request struct {
 
 func (r request) Read(p []byte) (int, error) {
 	n, err := r.ReadCloser.Read(p)
-	r.exchange.Read(err)
+	r.exchange.BodyRead(err)
 	return n, err
 }
 

@@ -178,8 +178,7 @@ func (done *Stopped) count(k APIKey) {
 	case audit.CredentialWorkload: // ends with its rule
 	case audit.CredentialAPIKey, audit.CredentialTicket, audit.CredentialPlaceholder,
 		audit.CredentialSchedule, audit.CredentialIdentity:
-	}
-	if k.Kind == "" {
+	case "":
 		done.Keys++
 	}
 }

@@ -71,7 +71,8 @@ func (s *site) watchLease(w http.ResponseWriter, r *request) error {
 	}
 	defer leave()
 	for _, known := range []string{r.Header.Get("Last-Event-ID"), r.URL.Query().Get("after")} {
-		if watch.after, err = uuid.Parse(known); err == nil {
+		if last, err := uuid.Parse(known); err == nil {
+			watch.after = last
 			break
 		}
 	}
