@@ -18,6 +18,8 @@ const (
 	leastPercent = 50
 	// mostGarbage is how much garbage there may be beside what is in use.
 	mostGarbage = 36 << 20
+	// mostLeft is how much of what work has left behind stays once it is quiet.
+	mostLeft = 8 << 20
 	// quiet is how many bytes a process that does little allocates in a second.
 	quiet = 1 << 20
 	// outside is what the process needs beside Go's memory, above all the pages that SQLite keeps.
@@ -77,7 +79,7 @@ func boundGarbage() {
 
 // isLeft reports whether a heap keeps much more than what was in use when garbage was last
 // collected, and little is added to it now.
-func isLeft(kept, live, added uint64) bool { return added < quiet && kept > live+mostGarbage }
+func isLeft(kept, live, added uint64) bool { return added < quiet && kept > live+mostLeft }
 
 // percentFor returns how much garbage a heap may have, in percent of what is in use. It changes in
 // steps of 10: each change stops the program for a moment.

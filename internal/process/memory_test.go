@@ -57,8 +57,8 @@ func TestWhatWorkHasLeftIsCollectedOnceItIsQuiet(t *testing.T) {
 		want              bool
 	}{
 		{100 * mega, 100 * mega, 0, false},
-		{100 * mega, 70 * mega, 0, false},
-		{100 * mega, 60 * mega, 0, true},
+		{100 * mega, 93 * mega, 0, false},
+		{100 * mega, 90 * mega, 0, true},
 		{100 * mega, 60 * mega, 2 * mega, false},
 		{20 * mega, 60 * mega, 0, false},
 	} {

@@ -225,6 +225,8 @@ func (r *round) measureEnds(ctx context.Context) error {
 			return err
 		}
 	}
+	r.noteMemory("at the end of the load")
+	time.Sleep(settled)
 	r.noteMemory(memoryLoaded)
 	return nil
 }

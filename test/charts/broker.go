@@ -37,18 +37,11 @@ func brokerTable(run *figures.Run) string {
 			})
 		}
 	}
-	for _, m := range run.Memory {
-		rows = append(rows, []string{
-			"resident memory, " + m.What,
-			figure(figures.SpreadOf(m.Rounds...).Median/1e6) + " MB", "", "", "",
-		})
-	}
 	fewer := ""
 	if run.Settings.Fewer != "" {
 		fewer = " " + strings.ToUpper(run.Settings.Fewer[:1]) + run.Settings.Fewer[1:] + "."
 	}
-	return fmt.Sprintf("%s\n%s\nMedians of %d rounds of %s s each.%s\n\n%s",
-		origin(run.Machine, day(run.At), run.Commit, run.Changed), goalsTable(run),
+	return fmt.Sprintf("Medians of %d rounds of %s s each.%s\n\n%s",
 		run.Settings.Rounds, figure(run.Settings.Seconds), fewer,
 		table([]string{"what", "broker", "bare proxy", "direct", "broker / bare proxy"}, rows))
 }

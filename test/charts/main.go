@@ -47,12 +47,12 @@ func render(docs string) (map[string]string, error) {
 		benchCharts(bench, charts)
 		benchTables(bench, tables)
 	}
-	broker, err := optional(figures.Read(filepath.Join(folder, "bench-broker.json")))
+	postgres, err := optional(figures.Read(filepath.Join(folder, "bench-postgres.json")))
 	if err != nil {
 		return nil, err
 	}
-	if broker != nil {
-		tables["broker"] = brokerTable(broker)
+	if postgres != nil {
+		tables["postgres"] = postgresTable(postgres)
 	}
 	growth, err := optional(figures.Read(filepath.Join(folder, "bench-growth.json")))
 	if err != nil {

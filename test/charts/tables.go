@@ -7,8 +7,7 @@ import (
 )
 
 func benchTables(run *figures.Run, tables map[string]string) {
-	where := origin(run.Machine, day(run.At), run.Commit, run.Changed)
-	tables["goals"] = where + "\n" + goalsTable(run)
+	tables["goals"] = goalsTable(run)
 	tables["rates"] = fmt.Sprintf(
 		"Medians of %d rounds of %s s each, in brackets the smallest and the largest; %s secrets "+
 			"of %s users at the beginning of every round.\n\n%s", run.Settings.Rounds,
@@ -16,8 +15,16 @@ func benchTables(run *figures.Run, tables map[string]string) {
 		grouped(int64(run.Settings.Users)), ratesTable(run),
 	)
 	tables["once"] = onceTable(run)
+	tables["broker"] = brokerTable(run)
 }
 
+// postgresTable has what was measured on PostgreSQL, and how far the goals there are reached.
+func postgresTable(run *figures.Run) string {
+	return fmt.Sprintf("%s\nMedians of %d rounds of %s s each.\n\n%s", goalsTable(run),
+		run.Settings.Rounds, figure(run.Settings.Seconds), ratesTable(run))
+}
+
+// goalsTable says where and when a run was, and how far it reached each goal.
 func goalsTable(run *figures.Run) string {
 	var rows [][]string
 	for _, g := range run.Goals {
@@ -29,7 +36,8 @@ func goalsTable(run *figures.Run) string {
 			g.What, boundText(g), figure(g.Found) + unit(g.Unit), reached,
 		})
 	}
-	return table([]string{"what counts", "goal", "found", "reached"}, rows)
+	return origin(run.Machine, day(run.At), run.Commit, run.Changed) + "\n" +
+		table([]string{"what counts", "goal", "found", "reached"}, rows)
 }
 
 func ratesTable(run *figures.Run) string {

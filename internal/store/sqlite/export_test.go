@@ -56,6 +56,19 @@ func (d *DB) OnIdleWriter(q string) error {
 	return d.writer.conn.db.Run(q)
 }
 
+// Kept returns how many bytes the connections keep of the database: those that read and are
+// idle, and the writer.
+func (d *DB) Kept() (readers, writer int) {
+	d.mu.Lock()
+	for _, c := range d.idle {
+		readers += c.db.Kept()
+	}
+	d.mu.Unlock()
+	d.writer.turn.Lock()
+	defer d.writer.turn.Unlock()
+	return readers, d.writer.conn.db.Kept()
+}
+
 // Queued returns how many updates wait behind the one that runs.
 func (d *DB) Queued() int { return len(d.writer.jobs) }
 

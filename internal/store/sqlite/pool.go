@@ -16,8 +16,9 @@ type pool struct {
 	turns  chan struct{} // one for each connection that is idle
 	closed chan struct{} // closed when Close begins
 
-	mu   sync.Mutex
-	idle []*conn
+	mu    sync.Mutex
+	idle  []*conn
+	taken uint64 // how often one was
 }
 
 // newPool opens connections.
@@ -48,6 +49,7 @@ func (p *pool) take() *conn {
 	last := len(p.idle) - 1
 	c := p.idle[last]
 	p.idle = p.idle[:last]
+	p.taken++
 	return c
 }
 

@@ -14,8 +14,8 @@ const busyTimeout = 3 * time.Second
 // allocation is rounded up to a power of two, so that a page of 4 KiB, with what SQLite notes of
 // it, takes 8.
 const (
-	writerCache = 16 << 10
-	readerCache = 2 << 10
+	writerCache = 8 << 10
+	readerCache = 1 << 10
 	copierCache = 1 << 10
 )
 

@@ -73,6 +73,7 @@ func open(ctx context.Context, path string, shared bool) (*DB, error) {
 	}
 	w := &writer{
 		conn: c, lock: newWriteLock(path, shared), wal: newWAL(path, room), room: room,
+		reads: readers.reads,
 	}
 	w.copier = newCopier(w.wal, func() (*conn, error) {
 		return newConn(fileURL(path, nil), settings(copierCache))

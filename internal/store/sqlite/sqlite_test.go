@@ -134,7 +134,7 @@ func TestEveryConnectionHasTheSettings(t *testing.T) {
 		"foreign_keys":       {"1", "1"},
 		"busy_timeout":       {"3000", "3000"},
 		"secure_delete":      {"1", "1"},
-		"cache_size":         {"-2048", "-16384"},
+		"cache_size":         {"-1024", "-8192"},
 		"wal_autocheckpoint": {"0", "0"},
 		"trusted_schema":     {"0", "0"},
 	} {

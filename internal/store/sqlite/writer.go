@@ -27,6 +27,9 @@ type writer struct {
 	copier *copier
 	room   *room
 
+	reads func() uint64 // how many there were
+	work  uint64        // updates and reads, when rest last counted them
+
 	purgeTimer  *time.Timer
 	purgeDue    bool          // the timer runs
 	purgeWanted bool          // once the log is short
@@ -152,6 +155,8 @@ func (w *writer) loop() {
 	w.passOn()
 	refill := time.NewTicker(refillInterval)
 	defer refill.Stop()
+	rest := time.NewTicker(restInterval)
+	defer rest.Stop()
 	for {
 		select {
 		case <-w.wake:
@@ -179,6 +184,9 @@ func (w *writer) loop() {
 		case <-refill.C:
 			w.turn.Lock()
 			w.watchRoom(ctx)
+		case <-rest.C:
+			w.turn.Lock()
+			w.rest()
 		}
 		w.passOn()
 	}

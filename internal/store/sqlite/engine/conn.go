@@ -134,10 +134,19 @@ func (c *Conn) SetBusyTimeout(d time.Duration) {
 }
 
 // PagesWritten returns how many pages the connection has written since it was last asked.
-func (c *Conn) PagesWritten() int {
-	const current, highest, reset = 0, 8, 1
-	code := lib.Xsqlite3_db_status(c.tls, c.db, lib.SQLITE_DBSTATUS_CACHE_WRITE,
-		c.out+current, c.out+highest, reset)
+func (c *Conn) PagesWritten() int { return c.status(lib.SQLITE_DBSTATUS_CACHE_WRITE, true) }
+
+// Kept returns how many bytes the connection has of pages that it may read again.
+func (c *Conn) Kept() int { return c.status(lib.SQLITE_DBSTATUS_CACHE_USED, false) }
+
+// Shrink gives back what the connections of this process keep and do not use.
+func (c *Conn) Shrink() { lib.Xsqlite3_db_release_memory(c.tls, c.db) }
+
+// status returns what SQLite counts of a connection.
+func (c *Conn) status(of int32, reset bool) int {
+	const current, highest = 0, 8
+	code := lib.Xsqlite3_db_status(c.tls, c.db, of, c.out+current, c.out+highest,
+		libc.Bool32(reset))
 	if code != lib.SQLITE_OK {
 		return 0 // it is OK for every counter that there is
 	}

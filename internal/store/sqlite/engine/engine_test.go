@@ -200,6 +200,20 @@ func TestPagesThatAreWrittenAreCounted(t *testing.T) {
 	}
 }
 
+func TestWhatIsKeptOfADatabaseIsGivenBack(t *testing.T) {
+	t.Parallel()
+	c := open(t, filepath.Join(t.TempDir(), "db"))
+	must(t, c, "CREATE TABLE t (a)")
+	must(t, c, "INSERT INTO t VALUES ($1)", bytes.Repeat([]byte("x"), 100*4096))
+	if kept := c.Kept(); kept < 100*4096 {
+		t.Errorf("%d bytes are kept of a hundred pages", kept)
+	}
+	c.Shrink()
+	if kept := c.Kept(); kept > 10*4096 {
+		t.Errorf("%d bytes are still kept", kept)
+	}
+}
+
 func TestAFileIsSynced(t *testing.T) {
 	t.Parallel()
 	c := open(t, filepath.Join(t.TempDir(), "db"))
