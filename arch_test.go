@@ -48,6 +48,7 @@ var layers = map[string]string{
 	"internal/middleware":         "",
 	"internal/netguard":           "",
 	"internal/probe":              "internal/catalog plaintext",
+	"internal/webhook":            "internal/privatefile plaintext",
 	"internal/vault": "bundle internal/anchor internal/audit internal/base62 internal/catalog " +
 		"internal/policy internal/seal plaintext",
 	"internal/store": "internal/audit internal/backup internal/policy internal/seal " +
@@ -87,7 +88,7 @@ var layers = map[string]string{
 	"internal/server": "internal/api internal/broker internal/catalog internal/config " +
 		"internal/identity internal/instance internal/issuer internal/middleware " +
 		"internal/netguard internal/probe internal/process internal/rootkey internal/vault " +
-		"internal/web plaintext",
+		"internal/web internal/webhook plaintext",
 	"internal/web": "internal/api internal/audit internal/dotenv internal/identity " +
 		"internal/issuer internal/middleware internal/vault plaintext",
 	"internal/cli": "bundle client internal/audit internal/catalog internal/child " +
@@ -155,7 +156,7 @@ var outside = []struct{ prefix, mayImport string }{
 		"internal/duplex internal/identity internal/issuer internal/issuer/issuertest " +
 		"internal/middleware " +
 		"internal/netguard internal/probe internal/relay " +
-		"internal/rootkey internal/server internal/web"},
+		"internal/rootkey internal/server internal/web internal/webhook"},
 }
 
 func TestTheDomainKnowsNoHTTPAndOnlyAStoreKnowsItsDatabase(t *testing.T) {

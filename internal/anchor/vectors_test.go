@@ -218,7 +218,7 @@ func TestStoredRowsHaveTheFieldsOfTheirVectors(t *testing.T) {
 		StoredLedger: vault.StoredLedger{Owner: id("row-user", 0), Number: 5},
 		Username:     "mia", Email: "mia@example.org", CreatedAt: made, DeletedAt: made,
 		DeleteAt: key.ExpiresAt, Watch: vault.Watch{UnusedAfter: 90 * 24 * time.Hour},
-		ProbeDueAt: made,
+		ProbeDueAt: made, NoticeDueAt: made,
 	}
 	repaired := user
 	repaired.FullName, repaired.DeleteAt, repaired.RepairedAt = "Mia", time.Time{}, key.ExpiresAt

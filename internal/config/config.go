@@ -60,6 +60,8 @@ type Config struct {
 	BrokerURL      string // empty where there is no broker
 	BrokerListen   string // empty for the default, NoBroker for none
 	EgressAllow    []Egress
+	WebhookURL     string // empty where there is none
+	WebhookKeyFile string
 
 	PublicURL string // of the pages, as browsers reach them; empty where nothing needs it
 	SignIn

@@ -115,6 +115,8 @@ func TestEverySettingHasAFlagAndAVariable(t *testing.T) {
 		"broker-url":           "https://broker.example.org",
 		"broker-listen":        "127.0.0.1:8421",
 		"egress-allow":         "10.0.0.0/8,api.example.com=127.0.0.1:8443",
+		"webhook-url":          "https://hook.example.org/keysake",
+		"webhook-key-file":     "/hook",
 		"max-connections":      "8",
 		"max-connections-each": "9",
 		"max-secrets":          "5",
@@ -181,6 +183,8 @@ func TestEverySettingHasAFlagAndAVariable(t *testing.T) {
 			{Network: netip.MustParsePrefix("10.0.0.0/8")},
 			{Host: "api.example.com", At: netip.MustParseAddrPort("127.0.0.1:8443")},
 		},
+		WebhookURL:     "https://hook.example.org/keysake",
+		WebhookKeyFile: "/hook",
 
 		MaxConnections:     8,
 		MaxConnectionsEach: 9,
@@ -464,6 +468,29 @@ func TestASignInNeedsAllOfItsSettings(t *testing.T) {
 	}
 }
 
+func TestAWebhookIsReachedByHTTPSAndSignsWhatItIsTold(t *testing.T) {
+	for _, c := range []struct{ args, want string }{
+		{"", ""},
+		{"--webhook-url=https://hook.example.org/a?b --webhook-key-file=/k", ""},
+		{"--dev --webhook-url=http://127.0.0.1:1/a --webhook-key-file=/k", ""},
+		{"--dev --webhook-url=http://[::1]:1/a --webhook-key-file=/k", ""},
+		{"--webhook-url=https://hook.example.org", "--webhook-key-file is missing"},
+		{"--webhook-key-file=/k", "--webhook-url is missing"},
+		{"--webhook-url=http://127.0.0.1:1 --webhook-key-file=/k", "--webhook-url must be"},
+		{"--dev --webhook-url=http://hook.example --webhook-key-file=/k", "--webhook-url must be"},
+		{"--webhook-url=hook.example.org --webhook-key-file=/k", "--webhook-url must be"},
+		{"--webhook-url=https:// --webhook-key-file=/k", "--webhook-url must be"},
+		{"--webhook-url=https://u:p@h.example --webhook-key-file=/k", "--webhook-url must be"},
+		{"--webhook-url=https://h.example/#a --webhook-key-file=/k", "--webhook-url must be"},
+	} {
+		err := mustLoad(t, nil, strings.Fields("--data=/d "+c.args)...).Validate()
+		if c.want == "" && err != nil || c.want != "" && (err == nil ||
+			!strings.HasPrefix(err.Error(), c.want) || strings.Contains(err.Error(), "\n")) {
+			t.Errorf("%s: %v", c.args, err)
+		}
+	}
+}
+
 func TestAPasswordInAnArgumentIsRefusedAndOneInAVariableIsNot(t *testing.T) {
 	const secret = "hunter2"
 	for _, url := range []string{
@@ -528,7 +555,7 @@ func TestTheReferenceHasEverySetting(t *testing.T) {
 			t.Errorf("--%s is not on the page", f.Name)
 		}
 	})
-	if n != 55 || strings.Count(page, "\n| `--") != n {
+	if n != 57 || strings.Count(page, "\n| `--") != n {
 		t.Errorf("%d flags, and a page of another number of lines", n)
 	}
 }

@@ -261,8 +261,18 @@ func (c *Config) providerSettings() []setting {
 		},
 		{
 			&c.EgressAllow, "egress-allow", "EXCEPTION", "",
-			"what the broker and probes may connect to besides public addresses: a network, or " +
-				"HOST=ADDRESS:PORT for a host that is not resolved; repeatable",
+			"what the broker, probes and the webhook may connect to besides public addresses: a " +
+				"network, or HOST=ADDRESS:PORT for a host that is not resolved; repeatable",
+		},
+		{
+			&c.WebhookURL, "webhook-url", "URL", "",
+			"address that is told of secrets that turn invalid, expire or lie unused: https " +
+				"(serve --dev: http on this machine, too); needs --webhook-key-file",
+		},
+		{
+			&c.WebhookKeyFile, "webhook-key-file", "FILE", "",
+			"file of mode 0600 with the key that signs what the webhook is told: whsec_ and " +
+				"base64 of 32 random bytes or more; with several lines, each of them signs",
 		},
 		{
 			&c.Presets, "presets", "DIR", "",

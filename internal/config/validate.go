@@ -40,7 +40,7 @@ func (c Config) Validate() error {
 	return errors.Join(
 		c.validateStorage(), c.ValidateDatabase(), c.validateListen(), c.validateTLS(),
 		c.validateClients(), c.validateLimits(), c.validateOther(), c.validateBroker(),
-		c.validateSignIn(),
+		c.validateSignIn(), c.validateWebhook(),
 	)
 }
 
@@ -54,6 +54,26 @@ func (c Config) validateBroker() error {
 	}
 	return errors.New("--broker-url must be an https URL, or an http URL of this machine, such " +
 		"as http://127.0.0.1:8421")
+}
+
+// validateWebhook refuses an address at which names of secrets would travel in the clear, and one
+// whose events nobody could tell from others.
+func (c Config) validateWebhook() error {
+	switch {
+	case c.WebhookURL == "" && c.WebhookKeyFile == "":
+		return nil
+	case c.WebhookURL == "":
+		return errors.New("--webhook-url is missing: --webhook-key-file is for it")
+	case c.WebhookKeyFile == "":
+		return errors.New("--webhook-key-file is missing: --webhook-url needs it")
+	}
+	u, err := url.Parse(c.WebhookURL)
+	if err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" ||
+		u.Scheme != "https" && !(c.Dev && u.Scheme == "http" && isLoopback(u.Hostname())) {
+		return errors.New("--webhook-url must be an https URL without a user or a fragment, or " +
+			"with --dev an http URL of this machine")
+	}
+	return nil
 }
 
 // safeURL returns a URL that is https, or http of this machine.

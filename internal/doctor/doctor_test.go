@@ -315,7 +315,7 @@ var unchecked = []string{
 	"owner_keys created_at",
 	"root_keys check_value", "root_keys created_at", "root_keys id", "root_keys params",
 	"secret_uses at", "secret_uses lease_id", "secret_uses secret_id", "secret_uses user_id",
-	"secret_uses uses", "users probe_due_at",
+	"secret_uses uses", "users notice_due_at", "users probe_due_at",
 }
 
 func TestADamagedValueIsAFinding(t *testing.T) {
@@ -358,7 +358,8 @@ func TestADamagedValueIsAFinding(t *testing.T) {
 // nothing.
 var unread = []string{
 	"api_key_uses", "broker_requests", "broker_uses", "device_logins", "done_requests",
-	"instance_keys", "root_keys", "secret_health", "secret_uses",
+	"instance_keys", "root_keys", "secret_health", "secret_notices", "secret_uses",
+	"webhook_events",
 }
 
 // revoked reports whether a row is of what was revoked: it is removed one day, and says nothing.

@@ -117,6 +117,7 @@ func (i *Instance) open(ctx context.Context, cfg config.Config, access Access) e
 		Catalog: known,
 		Limits:  limits,
 
+		Webhook:     cfg.WebhookURL != "",
 		Lockdown:    cfg.Lockdown,
 		DeleteDelay: cfg.DeleteDelay, PostQuantumOnly: cfg.PostQuantumOnly,
 		NoDeleteNow: cfg.NoDeleteNow,

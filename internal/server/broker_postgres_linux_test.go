@@ -15,7 +15,7 @@ import (
 	"github.com/keysake/keysake/wire"
 )
 
-var providerPair = apptest.TrustedPair("api.openai.com")
+var providerPair = apptest.TrustedPair("api.openai.com", "hook.example.org")
 
 // twoBrokers starts two servers on one database, with a broker each before one provider, whose path
 // /v1/stream never ends.

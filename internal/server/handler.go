@@ -15,12 +15,27 @@ import (
 	"github.com/keysake/keysake/internal/middleware"
 	providers "github.com/keysake/keysake/internal/probe"
 	"github.com/keysake/keysake/internal/web"
+	"github.com/keysake/keysake/internal/webhook"
 )
+
+// outside is who beyond this machine the configuration names.
+type outside struct {
+	signIn  *issuer.ProviderOptions // nil for none
+	webhook []webhook.Key           // none without a webhook
+}
+
+// newOutside reads the files that the configuration names of others.
+func newOutside(cfg config.Config) (o outside, err error) {
+	if o.signIn, err = providerOptions(cfg); err == nil {
+		o.webhook, err = webhookKeys(cfg)
+	}
+	return o, err
+}
 
 // newServer returns a server that does not listen yet. lostLines counts what could not be logged.
 func newServer(
 	cfg config.Config, i *instance.Instance, log *slog.Logger, lostLines func() uint64,
-	brokerSocket net.Listener, signIn *issuer.ProviderOptions,
+	brokerSocket net.Listener, others outside,
 ) *server {
 	s := &server{
 		cfg: cfg, instance: i, log: log, strangers: middleware.NewStrangers(),
@@ -39,9 +54,10 @@ func newServer(
 	)))
 	verifier := issuer.New(guard.Transport(), nil)
 	i.Vault.VerifyTokensBy(verifier)
-	if signIn != nil {
-		s.provider = verifier.Provider(*signIn)
+	if others.signIn != nil {
+		s.provider = verifier.Provider(*others.signIn)
 	}
+	s.notifier = s.newNotifier(others.webhook, guard, metrics)
 	s.shareRates()
 	handler := api.New(api.Options{
 		Vault:      i.Vault,

@@ -62,7 +62,7 @@ func Run(ctx context.Context, cfg config.Config, ask rootkey.Ask, out, logs io.W
 			return cannotStart(err)
 		}
 	}
-	options, err := providerOptions(cfg)
+	outside, err := newOutside(cfg)
 	if err != nil {
 		return cannotStart(err)
 	}
@@ -70,7 +70,7 @@ func Run(ctx context.Context, cfg config.Config, ask rootkey.Ask, out, logs io.W
 	if err != nil {
 		return cannotStart(err)
 	}
-	s := newServer(cfg, i, log, lostLines, socket, options)
+	s := newServer(cfg, i, log, lostLines, socket, outside)
 	if err := s.listen(ctx); err != nil {
 		return errors.Join(cannotStart(err), s.closeBroker())
 	}
@@ -131,6 +131,7 @@ type server struct {
 	sessions                *identity.Sessions
 	provider                *issuer.Provider // nil for none
 	watcher                 *watcher         // nil where the database cannot be written
+	notifier                *notifier        // nil without a webhook
 	broker                  *brokerServer    // nil without a broker
 	main, admin             *http.Server     // main is nil where the broker is alone
 	mainSocket, adminSocket net.Listener     // adminSocket is nil without --admin-listen
@@ -142,6 +143,7 @@ func (s *server) serve(ctx context.Context, hangup <-chan os.Signal) error {
 	if !s.instance.Store.ReadOnly() {
 		s.watcher = s.newWatcher()
 		s.watcher.start(ctx)
+		s.notifier.start(ctx)
 	}
 	s.log.InfoContext(ctx, "listening", "address", s.mainSocket.Addr().String(), "tls", s.tls())
 	s.logAuditHead(ctx)

@@ -41,7 +41,12 @@ func opened(tb testing.TB, change ...func(*config.Config)) *server {
 	if _, err := i.PrepareDev(tb.Context(), cfg); err != nil {
 		tb.Fatal(err)
 	}
-	return newServer(cfg, i, slog.New(slog.DiscardHandler), new(countingWriter).lost.Load, nil, nil)
+	others, err := newOutside(cfg)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return newServer(cfg, i, slog.New(slog.DiscardHandler), new(countingWriter).lost.Load, nil,
+		others)
 }
 
 // run lets the server serve until the test ends.

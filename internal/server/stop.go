@@ -41,6 +41,9 @@ func (s *server) stop(ctx context.Context) error {
 	if s.watcher != nil {
 		s.watcher.stop()
 	}
+	if s.notifier != nil {
+		s.notifier.stop()
+	}
 	err := s.stopMain(ctx)
 	err = errors.Join(err, <-brokerStopped)
 	flush := func() error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,7 +15,6 @@ import (
 )
 
 const (
-	watchInterval = 5 * time.Second
 	// probeSpacing is how long a provider is left alone after a probe on a schedule, whoever's key
 	// it was about.
 	probeSpacing = 2 * time.Second
@@ -30,15 +28,13 @@ const (
 type watcher struct {
 	vault *vault.Service
 	log   *slog.Logger
-	// lock is taken while there is something to do: of servers that share a database, one does it.
-	lock func(ctx context.Context) (unlock func() error, locked bool, err error)
+	lock  locker
 
 	next    map[string]time.Time    // by provider, when it may be asked again
 	later   map[uuid.UUID]time.Time // by secret, if it is tried later than the schedule says
 	warning throttle
 
-	running sync.WaitGroup
-	end     context.CancelFunc
+	chore
 }
 
 // A countedProber counts what providers say.
@@ -79,10 +75,7 @@ type probeLocker interface {
 func (s *server) newWatcher() *watcher {
 	w := &watcher{
 		vault: s.instance.Vault, log: s.log,
-		next: map[string]time.Time{}, later: map[uuid.UUID]time.Time{},
-		lock: func(context.Context) (func() error, bool, error) {
-			return func() error { return nil }, true, nil
-		},
+		next: map[string]time.Time{}, later: map[uuid.UUID]time.Time{}, lock: unshared,
 	}
 	if shared, ok := s.instance.Store.(probeLocker); ok {
 		w.lock = shared.TryLockProbes
@@ -92,29 +85,11 @@ func (s *server) newWatcher() *watcher {
 
 // start begins to watch, until stop. A server that cannot write watches nothing.
 func (w *watcher) start(ctx context.Context) {
-	ctx, w.end = context.WithCancel(ctx)
-	w.running.Go(func() {
-		tick := time.NewTicker(watchInterval)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				if err := w.pass(ctx); err != nil && ctx.Err() == nil && w.warning.pass() {
-					w.log.WarnContext(ctx, "keys could not be probed on schedule", "cause", err)
-				}
-			case <-ctx.Done():
-				return
-			}
+	w.chore.start(ctx, func(ctx context.Context) {
+		if err := w.pass(ctx); err != nil && ctx.Err() == nil && w.warning.pass() {
+			w.log.WarnContext(ctx, "keys could not be probed on schedule", "cause", err)
 		}
 	})
-}
-
-// stop breaks off what is under way, and waits for that.
-func (w *watcher) stop() {
-	if w.end != nil {
-		w.end()
-	}
-	w.running.Wait()
 }
 
 // pass probes what is due.

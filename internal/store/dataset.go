@@ -27,7 +27,7 @@ func datasets() []dataset {
 	return []dataset{
 		rootKeys, instanceKeys, instances, users, ownerKeys, apiKeys, apiKeyUses, secrets,
 		versions, leases, secretUses, healths, brokerUses, brokerRequests, auditEntries,
-		doneRequests, deviceLogins,
+		doneRequests, deviceLogins, webhookEvents, secretNotices,
 	}
 }
 

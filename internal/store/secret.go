@@ -134,7 +134,9 @@ func (q *Queries) DeleteSecret(ctx context.Context, user, id uuid.UUID) error {
 	if err != nil {
 		return err
 	}
-	for _, table := range []string{"secret_uses", "secret_health"} {
+	for _, table := range []string{
+		"secret_uses", "secret_health", "webhook_events", "secret_notices",
+	} {
 		err = q.exec(ctx, "DELETE FROM "+table+" WHERE user_id = $1 AND secret_id = $2",
 			idText(user), idText(id))
 		if err != nil {
@@ -151,9 +153,11 @@ func (q *Queries) DeleteSecrets(ctx context.Context, user uuid.UUID) error {
 	if err != nil {
 		return err
 	}
-	err = q.exec(ctx, "DELETE FROM secret_health WHERE user_id = $1", idText(user))
-	if err != nil {
-		return err
+	for _, table := range []string{"secret_health", "webhook_events", "secret_notices"} {
+		err = q.exec(ctx, "DELETE FROM "+table+" WHERE user_id = $1", idText(user))
+		if err != nil {
+			return err
+		}
 	}
 	return q.erase(ctx, EraseNow, "DELETE FROM secrets WHERE user_id = $1", idText(user))
 }

@@ -22,6 +22,7 @@ var users = newTable("users", 1, slices.Concat(
 		elapsed("probe_every", func(u *vault.StoredUser) *time.Duration { return &u.ProbeEvery }),
 		elapsed("unused_after", func(u *vault.StoredUser) *time.Duration { return &u.UnusedAfter }),
 		moment("probe_due_at", func(u *vault.StoredUser) *time.Time { return &u.ProbeDueAt }),
+		moment("notice_due_at", func(u *vault.StoredUser) *time.Time { return &u.NoticeDueAt }),
 		moment("deleted_at", func(u *vault.StoredUser) *time.Time { return &u.DeletedAt }),
 	})...)
 
@@ -41,15 +42,9 @@ func (q *Queries) UserNamed(ctx context.Context, username string) (vault.StoredU
 }
 
 // UsersDue implements [vault.Reader].
-func (q *Queries) UsersDue(ctx context.Context, at time.Time) (due []uuid.UUID, err error) {
-	err = q.conn.Query(ctx, "SELECT id FROM users WHERE delete_at <= $1 ORDER BY delete_at",
-		func(r Row) error {
-			if user, err := parseID(r.Text(0)); err == nil { // otherwise it is no user's
-				due = append(due, user)
-			}
-			return nil
-		}, micros(at))
-	return due, err
+func (q *Queries) UsersDue(ctx context.Context, at time.Time) ([]uuid.UUID, error) {
+	return q.usersBy(ctx, "SELECT id FROM users WHERE delete_at <= $1 ORDER BY delete_at",
+		micros(at))
 }
 
 // InsertUser implements [vault.Tx].
@@ -66,7 +61,7 @@ func (q *Queries) PutUser(ctx context.Context, u vault.StoredUser) error {
 		created_at = excluded.created_at, delete_at = excluded.delete_at,
 		repaired_at = excluded.repaired_at, probe_every = excluded.probe_every,
 		unused_after = excluded.unused_after, probe_due_at = excluded.probe_due_at,
-		deleted_at = excluded.deleted_at`, &u)
+		notice_due_at = excluded.notice_due_at, deleted_at = excluded.deleted_at`, &u)
 }
 
 // SetUserTimes implements [vault.Tx].
@@ -77,9 +72,9 @@ func (q *Queries) SetUserTimes(ctx context.Context, u vault.StoredUser) error {
 
 // SetWatch implements [vault.Tx].
 func (q *Queries) SetWatch(ctx context.Context, u vault.StoredUser) error {
-	return q.execOne(ctx, `UPDATE users SET probe_every = $1, unused_after = $2, probe_due_at = $3
-		WHERE id = $4`, u.ProbeEvery.Microseconds(), u.UnusedAfter.Microseconds(),
-		micros(u.ProbeDueAt), idText(u.Owner))
+	return q.execOne(ctx, `UPDATE users SET probe_every = $1, unused_after = $2, probe_due_at = $3,
+		notice_due_at = $4 WHERE id = $5`, u.ProbeEvery.Microseconds(),
+		u.UnusedAfter.Microseconds(), micros(u.ProbeDueAt), micros(u.NoticeDueAt), idText(u.Owner))
 }
 
 // SetProbeDue implements [vault.Tx].
@@ -91,16 +86,44 @@ func (q *Queries) SetProbeDue(ctx context.Context, user uuid.UUID, at time.Time)
 // UsersToProbe implements [vault.Reader].
 func (q *Queries) UsersToProbe(
 	ctx context.Context, at time.Time, limit int,
-) (due []uuid.UUID, err error) {
-	err = q.conn.Query(ctx,
+) ([]uuid.UUID, error) {
+	return q.usersBy(ctx,
 		"SELECT id FROM users WHERE probe_due_at <= $1 ORDER BY probe_due_at LIMIT $2",
-		func(r Row) error {
-			if user, err := parseID(r.Text(0)); err == nil { // otherwise it is no user's
-				due = append(due, user)
-			}
-			return nil
-		}, micros(at), integer(limit))
-	return due, err
+		micros(at), integer(limit))
+}
+
+// SetNoticeDue implements [vault.Tx].
+func (q *Queries) SetNoticeDue(ctx context.Context, user uuid.UUID, at time.Time) error {
+	return q.exec(ctx, "UPDATE users SET notice_due_at = $1 WHERE id = $2 AND deleted_at IS NULL",
+		micros(at), idText(user))
+}
+
+// NoticeBy implements [vault.Tx].
+func (q *Queries) NoticeBy(ctx context.Context, user uuid.UUID, at time.Time) error {
+	return q.exec(ctx, `UPDATE users SET notice_due_at = $1 WHERE id = $2 AND deleted_at IS NULL
+		AND (notice_due_at IS NULL OR notice_due_at > $1)`, micros(at), idText(user))
+}
+
+// UsersToNotice implements [vault.Reader].
+func (q *Queries) UsersToNotice(
+	ctx context.Context, at time.Time, limit int,
+) ([]uuid.UUID, error) {
+	return q.usersBy(ctx,
+		"SELECT id FROM users WHERE notice_due_at <= $1 ORDER BY notice_due_at LIMIT $2",
+		micros(at), integer(limit))
+}
+
+// usersBy returns the ids that a query selects, and leaves out what is no user's.
+func (q *Queries) usersBy(
+	ctx context.Context, sql string, args ...any,
+) (found []uuid.UUID, err error) {
+	err = q.conn.Query(ctx, sql, func(r Row) error {
+		if user, err := parseID(r.Text(0)); err == nil {
+			found = append(found, user)
+		}
+		return nil
+	}, args...)
+	return found, err
 }
 
 // DeleteUser implements [vault.Tx].
@@ -108,6 +131,6 @@ func (q *Queries) DeleteUser(ctx context.Context, user uuid.UUID, at time.Time) 
 	return q.execOne(ctx, `UPDATE users
 		SET username = '', email_address = '', full_name = '', delete_at = NULL,
 			repaired_at = NULL, probe_every = 0, unused_after = 0, probe_due_at = NULL,
-			deleted_at = $1
+			notice_due_at = NULL, deleted_at = $1
 		WHERE id = $2 AND deleted_at IS NULL`, micros(at), idText(user))
 }

@@ -16,6 +16,7 @@ var ownerColumns = map[string]string{
 	"secrets": "user_id", "secret_versions": "user_id", "leases": "user_id",
 	"secret_uses": "user_id", "secret_health": "user_id", "broker_uses": "user_id",
 	"broker_requests": "user_id", "audit_entries": "owner_id", "done_requests": "user_id",
+	"webhook_events": "user_id", "secret_notices": "user_id",
 }
 
 // Without returns a source without the rows of some users.

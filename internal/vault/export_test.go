@@ -20,6 +20,9 @@ var (
 // Plain returns what was made a value, to compare with.
 func (v Value) Plain() plaintext.Value { return v.plain }
 
+// KeepEvents bounds how many events wait.
+func (s *Service) KeepEvents(n int) { s.webhook.most = n }
+
 // ForgetRows forgets what was verified, as memory that is full does.
 func (s *Service) ForgetRows() { s.verified.purge() }
 

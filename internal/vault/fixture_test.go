@@ -45,6 +45,8 @@ type fixture struct {
 	clock  *clock
 	admin  vault.Actor
 
+	webhook bool // there is one, from the next restart on
+
 	key, added seal.InstanceKey
 }
 
@@ -135,6 +137,7 @@ func (p *fixture) vaultWith(
 	service, operator := vault.New(vault.Options{
 		Store: store, Keys: &p.named, KeyTTL: time.Hour,
 		Catalog: presets(), Limits: p.limits, Now: now, DeleteDelay: deleteDelay,
+		Webhook: p.webhook,
 	})
 	p.must(operator.OpenInstanceKeys(p.t.Context()))
 	return service, operator

@@ -84,7 +84,7 @@ func (s *Service) ask(
 	}
 	row, err := newHealth(of, found, s.time())
 	if err == nil {
-		err = s.saveHealth(ctx, row)
+		err = s.saveHealth(ctx, of, row)
 	}
 	return row.At, found, err
 }
@@ -110,25 +110,41 @@ func (s *Service) probed(
 	return known, err
 }
 
-// saveHealth stores a row with its code, if its secret is still there. It is no change of the
-// library: nothing depends on it.
-func (s *Service) saveHealth(ctx context.Context, h StoredHealth) error {
+// saveHealth stores a row with its code, if its secret is still there, and what the webhook is to
+// be told of it. It is no change of the library: nothing depends on it.
+func (s *Service) saveHealth(ctx context.Context, of StoredSecret, h StoredHealth) error {
 	signer, err := s.instance.first()
 	if err != nil {
 		return err
 	}
 	h.InstanceKey = signer.ID()
 	h.Code = [sha256.Size]byte(h.Row().Entry(signer, sha256.Size))
-	return s.store.Update(ctx, func(tx Tx) error {
+	known := newlyKnown(of)
+	known.At, known.Outcome, known.ExpiresAt = h.At, catalog.Outcome(h.Outcome), h.KeyExpiresAt
+	user, err := s.toTell(ctx, of.User, known)
+	if err != nil {
+		return err
+	}
+	dropped := 0
+	err = s.store.Update(ctx, func(tx Tx) error {
+		dropped = 0
 		_, err := tx.Secret(ctx, h.User, h.Secret)
 		if errors.Is(err, ErrNotFound) {
 			return nil
+		}
+		// The row of the user comes before that of the secret, as in a deletion.
+		if err == nil {
+			err = noticeBy(ctx, tx, of.User, known)
+		}
+		if err == nil && user != nil {
+			dropped, err = s.tellInvalid(ctx, tx, *user, of, known)
 		}
 		if err != nil {
 			return err
 		}
 		return tx.SaveHealth(ctx, h)
 	})
+	return s.countDropped(dropped, err)
 }
 
 // openSecret returns one of the caller's secrets, and its value.

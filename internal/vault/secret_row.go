@@ -136,7 +136,10 @@ func (c *change) replaceSecret(ctx context.Context, was, next StoredSecret, keep
 func (c *change) setDeadline(ctx context.Context, was, next StoredSecret) error {
 	c.ledger.Secrets.Remove(c.secretEntry(was))
 	c.ledger.Secrets.Add(c.secretEntry(next))
-	return c.tx.SetDeadline(ctx, next)
+	if err := c.tx.SetDeadline(ctx, next); err != nil {
+		return err
+	}
+	return noticeBy(ctx, c.tx, c.owner, newlyKnown(next))
 }
 
 // renameSecret stores another name of a secret, with the mask that is sealed for it.

@@ -64,6 +64,7 @@ type Reader interface {
 	doneRequestReader
 	deviceReader
 	healthReader
+	eventReader
 }
 
 // A Tx adds the changes.
@@ -83,6 +84,7 @@ type Tx interface {
 	doneRequestWriter
 	deviceWriter
 	healthWriter
+	eventWriter
 }
 
 type auditReader interface {

@@ -50,7 +50,9 @@ type StoredUser struct {
 	RepairedAt time.Time
 	Watch
 	ProbeDueAt time.Time // the next probe of any of the secrets: a help that proves nothing
-	DeletedAt  time.Time // zero for one who was not
+	// NoticeDueAt is when there may be something to tell of any of the secrets: a help as well.
+	NoticeDueAt time.Time
+	DeletedAt   time.Time // zero for one who was not
 }
 
 type userReader interface {
@@ -109,6 +111,16 @@ func (p *page) whole(ctx context.Context, now time.Time) (User, error) {
 		return k.Kind == "" && k.Active && slices.Contains(k.Scopes, policy.Admin)
 	})
 	return user, err
+}
+
+// self returns the user of a page, and the row as it is stored, without Admin.
+func (p *page) self(ctx context.Context) (StoredUser, User, error) {
+	stored, err := p.rows.User(ctx, p.owner)
+	if err != nil {
+		return StoredUser{}, User{}, err
+	}
+	user, err := p.identify(stored)
+	return stored, user, err
 }
 
 // identify returns the user of a page, of whom the row is, without Admin.
@@ -174,7 +186,7 @@ func (c *core) addUser(
 			if err := checkRootKey(ctx, c.rows, ownerKey.RootKey); err != nil {
 				return err
 			}
-			stored.CreatedAt = c.at
+			stored.CreatedAt, stored.NoticeDueAt = c.at, c.at.Add(stored.UnusedAfter)
 			c.ledger.OwnerKey, c.ledger.Identity = ownerKey.ID, stored.Identity()
 			if err := c.tx.InsertUser(ctx, stored); err != nil {
 				return withDetail(err, "There is already a user of this name")

@@ -114,16 +114,11 @@ func (c *change) recordUser(ctx context.Context) (StoredUser, User, *page, error
 
 // recordOwner is recordUser for what does not concern the instance.
 func (c *change) recordOwner(ctx context.Context) (StoredUser, User, error) {
-	stored, err := c.rows.User(ctx, c.owner)
-	if err != nil {
-		return StoredUser{}, User{}, err
+	stored, user, err := c.self(ctx)
+	if err == nil {
+		c.record(user.target())
 	}
-	user, err := c.identify(stored)
-	if err != nil {
-		return StoredUser{}, User{}, err
-	}
-	c.record(user.target())
-	return stored, user, nil
+	return stored, user, err
 }
 
 // checkStillIn returns an error if the caller's API key does not work any more: who was disabled or

@@ -176,6 +176,7 @@ func (c *change) replaceUser(ctx context.Context, l Library, ownerKey StoredOwne
 	}
 	c.ledger.Number, c.ledger.OwnerKey = l.Number, ownerKey.ID
 	l.User.StoredLedger = StoredLedger{Owner: c.owner, Number: l.Number}
+	l.User.NoticeDueAt = c.at
 	if err := c.tx.PutUser(ctx, l.User); err != nil {
 		return withDetail(err, "Another user has the name "+l.User.Username)
 	}

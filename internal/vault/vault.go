@@ -47,6 +47,7 @@ type Service struct {
 	pqOnly   bool
 	prober   Prober
 	verifier TokenVerifier
+	webhook  webhook
 }
 
 // An Operator has the use cases of the operator at the machine itself. They work while servers
@@ -66,6 +67,8 @@ type Options struct {
 	Now     func() time.Time // nil for the system's clock
 
 	PostQuantumOnly bool // no bundle is sealed to a key that a quantum computer breaks
+
+	Webhook bool // there is one, which is told of events
 
 	Lockdown bool // the instance is locked down, whatever the database says
 
@@ -97,6 +100,7 @@ func New(o Options) (*Service, *Operator) {
 		locks:    newSecretLocks(),
 		disputes: &disputes{},
 		pqOnly:   o.PostQuantumOnly,
+		webhook:  webhook{on: o.Webhook, most: maxEvents},
 	}
 	return service, &Operator{core: c, batch: rotateBatch}
 }

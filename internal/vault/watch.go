@@ -50,10 +50,7 @@ func rangeOf(name string, seconds *int64, least, most time.Duration) (time.Durat
 
 // watch returns what the user of a page wants.
 func (p *page) watch(ctx context.Context) (Watch, error) {
-	stored, err := p.rows.User(ctx, p.owner)
-	if err == nil {
-		_, err = p.identify(stored)
-	}
+	stored, _, err := p.self(ctx)
 	return stored.Watch, err
 }
 
@@ -74,7 +71,7 @@ func (s *Service) SetWatch(ctx context.Context, who Actor, w Watch) error {
 		if err != nil {
 			return err
 		}
-		stored.Watch, stored.ProbeDueAt = w, time.Time{}
+		stored.Watch, stored.ProbeDueAt, stored.NoticeDueAt = w, time.Time{}, c.at
 		if w.ProbeEvery > 0 {
 			stored.ProbeDueAt = c.at
 		}

@@ -45,10 +45,12 @@ CREATE TABLE users (
 	probe_every   INTEGER NOT NULL, -- microseconds, 0 for never; the ledger vouches for it
 	unused_after  INTEGER NOT NULL, -- the same
 	probe_due_at  INTEGER, -- a help: the next probe of any of the secrets
+	notice_due_at INTEGER, -- a help: when there may be something to tell of any of them
 	deleted_at    INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX users_by_username ON users (username) WHERE deleted_at IS NULL;
 CREATE INDEX users_by_probe ON users (probe_due_at) WHERE probe_due_at IS NOT NULL;
+CREATE INDEX users_by_notice ON users (notice_due_at) WHERE notice_due_at IS NOT NULL;
 CREATE INDEX users_by_deletion ON users (delete_at) WHERE delete_at IS NOT NULL;
 
 CREATE TABLE owner_keys (
@@ -181,6 +183,33 @@ CREATE TABLE secret_health (
 	instance_key_id TEXT NOT NULL, -- that made the code
 	code            BLOB NOT NULL,
 	PRIMARY KEY (user_id, secret_id)
+) STRICT, WITHOUT ROWID;
+
+-- What the operator's webhook is to be told, until it has been. A row has a code under the instance
+-- key, so that the webhook is told nothing but what a server wrote. How often it was tried, and when
+-- it is next, is a help that nothing vouches for.
+CREATE TABLE webhook_events (
+	id              TEXT PRIMARY KEY, -- follows from what it tells
+	user_id         TEXT NOT NULL,
+	secret_id       TEXT NOT NULL,
+	body            TEXT NOT NULL, -- JSON, as it is sent
+	created_at      INTEGER NOT NULL,
+	attempts        INTEGER NOT NULL,
+	due_at          INTEGER NOT NULL,
+	instance_key_id TEXT NOT NULL, -- that made the code
+	code            BLOB NOT NULL
+) STRICT;
+CREATE INDEX webhook_events_by_due ON webhook_events (due_at);
+CREATE INDEX webhook_events_by_age ON webhook_events (created_at, id);
+CREATE INDEX webhook_events_by_secret ON webhook_events (user_id, secret_id);
+
+-- Which warnings of secrets the webhook has been told: a help, so that it is told each once.
+CREATE TABLE secret_notices (
+	user_id   TEXT NOT NULL,
+	secret_id TEXT NOT NULL,
+	warning   TEXT NOT NULL,
+	about     INTEGER NOT NULL, -- the time that the last such warning was about
+	PRIMARY KEY (user_id, secret_id, warning)
 ) STRICT, WITHOUT ROWID;
 
 -- How much leases were used at the broker, and what the newest requests there were: a help for

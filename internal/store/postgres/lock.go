@@ -15,6 +15,7 @@ const (
 	rotationLock  = 0x6b65_7973_0000_01 // one rotation runs
 	restoreLock   = 0x6b65_7973_0000_02 // one restore fills the database
 	probeLock     = 0x6b65_7973_0000_03 // one server probes on schedules
+	webhookLock   = 0x6b65_7973_0000_04 // one server sends to the webhook
 )
 
 // TryLockRotation takes the lock that one rotation has at a time, on whatever machine it runs. It
@@ -30,6 +31,12 @@ func (d *DB) TryLockRotation(
 // another has it.
 func (d *DB) TryLockProbes(ctx context.Context) (unlock func() error, locked bool, err error) {
 	return d.tryLock(ctx, probeLock)
+}
+
+// TryLockWebhook takes the lock of the one server that sends to the webhook. It reports false if
+// another has it.
+func (d *DB) TryLockWebhook(ctx context.Context) (unlock func() error, locked bool, err error) {
+	return d.tryLock(ctx, webhookLock)
 }
 
 // tryLock takes an advisory lock on a connection of its own. A transaction has it, so that it works

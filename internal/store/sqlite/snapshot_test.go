@@ -90,7 +90,7 @@ func fillWithRows(tb testing.TB, path string) {
 	for i := range 230 {
 		user, key := id(), id()
 		insert("users", user, 2, hash(), fmt.Sprint("user ", i), "e", "f", n, n+1, n+2, 0, 0, n,
-			nil)
+			n+3, nil)
 		insert("owner_keys", key, user, root, []byte(fmt.Sprint("wrapped", n)), n)
 		used := id()
 		kind := []string{
@@ -128,12 +128,14 @@ func fillWithRows(tb testing.TB, path string) {
 			"", hash())
 		insert("secret_health", user, key, 4, fmt.Appendf(nil, "%016d", n), "valid", "models",
 			200, "", "{}", nil, n, key, hash())
+		insert("webhook_events", id(), user, key, "{}", n, i%3, n+1, key, hash())
+		insert("secret_notices", user, key, "expired", n)
 		insert("done_requests", user, hash(), hash(), "a", key, i, n, key, hash())
 	}
 	for range 3 {
 		insert("device_logins", hash(), id(), hash(), "n", "192.0.2.7", "a b", n, id(), hash())
 	}
-	insert("users", id(), 1, hash(), "", "", "", 1, nil, nil, 0, 0, nil, n)
+	insert("users", id(), 1, hash(), "", "", "", 1, nil, nil, 0, 0, nil, nil, n)
 	insert("audit_entries", instance, 1, n, "", "", "", "", "", "a", "done", "", "", "", 0, "", "",
 		hash())
 }

@@ -79,6 +79,7 @@ func NewUser(name string) vault.StoredUser {
 		CreatedAt:    moment(0),
 		Watch:        vault.Watch{ProbeEvery: time.Hour, UnusedAfter: 2 * time.Hour},
 		ProbeDueAt:   moment(60),
+		NoticeDueAt:  moment(61),
 	}
 }
 

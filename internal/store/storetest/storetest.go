@@ -44,6 +44,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Store) {
 		{"old versions", versionBehaviours()},
 		{"leases", leaseBehaviours()},
 		{"what providers said", healthBehaviours()},
+		{"what a webhook is told", webhookBehaviours()},
 		{"audit entries", auditBehaviours()},
 		{"audit chains", chainBehaviours()},
 		{"requests that were done", doneRequestBehaviours()},
