@@ -168,6 +168,40 @@ func TestAReceiverThatIsGoneIsToldNothingMore(t *testing.T) {
 	}
 }
 
+func TestNothingOfAValueReachesTheWebhookOrTheLogAndTheMetricsCountEvents(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t)
+	s, turnInvalid := notifying(t, r.url)
+	var logs bytes.Buffer
+	s.notifier.log = slog.New(slog.NewTextHandler(&logs, nil))
+	turnInvalid()
+	turnInvalid()
+	turnInvalid()
+	s.passes(t)
+	r.answer(http.StatusInternalServerError)
+	turnInvalid()
+	s.passes(t)
+	if len(r.bodies) != 4 || !strings.Contains(logs.String(), "answered 500") {
+		t.Fatalf("told %q; the log: %s", r.bodies, &logs)
+	}
+	for _, text := range append(r.bodies, logs.String()) {
+		for _, part := range []string{"any-value", "22-letters", "\u2022"} {
+			if strings.Contains(text, part) {
+				t.Errorf("%q is in %q", part, text)
+			}
+		}
+	}
+	w := httptest.NewRecorder()
+	s.admin.Handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	for _, line := range []string{
+		"sent_total 3", "failed_total 1", "dropped_total 0", "waiting 1",
+	} {
+		if !strings.Contains(w.Body.String(), "\nkeysake_webhook_"+line+"\n") {
+			t.Errorf("the metrics have no %s", line)
+		}
+	}
+}
+
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)

@@ -112,7 +112,7 @@ func (s *Service) notice(ctx context.Context, c *change) (dropped int, err error
 }
 
 // nextNotice returns when there may be something to tell of secrets, after a time; the zero time
-// for never. Secrets that do not exist yet are not used before that either.
+// for never. A secret that is made meanwhile lies unused no sooner.
 func nextNotice(known []Health, after time.Time, unused time.Duration) (next time.Time) {
 	if unused > 0 {
 		next = after.Add(unused)

@@ -30,7 +30,7 @@ const (
 )
 
 var errKey = fmt.Errorf("a key must be %s and base64 of %d to %d random bytes: make one with "+
-	"echo %s$(openssl rand -base64 %d)", keyPrefix, minKey, maxKey, keyPrefix, minKey)
+	"echo %s$(head -c %d /dev/urandom | base64)", keyPrefix, minKey, maxKey, keyPrefix, minKey)
 
 // ReadKeys returns the keys of a file that only its owner can read, one a line: while a receiver
 // changes to another key, messages are signed with both.
