@@ -55,7 +55,7 @@ func (s *Service) Notice(ctx context.Context, user uuid.UUID) error {
 	if errors.Is(err, ErrNotFound) {
 		err = nil // who is gone has nothing
 	}
-	if err != nil && ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil && KindOf(err) != Unavailable {
 		later := s.time().Add(noticeRetry)
 		return errors.Join(err, s.store.Update(ctx, func(tx Tx) error {
 			return tx.SetNoticeDue(ctx, user, later)

@@ -128,7 +128,7 @@ func (s *Service) saveHealth(ctx context.Context, of StoredSecret, h StoredHealt
 	dropped := 0
 	err = s.store.Update(ctx, func(tx Tx) error {
 		dropped = 0
-		_, err := tx.Secret(ctx, h.User, h.Secret)
+		now, err := tx.Secret(ctx, h.User, h.Secret)
 		if errors.Is(err, ErrNotFound) {
 			return nil
 		}
@@ -136,7 +136,7 @@ func (s *Service) saveHealth(ctx context.Context, of StoredSecret, h StoredHealt
 		if err == nil {
 			err = noticeBy(ctx, tx, of.User, known)
 		}
-		if err == nil && user != nil {
+		if err == nil && user != nil && now.Stamp == of.Stamp {
 			dropped, err = s.tellInvalid(ctx, tx, *user, of, known)
 		}
 		if err != nil {

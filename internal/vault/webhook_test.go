@@ -1,6 +1,7 @@
 package vault_test
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/keysake/keysake/internal/catalog"
 	"github.com/keysake/keysake/internal/vault"
+	"github.com/keysake/keysake/plaintext"
 )
 
 // telling returns a vault with a webhook, the provider that it asks, and a secret of it.
@@ -95,6 +97,30 @@ func TestAKeyThatTurnsInvalidIsToldOnce(t *testing.T) {
 	p.must2(p.UpdateSecret(ctx, ann, secret.ID, fake("two")))
 	probe(catalog.OutcomeInvalid)
 	p.assertTold("the next value", "secret.invalid")
+}
+
+// A replacing provider answers once the key was replaced.
+type replacing struct {
+	*provider
+
+	replace func()
+}
+
+func (r replacing) Probe(
+	ctx context.Context, name string, key plaintext.Value,
+) (catalog.Finding, error) {
+	r.replace()
+	return r.provider.Probe(ctx, name, key)
+}
+
+func TestAKeyThatIsReplacedWhileItsProviderIsAskedIsNotTold(t *testing.T) {
+	p, provider, ann, secret := telling(t)
+	provider.found.Outcome = catalog.OutcomeInvalid
+	p.AskBy(replacing{provider, func() {
+		p.must2(p.UpdateSecret(t.Context(), ann, secret.ID, fake("two")))
+	}})
+	p.must2(p.ProbeSecret(t.Context(), ann, secret.ID))
+	p.assertTold("the value from before")
 }
 
 func TestWithoutAWebhookNothingIsKeptForOne(t *testing.T) {
