@@ -85,13 +85,19 @@ browser-programs: # what test/browser runs: on Debian it is installed; axe-core 
 		mkdir -p $(TESTS_CACHE)/axe-core-$(AXE); cd $(TESTS_CACHE)/axe-core-$(AXE); \
 		npm pack --silent axe-core@$(AXE) && tar xzf axe-core-$(AXE).tgz; } >/dev/null
 
+.PHONY: keyring-programs
+keyring-programs: # the keyring that tests start for themselves: on Debian it is installed
+	@{ command -v dbus-daemon && command -v gnome-keyring-daemon; } >/dev/null || { \
+		apt-get update -qq && \
+		apt-get install -y -qq --no-install-recommends dbus-daemon gnome-keyring; } >/dev/null
+
 .PHONY: screenshots
 screenshots: browser-programs ## the pictures of docs/pages.md
 	mkdir -p docs/pages
 	KEYSAKE_SCREENSHOTS=$(CURDIR)/docs/pages go test -count=1 -run TestEveryPage ./test/browser
 
 .PHONY: test
-test: client-programs fault-programs browser-programs ## everything that CI holds, but for format, vet and lint
+test: client-programs fault-programs browser-programs keyring-programs ## everything that CI holds, but for format, vet and lint
 	go test -timeout 20m -json ./... | go run ./test/tally
 	go test -exec 'env GODEBUG=fips140=only' ./internal/seal/... ./bundle
 
@@ -119,7 +125,7 @@ lint: ## the linter, at its pinned version
 	cd $(CLIENTS) && $(GOLANGCI_LINT) run
 
 .PHONY: race
-race: client-programs fault-programs browser-programs ## the tests under the race detector
+race: client-programs fault-programs browser-programs keyring-programs ## the tests under the race detector
 	go test -race -timeout 30m ./...
 
 .PHONY: fuzz

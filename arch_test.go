@@ -66,10 +66,12 @@ var layers = map[string]string{
 	"internal/issuer/issuertest": "",
 	"internal/api": "bundle internal/audit internal/identity internal/middleware internal/vault " +
 		"plaintext wire",
-	"internal/api/apicontract": "",
-	"internal/keyurl":          "",
-	"internal/kmspipe":         "",
-	"internal/kms":             "internal/keyurl internal/kmspipe",
+	"internal/api/apicontract":     "",
+	"internal/keyring":             "plaintext",
+	"internal/keyring/keyringtest": "",
+	"internal/keyurl":              "",
+	"internal/kmspipe":             "",
+	"internal/kms":                 "internal/keyurl internal/kmspipe",
 	"internal/rootkey": "internal/keyurl internal/kmspipe internal/privatefile internal/seal " +
 		"plaintext",
 	"internal/config":   "",
@@ -93,10 +95,9 @@ var layers = map[string]string{
 		"internal/issuer internal/middleware internal/vault plaintext",
 	"internal/cli": "bundle client internal/audit internal/catalog internal/child " +
 		"internal/config internal/doctor internal/dotenv internal/environ internal/instance " +
-		"internal/maintenance internal/memfile internal/policy internal/privatefile " +
-		"internal/project internal/redact internal/relay internal/rootkey internal/server " +
-		"internal/vault " +
-		"plaintext wire",
+		"internal/keyring internal/maintenance internal/memfile internal/policy " +
+		"internal/privatefile internal/project internal/redact internal/relay " +
+		"internal/rootkey internal/server internal/vault plaintext wire",
 	"internal/apptest": "client internal/config internal/server plaintext wire",
 	"keysaketest":      "client internal/apptest plaintext",
 	"internal/process": "",
@@ -151,6 +152,8 @@ var outside = []struct{ prefix, mayImport string }{
 	{"modernc.org/", "internal/store/sqlite internal/store/sqlite/engine"},
 	{"github.com/jackc/", "internal/store/postgres internal/store/postgres/pgtest"},
 	{"database/sql", ""},
+	{"github.com/godbus/", "internal/keyring internal/keyring/keyringtest"},
+	{"github.com/zalando/", "internal/keyring"},
 	{"net/http", "client internal/broker " +
 		"internal/api internal/api/apicontract internal/apptest internal/cli " +
 		"internal/duplex internal/identity internal/issuer internal/issuer/issuertest " +
@@ -181,9 +184,13 @@ var clouds = []string{
 	module + "/internal/kms",
 }
 
-// starters may import os/exec in the program that serves: ours for keysake-kms, and what SQLite is
-// translated to, of which nothing calls system or popen.
-var starters = []string{module + "/internal/kmspipe", "modernc.org/libc"}
+// starters may import os/exec in the program that serves: ours for keysake-kms; what SQLite is
+// translated to, of which nothing calls system or popen; and what speaks with keyrings, of which
+// nothing starts a bus, and on macOS a command of the command line alone starts /usr/bin/security.
+var starters = []string{
+	module + "/internal/kmspipe", "modernc.org/libc", "github.com/godbus/dbus/v5",
+	"github.com/zalando/go-keyring",
+}
 
 func TestTheProgramThatServesLinksNoCloudAndStartsOneProgram(t *testing.T) {
 	deps := goList(t, `{{.ImportPath}} {{join .Imports " "}}`, "-deps", "./cmd/keysake")

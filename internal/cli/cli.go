@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/keysake/keysake/client"
+	"github.com/keysake/keysake/plaintext"
 )
 
 // version is set by a release build: -ldflags "-X
@@ -38,6 +39,8 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer // data, and everything else
 	releaseSignals func()    // gives them back, before a command gets them
+
+	fromKeyring func(name string) (plaintext.Value, error) // what it keeps under a name
 
 	profile, caCert string // of the flags
 	noSealing       *pflag.Flag
@@ -61,6 +64,7 @@ func Main(
 		env: env, now: time.Now, stdin: stdin, stdout: stdout, stderr: stderr,
 		releaseSignals: release,
 	}
+	a.fromKeyring = func(name string) (plaintext.Value, error) { return a.keyring().Get(ctx, name) }
 	root := newRoot(a)
 	var started bool
 	markStart(root, &started)
@@ -82,10 +86,11 @@ Run the server with "keysake serve". The operator's commands (init, admin-key,
 root-key, owner-key, lockdown, backup, restore, doctor, audit, floors) work on its
 data folder. All other commands talk to a server: the one of your last "keysake
 login", unless KEYSAKE_URL and KEYSAKE_API_KEY name another. The login is stored
-in your configuration folder, or in the folder that KEYSAKE_CONFIG_DIR names.
-"keysake login --profile NAME" stores a further one, which --profile or
-KEYSAKE_PROFILE chooses. KEYSAKE_API_KEY_FILE names a file with the API key, and
-KEYSAKE_CA_CERT one with the server's certificate authority.
+in your system's keyring or, where none answers, in your configuration folder, or
+in the folder that KEYSAKE_CONFIG_DIR names. "keysake login --profile NAME" stores
+a further one, which --profile or KEYSAKE_PROFILE chooses. KEYSAKE_API_KEY_FILE
+names a file with the API key, and KEYSAKE_CA_CERT one with the server's
+certificate authority.
 
 What a command sends is sealed to the server, inside TLS, so that no proxy and no
 log on the way sees a value. --no-sealing or KEYSAKE_NO_SEALING=true turns that

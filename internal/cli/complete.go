@@ -9,7 +9,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/keysake/keysake/client"
+	"github.com/keysake/keysake/internal/keyring"
 	"github.com/keysake/keysake/internal/policy"
+	"github.com/keysake/keysake/plaintext"
 )
 
 // completionTime is how long a shell waits for the server. Without an answer nothing is proposed.
@@ -58,6 +60,9 @@ func (a *app) namesFrom(names completion, atMost int) cobra.CompletionFunc {
 		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), completionTime)
 		defer cancel()
+		a.fromKeyring = func(name string) (plaintext.Value, error) { // which shows no window
+			return keyring.Keyring{Env: a.getenv}.Get(ctx, name)
+		}
 		c, err := a.connect()
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp

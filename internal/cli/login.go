@@ -23,9 +23,14 @@ and it is not shown. Otherwise it is read from standard input, or from the file 
 --from-file names. The server is then the one that --url names. Without --url it is
 the one in KEYSAKE_URL, and without both it is ` + defaultURL + `.
 
-Either way the login is stored for later commands, in your configuration folder,
-in a file that only you can read. This replaces an earlier login. With --profile, it
-is stored beside the others under that name.
+Either way the login is stored for later commands: in the keyring of your system
+where one answers, and otherwise in a file of your configuration folder that only
+you can read. The command says where; --key-store demands one of the two. This
+replaces an earlier login. With --profile, it is stored beside the others under that
+name.
+
+A keyring has 5 seconds to answer, and you a minute to unlock it if you are at a
+terminal. Where nobody is, one that is locked is not waited for.
 
 If the server's certificate is of a private authority, give that with --ca-cert: it
 is remembered. While KEYSAKE_URL, KEYSAKE_API_KEY or KEYSAKE_API_KEY_FILE is set,
@@ -46,6 +51,8 @@ func newLogin(a *app) *cobra.Command {
 	address := cmd.Flags().String("url", "", "the server's `URL`, for an API key that you have")
 	scopes := cmd.Flags().StringArray("scope", nil,
 		"in the browser: ask for a `SCOPE`, repeatable; otherwise for the usual ones")
+	place := cmd.Flags().String("key-store", "",
+		"`PLACE` of the login: keyring or file; without it, the keyring where one answers")
 	noBrowser := cmd.Flags().Bool("no-browser", false, "show the page's address, and open nothing")
 	src := valueFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -55,6 +62,9 @@ func newLogin(a *app) *cobra.Command {
 		}
 		if len(args) == 0 && (len(*scopes) > 0 || *noBrowser) {
 			return usagef("--scope and --no-browser are for a login in the browser: name the URL")
+		}
+		if err := a.checkPlace(*place); err != nil {
+			return err
 		}
 		to, err := a.loginTo(cmp.Or(*address, a.getenv(urlVariable), defaultURL))
 		if err != nil {
@@ -69,7 +79,7 @@ func newLogin(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return a.finishLogin(cmd.Context(), to)
+		return a.finishLogin(cmd.Context(), to, *place)
 	}
 	return cmd
 }
@@ -104,8 +114,8 @@ func (a *app) givenKey(ctx context.Context, src *valueSource) (plaintext.Value, 
 	return key, nil
 }
 
-// finishLogin checks a login, and stores it.
-func (a *app) finishLogin(ctx context.Context, to login) error {
+// finishLogin checks a login, and stores it in a place.
+func (a *app) finishLogin(ctx context.Context, to login, place string) error {
 	c, err := a.client(to)
 	if err != nil {
 		return err
@@ -114,11 +124,14 @@ func (a *app) finishLogin(ctx context.Context, to login) error {
 	if err != nil {
 		return err
 	}
-	path, err := a.storeLogin(to)
+	where, err := a.storeLogin(ctx, to, place)
 	if err != nil {
+		if to.Own {
+			_ = c.RevokeSelf(ctx) // nobody has it
+		}
 		return fmt.Errorf("store the login: %w", err)
 	}
-	a.infof("Logged in to %s as %s; stored in %s.", to.URL, me.Username, path)
+	a.infof("Logged in to %s as %s; stored in %s.", to.URL, me.Username, where)
 	if me.Repaired {
 		a.infof("Your secrets were repaired by the operator, and an older state of one may " +
 			"be back: look through them, then run keysake confirm.")

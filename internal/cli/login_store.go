@@ -3,18 +3,14 @@ package cli
 import (
 	"cmp"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/keysake/keysake/client"
-	"github.com/keysake/keysake/internal/privatefile"
 	"github.com/keysake/keysake/plaintext"
 )
 
@@ -36,6 +32,7 @@ type login struct {
 	APIKey plaintext.Value `json:"api_key"`
 	CACert string          `json:"ca_cert,omitempty"` // the file of the authority that it trusts
 	Own    bool            `json:"own,omitempty"`     // the key was made for this login alone
+	KeptIn string          `json:"kept_in,omitempty"` // of a file without a key: [inKeyring]
 
 	from string // what named it, for people
 }
@@ -184,111 +181,4 @@ func (a *app) keyOfEnvironment() (plaintext.Value, string, error) {
 func (a *app) getenv(name string) string {
 	v, _ := a.env(name)
 	return v
-}
-
-var profilePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-
-// profileName returns the profile whose login is stored or used: "" for the usual one.
-func (a *app) profileName() string { return cmp.Or(a.profile, a.getenv(profileVariable)) }
-
-// configDir returns the folder of the logins.
-func (a *app) configDir() (string, error) {
-	dir := a.getenv(configDirVariable)
-	if dir == "" {
-		base, err := os.UserConfigDir()
-		if err != nil {
-			return "", fmt.Errorf("no folder for the login: set %s: %w", configDirVariable, err)
-		}
-		dir = filepath.Join(base, "keysake")
-	}
-	return dir, nil
-}
-
-const (
-	loginFile   = "login.json"
-	profilesDir = "profiles" // with a file for each
-)
-
-// loginPath returns where the login of the profile is stored.
-func (a *app) loginPath() (string, error) {
-	dir, err := a.configDir()
-	name := a.profileName()
-	switch {
-	case err != nil:
-		return "", err
-	case name == "":
-		return filepath.Join(dir, loginFile), nil
-	case !profilePattern.MatchString(name):
-		return "", usagef(
-			"the name of a profile has letters, digits, dots, underscores and hyphens")
-	}
-	return filepath.Join(dir, profilesDir, name+".json"), nil
-}
-
-// profiles returns the names of the stored profiles.
-func (a *app) profiles() (names []string) {
-	dir, err := a.configDir()
-	if err != nil {
-		return nil
-	}
-	files, _ := filepath.Glob(filepath.Join(dir, profilesDir, "*.json"))
-	for _, file := range files {
-		names = append(names, strings.TrimSuffix(filepath.Base(file), ".json"))
-	}
-	return names
-}
-
-// storedLogin reads the stored login. It refuses a file that others can read, because they may have
-// the key already. The error is [fs.ErrNotExist] without a login, and never quotes the file.
-func (a *app) storedLogin() (login, error) {
-	path, err := a.loginPath()
-	if isUsage(err) {
-		return login{}, err
-	}
-	if err != nil {
-		return login{}, fs.ErrNotExist // no folder, no login
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return login{}, err
-	}
-	if privatefile.CheckMode(info) != nil {
-		return login{}, fmt.Errorf(
-			"others can read %s: make it 0600, and consider revoking its API key", path,
-		)
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return login{}, err
-	}
-	defer clear(b)
-	var l login
-	if json.Unmarshal(b, &l) != nil || l.URL == "" {
-		return login{}, fmt.Errorf(`%s is damaged: run "keysake login" again`, path)
-	}
-	l.from = path
-	return l, nil
-}
-
-// storeLogin writes the login whole or not at all, and returns its path.
-func (a *app) storeLogin(l login) (path string, err error) {
-	if path, err = a.loginPath(); err != nil {
-		return "", err
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return "", err
-	}
-	content := map[string]any{"url": l.URL, "api_key": string(l.APIKey.Reveal())}
-	if l.CACert != "" {
-		content["ca_cert"] = l.CACert
-	}
-	if l.Own {
-		content["own"] = true
-	}
-	b, err := json.Marshal(content)
-	if err != nil {
-		return "", err
-	}
-	defer clear(b)
-	return path, privatefile.Replace(path, privatefile.Content(b))
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/internal/cli"
 	"github.com/keysake/keysake/internal/issuer/issuertest"
+	"github.com/keysake/keysake/internal/keyring/keyringtest"
 	"github.com/keysake/keysake/internal/process"
 	"github.com/keysake/keysake/internal/store/postgres/pgtest"
 )
@@ -58,6 +59,9 @@ const scripts = "testdata/script"
 //	certificate CERT KEY        write a new certificate for 127.0.0.1, and its key
 //	repeat FILE HEAD C N TAIL   write HEAD, N times C, and TAIL to FILE: a value that has a
 //	                            provider's format, and is no real key
+//	keyring [lock|freeze|thaw]  start a real keyring, which the script's session has from now
+//	                            on, or lock it, or make it answer nothing, or again
+//	entries N                   require N entries of Keysake in the keyring
 //	database                    name another empty database in KEYSAKE_DATABASE_URL from now on,
 //	                            where the script runs on PostgreSQL
 //
@@ -108,6 +112,7 @@ func runScripts(t *testing.T, postgres bool, files []string) {
 			"mode": mode, "idof": idof, "repeat": repeat, "tamper": tamper, "keep": keep,
 			"putback": putBack, "certificate": certificate, "database": database,
 			"issuer": startIssuer, "token": issueToken,
+			"keyring": useKeyring, "entries": entries,
 		},
 	})
 }
@@ -146,7 +151,8 @@ type background struct {
 	cmd       *exec.Cmd
 	out, logs *apptest.Buffer
 	ended     chan struct{}
-	issuer    *issuertest.Issuer // nil before one was started
+	issuer    *issuertest.Issuer   // nil before one was started
+	keyring   *keyringtest.Keyring // as well
 }
 
 var (

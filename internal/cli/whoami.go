@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 
@@ -56,7 +55,7 @@ it, unless you revoke it with --revoke; that needs a key that was created with
 		if err != nil {
 			return err
 		}
-		if err := os.Remove(path); err != nil {
+		if err := a.removeLogin(cmd.Context(), path); err != nil {
 			return err
 		}
 		a.infof("Logged out.")
