@@ -82,8 +82,8 @@ var layers = map[string]string{
 		"internal/kmspipe internal/policy internal/rootkey internal/privatefile internal/seal " +
 		"internal/store/postgres internal/store/sqlite internal/vault plaintext",
 	"internal/maintenance": "internal/anchor internal/audit internal/backup internal/config " +
-		"internal/doctor internal/floors internal/instance internal/policy " +
-		"internal/privatefile internal/rootkey internal/seal internal/store " +
+		"internal/doctor internal/floors internal/instance internal/issuer internal/netguard " +
+		"internal/policy internal/privatefile internal/rootkey internal/seal internal/store " +
 		"internal/store/postgres internal/store/sqlite internal/vault plaintext",
 	"internal/broker": "internal/catalog internal/duplex internal/netguard internal/redact " +
 		"internal/vault plaintext",

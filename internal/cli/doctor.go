@@ -19,7 +19,10 @@ The checks open every root key that is still needed, every owner key, and a
 random sample of the values, or all of them with --all. They verify the signed
 ledgers, that each row is listed there and none is missing, the audit log, the
 database file, its schema, the file permissions, where the root key is kept, and
-the free disk space. With --backup, they check a backup, too, and that every audit
+the free disk space. If the server has people sign in at a provider, with the same
+settings --oidc-… as the server, they check those: the provider is asked what it is,
+and the secret's file must be private. A provider that does not answer is a warning.
+With --backup, they check a backup, too, and that every audit
 chain of the database extends the backup's: a database that was put back to an
 older day does not.
 
@@ -39,7 +42,7 @@ func newDoctor(a *app) *cobra.Command {
     --backup /backup/keysake-2026-05-04 --all`,
 		Args: noArgs,
 	}
-	settings := localSettings(cmd)
+	settings := localSettings(cmd, append(config.SignInFlags(), "egress-allow")...)
 	f := cmd.Flags()
 	all := f.Bool("all", false, "open every value and old version instead of a sample")
 	sample := f.Int("sample", doctorSample, "how many values to open, chosen at random")

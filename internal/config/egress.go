@@ -14,6 +14,20 @@ type Egress struct {
 	At      netip.AddrPort
 }
 
+// Exceptions returns what may be connected to besides public addresses: networks, and hosts with
+// where they are.
+func (c Config) Exceptions() (networks []netip.Prefix, hosts map[string]netip.AddrPort) {
+	hosts = map[string]netip.AddrPort{}
+	for _, e := range c.EgressAllow {
+		if e.Host == "" {
+			networks = append(networks, e.Network)
+		} else {
+			hosts[e.Host] = e.At
+		}
+	}
+	return networks, hosts
+}
+
 func parseEgress(text string) (Egress, error) {
 	host, at, isHost := strings.Cut(text, "=")
 	if !isHost {

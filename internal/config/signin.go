@@ -78,6 +78,14 @@ func (c *Config) signInSettings() []setting {
 	}
 }
 
+// SignInFlags are the settings that decide how people sign in at a provider.
+func SignInFlags() (flags []string) {
+	for _, s := range new(Config).signInSettings() {
+		flags = append(flags, s.flag)
+	}
+	return flags
+}
+
 // validateSignIn refuses settings with which people could not sign in.
 func (c Config) validateSignIn() error {
 	u, ok := safeURL(c.PublicURL)

@@ -36,10 +36,12 @@ type discovery struct {
 	Token       string   `json:"token_endpoint"`
 	Methods     []string `json:"token_endpoint_auth_methods_supported"`
 	NamesItself bool     `json:"authorization_response_iss_parameter_supported"` // RFC 9207
+	Algorithms  []string `json:"id_token_signing_alg_values_supported"`
 }
 
 var (
 	errOtherIssuer = errors.New("the document is of another issuer")
+	errDocument    = errors.New("it is too long, or not the JSON that was expected")
 	errKeysURL     = errors.New("the address of the keys is not an https URL")
 )
 
@@ -47,8 +49,7 @@ var (
 func (v *Verifier) fetch(
 	ctx context.Context, issuer string,
 ) (said discovery, keys []publicKey, err error) {
-	err = v.get(ctx, strings.TrimSuffix(issuer, "/")+"/.well-known/openid-configuration", &said)
-	if err != nil {
+	if err = v.get(ctx, discoveryOf(issuer), &said); err != nil {
 		return said, nil, err
 	}
 	if said.Issuer != issuer { // character by character, as OpenID Connect Discovery demands
@@ -65,6 +66,11 @@ func (v *Verifier) fetch(
 	return said, keys, err
 }
 
+// discoveryOf returns where an issuer says what it is.
+func discoveryOf(issuer string) string {
+	return strings.TrimSuffix(issuer, "/") + "/.well-known/openid-configuration"
+}
+
 func httpsURL(text string) (*url.URL, bool) {
 	u, err := url.Parse(text)
 	return u, err == nil && u.Scheme == "https" && u.Host != "" && u.User == nil
@@ -78,10 +84,18 @@ func (v *Verifier) get(ctx context.Context, address string, into any) error {
 	}
 	status, err := v.ask(request, into)
 	if err == nil && status != http.StatusOK {
-		err = fmt.Errorf("%s answered %d", address, status)
+		err = &statusError{address, status}
 	}
 	return err
 }
+
+// A statusError is what an issuer answers in place of a document.
+type statusError struct {
+	address string
+	status  int
+}
+
+func (e *statusError) Error() string { return fmt.Sprintf("%s answered %d", e.address, e.status) }
 
 // ask sends a request, and reads the JSON document in the answer, if that is one of success or says
 // what was wrong with the request. Otherwise the status alone tells.
@@ -99,11 +113,9 @@ func (v *Verifier) ask(request *http.Request, into any) (status int, err error) 
 		return response.StatusCode, nil
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxDocument+1))
-	if err == nil && len(body) > maxDocument {
-		err = errors.New("it is too long")
-	}
-	if err == nil && json.Unmarshal(body, into) != nil && response.StatusCode == http.StatusOK {
-		err = errors.New("it is not the JSON that was expected")
+	if err == nil && (len(body) > maxDocument ||
+		json.Unmarshal(body, into) != nil && response.StatusCode == http.StatusOK) {
+		err = errDocument
 	}
 	if err != nil {
 		return 0, fmt.Errorf("the document at %s: %w", request.URL, err)

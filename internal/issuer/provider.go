@@ -184,6 +184,12 @@ func (p *Provider) redeem(
 var errTokenEndpoint = errors.New("are the client's id, its secret and the address for its " +
 	"browsers as the provider has them?")
 
+// The ways in which a client presents its secret.
+const (
+	basic = "client_secret_basic"
+	post  = "client_secret_post"
+)
+
 // tokenRequest presents the client by Basic, as every provider takes it, but for one that says that
 // it does not.
 func (p *Provider) tokenRequest(
@@ -194,7 +200,6 @@ func (p *Provider) tokenRequest(
 		"redirect_uri": {p.Redirect},
 	}
 	secret := string(p.Secret.Reveal())
-	const basic, post = "client_secret_basic", "client_secret_post"
 	inForm := slices.Contains(said.Methods, post) && !slices.Contains(said.Methods, basic)
 	if inForm {
 		form.Set("client_id", p.ClientID)

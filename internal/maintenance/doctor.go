@@ -31,6 +31,7 @@ func Doctor(
 	r := &reporter{cfg: cfg, keys: instance.NewKeys(cfg, ask), sample: o.Sample}
 	r.checkModes()
 	r.checkFreeDisk()
+	r.checkSignIn(ctx)
 	if err := r.examineDatabase(ctx); err != nil {
 		return r.report, err
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"sync"
 
@@ -18,15 +17,8 @@ import (
 
 // newGuard returns what decides where this server may connect to for its users.
 func newGuard(cfg config.Config, in *room) *netguard.Guard {
-	o := netguard.Options{Hosts: map[string]netip.AddrPort{}, Enter: in.enter}
-	for _, e := range cfg.EgressAllow {
-		if e.Host == "" {
-			o.Allow = append(o.Allow, e.Network)
-		} else {
-			o.Hosts[e.Host] = e.At
-		}
-	}
-	return netguard.New(o)
+	networks, hosts := cfg.Exceptions()
+	return netguard.New(netguard.Options{Allow: networks, Hosts: hosts, Enter: in.enter})
 }
 
 // listenBroker binds the address of the broker, if there is to be one, and completes the
