@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
@@ -211,36 +210,6 @@ func TestAProgramIsLetInByTheCodeThatItShows(t *testing.T) {
 		t.Errorf("the program has no key: %v", err)
 	}
 	b.assertClean("a login")
-}
-
-func TestPagesAreLightAndDoNotMove(t *testing.T) {
-	s := apptest.Start(t)
-	b := openTab(t, s)
-	pages := b.furnished(t)
-	b.look(360, "light")
-	b.run("as at a first visit", network.SetCacheDisabled(true))
-	for _, name := range []string{"secrets", "add", "secret"} {
-		b.mu.Lock()
-		b.weight = 0
-		b.mu.Unlock()
-		b.visit(pages[name])
-		paint := eval[float64](b, `new Promise((done) => new PerformanceObserver((list, o) => {
-			for (const e of list.getEntries()) if (e.name === "first-contentful-paint") {
-				o.disconnect(); done(e.startTime); }
-		}).observe({type: "paint", buffered: true}))`)
-		moved := eval[float64](b, `new Promise((done) => { let sum = 0;
-			new PerformanceObserver((list) => list.getEntries().forEach((e) => sum += e.value))
-				.observe({type: "layout-shift", buffered: true});
-			setTimeout(() => done(sum), 300); })`)
-		b.mu.Lock()
-		weight := b.weight
-		b.mu.Unlock()
-		t.Logf("%s: first contentful paint after %.0f ms, %.1f kB, layout shift %.3f",
-			name, paint, weight/1000, moved)
-		if weight > 100_000 || moved > 0 {
-			t.Errorf("%s: %.0f bytes, layout shift %.3f", name, weight, moved)
-		}
-	}
 }
 
 // The keyboard alone is enough: each thing that can be used is reached by Tab, and shows that.
