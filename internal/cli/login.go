@@ -30,7 +30,7 @@ replaces an earlier login. With --profile, it is stored beside the others under 
 name.
 
 A keyring has 5 seconds to answer, and you a minute to unlock it if you are at a
-terminal. Where nobody is, one that is locked is not waited for.
+terminal on a screen. Otherwise, as over ssh, one that is locked is not waited for.
 
 If the server's certificate is of a private authority, give that with --ca-cert: it
 is remembered. While KEYSAKE_URL, KEYSAKE_API_KEY or KEYSAKE_API_KEY_FILE is set,

@@ -104,14 +104,20 @@ func awaitDecision(
 // openBrowser opens a page where there is a screen. That it cannot is no error: the user has the
 // address.
 func (a *app) openBrowser(address string) {
-	name := "xdg-open"
-	switch {
-	case runtime.GOOS == "darwin":
-		name = "open"
-	case a.getenv("DISPLAY") == "" && a.getenv("WAYLAND_DISPLAY") == "":
+	if !a.hasScreen() {
 		return
+	}
+	name := "xdg-open"
+	if runtime.GOOS == "darwin" {
+		name = "open"
 	}
 	if path, err := child.Find(name, a.getenv("PATH")); err == nil {
 		_ = child.Start(child.Command{File: path, Args: []string{name, address}, Env: os.Environ()})
 	}
+}
+
+// hasScreen reports whether a window that is opened now is before the user.
+func (a *app) hasScreen() bool {
+	return runtime.GOOS == "darwin" || runtime.GOOS == "windows" ||
+		a.getenv("DISPLAY") != "" || a.getenv("WAYLAND_DISPLAY") != ""
 }

@@ -26,10 +26,11 @@ const (
 	theKeyring = "the system's keyring" // for people
 )
 
-// keyring returns the keyring of the user, who is asked to unlock it only at a terminal.
+// keyring returns the keyring of the user, who is asked to unlock it only at a terminal that is on
+// a screen.
 func (a *app) keyring() keyring.Keyring {
 	k := keyring.Keyring{Env: a.getenv}
-	if _, ok := terminal(a.stdin); ok {
+	if _, ok := terminal(a.stdin); ok && a.hasScreen() {
 		k.Ask = func() {
 			a.infof("Your keyring is locked: unlock it in the window that it shows, within %s.",
 				keyring.UnlockTime)
@@ -134,7 +135,7 @@ func (a *app) storedLogin() (login, error) {
 		return login{}, err
 	}
 	from := path
-	if kept := (login{}); json.Unmarshal(b, &kept) == nil && kept.KeptIn == inKeyring {
+	if isInKeyring(b) {
 		text, err := a.fromKeyring(path)
 		if err != nil {
 			return login{}, fmt.Errorf("the login is kept in %s: %w: unlock or start it, or run "+
@@ -173,21 +174,38 @@ func (a *app) storeLogin(ctx context.Context, l login, place string) (where stri
 		return "", err
 	}
 	defer clear(b)
-	where = path
-	if place != inFile {
-		err := a.keyring().Set(ctx, path, "Keysake: "+l.URL, plaintext.Own(b))
-		switch {
-		case err == nil:
-			pointer := []byte(`{"kept_in":"` + inKeyring + `"}`)
-			return theKeyring, privatefile.Replace(path, privatefile.Content(pointer))
-		case place == inKeyring || ctx.Err() != nil:
-			return "", err
+	if place == inFile {
+		if err := a.keyring().Delete(ctx, path); err != nil {
+			a.sayLeft(path, err)
 		}
-		where += ", as " + err.Error()
-	} else {
-		_ = a.keyring().Delete(ctx, path) // what is there is of an earlier login
+		return path, privatefile.Replace(path, privatefile.Content(b))
 	}
-	return where, privatefile.Replace(path, privatefile.Content(b))
+	err = a.keyring().Set(ctx, path, "Keysake: "+l.URL, plaintext.Own(b))
+	switch {
+	case err == nil:
+		pointer := []byte(`{"kept_in":"` + inKeyring + `"}`)
+		return theKeyring, privatefile.Replace(path, privatefile.Content(pointer))
+	case place == inKeyring || ctx.Err() != nil:
+		return "", err
+	}
+	a.sayLeft(path, err)
+	return path + ", as " + err.Error(), privatefile.Replace(path, privatefile.Content(b))
+}
+
+// isInKeyring reports whether a file says that its login is in the keyring.
+func isInKeyring(file []byte) bool {
+	var kept login
+	return json.Unmarshal(file, &kept) == nil && kept.KeptIn == inKeyring
+}
+
+// sayLeft says so if an earlier login of a file stays in the keyring.
+func (a *app) sayLeft(path string, why error) {
+	b, _ := os.ReadFile(path)
+	defer clear(b)
+	if isInKeyring(b) {
+		a.infof("An earlier login stays in %s, until you remove it there or log out: %v.",
+			theKeyring, why)
+	}
 }
 
 // removeLogin removes the stored login from both places. If its file says that it is in the
@@ -198,9 +216,7 @@ func (a *app) removeLogin(ctx context.Context, path string) error {
 		return err
 	}
 	defer clear(b)
-	var kept login
-	inRing := json.Unmarshal(b, &kept) == nil && kept.KeptIn == inKeyring
-	if err := a.keyring().Delete(ctx, path); err != nil && inRing {
+	if err := a.keyring().Delete(ctx, path); err != nil && isInKeyring(b) {
 		return fmt.Errorf("the login is still kept in %s: %w", theKeyring, err)
 	}
 	return os.Remove(path)

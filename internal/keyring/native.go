@@ -5,6 +5,7 @@ package keyring
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/zalando/go-keyring"
@@ -58,8 +59,11 @@ func within[T any](ctx context.Context, k Keyring, do func() (T, error)) (result
 	}()
 	select {
 	case a := <-answered:
-		if errors.Is(a.err, keyring.ErrNotFound) {
+		switch {
+		case errors.Is(a.err, keyring.ErrNotFound):
 			a.err = ErrNotFound
+		case a.err != nil:
+			a.err = fmt.Errorf("the keyring refused: %w", a.err)
 		}
 		return a.T, a.err
 	case <-time.After(patience):

@@ -194,7 +194,8 @@ func connect(ctx context.Context, address string) (*dbus.Conn, error) {
 		err = bus.Hello()
 	}
 	if err != nil {
-		return nil, errors.Join(err, bus.Close())
+		_ = bus.Close()
+		return nil, fmt.Errorf("%w: %w", errNone, err)
 	}
 	return bus, nil
 }

@@ -1,0 +1,53 @@
+package cli_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/keysake/keysake/internal/apptest"
+	"github.com/keysake/keysake/internal/keyring/keyringtest"
+)
+
+// Whether anybody sees the window is said by the terminal and the screen. Nothing shows one here,
+// so nobody unlocks the keyring.
+func TestOnlyWhoIsAtATerminalOnAScreenIsAskedToUnlockTheKeyring(t *testing.T) {
+	dir, err := os.MkdirTemp("", "ring") // the path of a socket is short
+	apptest.Must(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	ring, err := keyringtest.Start(dir)
+	apptest.Must(t, err)
+	t.Cleanup(ring.End)
+	srv := apptest.Start(t)
+	env := map[string]string{
+		"DBUS_SESSION_BUS_ADDRESS": ring.Address, "KEYSAKE_CONFIG_DIR": t.TempDir(),
+	}
+	key := strings.NewReader(string(srv.Key.Reveal()))
+	code, _, said := run(t, env, key, "login", "--url", srv.URL)
+	if code != 0 || !strings.Contains(said, "stored in the system's keyring") {
+		t.Fatalf("exit code %d: %s", code, said)
+	}
+	apptest.Must(t, ring.Lock())
+	const asks = "Your keyring is locked: unlock it in the window that it shows, within 1m0s.\n"
+	for _, c := range []struct {
+		screen, says string
+		terminal     bool
+	}{
+		{":0", asks + "keysake: the login is kept in the system's keyring: the keyring was not unlocked", true},
+		{"", "keysake: the login is kept in the system's keyring: the keyring is locked", true},
+		{":0", "keysake: the login is kept in the system's keyring: the keyring is locked", false},
+	} {
+		env["DISPLAY"] = c.screen
+		said := ""
+		if c.terminal {
+			term := typing(t.Context(), t, env, "whoami")
+			term.exits(1)
+			said = term.stderr.String()
+		} else {
+			_, _, said = run(t, env, strings.NewReader(""), "whoami")
+		}
+		if !strings.HasPrefix(said, c.says) {
+			t.Errorf("screen %q, terminal %v: it says %q", c.screen, c.terminal, said)
+		}
+	}
+}
