@@ -1,7 +1,9 @@
 package cli_test
 
 import (
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -9,24 +11,54 @@ import (
 	"github.com/keysake/keysake/internal/keyring/keyringtest"
 )
 
-// Whether anybody sees the window is said by the terminal and the screen. Nothing shows one here,
-// so nobody unlocks the keyring.
-func TestOnlyWhoIsAtATerminalOnAScreenIsAskedToUnlockTheKeyring(t *testing.T) {
+// inKeyring logs in where there is a keyring, whose files are in dir. It returns the variables of
+// the user, and the API key.
+func inKeyring(t *testing.T) (ring *keyringtest.Keyring, dir, key string, env map[string]string) {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "ring") // the path of a socket is short
 	apptest.Must(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	ring, err := keyringtest.Start(dir)
+	ring, err = keyringtest.Start(dir)
 	apptest.Must(t, err)
 	t.Cleanup(ring.End)
 	srv := apptest.Start(t)
-	env := map[string]string{
-		"DBUS_SESSION_BUS_ADDRESS": ring.Address, "KEYSAKE_CONFIG_DIR": t.TempDir(),
+	env = map[string]string{
+		"DBUS_SESSION_BUS_ADDRESS": ring.Address,
+		"KEYSAKE_CONFIG_DIR":       filepath.Join(dir, "config"),
 	}
-	key := strings.NewReader(string(srv.Key.Reveal()))
-	code, _, said := run(t, env, key, "login", "--url", srv.URL)
+	key = string(srv.Key.Reveal())
+	code, _, said := run(t, env, strings.NewReader(key), "login", "--url", srv.URL)
 	if code != 0 || !strings.Contains(said, "stored in the system's keyring") {
 		t.Fatalf("exit code %d: %s", code, said)
 	}
+	return ring, dir, key, env
+}
+
+func TestALoginInTheKeyringIsInNoFileInTheClear(t *testing.T) {
+	_, dir, key, env := inKeyring(t)
+	if code, _, said := run(t, env, nil, "whoami"); code != 0 {
+		t.Fatalf("exit code %d: %s", code, said)
+	}
+	files := 0
+	apptest.Must(t, filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if files++; strings.Contains(string(content), key) {
+			t.Errorf("%s has the key", path)
+		}
+		return err
+	}))
+	if files < 3 { // of the bus, the keyring and the login
+		t.Errorf("there are %d files", files)
+	}
+}
+
+// Whether anybody sees the window is said by the terminal and the screen. Nothing shows one here,
+// so nobody unlocks the keyring.
+func TestOnlyWhoIsAtATerminalOnAScreenIsAskedToUnlockTheKeyring(t *testing.T) {
+	ring, _, _, env := inKeyring(t)
 	apptest.Must(t, ring.Lock())
 	const asks = "Your keyring is locked: unlock it in the window that it shows, within 1m0s.\n"
 	for _, c := range []struct {

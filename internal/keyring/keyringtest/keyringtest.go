@@ -50,8 +50,7 @@ type Keyring struct {
 func Start(dir string) (k *Keyring, err error) {
 	k = &Keyring{dir: dir, Address: "unix:path=" + filepath.Join(dir, "bus")}
 	k.env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "XDG_RUNTIME_DIR=" + dir,
-		"DBUS_SESSION_BUS_ADDRESS=" + k.Address,
+		"HOME=" + dir, "XDG_RUNTIME_DIR=" + dir, "DBUS_SESSION_BUS_ADDRESS=" + k.Address,
 	}
 	defer func() {
 		if err != nil {
@@ -103,7 +102,7 @@ func until(ready func() error) (err error) {
 }
 
 func (k *Keyring) command(name string, args ...string) *exec.Cmd {
-	c := exec.Command(name, args...)
+	c := exec.Command(name, args...) //nolint:gosec,noctx // one of two, until End
 	c.Env = k.env
 	return c
 }
