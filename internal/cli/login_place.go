@@ -50,13 +50,13 @@ func (a *app) checkPlace(place string) error {
 		return usagef("--key-store must be %s or %s", inKeyring, inFile)
 	}
 	path, err := a.loginPath()
-	if err == nil {
-		_, err = a.fromKeyring(path)
+	if err != nil {
+		return err
 	}
-	if errors.Is(err, keyring.ErrNotFound) {
-		return nil
+	if _, err = a.fromKeyring(path); err != nil && !errors.Is(err, keyring.ErrNotFound) {
+		return fmt.Errorf("%w: unlock or start it, or leave --key-store out", err)
 	}
-	return err
+	return nil
 }
 
 var profilePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
