@@ -71,6 +71,7 @@ const (
 	SessionCreate    Action = "session.create"      // by a link, or at a provider
 	SessionList      Action = "session.list"
 	SessionEnd       Action = "session.end"
+	SessionShutOut   Action = "session.shut-out"    // of who may not come in any more
 	SignInLinkCreate Action = "sign-in-link.create" // for any user
 	IdentityLink     Action = "identity.link"       // lets somebody sign in as any user
 	IdentityUnlink   Action = "identity.unlink"
@@ -148,8 +149,8 @@ func requiredScope(a Action) (scope Scope, found bool) {
 		return AuditRead, true
 	case AuditListAll:
 		return Admin, true
-	case WhoAmI, SessionCreate, APIKeyRevokeSelf, LeaseRedeem, LeaseUse, TrustExchange,
-		DeviceLogin, LibraryStop: // which needs the scopes of what it ends
+	case WhoAmI, SessionCreate, SessionShutOut, APIKeyRevokeSelf, LeaseRedeem, LeaseUse,
+		TrustExchange, DeviceLogin, LibraryStop: // which needs the scopes of what it ends
 		return noScope, true
 	case RootKeyAdd, RootKeyRewrap, RootKeyRetire, OwnerKeyRotate, OwnerKeyDestroy, BackupCreate,
 		BackupRestore, UserRestore, UserRepair, InstanceCreate, TamperingFound, AuditCheckpoint,
@@ -173,15 +174,18 @@ func OpensValues(held []Scope) bool { return slices.Contains(held, LeasesWrite) 
 // is what an operator does before making room.
 func LastResort(a Action) bool {
 	return slices.Contains([]Action{
-		APIKeyRevoke, APIKeyRevokeOnly, APIKeyRevokeSelf, SessionEnd, SecretDelete, UserDelete,
-		UserDeleteLater, IdentityUnlink, UserDisable, LeaseRevoke, TrustRemove, LibraryStop,
-		LockdownBegin, BackupCreate, AuditCheckpoint, AuditCut,
+		APIKeyRevoke, APIKeyRevokeOnly, APIKeyRevokeSelf, SessionEnd, SessionShutOut, SecretDelete,
+		UserDelete, UserDeleteLater, IdentityUnlink, UserDisable, LeaseRevoke, TrustRemove,
+		LibraryStop, LockdownBegin, BackupCreate, AuditCheckpoint, AuditCut,
 	}, a)
 }
 
 // InLockdown reports whether a holder of these scopes may take an action in a lockdown: an admin
-// reads, but no value, and stops and deletes.
+// reads, but no value, and stops and deletes. Who may not come in any more is shut out.
 func InLockdown(held []Scope, a Action) bool {
+	if a == SessionShutOut {
+		return true
+	}
 	return slices.Contains(held, Admin) && (LastResort(a) || slices.Contains([]Action{
 		SecretList, SecretGet, VersionList, PresetList, APIKeyList, SessionList, WhoAmI, UserList,
 		AuditList, AuditListAll, UserKeep, LeaseList, LeaseGet, LeaseRequests, UsageGet,

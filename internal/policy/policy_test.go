@@ -49,6 +49,7 @@ var allowed = map[policy.Action][]policy.Scope{
 	policy.SessionCreate:    anyone,
 	policy.SessionList:      {policy.KeysWrite},
 	policy.SessionEnd:       {policy.KeysWrite},
+	policy.SessionShutOut:   anyone,
 	policy.SignInLinkCreate: {policy.Admin},
 	policy.IdentityLink:     {policy.Admin},
 	policy.IdentityUnlink:   {policy.Admin},

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/plaintext"
@@ -55,10 +57,55 @@ func (s *Service) SignInPerson(
 	who := row.actor()
 	who.Client = client
 	if !p.Enters {
-		err := s.refuse(ctx, who, policy.SessionCreate, errNotLetIn)
+		if err = s.shutOut(ctx, who); err == nil {
+			err = s.refuse(ctx, who, policy.SessionCreate, errNotLetIn)
+		}
 		return Session{}, plaintext.Value{}, err
 	}
 	return s.openSession(ctx, who, p)
+}
+
+// shutOut ends the sessions below an identity by which somebody may not come in any more, and the
+// links and logins below it that nobody has used yet. A row that was changed, or cannot be read,
+// keeps none of them open.
+func (s *Service) shutOut(ctx context.Context, who Actor) error {
+	in := inOwnLibrary(who, policy.SessionShutOut)
+	return s.update(ctx, in, func(c *change) error {
+		rows, _, err := c.rows.ReadableAPIKeys(ctx, c.owner)
+		if err != nil {
+			return err
+		}
+		for _, k := range rows {
+			if !(Stop{Sessions: true}).ends(k) || !k.mayWork(c.at) || c.checkAPIKey(k) != nil {
+				continue
+			}
+			isBelow, err := c.isBelow(ctx, k, who.Credential.ID)
+			if err != nil {
+				return err
+			}
+			if !isBelow {
+				continue
+			}
+			c.record(k.target())
+			if err := c.endAPIKey(ctx, k); err != nil {
+				return err
+			}
+		}
+		if len(c.targets) == 0 {
+			return errUnchanged
+		}
+		return nil
+	})
+}
+
+// isBelow reports whether a key is, or may be, below another one: also where what is above it does
+// not verify.
+func (c *change) isBelow(ctx context.Context, k APIKey, above uuid.UUID) (bool, error) {
+	l, err := c.line(ctx, k)
+	if c.isBroken(err) {
+		return true, nil
+	}
+	return slices.ContainsFunc(l.keys, func(k APIKey) bool { return k.ID == above }), err
 }
 
 // join makes a user of a person. Conflict: the person has become one in the meantime.

@@ -293,6 +293,65 @@ func TestAnAdminBySignInIsOneForThatSession(t *testing.T) {
 	p.authenticated(plain)
 }
 
+func TestWhoMayNotComeInAnyMoreIsSignedOutAtOnce(t *testing.T) {
+	p := start(t)
+	ctx := t.Context()
+	boss, token := p.arrives(admin("boss"))
+	_, second := p.arrives(admin("boss"))
+	_, link, err := p.CreateSignInLink(ctx, boss.Actor, boss.User)
+	p.must(err)
+	login, device := p.waiting(laptop())
+	p.must(p.ConfirmDeviceLogin(ctx, boss.Actor, login.UserCode))
+	_, asAdmin, err := p.CreateAPIKey(ctx, boss.Actor, keyRequest("admin"))
+	p.must(err)
+	damaged, _, err := p.CreateAPIKey(ctx, boss.Actor, keyRequest("secrets:read"))
+	p.must(err)
+	_, elsewhere, err := p.CreateSignInLink(ctx, p.admin, boss.User) // not below the identity
+	p.must(err)
+	_, byAdmin, err := p.SignIn(ctx, elsewhere, netip.Addr{})
+	p.must(err)
+	_, bystander := p.arrives(person("ben"))
+	p.sql("UPDATE api_keys SET name = 'x' WHERE id = ?", damaged.ID.String())
+
+	lacks := person("boss")
+	lacks.Enters, lacks.Joins = false, false
+	got := p.newEntries(boss.User, func() {
+		p.assertOutside("who lacks what everybody must have", lacks)
+		p.assertOutside("once more", lacks)
+	})
+	p.assertNoSession("a session", token)
+	p.assertNoSession("another one", second)
+	_, _, err = p.SignIn(ctx, link, netip.Addr{})
+	assertKind(t, "a link", err, vault.Unauthenticated)
+	p.assertGone("a login of a program", device)
+	p.assertInactive("the key of an admin", asAdmin)
+	for _, token := range []plaintext.Value{byAdmin, bystander} {
+		if _, err := p.AuthenticateSession(ctx, token); err != nil {
+			t.Errorf("a session that is not below the identity ended: %v", err)
+		}
+	}
+	shutOut := 0
+	for _, e := range got {
+		if e.Action == string(policy.SessionShutOut) && e.Outcome == audit.Done &&
+			e.Credential.Kind == audit.CredentialIdentity {
+			shutOut++
+		}
+	}
+	if last := got[len(got)-1]; shutOut != 4 || last.Outcome != audit.Refused {
+		t.Errorf("%d were shut out, as recorded in %+v", shutOut, got)
+	}
+}
+
+func TestWhoMayNotComeInAnyMoreIsSignedOutInALockdown(t *testing.T) {
+	p := start(t)
+	_, token := p.arrives(admin("boss"))
+	p.must(p.LockDown(t.Context()))
+	lacks := person("boss")
+	lacks.Enters = false
+	p.assertOutside("who lacks what everybody must have", lacks)
+	p.assertNoSession("the session of an admin", token)
+}
+
 func admin(subject string) vault.Person {
 	who := person(subject)
 	who.Admin = true

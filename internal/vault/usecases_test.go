@@ -269,7 +269,7 @@ var operators = []policy.Action{
 // is known before.
 var tickets = []policy.Action{
 	policy.LeaseRedeem, policy.LeaseDispute, policy.LeaseUse, policy.SessionCreate,
-	policy.TrustExchange, policy.DeviceLogin,
+	policy.TrustExchange, policy.DeviceLogin, policy.SessionShutOut,
 }
 
 func trustRequest() vault.TrustRequest {
