@@ -65,7 +65,7 @@ func (s *site) watchLease(w http.ResponseWriter, r *request) error {
 	if watch.lease.Delivery != vault.ByBroker {
 		return errNoPage
 	}
-	leave, err := s.streams.enter(r.session.Credential.ID)
+	leave, err := s.streams.enter(r.session.Actor)
 	if err != nil {
 		return err
 	}
