@@ -33,6 +33,9 @@ const (
 	maxSubject = 512
 	// maxIssuers is of how many issuers the keys are kept.
 	maxIssuers = 1024
+	// maxPauses is of how many issuers is known when they were last asked. To make this server
+	// forget one, that many others must be asked in its pause.
+	maxPauses = 16 * maxIssuers
 )
 
 // algorithms are those that a token may be signed with. All are asymmetric: an issuer's public key
@@ -46,19 +49,27 @@ type Verifier struct {
 	client *http.Client
 	now    func() time.Time
 	known  *lru.Cache[string, *keySet]
+	asked  *lru.Cache[string, time.Time] // when an issuer last was, also one that is not known now
 }
 
 // New returns a verifier that asks issuers through a transport, which must connect to public hosts
 // alone. now is nil for the system's clock.
 func New(transport http.RoundTripper, now func() time.Time) *Verifier {
-	known, err := lru.New[string, *keySet](maxIssuers)
-	if err != nil {
-		panic(err) // only for a size that is not positive
-	}
 	if now == nil {
 		now = time.Now
 	}
-	return &Verifier{client: newClient(transport), now: now, known: known}
+	return &Verifier{
+		client: newClient(transport), now: now,
+		known: newCache[*keySet](maxIssuers), asked: newCache[time.Time](maxPauses),
+	}
+}
+
+func newCache[V any](size int) *lru.Cache[string, V] {
+	cache, err := lru.New[string, V](size)
+	if err != nil {
+		panic(err) // only for a size that is not positive
+	}
+	return cache
 }
 
 // Verify returns what a token says that the issuer made for an audience. Unauthenticated: it is no

@@ -96,6 +96,9 @@ func (v *Verifier) look(ctx context.Context, issuer string, find func(*keySet) b
 		}
 		found = find(set)
 	}
+	if set.read.IsZero() && set.err == nil {
+		return errKeysLater // it was asked just now, and what it said is not kept any more
+	}
 	if v.now().Sub(set.read) > maxStale || !found && set.err != nil {
 		return &vault.Error{
 			Kind: vault.BadGateway, Detail: "The issuer's keys cannot be had", Cause: set.err,
@@ -127,6 +130,7 @@ func (s *keySet) wait(ctx context.Context) error {
 
 func (v *Verifier) keysOf(issuer string) *keySet {
 	set := new(keySet)
+	set.asked, _ = v.asked.Peek(issuer)
 	if before, found, _ := v.known.PeekOrAdd(issuer, set); found {
 		v.known.Get(issuer) // it was used
 		return before
@@ -138,6 +142,7 @@ func (v *Verifier) keysOf(issuer string) *keySet {
 // otherwise keep others from the answer.
 func (v *Verifier) refresh(ctx context.Context, set *keySet, issuer string) {
 	set.asked, set.failed, set.err = v.now(), set.err != nil, nil
+	v.asked.Add(issuer, set.asked)
 	fetched := make(chan struct{})
 	set.fetched = fetched
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTime)

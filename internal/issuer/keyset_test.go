@@ -3,6 +3,7 @@ package issuer_test
 import (
 	"context"
 	"crypto/rand"
+	"strconv"
 	"testing"
 	"time"
 
@@ -135,4 +136,28 @@ func TestAnUnknownKeyOfAnIssuerThatIsAwayIsNotTheTokensFault(t *testing.T) {
 	if vault.KindOf(err) != vault.BadGateway {
 		t.Errorf("a key that may be new: %v", err)
 	}
+}
+
+// Who has many issuers named in rules could otherwise have one asked with every token.
+func TestAnIssuerThatIsForgottenIsNotAskedAgainBeforeItsPauseIsOver(t *testing.T) {
+	s := start(t)
+	token := s.Token("ES256", s.Claims(here, nil))
+	s.SetDown(true)
+	if _, err := s.verify(token); vault.KindOf(err) != vault.BadGateway {
+		t.Errorf("an issuer that is away: %v", err)
+	}
+	asked := s.Asked(issuertest.Discovery)
+	for i := range 1024 { // as many as are kept; none can be reached
+		_, _ = s.verifier.Verify(t.Context(), "other-"+strconv.Itoa(i), here,
+			plaintext.FromString(token))
+	}
+	if _, err := s.verify(token); vault.KindOf(err) != vault.Unavailable {
+		t.Errorf("an issuer that was forgotten: %v", err)
+	}
+	if n := s.Asked(issuertest.Discovery); n != asked {
+		t.Errorf("it was asked %d times more", n-asked)
+	}
+	s.SetDown(false)
+	s.later = time.Minute
+	s.accepts("a token after the pause", token)
 }
