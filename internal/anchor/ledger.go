@@ -109,6 +109,13 @@ func (l *Ledger) Sign(key seal.InstanceKey) ([]byte, error) {
 // Size returns how many bytes a ledger has when it is signed.
 func (l *Ledger) Size() int { return len(l.body()) + sha256.Size }
 
+// Fill is how much of the room for a ledger is taken: 1 is all of it.
+func (l *Ledger) Fill() float64 { return float64(l.Size()) / float64(limit(l.User)) }
+
+// HasRoom reports whether a ledger is less than three quarters full. The last quarter is not for
+// what somebody else can do again and again: it must not keep what takes access away from going on.
+func (l *Ledger) HasRoom() bool { return l.Fill() < 0.75 }
+
 func limit(user uuid.UUID) int {
 	if user == uuid.Nil {
 		return maxInstance

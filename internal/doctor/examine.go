@@ -153,7 +153,7 @@ func (e *examination) checks(rows map[string]int64, versions int64) []Check {
 			e.opened, versions)
 	}
 	const restore = "restore a backup from before the change into another folder, and compare"
-	return []Check{
+	all := []Check{
 		e.rows.check("rows", "none is damaged", "are damaged", restore),
 		e.keys.check("owner keys", fmt.Sprintf("all %d open", rows["owner_keys"]),
 			"do not open", "put their root key back; or "+restore),
@@ -163,6 +163,16 @@ func (e *examination) checks(rows map[string]int64, versions int64) []Check {
 			"something other than Keysake changed the database: find out what; "+restore),
 		e.checkLedgers(restore),
 	}
+	if !e.gone.HasRoom() {
+		all = append(all, Check{
+			Name: "room for users", Status: Warning,
+			Text: fmt.Sprintf("the instance's ledger is %.0f%% full: from 75%% on nobody new "+
+				"becomes a user by signing in", 100*e.gone.Fill()),
+			Advice: "demand more of who signs in, with --oidc-allow; run keysake users unlink " +
+				"for whoever is not to come in any more, before you delete the user",
+		})
+	}
+	return all
 }
 
 func (e *examination) checkLedgers(restore string) Check {

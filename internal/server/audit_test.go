@@ -48,6 +48,7 @@ func TestAServerMakesACheckpointWhenOneIsDueAndNotBefore(t *testing.T) {
 	s.admin.Handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	for _, want := range []string{
 		`(?m)^keysake_audit_instance_entries [2-9]$`,
+		`(?m)^keysake_instance_ledger_fill_ratio 0\.000\d+$`,
 		`(?m)^keysake_audit_checkpoint_timestamp_seconds 1\.\d+e\+09$`,
 	} {
 		if !regexp.MustCompile(want).MatchString(answer.Body.String()) {

@@ -62,3 +62,10 @@ func (s *server) checkProvider(ctx context.Context) {
 			"issuer", s.provider.Issuer, "cause", err)
 	}
 }
+
+// watchRoom adds a metric of the room that there is for people who join.
+func (m *metrics) watchRoom(fill func(context.Context) (float64, error)) {
+	m.gauge("keysake_instance_ledger_fill_ratio",
+		"How full the instance's ledger is, which lists who has a user; from 0.75 on nobody new "+
+			"becomes one by signing in. -1 if it cannot be read.", fill)
+}

@@ -102,3 +102,15 @@ func (g *gone) drop() {
 	defer g.mu.Unlock()
 	g.read, g.drops = time.Time{}, g.drops+1
 }
+
+// InstanceFill returns how much of the room for the instance's ledger is taken: 1 is all of it.
+func (s *Service) InstanceFill(ctx context.Context) (taken float64, err error) {
+	err = s.core.view(ctx, func(r *snapshot) error {
+		instance, err := r.instance(ctx)
+		if err == nil {
+			taken = instance.ledger.Fill()
+		}
+		return err
+	})
+	return taken, err
+}

@@ -36,9 +36,15 @@ type Person struct {
 var errNotLetIn = denied("This server does not let you in. It may not know you, or you are " +
 	"disabled or deleted, or lack what it demands: ask who runs it")
 
+// errNoRoom keeps people who join from filling the instance's ledger.
+var errNoRoom = &Error{
+	Kind:   Unavailable,
+	Detail: "This server takes in nobody new: it has no room for more users. Ask who runs it",
+}
+
 // SignInPerson opens a session of the user whom somebody is at a provider, and returns it with its
 // token. Who has none yet becomes one, if the person joins. Denied: this server does not let the
-// person in, or the sign-in was used before.
+// person in, or the sign-in was used before. Unavailable: it takes in nobody new.
 func (s *Service) SignInPerson(
 	ctx context.Context, p Person, client netip.Addr,
 ) (Session, plaintext.Value, error) {
@@ -125,6 +131,9 @@ func (s *Service) join(ctx context.Context, p Person, client netip.Addr) error {
 				instance, err := c.also(ctx, instanceLibrary())
 				if err == nil && instance.ledger.Versions.Has(listed(key.Presented)) {
 					err = &Error{Kind: Conflict, Detail: "Somebody has this identity already"}
+				}
+				if err == nil && !instance.ledger.HasRoom() {
+					err = errNoRoom
 				}
 				if err != nil {
 					return err

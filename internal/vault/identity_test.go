@@ -430,6 +430,31 @@ func TestALockedDownInstanceMakesNoUser(t *testing.T) {
 	}
 }
 
+func TestPeopleWhoJoinLeaveRoomForWhatMustGoOn(t *testing.T) {
+	p := start(t)
+	ctx := t.Context()
+	mia, token := p.arrives(person("mia"))
+	p.must(p.FillInstance(ctx))
+	before := p.users()
+	_, _, err := p.SignInPerson(ctx, person("new"), netip.Addr{})
+	assertKind(t, "somebody new", err, vault.Unavailable)
+	if p.users() != before {
+		t.Error("a user was made")
+	}
+	if fill, err := p.InstanceFill(ctx); err != nil || fill < 0.75 || fill > 0.8 {
+		t.Errorf("the ledger is %f full (%v)", fill, err)
+	}
+	if again, _ := p.arrives(person("mia")); again.User != mia.User {
+		t.Error("who has a user is another one")
+	}
+	p.must(p.LinkIdentity(ctx, p.admin, p.user("ben").User, person("ben").Identity))
+	p.arrives(person("ben"))
+	p.must(p.Service.DisableUser(ctx, p.admin, mia.User))
+	p.assertNoSession("of a disabled user", token)
+	p.must(p.Service.DeleteUser(ctx, p.admin, mia.User))
+	p.must(p.LockDown(ctx))
+}
+
 func TestTwoFirstSignInsOfOnePersonMakeOneUser(t *testing.T) {
 	p := start(t)
 	users := make(chan uuid.UUID)

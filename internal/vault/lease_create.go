@@ -87,7 +87,7 @@ func (c *change) checkRoomForLease() error {
 }
 
 func hasRoomForLease(l anchor.Ledger) bool {
-	return l.Leases.Len() < maxOpenLeases && l.Size() < anchor.MaxLedger/4*3
+	return l.Leases.Len() < maxOpenLeases && l.HasRoom()
 }
 
 // createBundle makes a lease whose values are sealed to a recipient at once.
