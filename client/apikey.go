@@ -38,6 +38,12 @@ func (c *Client) CreateSignInLink(ctx context.Context, userID string) (wire.Sign
 	return call[wire.SignInLink](ctx, c, http.MethodPost, path+"/sign-in-links", nil)
 }
 
+// CreateOwnSignInLink makes a link that signs the caller in to the pages of the server, once,
+// within 15 minutes. It needs the scope keys:write.
+func (c *Client) CreateOwnSignInLink(ctx context.Context) (wire.SignInLink, error) {
+	return call[wire.SignInLink](ctx, c, http.MethodPost, "/user/sign-in-links", nil)
+}
+
 // ListAPIKeys returns the caller's API keys, newest first, each by its mask. It needs the scope
 // keys:write.
 func (c *Client) ListAPIKeys(ctx context.Context) (wire.APIKeyList, error) {

@@ -156,6 +156,10 @@ func TestEachMethodIsItsOperation(t *testing.T) {
 			func() error { return second(c.CreateSignInLink(ctx, id)) },
 			"POST " + users + "/" + id + "/sign-in-links",
 		},
+		{
+			func() error { return second(c.CreateOwnSignInLink(ctx)) },
+			"POST /user/sign-in-links",
+		},
 		{func() error { return c.ConfirmRepair(ctx) }, "PUT /user/confirmed"},
 		{func() error { return second(c.ListUsers(ctx)) }, "GET " + users},
 		{

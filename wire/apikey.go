@@ -71,7 +71,7 @@ func (t *Timestamp) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// SignInLink is the answer to POST /admin/users/{id}/sign-in-links.
+// SignInLink is the answer to POST /user/sign-in-links and /admin/users/{id}/sign-in-links.
 type SignInLink struct {
 	ID string `json:"id"`
 	// Path leads to the pages of the server, and signs in once.

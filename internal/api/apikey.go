@@ -66,15 +66,27 @@ func createSignInLink(v *vault.Service) handler {
 			return err
 		}
 		link, token, err := v.CreateSignInLink(r.Context(), r.actor, id)
-		if err != nil {
-			return err
-		}
-		writeJSON(w, http.StatusCreated, wire.SignInLink{
-			ID: link.ID.String(), Path: identity.PathOfLink(token),
-			ExpiresAt: wire.At(link.ExpiresAt),
-		})
-		return nil
+		return writeSignInLink(w, link, token, err)
 	}
+}
+
+func createOwnSignInLink(v *vault.Service) handler {
+	return func(w http.ResponseWriter, r *request) error {
+		link, token, err := v.CreateOwnSignInLink(r.Context(), r.actor)
+		return writeSignInLink(w, link, token, err)
+	}
+}
+
+func writeSignInLink(
+	w http.ResponseWriter, link vault.APIKey, token plaintext.Value, err error,
+) error {
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusCreated, wire.SignInLink{
+		ID: link.ID.String(), Path: identity.PathOfLink(token), ExpiresAt: wire.At(link.ExpiresAt),
+	})
+	return nil
 }
 
 func parseAPIKey(in wire.CreateAPIKey) (vault.APIKeyRequest, error) {

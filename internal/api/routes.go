@@ -75,6 +75,7 @@ func routes(v *vault.Service, brokerURL string) []route {
 		{"POST", keys, authenticated, body, createAPIKey(v)},
 		{"DELETE", keys + "/self", authenticated, noBody, revokeSelf(v)},
 		{"DELETE", keys + "/{id}", authenticated, noBody, revokeAPIKey(v)},
+		{"POST", "/api/v1/user/sign-in-links", authenticated, noBody, createOwnSignInLink(v)},
 
 		{"GET", trustPath, authenticated, noBody, listTrustRules(v)},
 		{"POST", trustPath, authenticated, body, createTrustRule(v)},

@@ -132,7 +132,7 @@ func newRoot(a *app) *cobra.Command {
 	a.noSealing = root.PersistentFlags().Lookup("no-sealing")
 	root.AddCommand(
 		newServe(a), newBroker(a), newInit(a), newAdminKey(a),
-		newLogin(a), newLogout(a), newWhoAmI(a), newStatus(a),
+		newLogin(a), newLoginLink(a), newLogout(a), newWhoAmI(a), newStatus(a),
 		newRun(a), newLease(a),
 		newPresets(a), newSecrets(a), newAPIKeys(a), newTrust(a), newConfirm(a), newUsers(a),
 		newRootKey(a), newInstanceKey(a), newOwnerKey(a), newLockdown(a),

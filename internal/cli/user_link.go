@@ -1,10 +1,6 @@
 package cli
 
-import (
-	"strings"
-
-	"github.com/spf13/cobra"
-)
+import "github.com/spf13/cobra"
 
 func newUsersLoginLink(a *app) *cobra.Command {
 	cmd := &cobra.Command{
@@ -36,11 +32,7 @@ with your API key. Needs the scope admin.`,
 		if err != nil {
 			return err
 		}
-		if *asJSON {
-			return a.printJSON(link)
-		}
-		a.infof("The link that signs in %s, once, within 15 minutes:", u.Username)
-		return a.print(escape(strings.TrimRight(l.URL, "/")+link.Path) + "\n")
+		return a.showLoginLink(l, link, u.Username, *asJSON)
 	}
 	return cmd
 }

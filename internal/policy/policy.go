@@ -73,7 +73,8 @@ const (
 	SessionEnd       Action = "session.end"
 	SessionShutOut   Action = "session.shut-out"    // of who may not come in any more
 	SignInLinkCreate Action = "sign-in-link.create" // for any user
-	IdentityLink     Action = "identity.link"       // lets somebody sign in as any user
+	SignInLinkOwn    Action = "sign-in-link.create-own"
+	IdentityLink     Action = "identity.link" // lets somebody sign in as any user
 	IdentityUnlink   Action = "identity.unlink"
 	TrustAdd         Action = "trust.add" // a rule
 	TrustList        Action = "trust.list"
@@ -140,7 +141,7 @@ func requiredScope(a Action) (scope Scope, found bool) {
 	case LeaseCreate, LeaseRevoke, SecretProbe, WatchSet:
 		return LeasesWrite, true
 	case APIKeyCreate, APIKeyList, APIKeyRevoke, APIKeyRevokeOnly, SessionList, SessionEnd,
-		TrustAdd, TrustList, TrustRemove, DeviceConfirm, DeviceRefuse:
+		SignInLinkOwn, TrustAdd, TrustList, TrustRemove, DeviceConfirm, DeviceRefuse:
 		return KeysWrite, true
 	case APIKeyCreateFor, SignInLinkCreate, IdentityLink, IdentityUnlink, UserList, UserCreate,
 		UserDelete, UserDeleteLater, UserKeep, UserDisable, UserEnable:

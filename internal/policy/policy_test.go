@@ -51,6 +51,7 @@ var allowed = map[policy.Action][]policy.Scope{
 	policy.SessionEnd:       {policy.KeysWrite},
 	policy.SessionShutOut:   anyone,
 	policy.SignInLinkCreate: {policy.Admin},
+	policy.SignInLinkOwn:    {policy.KeysWrite},
 	policy.IdentityLink:     {policy.Admin},
 	policy.IdentityUnlink:   {policy.Admin},
 	policy.TrustAdd:         {policy.KeysWrite},

@@ -39,17 +39,30 @@ func (s *Service) CreateSignInLink(
 	ctx context.Context, who Actor, user uuid.UUID,
 ) (APIKey, plaintext.Value, error) {
 	in := intent{who: who, action: policy.SignInLinkCreate, library: userLibrary(user)}
-	link, token, err := newAPIKey(user, audit.CredentialSignInLink, KeyName{})
+	if user != who.User {
+		return s.createLink(ctx, in, withoutAdmin(who.Scopes))
+	}
+	return s.createLink(ctx, in, who.Scopes)
+}
+
+// CreateOwnSignInLink is CreateSignInLink for the caller. It needs the scope keys:write.
+func (s *Service) CreateOwnSignInLink(
+	ctx context.Context, who Actor,
+) (APIKey, plaintext.Value, error) {
+	return s.createLink(ctx, inOwnLibrary(who, policy.SignInLinkOwn), who.Scopes)
+}
+
+func (s *Service) createLink(
+	ctx context.Context, in intent, scopes []policy.Scope,
+) (APIKey, plaintext.Value, error) {
+	link, token, err := newAPIKey(in.library.owner, audit.CredentialSignInLink, KeyName{})
 	if err != nil {
 		return APIKey{}, plaintext.Value{}, err
 	}
-	link.Scopes = who.Scopes
-	if user != who.User {
-		link.Scopes = withoutAdmin(who.Scopes)
-	}
+	link.Scopes = scopes
 	err = s.update(ctx, in, func(c *change) (err error) {
 		var ends time.Time
-		link.Parent, ends, err = c.checkMaker(ctx, who, link.Scopes, Expiry{})
+		link.Parent, ends, err = c.checkMaker(ctx, in.who, scopes, Expiry{})
 		if err != nil {
 			return err
 		}

@@ -59,6 +59,44 @@ func TestALinkSignsItsUserInOnce(t *testing.T) {
 	}
 }
 
+func TestALinkOfOnesOwnGivesNoMoreThanTheKeyThatMadeItAndEndsWithIt(t *testing.T) {
+	p := start(t)
+	ctx, ann := t.Context(), p.user("ann")
+	for what, c := range map[string]struct {
+		maker vault.Actor
+		want  []policy.Scope
+	}{
+		"all of a user's": {ann, policy.UserScopes()},
+		"few":             {p.maker(ann, "keys:write", "audit:read"), []policy.Scope{policy.KeysWrite, policy.AuditRead}},
+		"an admin's":      {p.admin, policy.AllScopes()},
+		"without admin":   {p.maker(p.admin, "keys:write"), []policy.Scope{policy.KeysWrite}},
+	} {
+		row, link, err := p.CreateOwnSignInLink(ctx, c.maker)
+		p.must(err)
+		session, token, err := p.SignIn(ctx, link, netip.Addr{})
+		p.must(err)
+		if session.User != c.maker.User || !slices.Equal(session.Scopes, c.want) ||
+			row.Parent != c.maker.Credential.ID {
+			t.Errorf("%s: the session is %+v", what, session)
+		}
+		_, _, err = p.SignIn(ctx, link, netip.Addr{})
+		assertKind(t, what+": a second time", err, vault.Unauthenticated)
+		if what == "few" {
+			p.must(p.RevokeAPIKey(ctx, ann, c.maker.Credential.ID))
+			p.assertNoSession("after its maker", token)
+		}
+	}
+	_, _, err := p.CreateOwnSignInLink(ctx, p.maker(p.admin, "admin", "secrets:read"))
+	assertKind(t, "without keys:write", err, vault.Denied)
+}
+
+// maker is who has a key that somebody made for themselves.
+func (p *fixture) maker(of vault.Actor, scopes ...string) vault.Actor {
+	p.t.Helper()
+	_, token := p.newKey(of, keyRequest(scopes...))
+	return p.authenticated(token)
+}
+
 func TestATokenOfOneKindIsNoneOfAnother(t *testing.T) {
 	p := start(t)
 	ctx := t.Context()

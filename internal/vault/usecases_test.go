@@ -140,6 +140,10 @@ func (p *fixture) useCases() map[policy.Action]useCase {
 			_, _, err := p.CreateSignInLink(ctx, who, target)
 			return err
 		},
+		policy.SignInLinkOwn: func(who vault.Actor, _ uuid.UUID) error {
+			_, _, err := p.CreateOwnSignInLink(ctx, who)
+			return err
+		},
 		policy.IdentityLink: func(who vault.Actor, target uuid.UUID) error {
 			return p.LinkIdentity(ctx, who, target, person(uuid.NewString()).Identity)
 		},

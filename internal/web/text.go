@@ -137,7 +137,8 @@ func actionTexts() map[string]string {
 		"trust.add": "Rule of trust made", "trust.remove": "Rule of trust removed",
 		"trust.exchange": "Let in by a rule of trust",
 		"identity.link":  "Linked to a sign-in", "identity.unlink": "Sign-in unlinked",
-		"sign-in-link.create": "Sign-in link made", "user.create": "User created",
+		"sign-in-link.create":     "Sign-in link made by an admin",
+		"sign-in-link.create-own": "Sign-in link made", "user.create": "User created",
 		"user.disable": "User disabled", "user.enable": "User enabled",
 		"owner-key.rotate": "Owner key rotated", "user.confirm": "Repair confirmed",
 	}

@@ -115,6 +115,7 @@ func TestTheContractHasTheseOperations(t *testing.T) {
 		"/user/secrets/{secret_id}/rollback POST secrets:write",
 		"/user/secrets/{secret_id}/usage GET secrets:read",
 		"/user/secrets/{secret_id}/versions GET secrets:read",
+		"/user/sign-in-links POST keys:write",
 		"/user/trust GET keys:write",
 		"/user/trust POST keys:write",
 		"/user/trust/{id} DELETE keys:write",
