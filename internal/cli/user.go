@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -121,7 +122,8 @@ func userGrid(u wire.User) grid {
 	}
 }
 
-// findUser returns the user with this NAME or ID. No name looks like an id.
+// findUser returns the user with this NAME or ID, of one who was tampered with only the id. No name
+// looks like an id.
 func findUser(ctx context.Context, c *client.Client, ref string) (wire.User, error) {
 	list, err := c.ListUsers(ctx)
 	if err != nil {
@@ -131,6 +133,9 @@ func findUser(ctx context.Context, c *client.Client, ref string) (wire.User, err
 		if u.ID == ref || u.Username == ref {
 			return u, nil
 		}
+	}
+	if slices.Contains(list.Broken, ref) {
+		return wire.User{ID: ref}, nil
 	}
 	return wire.User{}, errors.New(`no such user: "keysake users list" shows them all`)
 }

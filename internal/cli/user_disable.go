@@ -21,7 +21,8 @@ func newUsersDisable(a *app) *cobra.Command {
 		Long: `Stop every API key of a user at once, and every key that was created with one of
 them, also those of other users. Nothing is deleted: "keysake users enable" lets
 them work again. Use this first when you do not know yet what has happened. It
-works on a full disk, too. Needs the scope admin; nobody disables themselves.
+works on a full disk, too, and for a user who is listed as "tampered with", by the
+id. Needs the scope admin; nobody disables themselves.
 
 ` + dataHelp,
 		Example: `  keysake users disable mia

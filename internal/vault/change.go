@@ -11,7 +11,6 @@ import (
 	"github.com/keysake/keysake/internal/anchor"
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/policy"
-	"github.com/keysake/keysake/internal/seal"
 )
 
 // An intent says who wants to do what in which library. The zero who is the operator.
@@ -36,6 +35,7 @@ type change struct {
 	at      time.Time
 	targets []audit.Target
 	dropped []openers // owner keys that it destroyed
+	aside   bool      // its entries go to the instance's chain
 	lease   uuid.UUID // that the entries tell of
 	run     string
 	runs    map[uuid.UUID]string // of leases among the targets, where the entries tell of several
@@ -170,33 +170,43 @@ func (c *core) apply(ctx context.Context, in intent, do func(*change) error) err
 var errUnchanged = errors.New("nothing to do")
 
 // transact is apply without the end: do appends the audit entries, with finish. A change that finds
-// the database tampered with is tried once more.
+// the database tampered with is tried once more. One that takes something away is not kept from
+// that by a row where the next entry of the chain belongs: the instance's chain has its entries.
 func (c *core) transact(ctx context.Context, in intent, do func(*change) error) error {
 	update := c.store.Update
 	if in.outcome == "" && policy.LastResort(in.action) {
 		update = c.store.UpdateReserved
 	}
 	c.followInstanceKeys(ctx)
-	var err error
-	for try := range 2 {
+	run := func(again, aside bool) error {
 		var next *change
-		err = update(ctx, func(tx Tx) (err error) {
-			if next, err = c.begin(ctx, tx, in, try > 0); err != nil {
+		err := update(ctx, func(tx Tx) (err error) {
+			if next, err = c.begin(ctx, tx, in, again); err != nil {
 				return err
 			}
+			next.aside = aside
 			return do(next)
 		})
 		if err == nil {
 			next.committed()
 		}
-		if !errors.Is(err, ErrTampered) {
-			return err
-		}
-		if failed := c.meetInstanceKey(ctx, err); failed != nil {
-			return failed
-		}
+		return err
+	}
+	err := run(false, false)
+	if !errors.Is(err, ErrTampered) {
+		return err
+	}
+	if failed := c.meetInstanceKey(ctx, err); failed != nil {
+		return failed
+	}
+	err = run(true, false)
+	if !errors.Is(err, ErrTampered) {
+		return err
 	}
 	c.found.report(err)
+	if errors.Is(err, errBlocked) && policy.LastResort(in.action) {
+		err = run(true, true)
+	}
 	return err
 }
 
@@ -252,7 +262,14 @@ func (c *change) finish(ctx context.Context, in intent) error {
 			Outcome: cmp.Or(in.outcome, audit.Done), Target: target, Lease: lease, Run: run,
 		}
 	}
-	if err := c.appendAudit(ctx, c.tx, entries); err != nil {
+	chain := c.page
+	if c.aside {
+		var err error
+		if chain, err = c.also(ctx, instanceLibrary()); err != nil {
+			return err
+		}
+	}
+	if err := chain.appendAudit(ctx, c.tx, entries); err != nil {
 		return err
 	}
 	for _, p := range append(c.others, c.page) {
@@ -276,21 +293,4 @@ func (c *change) committed() {
 			c.core.keys.drop(d.user, id)
 		}
 	}
-}
-
-// stillSeals returns [errStale] if another owner key than this one seals now.
-func (c *change) stillSeals(key seal.OwnerKey) error {
-	if c.ledger.OwnerKey != key.ID() {
-		return errStale
-	}
-	return nil
-}
-
-// countSeal counts that the owner key sealed a version. Denied: it has sealed as often as it may.
-func (c *change) countSeal() error {
-	if c.ledger.Seals >= anchor.MaxSeals {
-		return denied("The owner key has sealed as often as it may: the operator must rotate it")
-	}
-	c.ledger.Seals++
-	return nil
 }

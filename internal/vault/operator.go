@@ -11,7 +11,8 @@ import (
 	"github.com/keysake/keysake/plaintext"
 )
 
-// FindUser returns the id of the user of that name or id. NotFound: there is none.
+// FindUser returns the id of the user of that name or id, by an id also of one who was tampered
+// with. NotFound: there is none.
 func (o *Operator) FindUser(ctx context.Context, nameOrID string) (user uuid.UUID, err error) {
 	id, notID := uuid.Parse(nameOrID) // no user's name has the form of an id
 	err = o.view(ctx, func(r *snapshot) error {
@@ -19,9 +20,8 @@ func (o *Operator) FindUser(ctx context.Context, nameOrID string) (user uuid.UUI
 			user, err = r.named(ctx, nameOrID)
 			return err
 		}
-		p, err := r.user(ctx, id)
-		if err == nil {
-			user = p.owner
+		if _, err = r.user(ctx, id); err == nil || r.isBroken(err) {
+			user, err = id, nil
 		}
 		return err
 	})

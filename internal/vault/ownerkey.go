@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/anchor"
 	"github.com/keysake/keysake/internal/seal"
 )
 
@@ -103,4 +104,21 @@ func checkRootKey(ctx context.Context, r Reader, rootKey uuid.UUID) error {
 		return errStale
 	}
 	return err
+}
+
+// stillSeals returns [errStale] if another owner key than this one seals now.
+func (c *change) stillSeals(key seal.OwnerKey) error {
+	if c.ledger.OwnerKey != key.ID() {
+		return errStale
+	}
+	return nil
+}
+
+// countSeal counts that the owner key sealed a version. Denied: it has sealed as often as it may.
+func (c *change) countSeal() error {
+	if c.ledger.Seals >= anchor.MaxSeals {
+		return denied("The owner key has sealed as often as it may: the operator must rotate it")
+	}
+	c.ledger.Seals++
+	return nil
 }

@@ -20,6 +20,7 @@ var (
 	errMissing   = errors.New("a row that the ledger lists is missing")
 	errTwice     = errors.New("a row, or a name, is there twice")
 	errOlder     = errors.New("the ledger is older than one that was stored since")
+	errBlocked   = errors.New("a row is where the next entry belongs")
 )
 
 // A page is a ledger with its rows. Every use case reads rows through it: a row counts only if the
@@ -241,7 +242,7 @@ func (p *page) appendAudit(ctx context.Context, tx Tx, entries []audit.Entry) er
 	}
 	err := tx.AppendAudit(ctx, linked)
 	if KindOf(err) == Conflict {
-		return tampered("audit chain of "+p.owner.String(), err)
+		return tampered("audit chain of "+p.owner.String(), errBlocked)
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"errors"
 
 	"github.com/google/uuid"
 
@@ -10,18 +11,45 @@ import (
 )
 
 // DisableUser stops every API key of a user at once, and all that these made for others, until
-// [Service.EnableUser]. Nothing is deleted. It needs the scope admin. NotFound: no such user.
-// Conflict: it is the caller. Unauthenticated: the caller's key does not work any more.
+// [Service.EnableUser], also of a user of whom what is stored does not verify. Nothing is deleted.
+// It needs the scope admin. NotFound: no such user. Conflict: it is the caller. Unauthenticated:
+// the caller's key does not work any more.
 func (s *Service) DisableUser(ctx context.Context, who Actor, id uuid.UUID) error {
-	in := intent{who: who, action: policy.UserDisable, library: userLibrary(id)}
-	return s.update(ctx, in, func(c *change) error {
-		if id == who.User {
-			return &Error{Kind: Conflict, Detail: "You cannot disable yourself: another admin must"}
+	disable := func(in library, do func(*change) error) error {
+		return s.update(ctx, intent{who: who, action: policy.UserDisable, library: in},
+			func(c *change) error {
+				if id == who.User {
+					return &Error{
+						Kind: Conflict, Detail: "You cannot disable yourself: another admin must",
+					}
+				}
+				if err := c.checkStillIn(ctx, who); err != nil {
+					return err
+				}
+				return do(c)
+			})
+	}
+	return disableAnyhow(ctx, id, disable)
+}
+
+// disableAnyhow disables a user by changes that apply makes.
+//
+// What is stored of one who was tampered with is not believed, so that nothing can be written to
+// it. Then the instance's ledger alone lists the user: whatever ledger of the user comes back, it
+// is of before. Only a repair makes one that is not.
+func disableAnyhow(
+	ctx context.Context, id uuid.UUID, apply func(library, func(*change) error) error,
+) error {
+	err := apply(userLibrary(id), func(c *change) error { return c.disable(ctx) })
+	if !errors.Is(err, ErrTampered) {
+		return err
+	}
+	return apply(instanceLibrary(), func(c *change) error {
+		c.record(User{ID: id}.target())
+		if !c.ledger.APIKeys.Add(id[:]) {
+			return errUnchanged
 		}
-		if err := c.checkStillIn(ctx, who); err != nil {
-			return err
-		}
-		return c.disable(ctx)
+		return nil
 	})
 }
 
@@ -40,8 +68,9 @@ func (s *Service) EnableUser(ctx context.Context, who Actor, id uuid.UUID) error
 
 // DisableUser is [Service.DisableUser] for the operator. It stops any user, the last admin too.
 func (o *Operator) DisableUser(ctx context.Context, id uuid.UUID) error {
-	in := intent{action: policy.UserDisable, library: userLibrary(id)}
-	return o.apply(ctx, in, func(c *change) error { return c.disable(ctx) })
+	return disableAnyhow(ctx, id, func(in library, do func(*change) error) error {
+		return o.apply(ctx, intent{action: policy.UserDisable, library: in}, do)
+	})
 }
 
 // EnableUser is [Service.EnableUser] for the operator.

@@ -100,6 +100,14 @@ func problemOf(err error) *problem {
 			status: http.StatusServiceUnavailable, title: "That took too long", cause: err,
 			detail: "The server could not answer in time. Look whether it was done, and try again.",
 		}
+	case errors.Is(err, vault.ErrTampered):
+		return &problem{
+			status: http.StatusInternalServerError, title: "What is stored was changed", cause: err,
+			detail: "The database has something else than what was stored. Nothing of it is " +
+				"believed, and nothing was done. An admin can disable a user all the same: that " +
+				"stops everything of theirs. Whoever runs the server finds what it is in its " +
+				"log, by the id below.",
+		}
 	case errors.As(err, &e) && e.Kind == vault.NotFound:
 		return errNoPage
 	case errors.As(err, &e) && e.Kind == vault.Unauthenticated:
