@@ -62,7 +62,8 @@ func (c *Config) signInSettings() []setting {
 		},
 		{
 			&c.OIDCUsernameClaim, "oidc-username-claim", "CLAIM", "preferred_username",
-			"claim with the name for a new user; it tells nobody apart",
+			"claim with the name for a new user, which gets an end of its own: it tells nobody " +
+				"apart",
 		},
 		{
 			&c.OIDCAllow, "oidc-allow", "CLAIM=VALUE", "",

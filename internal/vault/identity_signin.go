@@ -2,6 +2,7 @@ package vault
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -25,7 +26,7 @@ const AttemptTime = 10 * time.Minute
 type Person struct {
 	Identity
 
-	Name    string // of a user who is made; what cannot be the name of one is changed
+	Name    string // for that of a user who is made
 	Email   string // that the provider has verified; empty for none
 	Enters  bool   // has what is demanded of everybody
 	Joins   bool   // becomes a user without having been one
@@ -125,33 +126,30 @@ func (s *Service) join(ctx context.Context, p Person, client netip.Addr) error {
 	who := Actor{
 		Credential: audit.Credential{Kind: audit.CredentialIdentity, ID: key.ID}, Client: client,
 	}
-	for _, name := range p.usernames() {
-		_, err = s.addUser(ctx, who, UserRequest{Username: name, Email: email},
-			func(c *change) error {
-				instance, err := c.also(ctx, instanceLibrary())
-				if err == nil && instance.ledger.Versions.Has(listed(key.Presented)) {
-					err = &Error{Kind: Conflict, Detail: "Somebody has this identity already"}
-				}
-				if err == nil && !instance.ledger.HasRoom() {
-					err = errNoRoom
-				}
-				if err != nil {
-					return err
-				}
-				return c.link(ctx, key)
-			})
-		if KindOf(err) != Conflict {
-			return err
-		}
+	name, err := p.username(key.ID)
+	if err != nil {
+		return err
 	}
+	_, err = s.addUser(ctx, who, UserRequest{Username: name, Email: email}, func(c *change) error {
+		instance, err := c.also(ctx, instanceLibrary())
+		switch {
+		case err != nil:
+			return err
+		case instance.ledger.Versions.Has(listed(key.Presented)):
+			return &Error{Kind: Conflict, Detail: "Somebody has this identity already"}
+		case !instance.ledger.HasRoom():
+			return errNoRoom
+		}
+		return c.link(ctx, key)
+	})
 	return err
 }
 
-// usernames returns names for a new user: the one that the provider says, as far as it can be one,
-// and the same with an end of its own, for when another user has it. Nobody becomes another user by
-// having their name.
-func (p Person) usernames() (names []Username) {
-	const endLength = 7
+// username returns the name of a user who joins: what the provider says, as far as it can be one,
+// and always an end of the row's own. Where people choose their names, whoever comes first is not
+// taken for somebody else.
+func (p Person) username(row uuid.UUID) (Username, error) {
+	const endLength = 9
 	text, _, _ := strings.Cut(strings.ToLower(p.Name), "@")
 	text = strings.Map(func(r rune) rune {
 		if usernamePattern.MatchString("0" + string(r)) {
@@ -160,16 +158,7 @@ func (p Person) usernames() (names []Username) {
 		return '-'
 	}, text)
 	text = cut(strings.TrimLeft(text, "._-"), maxUsername-endLength)
-	if text == "" {
-		text = "user"
-	}
-	end := "-" + hex.EncodeToString(p.mark()[:(endLength-1)/2])
-	for _, text := range []string{text, text + end, "user" + end} {
-		if name, err := NewUsername(text); err == nil {
-			names = append(names, name)
-		}
-	}
-	return names
+	return NewUsername(cmp.Or(text, "user") + "-" + hex.EncodeToString(row[12:]))
 }
 
 // openSession opens the session of who came by an identity.

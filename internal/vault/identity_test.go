@@ -2,8 +2,8 @@ package vault_test
 
 import (
 	"crypto/sha256"
-	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -59,8 +59,13 @@ func TestWhoSignsInFirstBecomesAUserAndStaysThat(t *testing.T) {
 		t.Errorf("the session is of %+v (%v)", got, err)
 	}
 	me, err := p.WhoAmI(t.Context(), first.Actor)
-	if err != nil || me.Username != "mia" || me.Email != "mia@example.org" || me.Admin {
+	if err != nil || me.Email != "mia@example.org" || me.Admin {
 		t.Errorf("the user is %+v (%v)", me, err)
+	}
+	whose := signInIssuer + " mia"
+	isWhose := func(e audit.Linked) bool { return e.Target.Name == whose }
+	if !slices.ContainsFunc(p.chain(first.User), isWhose) {
+		t.Error("the audit log does not say whose name it is")
 	}
 	again := person("mia")
 	again.Name, again.Email = "renamed", "other@example.org"
@@ -102,8 +107,11 @@ func TestNobodyIsAnotherByNameOrAddress(t *testing.T) {
 	}
 }
 
-func TestANameThatCannotBeOneBecomesOne(t *testing.T) {
-	for i, c := range []struct{ name, want string }{
+// Where people choose their names, somebody may come as alice before alice does.
+func TestWhoJoinsHasNoNameThatIsTakenForAnothers(t *testing.T) {
+	p := start(t)
+	for _, c := range []struct{ name, want string }{
+		{"alice", "alice"},
 		{"Mia.Meier@example.org", "mia.meier"},
 		{"Mia Meier", "mia-meier"},
 		{"", "user"},
@@ -111,20 +119,39 @@ func TestANameThatCannotBeOneBecomesOne(t *testing.T) {
 		{"...", "user"},
 		{"Zoë", "zo-"},
 		{"<b>", "b-"},
-		{strings.Repeat("a", 500), strings.Repeat("a", 57)},
-		{"0198c8a6-6f43-7d0e-9d2c-5b1f0a3c7e11", ""},
+		{strings.Repeat("a", 500), strings.Repeat("a", 55)},
+		{"0198c8a6-6f43-7d0e-9d2c-5b1f0a3c7e11", "0198c8a6-6f43-7d0e-9d2c-5b1f0a3c7e11"},
+		{"0198c8a66f437d0e9d2c5b1f0a3c", "0198c8a66f437d0e9d2c5b1f0a3c"},
 	} {
-		t.Run(fmt.Sprint(i), func(t *testing.T) {
-			p := start(t)
-			who := person("sub")
+		var names []string
+		for _, subject := range []string{c.name + " first", c.name + " second"} {
+			who := person(subject)
 			who.Name = c.name
 			session, _ := p.arrives(who)
 			me, err := p.WhoAmI(t.Context(), session.Actor)
-			if err != nil || c.want != "" && me.Username != c.want ||
-				c.want == "" && !strings.Contains(me.Username, "-") {
-				t.Errorf("%d: the user is called %q (%v)", i, me.Username, err)
+			p.must(err)
+			names = append(names, me.Username)
+			form := "^" + regexp.QuoteMeta(c.want) + "-[0-9a-f]{8}$"
+			if !regexp.MustCompile(form).MatchString(me.Username) {
+				t.Errorf("%q is called %q", c.name, me.Username)
 			}
-		})
+		}
+		if names[0] == names[1] {
+			t.Errorf("two of the name %q are called alike", c.name)
+		}
+	}
+}
+
+func TestWhoWasUnlinkedJoinsAnewBesideTheUserOfBefore(t *testing.T) {
+	p := start(t)
+	first, _ := p.arrives(person("mia"))
+	for range 3 {
+		p.must(p.UnlinkIdentity(t.Context(), p.admin, first.User))
+		again, _ := p.arrives(person("mia"))
+		if again.User == first.User {
+			t.Error("who was unlinked is the same user")
+		}
+		first = again
 	}
 }
 
@@ -140,8 +167,8 @@ func TestOnlyWhomTheConfigurationLetsInBecomesAUser(t *testing.T) {
 		lacks.Enters, lacks.Joins = false, false
 		p.assertOutside("who lacks what everybody must have", lacks)
 	})
-	if len(before) != 1 || before[0].Outcome != audit.Refused ||
-		before[0].Credential.Kind != audit.CredentialIdentity {
+	if last := len(before) - 1; last != 1 || before[last].Outcome != audit.Refused ||
+		before[last].Credential.Kind != audit.CredentialIdentity {
 		t.Errorf("what was refused is recorded as %+v", before)
 	}
 }
