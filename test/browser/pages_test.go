@@ -2,6 +2,8 @@ package browser_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"github.com/keysake/keysake/bundle"
 	"github.com/keysake/keysake/client"
 	"github.com/keysake/keysake/internal/apptest"
+	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/plaintext"
 	"github.com/keysake/keysake/wire"
 )
@@ -180,6 +183,40 @@ func TestEveryPageIsForEveryoneOnEveryScreenInBothThemes(t *testing.T) {
 		}
 	}
 	b.assertClean("all pages")
+}
+
+func TestTheSignInAtAProviderIsForEveryoneOnEveryScreenInBothThemes(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "secret")
+	apptest.Must(t, os.WriteFile(file, []byte("the-secret-of-the-client"), 0o600))
+	s := apptest.Start(t, func(c *config.Config) {
+		c.PublicURL = "https://keysake.example.org"
+		c.SignIn = config.SignIn{
+			OIDCIssuer: "https://id.example.org", OIDCName: "Acme", OIDCClientID: "keysake",
+			OIDCClientSecretFile: file, OIDCScopes: "openid",
+			OIDCUsernameClaim: "preferred_username",
+		}
+	})
+	b := openTab(t, s)
+	for _, width := range []int{360, 1440} {
+		for _, theme := range []string{"light", "dark"} {
+			b.look(width, theme)
+			for name, path := range map[string]string{
+				"sign-in-provider": "/ui/sign-in", "not-signed-in": "/ui/sign-in/callback?code=x",
+			} {
+				what := fmt.Sprintf("%s-%d-%s", name, width, theme)
+				b.visit(path)
+				if text := b.text(); !strings.Contains(text, "Sign in with Acme") {
+					t.Errorf("%s does not offer the provider:\n%s", what, text)
+				}
+				if wide := eval[int](b, "document.documentElement.scrollWidth"); wide > width {
+					t.Errorf("%s is %d wide", what, wide)
+				}
+				b.assertAccessible(what)
+				b.screenshot(what)
+			}
+		}
+	}
+	b.assertClean("the pages of the sign-in")
 }
 
 // A person who is sent to the page of a login signs in, types the code, and lets the program in.
