@@ -215,6 +215,12 @@ func (e *everything) sessions() {
 		link, token, err = e.CreateSignInLink(ctx, e.admin, e.ann.User)
 		return done(e.ann.User, e.admin, policy.SignInLinkCreate, link.ID, "", 0), err
 	})
+	var own vault.APIKey
+	e.once(func() (_ audit.Entry, err error) {
+		own, _, err = e.CreateOwnSignInLink(ctx, e.ann)
+		return done(e.ann.User, e.ann, policy.SignInLinkOwn, own.ID, "", 0), err
+	})
+	e.must(e.EndSession(ctx, e.ann, own.ID))
 	var session vault.Session
 	e.once(func() (_ audit.Entry, err error) {
 		session, _, err = e.SignIn(ctx, token, netip.Addr{})
