@@ -210,13 +210,12 @@ func (c *change) checkAttempt(ctx context.Context, session APIKey) error {
 	if err != nil {
 		return err
 	}
+	isAdmin := func(k APIKey) bool { return slices.Contains(k.Scopes, policy.Admin) }
 	for _, k := range keys {
-		lost := k.Active && k.Parent == session.Parent &&
-			len(policy.Missing(k.Scopes, session.Scopes)) > 0
 		switch {
 		case k.Kind == session.Kind && bytes.Equal(k.Presented, session.Presented):
 			return errUsedAttempt
-		case lost && slices.Contains(k.Scopes, policy.Admin):
+		case k.Active && k.Parent == session.Parent && isAdmin(k) && !isAdmin(session):
 			if err := c.endAPIKey(ctx, k); err != nil {
 				return err
 			}
