@@ -27,24 +27,31 @@ func inOwnLibrary(who Actor, action policy.Action) intent {
 }
 
 // A change is the transaction of one use case: the ledger of the library that it touches, with its
-// rows, and the targets that its audit entries name. It is new in every run.
+// rows, and its audit entries. It is new in every run.
 type change struct {
 	*page
 	tx      Tx
 	others  []*page // further ledgers that it changes
 	at      time.Time
-	targets []audit.Target
-	dropped []openers // owner keys that it destroyed
-	aside   bool      // its entries go to the instance's chain
-	lease   uuid.UUID // that the entries tell of
+	entries []audit.Entry // what tells them apart: see finish
+	dropped []openers     // owner keys that it destroyed
+	aside   bool          // its entries go to the instance's chain
+	lease   uuid.UUID     // that the entries tell of
 	run     string
-	runs    map[uuid.UUID]string // of leases among the targets, where the entries tell of several
 
 	answersWith uuid.UUID // what is remembered of a request in place of its first target
 }
 
 // record names a target. Each leaves an audit entry of its own.
-func (c *change) record(t audit.Target) { c.targets = append(c.targets, t) }
+func (c *change) record(t audit.Target) {
+	c.entries = append(c.entries, audit.Entry{Target: t})
+}
+
+// recordLease names a lease as a target, in a change that tells of several.
+func (c *change) recordLease(l StoredLease) {
+	c.entries = append(c.entries,
+		audit.Entry{Target: l.target(), Lease: l.ID, Run: l.Run.name()})
+}
 
 // also locks a further ledger, which is saved with the change.
 func (c *change) also(ctx context.Context, in library) (*page, error) {
@@ -243,24 +250,20 @@ func (p *page) checkCaller(who Actor) error {
 	return nil
 }
 
-// finish appends an audit entry for each target, or one without a target if there is none, and
-// saves the ledgers.
+// finish appends the audit entries, one for each target, or one without a target if there is none,
+// and saves the ledgers.
 func (c *change) finish(ctx context.Context, in intent) error {
-	targets := c.targets
-	if len(targets) == 0 {
-		targets = []audit.Target{{}}
+	if len(c.entries) == 0 {
+		c.record(audit.Target{})
 	}
-	entries := make([]audit.Entry, len(targets))
-	for i, target := range targets {
-		lease, run := c.lease, c.run
-		if r, found := c.runs[target.ID]; found {
-			lease, run = target.ID, r
+	for i := range c.entries {
+		e := &c.entries[i]
+		if e.Lease == uuid.Nil {
+			e.Lease, e.Run = c.lease, c.run
 		}
-		entries[i] = audit.Entry{
-			At: c.at, User: in.who.User, Credential: in.who.Credential,
-			OnBehalfOf: in.who.OnBehalfOf, Client: in.who.Client, Action: string(in.action),
-			Outcome: cmp.Or(in.outcome, audit.Done), Target: target, Lease: lease, Run: run,
-		}
+		e.At, e.User, e.Credential = c.at, in.who.User, in.who.Credential
+		e.OnBehalfOf, e.Client = in.who.OnBehalfOf, in.who.Client
+		e.Action, e.Outcome = string(in.action), cmp.Or(in.outcome, audit.Done)
 	}
 	chain := c.page
 	if c.aside {
@@ -269,7 +272,7 @@ func (c *change) finish(ctx context.Context, in intent) error {
 			return err
 		}
 	}
-	if err := chain.appendAudit(ctx, c.tx, entries); err != nil {
+	if err := chain.appendAudit(ctx, c.tx, c.entries); err != nil {
 		return err
 	}
 	for _, p := range append(c.others, c.page) {

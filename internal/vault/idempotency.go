@@ -154,8 +154,9 @@ func (c *change) remember(ctx context.Context, in intent) error {
 		return err
 	}
 	done := DoneRequest{User: in.who.User, Action: string(in.action), Resource: c.answersWith}
-	if done.Resource == uuid.Nil && len(c.targets) > 0 {
-		done.Resource, done.Version = c.targets[0].ID, c.targets[0].Version
+	if done.Resource == uuid.Nil && len(c.entries) > 0 {
+		first := c.entries[0].Target
+		done.Resource, done.Version = first.ID, first.Version
 	}
 	for _, name := range in.who.Once.Keys {
 		done.Key, done.ExpiresAt = name.Hash, name.until(c.at)

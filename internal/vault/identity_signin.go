@@ -98,7 +98,7 @@ func (s *Service) shutOut(ctx context.Context, who Actor) error {
 				return err
 			}
 		}
-		if len(c.targets) == 0 {
+		if len(c.entries) == 0 {
 			return errUnchanged
 		}
 		return nil

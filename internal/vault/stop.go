@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"github.com/google/uuid"
-
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/policy"
 )
@@ -62,7 +60,7 @@ func (s *Service) Stop(ctx context.Context, who Actor, what Stop) (done Stopped,
 		if done.Damaged > 0 {
 			c.core.found.report(tampered("library of user "+c.owner.String(), errNotListed))
 		}
-		if len(c.targets) == 0 && done.Leases == 0 &&
+		if len(c.entries) == 0 && done.Leases == 0 &&
 			listed == c.ledger.Leases.Len()+c.ledger.APIKeys.Len() {
 			return errUnchanged
 		}
@@ -94,12 +92,10 @@ func (c *change) stopLeases(ctx context.Context, done *Stopped) error {
 		return err
 	}
 	listed := c.ledger.Leases
-	c.runs = map[uuid.UUID]string{}
 	for _, l := range rows {
 		switch {
 		case listed.Remove(c.leaseEntry(l)) && l.ExpiresAt.After(c.at):
-			c.record(l.target())
-			c.runs[l.ID] = l.Run.name()
+			c.recordLease(l)
 		case c.checkLease(l) != nil:
 			unreadable++
 		}

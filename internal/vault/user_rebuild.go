@@ -231,7 +231,9 @@ func (c *change) recordRebuilt(
 	ctx context.Context, in intent, l Library, more []audit.Target,
 ) error {
 	user := User{ID: c.owner, Username: l.User.Username}.target()
-	c.targets = append([]audit.Target{user}, more...)
+	for _, target := range append([]audit.Target{user}, more...) {
+		c.record(target)
+	}
 	what := []string{fmt.Sprintf("%d secrets, %d old versions", len(l.Secrets), len(l.Versions))}
 	for _, note := range append(what, l.Notes...) {
 		c.record(audit.Target{Kind: audit.TargetUser, ID: c.owner, Name: note})
