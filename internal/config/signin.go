@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 )
 
@@ -110,12 +109,6 @@ func (c Config) validateSignIn() error {
 		if needed.value == "" {
 			return fmt.Errorf("--%s is missing: --oidc-issuer needs it", needed.flag)
 		}
-	}
-	issuer, err := url.Parse(c.OIDCIssuer)
-	if err != nil || issuer.Scheme != "https" || issuer.Host == "" || issuer.User != nil ||
-		strings.ContainsAny(c.OIDCIssuer, "?#") {
-		return errors.New("--oidc-issuer must be the provider's https URL without a query, as " +
-			"\"issuer\" in its /.well-known/openid-configuration has it")
 	}
 	if !strings.Contains(" "+c.OIDCScopes+" ", " openid ") {
 		return errors.New("--oidc-scopes must have openid among them")

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"strings"
 
@@ -23,16 +22,17 @@ func providerOptions(cfg config.Config) (*issuer.ProviderOptions, error) {
 	if cfg.OIDCIssuer == "" {
 		return nil, nil //nolint:nilnil // it is no error to have none
 	}
+	at, err := vault.ParseIssuer(cfg.OIDCIssuer)
+	if err != nil {
+		return nil, errors.New("--oidc-issuer must be the provider's https URL without a query, " +
+			"as \"issuer\" in its /.well-known/openid-configuration has it")
+	}
 	secret, err := os.ReadFile(cfg.OIDCClientSecretFile)
 	if err == nil && len(bytes.TrimSpace(secret)) == 0 {
 		err = errors.New("the file is empty")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("--oidc-client-secret-file: %w", err)
-	}
-	at, err := url.Parse(cfg.OIDCIssuer)
-	if err != nil {
-		return nil, fmt.Errorf("--oidc-issuer: %w", err)
 	}
 	return &issuer.ProviderOptions{
 		Name:   cmp.Or(cfg.OIDCName, at.Host),

@@ -34,6 +34,16 @@ func TestASignInNeedsTheSecretOfItsClientAndNoProviderThatAnswers(t *testing.T) 
 		o.Redirect != "https://keysake.example.org/ui/sign-in/callback" {
 		t.Errorf("the provider is %v (%v)", o, err)
 	}
+	for _, issuer := range []string{
+		"http://id.example.org", "https://id.example.org?x", "https://u@id.example.org",
+		"id.example.org", "https://id.example.org#x", "https://ID.example.org",
+	} {
+		cfg.OIDCIssuer = issuer
+		_, err := providerOptions(cfg)
+		if err == nil || !strings.HasPrefix(err.Error(), "--oidc-issuer must be the provider's") {
+			t.Errorf("%s: %v", issuer, err)
+		}
+	}
 	if o, err := providerOptions(config.Config{}); o != nil || err != nil {
 		t.Errorf("without an issuer it is %v (%v)", o, err)
 	}

@@ -162,19 +162,24 @@ func (in TrustRequest) terms() TrustTerms {
 	}
 }
 
-// checkIssuer wants the URL of an issuer as OpenID Connect Discovery has it. A slash at the end is
-// part of it.
-func checkIssuer(text string) error {
+// ParseIssuer returns the URL of an issuer as OpenID Connect Discovery has it. A slash at the end
+// is part of it. Invalid.
+func ParseIssuer(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" ||
 		u.Fragment != "" || u.ForceQuery || u.Opaque != "" || strings.Contains(text, "#") ||
 		u.Host != strings.ToLower(u.Host) || u.String() != text || len(text) > maxIssuerText {
-		return invalid(Field{
+		return nil, invalid(Field{
 			"issuer", GoodValue,
 			"Must be the issuer's https URL, as its tokens have it, without a query",
 		})
 	}
-	return nil
+	return u, nil
+}
+
+func checkIssuer(text string) error {
+	_, err := ParseIssuer(text)
+	return err
 }
 
 func checkTermText(name, text string, most int) error {
