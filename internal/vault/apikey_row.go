@@ -86,7 +86,11 @@ func (p *page) works(ctx context.Context, k APIKey, now time.Time) (bool, error)
 // mayWork reports whether a key was neither revoked nor has expired. What is above it may end it,
 // for now or for good.
 func (k APIKey) mayWork(now time.Time) bool {
-	return k.RevokedAt.IsZero() && (k.ExpiresAt.IsZero() || k.ExpiresAt.After(now))
+	return k.RevokedAt.IsZero() && !k.expired(now)
+}
+
+func (k APIKey) expired(now time.Time) bool {
+	return !k.ExpiresAt.IsZero() && !k.ExpiresAt.After(now)
 }
 
 // worksBelow is works for many keys: rest has the lines above those that were looked at, by the key

@@ -27,7 +27,7 @@ type line struct {
 // suspended and has not expired, and no user of one is disabled.
 func (l line) works(now time.Time) bool {
 	return l.whole && !slices.ContainsFunc(l.keys, func(k APIKey) bool {
-		return k.Suspended || !k.ExpiresAt.IsZero() && !k.ExpiresAt.After(now)
+		return k.Suspended || k.expired(now)
 	})
 }
 
