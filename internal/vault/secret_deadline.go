@@ -14,7 +14,7 @@ import (
 // most.
 const (
 	DefaultReminder = 14 * 24 * time.Hour
-	maxReminder     = 366 * 24 * time.Hour
+	MaxReminder     = 366 * 24 * time.Hour
 )
 
 // A Deadline is when a secret expires, in the words of its owner, and how long before that it
@@ -33,10 +33,10 @@ func NewDeadline(at time.Time, seconds *int64) (Deadline, error) {
 		return d, badExpiry
 	}
 	var badReminder error
-	if *seconds < 0 || *seconds > int64(maxReminder/time.Second) {
+	if *seconds < 0 || *seconds > int64(MaxReminder/time.Second) {
 		badReminder = invalid(Field{
 			"remind_before", GoodValue,
-			fmt.Sprintf("Must be between 0 and %d seconds", maxReminder/time.Second),
+			fmt.Sprintf("Must be between 0 and %d seconds", MaxReminder/time.Second),
 		})
 	} else {
 		d.RemindBefore = time.Duration(*seconds) * time.Second

@@ -11,14 +11,13 @@ import (
 
 // warningText says why the owner of a secret should look at it.
 func warningText(h vault.Health, w vault.Warning) string {
-	at, _ := h.Expires()
 	switch w {
 	case vault.WarnInvalid:
 		return "does not work"
 	case vault.WarnExpired:
-		return "expired " + day(at)
+		return "expired " + day(expiry(h))
 	case vault.WarnExpiresSoon:
-		return "expires " + day(at)
+		return "expires " + day(expiry(h))
 	case vault.WarnUnused:
 		return "unused for " + span(time.Since(h.IdleSince))
 	}
@@ -66,7 +65,7 @@ func (s *site) setExpiry(w http.ResponseWriter, r *request) error {
 }
 
 // reminderDays is how many days before a secret expires its owner is reminded, at most.
-const reminderDays = 366
+const reminderDays = int(vault.MaxReminder / (24 * time.Hour))
 
 // formDeadline returns the deadline that was typed: a day, from its first moment on, and how many
 // days before that the reminder is. Invalid.
