@@ -35,17 +35,16 @@ func newLockdown(a *app) *cobra.Command {
 	cmd.RunE = a.local(settings, func(ctx context.Context, cfg config.Config, _ []string) error {
 		err := maintenance.SetLockdown(ctx, cfg, a.passphrase, !*lift)
 		switch {
-		case err != nil && !*lift:
+		case err != nil && *lift:
+			return err
+		case err != nil:
 			return fmt.Errorf(
 				"%w (a restart of the servers with --lockdown needs no database)", err)
-		case err != nil:
-			return err
-		}
-		if *lift {
+		case *lift:
 			a.infof("Lifted.")
-			return nil
+		default:
+			a.infof("Locked down.")
 		}
-		a.infof("Locked down.")
 		return nil
 	})
 	return cmd

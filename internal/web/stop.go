@@ -25,12 +25,10 @@ func (s *site) stop(w http.ResponseWriter, r *request) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), requestTimeout)
 	defer cancel()
 	done, err := s.Vault.Stop(ctx, r.session.Actor, chosen)
-	switch kind := vault.KindOf(err); kind {
-	case vault.Denied, vault.Unavailable, vault.Conflict:
+	kind := vault.KindOf(err)
+	if kind == vault.Denied || kind == vault.Unavailable || kind == vault.Conflict {
 		return s.stopAgain(w, r, statusOf(kind), problemOf(err).detail+". Nothing was stopped: "+
 			"try again. An admin can disable you, and who runs the server can stop all of it.")
-	case vault.Internal, vault.Invalid, vault.Unauthenticated, vault.NotFound, vault.Changed,
-		vault.BadGateway, vault.GatewayTimeout:
 	}
 	if err != nil {
 		return err
