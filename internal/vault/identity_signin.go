@@ -63,19 +63,22 @@ func (s *Service) SignInPerson(
 	}
 	who := row.actor()
 	who.Client = client
-	if !p.Enters {
-		if err = s.shutOut(ctx, who); err == nil {
-			err = s.refuse(ctx, who, policy.SessionCreate, errNotLetIn)
-		}
+	if !p.Enters || !p.Admin {
+		err = s.shutOut(ctx, who, p)
+	}
+	if err == nil && !p.Enters {
+		err = s.refuse(ctx, who, policy.SessionCreate, errNotLetIn)
+	}
+	if err != nil {
 		return Session{}, plaintext.Value{}, err
 	}
 	return s.openSession(ctx, who, p)
 }
 
-// shutOut ends the sessions below an identity by which somebody may not come in any more, and the
-// links and logins below it that nobody has used yet. A row that was changed, or cannot be read,
-// keeps none of them open.
-func (s *Service) shutOut(ctx context.Context, who Actor) error {
+// shutOut ends the sessions below the identity of a person who may not come in any more, or those
+// of an admin of who is none any more, and such links and logins that nobody has used yet. A row
+// that was changed, or cannot be read, keeps none of them open.
+func (s *Service) shutOut(ctx context.Context, who Actor, p Person) error {
 	in := inOwnLibrary(who, policy.SessionShutOut)
 	return s.update(ctx, in, func(c *change) error {
 		rows, _, err := c.rows.ReadableAPIKeys(ctx, c.owner)
@@ -83,7 +86,9 @@ func (s *Service) shutOut(ctx context.Context, who Actor) error {
 			return err
 		}
 		for _, k := range rows {
-			if !(Stop{Sessions: true}).ends(k) || !k.mayWork(c.at) || c.checkAPIKey(k) != nil {
+			lost := !p.Enters || slices.Contains(k.Scopes, policy.Admin)
+			if !lost || !(Stop{Sessions: true}).ends(k) || !k.mayWork(c.at) ||
+				c.checkAPIKey(k) != nil {
 				continue
 			}
 			isBelow, err := c.isBelow(ctx, k, who.Credential.ID)
@@ -202,24 +207,17 @@ func (s *Service) openSession(
 
 var errUsedAttempt = denied("This sign-in was used before: begin it anew")
 
-// checkAttempt refuses a second session of one sign-in, and ends what an admin's sign-ins before
-// have opened for who is none any more. The rows of sessions stay for [AttemptTime]: the ledger
-// lists them, so that removing one makes no second chance.
+// checkAttempt refuses a second session of one sign-in. The rows of sessions stay for
+// [AttemptTime]: the ledger lists them, so that removing one makes no second chance.
 func (c *change) checkAttempt(ctx context.Context, session APIKey) error {
 	keys, err := c.apiKeys(ctx, c.at)
 	if err != nil {
 		return err
 	}
-	isAdmin := func(k APIKey) bool { return slices.Contains(k.Scopes, policy.Admin) }
-	for _, k := range keys {
-		switch {
-		case k.Kind == session.Kind && bytes.Equal(k.Presented, session.Presented):
-			return errUsedAttempt
-		case k.Active && k.Parent == session.Parent && isAdmin(k) && !isAdmin(session):
-			if err := c.endAPIKey(ctx, k); err != nil {
-				return err
-			}
-		}
+	if slices.ContainsFunc(keys, func(k APIKey) bool {
+		return k.Kind == session.Kind && bytes.Equal(k.Presented, session.Presented)
+	}) {
+		return errUsedAttempt
 	}
 	return nil
 }

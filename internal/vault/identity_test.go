@@ -302,7 +302,13 @@ func TestAnAdminBySignInIsOneForThatSession(t *testing.T) {
 	p.authenticated(adminToken)
 	p.authenticated(below)
 
-	none, _ := p.arrives(person("boss")) // without the claim
+	var none vault.Session
+	entries := p.newEntries(session.User, func() {
+		none, _ = p.arrives(person("boss")) // without the claim
+	})
+	if n := len(entries); n != 3 || entries[0].Action != string(policy.SessionShutOut) {
+		t.Errorf("the audit log has %+v", entries)
+	}
 	if slices.Contains(none.Scopes, policy.Admin) {
 		t.Error("without the claim the session is of an admin")
 	}
