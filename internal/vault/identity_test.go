@@ -484,7 +484,6 @@ func TestPeopleWhoJoinLeaveRoomForWhatMustGoOn(t *testing.T) {
 	p.arrives(person("ben"))
 	p.must(p.Service.DisableUser(ctx, p.admin, mia.User))
 	p.assertNoSession("of a disabled user", token)
-	p.must(p.Service.DeleteUser(ctx, p.admin, mia.User))
 	p.must(p.LockDown(ctx))
 }
 
