@@ -85,8 +85,8 @@ var layers = map[string]string{
 		"internal/doctor internal/floors internal/instance internal/issuer internal/netguard " +
 		"internal/policy internal/privatefile internal/rootkey internal/seal internal/store " +
 		"internal/store/postgres internal/store/sqlite internal/vault plaintext",
-	"internal/broker": "internal/catalog internal/duplex internal/netguard internal/redact " +
-		"internal/vault plaintext",
+	"internal/broker": "internal/catalog internal/duplex internal/netguard internal/probe " +
+		"internal/redact internal/vault plaintext",
 	"internal/server": "internal/api internal/broker internal/catalog internal/config " +
 		"internal/identity internal/instance internal/issuer internal/middleware " +
 		"internal/netguard internal/probe internal/process internal/rootkey internal/vault " +

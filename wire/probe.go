@@ -12,7 +12,8 @@ const (
 
 // What the owner of a secret is warned of.
 const (
-	WarnInvalid     = "invalid" // the provider says that the key does not work
+	WarnInvalid     = "invalid"   // the provider says that the key does not work
+	WarnSuspected   = "suspected" // it refused a request with the key
 	WarnExpired     = "expired"
 	WarnExpiresSoon = "expires_soon"
 	WarnUnused      = "unused" // for long
@@ -35,8 +36,12 @@ type SecretHealth struct {
 	// RemindBefore is how many seconds before ExpiresAt it expires soon; null without one.
 	RemindBefore *int64 `json:"remind_before"`
 	// UnusedSince is when the value was handed out last, or stored first.
-	UnusedSince Time     `json:"unused_since"`
-	Warnings    []string `json:"warnings"` // Warn constants
+	UnusedSince Time `json:"unused_since"`
+	// WorkedAt is when the provider last did what a request at the broker asked with this version;
+	// null if none did that shows it. RefusedAt is when it last refused the key of one.
+	WorkedAt  *Time    `json:"worked_at"`
+	RefusedAt *Time    `json:"refused_at"`
+	Warnings  []string `json:"warnings"` // Warn constants
 }
 
 // An Expiry is when a secret expires, as its owner says. It is the answer to PUT

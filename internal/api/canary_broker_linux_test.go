@@ -71,6 +71,12 @@ func (p *parrot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	key := r.Header.Get("Authorization") + r.Header.Get("X-Api-Key")
 	w.Header().Set("X-You-Sent", key)
 	w.Header().Set("Content-Type", r.Header.Get("Accept"))
+	if r.URL.RawQuery != "" && w.Header().Get("Content-Type") == "application/json" {
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = fmt.Fprintf(w, `{"error":{"type":"authentication_error","message":%[1]q},`+
+			`"message":%[1]q}`, "You sent "+key)
+		return
+	}
 	status := http.StatusOK
 	if p.count%3 == 0 {
 		status = http.StatusUnauthorized
@@ -115,6 +121,12 @@ func TestAKeyAtTheBrokerIsSeenByItsProviderAloneAndAPlaceholderByTheRunAlone(t *
 			}
 			s.do(t, get(requests+"?refused=true&limit=200", me.key)).want(t, 200)
 			s.do(t, get("/api/v1/user/audit?limit=200", me.key)).want(t, 200)
+			health := s.do(t, get(secretsPath+"/health", me.key)).want(t, 200)
+			for _, h := range into[wire.SecretHealthList](t, health).Health {
+				if !slices.Equal(h.Warnings, []string{wire.WarnSuspected}) || h.WorkedAt == nil {
+					t.Errorf("of a key that its provider refused is known %+v", h)
+				}
+			}
 			s.do(t, del(leasesPath+"/"+lease.ID, me.key)).want(t, 200)
 			s.searchRun(t, birds, fromRun, provider)
 			s.searchAll(t, birds, admin)

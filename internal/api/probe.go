@@ -15,6 +15,7 @@ func healthBody(h vault.Health) wire.SecretHealth {
 		KeyExpiresAt: wire.AtOrNull(h.ExpiresAt), Facts: h.Facts,
 		ExpiresAt:   wire.AtOrNull(h.Deadline.At),
 		UnusedSince: wire.At(h.IdleSince), Warnings: texts(h.Warnings),
+		WorkedAt: wire.AtOrNull(h.WorkedAt), RefusedAt: wire.AtOrNull(h.RefusedAt),
 	}
 	if body.ExpiresAt != nil {
 		body.RemindBefore = new(int64(h.Deadline.RemindBefore / time.Second))

@@ -74,6 +74,7 @@ type credential struct {
 	recipe         catalog.Recipe
 	value          string // of a header, a parameter or a subprotocol
 	user, password string // of Basic
+	shared         bool   // the client knows a part of it, and may be wrong
 }
 
 // makeCredential fills in a recipe. user is what the client sent beside its placeholder: where a
@@ -100,7 +101,7 @@ func makeCredential(
 	if recipe.In == "basic" {
 		var hasPassword bool
 		if c.user, ok = part(recipe.Username); !ok {
-			c.user, ok = user, user != ""
+			c.user, c.shared, ok = user, true, user != ""
 		}
 		c.password, hasPassword = part(recipe.Password)
 		ok = ok && hasPassword

@@ -24,7 +24,7 @@ type flow struct {
 	quota       *quota
 	counted     bool          // by the quota
 	masks       *redact.Masks // of the value; nil if it is not looked for
-	scrubs      bool          // what reads the answer counts its tokens, too
+	scrubs      bool          // what reads the answer heeds it, too
 	own         *redact.Masks // of the placeholders of the lease
 	grant       vault.Grant
 	idle        time.Duration // for how long nothing may move after the answer began; 0: for ever
@@ -40,6 +40,7 @@ type flow struct {
 
 	sent, received, moved atomic.Int64
 	usage                 usage
+	said                  said
 
 	mu     sync.Mutex
 	status int // of the provider's answer; 0 before it began
@@ -154,7 +155,7 @@ func (d download) Read(p []byte) (int, error) {
 	n, err := d.ReadCloser.Read(p)
 	d.flow.count(&d.flow.received, n)
 	if !d.flow.scrubs {
-		d.flow.usage.feed(p[:n])
+		d.flow.heed(p[:n], err)
 	}
 	if err != nil {
 		d.flow.answered()

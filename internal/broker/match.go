@@ -15,10 +15,12 @@ type provider struct {
 	places []places // of each rule, as the following
 	idle   []time.Duration
 	usage  []*usageNames
+
+	verdict verdict
 }
 
 func newProvider(e *catalog.Entry) *provider {
-	p := &provider{entry: e, shape: shapeOf(e)}
+	p := &provider{entry: e, shape: shapeOf(e), verdict: newVerdict(e)}
 	for i := range e.Attach {
 		a := &e.Attach[i]
 		p.places = append(p.places, placesOf(e, a))

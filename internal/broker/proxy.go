@@ -97,7 +97,7 @@ func (b *Broker) modify(resp *http.Response) error {
 		b.echoed.Add(1)
 	}
 	f.clean(resp.Trailer) // its names: what they say comes after the body
-	f.answer = resp
+	f.answer, f.said.reads = resp, resp.StatusCode == http.StatusUnauthorized
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		body, ok := resp.Body.(io.ReadWriteCloser)
 		if !ok {

@@ -118,7 +118,7 @@ func (s *scrubbed) Read(p []byte) (n int, err error) {
 				s.flow.answered()
 			}
 		}
-		s.flow.usage.feed(p[:n])
+		s.flow.heed(p[:n], s.err)
 		clean := s.stream.Next(p[:n]) // most often p itself
 		n = copy(p, clean)
 		s.rest = clean[n:]

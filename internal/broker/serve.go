@@ -262,6 +262,7 @@ func (b *Broker) note(r *http.Request, f *flow, why *refusal) {
 		Method: methodName(r.Method), Host: f.match.host, Path: template(f.target.path),
 		Status: f.status, Sent: f.sent.Load(), Received: f.received.Load(),
 		Took: time.Since(f.began), Tokens: f.usage.tokens(), Counts: f.counted,
+		Shown: b.shown(f), Stamp: f.grant.Stamp,
 	}
 	if remote, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		one.Client = remote.Addr().Unmap().WithZone("")

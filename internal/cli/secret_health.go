@@ -30,6 +30,8 @@ func (a *app) warnings(h wire.SecretHealth) (all []string) {
 			w = "expired " + at.Format(time.DateOnly)
 		case w == wire.WarnExpiresSoon && at != nil:
 			w = "expires " + at.Format(time.DateOnly)
+		case w == wire.WarnSuspected && h.RefusedAt != nil:
+			w = "refused at " + formatTime(h.RefusedAt) + " (probe it)"
 		case w == wire.WarnUnused:
 			days := int(a.now().Sub(h.UnusedSince.Time) / (24 * time.Hour))
 			w = fmt.Sprintf("unused %d days", days)

@@ -84,16 +84,18 @@ func (a *app) shownGrid(s shownSecret) grid {
 	rows := secretGrid(s.Secret)
 	last := len(rows) - 1
 	id := rows[last]
+	rows = rows[:last]
 	if text := a.healthText(*s.health); text != "" {
-		rows = append(rows[:last], []string{"health", text}, id)
-		last++
+		rows = append(rows, []string{"health", text})
+	}
+	if at := s.health.WorkedAt; at != nil {
+		rows = append(rows, []string{"last worked", formatTime(at)})
 	}
 	if at := s.health.ExpiresAt; at != nil {
-		rows = append(rows[:last], []string{"expires", formatTime(at)}, id)
-		last++
+		rows = append(rows, []string{"expires", formatTime(at)})
 	}
 	if at := s.health.KeyExpiresAt; at != nil {
-		rows = append(rows[:last], []string{"provider says", "expires " + formatTime(at)}, id)
+		rows = append(rows, []string{"provider says", "expires " + formatTime(at)})
 	}
-	return rows
+	return append(rows, id)
 }

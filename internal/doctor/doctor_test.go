@@ -314,15 +314,18 @@ var unchecked = []string{
 	"leases disputed_at",
 	"owner_keys created_at",
 	"root_keys check_value", "root_keys created_at", "root_keys id", "root_keys params",
-	"secret_uses at", "secret_uses lease_id", "secret_uses secret_id", "secret_uses user_id",
-	"secret_uses uses", "users notice_due_at", "users probe_due_at",
+	"secret_uses at", "secret_uses lease_id", "secret_uses refused_at", "secret_uses secret_id",
+	"secret_uses stamp", "secret_uses user_id", "secret_uses uses", "secret_uses worked_at",
+	"users notice_due_at", "users probe_due_at",
 }
 
 func TestADamagedValueIsAFinding(t *testing.T) {
 	l, src, _ := filled(t)
 	id := uuid.NewString()
 	src.rows["api_key_uses"] = []backup.Row{{id, int64(1)}}
-	src.rows["secret_uses"] = []backup.Row{{id, id, int64(1), int64(1), id}}
+	src.rows["secret_uses"] = []backup.Row{
+		{id, id, int64(1), int64(1), id, make([]byte, 16), int64(1), nil},
+	}
 	other := map[backup.Kind]any{
 		backup.Text: uuid.NewString(), backup.Integer: int64(9), backup.Blob: make([]byte, 32),
 	}

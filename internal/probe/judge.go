@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"net/http"
 	"reflect"
 	"regexp"
 	"slices"
@@ -10,6 +11,11 @@ import (
 
 // A finding is a [catalog.Finding] in the making.
 type finding catalog.Finding
+
+// Judge returns what the rules of a check make of an answer with a body.
+func Judge(check catalog.Check, status int, h http.Header, body []byte) catalog.Outcome {
+	return judge(check, newAnswer(status, h, body)).Outcome
+}
 
 // judge returns what the rules of a check make of an answer. One in another shape than the
 // provider's is that of a gateway, and tells nothing.

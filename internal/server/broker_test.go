@@ -29,16 +29,21 @@ import (
 // of a host.
 func newProvider(t *testing.T, host string) *netguard.Guard {
 	t.Helper()
-	provider := httptest.NewUnstartedServer(http.HandlerFunc(
-		func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Content-Type", "text/event-stream")
-			length := len(r.Header.Get("Authorization"))
-			_, _ = fmt.Fprintf(w, "%s %s %d\n", r.Host, r.RequestURI, length)
-			_ = http.NewResponseController(w).Flush()
-			if strings.HasSuffix(r.URL.Path, "stream") {
-				<-r.Context().Done()
-			}
-		}))
+	return newProviderOf(t, host, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		length := len(r.Header.Get("Authorization"))
+		_, _ = fmt.Fprintf(w, "%s %s %d\n", r.Host, r.RequestURI, length)
+		_ = http.NewResponseController(w).Flush()
+		if strings.HasSuffix(r.URL.Path, "stream") {
+			<-r.Context().Done()
+		}
+	})
+}
+
+// newProviderOf is newProvider for one that answers as a test says.
+func newProviderOf(t *testing.T, host string, answer http.HandlerFunc) *netguard.Guard {
+	t.Helper()
+	provider := httptest.NewUnstartedServer(answer)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -89,7 +90,10 @@ var secretUses = newTable("secret_uses", 2,
 	id("secret_id", func(u *vault.SecretUse) *uuid.UUID { return &u.Secret }),
 	number("uses", func(u *vault.SecretUse) *uint64 { return &u.Uses }),
 	moment("at", func(u *vault.SecretUse) *time.Time { return &u.At }),
-	id("lease_id", func(u *vault.SecretUse) *uuid.UUID { return &u.Lease }))
+	id("lease_id", func(u *vault.SecretUse) *uuid.UUID { return &u.Lease }),
+	stamp("stamp", func(u *vault.SecretUse) *seal.Stamp { return &u.Stamp }),
+	moment("worked_at", func(u *vault.SecretUse) *time.Time { return &u.WorkedAt }),
+	moment("refused_at", func(u *vault.SecretUse) *time.Time { return &u.RefusedAt }))
 
 // SecretUses implements [vault.Reader].
 func (q *Queries) SecretUses(ctx context.Context, user uuid.UUID) ([]vault.SecretUse, error) {
@@ -110,6 +114,21 @@ func (q *Queries) CountUses(ctx context.Context, l vault.StoredLease, at time.Ti
 	for i, s := range l.Secrets {
 		rows[i] = vault.SecretUse{User: l.User, Secret: s.ID, Uses: 1, At: at, Lease: l.ID}
 	}
-	return secretUses.insertAll(ctx, q.conn, rows, `ON CONFLICT (user_id, secret_id) DO UPDATE
+	return secretUses.insertAll(ctx, q.conn, rows, ` ON CONFLICT (user_id, secret_id) DO UPDATE
 		SET uses = secret_uses.uses + 1, at = excluded.at, lease_id = excluded.lease_id`)
+}
+
+// NoteEvidence implements [vault.Tx]. All that is of an older version is forgotten.
+func (q *Queries) NoteEvidence(
+	ctx context.Context, user, secret uuid.UUID, e vault.KeyEvidence,
+) error {
+	return q.exec(ctx, `UPDATE secret_uses SET stamp = $1,
+		worked_at = CASE WHEN stamp <> $1 OR worked_at IS NULL OR worked_at < $2
+			THEN $2 ELSE worked_at END,
+		refused_at = CASE WHEN stamp <> $1 OR refused_at IS NULL OR refused_at < $3
+			THEN $3 ELSE refused_at END
+		WHERE user_id = $4 AND secret_id = $5 AND EXISTS (
+			SELECT 1 FROM secrets WHERE secrets.id = $5 AND secrets.user_id = $4
+			AND secrets.stamp = $1)`,
+		e.Stamp[:], micros(e.WorkedAt), micros(e.RefusedAt), idText(user), idText(secret))
 }

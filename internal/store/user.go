@@ -83,6 +83,12 @@ func (q *Queries) SetProbeDue(ctx context.Context, user uuid.UUID, at time.Time)
 		micros(at), idText(user))
 }
 
+// HastenProbe implements [vault.Tx].
+func (q *Queries) HastenProbe(ctx context.Context, user uuid.UUID, at time.Time) error {
+	return q.exec(ctx, "UPDATE users SET probe_due_at = $1 WHERE id = $2 AND probe_due_at > $1",
+		micros(at), idText(user))
+}
+
 // UsersToProbe implements [vault.Reader].
 func (q *Queries) UsersToProbe(
 	ctx context.Context, at time.Time, limit int,

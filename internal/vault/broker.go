@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/plaintext"
 )
 
@@ -16,6 +17,7 @@ type Grant struct {
 	Name                string
 	Provider            string
 	Version             uint64
+	Stamp               seal.Stamp // of that version
 	Value               plaintext.Value
 	ExpiresAt           time.Time // of the lease
 	Limits              BrokerLimits

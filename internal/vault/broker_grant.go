@@ -103,7 +103,8 @@ func (s *Service) grant(
 		}
 		if err == nil {
 			by = p.openers()
-			g.Name, g.Provider, g.Version = secret.Name, secret.Provider, secret.Version
+			g.Name, g.Provider = secret.Name, secret.Provider
+			g.Version, g.Stamp = secret.Version, secret.Stamp
 		}
 		return err
 	})

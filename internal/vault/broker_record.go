@@ -12,6 +12,7 @@ import (
 
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/policy"
+	"github.com/keysake/keysake/internal/seal"
 )
 
 // A BrokeredRequest is what is recorded of a request that the broker got: nothing of its headers,
@@ -29,6 +30,8 @@ type BrokeredRequest struct {
 	Refused             string     // the rule by which it got no key; empty if it got one
 	Detail              string     // of a refusal, for people
 	Counts              bool       // against the limits of the lease: it got a key
+	Shown               Evidence   // of the key; it is not recorded with the request
+	Stamp               seal.Stamp // of the version that the key is of
 	Client              netip.Addr // for the audit log, in the entry of a refusal
 }
 
@@ -61,10 +64,10 @@ type BrokeredQuery struct {
 	Limit   int
 }
 
-// RecordBrokered stores requests, and the first refusal of a lease in a minute in the audit log. It
-// returns how much each of their leases was used until now, at all servers. The broker calls it off
-// the way of requests, with those that it gathered. Requests without a lease are left
-// out: they are nobody's. Those of a user who was deleted are lost.
+// RecordBrokered stores requests, what they show of keys, and the first refusal of a lease in a
+// minute in the audit log. It returns how much each of their leases was used until now, at all
+// servers. The broker calls it off the way of requests, with those that it gathered. Requests
+// without a lease are left out: they are nobody's. Those of a user who was deleted are lost.
 func (s *Service) RecordBrokered(
 	ctx context.Context, requests []BrokeredRequest,
 ) (uses map[uuid.UUID]BrokerUse, err error) {
@@ -88,8 +91,12 @@ func (s *Service) recordBatch(
 		use.User, use.Lease, use.BrokerUse = r.User, r.Lease, use.Plus(r.Use())
 		added[r.Lease], refused[r.Lease] = use, refused[r.Lease] || r.Refused != ""
 	}
+	news := s.evidence.of(batch)
 	err := s.store.Update(ctx, func(tx Tx) error {
 		err := tx.InsertBrokered(ctx, batch, slices.Collect(maps.Values(added)))
+		if err == nil {
+			err = noteEvidence(ctx, tx, news, s.time())
+		}
 		for lease, use := range added {
 			if err == nil {
 				use, err = tx.BrokerUse(ctx, use.User, lease)
@@ -104,6 +111,7 @@ func (s *Service) recordBatch(
 	if err != nil {
 		return err
 	}
+	s.evidence.keep(news, s.now())
 	return s.recordBrokerRefusals(ctx, batch)
 }
 

@@ -41,7 +41,10 @@ type Health struct {
 
 	Deadline  Deadline  // as its owner says
 	IdleSince time.Time // of the last use of a value, or of the first value
-	Warnings  []Warning
+	// KeyEvidence is what its requests at the broker showed.
+	KeyEvidence
+
+	Warnings []Warning
 }
 
 type healthReader interface {
@@ -54,6 +57,7 @@ type healthReader interface {
 type healthWriter interface {
 	// SaveHealth stores what is known of a secret, in place of what was.
 	SaveHealth(ctx context.Context, h StoredHealth) error
+	evidenceWriter
 }
 
 // Row is what the code of a row is about.
@@ -135,7 +139,7 @@ func (p *page) health(ctx context.Context, id uuid.UUID, now time.Time) (Health,
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return known, err
 	}
-	known.used(use.At)
+	known.used(use, stored.Stamp, now)
 	row, err := p.rows.Health(ctx, p.owner, id)
 	if err == nil {
 		err = p.said(&known, stored, row)
@@ -174,17 +178,17 @@ func (p *page) healths(ctx context.Context, now time.Time) ([]Health, error) {
 	if err != nil {
 		return nil, err
 	}
-	said, used := map[uuid.UUID]StoredHealth{}, map[uuid.UUID]time.Time{}
+	said, used := map[uuid.UUID]StoredHealth{}, map[uuid.UUID]SecretUse{}
 	for _, h := range rows {
 		said[h.Secret] = h
 	}
 	for _, u := range uses {
-		used[u.Secret] = u.At
+		used[u.Secret] = u
 	}
 	all := make([]Health, len(secrets))
 	for i, stored := range secrets {
 		all[i] = newlyKnown(stored)
-		all[i].used(used[stored.ID])
+		all[i].used(used[stored.ID], stored.Stamp, now)
 		if row, found := said[stored.ID]; found {
 			if err := p.said(&all[i], stored, row); err != nil {
 				return nil, err

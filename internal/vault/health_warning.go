@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/keysake/keysake/internal/catalog"
+	"github.com/keysake/keysake/internal/seal"
 )
 
 // A Warning is why the owner of a secret should look at it.
@@ -11,7 +12,8 @@ type Warning string
 
 // The warnings.
 const (
-	WarnInvalid     Warning = "invalid" // the provider says that the key does not work
+	WarnInvalid     Warning = "invalid"   // the provider says that the key does not work
+	WarnSuspected   Warning = "suspected" // it refused a request with the key
 	WarnExpired     Warning = "expired"
 	WarnExpiresSoon Warning = "expires_soon"
 	WarnUnused      Warning = "unused" // nobody was given the value for long
@@ -25,10 +27,13 @@ func newlyKnown(of StoredSecret) Health {
 	}
 }
 
-// used notes when the value was handed out last.
-func (h *Health) used(at time.Time) {
-	if at.After(h.IdleSince) {
-		h.IdleSince = at
+// used notes how the secret was used last, and what that showed of the version with a stamp.
+func (h *Health) used(use SecretUse, of seal.Stamp, now time.Time) {
+	if use.At.After(h.IdleSince) {
+		h.IdleSince = use.At
+	}
+	if use.Stamp == of {
+		h.KeyEvidence = use.until(now)
 	}
 }
 
@@ -53,6 +58,9 @@ func (h *Health) warn(now time.Time, unusedAfter time.Duration) {
 	h.Warnings = nil
 	if h.Outcome == catalog.OutcomeInvalid {
 		h.Warnings = append(h.Warnings, WarnInvalid)
+	}
+	if h.isSuspected() {
+		h.Warnings = append(h.Warnings, WarnSuspected)
 	}
 	switch at, soon := h.Expires(); {
 	case at.IsZero() || now.Before(soon):

@@ -148,12 +148,13 @@ func newNotices(told []StoredNotice) notices {
 	return all
 }
 
-// of returns what is new of a secret. That its key is invalid is told when that is found out.
+// of returns what is new of a secret. That its key is invalid is told when that is found out, and a
+// suspicion is not: nothing vouches for it.
 func (told notices) of(h Health, user uuid.UUID) (news []StoredNotice) {
 	for _, w := range h.Warnings {
 		about := h.IdleSince
 		switch w {
-		case WarnInvalid:
+		case WarnInvalid, WarnSuspected:
 			continue
 		case WarnExpired, WarnExpiresSoon:
 			about, _ = h.Expires()

@@ -19,6 +19,8 @@ type SecretUse struct {
 	Uses   uint64 // how often its value was handed out
 	At     time.Time
 	Lease  uuid.UUID
+
+	KeyEvidence
 }
 
 // A Usage is where a secret is and was used.

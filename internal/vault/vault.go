@@ -41,6 +41,7 @@ type Service struct {
 	limits   Limits
 	used     *lastUsed
 	refusals *refusals
+	evidence notedEvidence
 	locks    *secretLocks
 	sealing  sealingKeys
 	disputes *disputes

@@ -33,7 +33,8 @@ func scheduled(user uuid.UUID) Actor {
 
 // ScheduledProbes returns which secrets of a user are to be probed, and when, in the order of their
 // names. A key that is invalid is not asked about again: some providers lock out who tries a bad
-// key often. There are none of a user who is gone or disabled, or wants none.
+// key often. One that a provider refused at the broker is asked about at once. There are none of a
+// user who is gone or disabled, or wants none.
 func (s *Service) ScheduledProbes(
 	ctx context.Context, user uuid.UUID,
 ) (probes []ScheduledProbe, err error) {
@@ -73,6 +74,10 @@ func (s *Service) ScheduledProbes(
 // jitterOf is the part of an interval by which probes are spread.
 const jitterOf = 8
 
+// suspicionPause is how long after an answer a key is not asked about again, whatever its requests
+// show: some are refused by a path, and the key works.
+const suspicionPause = 15 * time.Minute
+
 // probeDue returns when a secret is to be probed next; the zero time for now.
 func (h *Health) probeDue(every time.Duration) (due time.Time, wanted bool) {
 	if h.Outcome == catalog.OutcomeInvalid {
@@ -85,7 +90,12 @@ func (h *Health) probeDue(every time.Duration) (due time.Time, wanted bool) {
 		uint64(h.At.UnixMicro())))
 	part := float64(binary.BigEndian.Uint32(sum[:])) / (1 << 32)
 	jitter := time.Duration(part * float64(every/jitterOf))
-	return h.At.Add(every + jitter), true
+	due = h.At.Add(every + jitter)
+	if soon := h.At.Add(suspicionPause); h.isSuspected() && h.RefusedAt.After(h.At) &&
+		soon.Before(due) {
+		return soon, true
+	}
+	return due, true
 }
 
 // ErrNoCheck says that there is no check for a key.

@@ -120,6 +120,7 @@ func (s *Service) newEvent(
 		body.Data.ExpiresAt = &at
 	case WarnUnused:
 		body.Data.UnusedSince = &known.IdleSince
+	case WarnSuspected: // is not told
 	}
 	text, err := json.Marshal(body)
 	e := StoredEvent{

@@ -14,6 +14,8 @@ func warningText(h vault.Health, w vault.Warning) string {
 	switch w {
 	case vault.WarnInvalid:
 		return "does not work"
+	case vault.WarnSuspected:
+		return "refused by its provider " + day(h.RefusedAt) + ": probe it"
 	case vault.WarnExpired:
 		return "expired " + day(expiry(h))
 	case vault.WarnExpiresSoon:

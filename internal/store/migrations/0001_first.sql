@@ -156,13 +156,17 @@ CREATE INDEX leases_open ON leases (user_id, id) WHERE delivery <> 'bundle'
 CREATE UNIQUE INDEX leases_of_broker ON leases (id) WHERE delivery = 'broker';
 CREATE INDEX leases_by_run ON leases (user_id, run_id, id) WHERE run_id <> '';
 
--- How secrets were used: a help for people, which nothing vouches for.
+-- How secrets were used, and what requests at the broker showed of them: a help for people, which
+-- nothing vouches for.
 CREATE TABLE secret_uses (
-	user_id   TEXT NOT NULL,
-	secret_id TEXT NOT NULL,
-	uses      INTEGER NOT NULL,
-	at        INTEGER NOT NULL,
-	lease_id  TEXT NOT NULL, -- the last one
+	user_id    TEXT NOT NULL,
+	secret_id  TEXT NOT NULL,
+	uses       INTEGER NOT NULL,
+	at         INTEGER NOT NULL,
+	lease_id   TEXT NOT NULL, -- the last one
+	stamp      BLOB NOT NULL, -- of the version of which the rest is; zeros for none
+	worked_at  INTEGER, -- when the provider did last what was asked
+	refused_at INTEGER, -- when it refused the key last
 	PRIMARY KEY (user_id, secret_id)
 ) STRICT, WITHOUT ROWID;
 

@@ -1,0 +1,176 @@
+package vault
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/keysake/keysake/internal/catalog"
+	"github.com/keysake/keysake/internal/seal"
+)
+
+// An Evidence is what the answer to a request at the broker shows of the key that was attached. It
+// is never proof: a path may want another kind of key.
+type Evidence int
+
+// What is shown.
+const (
+	NothingShown Evidence = iota
+	KeyWorked             // the provider did what was asked
+	KeyRefused            // the provider said that the key is not valid
+)
+
+// A KeyEvidence is what requests at the broker showed of one version of a secret: a help that
+// nothing vouches for.
+type KeyEvidence struct {
+	Stamp     seal.Stamp // of the version; zero if nothing was shown
+	WorkedAt  time.Time  // of the newest request that the provider did; zero for none
+	RefusedAt time.Time  // of the newest one whose key it refused; zero for none
+}
+
+type evidenceWriter interface {
+	// NoteEvidence adds what was shown of a user's secret, if the version is the current one.
+	NoteEvidence(ctx context.Context, user, secret uuid.UUID, e KeyEvidence) error
+	// HastenProbe makes a user's next probe on a schedule due at a time, if it is due later.
+	HastenProbe(ctx context.Context, user uuid.UUID, at time.Time) error
+}
+
+// add adds what a request showed.
+func (e *KeyEvidence) add(shown Evidence, at time.Time) {
+	switch {
+	case shown == KeyWorked && at.After(e.WorkedAt):
+		e.WorkedAt = at
+	case shown == KeyRefused && at.After(e.RefusedAt):
+		e.RefusedAt = at
+	}
+}
+
+// until returns what was shown until a time: what is later was made up, or is of a clock that is
+// ahead.
+func (e KeyEvidence) until(now time.Time) KeyEvidence {
+	if e.WorkedAt.After(now) {
+		e.WorkedAt = time.Time{}
+	}
+	if e.RefusedAt.After(now) {
+		e.RefusedAt = time.Time{}
+	}
+	return e
+}
+
+// isRefused reports whether the provider refused the key, and did nothing since then.
+func (e KeyEvidence) isRefused() bool { return e.RefusedAt.After(e.WorkedAt) }
+
+// evidenceInterval is how exact the stored times are.
+const evidenceInterval = time.Minute
+
+// isNewsAfter reports whether there is something to store after what was stored last: another
+// version, another sign, or the same one a while later.
+func (e KeyEvidence) isNewsAfter(last KeyEvidence) bool {
+	if e.Stamp != last.Stamp {
+		return true
+	}
+	isNews := func(now, same, other time.Time) bool {
+		return now.After(other) && other.After(same) || now.Sub(same) >= evidenceInterval
+	}
+	return isNews(e.WorkedAt, last.WorkedAt, last.RefusedAt) ||
+		isNews(e.RefusedAt, last.RefusedAt, last.WorkedAt)
+}
+
+// A secretRef names a secret, and shownOf what was shown of it.
+type (
+	secretRef struct{ user, secret uuid.UUID }
+	shownOf   struct {
+		secretRef
+		KeyEvidence
+	}
+)
+
+// A notedEvidence remembers what was stored of secrets in the last minute, so that a key that is
+// always in use is written of once in it.
+type notedEvidence struct {
+	mu     sync.Mutex
+	stored map[secretRef]KeyEvidence
+}
+
+// of returns what requests show that is to be stored, in the order of the secrets.
+func (v *notedEvidence) of(requests []BrokeredRequest) (news []shownOf) {
+	type version struct {
+		secretRef
+		seal.Stamp
+	}
+	all := map[version]KeyEvidence{}
+	for _, r := range requests {
+		if r.Shown != NothingShown && r.Secret != uuid.Nil {
+			of := version{secretRef{r.User, r.Secret}, r.Stamp}
+			shown := all[of]
+			shown.Stamp = r.Stamp
+			shown.add(r.Shown, r.At)
+			all[of] = shown
+		}
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for of, shown := range all {
+		if shown.isNewsAfter(v.stored[of.secretRef]) {
+			news = append(news, shownOf{of.secretRef, shown})
+		}
+	}
+	slices.SortFunc(news, func(a, b shownOf) int {
+		return cmp.Or(slices.Compare(a.secret[:], b.secret[:]),
+			slices.Compare(a.Stamp[:], b.Stamp[:]))
+	})
+	return news
+}
+
+// keep remembers what was stored.
+func (v *notedEvidence) keep(news []shownOf, now time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	maps.DeleteFunc(v.stored, func(_ secretRef, e KeyEvidence) bool {
+		return now.Sub(e.WorkedAt) >= evidenceInterval && now.Sub(e.RefusedAt) >= evidenceInterval
+	})
+	if v.stored == nil {
+		v.stored = map[secretRef]KeyEvidence{}
+	}
+	for _, shown := range news {
+		was := v.stored[shown.secretRef]
+		if was.Stamp != shown.Stamp {
+			was = KeyEvidence{Stamp: shown.Stamp}
+		}
+		was.add(KeyWorked, shown.WorkedAt)
+		was.add(KeyRefused, shown.RefusedAt)
+		v.stored[shown.secretRef] = was
+	}
+}
+
+// noteEvidence stores what requests showed. A refusal is reason to ask the provider, if the user
+// wants that.
+func noteEvidence(ctx context.Context, tx Tx, news []shownOf, now time.Time) error {
+	for _, shown := range news {
+		err := tx.NoteEvidence(ctx, shown.user, shown.secret, shown.KeyEvidence)
+		if err == nil && shown.isRefused() {
+			err = tx.HastenProbe(ctx, shown.user, now)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isSuspected reports whether a request at the broker is reason to think that the key does not work
+// any more: newer than what the provider said when it was asked, if that tells.
+func (h *Health) isSuspected() bool {
+	switch h.Outcome {
+	case catalog.OutcomeInvalid: // that is known
+		return false
+	case catalog.OutcomeValid, catalog.OutcomeValidLimited, catalog.OutcomeBlocked:
+		return h.isRefused() && h.RefusedAt.After(h.At)
+	}
+	return h.isRefused()
+}
