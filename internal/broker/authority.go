@@ -10,7 +10,6 @@ import (
 	"encoding/pem"
 	"math/big"
 	"net"
-	"strings"
 	"sync"
 	"time"
 
@@ -36,8 +35,8 @@ const clockSkew = 5 * time.Minute
 // is made anew in less time than a connection takes.
 const maxLeaves = 64
 
-// newAuthority returns an authority for some hosts. One that begins with "*." stands for all below.
-func newAuthority(hosts []string, expires time.Time) (*authority, error) {
+// newAuthority returns an authority for some domains, and all below them.
+func newAuthority(domains []string, expires time.Time) (*authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -52,10 +51,8 @@ func newAuthority(hosts []string, expires time.Time) (*authority, error) {
 		KeyUsage:                    x509.KeyUsageCertSign,
 		ExtKeyUsage:                 []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		PermittedDNSDomainsCritical: true,
+		PermittedDNSDomains:         domains,
 		ExcludedIPRanges:            []*net.IPNet{all(32), all(128)},
-	}
-	for _, h := range hosts {
-		root.PermittedDNSDomains = append(root.PermittedDNSDomains, strings.TrimPrefix(h, "*."))
 	}
 	der, err := x509.CreateCertificate(rand.Reader, root, root, key.Public(), key)
 	if err != nil {
@@ -118,11 +115,11 @@ func (b *Broker) authorityOf(g vault.Grant) (*authority, error) {
 	if a := b.authorities[g.Lease]; a != nil {
 		return a, nil
 	}
-	var hosts []string
+	var domains []string
 	for _, p := range b.granted(g) {
-		hosts = append(hosts, p.entry.HostsWith(g.Limits.Params)...)
+		domains = append(domains, p.entry.DomainsWith(g.Limits.Params)...)
 	}
-	a, err := newAuthority(hosts, g.ExpiresAt)
+	a, err := newAuthority(domains, g.ExpiresAt)
 	if err == nil {
 		b.authorities[g.Lease] = a
 	}

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 //go:generate go run ./gen
@@ -126,20 +127,11 @@ func newProvider(e Entry) provider {
 }
 
 func (c *Catalog) addEnvNames(e Entry) {
-	add := func(names ...string) {
-		for _, n := range names {
-			c.envNames[n] = struct{}{}
-		}
-	}
 	for _, f := range e.Fields {
-		add(f.Env)
-		add(f.EnvAliases...)
-		for _, format := range f.Formats {
-			add(format.Env)
-			add(format.EnvAliases...)
+		for _, name := range f.variables() {
+			c.envNames[name] = struct{}{}
 		}
 	}
-	delete(c.envNames, "")
 }
 
 // Presets returns all presets in a new slice. The first four are openai, anthropic, github and
@@ -166,6 +158,18 @@ func (c *Catalog) PresetNamed(envVarName string) (Preset, bool) {
 		}
 	}
 	return Preset{}, false
+}
+
+// ProvidersOf returns the ids of the providers whose keys programs find in a variable.
+func (c *Catalog) ProvidersOf(variable string) (ids []string) {
+	for _, p := range c.providers {
+		if slices.ContainsFunc(p.entry.Fields, func(f Field) bool {
+			return f.Secret && slices.Contains(f.variables(), variable)
+		}) {
+			ids = append(ids, p.entry.ID)
+		}
+	}
+	return ids
 }
 
 // Entry returns all facts about the provider with this exact id. They must not be changed.

@@ -23,6 +23,15 @@ type Field struct {
 	Formats   []Format `json:"formats,omitempty"` // the first match applies
 }
 
+// variables returns the variables in which programs find the field.
+func (f Field) variables() []string {
+	names := append([]string{f.Env}, f.EnvAliases...)
+	for _, format := range f.Formats {
+		names = append(append(names, format.Env), format.EnvAliases...)
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return name == "" })
+}
+
 // A Format is one form that a key can have. Its Env, EnvAliases and Auth override those of the
 // field and the attach rules.
 type Format struct {

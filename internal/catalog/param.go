@@ -59,6 +59,15 @@ func (e Entry) FillHost(template string, given map[string]string) (string, bool)
 	return template, !strings.ContainsAny(template, "{}")
 }
 
+// DomainsWith returns what HostsWith does, as a certificate names them: a domain with all below.
+func (e Entry) DomainsWith(params map[string]string) []string {
+	hosts := e.HostsWith(params)
+	for i, host := range hosts {
+		hosts[i] = strings.TrimPrefix(host, "*.")
+	}
+	return hosts
+}
+
 // HostsWith returns the hosts to which the key may go with these params. One that begins with "*."
 // stands for all below.
 func (e Entry) HostsWith(params map[string]string) (hosts []string) {

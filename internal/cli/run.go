@@ -59,8 +59,9 @@ Programs whose provider has no such variable reach the broker as their proxy: th
 HTTPS_PROXY and, by SSL_CERT_FILE and the like, an authority that signs for the hosts
 of this lease alone, beside those that they trust. With --proxy all programs do. They
 reach no other hosts by it, unless you say --egress open. An authority for any other
-host than the catalog of this program has for the providers starts no command. If your
-operator has presets of their own, name their hosts with --proxy-host.
+host than those of the providers that you name starts no command: by --preset, or by a
+secret that is named as their programs do. If your operator has presets of their own,
+or a secret has a name of yours, name the hosts with --proxy-host.
 
 Each --limit is one of the lease, over all its secrets: requests, requests_per_minute,
 concurrent_requests, bytes (in both directions), tokens (as the provider reports them),

@@ -8,17 +8,14 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"strings"
-
-	"github.com/keysake/keysake/internal/catalog"
 )
 
 var errWideAuthority = errors.New(
 	"its authority could sign for any host: the command is not started")
 
-// checkAuthority returns the certificate of the broker's authority, if it can sign for hosts of
-// the run alone. What it may sign for must not be the server's word: who answers in its place could
-// then read whatever the command says to anyone.
+// checkAuthority returns the certificate of the broker's authority, if it can sign for these hosts
+// alone. What it may sign for must not be the server's word: who answers in its place could then
+// read whatever the command says to anyone.
 //
 // It is encoded anew, because others read more out of a text than this does.
 func checkAuthority(text []byte, hosts []string) ([]byte, error) {
@@ -32,9 +29,10 @@ func checkAuthority(text []byte, hosts []string) ([]byte, error) {
 	}
 	for _, domain := range c.PermittedDNSDomains {
 		if !slices.Contains(hosts, domain) {
-			return nil, fmt.Errorf("its authority could sign for %q, which is no host of this "+
-				"run's secrets: the command is not started; if it is one of a preset of your "+
-				"operator's own, add --proxy-host", domain)
+			return nil, fmt.Errorf("its authority could sign for %q, which is no host of what "+
+				"this run names: the command is not started; name the provider with --preset, or "+
+				"a secret as its programs do, such as OPENAI_API_KEY, or add the host with "+
+				"--proxy-host if you know it", domain)
 		}
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}), nil
@@ -51,19 +49,4 @@ func isNarrow(c *x509.Certificate) bool {
 	}
 	return c.IsCA && c.MaxPathLenZero && c.PermittedDNSDomainsCritical &&
 		len(c.PermittedDNSDomains) > 0 && excluded(8*net.IPv4len) && excluded(8*net.IPv6len)
-}
-
-// hostsOf returns the hosts of a provider as an authority names them: those of this program's own
-// catalog, with the params that the run asked for.
-func hostsOf(known *catalog.Catalog, provider string, params []string) (hosts []string) {
-	given := map[string]string{}
-	for _, p := range params {
-		name, value, _ := strings.Cut(p, "=")
-		given[name] = value
-	}
-	entry, _ := known.Entry(provider)
-	for _, host := range entry.HostsWith(given) {
-		hosts = append(hosts, strings.TrimPrefix(host, "*."))
-	}
-	return hosts
 }

@@ -39,19 +39,25 @@ type brokering struct {
 	settings []environ.Setting
 	remove   []string // variables that the command does not get
 	proxied  bool     // programs are led to the broker's proxy
-	params   []string // of hosts
+	named    naming
 	hosts    []string // that the proxy may stand for
 }
 
 // leaseAtBroker takes a lease for the broker, and starts the relay. The values that it returns are
 // placeholders.
 func (a *app) leaseAtBroker(
-	ctx context.Context, c *client.Client, in *running, body wire.CreateLease, wanted []string,
+	ctx context.Context, c *client.Client, in *running, p *plan, body wire.CreateLease,
+	wanted []string,
 ) (leased, error) {
 	limits, err := in.brokerLimits()
 	if err != nil {
 		return leased{}, err
 	}
+	known, err := catalog.Load()
+	if err != nil {
+		return leased{}, err
+	}
+	named := in.naming(known, p)
 	body.Delivery, body.Recipient, body.Broker = wire.DeliveryBroker, nil, limits
 	if body.TTLSeconds == nil {
 		body.TTLSeconds = new(int64(brokerTTL / time.Second))
@@ -61,7 +67,8 @@ func (a *app) leaseAtBroker(
 		return leased{}, err
 	}
 	b := &brokering{
-		lease: made.ID, proxied: in.proxy, params: in.params, hosts: slices.Clone(in.proxyHosts),
+		lease: made.ID, proxied: in.proxy, named: named,
+		hosts: append(named.hosts(in.params), in.proxyHosts...),
 	}
 	b.end = func() error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
@@ -84,18 +91,16 @@ func (a *app) toBroker(
 	if made.Broker == nil || len(made.Broker.Secrets) != len(wanted) {
 		return errNotAsked
 	}
-	known, err := catalog.Load()
-	if err != nil {
-		return err
-	}
 	hosts := map[string]string{}
 	for i, s := range made.Broker.Secrets {
 		if s.Name != wanted[i] || checkVariable(s.Name) != nil || s.Placeholder == "" ||
-			!isLeading(known, s) {
+			!isLeading(b.named.catalog, s) {
 			return errNotAsked
 		}
+		if err := b.named.check(s); err != nil {
+			return err
+		}
 		given.values[s.Name] = plaintext.FromString(s.Placeholder)
-		b.hosts = append(b.hosts, hostsOf(known, s.Provider, b.params)...)
 		for _, host := range s.GH {
 			hosts[host] = "/" + s.Provider + "/@" + host
 		}

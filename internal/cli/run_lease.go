@@ -62,7 +62,7 @@ func (a *app) lease(ctx context.Context, in *running, p *plan, command string) (
 		body.Run.Label = &in.label
 	}
 	if in.broker {
-		given, err := a.leaseAtBroker(ctx, c, in, body, namesOf(wanted))
+		given, err := a.leaseAtBroker(ctx, c, in, p, body, namesOf(wanted))
 		given.set = set
 		return given, err
 	}

@@ -255,7 +255,7 @@ func TestAnAuthorityForOtherHostsThanTheLeasesStartsNoRun(t *testing.T) {
 		PermittedDNSDomains: []string{"api.openai.com"},
 		ExcludedIPRanges:    []*net.IPNet{all(32), all(128)},
 	}
-	const any, other = "could sign for any host", "which is no host of this run"
+	const any, other = "could sign for any host", "which is no host of what this run names"
 	for name, c := range map[string]struct {
 		change func(*x509.Certificate)
 		flags  string
@@ -317,13 +317,77 @@ func startsRun(t *testing.T, name string, authority []byte, flags, want string) 
 	s := serveLeases(t, map[string]string{"OPENAI_API_KEY": "value-of-one"})
 	s.authority = authority
 	s.lie = func(l *wire.Lease, _ *bundle.Payload) { l.Broker.URL = s.URL }
-	args := append([]string{"run", "--broker", "--proxy", "--all"}, strings.Fields(flags)...)
+	s.starts(t, name, "--proxy -s OPENAI_API_KEY "+flags, want)
+}
+
+// starts runs a command at the broker. It must start, or not with this error.
+func (s *leaseServer) starts(t *testing.T, name, flags, want string) {
+	t.Helper()
+	args := append([]string{"run", "--broker"}, strings.Fields(flags)...)
 	cmd := s.keysake(t, append(args, "--", "touch", "started")...)
 	code, _, errs := outcome(cmd)
 	_, failed := os.Stat(filepath.Join(cmd.Dir, "started"))
 	if good := want == ""; (code == 0) != good || (failed == nil) != good || s.revoked != 1 ||
 		!strings.Contains(errs, want) {
 		t.Errorf("%s: exit code %d and %q", name, code, errs)
+	}
+}
+
+// Which provider a secret is of, and which secrets there are, is the server's word. Who answers in
+// its place would name a provider whose traffic they want to read.
+func TestARunTrustsAnAuthorityForNoProviderThatItDidNotName(t *testing.T) {
+	const openai, stripe = "api.openai.com", "api.stripe.com"
+	const unnamed, other = "is no host of what this run names", `is a key of "stripe"`
+	const variable = "has other secrets than were asked for"
+	authority := func(host string) []byte {
+		_, text := newAuthority(t, x509.Certificate{
+			MaxPathLenZero: true, PermittedDNSDomainsCritical: true,
+			PermittedDNSDomains: []string{host},
+			ExcludedIPRanges: []*net.IPNet{
+				{IP: make(net.IP, 4), Mask: net.CIDRMask(0, 32)},
+				{IP: make(net.IP, 16), Mask: net.CIDRMask(0, 128)},
+			},
+		})
+		return text
+	}
+	template := filepath.Join(t.TempDir(), "template")
+	apptest.Must(t, os.WriteFile(template, []byte("A=keysake://OPENAI_API_KEY\n"), 0o600))
+	for _, c := range []struct{ secret, flags, provider, host, variable, want string }{
+		{"OPENAI_API_KEY", "--proxy -s OPENAI_API_KEY", "openai", openai, "", ""},
+		{"OPENAI_API_KEY", "--proxy --preset openai", "openai", openai, "", ""},
+		{"OPENAI_API_KEY", "--proxy --env-file " + template, "openai", openai, "", ""},
+		{"OPENAI_API_KEY", "--proxy --file OPENAI_API_KEY", "openai", openai, "", ""},
+		{"WORK", "--proxy -s WORK --map WORK=OPENAI_API_KEY", "openai", openai, "", ""},
+		{"OPENAI_API_KEY", "--proxy --all --preset openai", "openai", openai, "", ""},
+		{"OPENAI_API_KEY", "--proxy --all --proxy-host " + openai, "openai", openai, "", ""},
+		{"OPENAI_API_KEY", "--proxy --all", "openai", openai, "", unnamed},
+		{"OPENAI_API_KEY", "--proxy -s OPENAI_*", "openai", openai, "", unnamed},
+		{"OPENAI_API_KEY", "--proxy -s " + idOf("OPENAI_API_KEY").String(), "openai", openai, "", unnamed},
+		{"WORK", "--proxy -s WORK", "stripe", stripe, "", unnamed},
+		{"WORK", "--proxy -s WORK", "other", stripe, "", unnamed},
+		{"OPENAI_API_KEY", "--proxy -s OPENAI_API_KEY", "stripe", stripe, "", other},
+		{"OPENAI_API_KEY", "--proxy --preset openai", "stripe", stripe, "", other},
+		{"OPENAI_API_KEY", "--proxy -s OPENAI_API_KEY", "openai", stripe, "", unnamed},
+		{"OPENAI_API_KEY", "--proxy -s OPENAI_API_KEY", "other", stripe, "", unnamed},
+		{"OPENAI_API_KEY", "--all", "stripe", "", "", other},
+		{"OPENAI_API_KEY", "--preset openai", "openai", "", "ANTHROPIC_BASE_URL", variable},
+		{"WORK", "-s WORK", "other", "", "ANTHROPIC_BASE_URL", variable},
+		{"WORK", "-s WORK", "openai", "", "OPENAI_BASE_URL", ""},
+		{"WORK", "-s WORK", "other", "", "OTHER_BASE_URL", ""},
+	} {
+		s := serveLeases(t, map[string]string{c.secret: "value-of-one"})
+		s.authority = authority(c.host)
+		s.lie = func(l *wire.Lease, _ *bundle.Payload) {
+			l.Broker.URL = s.URL
+			l.Broker.Secrets[0].Provider = c.provider
+			l.Broker.Secrets[0].BaseURLs = nil
+			if c.variable != "" {
+				l.Broker.Secrets[0].BaseURLs = []wire.BrokerVariable{
+					{Name: c.variable, Path: "/x", Scheme: "any"},
+				}
+			}
+		}
+		s.starts(t, fmt.Sprint(c), c.flags, c.want)
 	}
 }
 
@@ -340,7 +404,7 @@ func TestARunTrustsTheAuthorityThatWasLookedAtAndNoTextBesideIt(t *testing.T) {
 	s := serveLeases(t, map[string]string{"OPENAI_API_KEY": "value-of-one"})
 	s.authority = append([]byte("-----BEGIN TRUSTED CERTIFICATE-----\nbeside: it\n"), good...)
 	s.lie = func(l *wire.Lease, _ *bundle.Payload) { l.Broker.URL = s.URL }
-	cmd := s.keysake(t, "run", "--broker", "--proxy", "--all", "--no-mask", "--",
+	cmd := s.keysake(t, "run", "--broker", "--proxy", "--preset", "openai", "--no-mask", "--",
 		"sh", "-c", `cat "$SSL_CERT_FILE"`)
 	code, out, errs := outcome(cmd)
 	if code != 0 || strings.Contains(out, "TRUSTED") || !strings.Contains(out, string(good)) {
