@@ -91,13 +91,13 @@ var layers = map[string]string{
 		"internal/identity internal/instance internal/issuer internal/middleware " +
 		"internal/netguard internal/probe internal/process internal/rootkey internal/vault " +
 		"internal/web internal/webhook plaintext",
-	"internal/web": "internal/api internal/audit internal/dotenv internal/identity " +
-		"internal/issuer internal/middleware internal/vault plaintext",
-	"internal/cli": "bundle client internal/audit internal/catalog internal/child " +
-		"internal/config internal/doctor internal/dotenv internal/environ internal/instance " +
-		"internal/keyring internal/maintenance internal/memfile internal/policy " +
-		"internal/privatefile internal/project internal/redact internal/relay " +
-		"internal/rootkey internal/server internal/vault plaintext wire",
+	"internal/web": "internal/api internal/audit internal/broker internal/dotenv " +
+		"internal/identity internal/issuer internal/middleware internal/vault plaintext",
+	"internal/cli": "bundle client internal/audit internal/broker internal/catalog " +
+		"internal/child internal/config internal/doctor internal/dotenv internal/environ " +
+		"internal/instance internal/keyring internal/maintenance internal/memfile " +
+		"internal/policy internal/privatefile internal/project internal/redact " +
+		"internal/relay internal/rootkey internal/server internal/vault plaintext wire",
 	"internal/apptest": "client internal/config internal/server plaintext wire",
 	"keysaketest":      "client internal/apptest plaintext",
 	"internal/process": "",

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/keysake/keysake/internal/vault"
+	"github.com/keysake/keysake/internal/broker"
 )
 
 func TestEveryRuleSaysWhatToDo(t *testing.T) {
@@ -27,12 +27,12 @@ func TestEveryRuleSaysWhatToDo(t *testing.T) {
 			return true
 		}
 		rules++
-		if rule := must(strconv.Unquote(text.Value)); vault.RefusalAdvice(rule) == "" {
+		if rule := must(strconv.Unquote(text.Value)); broker.Advice(rule) == "" {
 			t.Errorf("nothing says what to do about %s", rule)
 		}
 		return true
 	})
-	if rules < 19 || vault.RefusalAdvice("none") != "" {
+	if rules < 19 || broker.Advice("none") != "" {
 		t.Errorf("%d rules", rules)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/keysake/keysake/client"
-	"github.com/keysake/keysake/internal/vault"
+	"github.com/keysake/keysake/internal/broker"
 	"github.com/keysake/keysake/wire"
 )
 
@@ -201,7 +201,7 @@ func (a *app) explainedGrid(e explained) grid {
 		}
 		rows = append(rows, []string{
 			formatTime(&r.At), orDash(secretIn(r, e.lease)), r.Method + " " + r.Host + r.Path,
-			rule, orDash(detail), orDash(vault.RefusalAdvice(rule)),
+			rule, orDash(detail), orDash(broker.Advice(rule)),
 		})
 	}
 	return rows

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/keysake/keysake/internal/broker"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -22,7 +23,7 @@ func loadPages(a assets) pages {
 		"asset": a.path, "ago": ago, "until": until, "day": day, "exact": exact,
 		"machine": machine, "count": count, "action": actionText,
 		"state": stateText, "health": healthText, "plain": fmt.Sprint,
-		"advice": vault.RefusalAdvice, "warning": warningText, "expiry": expiry,
+		"advice": broker.Advice, "warning": warningText, "expiry": expiry,
 		"millis": millis,
 	}).ParseFS(templates, "templates/frame.html", "templates/part_*.html"))
 	files, _ := fs.Glob(templates, "templates/*.html")

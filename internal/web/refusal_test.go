@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/keysake/keysake/internal/apptest"
-	"github.com/keysake/keysake/internal/vault"
+	"github.com/keysake/keysake/internal/broker"
 	"github.com/keysake/keysake/plaintext"
 )
 
@@ -30,7 +30,7 @@ func TestARefusalSaysItsRuleItsSecretAndWhatToDo(t *testing.T) {
 		for _, want := range []string{
 			"GET api.openai.com/v1/models", "GET api.openai.com/v1/files",
 			"The lease does not allow this method", "<code>method</code>",
-			"<code>OPENAI_API_KEY</code>", vault.RefusalAdvice("method"), "2 times, last",
+			"<code>OPENAI_API_KEY</code>", broker.Advice("method"), "2 times, last",
 		} {
 			if !strings.Contains(text, want) {
 				t.Errorf("%s lacks %q:\n%s", path, want, text)
