@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,14 +26,14 @@ func (f *flow) mintOf(method string) (catalog.Mint, bool) {
 }
 
 // isDenied reports whether the catalog denies a request, because it gets or makes a credential that
-// works without the broker.
+// works without the broker. What one rule of an entry denies, no other lets pass: some paths come
+// to another rule when they are spelled in another way.
 func (m match) isDenied(method string, t target) bool {
-	for _, d := range m.attach.Deny {
-		if (d.Method == "" || d.Method == method) && isEndpoint(t.plain, d.Path) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(m.entry.Attach, func(a catalog.Attach) bool {
+		return slices.ContainsFunc(a.Deny, func(d catalog.Endpoint) bool {
+			return (d.Method == "" || d.Method == method) && isEndpoint(t.plain, d.Path)
+		})
+	})
 }
 
 // replaceMint puts a stand-in where an answer has a new credential. The broker takes it for the

@@ -62,9 +62,10 @@ func TestEveryMintedCredentialOfAnAnswerStays(t *testing.T) {
 func TestWhatHandsOutLastingCredentialsIsDenied(t *testing.T) {
 	t.Parallel()
 	s := startRemembering(t)
-	denied := 0
+	denied, entries := 0, 0
 	for _, preset := range s.catalog.Presets() {
 		entry, _ := s.catalog.Entry(preset.ID)
+		entries++
 		for rule, a := range entry.Attach {
 			for _, d := range a.Deny {
 				denied++
@@ -72,8 +73,8 @@ func TestWhatHandsOutLastingCredentialsIsDenied(t *testing.T) {
 			}
 		}
 	}
-	if denied < 15 {
-		t.Errorf("only %d endpoints are denied", denied)
+	if denied < 17 || entries < 42 {
+		t.Errorf("only %d endpoints of %d entries are denied", denied, entries)
 	}
 	l := s.lease("gitlab")
 	for _, path := range []string{"users/1/keys", "personal_access_tokens", "projects/a%2Fb"} {
@@ -88,13 +89,28 @@ func (s *site) checkDenied(e catalog.Entry, rule int, d catalog.Endpoint) {
 	l := s.lease(e.ID)
 	h := http.Header{}
 	put(e.Auth[e.Attach[rule].Auth], l.placeholder, h)
-	for _, one := range []string{"self", "a%2Fb"} {
-		path := strings.ReplaceAll(d.Path, "*", one)
-		for _, spelled := range []string{path, path + "/", path + ";x", path + ".json"} {
-			got := s.ask(d.Method, "/"+e.ID+spelled, h, nil)
-			if _, any := s.last(); any || got.rule() != "path" {
-				s.t.Errorf("%s %s: %d by %q", d.Method, spelled, got.status, got.rule())
+	lines := []string{"/" + e.ID}
+	for _, host := range e.Attach[rule].Hosts {
+		host, _ = e.FillHost(host, nil)
+		lines = append(lines, "/"+e.ID+"/@"+strings.Replace(host, "*.", "any.", 1))
+	}
+	for _, line := range lines {
+		for _, one := range []string{"self", "a%2Fb", "17"} {
+			path := strings.ReplaceAll(d.Path, "*", one)
+			for _, spelled := range []string{
+				path, path + "/", path + ";x", path + ".json", path + "?a=b", strings.ToUpper(path),
+			} {
+				got := s.ask(d.Method, line+spelled, h, nil)
+				if _, any := s.last(); any || got.rule() != "path" {
+					s.t.Errorf("%s %s%s: %d by %q", d.Method, line, spelled, got.status, got.rule())
+				}
 			}
 		}
 	}
+	// What is only like it passes: the rule denies no more than it says.
+	path := "/" + e.ID + strings.ReplaceAll(d.Path, "*", "self") + "x"
+	if got := s.ask(d.Method, path, h, nil); got.status != http.StatusOK {
+		s.t.Errorf("%s %s: %d by %q", d.Method, path, got.status, got.rule())
+	}
+	s.last()
 }

@@ -89,9 +89,11 @@ func checkAttach(at location, e Entry) {
 		}
 		for _, m := range a.Mints {
 			checkMint(here.in("mints[%s]", m.Path), e, m)
+			checkReached(here.in("mints[%s]", m.Path), e, i, m.Path)
 		}
 		for _, d := range a.Deny {
 			checkEndpoint(here.in("deny[%s]", d.Path), d)
+			checkReached(here.in("deny[%s]", d.Path), e, i, d.Path)
 		}
 		for _, p := range slices.Concat(a.Usage.Input, a.Usage.Output) {
 			here.in("usage").pointer(p)
@@ -139,6 +141,21 @@ func checkMint(at location, e Entry, m Mint) {
 		at.in("json").pointer(p)
 	}
 	at.in("treat_as").formats(e, m.TreatAs)
+}
+
+// checkReached requires that requests for a path come to the rule that says something of it.
+func checkReached(at location, e Entry, rule int, path string) {
+	has := func(a Attach) bool {
+		return len(a.Paths) == 0 || slices.ContainsFunc(a.Paths, func(prefix string) bool {
+			return strings.HasPrefix(path+"/", strings.TrimSuffix(prefix, "/")+"/")
+		})
+	}
+	at.in("path").require(has(e.Attach[rule]), "must be below a path of its rule")
+	for i, earlier := range e.Attach[:rule] {
+		shared := func(host string) bool { return slices.Contains(e.Attach[rule].Hosts, host) }
+		at.in("path").require(!slices.ContainsFunc(earlier.Hosts, shared) || !has(earlier),
+			"is never reached: attach[%d] matches it first", i)
+	}
 }
 
 func checkEndpoint(at location, d Endpoint) {

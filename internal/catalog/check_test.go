@@ -423,6 +423,15 @@ func TestWhatIsDeniedMustBeSound(t *testing.T) {
 			"openai", "attach[0].deny[/v1/].path", "without one",
 			edit(func(d *catalog.Endpoint) { d.Path = "/v1/" }),
 		},
+		{
+			"openai", "attach[0].deny[/v2/keys].path", "below a path",
+			edit(func(d *catalog.Endpoint) { d.Path = "/v2/keys" }),
+		},
+		{"openai", "attach[1].deny[/v1/keys].path", "matches it first", func(e *entry) {
+			later := e.Attach[0]
+			later.Paths, later.Deny = []string{"/"}, []catalog.Endpoint{{Path: "/v1/keys"}}
+			e.Attach = append(e.Attach, later)
+		}},
 	})
 }
 
