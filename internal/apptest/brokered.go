@@ -1,6 +1,8 @@
 package apptest
 
 import (
+	"errors"
+	"io"
 	"net/http"
 	"testing"
 	"time"
@@ -29,19 +31,26 @@ func (s *Server) LeaseForBroker(tb testing.TB, value plaintext.Value) wire.Lease
 	return lease
 }
 
-// AskInVain sends the broker a request that the lease does not allow, and waits for its record,
-// which the broker keeps from time to time.
+// AskInVain sends the broker a request that the lease does not allow.
 func (s *Server) AskInVain(tb testing.TB, lease wire.Lease, path string) {
+	tb.Helper()
+	s.Ask(tb, lease, http.MethodGet, path, http.StatusForbidden)
+}
+
+// Ask sends the broker a request that is answered with a status, and waits for its record, which
+// the broker keeps from time to time.
+func (s *Server) Ask(tb testing.TB, lease wire.Lease, method, path string, status int) {
 	tb.Helper()
 	before := s.newest(tb, lease)
 	r, err := http.NewRequestWithContext(
-		tb.Context(), http.MethodGet, lease.Broker.URL+"/openai"+path, http.NoBody)
+		tb.Context(), method, lease.Broker.URL+"/openai"+path, http.NoBody)
 	Must(tb, err)
 	r.Header.Set("Authorization", "Bearer "+lease.Broker.Secrets[0].Placeholder)
 	resp, err := http.DefaultTransport.RoundTrip(r)
 	Must(tb, err)
-	Must(tb, resp.Body.Close())
-	if resp.StatusCode != http.StatusForbidden {
+	_, err = io.Copy(io.Discard, resp.Body)
+	Must(tb, errors.Join(err, resp.Body.Close()))
+	if resp.StatusCode != status {
 		tb.Fatalf("the broker answers with %d", resp.StatusCode)
 	}
 	for end := time.Now().Add(patience); s.newest(tb, lease) == before; {

@@ -34,3 +34,36 @@ func TestTheNamesAreThoseOfTheCatalog(t *testing.T) {
 		t.Errorf("NOTHING is also %q", got)
 	}
 }
+
+func TestAVariableNamesTheProvidersWhoseProgramsReadIt(t *testing.T) {
+	whole, err := catalog.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for variable, want := range map[string][]string{
+		"OPENAI_API_KEY": {"openai"}, "GITHUB_TOKEN": {"github"}, "GH_TOKEN": {"github"},
+		"OPENAI_BASE_URL": nil, "NOTHING": nil, "": nil,
+	} {
+		if got := whole.ProvidersOf(variable); !cmp.Equal(got, want) {
+			t.Errorf("%s is of %q, want %q", variable, got, want)
+		}
+	}
+}
+
+func TestADomainIsAHostOrWhatIsBelowAPattern(t *testing.T) {
+	e := catalog.Entry{
+		Params: []catalog.Param{{ID: "region", Default: "eu", Pattern: "[a-z]+"}},
+		Attach: []catalog.Attach{
+			{Hosts: []string{"api.example.org", "*.example.net"}},
+			{Hosts: []string{"{region}.example.com", "{unknown}.example.com"}},
+		},
+	}
+	for region, want := range map[string]string{"us": "us", "": "eu", "U.S": "eu"} {
+		got := e.DomainsWith(map[string]string{"region": region})
+		if diff := cmp.Diff([]string{
+			"api.example.org", "example.net", want + ".example.com",
+		}, got); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", region, diff)
+		}
+	}
+}

@@ -10,13 +10,16 @@ import (
 
 	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/plaintext"
 )
 
 const providerHost = "api.openai.com"
 
 var providerPair = apptest.TrustedPair(providerHost, issuerHost)
 
-func TestAProbeIsOneButtonOnTheListAndOnThePageOfASecret(t *testing.T) {
+// refusing starts a server before a provider that refuses every key.
+func refusing(t *testing.T) *apptest.Server {
+	t.Helper()
 	provider := httptest.NewUnstartedServer(http.HandlerFunc(
 		func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
@@ -28,9 +31,35 @@ func TestAProbeIsOneButtonOnTheListAndOnThePageOfASecret(t *testing.T) {
 	}
 	provider.StartTLS()
 	t.Cleanup(provider.Close)
-	s := apptest.Start(t, func(c *config.Config) {
+	return apptest.Start(t, func(c *config.Config) {
 		c.EgressAllow = apptest.Egress(provider.Listener.Addr().String(), providerHost)
 	})
+}
+
+func TestAKeyThatItsProviderRefusedAtTheBrokerIsShownUntilItIsProbed(t *testing.T) {
+	s := refusing(t)
+	b := open(t, s)
+	b.signIn("dev")
+	lease := s.LeaseForBroker(t, plaintext.FromString("key-of-a-run-that-is-refused"))
+	s.Ask(t, lease, http.MethodPost, "/v1/responses", http.StatusUnauthorized)
+	secret := "/ui/secrets/" + lease.Secrets[0].ID
+	const suspected = `<span class="badge bad">refused by its provider `
+	for _, path := range []string{secret, "/ui/secrets"} {
+		text := b.get(path).text
+		if !strings.Contains(text, suspected) || !strings.Contains(text, ": probe it</span>") ||
+			strings.Contains(text, "Last refused") != (path == secret) {
+			t.Errorf("%s does not show that the key was refused:\n%s", path, text)
+		}
+	}
+	b.send(secret+"/probe").leadsTo(t, secret+"?done=asked")
+	if text := b.get(secret).text; strings.Contains(text, suspected) ||
+		!strings.Contains(text, "does not work") {
+		t.Errorf("after a probe:\n%s", text)
+	}
+}
+
+func TestAProbeIsOneButtonOnTheListAndOnThePageOfASecret(t *testing.T) {
+	s := refusing(t)
 	b := open(t, s)
 	b.signIn("dev")
 	to := b.send("/ui/secrets/new", "preset", "openai", "value", "sk-of-a-probe").
