@@ -93,9 +93,12 @@ func (s *Service) recordBatch(
 	}
 	news := s.evidence.of(batch)
 	err := s.store.Update(ctx, func(tx Tx) error {
-		err := tx.InsertBrokered(ctx, batch, slices.Collect(maps.Values(added)))
+		err := hastenProbes(ctx, tx, news, s.time())
 		if err == nil {
-			err = noteEvidence(ctx, tx, news, s.time())
+			err = tx.InsertBrokered(ctx, batch, slices.Collect(maps.Values(added)))
+		}
+		if err == nil {
+			err = noteEvidence(ctx, tx, news)
 		}
 		for lease, use := range added {
 			if err == nil {

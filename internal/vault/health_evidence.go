@@ -148,15 +148,28 @@ func (v *notedEvidence) keep(news []shownOf, now time.Time) {
 	}
 }
 
-// noteEvidence stores what requests showed. A refusal is reason to ask the provider, if the user
-// wants that.
-func noteEvidence(ctx context.Context, tx Tx, news []shownOf, now time.Time) error {
+// noteEvidence stores what requests showed.
+func noteEvidence(ctx context.Context, tx Tx, news []shownOf) error {
 	for _, shown := range news {
-		err := tx.NoteEvidence(ctx, shown.user, shown.secret, shown.KeyEvidence)
-		if err == nil && shown.isRefused() {
-			err = tx.HastenProbe(ctx, shown.user, now)
+		if err := tx.NoteEvidence(ctx, shown.user, shown.secret, shown.KeyEvidence); err != nil {
+			return err
 		}
-		if err != nil {
+	}
+	return nil
+}
+
+// hastenProbes has the providers asked of keys that they refused, if the users want that. It comes
+// first in its transaction: a change of a user locks the user before what the user has, too.
+func hastenProbes(ctx context.Context, tx Tx, news []shownOf, now time.Time) error {
+	var users []uuid.UUID
+	for _, shown := range news {
+		if shown.isRefused() {
+			users = append(users, shown.user)
+		}
+	}
+	slices.SortFunc(users, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
+	for _, user := range slices.Compact(users) {
+		if err := tx.HastenProbe(ctx, user, now); err != nil {
 			return err
 		}
 	}
