@@ -184,6 +184,7 @@ func (h *Health) isSuspected() bool {
 		return false
 	case catalog.OutcomeValid, catalog.OutcomeValidLimited, catalog.OutcomeBlocked:
 		return h.isRefused() && h.RefusedAt.After(h.At)
+	case catalog.OutcomeRateLimited, catalog.OutcomeIndeterminate: // the answer does not tell
 	}
 	return h.isRefused()
 }
