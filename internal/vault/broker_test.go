@@ -14,6 +14,7 @@ import (
 
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/policy"
+	"github.com/keysake/keysake/internal/seal"
 	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/plaintext"
 )
@@ -75,6 +76,7 @@ func TestAPlaceholderLooksLikeAKeyAndStandsForTheValueOfNow(t *testing.T) {
 	p.assertState(ann, made.ID, vault.LeaseActive)
 	heads := map[uuid.UUID]string{openai.ID: "sk-proj-", github.ID: "ghp_"}
 	values := map[uuid.UUID]vault.Value{openai.ID: fake("1"), github.ID: fake("2")}
+	stamps := map[uuid.UUID]seal.Stamp{openai.ID: openai.Stamp, github.ID: github.Stamp}
 	for _, placeholder := range made.Placeholders {
 		text := string(placeholder.Value.Reveal())
 		if !strings.HasPrefix(text, heads[placeholder.Secret]) || len(text) < 71 {
@@ -89,8 +91,8 @@ func TestAPlaceholderLooksLikeAKeyAndStandsForTheValueOfNow(t *testing.T) {
 		g.Value = plaintext.Value{}
 		want := vault.Grant{
 			User: ann.User, Lease: made.ID, Secret: placeholder.Secret, Name: placeholder.Name,
-			Provider: placeholder.Provider, Version: 1, ExpiresAt: made.ExpiresAt,
-			Limits: request.Limits,
+			Provider: placeholder.Provider, Version: 1, Stamp: stamps[placeholder.Secret],
+			ExpiresAt: made.ExpiresAt, Limits: request.Limits,
 			Granted: []vault.GrantedSecret{
 				{ID: github.ID, Name: "GITHUB_TOKEN", Provider: "github"},
 				{ID: openai.ID, Name: "OPENAI_API_KEY", Provider: "openai"},
@@ -103,7 +105,8 @@ func TestAPlaceholderLooksLikeAKeyAndStandsForTheValueOfNow(t *testing.T) {
 	p.must(second(p.UpdateSecret(t.Context(), ann, openai.ID, fake("new"))))
 	g := must(p.Grant(t.Context(), made.Placeholders[1].Value))
 	next := fake("new")
-	if string(g.Value.Reveal()) != string(next.Plain().Reveal()) || g.Version != 2 {
+	if string(g.Value.Reveal()) != string(next.Plain().Reveal()) || g.Version != 2 ||
+		g.Stamp == openai.Stamp {
 		t.Error("an update does not count at once")
 	}
 	p.assertChain(ann.User)
