@@ -65,6 +65,7 @@ const (
 	APIKeyCreate     Action = "api-key.create"
 	APIKeyCreateFor  Action = "api-key.create-for" // for another user
 	APIKeyList       Action = "api-key.list"
+	APIKeyListAll    Action = "api-key.list-all" // of all users, without masks
 	APIKeyRevoke     Action = "api-key.revoke"
 	APIKeyRevokeOnly Action = "api-key.revoke-only" // keeps the keys that it made
 	APIKeyRevokeSelf Action = "api-key.revoke-self" // the key, or the session, that asks
@@ -95,6 +96,7 @@ const (
 	UserDisable      Action = "user.disable"
 	UserEnable       Action = "user.enable"
 	UserConfirm      Action = "user.confirm" // that a repair is right, by the user
+	FleetGet         Action = "fleet.get"    // the state of keys, backups and servers
 )
 
 // The actions of the operator, at the machine itself. No scope allows them.
@@ -144,7 +146,7 @@ func requiredScope(a Action) (scope Scope, found bool) {
 		SignInLinkOwn, TrustAdd, TrustList, TrustRemove, DeviceConfirm, DeviceRefuse:
 		return KeysWrite, true
 	case APIKeyCreateFor, SignInLinkCreate, IdentityLink, IdentityUnlink, UserList, UserCreate,
-		UserDelete, UserDeleteLater, UserKeep, UserDisable, UserEnable:
+		UserDelete, UserDeleteLater, UserKeep, UserDisable, UserEnable, APIKeyListAll, FleetGet:
 		return Admin, true
 	case AuditList:
 		return AuditRead, true
@@ -190,7 +192,7 @@ func InLockdown(held []Scope, a Action) bool {
 	return slices.Contains(held, Admin) && (LastResort(a) || slices.Contains([]Action{
 		SecretList, SecretGet, VersionList, PresetList, APIKeyList, SessionList, WhoAmI, UserList,
 		AuditList, AuditListAll, UserKeep, LeaseList, LeaseGet, LeaseRequests, UsageGet,
-		HealthGet, TrustList, WatchGet,
+		HealthGet, TrustList, WatchGet, APIKeyListAll, FleetGet,
 	}, a))
 }
 

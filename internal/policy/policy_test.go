@@ -69,6 +69,8 @@ var allowed = map[policy.Action][]policy.Scope{
 	policy.UserDisable:      {policy.Admin},
 	policy.UserEnable:       {policy.Admin},
 	policy.UserConfirm:      {policy.SecretsWrite},
+	policy.APIKeyListAll:    {policy.Admin},
+	policy.FleetGet:         {policy.Admin},
 	policy.LibraryStop:      anyone, // of what each of its parts allows
 	policy.AuditList:        {policy.AuditRead},
 	policy.AuditListAll:     {policy.Admin},

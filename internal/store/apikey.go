@@ -149,6 +149,15 @@ func (q *Queries) AdminAPIKeys(ctx context.Context) ([]vault.APIKey, error) {
 		"WHERE ' ' || scopes || ' ' LIKE '% admin %' AND kind = '' ORDER BY user_id, id")
 }
 
+// APIKeysByAge implements [vault.Reader].
+func (q *Queries) APIKeysByAge(
+	ctx context.Context, after, before uuid.UUID, limit int,
+) ([]vault.APIKey, error) {
+	return apiKeysUsed.list(ctx, q.conn, `WHERE kind = '' AND revoked_at IS NULL
+		AND id > $1 AND id < $2 ORDER BY id LIMIT $3`,
+		idText(after), beforeText(before), integer(limit))
+}
+
 // InsertAPIKey implements [vault.Tx].
 func (q *Queries) InsertAPIKey(ctx context.Context, k vault.APIKey) error {
 	return apiKeys.insert(ctx, q.conn, &k)

@@ -42,12 +42,12 @@ func (q *Queries) Leases(
 		"WHERE "+strings.Join(where, " AND ")+" ORDER BY id DESC LIMIT $2", args...)
 }
 
-// beforeText returns what the ids of leases that are older than one are below. nil: all are.
-func beforeText(lease uuid.UUID) string {
-	if lease == uuid.Nil {
-		lease = uuid.Max
+// beforeText returns what the ids of what is older than one are below. nil: all are.
+func beforeText(id uuid.UUID) string {
+	if id == uuid.Nil {
+		id = uuid.Max
 	}
-	return idText(lease)
+	return idText(id)
 }
 
 // NthLease implements [vault.Reader].

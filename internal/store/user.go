@@ -36,6 +36,19 @@ func (q *Queries) Users(ctx context.Context) ([]vault.StoredUser, error) {
 	return users.list(ctx, q.conn, "ORDER BY username")
 }
 
+// afterNames is after whatever may follow the beginning of a name.
+const afterNames = "\U0010ffff"
+
+// UsersByName implements [vault.Reader]. Where it begins is one bound, so that the index leads
+// there.
+func (q *Queries) UsersByName(
+	ctx context.Context, prefix, after string, limit int,
+) ([]vault.StoredUser, error) {
+	return users.list(ctx, q.conn, `WHERE deleted_at IS NULL AND username >= $1
+		AND username < $2 AND username <> $3 ORDER BY username LIMIT $4`,
+		max(prefix, after), prefix+afterNames, after, integer(limit))
+}
+
 // UserNamed implements [vault.Reader].
 func (q *Queries) UserNamed(ctx context.Context, username string) (vault.StoredUser, error) {
 	return users.get(ctx, q.conn, "WHERE username = $1 AND deleted_at IS NULL", username)

@@ -102,6 +102,9 @@ type apiKeyReader interface {
 	APIKeysBelow(ctx context.Context, parent uuid.UUID) ([]APIKey, error)
 	// APIKeyUsed returns when a key was used last; the zero time for never.
 	APIKeyUsed(ctx context.Context, id uuid.UUID) (time.Time, error)
+	// APIKeysByAge returns API keys of all users that were not revoked, oldest first, some at once:
+	// those that are newer than one and older than another. nil stands for any.
+	APIKeysByAge(ctx context.Context, after, before uuid.UUID, limit int) ([]APIKey, error)
 	// AdminAPIKeys returns the API keys with the scope admin, of all users.
 	AdminAPIKeys(ctx context.Context) ([]APIKey, error)
 }

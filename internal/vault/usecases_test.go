@@ -127,6 +127,13 @@ func (p *fixture) useCases() map[policy.Action]useCase {
 			_, err := p.ListAPIKeys(ctx, who)
 			return err
 		},
+		policy.APIKeyListAll: func(who vault.Actor, _ uuid.UUID) error {
+			_, _, err := p.ListAllAPIKeys(ctx, who, vault.KeyFilter{})
+			return err
+		},
+		policy.FleetGet: func(who vault.Actor, _ uuid.UUID) error {
+			return second(p.InstanceState(ctx, who))
+		},
 		policy.APIKeyRevoke: func(who vault.Actor, target uuid.UUID) error {
 			return p.RevokeAPIKey(ctx, who, target)
 		},
@@ -197,8 +204,8 @@ func (p *fixture) useCases() map[policy.Action]useCase {
 			return err
 		},
 		policy.UserList: func(who vault.Actor, _ uuid.UUID) error {
-			_, err := p.ListUsers(ctx, who)
-			return err
+			_, _, err := p.PageOfUsers(ctx, who, vault.UserQuery{})
+			return errors.Join(second(p.ListUsers(ctx, who)), err)
 		},
 		policy.UserCreate: func(who vault.Actor, _ uuid.UUID) error {
 			_, err := p.CreateUser(ctx, who, userRequest("made"))
@@ -244,6 +251,8 @@ var reads = []policy.Action{
 	policy.AuditListAll,
 	policy.WhoAmI,
 	policy.UserList,
+	policy.APIKeyListAll,
+	policy.FleetGet,
 }
 
 // operators are what is done at the machine itself, on nobody's behalf.

@@ -60,6 +60,9 @@ type userReader interface {
 	User(ctx context.Context, id uuid.UUID) (StoredUser, error)
 	// Users returns all users, ordered by name, and those who were deleted, whose names are empty.
 	Users(ctx context.Context) ([]StoredUser, error)
+	// UsersByName returns users whose names begin so, ordered by name, some at once: those after
+	// a name. Those who were deleted are not among them.
+	UsersByName(ctx context.Context, prefix, after string, limit int) ([]StoredUser, error)
 	// UserNamed returns the user of that name. NotFound: there is none.
 	UserNamed(ctx context.Context, username string) (StoredUser, error)
 	// UsersDue returns users who are to be deleted by a time, those first who are due first.

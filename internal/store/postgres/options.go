@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,10 @@ import (
 type Options struct {
 	URL      string // as PostgreSQL's own programs take it; PGPASSFILE may have the password
 	Password string // in the place of the URL's
+
+	// Name is what others see of the connections in pg_stat_activity, where neither the URL nor a
+	// pooler has its own; empty for keysake.
+	Name string
 
 	MaxConns int  // at once; 0 for 16
 	Pooler   bool // the URL is that of a pooler which lends a connection for a transaction
@@ -78,7 +83,7 @@ func (o Options) config(t *timeline) (*pgxpool.Config, error) {
 	}
 	c.ConnConfig.ValidateConnect = t.validate(c.ConnConfig.ValidateConnect)
 	if _, given := params["application_name"]; !given {
-		params["application_name"] = "keysake"
+		params["application_name"] = cmp.Or(o.Name, "keysake")
 	}
 	return c, nil
 }

@@ -80,6 +80,19 @@ func (p *pool) Ping(ctx context.Context) error {
 	})
 }
 
+// Size returns how many bytes the database has, without its log.
+func (p *pool) Size(ctx context.Context) (size int64, err error) {
+	err = p.do(ctx, func(c *conn) error {
+		c.txError = nil
+		const sql = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+		return c.Query(ctx, sql, func(r store.Row) error {
+			size = r.Int(0)
+			return nil
+		})
+	})
+	return size, err
+}
+
 // view runs fn on a snapshot.
 func (p *pool) view(ctx context.Context, fn func(*conn) error) error {
 	return p.do(ctx, func(c *conn) (err error) {

@@ -81,6 +81,7 @@ func apiKeyBehaviours() []behaviour {
 				return tx.InsertAPIKey(s.ctx, apiKeyOf(newID()))
 			})
 		}},
+		{"keys of all users are listed by age, without others and those revoked", keysByAge},
 		{"a user's keys are listed newest first, without those of others", func(s subject) {
 			ann, bob := s.addUser("ann"), s.addUser("bob")
 			var want []vault.APIKey
@@ -101,6 +102,29 @@ func apiKeyBehaviours() []behaviour {
 			s.wantSame("keys of an unknown user", len(s.apiKeys(newID())), 0)
 		}},
 	}
+}
+
+func keysByAge(s subject) {
+	ann, bob := s.addUser("ann"), s.addUser("bob")
+	var want []vault.APIKey
+	for range 3 {
+		want = append(want, s.addAPIKey(ann.Owner, nil), s.addAPIKey(bob.Owner, nil))
+		s.addAPIKey(ann.Owner, func(k *vault.APIKey) { k.RevokedAt = moment(9) })
+		s.addAPIKey(ann.Owner, func(k *vault.APIKey) { k.Kind = audit.CredentialSession })
+	}
+	want[1].LastUsedAt = moment(50)
+	s.update(func(tx vault.Tx) error {
+		return tx.TouchAPIKey(s.ctx, want[1].ID, want[1].LastUsedAt)
+	})
+	list := func(after, before uuid.UUID, limit int) []vault.APIKey {
+		return got(s, func(ctx context.Context, r vault.Reader) ([]vault.APIKey, error) {
+			return r.APIKeysByAge(ctx, after, before, limit)
+		})
+	}
+	s.wantSame("all", list(uuid.Nil, uuid.Nil, 9), want)
+	s.wantSame("the oldest", list(uuid.Nil, uuid.Nil, 2), want[:2])
+	s.wantSame("those after", list(want[1].ID, uuid.Nil, 2), want[2:4])
+	s.wantSame("those before", list(want[1].ID, want[3].ID, 9), want[2:3])
 }
 
 func apiKeyEnds() []behaviour {

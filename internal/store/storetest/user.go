@@ -65,6 +65,7 @@ func userListBehaviours() []behaviour {
 			}
 			s.wantSame("names", listed, names)
 		}},
+		{"users are listed from any name on, and by how their names begin", usersByName},
 		{"deleting a user frees the name", deletionFreesName},
 		{"of a deleted user only the ledger is left, and the user stays deleted", deletedUser},
 		{"the id of a deleted user is not given again", func(s subject) {
@@ -74,6 +75,39 @@ func userListBehaviours() []behaviour {
 				return tx.InsertUser(s.ctx, u)
 			})
 		}},
+	}
+}
+
+func usersByName(s subject) {
+	for _, name := range []string{"b", "ann", "an", "anna", "a", "ann-b", "gone"} {
+		u := s.addUser(name)
+		if name == "gone" {
+			s.update(func(tx vault.Tx) error { return tx.DeleteUser(s.ctx, u.Owner, moment(9)) })
+		}
+	}
+	for _, c := range []struct {
+		prefix, after string
+		limit         int
+		want          []string
+	}{
+		{"", "", 9, []string{"a", "an", "ann", "ann-b", "anna", "b"}},
+		{"", "", 2, []string{"a", "an"}},
+		{"", "an", 2, []string{"ann", "ann-b"}},
+		{"", "a%", 9, []string{"an", "ann", "ann-b", "anna", "b"}}, // there is no such user
+		{"ann", "", 9, []string{"ann", "ann-b", "anna"}},
+		{"ann", "ann-b", 9, []string{"anna"}},
+		{"ann", "b", 9, nil},
+		{"a_", "", 9, nil},
+	} {
+		var names []string
+		for _, u := range got(s, func(ctx context.Context, r vault.Reader) (
+			[]vault.StoredUser, error,
+		) {
+			return r.UsersByName(ctx, c.prefix, c.after, c.limit)
+		}) {
+			names = append(names, u.Username)
+		}
+		s.wantSame("names that begin with "+c.prefix+" after "+c.after, names, c.want)
 	}
 }
 
