@@ -44,6 +44,7 @@ func newBroker(a *app) *cobra.Command {
 		if cfg.BrokerListen == "" || cfg.BrokerListen == config.NoBroker {
 			return usagef("--broker-listen is missing: name the address and port of the broker")
 		}
+		cfg.Program = "broker " + programVersion()
 		return server.RunBroker(cmd.Context(), cfg, a.passphrase, a.stdout, a.stderr)
 	}
 	return cmd

@@ -46,6 +46,7 @@ func newServe(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		cfg.Program = "serve " + programVersion()
 		return server.Run(cmd.Context(), cfg, a.passphrase, a.stdout, a.stderr)
 	}
 	return cmd

@@ -24,6 +24,8 @@ const fileScheme = "file:"
 
 // A Config is what a server runs with. [Settings.Load] fills it, [Config.Validate] checks it.
 type Config struct {
+	Program string // which program serves, and its version; empty for one that does not
+
 	Listen string
 	Data   string
 	Dev    bool

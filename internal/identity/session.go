@@ -121,6 +121,14 @@ func (s *Sessions) cookie(name, value string) *http.Cookie {
 // IsFresh reports whether a session began so short a time ago that it may do what is dangerous.
 func (s *Sessions) IsFresh(of vault.Session) bool { return time.Since(of.SignedInAt) < s.Fresh }
 
+// Scheme returns by what browsers reach the pages.
+func (s *Sessions) Scheme() string {
+	if s.plain {
+		return "http"
+	}
+	return "https"
+}
+
 // PathOfLink is where the token of a sign-in link is presented.
 func PathOfLink(token plaintext.Value) string {
 	var path strings.Builder

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 
 	"github.com/keysake/keysake/internal/backup"
@@ -31,6 +32,8 @@ type Database interface {
 	// Space returns how many bytes are free on the disk, and how many must be for updates that are
 	// not reserved. Both are 0 if that is unknown.
 	Space() (free, floor uint64)
+	// Size returns how many bytes the database has.
+	Size(ctx context.Context) (int64, error)
 	// Stats returns how many updates were made durable since the start, and in how many commits.
 	Stats() (updates, commits uint64)
 
@@ -44,6 +47,10 @@ func (i *Instance) openPostgres(ctx context.Context, cfg config.Config, access A
 	options, err := databaseOptions(cfg)
 	if err != nil {
 		return err
+	}
+	if cfg.Program != "" {
+		i.Connection = fmt.Sprintf("keysake %s %08x", cfg.Program, rand.Uint32())
+		options.Name = i.Connection
 	}
 	open := postgres.OpenShared
 	if access.exclusive() {

@@ -40,6 +40,9 @@ type Instance struct {
 	Keys     *Keys
 	Catalog  *catalog.Catalog
 
+	// Connection is the name of what serves among the connections to a database that servers share.
+	Connection string
+
 	// Foreign are root keys that wrap owner keys though the configuration does not name them: what
 	// they wrap does not open.
 	Foreign []vault.StoredRootKey

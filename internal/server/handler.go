@@ -87,6 +87,7 @@ func newServer(
 			Observe: metrics.observe,
 		},
 		Stopping: stopping,
+		Fleet:    s.fleet,
 	})
 	s.main = s.newHTTPServer(s.withProbes(withPages(pages, handler)))
 	s.main.RegisterOnShutdown(sync.OnceFunc(func() { close(stopping) }))

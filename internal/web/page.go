@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,7 +25,7 @@ func loadPages(a assets) pages {
 		"machine": machine, "count": count, "action": actionText,
 		"state": stateText, "health": healthText, "plain": fmt.Sprint,
 		"advice": broker.Advice, "warning": warningText, "expiry": expiry,
-		"millis": millis,
+		"millis": millis, "bytes": bytesText, "span": span,
 	}).ParseFS(templates, "templates/frame.html", "templates/part_*.html"))
 	files, _ := fs.Glob(templates, "templates/*.html")
 	for _, file := range files {
@@ -43,6 +44,7 @@ type view struct {
 	Here     string // the entry of the menu that the page belongs to
 	SignedIn bool
 	Fresh    bool              // the session may do what is dangerous
+	Admin    bool              // the session has the scope admin
 	Provider string            // where people sign in; empty if there is none
 	Done     string            // what was just done
 	Broken   map[string]string // by the name of a field, what is wrong with it
@@ -58,6 +60,7 @@ func (s *site) show(
 ) error {
 	v.SignedIn = r.session.User != [16]byte{}
 	v.Fresh = v.SignedIn && s.Sessions.IsFresh(r.session)
+	v.Admin = slices.Contains(r.session.Scopes, "admin")
 	v.Provider = s.providerName()
 	if v.Done == "" {
 		v.Done = doneText(r.URL.Query().Get("done"))

@@ -108,6 +108,24 @@ func (s *site) mount() {
 
 	get("/ui/stop", signedIn, s.stopPage)
 	post("/ui/stop", signedIn, s.stop)
+	s.mountAdmin(get, post)
+}
+
+// mountAdmin puts the pages of admins into the mux. Who is one the use cases say, and record who
+// asks and is none. What takes access away works for someone in a hurry; what gives it, or cannot
+// be undone, needs a new sign-in.
+func (s *site) mountAdmin(get, post func(path string, by access, h handler)) {
+	get("/ui/users", signedIn, s.listUsers)
+	post("/ui/users", fresh, s.createUser)
+	get("/ui/users/{id}", signedIn, s.showUser)
+	post("/ui/users/{id}/link", fresh, s.linkUser)
+	post("/ui/users/{id}/disable", signedIn, s.disableUser)
+	post("/ui/users/{id}/enable", fresh, s.enableUser)
+	get("/ui/users/{id}/delete", signedIn, s.confirmDeleteUser)
+	post("/ui/users/{id}/delete", fresh, s.deleteUser)
+	post("/ui/users/{id}/keep", signedIn, s.keepUser)
+	get("/ui/all-keys", signedIn, s.listAllKeys)
+	get("/ui/fleet", signedIn, s.showFleet)
 }
 
 func toSecrets(w http.ResponseWriter, r *request) error {

@@ -49,6 +49,18 @@ func doneText(done string) string {
 		return "Refused. The program gets nothing."
 	case "session-ended":
 		return "Ended. That browser is signed out."
+	case "user-created":
+		return "The user is created. Nobody can sign in as that user yet: make a link below."
+	case "user-disabled":
+		return "Disabled. No API key, session or lease of this user works any more."
+	case "user-enabled":
+		return "Enabled. What was neither revoked nor has expired works again."
+	case "user-to-be-deleted":
+		return "Disabled now, and deleted later, unless an admin calls that off."
+	case "user-kept":
+		return "Called off. The user stays, and stays disabled until you enable them."
+	case "user-deleted":
+		return "Deleted, with all that the user had."
 	}
 	return ""
 }
@@ -99,6 +111,19 @@ func millis(d time.Duration) string {
 	return fmt.Sprintf("%d ms", d.Round(time.Millisecond).Milliseconds())
 }
 
+// bytesText is a size in its largest unit.
+func bytesText(n int64) string {
+	const unit = 1 << 10
+	if n < unit {
+		return count(int(n), "byte", "bytes")
+	}
+	size, at := float64(n)/unit, 0
+	for size >= unit && at < len("KMGT")-1 {
+		size, at = size/unit, at+1
+	}
+	return fmt.Sprintf("%.1f %ciB", size, "KMGT"[at])
+}
+
 func count(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
@@ -141,6 +166,9 @@ func actionTexts() map[string]string {
 		"sign-in-link.create-own": "Sign-in link made", "user.create": "User created",
 		"user.disable": "User disabled", "user.enable": "User enabled",
 		"owner-key.rotate": "Owner key rotated", "user.confirm": "Repair confirmed",
+		"user.delete-later": "User to be deleted", "user.keep": "Deletion called off",
+		"user.delete": "User deleted", "user.list": "Users listed",
+		"api-key.list-all": "API keys of all users listed", "fleet.get": "Servers looked at",
 	}
 }
 

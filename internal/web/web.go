@@ -4,6 +4,7 @@
 package web
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -30,6 +31,8 @@ type Options struct {
 	Failures   int              // failed sign-ins a minute of one client network; 0 for no limit
 	Middleware middleware.Options
 	Stopping   <-chan struct{} // closed when streams are to end
+	// Fleet tells what the server knows of itself and of those beside it; nil for nothing.
+	Fleet func(context.Context) Fleet
 }
 
 // How often one session may ask, in a second and at once.
@@ -53,6 +56,9 @@ type site struct {
 
 // New returns the handler of the pages.
 func New(o Options) http.Handler {
+	if o.Fleet == nil {
+		o.Fleet = func(context.Context) Fleet { return Fleet{} }
+	}
 	s := &site{
 		Options: o, assets: loadAssets(), mux: http.NewServeMux(),
 		rates: middleware.NewLimiter[uuid.UUID]("session", sessionRate, sessionBurst),
