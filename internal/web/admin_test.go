@@ -243,8 +243,9 @@ func TestTheKeysOfAllUsersAreShownWithoutTheirMasks(t *testing.T) {
 	b := open(t, s)
 	b.signIn("dev")
 	for path, shown := range map[string]bool{
-		"/ui/all-keys": true, "/ui/all-keys?unused=on": true, "/ui/all-keys?endless=on": true,
-		"/ui/all-keys?old=on": false,
+		"/ui/all-keys": true, "/ui/all-keys?unused=on": true,
+		"/ui/all-keys?endless=on":                                 true,
+		"/ui/all-keys?old=on":                                     false,
 		"/ui/all-keys?after=ffffffff-ffff-7fff-bfff-ffffffffffff": false,
 	} {
 		text := b.get(path).want(t, http.StatusOK).text
@@ -252,7 +253,8 @@ func TestTheKeysOfAllUsersAreShownWithoutTheirMasks(t *testing.T) {
 			t.Errorf("%s: shown %v\n%s", path, !shown, text)
 		}
 	}
-	apptest.Must(t, second(s.ClientWith(t, plaintext.FromString(made.Key)).ListSecrets(t.Context())))
+	program := s.ClientWith(t, plaintext.FromString(made.Key))
+	apptest.Must(t, second(program.ListSecrets(t.Context())))
 	if strings.Contains(b.get("/ui/all-keys?unused=on").text, name) {
 		t.Error("a key that was used is shown as one that never was")
 	}

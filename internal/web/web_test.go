@@ -10,11 +10,11 @@ import (
 )
 
 // everyPage are the pages of someone who is signed in, without those of one thing.
-var everyPage = []string{
+var everyPage = append([]string{
 	"/ui/secrets", "/ui/secrets/new", "/ui/secrets/new?preset=openai", "/ui/secrets/new?custom",
 	"/ui/secrets/import",
 	"/ui/leases", "/ui/keys", "/ui/sessions", "/ui/audit", "/ui/stop",
-}
+}, adminPages...)
 
 func TestEveryPageNeedsASession(t *testing.T) {
 	s := apptest.Start(t)
@@ -71,6 +71,8 @@ func TestTheHeadersAllowNothingFromElsewhere(t *testing.T) {
 
 func TestAFormOfAnotherSiteChangesNothing(t *testing.T) {
 	s := apptest.Start(t)
+	s.NewUser(t, "mia")
+	mia := userPage(t, s, "mia")
 	b := open(t, s)
 	b.signIn("dev")
 	for name, headers := range map[string]map[string]string{
@@ -81,9 +83,10 @@ func TestAFormOfAnotherSiteChangesNothing(t *testing.T) {
 	} {
 		b.headers = headers
 		for _, path := range []string{
-			"/ui/secrets/new", "/ui/keys", "/ui/stop", "/ui/sign-out", "/ui/sign-in",
+			"/ui/secrets/new", "/ui/keys", "/ui/stop", "/ui/sign-out", "/ui/sign-in", "/ui/users",
+			mia + "/disable", mia + "/delete", mia + "/link",
 		} {
-			got := b.send(path, "name", "EVIL", "value", "x", "keys", "on")
+			got := b.send(path, "name", "EVIL", "username", "evil", "value", "x", "keys", "on")
 			if got.StatusCode != http.StatusForbidden {
 				t.Errorf("%s to %s: %d", name, path, got.StatusCode)
 			}
@@ -92,6 +95,12 @@ func TestAFormOfAnotherSiteChangesNothing(t *testing.T) {
 	b.headers = map[string]string{}
 	if text := b.get("/ui/secrets").want(t, 200).text; strings.Contains(text, "EVIL") {
 		t.Error("a secret was stored")
+	}
+	if text := b.get(mia).want(t, 200).text; !strings.Contains(text, "Disable mia") {
+		t.Error("a user was changed")
+	}
+	if text := b.get("/ui/users").want(t, 200).text; strings.Contains(text, "evil") {
+		t.Error("a user was created")
 	}
 }
 

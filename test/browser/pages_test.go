@@ -141,6 +141,12 @@ func (b *tab) furnished(t *testing.T) map[string]string {
 	b.signIn()
 	keys, err := c.ListAPIKeys(t.Context())
 	apptest.Must(t, err)
+	key, nightly := b.server.NewUser(t, strings.Repeat("a-user-whose-name-is-long-", 2)), "nightly"
+	_, err = b.server.ClientWith(t, key).CreateAPIKey(t.Context(), wire.CreateAPIKey{Name: &nightly})
+	apptest.Must(t, err)
+	users, err := c.ListUsers(t.Context())
+	apptest.Must(t, err)
+	user, me := "/ui/users/"+users.Users[0].ID, "/ui/users/"+users.Users[1].ID
 	name := "keysake on laptop"
 	waits, err := c.StartDeviceLogin(t.Context(), wire.StartDeviceLogin{Name: &name})
 	apptest.Must(t, err)
@@ -154,6 +160,8 @@ func (b *tab) furnished(t *testing.T) map[string]string {
 		"lease": "/ui/leases/" + leases.Leases[0].ID, "keys": "/ui/keys",
 		"brokered": "/ui/leases/" + brokered.ID,
 		"revoke":   "/ui/keys/" + keys.APIKeys[0].ID + "/revoke", "sessions": "/ui/sessions",
+		"users": "/ui/users", "user": user, "delete-user": user + "/delete", "me": me,
+		"all-keys": "/ui/all-keys", "fleet": "/ui/fleet",
 		"audit": "/ui/audit", "stop": "/ui/stop", "none": "/ui/none", "sign-in": "/ui/sign-in",
 	}
 }
