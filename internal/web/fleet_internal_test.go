@@ -33,7 +33,9 @@ func TestWhatIsWrongIsSaidWithWhatToDo(t *testing.T) {
 		t.Errorf("where nothing is known: %+v", found)
 	}
 	for want, change := range map[string]func(*vault.InstanceState, *Fleet){
-		"now: The database was tampered with, or is damaged.": func(s *vault.InstanceState, _ *Fleet) {
+		"now: The database was tampered with, or is damaged.": func(
+			s *vault.InstanceState, _ *Fleet,
+		) {
 			s.Tamperings = 1
 		},
 		"now: The database was tampered with, or is damaged: found 2 days ago, in user x.": func(
@@ -42,7 +44,9 @@ func TestWhatIsWrongIsSaidWithWhatToDo(t *testing.T) {
 			s.Tampering = at(2 * days)
 			s.Tampering.Target.Name = "user x"
 		},
-		"now: The audit log of the instance does not verify.": func(s *vault.InstanceState, _ *Fleet) {
+		"now: The audit log of the instance does not verify.": func(
+			s *vault.InstanceState, _ *Fleet,
+		) {
 			s.LogBroken = true
 		},
 		"in time: There is no backup.": func(s *vault.InstanceState, _ *Fleet) {

@@ -142,7 +142,8 @@ func (b *tab) furnished(t *testing.T) map[string]string {
 	keys, err := c.ListAPIKeys(t.Context())
 	apptest.Must(t, err)
 	key, nightly := b.server.NewUser(t, strings.Repeat("a-user-whose-name-is-long-", 2)), "nightly"
-	_, err = b.server.ClientWith(t, key).CreateAPIKey(t.Context(), wire.CreateAPIKey{Name: &nightly})
+	_, err = b.server.ClientWith(t, key).CreateAPIKey(
+		t.Context(), wire.CreateAPIKey{Name: &nightly})
 	apptest.Must(t, err)
 	users, err := c.ListUsers(t.Context())
 	apptest.Must(t, err)
