@@ -168,7 +168,7 @@ func (b *tab) furnished(t *testing.T) map[string]string {
 }
 
 func TestEveryPageIsForEveryoneOnEveryScreenInBothThemes(t *testing.T) {
-	s := apptest.Start(t)
+	s := apptest.Start(t, func(c *config.Config) { c.Program = "serve 1.0.0" })
 	b := openTab(t, s)
 	pages := b.furnished(t)
 	for _, width := range []int{360, 1440} {

@@ -23,7 +23,7 @@ func takesPictures() bool { return os.Getenv(pictureFolder) != "" }
 // inDocs are the pictures of docs/pages.md, which make screenshots writes.
 var inDocs = map[string]string{
 	"secrets-1440-light": "secrets", "secret-1440-dark": "secret", "preset-360-light": "add",
-	"stop-360-dark": "stop",
+	"stop-360-dark": "stop", "fleet-1440-light": "fleet",
 }
 
 // small returns a picture with the 256 colours that it has most of: a page has few, and the file a
