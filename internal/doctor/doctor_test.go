@@ -316,13 +316,15 @@ var unchecked = []string{
 	"root_keys check_value", "root_keys created_at", "root_keys id", "root_keys params",
 	"secret_uses at", "secret_uses lease_id", "secret_uses refused_at", "secret_uses secret_id",
 	"secret_uses stamp", "secret_uses user_id", "secret_uses uses", "secret_uses worked_at",
-	"users notice_due_at", "users probe_due_at",
+	"usage_days day", "usage_days leases", "usage_days runs", "usage_days secrets",
+	"usage_days user_id", "users notice_due_at", "users probe_due_at",
 }
 
 func TestADamagedValueIsAFinding(t *testing.T) {
 	l, src, _ := filled(t)
 	id := uuid.NewString()
 	src.rows["api_key_uses"] = []backup.Row{{id, int64(1)}}
+	src.rows["usage_days"] = []backup.Row{{int64(1), id, int64(1), int64(1), int64(1)}}
 	src.rows["secret_uses"] = []backup.Row{
 		{id, id, int64(1), int64(1), id, make([]byte, 16), int64(1), nil},
 	}
@@ -361,7 +363,7 @@ func TestADamagedValueIsAFinding(t *testing.T) {
 // nothing.
 var unread = []string{
 	"api_key_uses", "broker_requests", "broker_uses", "device_logins", "done_requests",
-	"instance_keys", "root_keys", "secret_health", "secret_notices", "secret_uses",
+	"instance_keys", "root_keys", "secret_health", "secret_notices", "secret_uses", "usage_days",
 	"webhook_events",
 }
 

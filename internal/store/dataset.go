@@ -26,7 +26,7 @@ type dataset interface {
 func datasets() []dataset {
 	return []dataset{
 		rootKeys, instanceKeys, instances, users, ownerKeys, apiKeys, apiKeyUses, secrets,
-		versions, leases, secretUses, healths, brokerUses, brokerRequests, auditEntries,
+		versions, leases, secretUses, usageDays, healths, brokerUses, brokerRequests, auditEntries,
 		doneRequests, deviceLogins, webhookEvents, secretNotices,
 	}
 }

@@ -169,7 +169,9 @@ func (q *Queries) DeleteLease(ctx context.Context, user, id uuid.UUID) error {
 
 // DeleteLeases implements [vault.Tx].
 func (q *Queries) DeleteLeases(ctx context.Context, user uuid.UUID) error {
-	for _, table := range []string{"broker_requests", "broker_uses", "secret_uses", "leases"} {
+	for _, table := range []string{
+		"broker_requests", "broker_uses", "secret_uses", "usage_days", "leases",
+	} {
 		err := q.exec(ctx, "DELETE FROM "+table+" WHERE user_id = $1", idText(user))
 		if err != nil {
 			return err

@@ -62,11 +62,12 @@ func (u *lastUsed) takeDue(now time.Time, all bool) map[uuid.UUID]time.Time {
 	return due
 }
 
-// FlushLastUsed stores when API keys were used. The server calls it every few seconds, and with all
-// when it stops.
+// FlushLastUsed stores when API keys were used, and how much users used. The server calls it every
+// few seconds, and with all when it stops.
 func (s *Service) FlushLastUsed(ctx context.Context, all bool) error {
-	due := s.used.takeDue(s.now(), all)
-	if len(due) == 0 {
+	now := s.now()
+	due, uses := s.used.takeDue(now, all), s.days.takeDue(now, all)
+	if len(due) == 0 && len(uses) == 0 {
 		return nil
 	}
 	err := s.store.Update(ctx, func(tx Tx) error {
@@ -75,9 +76,10 @@ func (s *Service) FlushLastUsed(ctx context.Context, all bool) error {
 				return err
 			}
 		}
-		return nil
+		return s.days.flush(ctx, tx, uses, now)
 	})
 	if err != nil {
+		s.days.add(uses...)
 		for key, at := range due {
 			s.used.touch(key, at)
 		}

@@ -143,7 +143,7 @@ type leaseWriter interface {
 	// CountUses adds a use, by a lease, to each of its secrets.
 	CountUses(ctx context.Context, l StoredLease, at time.Time) error
 	DeleteLease(ctx context.Context, user, id uuid.UUID) error
-	// DeleteLeases removes all leases of a user, and how the secrets were used.
+	// DeleteLeases removes all leases of a user, and how much was used.
 	DeleteLeases(ctx context.Context, user uuid.UUID) error
 }
 

@@ -44,6 +44,7 @@ func (s *Service) CreateLease(ctx context.Context, who Actor, in LeaseRequest) (
 	if err != nil {
 		return Delivered{}, err
 	}
+	s.days.note(out.StoredLease)
 	return out, nil
 }
 

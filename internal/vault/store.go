@@ -59,6 +59,7 @@ type Reader interface {
 	secretReader
 	versionReader
 	leaseReader
+	usageReader
 	brokerReader
 	auditReader
 	doneRequestReader
@@ -79,6 +80,7 @@ type Tx interface {
 	secretWriter
 	versionWriter
 	leaseWriter
+	usageWriter
 	brokerWriter
 	auditWriter
 	doneRequestWriter

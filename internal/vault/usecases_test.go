@@ -132,7 +132,8 @@ func (p *fixture) useCases() map[policy.Action]useCase {
 			return err
 		},
 		policy.FleetGet: func(who vault.Actor, _ uuid.UUID) error {
-			return second(p.InstanceState(ctx, who))
+			_, err := p.ServerUsage(ctx, who, 30)
+			return errors.Join(second(p.InstanceState(ctx, who)), err)
 		},
 		policy.APIKeyRevoke: func(who vault.Actor, target uuid.UUID) error {
 			return p.RevokeAPIKey(ctx, who, target)

@@ -40,6 +40,7 @@ type Service struct {
 	catalog  *catalog.Catalog
 	limits   Limits
 	used     *lastUsed
+	days     *dayUses
 	refusals *refusals
 	evidence notedEvidence
 	locks    *secretLocks
@@ -97,6 +98,7 @@ func New(o Options) (*Service, *Operator) {
 		catalog:  o.Catalog,
 		limits:   o.Limits,
 		used:     newLastUsed(),
+		days:     newDayUses(),
 		refusals: newRefusals(),
 		locks:    newSecretLocks(),
 		disputes: &disputes{},

@@ -17,6 +17,7 @@ import (
 // adminPages are those that only an admin gets, without those of one user.
 var adminPages = []string{
 	"/ui/users", "/ui/all-keys", "/ui/all-keys?unused&old&endless", "/ui/fleet",
+	"/ui/usage", "/ui/usage?days=90",
 }
 
 // userPage returns the path of the page of a user.
@@ -260,6 +261,33 @@ func TestTheKeysOfAllUsersAreShownWithoutTheirMasks(t *testing.T) {
 	}
 	if strings.Contains(b.seen.String(), made.MaskedKey) || made.MaskedKey == "" {
 		t.Error("a mask of another user is on a page")
+	}
+}
+
+func TestWhatIsUsedIsDrawnByDay(t *testing.T) {
+	s := apptest.Start(t)
+	b := open(t, s)
+	b.signIn("dev")
+	if text := b.get("/ui/usage").want(t, 200).text; strings.Contains(text, "<svg") {
+		t.Error("there is a chart of nothing")
+	}
+	id := strings.TrimPrefix(b.add("USED", "value-that-is-used"), "/ui/secrets/")
+	label := "a run"
+	for _, run := range []*wire.Run{nil, {Label: &label}} {
+		_, err := s.Client(t).CreateLease(t.Context(), wire.CreateLease{
+			SecretIDs: []string{id}, Delivery: "ticket", Run: run,
+		})
+		apptest.Must(t, err)
+	}
+	s.Stop(t) // what it has counted is stored
+	b.s = s.Restart(t)
+	for _, days := range []string{"30", "90"} {
+		text := b.get("/ui/usage?days="+days).want(t, http.StatusOK).text
+		for _, want := range []string{"1 user from", "2 leases from", "1 run from", "2 uses from"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("no %q in\n%s", want, text)
+			}
+		}
 	}
 }
 

@@ -6,10 +6,12 @@ import (
 	"github.com/keysake/keysake/internal/vault"
 )
 
-// A chart shows uses by day, as bars that a template draws.
+// A chart shows by day how many there were of something, as bars that a template draws.
 type chart struct {
+	Title, One, Many string // how one of them is called, and many
+
 	Bars          []bar
-	Total, Most   int
+	Total, Most   int64
 	Width, Height int
 	From, To      time.Time
 }
@@ -17,16 +19,15 @@ type chart struct {
 // A bar is one day.
 type bar struct {
 	Day                 time.Time
-	Uses                int
+	Uses                int64
 	X, Y, Width, Height int
 }
 
 // The size of a chart, in units of its own.
 const (
 	chartHeight = 100
-	barWidth    = 14
-	barStep     = 20
-	minBar      = 4 // of a day with a use
+	chartWidth  = 600 // at most
+	minBar      = 4   // of a day with a use
 )
 
 // handsOut reports whether an entry about a secret with a version says that its value was handed
@@ -37,29 +38,40 @@ func handsOut(action string) bool {
 
 // usesByDay counts the entries of a log that say that a value was handed out.
 func usesByDay(log vault.AuditPage, now time.Time) chart {
-	today := now.UTC().Truncate(24 * time.Hour)
-	first := today.AddDate(0, 0, 1-auditDays)
-	c := chart{
-		Bars: make([]bar, auditDays), Width: auditDays * barStep, Height: chartHeight,
-		From: first, To: today,
-	}
+	first := now.UTC().Truncate(24*time.Hour).AddDate(0, 0, 1-auditDays)
+	counts := make([]int64, auditDays)
 	for _, e := range log.Entries {
 		day := int(e.At.UTC().Truncate(24*time.Hour).Sub(first) / (24 * time.Hour))
 		if day < 0 || day >= auditDays || e.Outcome != "done" || e.Target.Version == 0 ||
 			!handsOut(e.Action) {
 			continue
 		}
-		c.Bars[day].Uses++
-		c.Total++
-		c.Most = max(c.Most, c.Bars[day].Uses)
+		counts[day]++
 	}
-	for i := range c.Bars {
-		b := &c.Bars[i]
-		b.Day, b.X, b.Width = first.AddDate(0, 0, i), i*barStep+(barStep-barWidth)/2, barWidth
-		if b.Uses > 0 {
-			b.Height = max(minBar, b.Uses*(chartHeight-minBar)/c.Most)
+	return newChart("Uses by day", "use", "uses", first, counts)
+}
+
+// newChart returns a chart of days in turn.
+func newChart(title, one, many string, first time.Time, counts []int64) chart {
+	step := chartWidth / max(len(counts), 1)
+	width := max(step*7/10, 1)
+	c := chart{
+		Title: title, One: one, Many: many, Bars: make([]bar, len(counts)),
+		Width: len(counts) * step, Height: chartHeight,
+		From: first, To: first.AddDate(0, 0, len(counts)-1),
+	}
+	for _, n := range counts {
+		c.Total, c.Most = c.Total+n, max(c.Most, n)
+	}
+	for i, n := range counts {
+		b := bar{
+			Day: first.AddDate(0, 0, i), Uses: n, X: i*step + (step-width)/2, Width: width,
+		}
+		if n > 0 {
+			b.Height = max(minBar, int(float64(n)/float64(c.Most)*(chartHeight-minBar)))
 		}
 		b.Y = chartHeight - b.Height
+		c.Bars[i] = b
 	}
 	return c
 }

@@ -28,7 +28,7 @@ func TestAChartCountsWhatHandedAValueOutByDay(t *testing.T) {
 		entry(30, "lease.use", 1, audit.Done), // before the first day
 		entry(-1, "lease.use", 1, audit.Done), // by a clock that is ahead
 	}}, now)
-	uses := map[string]int{}
+	uses := map[string]int64{}
 	for _, b := range c.Bars {
 		if b.Uses > 0 {
 			uses[day(b.Day)] = b.Uses
@@ -37,7 +37,7 @@ func TestAChartCountsWhatHandedAValueOutByDay(t *testing.T) {
 			t.Errorf("a bar is out of its chart: %+v", b)
 		}
 	}
-	want := map[string]int{"15 Apr 2026": 2, "17 Mar 2026": 1}
+	want := map[string]int64{"15 Apr 2026": 2, "17 Mar 2026": 1}
 	if diff := cmp.Diff(want, uses); diff != "" || c.Total != 3 || c.Most != 2 {
 		t.Errorf("%d in all, %d at most (-want +got):\n%s", c.Total, c.Most, diff)
 	}

@@ -22,10 +22,10 @@ func loadPages(a assets) pages {
 	all := pages{}
 	frame := template.Must(template.New("frame.html").Funcs(template.FuncMap{
 		"asset": a.path, "ago": ago, "until": until, "day": day, "exact": exact,
-		"machine": machine, "count": count, "action": actionText,
+		"machine": machine, "count": count[int], "action": actionText,
 		"state": stateText, "health": healthText, "plain": fmt.Sprint,
 		"advice": broker.Advice, "warning": warningText, "expiry": expiry,
-		"millis": millis, "bytes": bytesText, "span": span,
+		"millis": millis, "bytes": bytesText, "many": count[int64], "span": span,
 	}).ParseFS(templates, "templates/frame.html", "templates/part_*.html"))
 	files, _ := fs.Glob(templates, "templates/*.html")
 	for _, file := range files {

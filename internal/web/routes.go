@@ -126,6 +126,7 @@ func (s *site) mountAdmin(get, post func(path string, by access, h handler)) {
 	post("/ui/users/{id}/keep", signedIn, s.keepUser)
 	get("/ui/all-keys", signedIn, s.listAllKeys)
 	get("/ui/fleet", signedIn, s.showFleet)
+	get("/ui/usage", signedIn, s.showUsage)
 }
 
 func toSecrets(w http.ResponseWriter, r *request) error {

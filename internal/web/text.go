@@ -124,7 +124,7 @@ func bytesText(n int64) string {
 	return fmt.Sprintf("%.1f %ciB", size, "KMGT"[at])
 }
 
-func count(n int, one, many string) string {
+func count[N int | int64](n N, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}

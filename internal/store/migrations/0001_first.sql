@@ -172,6 +172,17 @@ CREATE TABLE secret_uses (
 	PRIMARY KEY (user_id, secret_id)
 ) STRICT, WITHOUT ROWID;
 
+-- How much each user used on a day, for some months: a help for people, which nothing vouches for.
+CREATE TABLE usage_days (
+	day     INTEGER NOT NULL, -- its beginning
+	user_id TEXT NOT NULL,
+	leases  INTEGER NOT NULL, -- that were made
+	runs    INTEGER NOT NULL, -- those of them that named their run
+	secrets INTEGER NOT NULL, -- in these leases
+	PRIMARY KEY (day, user_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX usage_days_by_user ON usage_days (user_id);
+
 -- What providers said of secrets when they were asked. It decides nothing; a row has a code under
 -- the instance key, so that nothing but a server can say it.
 CREATE TABLE secret_health (

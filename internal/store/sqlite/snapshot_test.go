@@ -122,6 +122,7 @@ func fillWithRows(tb testing.TB, path string) {
 		insert("broker_requests", user, id(), lease, key, n, "GET", "h", "/p", 200, 1, 2, n, 0, "",
 			"")
 		insert("secret_uses", user, key, 4, n, lease, fmt.Appendf(nil, "%016d", n), n, nil)
+		insert("usage_days", n, user, 3, 2, 4)
 		insert("audit_entries", user, 2, n, user, "api-key", key, user, "192.0.2.7", "a", "done",
 			"secret", key, "n", 1, key, "run", hash())
 		insert("audit_entries", user, 10, n, "", "", "", "", "", "a", "refused", "", "", "n", 0, "",

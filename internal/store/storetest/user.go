@@ -66,6 +66,7 @@ func userListBehaviours() []behaviour {
 			s.wantSame("names", listed, names)
 		}},
 		{"users are listed from any name on, and by how their names begin", usersByName},
+		{"what was used on a day is added up, and goes with its user and its time", usageByDay},
 		{"deleting a user frees the name", deletionFreesName},
 		{"of a deleted user only the ledger is left, and the user stays deleted", deletedUser},
 		{"the id of a deleted user is not given again", func(s subject) {
