@@ -42,7 +42,7 @@ func (s *Service) PageOfUsers(
 	}
 	err = s.view(ctx, who, policy.UserList, func(p *page) error {
 		users, next = nil, ""
-		if !isNamePart(q.Prefix) || !isNamePart(q.After) {
+		if !isText(q.Prefix) || !isText(q.After) {
 			return nil
 		}
 		stored, err := p.rows.UsersByName(ctx, q.Prefix, q.After, q.Limit+1)
@@ -59,11 +59,8 @@ func (s *Service) PageOfUsers(
 	return users, next, err
 }
 
-// isNamePart reports whether a text can be looked for: any database takes it.
-func isNamePart(text string) bool {
-	return len(text) <= maxUsername && utf8.ValidString(text) &&
-		!strings.ContainsFunc(text, isControl)
-}
+// isText reports whether every database takes it for one.
+func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
 
 func (s *Service) overviews(
 	ctx context.Context, r *snapshot, stored []StoredUser,
@@ -123,8 +120,9 @@ func (s *Service) overview(
 			all.APIKeys++
 			all.Admin = all.Admin || slices.Contains(k.Scopes, policy.Admin)
 		}
-		used := s.used.latest(k.ID, k.LastUsedAt)
-		all.LastUsedAt = slices.MaxFunc([]time.Time{all.LastUsedAt, used}, time.Time.Compare)
+		if used := s.used.latest(k.ID, k.LastUsedAt); used.After(all.LastUsedAt) {
+			all.LastUsedAt = used
+		}
 	}
 	return all, err
 }

@@ -264,6 +264,41 @@ func TestTheKeysOfAllUsersAreShownWithoutTheirMasks(t *testing.T) {
 	}
 }
 
+func TestNoPageOfAdminsShowsWhatAnotherOwns(t *testing.T) {
+	s := apptest.Start(t)
+	mia := s.ClientWith(t, s.NewUser(t, "mia"))
+	canary := "canary" + strings.Repeat("Zq7", 12)
+	made, err := mia.CreateSecret(t.Context(), wire.CreateSecret{
+		Name: "OF_MIA_ALONE", Value: plaintext.FromString(canary),
+	})
+	apptest.Must(t, err)
+	label := "what-mia-runs"
+	lease, err := mia.CreateLease(t.Context(), wire.CreateLease{
+		SecretIDs: []string{made.ID}, Delivery: "ticket", Run: &wire.Run{Label: &label},
+	})
+	apptest.Must(t, err)
+	keys, err := mia.ListAPIKeys(t.Context())
+	apptest.Must(t, err)
+	b := open(t, s)
+	b.signIn("dev")
+	page := userPage(t, s, "mia")
+	for _, path := range append([]string{page, page + "/delete", "/ui/audit"}, adminPages...) {
+		b.get(path).want(t, http.StatusOK)
+	}
+	for _, form := range []string{"/link", "/disable", "/enable", "/delete"} {
+		b.send(page + form)
+	}
+	for what, text := range map[string]string{
+		"the value": canary[:20], "its mask": made.MaskedValue, "its name": made.Name,
+		"its id": made.ID, "the run": label, "the lease": lease.ID,
+		"the mask of a key": keys.APIKeys[0].MaskedKey,
+	} {
+		if text == "" || strings.Contains(b.seen.String(), text) {
+			t.Errorf("%s of another user is on a page, or nowhere", what)
+		}
+	}
+}
+
 func TestWhatIsUsedIsDrawnByDay(t *testing.T) {
 	s := apptest.Start(t)
 	b := open(t, s)
