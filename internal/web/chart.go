@@ -9,6 +9,7 @@ import (
 // A chart shows by day how many there were of something, as bars that a template draws.
 type chart struct {
 	Title, One, Many string // how one of them is called, and many
+	Distinct         bool   // the same may be there on several days: they are not added up
 
 	Bars          []bar
 	Total, Most   int64
@@ -26,8 +27,8 @@ type bar struct {
 // The size of a chart, in units of its own.
 const (
 	chartHeight = 100
-	chartWidth  = 600 // at most
-	minBar      = 4   // of a day with a use
+	chartWidth  = 600
+	minBar      = 4 // of a day with a use
 )
 
 // handsOut reports whether an entry about a secret with a version says that its value was handed
@@ -51,13 +52,13 @@ func usesByDay(log vault.AuditPage, now time.Time) chart {
 	return newChart("Uses by day", "use", "uses", first, counts)
 }
 
-// newChart returns a chart of days in turn.
+// newChart returns a chart of days in turn, of which there is one at least.
 func newChart(title, one, many string, first time.Time, counts []int64) chart {
-	step := chartWidth / max(len(counts), 1)
+	step := chartWidth / len(counts)
 	width := max(step*7/10, 1)
 	c := chart{
 		Title: title, One: one, Many: many, Bars: make([]bar, len(counts)),
-		Width: len(counts) * step, Height: chartHeight,
+		Width: chartWidth, Height: chartHeight,
 		From: first, To: first.AddDate(0, 0, len(counts)-1),
 	}
 	for _, n := range counts {
@@ -65,7 +66,8 @@ func newChart(title, one, many string, first time.Time, counts []int64) chart {
 	}
 	for i, n := range counts {
 		b := bar{
-			Day: first.AddDate(0, 0, i), Uses: n, X: i*step + (step-width)/2, Width: width,
+			Day: first.AddDate(0, 0, i), Uses: n, Width: width,
+			X: i*chartWidth/len(counts) + (step-width)/2,
 		}
 		if n > 0 {
 			b.Height = max(minBar, int(float64(n)/float64(c.Most)*(chartHeight-minBar)))

@@ -42,5 +42,6 @@ func usageCharts(usage []vault.UsageDay) (charts []chart) {
 		}
 		charts = append(charts, newChart(of.title, of.one, of.many, usage[0].Day, counts))
 	}
+	charts[0].Distinct = true
 	return charts
 }
