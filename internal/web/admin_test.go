@@ -318,7 +318,9 @@ func TestWhatIsUsedIsDrawnByDay(t *testing.T) {
 	b.s = s.Restart(t)
 	for _, days := range []string{"30", "90"} {
 		text := b.get("/ui/usage?days="+days).want(t, http.StatusOK).text
-		for _, want := range []string{"at most 1 user a day", "2 leases from", "1 run from", "2 uses from"} {
+		for _, want := range []string{
+			"at most 1 user a day", "2 leases from", "1 run from", "2 uses from",
+		} {
 			if !strings.Contains(text, want) {
 				t.Errorf("no %q in\n%s", want, text)
 			}
