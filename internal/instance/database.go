@@ -49,7 +49,8 @@ func (i *Instance) openPostgres(ctx context.Context, cfg config.Config, access A
 		return err
 	}
 	if cfg.Program != "" {
-		i.Connection = fmt.Sprintf("keysake %s %08x", cfg.Program, rand.Uint32())
+		n := rand.Uint32() //nolint:gosec // nobody gains by guessing it
+		i.Connection = fmt.Sprintf("keysake %s %08x", cfg.Program, n)
 		options.Name = i.Connection
 	}
 	open := postgres.OpenShared

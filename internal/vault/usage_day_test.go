@@ -46,7 +46,12 @@ func TestWhatAllUsersUseIsCountedByDay(t *testing.T) {
 	assertKind(t, "a lease of another's", err, vault.NotFound)
 	p.flush(true)
 	want := map[string]vault.UsageDay{
-		"2026-04-15": {Users: 2, Leases: 3, Secrets: 4}, "2026-04-16": {Users: 1, Leases: 1, Secrets: 1},
+		"2026-04-15": {
+			Users:   2,
+			Leases:  3,
+			Secrets: 4,
+		},
+		"2026-04-16": {Users: 1, Leases: 1, Secrets: 1},
 	}
 	if diff := cmp.Diff(want, p.usage(30)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -16,14 +16,16 @@ func TestWhatIsWrongIsSaidWithWhatToDo(t *testing.T) {
 	now := time.Now()
 	const days = 24 * time.Hour
 	at := func(ago time.Duration) audit.Entry { return audit.Entry{At: now.Add(-ago)} }
-	well := func() (vault.InstanceState, Fleet) {
-		return vault.InstanceState{
-				RootKeys: []vault.RootKeyState{{ID: uuid.New(), First: true, Open: true}},
-				Backup:   at(days), Checkpoint: at(days), Whole: true,
-			}, Fleet{
-				Free: 100, Floor: 10, CertificateEnds: now.Add(60 * days), CheckpointEvery: days,
-				Servers: []FleetServer{{Version: "1.0.0"}, {Version: "1.0.0"}},
-			}
+	well := func() (state vault.InstanceState, fleet Fleet) {
+		state = vault.InstanceState{
+			RootKeys: []vault.RootKeyState{{ID: uuid.New(), First: true, Open: true}},
+			Backup:   at(days), Checkpoint: at(days), Whole: true,
+		}
+		fleet = Fleet{
+			Free: 100, Floor: 10, CertificateEnds: now.Add(60 * days), CheckpointEvery: days,
+			Servers: []FleetServer{{Version: "1.0.0"}, {Version: "1.0.0"}},
+		}
+		return state, fleet
 	}
 	state, fleet := well()
 	if found := findings(state, fleet, now); len(found) > 0 {
