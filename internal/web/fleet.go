@@ -29,7 +29,7 @@ type Fleet struct {
 type FleetServer struct {
 	Program, Version, Address string
 	Connections               int
-	Since                     time.Time // of the oldest connection
+	Since                     time.Time // of the oldest connection; zero if it is not known
 	Own                       bool      // it is the one that answers
 }
 

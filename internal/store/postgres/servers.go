@@ -9,7 +9,8 @@ import (
 
 // Servers calls each for what is connected to the database under a name of [Options], with the
 // address that PostgreSQL sees, how many connections there are and since when. Two on one machine
-// have the same address, and so need different names.
+// have the same address, and so need different names. Of those of another role PostgreSQL tells
+// neither address nor time.
 func (d *DB) Servers(
 	ctx context.Context, each func(name, address string, connections int, since time.Time),
 ) error {
@@ -28,9 +29,11 @@ GROUP BY 1, 2 ORDER BY 1, 2`
 	err := d.with(ctx, reading(), func(c *conn) (bool, error) {
 		found = nil
 		err := c.Query(ctx, sql, func(r store.Row) error {
-			found = append(found, server{
-				r.Text(0), r.Text(1), int(r.Int(2)), time.UnixMicro(r.Int(3)),
-			})
+			s := server{name: r.Text(0), address: r.Text(1), connections: int(r.Int(2))}
+			if !r.IsNull(3) {
+				s.since = time.UnixMicro(r.Int(3))
+			}
+			found = append(found, s)
 			return nil
 		})
 		return mayRetry(err), err
