@@ -68,12 +68,12 @@ func (c Config) validateWebhook() error {
 		return errors.New("--webhook-key-file is missing: --webhook-url needs it")
 	}
 	u, err := url.Parse(c.WebhookURL)
-	if err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" ||
-		u.Scheme != "https" && !(c.Dev && u.Scheme == "http" && isLoopback(u.Hostname())) {
-		return errors.New("--webhook-url must be an https URL without a user or a fragment, or " +
-			"with --dev an http URL of this machine")
+	named := err == nil && u.Hostname() != "" && u.User == nil && u.Fragment == ""
+	if named && (u.Scheme == "https" || c.Dev && u.Scheme == "http" && isLoopback(u.Hostname())) {
+		return nil
 	}
-	return nil
+	return errors.New("--webhook-url must be an https URL without a user or a fragment, or " +
+		"with --dev an http URL of this machine")
 }
 
 // safeURL returns a URL that is https, or http of this machine.

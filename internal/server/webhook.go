@@ -166,7 +166,7 @@ func (n *notifier) deliver(ctx context.Context, e vault.StoredEvent) (arrived bo
 		// Also when the server stops meanwhile: it would be sent a second time.
 		return true, n.vault.ForgetEvent(context.WithoutCancel(ctx), e.ID)
 	case ctx.Err() != nil:
-		return false, nil // the server stops: that is no failure of the webhook's
+		return false, ctx.Err() // the server stops: that is no failure of the webhook's
 	}
 	n.failed.Add(1)
 	e.Attempts++
