@@ -64,6 +64,7 @@ var layers = map[string]string{
 	"internal/identity":          "internal/vault plaintext",
 	"internal/issuer":            "internal/vault plaintext",
 	"internal/issuer/issuertest": "",
+	"internal/passkey":           "internal/vault",
 	"internal/api": "bundle internal/audit internal/identity internal/middleware internal/vault " +
 		"plaintext wire",
 	"internal/api/apicontract":     "",
@@ -89,10 +90,11 @@ var layers = map[string]string{
 		"internal/redact internal/vault plaintext",
 	"internal/server": "internal/api internal/broker internal/catalog internal/config " +
 		"internal/identity internal/instance internal/issuer internal/middleware " +
-		"internal/netguard internal/probe internal/process internal/rootkey internal/vault " +
-		"internal/web internal/webhook plaintext",
+		"internal/netguard internal/passkey internal/probe internal/process internal/rootkey " +
+		"internal/vault internal/web internal/webhook plaintext",
 	"internal/web": "internal/api internal/audit internal/broker internal/dotenv " +
-		"internal/identity internal/issuer internal/middleware internal/vault plaintext",
+		"internal/identity internal/issuer internal/middleware internal/passkey " +
+		"internal/vault plaintext",
 	"internal/cli": "bundle client internal/audit internal/broker internal/catalog " +
 		"internal/child internal/config internal/doctor internal/dotenv internal/environ " +
 		"internal/instance internal/keyring internal/maintenance internal/memfile " +
@@ -154,6 +156,7 @@ var outside = []struct{ prefix, mayImport string }{
 	{"database/sql", ""},
 	{"github.com/godbus/", "internal/keyring internal/keyring/keyringtest"},
 	{"github.com/zalando/", "internal/keyring"},
+	{"github.com/go-webauthn/", "internal/passkey"},
 	{"net/http", "client internal/broker " +
 		"internal/api internal/api/apicontract internal/apptest internal/cli " +
 		"internal/duplex internal/identity internal/issuer internal/issuer/issuertest " +

@@ -38,6 +38,7 @@ const (
 	CredentialDevice CredentialKind = "device"
 	// CredentialIdentity is who signed in at a provider.
 	CredentialIdentity CredentialKind = "identity"
+	CredentialPasskey  CredentialKind = "passkey"
 )
 
 // A Credential names what a caller presented. The zero Credential is that of the operator, who
@@ -79,6 +80,7 @@ const (
 	TargetDevice TargetKind = "device"
 	// TargetIdentity is who signs in at a provider as a user. Its name is issuer and subject.
 	TargetIdentity TargetKind = "identity"
+	TargetPasskey  TargetKind = "passkey"
 )
 
 // A Target is what an action was done to. The zero Target stands for none.

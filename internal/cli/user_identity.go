@@ -43,11 +43,11 @@ admin.`,
 func newUsersUnlink(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "unlink NAME|ID",
-		Short: "Let nobody sign in as a user at the provider",
-		Long: `Let nobody sign in as a user at the provider any more, and end at once the sessions
-and the API keys that were made so. The secrets stay. Who was unlinked and signs in
-again becomes a new user, if the settings of the server let that happen: to keep
-somebody out, disable the user. Needs the scope admin.`,
+		Short: "Let nobody sign in as a user at the provider or with a passkey",
+		Long: `Let nobody sign in as a user any more, at the provider or with a passkey, and end at
+once the sessions and the API keys that were made so. The secrets stay. Who was
+unlinked and signs in again becomes a new user, if the settings of the server let
+that happen: to keep somebody out, disable the user. Needs the scope admin.`,
 		Example: `  keysake users unlink mia`,
 		Args:    exactlyOne("the user's NAME or ID"),
 	}

@@ -35,7 +35,7 @@ func (c *Config) signInSettings() []setting {
 		{
 			&c.PublicURL, "public-url", "URL", "",
 			"address of this server, as browsers reach it: https, or http on this machine; " +
-				"needed where people sign in at a provider",
+				"needed where people sign in at a provider or with passkeys",
 		},
 		{
 			&c.OIDCIssuer, "oidc-issuer", "URL", "",

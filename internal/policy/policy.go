@@ -69,7 +69,8 @@ const (
 	APIKeyRevoke     Action = "api-key.revoke"
 	APIKeyRevokeOnly Action = "api-key.revoke-only" // keeps the keys that it made
 	APIKeyRevokeSelf Action = "api-key.revoke-self" // the key, or the session, that asks
-	SessionCreate    Action = "session.create"      // by a link, or at a provider
+	SessionCreate    Action = "session.create"      // by a link, at a provider, by a passkey
+	SessionConfirm   Action = "session.confirm"     // that its user is there, by a passkey
 	SessionList      Action = "session.list"
 	SessionEnd       Action = "session.end"
 	SessionShutOut   Action = "session.shut-out"    // of who may not come in any more
@@ -77,6 +78,9 @@ const (
 	SignInLinkOwn    Action = "sign-in-link.create-own"
 	IdentityLink     Action = "identity.link" // lets somebody sign in as any user
 	IdentityUnlink   Action = "identity.unlink"
+	PasskeyAdd       Action = "passkey.add"
+	PasskeyList      Action = "passkey.list"
+	PasskeyRemove    Action = "passkey.remove"
 	TrustAdd         Action = "trust.add" // a rule
 	TrustList        Action = "trust.list"
 	TrustRemove      Action = "trust.remove"
@@ -127,6 +131,10 @@ const (
 // LeaseDispute is what is recorded when a ticket is presented that was redeemed before.
 const LeaseDispute Action = "lease.dispute"
 
+// PasskeyDispute is what is recorded when a passkey is used that counts no further than it did
+// before: there may be two of it.
+const PasskeyDispute Action = "passkey.dispute"
+
 // noScope stands for the scope of an action that every API key may take.
 const noScope Scope = ""
 
@@ -143,7 +151,8 @@ func requiredScope(a Action) (scope Scope, found bool) {
 	case LeaseCreate, LeaseRevoke, SecretProbe, WatchSet:
 		return LeasesWrite, true
 	case APIKeyCreate, APIKeyList, APIKeyRevoke, APIKeyRevokeOnly, SessionList, SessionEnd,
-		SignInLinkOwn, TrustAdd, TrustList, TrustRemove, DeviceConfirm, DeviceRefuse:
+		SignInLinkOwn, TrustAdd, TrustList, TrustRemove, DeviceConfirm, DeviceRefuse, PasskeyAdd,
+		PasskeyRemove:
 		return KeysWrite, true
 	case APIKeyCreateFor, SignInLinkCreate, IdentityLink, IdentityUnlink, UserList, UserCreate,
 		UserDelete, UserDeleteLater, UserKeep, UserDisable, UserEnable, APIKeyListAll, FleetGet:
@@ -152,13 +161,15 @@ func requiredScope(a Action) (scope Scope, found bool) {
 		return AuditRead, true
 	case AuditListAll:
 		return Admin, true
-	case WhoAmI, SessionCreate, SessionShutOut, APIKeyRevokeSelf, LeaseRedeem, LeaseUse,
-		TrustExchange, DeviceLogin, LibraryStop: // which needs the scopes of what it ends
+	case WhoAmI, SessionCreate, SessionConfirm, SessionShutOut, PasskeyList, APIKeyRevokeSelf,
+		LeaseRedeem, LeaseUse, TrustExchange, DeviceLogin,
+		LibraryStop: // which needs the scopes of what it ends
 		return noScope, true
 	case RootKeyAdd, RootKeyRewrap, RootKeyRetire, OwnerKeyRotate, OwnerKeyDestroy, BackupCreate,
 		BackupRestore, UserRestore, UserRepair, InstanceCreate, TamperingFound, AuditCheckpoint,
 		AuditCut, FloorsReset, LockdownBegin, LockdownLift,
-		InstanceKeyAdd, InstanceKeyRotate, InstanceKeyDestroy, LeaseDispute:
+		InstanceKeyAdd, InstanceKeyRotate, InstanceKeyDestroy, LeaseDispute,
+		PasskeyDispute:
 	}
 	return noScope, false
 }
@@ -178,7 +189,8 @@ func OpensValues(held []Scope) bool { return slices.Contains(held, LeasesWrite) 
 func LastResort(a Action) bool {
 	return slices.Contains([]Action{
 		APIKeyRevoke, APIKeyRevokeOnly, APIKeyRevokeSelf, SessionEnd, SessionShutOut, SecretDelete,
-		UserDelete, UserDeleteLater, IdentityUnlink, UserDisable, LeaseRevoke, TrustRemove,
+		UserDelete, UserDeleteLater, IdentityUnlink, PasskeyRemove, UserDisable, LeaseRevoke,
+		TrustRemove,
 		LibraryStop, LockdownBegin, BackupCreate, AuditCheckpoint, AuditCut,
 	}, a)
 }
@@ -190,9 +202,9 @@ func InLockdown(held []Scope, a Action) bool {
 		return true
 	}
 	return slices.Contains(held, Admin) && (LastResort(a) || slices.Contains([]Action{
-		SecretList, SecretGet, VersionList, PresetList, APIKeyList, SessionList, WhoAmI, UserList,
-		AuditList, AuditListAll, UserKeep, LeaseList, LeaseGet, LeaseRequests, UsageGet,
-		HealthGet, TrustList, WatchGet, APIKeyListAll, FleetGet,
+		SecretList, SecretGet, VersionList, PresetList, APIKeyList, SessionList, PasskeyList,
+		WhoAmI, UserList, AuditList, AuditListAll, UserKeep, LeaseList, LeaseGet, LeaseRequests,
+		UsageGet, HealthGet, TrustList, WatchGet, APIKeyListAll, FleetGet,
 	}, a))
 }
 

@@ -13,9 +13,9 @@ import (
 // follows from its bits, so that who names the id names the key. It is safe for concurrent use, and
 // cannot be printed.
 type InstanceKey struct {
-	key                 key
-	ledger, row, ticket mac
-	checkpoint          func() []byte
+	key                            key
+	ledger, row, ticket, challenge mac
+	checkpoint                     func() []byte
 }
 
 // NewInstanceKey returns a new random key.
@@ -31,7 +31,7 @@ func instanceKeyOf(bits []byte) (InstanceKey, error) {
 		return InstanceKey{}, err
 	}
 	parts := map[string][]byte{}
-	for _, label := range []string{"ledger", "row", "ticket", "checkpoint"} {
+	for _, label := range []string{"ledger", "row", "ticket", "challenge", "checkpoint"} {
 		if parts[label], err = derive(bits, label, sha256.Size); err != nil {
 			return InstanceKey{}, err
 		}
@@ -41,6 +41,7 @@ func instanceKeyOf(bits []byte) (InstanceKey, error) {
 		ledger:     newMAC(parts["ledger"]),
 		row:        newMAC(parts["row"]),
 		ticket:     newMAC(parts["ticket"]),
+		challenge:  newMAC(parts["challenge"]),
 		checkpoint: func() []byte { return parts["checkpoint"] },
 	}, nil
 }
@@ -74,6 +75,10 @@ func (k InstanceKey) RowMAC(data []byte) [sha256.Size]byte { return k.row(data) 
 // TicketMAC returns HMAC-SHA-256 (FIPS 198-1) of the id of a lease: the bits of its ticket. Of the
 // ids of a lease and a secret, it is the bits of a placeholder.
 func (k InstanceKey) TicketMAC(lease []byte) [sha256.Size]byte { return k.ticket(lease) }
+
+// ChallengeMAC returns HMAC-SHA-256 (FIPS 198-1) of what a passkey is asked for: its challenge,
+// which nobody else can tell before.
+func (k InstanceKey) ChallengeMAC(data []byte) [sha256.Size]byte { return k.challenge(data) }
 
 // Signer returns the Ed25519 key (RFC 8032) that signs checkpoints of the audit log.
 func (k InstanceKey) Signer() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(k.checkpoint()) }

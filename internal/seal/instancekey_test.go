@@ -58,9 +58,10 @@ func TestWhatIsDerivedFromAnInstanceKeyIsItsOwn(t *testing.T) {
 	macs := map[[32]byte]bool{
 		k.LedgerMAC(data): true, k.RowMAC(data): true, k.TicketMAC(data): true,
 		other.LedgerMAC(data): true, other.RowMAC(data): true, other.TicketMAC(data): true,
+		k.ChallengeMAC(data): true, other.ChallengeMAC(data): true,
 	}
-	if len(macs) != 6 || !macs[k.LedgerMAC(data)] {
-		t.Errorf("there are %d codes, not 6 that repeat", len(macs))
+	if len(macs) != 8 || !macs[k.LedgerMAC(data)] {
+		t.Errorf("there are %d codes, not 8 that repeat", len(macs))
 	}
 	signature := ed25519.Sign(k.Signer(), data)
 	public, _ := k.Signer().Public().(ed25519.PublicKey)

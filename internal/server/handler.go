@@ -81,6 +81,7 @@ func newServer(
 		Vault:    i.Vault,
 		Sessions: s.sessions,
 		Provider: s.provider,
+		Passkeys: s.passkeySite,
 		Failures: cfg.AuthFailureLimit,
 		Middleware: middleware.Options{
 			TrustedProxies: cfg.TrustedProxies, Log: log, Strangers: s.strangers,

@@ -6,11 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/issuer"
+	"github.com/keysake/keysake/internal/passkey"
 	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/internal/web"
 	"github.com/keysake/keysake/plaintext"
@@ -68,4 +70,17 @@ func (m *metrics) watchRoom(fill func(context.Context) (float64, error)) {
 	m.gauge("keysake_instance_ledger_fill_ratio",
 		"How full the instance's ledger is, which lists who has a user; from 0.75 on nobody new "+
 			"becomes one by signing in. -1 if it cannot be read.", fill)
+}
+
+// passkeySite returns where passkeys are good: at the address that the configuration says, and
+// never one that a request does. A development server is at localhost, because its own address is a
+// number, for which browsers make none.
+func (s *server) passkeySite() *passkey.Site {
+	address := s.cfg.PublicURL
+	if address == "" && plainHTTP(s.cfg) {
+		_, port, _ := net.SplitHostPort(s.mainSocket.Addr().String())
+		address = "http://localhost:" + port
+	}
+	site, _ := passkey.NewSite(address)
+	return site
 }

@@ -182,6 +182,12 @@ func (q *Queries) SetAPIKeyParent(ctx context.Context, user, id, parent uuid.UUI
 		idText(parent), idText(id), idText(user))
 }
 
+// SetAPIKeyTerms implements [vault.Tx].
+func (q *Queries) SetAPIKeyTerms(ctx context.Context, user, id uuid.UUID, terms string) error {
+	return q.execOne(ctx, "UPDATE api_keys SET terms = $1 WHERE id = $2 AND user_id = $3",
+		terms, idText(id), idText(user))
+}
+
 // TouchAPIKey implements [vault.Tx].
 func (q *Queries) TouchAPIKey(ctx context.Context, id uuid.UUID, at time.Time) error {
 	return q.exec(ctx, `INSERT INTO api_key_uses (key_id, at)

@@ -14,8 +14,8 @@ import (
 
 // An APIKey is what a person or program presents to Keysake. Its token is not in it. Sessions of
 // the pages and the links that open them, rules of trust and the credentials that these give,
-// confirmed logins of programs, and who signs in at a provider are stored, listed and ended as API
-// keys are, under their own kinds: the token of one kind is none of another.
+// confirmed logins of programs, passkeys, and who signs in at a provider are stored, listed and
+// ended as API keys are, under their own kinds: the token of one kind is none of another.
 type APIKey struct {
 	ID         uuid.UUID
 	Kind       audit.CredentialKind // empty for an API key
@@ -26,10 +26,12 @@ type APIKey struct {
 	Name       string // empty where none was given
 	Scopes     []policy.Scope
 	SelfRevoke bool
-	Suspended  bool   // it does not work until an operator lifts that
-	TermsJSON  string // of a rule, of a credential that one gave, of an identity; otherwise empty
-	// Presented tells for which token a credential was given, whose an identity is, and by which
-	// sign-in at a provider a session was opened. Otherwise it is empty.
+	Suspended  bool // it does not work until an operator lifts that
+	// TermsJSON are those of a rule, a credential that one gave, an identity or a passkey.
+	TermsJSON string
+	// Presented tells for which token a credential was given, whose an identity is, which passkey
+	// it is, and by which sign-in at a provider or with a passkey a session was opened. Otherwise
+	// it is empty.
 	Presented  []byte
 	CreatedAt  time.Time
 	ExpiresAt  time.Time // zero for one that does not expire
@@ -54,6 +56,8 @@ func (k APIKey) target() audit.Target {
 		kind = audit.TargetDevice
 	case audit.CredentialIdentity:
 		kind = audit.TargetIdentity
+	case audit.CredentialPasskey:
+		kind = audit.TargetPasskey
 	case audit.CredentialAPIKey, audit.CredentialTicket, audit.CredentialPlaceholder,
 		audit.CredentialSchedule:
 	}
@@ -117,6 +121,8 @@ type apiKeyWriter interface {
 	SuspendAPIKey(ctx context.Context, user, id uuid.UUID) error
 	// SetAPIKeyParent stores which key made a user's key.
 	SetAPIKeyParent(ctx context.Context, user, id, parent uuid.UUID) error
+	// SetAPIKeyTerms stores the terms of a user's key.
+	SetAPIKeyTerms(ctx context.Context, user, id uuid.UUID, terms string) error
 	// TouchAPIKey stores the last use. A key that is gone is no error.
 	TouchAPIKey(ctx context.Context, id uuid.UUID, at time.Time) error
 	// DeleteAPIKey removes a user's key.

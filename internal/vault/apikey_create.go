@@ -194,6 +194,8 @@ func checkRoom(kind audit.CredentialKind, active int) error {
 		return denied("The user has too many rules: remove one first")
 	case kind == audit.CredentialWorkload && active >= maxAdmissions:
 		return denied("Too many credentials of the user's rules work at once: try again later")
+	case kind == audit.CredentialPasskey && active >= maxPasskeys:
+		return denied("You have as many passkeys as there may be: remove one first")
 	case kind == audit.CredentialDevice && active >= maxConfirmed:
 		return denied("Too many logins were confirmed at once: try again in a few minutes")
 	}
@@ -218,7 +220,7 @@ func newAPIKey(
 		prefix = workloadPrefix
 	case audit.CredentialAPIKey, audit.CredentialTicket, audit.CredentialPlaceholder,
 		audit.CredentialTrust, audit.CredentialSchedule, audit.CredentialDevice,
-		audit.CredentialIdentity: // not made here
+		audit.CredentialIdentity, audit.CredentialPasskey: // not made here
 	}
 	token := newToken(prefix)
 	hash, _ := hashToken(prefix, token)

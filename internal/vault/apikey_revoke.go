@@ -42,7 +42,7 @@ func (s *Service) revoke(ctx context.Context, who Actor, action policy.Action, i
 		}
 		c.record(key.target())
 		if action == policy.APIKeyRevokeOnly {
-			if err := c.moveChildren(ctx, key); err != nil {
+			if err := c.moveChildren(ctx, key, key.Parent); err != nil {
 				return err
 			}
 		}
@@ -80,6 +80,8 @@ func revokedBy(kind audit.CredentialKind) []policy.Action {
 		return []policy.Action{policy.TrustRemove}
 	case audit.CredentialWorkload:
 		return []policy.Action{policy.APIKeyRevoke, policy.APIKeyRevokeSelf}
+	case audit.CredentialPasskey:
+		return []policy.Action{policy.PasskeyRemove}
 	case audit.CredentialDevice, audit.CredentialIdentity:
 		return nil
 	case audit.CredentialAPIKey, audit.CredentialTicket, audit.CredentialPlaceholder,
@@ -90,8 +92,8 @@ func revokedBy(kind audit.CredentialKind) []policy.Action {
 	}
 }
 
-// moveChildren makes the keys that one key made those of the key that made it.
-func (c *change) moveChildren(ctx context.Context, key APIKey) error {
+// moveChildren makes the keys that one key made those of another.
+func (c *change) moveChildren(ctx context.Context, key APIKey, to uuid.UUID) error {
 	children, err := c.rows.APIKeysBelow(ctx, key.ID)
 	if err != nil {
 		return err
@@ -105,7 +107,7 @@ func (c *change) moveChildren(ctx context.Context, key APIKey) error {
 			return err
 		}
 		p.ledger.APIKeys.Remove(p.apiKeyEntry(child))
-		child.Parent = key.Parent
+		child.Parent = to
 		p.ledger.APIKeys.Add(p.apiKeyEntry(child))
 		if err := c.tx.SetAPIKeyParent(ctx, child.User, child.ID, child.Parent); err != nil {
 			return err

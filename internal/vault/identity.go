@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -50,10 +51,11 @@ func newIdentity(who Identity, scopes []policy.Scope) (APIKey, error) {
 	return key, err
 }
 
-// LinkIdentity lets somebody sign in as a user, in place of who could before. In a session they may
-// do what the caller's key may do; whether they are an admin, the provider says. The link ends with
-// the caller's key, as what it makes does. It needs the scope admin. Invalid: no such identity can
-// be. NotFound: no such user. Conflict: the user is disabled, or the identity another user's.
+// LinkIdentity lets somebody sign in as a user, in place of who could before, also with a passkey.
+// In a session they may do what the caller's key may do; whether they are an admin, the provider
+// says. The link ends with the caller's key, as what it makes does. It needs the scope admin.
+// Invalid: no such identity can be. NotFound: no such user. Conflict: the user is disabled, or the
+// identity another user's.
 func (s *Service) LinkIdentity(
 	ctx context.Context, who Actor, user uuid.UUID, identity Identity,
 ) error {
@@ -86,8 +88,9 @@ func (s *Service) LinkIdentity(
 	})
 }
 
-// UnlinkIdentity lets nobody sign in as a user any more, and ends the sessions and the API keys
-// that were made so. It needs the scope admin. NotFound: no such user.
+// UnlinkIdentity lets nobody sign in as a user any more, at a provider or with a passkey, and ends
+// the sessions and the API keys that were made so. It needs the scope admin. NotFound: no such
+// user.
 func (s *Service) UnlinkIdentity(ctx context.Context, who Actor, user uuid.UUID) error {
 	in := intent{who: who, action: policy.IdentityUnlink, library: userLibrary(user)}
 	return s.update(ctx, in, func(c *change) error {
@@ -120,21 +123,25 @@ func (c *change) link(ctx context.Context, key APIKey) error {
 	return withDetail(c.addAPIKey(ctx, key), "Somebody else signs in with this identity")
 }
 
-// unlink removes the rows of the user's identities. Nothing tells any more that they had a user.
+// unlink removes the rows of the user's identities and passkeys. Nothing tells any more that the
+// identities had a user.
 func (c *change) unlink(ctx context.Context) (found bool, err error) {
 	keys, err := c.apiKeys(ctx, c.at)
 	if err != nil {
 		return false, err
 	}
 	for _, k := range keys {
-		if k.Kind != audit.CredentialIdentity {
+		isPasskey := k.Kind == audit.CredentialPasskey && k.RevokedAt.IsZero()
+		if k.Kind != audit.CredentialIdentity && !isPasskey {
 			continue
 		}
-		instance, err := c.also(ctx, instanceLibrary())
-		if err != nil {
-			return false, err
+		if !isPasskey {
+			instance, err := c.also(ctx, instanceLibrary())
+			if err != nil {
+				return false, err
+			}
+			instance.ledger.Versions.Remove(listed(k.Presented))
 		}
-		instance.ledger.Versions.Remove(listed(k.Presented))
 		c.record(k.target())
 		if err := c.removeAPIKey(ctx, k); err != nil {
 			return false, err
@@ -155,31 +162,42 @@ var errStranger = errors.New("the identity never had a user")
 func (s *Service) rowOf(ctx context.Context, who Identity) (row APIKey, err error) {
 	mark := who.mark()
 	err = s.core.view(ctx, func(r *snapshot) error {
-		stored, err := r.rows.APIKeyByPresented(ctx, mark)
-		if errors.Is(err, ErrNotFound) {
+		stored, works, err := r.presented(ctx, audit.CredentialIdentity, mark, s.now())
+		if errors.Is(err, errNoRow) {
 			return r.checkStranger(ctx, mark)
 		}
-		if err != nil {
-			return err
-		}
-		if !slices.Equal(stored.Presented, mark) || stored.Kind != audit.CredentialIdentity {
-			return tampered("API key "+stored.ID.String(), errIndex)
-		}
-		p, err := r.user(ctx, stored.User)
-		if errors.Is(err, ErrNotFound) {
-			return errNotLetIn
-		}
-		if err != nil {
-			return err
-		}
-		works, err := p.works(ctx, stored, s.now())
-		if err == nil && !works {
+		if errors.Is(err, ErrNotFound) || err == nil && !works {
 			err = errNotLetIn
 		}
 		row = stored
 		return err
 	})
 	return row, err
+}
+
+// errNoRow is for a mark that no row has.
+var errNoRow = &Error{Kind: NotFound, Detail: "No row has this mark", Cause: ErrNotFound}
+
+// presented returns the row of a kind that has a mark, and whether it works. [errNoRow]. NotFound:
+// it is of a user who was deleted.
+func (s *snapshot) presented(
+	ctx context.Context, kind audit.CredentialKind, mark []byte, now time.Time,
+) (row APIKey, works bool, err error) {
+	row, err = s.rows.APIKeyByPresented(ctx, mark)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return APIKey{}, false, errNoRow
+	case err != nil:
+		return APIKey{}, false, err
+	case !slices.Equal(row.Presented, mark) || row.Kind != kind:
+		return APIKey{}, false, tampered("API key "+row.ID.String(), errIndex)
+	}
+	p, err := s.user(ctx, row.User)
+	if err != nil {
+		return APIKey{}, false, err
+	}
+	works, err = p.works(ctx, row, now)
+	return row, works, err
 }
 
 // checkStranger returns errStranger, or why no user is made of an identity without one.

@@ -174,30 +174,13 @@ func (s *Service) openSession(
 	if err != nil {
 		return Session{}, plaintext.Value{}, err
 	}
-	session.Parent, session.SelfRevoke = who.Credential.ID, true
 	session.Presented = p.Attempt[:]
 	session.Scopes = withoutAdmin(who.Scopes)
 	if p.Admin {
 		session.Scopes = append(session.Scopes, policy.Admin)
 	}
 	err = s.update(ctx, inOwnLibrary(who, policy.SessionCreate), func(c *change) error {
-		line, err := c.callersKey(ctx, who)
-		if err != nil {
-			return err
-		}
-		if err := c.checkAttempt(ctx, session); err != nil {
-			return err
-		}
-		if err := c.makeRoomForSession(ctx); err != nil {
-			return err
-		}
-		session.CreatedAt, session.Active = c.at, true
-		session.ExpiresAt = earlier(c.at.Add(SessionTime), line.keys[0].ExpiresAt)
-		c.record(session.target())
-		if err := c.addAPIKey(ctx, session); KindOf(err) != Conflict {
-			return err
-		}
-		return errUsedAttempt
+		return c.openSession(ctx, who, &session)
 	})
 	if err != nil {
 		return Session{}, plaintext.Value{}, err
@@ -207,9 +190,23 @@ func (s *Service) openSession(
 
 var errUsedAttempt = denied("This sign-in was used before: begin it anew")
 
-// checkAttempt refuses a second session of one sign-in. The rows of sessions stay for
+// openSession stores a session below the credential by which its user came.
+func (c *change) openSession(ctx context.Context, who Actor, session *APIKey) error {
+	line, err := c.callersKey(ctx, who)
+	if err != nil {
+		return err
+	}
+	session.Parent = who.Credential.ID
+	session.ExpiresAt = earlier(c.at.Add(SessionTime), line.keys[0].ExpiresAt)
+	if err := c.makeRoomForSession(ctx); err != nil {
+		return err
+	}
+	return c.addSession(ctx, session)
+}
+
+// addSession stores a session, the only one of its sign-in. The rows of sessions stay for
 // [AttemptTime]: the ledger lists them, so that removing one makes no second chance.
-func (c *change) checkAttempt(ctx context.Context, session APIKey) error {
+func (c *change) addSession(ctx context.Context, session *APIKey) error {
 	keys, err := c.apiKeys(ctx, c.at)
 	if err != nil {
 		return err
@@ -219,5 +216,10 @@ func (c *change) checkAttempt(ctx context.Context, session APIKey) error {
 	}) {
 		return errUsedAttempt
 	}
-	return nil
+	session.SelfRevoke, session.CreatedAt, session.Active = true, c.at, true
+	c.record(session.target())
+	if err := c.addAPIKey(ctx, *session); KindOf(err) != Conflict {
+		return err
+	}
+	return errUsedAttempt
 }

@@ -128,7 +128,7 @@ func (s *Service) recordRefusal(
 			c.lease = who.Credential.ID // and nothing else of its row, for which nothing may vouch
 		case audit.CredentialAPIKey, audit.CredentialSession, audit.CredentialSignInLink,
 			audit.CredentialTrust, audit.CredentialWorkload, audit.CredentialSchedule,
-			audit.CredentialDevice, audit.CredentialIdentity:
+			audit.CredentialDevice, audit.CredentialIdentity, audit.CredentialPasskey:
 		}
 		c.record(target)
 		return nil

@@ -13,12 +13,13 @@ type Stop struct {
 	Leases   bool
 	Sessions bool // other than the caller's, sign-in links, and logins that were let in
 	Rules    bool // of trust, and the credentials that they gave
+	Passkeys bool
 	Keys     bool
 }
 
 // Stopped says how much an emergency stop ended, and what it could not.
 type Stopped struct {
-	Leases, Sessions, Rules, Keys int
+	Leases, Sessions, Rules, Passkeys, Keys int
 
 	Waiting  int  // sign-in links and logins of programs that nobody had used yet
 	Self     bool // the caller's session ended with a key above it
@@ -154,6 +155,8 @@ func (what Stop) ends(k APIKey) bool {
 		return what.Sessions
 	case audit.CredentialTrust, audit.CredentialWorkload:
 		return what.Rules
+	case audit.CredentialPasskey:
+		return what.Passkeys
 	case audit.CredentialAPIKey, audit.CredentialTicket, audit.CredentialPlaceholder,
 		audit.CredentialSchedule:
 	case audit.CredentialIdentity: // who signs in there proves anew who they are
@@ -171,6 +174,8 @@ func (done *Stopped) count(k APIKey) {
 		done.Waiting++
 	case audit.CredentialTrust:
 		done.Rules++
+	case audit.CredentialPasskey:
+		done.Passkeys++
 	case audit.CredentialWorkload: // ends with its rule
 	case audit.CredentialAPIKey, audit.CredentialTicket, audit.CredentialPlaceholder,
 		audit.CredentialSchedule, audit.CredentialIdentity:

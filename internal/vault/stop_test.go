@@ -13,7 +13,7 @@ import (
 	"github.com/keysake/keysake/plaintext"
 )
 
-var stopAll = vault.Stop{Leases: true, Sessions: true, Rules: true, Keys: true}
+var stopAll = vault.Stop{Leases: true, Sessions: true, Rules: true, Passkeys: true, Keys: true}
 
 // A reach is every way into the library of ann, each in use.
 type reach struct {
@@ -24,6 +24,7 @@ type reach struct {
 	there     plaintext.Value
 	link      plaintext.Value
 	device    plaintext.Value
+	finger    vault.Passkey
 	key       plaintext.Value
 	workload  plaintext.Value
 	rule      vault.TrustRule
@@ -45,6 +46,7 @@ func reached(t *testing.T) *reach {
 	var login vault.WaitingLogin
 	login, r.device = r.waiting(laptop())
 	r.must(r.ConfirmDeviceLogin(ctx, r.session.Actor, login.UserCode))
+	r.finger = r.passkey(r.session, 0)
 	_, r.key = r.newKey(r.session.Actor, keyRequest())
 	r.rule = r.trusting.rule(r.session.Actor)
 	_, r.workload = r.credential(r.rule)
@@ -63,6 +65,7 @@ func (r *reach) assertStopped() {
 		_, _, err := r.SignIn(r.t.Context(), r.link, netip.Addr{})
 		assertKind(r.t, "the sign-in link", err, vault.Unauthenticated)
 		r.assertGone("the login of a program", r.device)
+		r.assertLocked("the passkey", touched(r.finger), vault.Unauthenticated)
 		r.assertInactive("an API key", r.key)
 		r.assertInactive("a credential of a rule", r.workload)
 		_, err = r.exchange(r.rule, r.token(nil))
@@ -81,7 +84,7 @@ func TestAStopEndsEveryWayIn(t *testing.T) {
 	done, err := r.Stop(t.Context(), r.session.Actor, stopAll)
 	r.must(err)
 	// of ann's keys the one that the admin made, the session's and none of the admin's own
-	want := vault.Stopped{Leases: 3, Sessions: 1, Waiting: 2, Rules: 1, Keys: 2}
+	want := vault.Stopped{Leases: 3, Sessions: 1, Waiting: 2, Rules: 1, Passkeys: 1, Keys: 2}
 	if done != want {
 		t.Errorf("it says %+v, and not %+v", done, want)
 	}
@@ -105,7 +108,7 @@ func TestAStopEndsEveryWayIn(t *testing.T) {
 func TestAStopEndsNothingThatWasNotChosen(t *testing.T) {
 	for name, what := range map[string]vault.Stop{
 		"leases": {Leases: true}, "sessions": {Sessions: true}, "rules": {Rules: true},
-		"keys": {Keys: true},
+		"passkeys": {Passkeys: true}, "keys": {Keys: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := reached(t)
@@ -132,6 +135,10 @@ func TestAStopEndsNothingThatWasNotChosen(t *testing.T) {
 				"the key": {r.works(func() error {
 					return second(r.Authenticate(t.Context(), r.key))
 				}), !what.Keys},
+				"the passkey": {r.works(func() error {
+					_, _, err := r.SignInByPasskey(t.Context(), touched(r.finger), netip.Addr{})
+					return err
+				}), !what.Passkeys},
 			} {
 				if works.got != works.want {
 					t.Errorf("%s: works is %v", what, works.got)

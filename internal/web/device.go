@@ -90,7 +90,7 @@ func (s *site) decideDevice(w http.ResponseWriter, r *request) error {
 	decide, done := s.Vault.RefuseDeviceLogin, "device-refused"
 	if confirm {
 		if !s.Sessions.IsFresh(r.session) {
-			return errNotFresh
+			return s.notFresh(w, r)
 		}
 		decide, done = s.Vault.ConfirmDeviceLogin, "device-confirmed"
 	}

@@ -47,6 +47,8 @@ func whoText(c audit.Credential, rules map[uuid.UUID]string) string {
 		return "a sign-in link"
 	case audit.CredentialIdentity:
 		return "a sign-in at the provider"
+	case audit.CredentialPasskey:
+		return "a passkey"
 	case audit.CredentialDevice:
 		return "a program that was let in"
 	case audit.CredentialTicket:

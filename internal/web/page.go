@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/keysake/keysake/internal/broker"
 	"github.com/keysake/keysake/internal/vault"
@@ -43,9 +44,11 @@ type view struct {
 	Title    string
 	Here     string // the entry of the menu that the page belongs to
 	SignedIn bool
-	Fresh    bool              // the session may do what is dangerous
-	Admin    bool              // the session has the scope admin
-	Provider string            // where people sign in; empty if there is none
+	Fresh    bool   // the session may do what is dangerous
+	Admin    bool   // the session has the scope admin
+	Provider string // where people sign in; empty if there is none
+	Passkeys passkeyPlace
+	Confirm  func() bool       // whether a passkey can make a session fresh that is not
 	Done     string            // what was just done
 	Broken   map[string]string // by the name of a field, what is wrong with it
 	Data     any
@@ -61,7 +64,10 @@ func (s *site) show(
 	v.SignedIn = r.session.User != [16]byte{}
 	v.Fresh = v.SignedIn && s.Sessions.IsFresh(r.session)
 	v.Admin = slices.Contains(r.session.Scopes, "admin")
-	v.Provider = s.providerName()
+	v.Provider, v.Passkeys = s.providerName(), s.passkeyPlace(r.Request)
+	v.Confirm = sync.OnceValue(func() bool {
+		return v.SignedIn && !v.Fresh && v.Passkeys.Here && s.canConfirm(r)
+	})
 	if v.Done == "" {
 		v.Done = doneText(r.URL.Query().Get("done"))
 	}

@@ -144,8 +144,7 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 			"tampering", errors.Is(err, vault.ErrTampered), "cause", err)
 	}
 	shown := s.show(w, req, p.status, "problem", view{Title: p.title, Data: map[string]any{
-		"Detail": p.detail, "Request": known.ID, "SignIn": p == errNotFresh ||
-			p.status == http.StatusUnauthorized,
+		"Detail": p.detail, "Request": known.ID, "SignIn": p.status == http.StatusUnauthorized,
 	}})
 	if shown != nil { // then there is no page at all
 		w.WriteHeader(p.status)

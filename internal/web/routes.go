@@ -34,7 +34,8 @@ type access int
 
 const (
 	signedIn access = iota
-	// fresh is for those who signed in a short time ago: what is dangerous.
+	// fresh is for those who signed in a short time ago: what is dangerous. Its forms have no value
+	// in them: see [site.notFresh].
 	fresh
 	// watching is for those who are signed in, and is no use of their session.
 	watching
@@ -68,6 +69,8 @@ func (s *site) mount() {
 	post("/ui/sign-in", public, s.signIn)
 	get("/ui/sign-in/provider", public, s.beginSignIn)
 	get(CallbackPath, public, s.finishSignIn)
+	post("/ui/sign-in/passkey/begin", public, s.beginPasskeySignIn)
+	post("/ui/sign-in/passkey", public, s.passkeySignIn)
 	post("/ui/sign-out", signedIn, s.signOut)
 
 	get("/ui/secrets", signedIn, s.listSecrets)
@@ -96,6 +99,13 @@ func (s *site) mount() {
 
 	get("/ui/sessions", signedIn, s.listSessions)
 	post("/ui/sessions/{id}/end", signedIn, s.endSession)
+	get("/ui/passkeys", signedIn, s.listPasskeys)
+	post("/ui/passkeys/begin", fresh, s.beginAdding)
+	post("/ui/passkeys", fresh, s.addPasskey)
+	get("/ui/passkeys/{id}/remove", signedIn, s.confirmRemoval)
+	post("/ui/passkeys/{id}/remove", signedIn, s.removePasskey)
+	post("/ui/confirm/begin", signedIn, s.beginConfirming)
+	post("/ui/confirm", signedIn, s.confirm)
 
 	get("/ui/device", public, s.devicePage)
 	post("/ui/device", signedIn, s.decideDevice)
@@ -159,7 +169,7 @@ func (s *site) run(w http.ResponseWriter, r *http.Request, by access, h handler)
 		}
 	}
 	if by == fresh && !s.Sessions.IsFresh(req.session) {
-		return errNotFresh
+		return s.notFresh(w, req)
 	}
 	return h(w, req)
 }

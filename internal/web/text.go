@@ -45,6 +45,10 @@ func doneText(done string) string {
 		return "Revoked, with all that it made. It works nowhere any more."
 	case "device-confirmed":
 		return "The program is let in: it fetches its API key within seconds. Close this page."
+	case "passkey-added":
+		return "Added. You can sign in with it from now on."
+	case "passkey-removed":
+		return "Removed, with all that came by it. It lets nobody in any more."
 	case "device-refused":
 		return "Refused. The program gets nothing."
 	case "session-ended":
@@ -162,6 +166,9 @@ func actionTexts() map[string]string {
 		"trust.add": "Rule of trust made", "trust.remove": "Rule of trust removed",
 		"trust.exchange": "Let in by a rule of trust",
 		"identity.link":  "Linked to a sign-in", "identity.unlink": "Sign-in unlinked",
+		"passkey.add": "Passkey added", "passkey.remove": "Passkey removed",
+		"passkey.dispute":         "Passkey refused, because there may be two of it",
+		"session.confirm":         "Session confirmed",
 		"sign-in-link.create":     "Sign-in link made by an admin",
 		"sign-in-link.create-own": "Sign-in link made", "user.create": "User created",
 		"user.disable": "User disabled", "user.enable": "User enabled",

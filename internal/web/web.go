@@ -17,6 +17,7 @@ import (
 	"github.com/keysake/keysake/internal/identity"
 	"github.com/keysake/keysake/internal/issuer"
 	"github.com/keysake/keysake/internal/middleware"
+	"github.com/keysake/keysake/internal/passkey"
 	"github.com/keysake/keysake/internal/vault"
 )
 
@@ -27,8 +28,9 @@ const Root = "/ui/"
 type Options struct {
 	Vault      *vault.Service
 	Sessions   *identity.Sessions
-	Provider   *issuer.Provider // where people sign in; nil for none
-	Failures   int              // failed sign-ins a minute of one client network; 0 for no limit
+	Provider   *issuer.Provider     // where people sign in; nil for none
+	Passkeys   func() *passkey.Site // where passkeys are good; nil, or of nil, for nowhere
+	Failures   int                  // failed sign-ins a minute of a client network; 0 for no limit
 	Middleware middleware.Options
 	Stopping   <-chan struct{} // closed when streams are to end
 	// Fleet tells what the server knows of itself and of those beside it; nil for nothing.

@@ -62,7 +62,8 @@ func openTab(t *testing.T, s *apptest.Server) *tab {
 		chromedp.WSURLReadTimeout(patience), chromedp.UserDataDir(profile),
 		chromedp.Flag("disable-component-update", true),
 		// whatever it asks of its own is not the site's, and finds nobody
-		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"))
+		chromedp.Flag("host-resolver-rules",
+			"MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"))
 	all, stop := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(stop)
 	ctx, closeTab := chromedp.NewContext(all)

@@ -163,7 +163,8 @@ func (b *tab) furnished(t *testing.T) map[string]string {
 		"revoke":   "/ui/keys/" + keys.APIKeys[0].ID + "/revoke", "sessions": "/ui/sessions",
 		"users": "/ui/users", "user": user, "delete-user": user + "/delete", "me": me,
 		"all-keys": "/ui/all-keys", "fleet": "/ui/fleet", "usage": "/ui/usage?days=90",
-		"audit": "/ui/audit", "stop": "/ui/stop", "none": "/ui/none", "sign-in": "/ui/sign-in",
+		"passkeys": "/ui/passkeys",
+		"audit":    "/ui/audit", "stop": "/ui/stop", "none": "/ui/none", "sign-in": "/ui/sign-in",
 	}
 }
 

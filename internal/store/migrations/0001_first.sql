@@ -80,11 +80,13 @@ CREATE TABLE api_keys (
 	revoked_at   INTEGER, -- for people: a key works while the ledger lists it
 	-- Empty for an API key. Sessions of the pages, the links that open them, rules of trust, the
 	-- credentials that these give, confirmed logins of programs, and who signs in at a provider are
-	-- kept as keys are.
+	-- kept as keys are, and passkeys.
 	kind         TEXT NOT NULL
-		CHECK (kind IN ('', 'session', 'sign-in-link', 'trust', 'workload', 'device', 'identity')),
-	terms        TEXT NOT NULL, -- of a rule, a credential or an identity, as JSON; otherwise empty
-	presented    BLOB NOT NULL  -- tells a token, an identity, or a sign-in at a provider; empty for none
+		CHECK (kind IN (
+			'', 'session', 'sign-in-link', 'trust', 'workload', 'device', 'identity', 'passkey'
+		)),
+	terms        TEXT NOT NULL, -- of a rule, a credential, an identity or a passkey, as JSON; otherwise empty
+	presented    BLOB NOT NULL  -- tells a token, an identity, a passkey, or a sign-in; empty for none
 ) STRICT;
 CREATE UNIQUE INDEX api_keys_by_presented ON api_keys (presented) WHERE length(presented) > 0;
 CREATE INDEX api_keys_by_user ON api_keys (user_id, id);

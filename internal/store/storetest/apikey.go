@@ -189,6 +189,7 @@ func apiKeyEnds() []behaviour {
 		{"a key is deleted by its owner only, and no other is", deletesOne},
 		{"a key is suspended for its owner only, and no other is", suspends},
 		{"a key is given another parent by its owner only, and no other is", setsParent},
+		{"a key is given other terms by its owner only, and no other is", setsTerms},
 		{"noting the use of a key that is gone is no error", func(s subject) {
 			s.update(func(tx vault.Tx) error { return tx.TouchAPIKey(s.ctx, newID(), moment(0)) })
 		}},
@@ -294,4 +295,16 @@ func setsParent(s subject) {
 		k.Parent = parent
 		s.wantSame("keys", s.apiKeys(bob.Owner), []vault.APIKey{kept, k})
 	}
+}
+
+func setsTerms(s subject) {
+	ann, bob := s.addUser("ann"), s.addUser("bob")
+	k, kept := s.addAPIKey(ann.Owner, nil), s.addAPIKey(ann.Owner, nil)
+	set := func(user uuid.UUID) func(vault.Tx) error {
+		return func(tx vault.Tx) error { return tx.SetAPIKeyTerms(s.ctx, user, k.ID, `{"a":2}`) }
+	}
+	s.refuses(vault.NotFound, "another user's key", set(bob.Owner))
+	s.update(set(ann.Owner))
+	k.TermsJSON = `{"a":2}`
+	s.wantSame("keys", s.apiKeys(ann.Owner), []vault.APIKey{kept, k})
 }

@@ -81,6 +81,9 @@ func foreignAnswersAlike(s subject) {
 		"SetAPIKeyParent": func(ctx context.Context, tx vault.Tx, id uuid.UUID) error {
 			return tx.SetAPIKeyParent(ctx, bob.Owner, id, uuid.Nil)
 		},
+		"SetAPIKeyTerms": func(ctx context.Context, tx vault.Tx, id uuid.UUID) error {
+			return tx.SetAPIKeyTerms(ctx, bob.Owner, id, "{}")
+		},
 		"OwnerKey": func(ctx context.Context, tx vault.Tx, id uuid.UUID) error {
 			_, err := tx.OwnerKey(ctx, bob.Owner, id)
 			return err

@@ -74,6 +74,57 @@ for (const form of document.querySelectorAll("form[data-preview]")) {
   });
 }
 
+// A passkey answers a challenge, and the form takes its answer to the server. The browser asks its
+// user; what the passkey signs with stays where it is.
+const bytes = (text) => Uint8Array.from(
+  atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
+const text64 = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer)))
+  .replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+
+async function answerOf(form) {
+  const asked = await fetch(form.dataset.begin, { method: "POST", redirect: "error" });
+  if (!asked.ok) throw new Error("It cannot begin now: load this page again.");
+  const { publicKey } = await asked.json();
+  publicKey.challenge = bytes(publicKey.challenge);
+  if (publicKey.user) publicKey.user.id = bytes(publicKey.user.id);
+  for (const named of [...publicKey.excludeCredentials ?? [], ...publicKey.allowCredentials ?? []]) {
+    named.id = bytes(named.id);
+  }
+  const made = await navigator.credentials[form.dataset.passkey]({ publicKey });
+  const response = {};
+  for (const part of ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"]) {
+    if (made.response[part]) response[part] = text64(made.response[part]);
+  }
+  if (made.response.getTransports) response.transports = made.response.getTransports();
+  return JSON.stringify({ id: made.id, rawId: made.id, type: made.type, response });
+}
+
+for (const form of document.querySelectorAll("form[data-passkey]")) {
+  const says = form.querySelector("[data-says]");
+  const button = form.querySelector("button");
+  const say = (text) => { says.textContent = text; says.hidden = !text; };
+  if (!window.PublicKeyCredential) { say("This browser has no passkeys."); continue; }
+  button.hidden = false;
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    say("");
+    button.disabled = true;
+    try {
+      form.elements.answer.value = await answerOf(form);
+      if (!form.dataset.then) { form.submit(); return; }
+      const sent = new URLSearchParams(new FormData(form));
+      const answer = await fetch(form.action, { method: "POST", body: sent, redirect: "error" });
+      if (!answer.ok) throw new Error("The passkey was not accepted. Sign in again instead.");
+      const again = document.getElementById(form.dataset.then);
+      if (again) again.submit(); else location.reload();
+    } catch (error) {
+      say(error.name === "NotAllowedError" ? "The passkey was not used: there is none for this site, or it was cancelled."
+        : error.name === "InvalidStateError" ? "There is one of yours in that place already."
+        : error.message);
+    } finally { button.disabled = false; }
+  });
+}
+
 // What a lease asks of the broker comes as it is recorded, the newest first. Each event is an item
 // of the list as the server writes it.
 for (const list of document.querySelectorAll("ol[data-stream]")) {
