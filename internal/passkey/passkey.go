@@ -59,9 +59,8 @@ func offered() (all []protocol.CredentialParameter) {
 // The longest parts of an answer that are read and stored. An authenticator's id has at most 1,023
 // bytes, and a key of RSA with 4,096 bits fits.
 const (
-	maxAnswer     = 16 << 10
-	maxPublicKey  = 1 << 10
-	maxTransports = 8
+	maxAnswer    = 16 << 10
+	maxPublicKey = 1 << 10
 )
 
 // Added returns what a new passkey is, by the answer of a browser that was asked for one with that
@@ -106,18 +105,16 @@ func terms(parsed *protocol.ParsedCredentialCreationData) (vault.PasskeyTerms, e
 		Credential: data.AttData.CredentialID, PublicKey: key, Model: model,
 		Synced: data.Flags.HasBackupEligible(), Counter: data.Counter,
 	}
-	for _, one := range parsed.Response.Transports {
-		if slices.Contains(transports, one) && len(t.Transports) < maxTransports {
+	known := []protocol.AuthenticatorTransport{
+		protocol.USB, protocol.NFC, protocol.BLE, protocol.SmartCard, protocol.Hybrid,
+		protocol.Internal,
+	}
+	for _, one := range parsed.Response.Transports { // what else a browser says is not kept
+		if slices.Contains(known, one) && !slices.Contains(t.Transports, string(one)) {
 			t.Transports = append(t.Transports, string(one))
 		}
 	}
 	return t, nil
-}
-
-// transports are those that are known. What else a browser says is not kept.
-var transports = []protocol.AuthenticatorTransport{
-	protocol.USB, protocol.NFC, protocol.BLE, protocol.SmartCard, protocol.Hybrid,
-	protocol.Internal,
 }
 
 // Answered returns the answer of a browser that was asked with that challenge for a passkey.

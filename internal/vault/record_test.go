@@ -91,6 +91,7 @@ func TestEverySuccessfulChangeLeavesOneEntryInTheRightChain(t *testing.T) {
 	e.secrets()
 	e.apiKeys()
 	e.sessions()
+	e.passkeys()
 	e.identities()
 	e.devices()
 	e.users()
@@ -242,6 +243,19 @@ func (e *everything) sessions() {
 	})
 }
 
+func (e *everything) passkeys() {
+	ctx := e.t.Context()
+	var k vault.Passkey
+	e.once(func() (_ audit.Entry, err error) {
+		k, err = e.AddPasskey(ctx, e.ann, keyName("laptop"), newTerms(0))
+		return done(e.ann.User, e.ann, policy.PasskeyAdd, k.ID, "laptop", 0), err
+	})
+	e.once(func() (audit.Entry, error) {
+		return done(e.ann.User, e.ann, policy.PasskeyRemove, k.ID, "laptop", 0),
+			e.RemovePasskey(ctx, e.ann, k.ID)
+	})
+}
+
 func (e *everything) identities() {
 	ctx, id := e.t.Context(), person("ann at work")
 	name := id.Issuer + " " + id.Subject
@@ -351,8 +365,8 @@ func TestEveryRefusalForLackOfAScopeIsRecorded(t *testing.T) {
 	made := p.secret(p.admin, "MINE", fake("x"))
 	reader, auditor := p.user("ann", policy.SecretsRead), p.user("bob", policy.AuditRead)
 	for action, try := range p.useCases() {
-		if action == policy.WhoAmI {
-			continue // it needs none
+		if action == policy.WhoAmI || action == policy.PasskeyList {
+			continue // they need none
 		}
 		ann := auditor
 		if policy.Allow(auditor.Scopes, action) {

@@ -165,6 +165,15 @@ func (p *fixture) useCases() map[policy.Action]useCase {
 		policy.SessionEnd: func(who vault.Actor, target uuid.UUID) error {
 			return p.EndSession(ctx, who, target)
 		},
+		policy.PasskeyAdd: func(who vault.Actor, _ uuid.UUID) error {
+			return second(p.AddPasskey(ctx, who, keyName("laptop"), newTerms(0)))
+		},
+		policy.PasskeyList: func(who vault.Actor, _ uuid.UUID) error {
+			return second(p.ListPasskeys(ctx, who))
+		},
+		policy.PasskeyRemove: func(who vault.Actor, target uuid.UUID) error {
+			return p.RemovePasskey(ctx, who, target)
+		},
 		policy.TrustAdd: func(who vault.Actor, _ uuid.UUID) error {
 			return second(p.CreateTrustRule(ctx, who, trustRequest()))
 		},
@@ -247,6 +256,7 @@ var reads = []policy.Action{
 	policy.WatchGet,
 	policy.APIKeyList,
 	policy.SessionList,
+	policy.PasskeyList,
 	policy.TrustList,
 	policy.AuditList,
 	policy.AuditListAll,
@@ -279,11 +289,12 @@ var operators = []policy.Action{
 	policy.InstanceKeyDestroy,
 }
 
-// tickets are what is done by a ticket, a placeholder, a token or a sign-in link, of which no actor
-// is known before.
+// tickets are what is done by a ticket, a placeholder, a token, a link or a passkey, of which no
+// actor is known before.
 var tickets = []policy.Action{
 	policy.LeaseRedeem, policy.LeaseDispute, policy.LeaseUse, policy.SessionCreate,
-	policy.TrustExchange, policy.DeviceLogin, policy.SessionShutOut,
+	policy.SessionConfirm, policy.PasskeyDispute, policy.TrustExchange, policy.DeviceLogin,
+	policy.SessionShutOut,
 }
 
 func trustRequest() vault.TrustRequest {

@@ -65,13 +65,7 @@ func (s *site) mount() {
 	get("/{$}", public, toSecrets)
 	get("/ui/{$}", public, toSecrets)
 	get("/ui/static/{file}", public, s.asset)
-	get("/ui/sign-in", public, s.signInPage)
-	post("/ui/sign-in", public, s.signIn)
-	get("/ui/sign-in/provider", public, s.beginSignIn)
-	get(CallbackPath, public, s.finishSignIn)
-	post("/ui/sign-in/passkey/begin", public, s.beginPasskeySignIn)
-	post("/ui/sign-in/passkey", public, s.passkeySignIn)
-	post("/ui/sign-out", signedIn, s.signOut)
+	s.mountPeople(get, post)
 
 	get("/ui/secrets", signedIn, s.listSecrets)
 	get("/ui/secrets/new", signedIn, s.newSecret)
@@ -96,16 +90,6 @@ func (s *site) mount() {
 	post("/ui/keys", fresh, s.createKey)
 	get("/ui/keys/{id}/revoke", signedIn, s.confirmRevoke)
 	post("/ui/keys/{id}/revoke", signedIn, s.revokeKey)
-
-	get("/ui/sessions", signedIn, s.listSessions)
-	post("/ui/sessions/{id}/end", signedIn, s.endSession)
-	get("/ui/passkeys", signedIn, s.listPasskeys)
-	post("/ui/passkeys/begin", fresh, s.beginAdding)
-	post("/ui/passkeys", fresh, s.addPasskey)
-	get("/ui/passkeys/{id}/remove", signedIn, s.confirmRemoval)
-	post("/ui/passkeys/{id}/remove", signedIn, s.removePasskey)
-	post("/ui/confirm/begin", signedIn, s.beginConfirming)
-	post("/ui/confirm", signedIn, s.confirm)
 
 	get("/ui/device", public, s.devicePage)
 	post("/ui/device", signedIn, s.decideDevice)
@@ -137,6 +121,27 @@ func (s *site) mountAdmin(get, post func(path string, by access, h handler)) {
 	get("/ui/all-keys", signedIn, s.listAllKeys)
 	get("/ui/fleet", signedIn, s.showFleet)
 	get("/ui/usage", signedIn, s.showUsage)
+}
+
+// mountPeople puts those into the mux by which people come in and stay.
+func (s *site) mountPeople(get, post func(path string, by access, h handler)) {
+	get("/ui/sign-in", public, s.signInPage)
+	post("/ui/sign-in", public, s.signIn)
+	get("/ui/sign-in/provider", public, s.beginSignIn)
+	get(CallbackPath, public, s.finishSignIn)
+	post("/ui/sign-in/passkey/begin", public, s.beginPasskeySignIn)
+	post("/ui/sign-in/passkey", public, s.passkeySignIn)
+	post("/ui/sign-out", signedIn, s.signOut)
+
+	get("/ui/sessions", signedIn, s.listSessions)
+	post("/ui/sessions/{id}/end", signedIn, s.endSession)
+	get("/ui/passkeys", signedIn, s.listPasskeys)
+	post("/ui/passkeys/begin", fresh, s.beginAdding)
+	post("/ui/passkeys", fresh, s.addPasskey)
+	get("/ui/passkeys/{id}/remove", signedIn, s.confirmRemoval)
+	post("/ui/passkeys/{id}/remove", signedIn, s.removePasskey)
+	post("/ui/confirm/begin", signedIn, s.beginConfirming)
+	post("/ui/confirm", signedIn, s.confirm)
 }
 
 func toSecrets(w http.ResponseWriter, r *request) error {
