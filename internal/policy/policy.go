@@ -190,8 +190,7 @@ func LastResort(a Action) bool {
 	return slices.Contains([]Action{
 		APIKeyRevoke, APIKeyRevokeOnly, APIKeyRevokeSelf, SessionEnd, SessionShutOut, SecretDelete,
 		UserDelete, UserDeleteLater, IdentityUnlink, PasskeyRemove, UserDisable, LeaseRevoke,
-		TrustRemove,
-		LibraryStop, LockdownBegin, BackupCreate, AuditCheckpoint, AuditCut,
+		TrustRemove, LibraryStop, LockdownBegin, BackupCreate, AuditCheckpoint, AuditCut,
 	}, a)
 }
 

@@ -117,7 +117,7 @@ func (s *Service) AddPasskey(
 }
 
 // abovePasskeys returns the line below which the caller's passkeys are: that of the caller without
-// sessions and passkeys. Denied: it begins at a provider, or is as long as one may be.
+// sessions and passkeys. Denied: it began at a provider, or it is as long as one may be.
 func (c *change) abovePasskeys(ctx context.Context, who Actor) ([]APIKey, error) {
 	own, err := c.callersKey(ctx, who)
 	if err != nil {
@@ -127,9 +127,11 @@ func (c *change) abovePasskeys(ctx context.Context, who Actor) ([]APIKey, error)
 		return k.Kind == audit.CredentialSession || k.Kind == audit.CredentialPasskey
 	})
 	switch {
-	case len(above) > 0 && above[0].Kind == audit.CredentialIdentity:
-		return nil, denied("You come in at a provider, which decides each time whether you do: a " +
-			"passkey would lead past it")
+	case slices.ContainsFunc(above, func(k APIKey) bool {
+		return k.Kind == audit.CredentialIdentity
+	}):
+		return nil, denied("What let you in began at a provider, which decides each time who " +
+			"comes in: a passkey would lead past it")
 	case len(above)+2 > maxLine: // with a passkey, and a session of it
 		return nil, denied("The API key that let you in is too far from the operator's: come in " +
 			"by a key above it")

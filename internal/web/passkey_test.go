@@ -59,7 +59,7 @@ func TestAPasskeySignsItsUserInWithASessionOfItsOwn(t *testing.T) {
 	if of := b.begin(passkeySignIn).PublicKey; len(of.Allow) != 0 || of.RPID != "localhost" {
 		t.Errorf("a stranger is asked for %v at %s", of.Allow, of.RPID)
 	}
-	set := b.send(passkeySignIn + "/begin").want(t, http.StatusOK).Header.Get("Set-Cookie")
+	set := b.send(passkeySignIn+"/begin").want(t, http.StatusOK).Header.Get("Set-Cookie")
 	if !strings.HasPrefix(set, passkeyCookie+"=") ||
 		!strings.HasSuffix(set, "; Path=/; Max-Age=300; HttpOnly; SameSite=Lax") {
 		t.Errorf("what binds it to the browser is %s", set)
