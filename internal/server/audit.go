@@ -76,7 +76,8 @@ func (s *server) makeCheckpoint(ctx context.Context) {
 	s.logAuditHead(ctx)
 }
 
-// watchAudit adds metrics of the audit log. A hash cannot be one: it is in the log.
+// watchAudit adds metrics of the audit log, and of the ledger of the instance, where its chain
+// ends. A hash cannot be one: it is in the log.
 func (m *metrics) watchAudit(i *instance.Instance) {
 	m.gauge("keysake_audit_instance_entries",
 		"Number of the last entry in the instance's audit chain; -1 if it cannot be read.",
@@ -84,6 +85,9 @@ func (m *metrics) watchAudit(i *instance.Instance) {
 			head, err := i.AuditHead(ctx)
 			return float64(head.Seq), err
 		})
+	m.gauge("keysake_instance_ledger_fill_ratio",
+		"How full the instance's ledger is, which lists who has a user; from 0.75 on nobody new "+
+			"becomes one by signing in. -1 if it cannot be read.", i.Vault.InstanceFill)
 	m.gauge("keysake_audit_checkpoint_timestamp_seconds",
 		"When the last checkpoint of the audit log was made; 0 for never, -1 if unknown.",
 		func(ctx context.Context) (float64, error) {

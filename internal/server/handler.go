@@ -44,7 +44,6 @@ func newServer(
 	s.certificate.certFile, s.certificate.keyFile = cfg.TLSCert, cfg.TLSKey
 	metrics := newMetrics(i.Store.Stats, lostLines)
 	metrics.watchAudit(i)
-	metrics.watchRoom(i.Vault.InstanceFill)
 	metrics.watchTampering(i.Vault.Tamperings)
 	metrics.watchDisputes(i.Vault.Disputes)
 	metrics.watchLockdown(i.Vault.LockedDown)

@@ -65,13 +65,6 @@ func (s *server) checkProvider(ctx context.Context) {
 	}
 }
 
-// watchRoom adds a metric of the room that there is for people who join.
-func (m *metrics) watchRoom(fill func(context.Context) (float64, error)) {
-	m.gauge("keysake_instance_ledger_fill_ratio",
-		"How full the instance's ledger is, which lists who has a user; from 0.75 on nobody new "+
-			"becomes one by signing in. -1 if it cannot be read.", fill)
-}
-
 // passkeySite returns where passkeys are good: at the address that the configuration says, and
 // never one that a request does. A development server is at localhost, because its own address is a
 // number, for which browsers make none.
