@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/keysake/keysake/plaintext"
+	"github.com/keysake/keysake/wire"
 )
 
 // The limits of a request. A context can set a shorter deadline.
@@ -41,10 +42,11 @@ const apiPath = "/api/v1"
 
 // A Client sends requests to one server with one API key. It is safe for concurrent use.
 type Client struct {
-	base  string // scheme, host and path up to and including /api/v1
-	key   plaintext.Value
-	agent string
-	http  *http.Client
+	base   string // scheme, host and path up to and including /api/v1
+	key    plaintext.Value
+	actFor string // the user for whom requests are done, if it is another one
+	agent  string
+	http   *http.Client
 
 	sealing *sealing // nil: bodies are sent as they are
 	retries int
@@ -57,6 +59,10 @@ type Option func(*Client)
 // WithUserAgent sets the User-Agent header; the default is keysake/VERSION. A server compares its
 // first product with the oldest version that it accepts.
 func WithUserAgent(agent string) Option { return func(c *Client) { c.agent = agent } }
+
+// ActingFor has every request done for another user, with this name or id, who has granted that to
+// the user of the API key. The server answers 403 to a request that cannot be done so.
+func ActingFor(user string) Option { return func(c *Client) { c.actFor = user } }
 
 // WithTransport sets the transport, for a proxy or a test. It must not follow redirects. For a
 // private certificate authority there is [WithAuthorities].
@@ -199,6 +205,9 @@ func (c *Client) send(
 	req.Header.Set("User-Agent", c.agent)
 	if c.key.Len() > 0 {
 		req.Header.Set("Authorization", "Bearer "+string(c.key.Reveal()))
+	}
+	if c.actFor != "" {
+		req.Header.Set(wire.HeaderActFor, c.actFor)
 	}
 	asked, _ := ctx.Value(perCallKey{}).(perCall)
 	asked.ask(req.Header)

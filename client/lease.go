@@ -90,7 +90,7 @@ func (c *Client) RedeemTicket(
 	ctx context.Context, ticket plaintext.Value, in wire.RedeemTicket,
 ) (wire.Lease, error) {
 	with := *c
-	with.key = ticket
+	with.key, with.actFor = ticket, ""
 	return call[wire.Lease](ctx, &with, http.MethodPost, "/leases/redeem", in)
 }
 

@@ -32,8 +32,8 @@ type APIKeyList struct {
 type CreateAPIKey struct {
 	Name            *string `json:"name"`
 	AllowSelfRevoke *bool   `json:"allow_self_revoke"`
-	// AllowedScopes: null means every scope that the maker's key has, except admin and keys:write,
-	// which must be asked for by name.
+	// AllowedScopes: null means every scope that the maker's key has, except admin, act:user and
+	// keys:write, which must be asked for by name.
 	AllowedScopes *[]string `json:"allowed_scopes"`
 	// ExpiresAt: null means when the maker's key expires.
 	ExpiresAt *Timestamp `json:"expires_at"`

@@ -15,6 +15,15 @@ type AuditEntry struct {
 	Target     *AuditTarget     `json:"target"`
 	LeaseID    *string          `json:"lease_id"`
 	Run        *string          `json:"run"`
+	// Names are there where a user acted for another; the hash is not of them.
+	Names *AuditNames `json:"names,omitempty"`
+}
+
+// AuditNames are the names of who acted for another user and of that one, as far as the server
+// knows them now. They are not part of what the hash is of.
+type AuditNames struct {
+	Username    *string `json:"username"`
+	ForUsername *string `json:"for_username"`
 }
 
 // An AuditCredential is what the caller presented.

@@ -151,6 +151,8 @@ type BrokeredRequestList struct {
 type Requester struct {
 	ID   string `json:"id"`
 	Name string `json:"name"` // empty where none was given
+	// ActingUser is whose key that is, if it is another user's.
+	ActingUser *ActingUser `json:"acting_user"`
 }
 
 // A Bundle is values, sealed to the recipient's key.

@@ -54,6 +54,8 @@ type UserList struct {
 type CreateUser struct {
 	Username     string  `json:"username" required:"true"`
 	EmailAddress *string `json:"email_address"`
+	// Grant: the caller may act for the user, until the user withdraws that.
+	Grant *bool `json:"grant"`
 }
 
 // An Identity is who somebody is at a provider of sign-ins. It is the body of PUT

@@ -87,7 +87,7 @@ func TestTheBodiesAreThoseOfTheContractFieldForField(t *testing.T) {
 			ID: id, MaskedKey: "••••", Active: true, AllowedScopes: []string{}, CreatedAt: at,
 		},
 		`{"id":"` + id + `","delivery":"ticket","state":"active","secrets":[{"id":"a","name":"A",` +
-			`"version":null}],"run":null,"requested_by":{"id":"k","name":""},` +
+			`"version":null}],"run":null,"requested_by":{"id":"k","name":"","acting_user":null},` +
 			`"created_at":"2026-04-15T12:00:00Z","expires_at":"2026-04-15T12:00:00Z",` +
 			`"redeemed_at":null,"revoked_at":null,"disputed_at":null}`: wire.Lease{
 			ID: id, Delivery: wire.DeliveryTicket, State: wire.LeaseActive,

@@ -55,23 +55,33 @@ func (r *request) auditQuery(further ...string) (in vault.AuditQuery, user uuid.
 func auditPageBody(p vault.AuditPage) wire.AuditPage {
 	return wire.AuditPage{
 		Chain: p.Chain.String(), Head: headBody(p.Head), Cut: headBody(p.Cut),
-		Entries: bodiesOf(p.Entries, auditEntryBody), Complete: p.Complete, Next: orNull(p.Next),
+		Entries: bodiesOf(p.Entries, func(e audit.Linked) wire.AuditEntry {
+			return auditEntryBody(e, p.Names)
+		}),
+		Complete: p.Complete, Next: orNull(p.Next),
 	}
 }
 
 // AuditLine returns an entry in the shape that it has in an answer, in one line without its end.
-func AuditLine(e audit.Linked) []byte { return asJSON(auditEntryBody(e)) }
+func AuditLine(e audit.Linked, names map[uuid.UUID]string) []byte {
+	return asJSON(auditEntryBody(e, names))
+}
 
 func headBody(h audit.Head) wire.AuditHead {
 	return wire.AuditHead{Seq: number(h.Seq), Hash: hex.EncodeToString(h.Hash[:])}
 }
 
-func auditEntryBody(e audit.Linked) wire.AuditEntry {
+func auditEntryBody(e audit.Linked, names map[uuid.UUID]string) wire.AuditEntry {
 	body := wire.AuditEntry{
 		Seq: number(e.Seq), Hash: hex.EncodeToString(e.Hash[:]), Owner: e.Owner.String(),
 		At: wire.At(e.At), UserID: idOrNull(e.User), OnBehalfOf: idOrNull(e.OnBehalfOf),
 		Client: orNull(audit.AddrText(e.Client)), Action: e.Action, Outcome: string(e.Outcome),
 		LeaseID: idOrNull(e.Lease), Run: orNull(e.Run),
+	}
+	if e.OnBehalfOf != uuid.Nil {
+		body.Names = &wire.AuditNames{
+			Username: orNull(names[e.User]), ForUsername: orNull(names[e.OnBehalfOf]),
+		}
 	}
 	if e.Credential != (audit.Credential{}) {
 		body.Credential = &wire.AuditCredential{

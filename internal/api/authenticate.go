@@ -9,6 +9,7 @@ import (
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/middleware"
 	"github.com/keysake/keysake/internal/vault"
+	"github.com/keysake/keysake/wire"
 )
 
 // authenticate checks the client's version, who is calling and how often, in this order.
@@ -33,9 +34,36 @@ func (a *api) authenticate(
 		return vault.Actor{}, err
 	}
 	who.Client = req.Client
-	req.Caller = caller{who.User, who.Credential}
-	return who, a.takeRate(who, w.Header())
+	req.Caller = caller{who.User, who.OnBehalfOf, who.Credential}
+	if err := a.takeRate(who, w.Header()); err != nil {
+		return vault.Actor{}, err
+	}
+	if len(r.Header.Values(wire.HeaderActFor)) == 0 {
+		return who, nil
+	}
+	who, err = a.actFor(r, who)
+	if err == nil {
+		req.Caller = caller{who.User, who.OnBehalfOf, who.Credential}
+	}
+	return who, err
 }
+
+// actFor returns the caller as one who acts for the user whom the request names. The policy says
+// what can be done so. A request that names nobody, or several, is not done in the caller's own
+// library instead.
+func (a *api) actFor(r *http.Request, who vault.Actor) (vault.Actor, error) {
+	names := r.Header.Values(wire.HeaderActFor)
+	user, err := vault.NewUserRef(names[0])
+	if len(names) > 1 || err != nil {
+		return vault.Actor{}, errActFor
+	}
+	return a.Vault.ActFor(r.Context(), who, user)
+}
+
+var errActFor = invalid(wire.FieldError{
+	Loc: []any{"header", wire.HeaderActFor}, Type: wire.TypePattern,
+	Msg: "Must be the name or the id of one user",
+})
 
 // refuse counts a failed authentication for the network of its client, and returns why it failed
 // or, if there were too many, that.
@@ -77,13 +105,18 @@ func (a *api) takeRate(who vault.Actor, h http.Header) error {
 
 // A caller is an actor as the access log shows it.
 type caller struct {
-	user       uuid.UUID
-	credential audit.Credential
+	user, onBehalfOf uuid.UUID
+	credential       audit.Credential
 }
 
 func (c caller) LogValue() slog.Value {
-	return slog.GroupValue(
+	attrs := []slog.Attr{
 		slog.String("user", c.user.String()),
 		slog.String("credential", string(c.credential.Kind)),
-		slog.String("credential_id", c.credential.ID.String()))
+		slog.String("credential_id", c.credential.ID.String()),
+	}
+	if c.onBehalfOf != uuid.Nil {
+		attrs = append(attrs, slog.String("on_behalf_of", c.onBehalfOf.String()))
+	}
+	return slog.GroupValue(attrs...)
 }

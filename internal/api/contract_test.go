@@ -51,6 +51,7 @@ type target struct {
 	ids    []string
 	secret string          // stands in bodies in place of the documented one
 	ticket plaintext.Value // presented in place of the person's key
+	other  string          // who may act for others, in place of the documented one
 }
 
 // target makes a person, and what the operation needs to succeed.
@@ -70,6 +71,12 @@ func (s *site) target(t *testing.T, op apicontract.Operation) target {
 	case strings.HasSuffix(op.Path, "/user/trust/{id}"):
 		made := s.do(t, post(trustPath, at.key, trustRule)).want(t, 201)
 		at.ids = []string{into[wire.TrustRule](t, made).ID}
+	case op.ID == "createUserGrant":
+		at.other = s.person(t, "act:user").id
+	case strings.HasSuffix(op.Path, "/user/grants/{id}"):
+		body := encode(t, members{"user": s.person(t, "act:user").id, "scopes": []string{}})
+		made := s.do(t, post(grantsPath, at.key, body)).want(t, 201)
+		at.ids = []string{into[wire.UserGrant](t, made).ID}
 	case strings.HasSuffix(op.Path, "/user/api-keys/{id}"):
 		id, _ := s.ownKey(t, at.key, members{"allowed_scopes": []string{}})
 		at.ids = []string{id}
@@ -89,6 +96,9 @@ func (at target) call(op apicontract.Operation, body string) call {
 	}
 	if at.secret != "" {
 		body = strings.ReplaceAll(body, documentedSecret, at.secret)
+	}
+	if at.other != "" {
+		body = strings.ReplaceAll(body, "acme-backend", at.other)
 	}
 	return call{method: op.Method, path: op.URL(at.ids...), key: key, body: body}
 }

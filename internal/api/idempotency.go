@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"regexp"
 
+	"github.com/google/uuid"
+
 	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/wire"
 )
@@ -24,7 +26,11 @@ func idempotent(h handler) handler {
 		if len(names) > 1 || !idempotencyKey.MatchString(names[0]) {
 			return errIdempotencyKey
 		}
-		r.once = append(r.once, vault.IdempotencyKey(names[0]))
+		name := names[0]
+		if r.actor.OnBehalfOf != uuid.Nil { // for each of these a client may have the same name
+			name = r.actor.OnBehalfOf.String() + "\n" + name
+		}
+		r.once = append(r.once, vault.IdempotencyKey(name))
 		return h(w, r)
 	}
 }
@@ -47,7 +53,8 @@ func (r *request) hashBody() hash.Hash {
 		return nil
 	}
 	sum := sha256.New()
-	_, _ = io.WriteString(sum, r.Method+"\n"+r.URL.RequestURI()+"\n") // a hash takes everything
+	// A hash takes everything.
+	_, _ = io.WriteString(sum, r.Method+"\n"+r.URL.RequestURI()+"\n"+r.actor.Owner().String()+"\n")
 	r.Body = hashed{io.TeeReader(r.Body, sum), r.Body}
 	return sum
 }

@@ -20,13 +20,23 @@ func leaseBody(l vault.Lease) wire.Lease {
 	body := wire.Lease{
 		ID: l.ID.String(), Delivery: string(l.Delivery), State: string(l.State),
 		Secrets: bodiesOf(l.Secrets, leasedBody), Run: runBody(l.Run),
-		RequestedBy: wire.Requester{ID: l.APIKey.String(), Name: l.APIKeyName},
+		RequestedBy: requesterBody(l),
 		CreatedAt:   wire.At(l.CreatedAt), ExpiresAt: wire.At(l.ExpiresAt),
 		RedeemedAt: wire.AtOrNull(l.RedeemedAt), RevokedAt: wire.AtOrNull(l.RevokedAt),
 		DisputedAt: wire.AtOrNull(l.DisputedAt),
 	}
 	if l.Delivery == vault.ByBroker {
 		body.Broker = &wire.LeaseBroker{Limits: limitsBody(l.Limits)}
+	}
+	return body
+}
+
+func requesterBody(l vault.Lease) wire.Requester {
+	body := wire.Requester{ID: l.APIKey.String(), Name: l.APIKeyName}
+	if l.By != (vault.Acting{}) {
+		body.ActingUser = &wire.ActingUser{
+			ID: l.By.User.String(), Username: l.By.Name, GrantID: l.By.Grant.String(),
+		}
 	}
 	return body
 }

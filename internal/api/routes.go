@@ -80,6 +80,10 @@ func routes(v *vault.Service, brokerURL string) []route {
 		{"GET", trustPath, authenticated, noBody, listTrustRules(v)},
 		{"POST", trustPath, authenticated, body, createTrustRule(v)},
 		{"DELETE", trustPath + "/{id}", authenticated, noBody, removeTrustRule(v)},
+		{"GET", grantsPath, authenticated, noBody, listUserGrants(v)},
+		{"POST", grantsPath, authenticated, body, createUserGrant(v)},
+		{"DELETE", grantsPath + "/{id}", authenticated, noBody, removeUserGrant(v)},
+
 		{"POST", "/api/v1/auth/exchange", byToken, form, exchangeToken(v)},
 
 		{"GET", "/api/v1/user/audit", authenticated, noBody, listAudit(v)},

@@ -251,6 +251,7 @@ func into[T any](t *testing.T, a answer) (v T) {
 // allScopes are those of the contract.
 var allScopes = []string{
 	"secrets:read", "secrets:write", "leases:write", "keys:write", "audit:read", "admin",
+	"act:user",
 }
 
 // serial makes unique names.

@@ -74,7 +74,7 @@ func createUser(v *vault.Service) handler {
 func parseUser(in wire.CreateUser) (vault.UserRequest, error) {
 	username, badName := vault.NewUsername(in.Username)
 	email, badEmail := vault.NewEmail(valueOrZero(in.EmailAddress))
-	return vault.UserRequest{Username: username, Email: email},
+	return vault.UserRequest{Username: username, Email: email, Grant: valueOrZero(in.Grant)},
 		vault.JoinInvalid(badName, badEmail)
 }
 

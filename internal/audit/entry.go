@@ -39,6 +39,8 @@ const (
 	// CredentialIdentity is who signed in at a provider.
 	CredentialIdentity CredentialKind = "identity"
 	CredentialPasskey  CredentialKind = "passkey"
+	// CredentialGrant is by what a user lets another act for them. Nobody presents one.
+	CredentialGrant CredentialKind = "grant"
 )
 
 // A Credential names what a caller presented. The zero Credential is that of the operator, who
@@ -81,6 +83,8 @@ const (
 	// TargetIdentity is who signs in at a provider as a user. Its name is issuer and subject.
 	TargetIdentity TargetKind = "identity"
 	TargetPasskey  TargetKind = "passkey"
+	// TargetGrant lets another user act for this one. Its name is that user's.
+	TargetGrant TargetKind = "grant"
 )
 
 // A Target is what an action was done to. The zero Target stands for none.

@@ -258,7 +258,8 @@ func (b *Broker) end(f *flow) {
 // note records a request, with nothing of what it had but its method and the form of its path.
 func (b *Broker) note(r *http.Request, f *flow, why *refusal) {
 	one := vault.BrokeredRequest{
-		User: f.grant.User, Lease: f.grant.Lease, Secret: f.grant.Secret, At: f.began,
+		User: f.grant.User, By: f.grant.By, Lease: f.grant.Lease, Secret: f.grant.Secret,
+		At:     f.began,
 		Method: methodName(r.Method), Host: f.match.host, Path: template(f.target.path),
 		Status: f.status, Sent: f.sent.Load(), Received: f.received.Load(),
 		Took: time.Since(f.began), Tokens: f.usage.tokens(), Counts: f.counted,

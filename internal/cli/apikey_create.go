@@ -28,8 +28,8 @@ func newAPIKeysCreate(a *app) *cobra.Command {
 		Long: `Create an API key, and print it. It cannot be shown again. Only the key goes to
 standard output, so that you can redirect it to where it is needed.
 
-Without --scope, the key gets all scopes of the key that creates it, except admin
-and keys:write. It ends with the key that creates it, at the latest. Needs the
+Without --scope, the key gets all scopes of the key that creates it, except admin,
+act:user and keys:write. It ends with the key that creates it, at the latest. Needs the
 scope keys:write, or admin to create a key for another --user.`,
 		Example: `  keysake api-keys create --name ci --scope secrets:read --expires-in 90d
   keysake api-keys create --user mia --expires-at 2027-01-01`,
@@ -101,22 +101,29 @@ func (in *newAPIKey) body(now time.Time) (wire.CreateAPIKey, error) {
 	if in.selfRevoke {
 		body.AllowSelfRevoke = &in.selfRevoke
 	}
+	var err error
+	body.ExpiresAt, err = expiryOf(in.expiresIn, in.expiresAt, now)
+	return body, err
+}
+
+// expiryOf returns the time of --expires-in or of --expires-at; nil if neither is given.
+func expiryOf(in, at string, now time.Time) (*wire.Timestamp, error) {
 	switch {
-	case in.expiresIn != "":
-		d, ok := parseLifetime(in.expiresIn)
+	case in != "":
+		d, ok := parseLifetime(in)
 		if !ok {
-			return body, usagef("--expires-in must be a duration such as 12h or 90d")
+			return nil, usagef("--expires-in must be a duration such as 12h or 90d")
 		}
-		body.ExpiresAt = &wire.Timestamp{Time: now.Add(d).UTC().Truncate(time.Second)}
-	case in.expiresAt != "":
-		at, ok := parseTime(in.expiresAt)
+		return &wire.Timestamp{Time: now.Add(d).UTC().Truncate(time.Second)}, nil
+	case at != "":
+		moment, ok := parseTime(at)
 		if !ok {
-			return body, usagef("--expires-at must be a date or a time " +
+			return nil, usagef("--expires-at must be a date or a time " +
 				"such as 2027-01-01 or 2027-01-01T08:00:00Z")
 		}
-		body.ExpiresAt = &wire.Timestamp{Time: at}
+		return &wire.Timestamp{Time: moment}, nil
 	}
-	return body, nil
+	return nil, nil
 }
 
 // parseLifetime reads a duration. It adds whole days, such as 90d, to Go's units.

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -172,6 +173,12 @@ func pages(
 
 func auditGrid(entries []wire.AuditEntry) grid {
 	rows := grid{{"NUMBER", "AT", "ACTION", "WHAT", "CLIENT"}}
+	acted := slices.ContainsFunc(entries, func(e wire.AuditEntry) bool {
+		return e.OnBehalfOf != nil
+	})
+	if acted {
+		rows[0] = append(rows[0], "BY")
+	}
 	for _, e := range entries {
 		action, what, client := e.Action, "-", "-"
 		if e.Outcome != string(audit.Done) {
@@ -192,6 +199,24 @@ func auditGrid(entries []wire.AuditEntry) grid {
 		rows = append(rows, []string{
 			strconv.FormatInt(e.Seq, 10), formatTime(&e.At), action, what, client,
 		})
+		if acted {
+			rows[len(rows)-1] = append(rows[len(rows)-1], actingText(e))
+		}
 	}
 	return rows
+}
+
+// actingText says who did it and for whom, if these are two.
+func actingText(e wire.AuditEntry) string {
+	if e.OnBehalfOf == nil || e.UserID == nil {
+		return "-"
+	}
+	by, whom := *e.UserID, *e.OnBehalfOf
+	if n := e.Names; n != nil && n.Username != nil {
+		by = *n.Username
+	}
+	if n := e.Names; n != nil && n.ForUsername != nil {
+		whom = *n.ForUsername
+	}
+	return by + " for " + whom
 }

@@ -48,7 +48,7 @@ func (a *app) connectAs(ctx context.Context, in *running) (*client.Client, error
 			return nil, usagef("--identity-token-file needs --trust, or the variable %s: %s",
 				trustVariable, `"keysake trust list" shows the ids of rules`)
 		}
-		return a.connect()
+		return a.connectFor(in.actFor)
 	}
 	if !uuidPattern.MatchString(rule) {
 		return nil, usagef("a rule of trust is named by its id: \"keysake trust list\" shows it")

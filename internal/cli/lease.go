@@ -35,7 +35,7 @@ const defaultLeases = 50 // of a list
 
 func newLeaseList(a *app) *cobra.Command {
 	var filter client.LeaseFilter
-	var secret string
+	var secret, actFor string
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List your leases",
@@ -54,8 +54,9 @@ so somebody else has it.`,
 	f.StringVarP(&secret, "secret", "s", "", "only those of the secret with this `NAME` or ID")
 	f.StringVar(&filter.RunID, "run-id", "", "only those of the run with this `ID`")
 	f.IntVar(&filter.Limit, "limit", 0, "at most `N` of them, up to 200 (default 50)")
+	forFlag(cmd, &actFor)
 	return listCommand(a, cmd, func(ctx context.Context, _ []string) (wire.LeaseList, error) {
-		c, err := a.connect()
+		c, err := a.connectFor(actFor)
 		if err != nil {
 			return wire.LeaseList{}, err
 		}
@@ -129,14 +130,17 @@ func runOf(r *wire.Run) string {
 }
 
 func newLeaseShow(a *app) *cobra.Command {
-	return listCommand(a, &cobra.Command{
+	var actFor string
+	cmd := &cobra.Command{
 		Use:     "show ID",
 		Short:   "Show one lease",
 		Long:    `Show one lease. Needs the scope secrets:read.`,
 		Example: `  keysake lease show 01a20765-c4ff-7d38-ae4e-f7a9f0b47e56`,
 		Args:    exactlyOne("the lease's ID"),
-	}, func(ctx context.Context, args []string) (wire.Lease, error) {
-		c, err := a.connect()
+	}
+	forFlag(cmd, &actFor)
+	return listCommand(a, cmd, func(ctx context.Context, args []string) (wire.Lease, error) {
+		c, err := a.connectFor(actFor)
 		if err != nil {
 			return wire.Lease{}, err
 		}
@@ -160,7 +164,7 @@ func leaseGrid(l wire.Lease) grid {
 		{"delivery", l.Delivery},
 		{"secrets", leasedNames(l)},
 		{"run", orDash(runOf(l.Run))},
-		{"asked by", l.RequestedBy.ID + " " + l.RequestedBy.Name},
+		{"asked by", requesterText(l.RequestedBy)},
 		{"created", formatTime(&l.CreatedAt)},
 		{"expires", formatTime(&l.ExpiresAt)},
 	}
@@ -178,7 +182,17 @@ func leaseGrid(l wire.Lease) grid {
 	return append(rows, []string{"id", l.ID})
 }
 
+// requesterText says which API key asked for a lease, and whose it is if it is another user's.
+func requesterText(r wire.Requester) string {
+	text := r.ID + " " + r.Name
+	if r.ActingUser != nil {
+		text += ", of " + r.ActingUser.Username
+	}
+	return text
+}
+
 func newLeaseRevoke(a *app) *cobra.Command {
+	var actFor string
 	cmd := &cobra.Command{
 		Use:   "revoke ID",
 		Short: "End a lease",
@@ -187,9 +201,10 @@ stays delivered, and the answer says what to do. Needs the scope leases:write.`,
 		Example: `  keysake lease revoke 01a20765-c4ff-7d38-ae4e-f7a9f0b47e56`,
 		Args:    exactlyOne("the lease's ID"),
 	}
+	forFlag(cmd, &actFor)
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := a.connect()
+		c, err := a.connectFor(actFor)
 		if err != nil {
 			return err
 		}

@@ -18,6 +18,7 @@ type newTicket struct {
 	ticket     bool
 	ttl        time.Duration
 	label, run string
+	actFor     string
 	asJSON     *bool
 }
 
@@ -46,6 +47,7 @@ func newLeaseCreate(a *app) *cobra.Command {
 	f.DurationVar(&in.ttl, "ttl", 0, "how long it is good, from 1m to 168h (default 1h0m0s)")
 	f.StringVar(&in.label, "label", "", "say in the audit log what this is for")
 	f.StringVar(&in.run, "run-id", "", "the `ID` of the run, to find the lease by")
+	forFlag(cmd, &in.actFor)
 	in.asJSON = jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return a.createTicket(cmd.Context(), in)
@@ -63,7 +65,7 @@ func (a *app) createTicket(ctx context.Context, in *newTicket) error {
 	case in.choice.empty():
 		return usagef("which secrets? Name them with --secret, --preset or --all")
 	}
-	c, err := a.connect()
+	c, err := a.connectFor(in.actFor)
 	if err != nil {
 		return err
 	}

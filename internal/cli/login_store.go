@@ -38,8 +38,8 @@ type login struct {
 }
 
 // client returns a client for a login. It says so if that seals nothing.
-func (a *app) client(l login) (*client.Client, error) {
-	opts := []client.Option{client.WithUserAgent("keysake/" + programVersion())}
+func (a *app) client(l login, opts ...client.Option) (*client.Client, error) {
+	opts = append(opts, client.WithUserAgent("keysake/"+programVersion()))
 	off, err := a.sealingIsOff()
 	if err != nil {
 		return nil, err
@@ -94,12 +94,15 @@ var errNoLogin = errors.New(
 )
 
 // connect returns a client for the current login.
-func (a *app) connect() (*client.Client, error) {
+func (a *app) connect() (*client.Client, error) { return a.connectFor("") }
+
+// connectFor is connect for what is done for another user, by name or id; empty for one's own.
+func (a *app) connectFor(user string) (*client.Client, error) {
 	l, err := a.currentLogin()
 	if err != nil {
 		return nil, err
 	}
-	return a.client(l)
+	return a.client(l, client.ActingFor(user))
 }
 
 // currentLogin is the profile that --profile names. Without the flag, it takes URL and key each

@@ -29,6 +29,7 @@ type running struct {
 	limits, params       []string
 	proxyHosts           []string
 	trust, identityFile  string
+	actFor               string
 }
 
 const runLong = `Run a command with secrets in its environment. Each secret is a variable of its
@@ -73,7 +74,8 @@ Your API key needs the scopes secrets:read and leases:write. A job needs none: w
 --trust, or the variable KEYSAKE_TRUST, its identity token is exchanged by that rule
 ("keysake trust add"). The token is the one in --identity-token-file, in
 KEYSAKE_IDENTITY_TOKEN_FILE or in KEYSAKE_IDENTITY_TOKEN. Without them GitHub Actions
-is asked for one, or it is in ` + projectedFile + `.`
+is asked for one, or it is in ` + projectedFile + `. With --for, the secrets are those
+of another user, who has granted that ("keysake grants"); the key needs act:user, too.`
 
 func newRun(a *app) *cobra.Command {
 	in := new(running)
@@ -135,6 +137,7 @@ func (in *running) flags(cmd *cobra.Command) {
 			"azure_openai (repeatable)")
 	f.StringVar(&in.label, "label", "", "say in the audit log what this run is (default COMMAND)")
 	f.StringVar(&in.ticketFile, "ticket-file", "", "redeem the ticket in this `FILE`")
+	forFlag(cmd, &in.actFor)
 	f.StringVar(&in.trust, "trust", "", "exchange an identity token by the rule with this `ID`")
 	f.StringVar(&in.identityFile, "identity-token-file", "",
 		"exchange the identity token in this `FILE`, with --trust")
@@ -157,7 +160,7 @@ func (in *running) flags(cmd *cobra.Command) {
 	cmd.MarkFlagsMutuallyExclusive("mask", "no-mask")
 	cmd.MarkFlagsMutuallyExclusive("print", "ticket-file")
 	cmd.MarkFlagsMutuallyExclusive("broker", "ticket-file")
-	cmd.MarkFlagsMutuallyExclusive("trust", "ticket-file")
+	cmd.MarkFlagsMutuallyExclusive("trust", "ticket-file", "for")
 }
 
 // run runs a command. Everything that can be wrong without the server is found before a lease is

@@ -83,19 +83,21 @@ func newUsersCreate(a *app) *cobra.Command {
 		Use:   "create USERNAME",
 		Short: "Create a user",
 		Long: `Create a user. A new user has no API key; create the first one with
-"keysake api-keys create --user USERNAME". Needs the scope admin.`,
+"keysake api-keys create --user USERNAME". With --grant you act for the user, until
+they withdraw that. Needs the scope admin and, with --grant, act:user.`,
 		Example: `  keysake users create mia --email mia@example.org
   keysake api-keys create --user mia`,
 		Args: exactlyOne("the USERNAME"),
 	}
 	email := cmd.Flags().String("email", "", "the user's email `ADDRESS`")
+	grant := cmd.Flags().Bool("grant", false, "let you act for the user")
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := a.connect()
 		if err != nil {
 			return err
 		}
-		in := wire.CreateUser{Username: args[0]}
+		in := wire.CreateUser{Username: args[0], Grant: grant}
 		if *email != "" {
 			in.EmailAddress = email
 		}

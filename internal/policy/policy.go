@@ -15,9 +15,10 @@ const (
 	KeysWrite    Scope = "keys:write"    // the user's API keys
 	AuditRead    Scope = "audit:read"    // the user's audit log
 	Admin        Scope = "admin"         // users
+	ActUser      Scope = "act:user"      // act for users who grant that to the key's user
 )
 
-// UserScopes returns the scopes that concern the library of a user: all but [Admin].
+// UserScopes returns the scopes that concern the user's own library: all but [Admin] and [ActUser].
 func UserScopes() []Scope {
 	return []Scope{SecretsRead, SecretsWrite, LeasesWrite, KeysWrite, AuditRead}
 }
@@ -29,7 +30,11 @@ func DefaultScopes() []Scope {
 }
 
 // AllScopes returns all scopes.
-func AllScopes() []Scope { return append(UserScopes(), Admin) }
+func AllScopes() []Scope { return append(UserScopes(), Admin, ActUser) }
+
+// GrantScopes returns the scopes that a user may grant to another: to know which secrets there are,
+// and to use them.
+func GrantScopes() []Scope { return []Scope{SecretsRead, LeasesWrite} }
 
 // Known reports whether there is such a scope.
 func Known(s Scope) bool { return slices.Contains(AllScopes(), s) }
@@ -85,6 +90,10 @@ const (
 	TrustList        Action = "trust.list"
 	TrustRemove      Action = "trust.remove"
 	TrustExchange    Action = "trust.exchange" // of a token for a credential, by a rule
+	GrantAdd         Action = "grant.add"      // to another user, who may then act for this one
+	GrantList        Action = "grant.list"
+	GrantRemove      Action = "grant.remove"
+	UserActFor       Action = "user.act-for"   // by a grant of that user
 	DeviceConfirm    Action = "device.confirm" // lets a program in that waits for it
 	DeviceRefuse     Action = "device.refuse"
 	DeviceLogin      Action = "device.login"   // by a program that was let in
@@ -151,9 +160,11 @@ func requiredScope(a Action) (scope Scope, found bool) {
 	case LeaseCreate, LeaseRevoke, SecretProbe, WatchSet:
 		return LeasesWrite, true
 	case APIKeyCreate, APIKeyList, APIKeyRevoke, APIKeyRevokeOnly, SessionList, SessionEnd,
-		SignInLinkOwn, TrustAdd, TrustList, TrustRemove, DeviceConfirm, DeviceRefuse, PasskeyAdd,
-		PasskeyRemove:
+		SignInLinkOwn, TrustAdd, TrustList, TrustRemove, GrantAdd, GrantList, GrantRemove,
+		DeviceConfirm, DeviceRefuse, PasskeyAdd, PasskeyRemove:
 		return KeysWrite, true
+	case UserActFor:
+		return ActUser, true
 	case APIKeyCreateFor, SignInLinkCreate, IdentityLink, IdentityUnlink, UserList, UserCreate,
 		UserDelete, UserDeleteLater, UserKeep, UserDisable, UserEnable, APIKeyListAll, FleetGet:
 		return Admin, true
@@ -190,7 +201,8 @@ func LastResort(a Action) bool {
 	return slices.Contains([]Action{
 		APIKeyRevoke, APIKeyRevokeOnly, APIKeyRevokeSelf, SessionEnd, SessionShutOut, SecretDelete,
 		UserDelete, UserDeleteLater, IdentityUnlink, PasskeyRemove, UserDisable, LeaseRevoke,
-		TrustRemove, LibraryStop, LockdownBegin, BackupCreate, AuditCheckpoint, AuditCut,
+		TrustRemove, GrantRemove, LibraryStop, LockdownBegin, BackupCreate, AuditCheckpoint,
+		AuditCut,
 	}, a)
 }
 
@@ -203,8 +215,21 @@ func InLockdown(held []Scope, a Action) bool {
 	return slices.Contains(held, Admin) && (LastResort(a) || slices.Contains([]Action{
 		SecretList, SecretGet, VersionList, PresetList, APIKeyList, SessionList, PasskeyList,
 		WhoAmI, UserList, AuditList, AuditListAll, UserKeep, LeaseList, LeaseGet, LeaseRequests,
-		UsageGet, HealthGet, TrustList, WatchGet, APIKeyListAll, FleetGet,
+		UsageGet, HealthGet, TrustList, GrantList, WatchGet, APIKeyListAll, FleetGet,
 	}, a))
+}
+
+// ForAnother reports whether an action may be taken by who acts for another user: what a run needs,
+// and nothing that adds, changes or hands on what is the user's.
+func ForAnother(a Action) bool {
+	return slices.Contains([]Action{
+		SecretList, SecretGet, PresetList, LeaseCreate, LeaseList, LeaseGet, LeaseRevoke,
+	}, a)
+}
+
+// Common returns the scopes that are in both.
+func Common(a, b []Scope) []Scope {
+	return slices.DeleteFunc(slices.Clone(a), func(s Scope) bool { return !slices.Contains(b, s) })
 }
 
 // Missing returns the wanted scopes that are not held. A key cannot give another key more scopes

@@ -60,6 +60,10 @@ var allowed = map[policy.Action][]policy.Scope{
 	policy.IdentityLink:     {policy.Admin},
 	policy.IdentityUnlink:   {policy.Admin},
 	policy.TrustAdd:         {policy.KeysWrite},
+	policy.GrantAdd:         {policy.KeysWrite},
+	policy.GrantList:        {policy.KeysWrite},
+	policy.GrantRemove:      {policy.KeysWrite},
+	policy.UserActFor:       {policy.ActUser},
 	policy.TrustList:        {policy.KeysWrite},
 	policy.TrustRemove:      {policy.KeysWrite},
 	policy.TrustExchange:    anyone,
@@ -255,17 +259,41 @@ func constants(t *testing.T, typeName string) (values []string) {
 	return values
 }
 
-func TestTheScopesOfAUserAreAllButAdmin(t *testing.T) {
-	if diff := cmp.Diff(append(policy.UserScopes(), policy.Admin), policy.AllScopes()); diff != "" {
+func TestTheScopesOfAUserAreAllThatConcernNoOther(t *testing.T) {
+	all := append(policy.UserScopes(), policy.Admin, policy.ActUser)
+	if diff := cmp.Diff(all, policy.AllScopes()); diff != "" {
 		t.Error(diff)
 	}
-	if slices.Contains(policy.UserScopes(), policy.Admin) {
-		t.Error("admin is a user's")
+	for _, scope := range []policy.Scope{policy.Admin, policy.ActUser} {
+		if slices.Contains(policy.UserScopes(), scope) {
+			t.Errorf("%s is a user's", scope)
+		}
+	}
+}
+
+func TestWhoActsForAnotherDoesOnlyWhatAGrantCanAllow(t *testing.T) {
+	var got []string
+	for _, text := range constants(t, "Action") {
+		action := policy.Action(text)
+		if !policy.ForAnother(action) {
+			continue
+		}
+		got = append(got, text)
+		if !policy.Allow(policy.GrantScopes(), action) {
+			t.Errorf("%s needs a scope that no grant gives", action)
+		}
+	}
+	want := []string{
+		"lease.create", "lease.get", "lease.list", "lease.revoke", "preset.list", "secret.get",
+		"secret.list",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }
 
 func TestAKeyIsNotGivenUnaskedWhatMakesKeys(t *testing.T) {
-	got := append(policy.DefaultScopes(), policy.KeysWrite, policy.Admin)
+	got := append(policy.DefaultScopes(), policy.KeysWrite, policy.Admin, policy.ActUser)
 	slices.Sort(got)
 	want := policy.AllScopes()
 	slices.Sort(want)

@@ -30,6 +30,9 @@ func (q *Queries) Leases(
 	if chosen.Run != "" {
 		add("run_id = $%d AND run_id <> ''", chosen.Run)
 	}
+	if chosen.By != uuid.Nil {
+		add("acting_user_id = $%d", idText(chosen.By))
+	}
 	if chosen.Live {
 		add("revoked_at IS NULL AND expires_at > $%d", chosen.Now.UnixMicro())
 	}

@@ -26,6 +26,8 @@ type Actor struct {
 	Once *Once
 	// Lease is that of a ticket, as it was when the ticket was presented.
 	Lease *StoredLease
+	// Grant is by which User acts for OnBehalfOf; nil in User's own library, and for a ticket.
+	Grant *UserGrant
 }
 
 // Owner returns the user in whose library the actor acts.
@@ -34,4 +36,12 @@ func (a Actor) Owner() uuid.UUID {
 		return a.OnBehalfOf
 	}
 	return a.User
+}
+
+// gone is the error of a use case in the library of a user who is none any more.
+func (a Actor) gone() error {
+	if a.Grant != nil {
+		return errNoGrant
+	}
+	return unauthenticated()
 }

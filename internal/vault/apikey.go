@@ -14,8 +14,9 @@ import (
 
 // An APIKey is what a person or program presents to Keysake. Its token is not in it. Sessions of
 // the pages and the links that open them, rules of trust and the credentials that these give,
-// confirmed logins of programs, passkeys, and who signs in at a provider are stored, listed and
-// ended as API keys are, under their own kinds: the token of one kind is none of another.
+// confirmed logins of programs, passkeys, who signs in at a provider, and grants to other users are
+// stored, listed and ended as API keys are, under their own kinds: the token of one kind is none of
+// another.
 type APIKey struct {
 	ID         uuid.UUID
 	Kind       audit.CredentialKind // empty for an API key
@@ -27,7 +28,7 @@ type APIKey struct {
 	Scopes     []policy.Scope
 	SelfRevoke bool
 	Suspended  bool // it does not work until an operator lifts that
-	// TermsJSON are those of a rule, a credential that one gave, an identity or a passkey.
+	// TermsJSON are those of a rule, a credential that one gave, an identity, a passkey or a grant.
 	TermsJSON string
 	// Presented tells for which token a credential was given, whose an identity is, which passkey
 	// it is, and by which sign-in at a provider or with a passkey a session was opened. Otherwise
@@ -58,6 +59,8 @@ func (k APIKey) target() audit.Target {
 		kind = audit.TargetIdentity
 	case audit.CredentialPasskey:
 		kind = audit.TargetPasskey
+	case audit.CredentialGrant:
+		kind = audit.TargetGrant
 	case audit.CredentialAPIKey, audit.CredentialTicket, audit.CredentialPlaceholder,
 		audit.CredentialSchedule:
 	}

@@ -23,7 +23,7 @@ type APIKeyRequest struct {
 }
 
 // Scopes are those that a new API key is to have. The zero Scopes stand for all that the caller's
-// own key has, except admin and keys:write.
+// own key has, except admin, act:user and keys:write.
 type Scopes struct{ names []string }
 
 // NewScopes returns the scopes of these names; nil makes the zero Scopes. Invalid: there are too
@@ -198,6 +198,8 @@ func checkRoom(kind audit.CredentialKind, active int) error {
 		return denied("You have as many passkeys as there may be: remove one first")
 	case kind == audit.CredentialDevice && active >= maxConfirmed:
 		return denied("Too many logins were confirmed at once: try again in a few minutes")
+	case kind == audit.CredentialGrant && active >= maxGrants:
+		return denied("Too many may act for the user: withdraw a grant first")
 	}
 	return nil
 }
@@ -220,7 +222,7 @@ func newAPIKey(
 		prefix = workloadPrefix
 	case audit.CredentialAPIKey, audit.CredentialTicket, audit.CredentialPlaceholder,
 		audit.CredentialTrust, audit.CredentialSchedule, audit.CredentialDevice,
-		audit.CredentialIdentity, audit.CredentialPasskey: // not made here
+		audit.CredentialIdentity, audit.CredentialPasskey, audit.CredentialGrant: // not made here
 	}
 	token := newToken(prefix)
 	hash, _ := hashToken(prefix, token)

@@ -46,6 +46,11 @@ func (s *Service) revoke(ctx context.Context, who Actor, action policy.Action, i
 				return err
 			}
 		}
+		if key.Kind == audit.CredentialGrant {
+			if err := c.endLeasesBy(ctx, key.ID); err != nil {
+				return err
+			}
+		}
 		return c.endAPIKey(ctx, key)
 	})
 }
@@ -82,6 +87,8 @@ func revokedBy(kind audit.CredentialKind) []policy.Action {
 		return []policy.Action{policy.APIKeyRevoke, policy.APIKeyRevokeSelf}
 	case audit.CredentialPasskey:
 		return []policy.Action{policy.PasskeyRemove}
+	case audit.CredentialGrant:
+		return []policy.Action{policy.GrantRemove}
 	case audit.CredentialDevice, audit.CredentialIdentity:
 		return nil
 	case audit.CredentialAPIKey, audit.CredentialTicket, audit.CredentialPlaceholder,

@@ -3,10 +3,12 @@ package vault
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/anchor"
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/policy"
 )
@@ -53,6 +55,9 @@ type AuditPage struct {
 	Entries  []audit.Linked
 	Complete bool   // no filter left out anything between two entries
 	Next     string // the cursor of the next page; empty if there is none
+	// Names are those of the users whom entries name where one acted for another, as far as they
+	// are known: of the owner, and of those who have a grant or had one.
+	Names map[uuid.UUID]string
 }
 
 // ListAudit returns a page of the caller's audit chain. It needs the scope audit:read. Invalid: the
@@ -140,7 +145,38 @@ func (p *page) auditPage(ctx context.Context, q AuditQuery) (AuditPage, error) {
 			return AuditPage{}, err
 		}
 	}
-	return found, nil
+	var err error
+	found.Names, err = p.namesIn(ctx, found.Entries)
+	return found, err
+}
+
+// namesIn returns the names for [AuditPage].
+func (p *page) namesIn(
+	ctx context.Context, entries []audit.Linked,
+) (names map[uuid.UUID]string, err error) {
+	acted := slices.ContainsFunc(entries, func(e audit.Linked) bool {
+		return e.OnBehalfOf != uuid.Nil
+	})
+	if !acted || p.ledger.State == anchor.Deleted {
+		return nil, nil
+	}
+	keys, err := p.apiKeys(ctx, p.core.now())
+	if err != nil {
+		return nil, err
+	}
+	names = map[uuid.UUID]string{}
+	for _, k := range keys {
+		if k.Kind != audit.CredentialGrant {
+			continue
+		}
+		g, err := k.userGrant()
+		if err != nil {
+			return nil, err
+		}
+		names[g.Terms.User] = g.Name
+	}
+	names[p.owner], err = p.username(ctx)
+	return names, err
 }
 
 // chainPart returns the last entries of the part of the chain that ends so, at most n, oldest

@@ -14,6 +14,7 @@ import (
 // the lease, and why nothing is granted.
 type Grant struct {
 	User, Lease, Secret uuid.UUID
+	By                  uuid.UUID // who asked for the lease in place of User; nil for User
 	Name                string
 	Provider            string
 	Version             uint64
@@ -43,6 +44,7 @@ const (
 	EndRevoked  Ending = "revoked"
 	EndExpired  Ending = "expired"
 	EndAPIKey   Ending = "api-key"  // the API key that asked for the lease does not work any more
+	EndGrant    Ending = "grant"    // that by which another user asked for it was withdrawn
 	EndUser     Ending = "user"     // disabled or deleted
 	EndSecret   Ending = "secret"   // deleted
 	EndLockdown Ending = "lockdown" // of the instance

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/plaintext"
 )
 
@@ -112,7 +113,7 @@ func (s *Service) grant(
 		return g, g.ended(EndUser)
 	}
 	if err == nil {
-		err = s.checkAsker(ctx, &g, known.key)
+		err = s.checkAskers(ctx, &g, known.askers)
 	}
 	if err == nil {
 		g.Value, err = s.keys.openValue(ctx, by, secret.Binding(), secret.SealedValue)
@@ -155,7 +156,7 @@ func (b *brokered) describe(g *Grant, hash TokenHash, now time.Time) error {
 		return g.ended(EndUnknown)
 	}
 	g.Secret, g.ExpiresAt, g.Limits = secret.ID, b.lease.ExpiresAt, b.lease.Limits
-	g.Used, g.Granted = b.used, b.granted
+	g.Used, g.Granted, g.By = b.used, b.granted, b.lease.By.User
 	if !b.lease.ExpiresAt.After(now) {
 		return g.ended(EndExpired)
 	}
@@ -183,7 +184,7 @@ func (p *page) readBrokered(ctx context.Context, g *Grant, hash TokenHash) (*bro
 		return nil, g.ended(EndExpired)
 	}
 	known := &brokered{lease: l}
-	if known.key, err = p.apiKey(ctx, l.APIKey); errors.Is(err, ErrNotFound) {
+	if known.askers, err = p.askers(ctx, l); errors.Is(err, ErrNotFound) {
 		return nil, g.ended(EndAPIKey)
 	}
 	if err != nil {
@@ -245,20 +246,26 @@ func (p *page) brokeredSecret(ctx context.Context, g *Grant) (StoredSecret, erro
 	return found[0], nil
 }
 
-// checkAsker refuses the placeholders of a lease whose API key does not work any more, or one
-// above that.
-func (s *Service) checkAsker(ctx context.Context, g *Grant, key APIKey) error {
-	presented, ok, err := s.line(ctx, key.Hash)
-	if err == nil && !ok {
-		presented, err = s.verifyLine(ctx, key.Hash)
-	}
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return g.ended(EndAPIKey)
-	case err != nil:
-		return err
-	case !presented.works(s.now()) || presented.keys[0].ID != key.ID:
-		return g.ended(EndAPIKey)
+// checkAskers refuses the placeholders of a lease if what asked for it does not work any more, or
+// a key above that.
+func (s *Service) checkAskers(ctx context.Context, g *Grant, askers []APIKey) error {
+	for _, key := range askers {
+		why := EndAPIKey
+		if key.Kind == audit.CredentialGrant {
+			why = EndGrant
+		}
+		presented, ok, err := s.line(ctx, key.Hash)
+		if err == nil && !ok {
+			presented, err = s.verifyLine(ctx, key.Hash)
+		}
+		switch {
+		case errors.Is(err, ErrNotFound):
+			return g.ended(why)
+		case err != nil:
+			return err
+		case !presented.works(s.now()) || presented.keys[0].ID != key.ID:
+			return g.ended(why)
+		}
 	}
 	return nil
 }

@@ -6,7 +6,7 @@ import "github.com/google/uuid"
 // kept in memory, and so are the rows of its secrets, which are still sealed.
 type brokered struct {
 	lease   StoredLease
-	key     APIKey // that asked for it
+	askers  []APIKey // as of [page.askers]
 	used    BrokerUse
 	granted []GrantedSecret // those of its secrets that are still there
 }
@@ -21,7 +21,7 @@ type (
 )
 
 func (b *brokered) size() int {
-	size := rowSize + keySize + rounded(len(b.lease.Limits.Text()))
+	size := rowSize + len(b.askers)*keySize + rounded(len(b.lease.Limits.Text()))
 	for _, s := range b.lease.Secrets {
 		size += 64 + rounded(len(s.Name)+len(s.Placeholder))
 	}

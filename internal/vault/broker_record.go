@@ -20,6 +20,7 @@ import (
 type BrokeredRequest struct {
 	ID                  uuid.UUID // given when it is recorded
 	User, Lease, Secret uuid.UUID // Secret is nil where it is not known
+	By                  uuid.UUID // as of a [Grant], for the audit log; not stored
 	At                  time.Time
 	Method, Host        string
 	Path                string // a template: what the catalog or the lease names of it
@@ -176,6 +177,9 @@ func (s *Service) recordBrokerRefusals(ctx context.Context, requests []BrokeredR
 			User:       r.User,
 			Credential: audit.Credential{Kind: audit.CredentialPlaceholder, ID: r.Lease},
 			Client:     r.Client,
+		}
+		if r.By != uuid.Nil {
+			who.User, who.OnBehalfOf = r.By, r.User
 		}
 		err := s.refusals.add(ctx, who, policy.LeaseUse, s.now(), func() error {
 			target := audit.Target{}

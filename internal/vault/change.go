@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/keysake/keysake/internal/anchor"
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/policy"
 )
@@ -72,6 +71,9 @@ func (s *Service) authorize(ctx context.Context, who Actor, action policy.Action
 	if who.User == uuid.Nil {
 		return unauthenticated()
 	}
+	if who.Grant != nil && !policy.ForAnother(action) {
+		return s.refuse(ctx, who, action, denied("Nobody does this for another user"))
+	}
 	if !policy.Allow(who.Scopes, action) {
 		return s.refuse(ctx, who, action, denied("The API key lacks the scope for this"))
 	}
@@ -115,10 +117,13 @@ func (s *Service) viewBy(
 	}
 	err := s.viewWith(ctx, kept, func(r *snapshot) error {
 		p, err := r.user(ctx, who.Owner())
-		if err != nil {
-			return callerGone(err)
+		if errors.Is(err, ErrNotFound) {
+			return who.gone()
 		}
-		if err := p.checkCaller(who); err != nil {
+		if err != nil {
+			return err
+		}
+		if err := p.checkCaller(ctx, who); err != nil {
 			return err
 		}
 		if err := p.checkLockdown(ctx, who, action); err != nil {
@@ -228,10 +233,13 @@ func (c *core) begin(ctx context.Context, tx Tx, in intent, again bool) (*change
 	}
 	p, err := s.lock(ctx, tx, in.library)
 	if errors.Is(err, ErrNotFound) && in.library.owner == in.who.Owner() {
-		return nil, unauthenticated()
+		return nil, in.who.gone()
+	}
+	if in.outcome != "" {
+		in.who.Grant = nil // to record what was refused needs none
 	}
 	if err == nil {
-		err = p.checkCaller(in.who)
+		err = p.checkCaller(ctx, in.who)
 	}
 	if err == nil && in.outcome == "" {
 		err = s.checkLockdown(ctx, in.who, in.action)
@@ -240,14 +248,6 @@ func (c *core) begin(ctx context.Context, tx Tx, in intent, again bool) (*change
 		return nil, err
 	}
 	return &change{page: p, tx: tx, at: c.timeAfter(p.ledger)}, nil
-}
-
-// checkCaller returns an error if the page is that of a caller who was disabled in the meantime.
-func (p *page) checkCaller(who Actor) error {
-	if p.owner == who.User && p.ledger.State == anchor.Disabled {
-		return unauthenticated()
-	}
-	return nil
 }
 
 // finish appends the audit entries, one for each target, or one without a target if there is none,

@@ -52,10 +52,10 @@ func newIdentity(who Identity, scopes []policy.Scope) (APIKey, error) {
 }
 
 // LinkIdentity lets somebody sign in as a user, in place of who could before, also with a passkey.
-// In a session they may do what the caller's key may do; whether they are an admin, the provider
-// says. The link ends with the caller's key, as what it makes does. It needs the scope admin.
-// Invalid: no such identity can be. NotFound: no such user. Conflict: the user is disabled, or the
-// identity another user's.
+// In a session they may do what the caller's key may do in its own library; whether they are an
+// admin, the provider says. The link ends with the caller's key, as what it makes does. It needs
+// the scope admin. Invalid: no such identity can be. NotFound: no such user. Conflict: the user is
+// disabled, or the identity another user's.
 func (s *Service) LinkIdentity(
 	ctx context.Context, who Actor, user uuid.UUID, identity Identity,
 ) error {
@@ -65,7 +65,7 @@ func (s *Service) LinkIdentity(
 	if err := identity.Check(); err != nil {
 		return err
 	}
-	key, err := newIdentity(identity, withoutAdmin(who.Scopes))
+	key, err := newIdentity(identity, policy.Common(who.Scopes, policy.UserScopes()))
 	if err != nil {
 		return err
 	}
@@ -102,12 +102,6 @@ func (s *Service) UnlinkIdentity(ctx context.Context, who Actor, user uuid.UUID)
 			err = errUnchanged
 		}
 		return err
-	})
-}
-
-func withoutAdmin(scopes []policy.Scope) []policy.Scope {
-	return slices.DeleteFunc(slices.Clone(scopes), func(scope policy.Scope) bool {
-		return scope == policy.Admin
 	})
 }
 

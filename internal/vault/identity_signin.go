@@ -175,7 +175,7 @@ func (s *Service) openSession(
 		return Session{}, plaintext.Value{}, err
 	}
 	session.Presented = p.Attempt[:]
-	session.Scopes = withoutAdmin(who.Scopes)
+	session.Scopes = policy.Common(who.Scopes, policy.UserScopes())
 	if p.Admin {
 		session.Scopes = append(session.Scopes, policy.Admin)
 	}

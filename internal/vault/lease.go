@@ -47,6 +47,7 @@ type StoredLease struct {
 	ID         uuid.UUID
 	APIKey     uuid.UUID // that asked for it
 	APIKeyName string    // at that moment
+	By         Acting    // whose key that is, if it is another user's
 	Delivery   Delivery
 	Ticket     []byte // its hash; empty where there is none
 	Run        Run
@@ -57,6 +58,13 @@ type StoredLease struct {
 	RedeemedAt time.Time // zero before; of a bundle, when it was made
 	RevokedAt  time.Time // zero for one that was not revoked
 	DisputedAt time.Time // zero for one that was not disputed
+}
+
+// An Acting is who acts for a user. The zero Acting is the user.
+type Acting struct {
+	Grant uuid.UUID // of the user, by which the other acts
+	User  uuid.UUID
+	Name  string // of the other, when the grant was made
 }
 
 // A LeasedSecret is a secret as a lease names it.
@@ -93,6 +101,7 @@ type LeaseQuery struct {
 	State  LeaseState // empty for any
 	Secret uuid.UUID  // nil for any
 	Run    string     // the id of a run; empty for any
+	By     uuid.UUID  // that this user asked for, who is another; nil for any
 	Live   bool       // neither revoked nor expired
 	Before uuid.UUID  // older than that lease; nil for all
 	From   uuid.UUID  // that lease and newer ones; nil for all

@@ -19,7 +19,7 @@ func (s *Service) createdAgain(
 	var lease Lease
 	var taken sealedSecrets
 	err := s.view(ctx, who, policy.LeaseCreate, func(p *page) error {
-		stored, err := p.storedLease(ctx, id)
+		stored, err := p.leaseFor(ctx, who, id)
 		if err != nil {
 			return err
 		}
@@ -64,11 +64,16 @@ func (s *Service) createdAgain(
 	return Delivered{Lease: lease, Server: taken.server, Bundle: sealed}, nil
 }
 
+// isOf reports whether the caller's API key asked for the lease, by the grant that it has now.
+func (l StoredLease) isOf(who Actor) bool {
+	return l.APIKey == who.Credential.ID && l.By.Grant == who.acting().Grant
+}
+
 // ticketAgain returns the ticket of a lease that can be redeemed, as long as an instance key that
 // is believed made it. The ticket lives as long as the API key that asked for it, and is recorded
 // as that key's: no other gets it.
 func (s *Service) ticketAgain(who Actor, lease Lease, why error) (Delivered, error) {
-	if lease.State != LeaseActive || lease.APIKey != who.Credential.ID {
+	if lease.State != LeaseActive || !lease.isOf(who) {
 		return Delivered{}, goneSince(why)
 	}
 	for _, key := range s.instance.all() {

@@ -130,7 +130,7 @@ func (s *Service) placeholders(
 func (s *Service) brokeredAgain(
 	ctx context.Context, who Actor, lease Lease, why error,
 ) (Delivered, error) {
-	if lease.State != LeaseActive || lease.APIKey != who.Credential.ID {
+	if lease.State != LeaseActive || !lease.isOf(who) {
 		return Delivered{}, goneSince(why)
 	}
 	var found []StoredSecret

@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -12,8 +13,9 @@ import (
 
 // CreateLease grants the use of some of the caller's secrets, and hands out their values in a
 // bundle, a ticket for it, which is never shown again, or placeholders that stand for them at the
-// broker. It needs the scope leases:write. NotFound: a secret is not there, or is another user's;
-// then nothing is granted. Denied: the user has too many open leases.
+// broker. It needs the scope leases:write. NotFound: a secret is not there, is another user's, or
+// not of the grant by which the caller acts; then nothing is granted. Denied: the user has too many
+// open leases.
 func (s *Service) CreateLease(ctx context.Context, who Actor, in LeaseRequest) (Delivered, error) {
 	if err := s.authorize(ctx, who, policy.LeaseCreate); err != nil {
 		return Delivered{}, err
@@ -21,13 +23,16 @@ func (s *Service) CreateLease(ctx context.Context, who Actor, in LeaseRequest) (
 	if err := JoinInvalid(in.Check(), s.checkRecipient(in.Recipient)); err != nil {
 		return Delivered{}, err
 	}
+	if slices.ContainsFunc(in.Secrets.ids, who.mayNotUse) {
+		return Delivered{}, ErrNotFound
+	}
 	id, err := newID()
 	if err != nil {
 		return Delivered{}, err
 	}
 	lease := StoredLease{
 		User: who.Owner(), ID: id, APIKey: who.Credential.ID, APIKeyName: who.KeyName,
-		Delivery: in.Delivery, Limits: in.Limits, Run: in.Run,
+		By: who.acting(), Delivery: in.Delivery, Limits: in.Limits, Run: in.Run,
 	}
 	var out Delivered
 	switch in.Delivery {

@@ -58,7 +58,7 @@ func (s *Service) NewDisputes() []Dispute {
 // presented again: the first time before it is answered, then as a number a minute. It returns why
 // the ticket is refused.
 func (s *Service) dispute(ctx context.Context, who Actor) error {
-	s.disputes.add(Dispute{User: who.User, Lease: who.Credential.ID, Client: who.Client})
+	s.disputes.add(Dispute{User: who.Owner(), Lease: who.Credential.ID, Client: who.Client})
 	err := s.refusals.add(ctx, who, policy.LeaseDispute, s.now(), func() error {
 		in := inOwnLibrary(who, policy.LeaseDispute)
 		in.outcome = audit.Refused

@@ -36,7 +36,8 @@ func NewLeaseState(text string) (LeaseState, error) {
 	})
 }
 
-// ListLeases returns a page of the caller's leases, newest first, and the lease with which the next
+// ListLeases returns a page of the caller's leases, or of those that the caller asked for in place
+// of another user, newest first, and the lease with which the next
 // page begins after; nil for the last page. With a filter, a page looks at 1,000 leases, and may
 // have fewer than there is room for. It needs the scope secrets:read.
 func (s *Service) ListLeases(
@@ -47,7 +48,7 @@ func (s *Service) ListLeases(
 	}
 	q := LeaseQuery{
 		State: f.State, Secret: f.Secret, Run: f.Run, Before: f.Before, Now: s.now(),
-		Limit: f.Limit + 1,
+		Limit: f.Limit + 1, By: who.acting().User,
 	}
 	err = s.view(ctx, who, policy.LeaseList, func(p *page) (err error) {
 		if err := p.checkOpenLeases(ctx); err != nil {
@@ -96,10 +97,11 @@ func (p *page) leases(ctx context.Context, q LeaseQuery) ([]Lease, error) {
 }
 
 // GetLease returns one of the caller's leases. It needs the scope secrets:read.
-// NotFound: there is none of that id, or it is another user's.
+// NotFound: there is none of that id, it is another user's, or the caller acts for its user and has
+// not asked for it.
 func (s *Service) GetLease(ctx context.Context, who Actor, id uuid.UUID) (lease Lease, err error) {
 	err = s.view(ctx, who, policy.LeaseGet, func(p *page) error {
-		stored, err := p.storedLease(ctx, id)
+		stored, err := p.leaseFor(ctx, who, id)
 		if err == nil {
 			lease = p.withState(stored, s.now())
 		}

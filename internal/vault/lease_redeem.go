@@ -7,15 +7,17 @@ import (
 	"errors"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/policy"
 	"github.com/keysake/keysake/plaintext"
 )
 
-// AuthenticateTicket returns who presents a ticket: its lease, on behalf of nobody else. One that
+// AuthenticateTicket returns who presents a ticket: its lease, and whose doing it is. One that
 // was redeemed is let in too, so that [Service.RedeemTicket] can say so. Unauthenticated, without
 // saying why: it is unknown, revoked or expired, of a user who is disabled or deleted, or asked for
-// by an API key that does not work any more, or the instance is locked down.
+// by an API key or a grant that does not work any more, or the instance is locked down.
 func (s *Service) AuthenticateTicket(ctx context.Context, ticket plaintext.Value) (Actor, error) {
 	hash, ok := hashToken(ticketPrefix, ticket)
 	if !ok {
@@ -41,6 +43,9 @@ func (s *Service) AuthenticateTicket(ctx context.Context, ticket plaintext.Value
 		}
 		if err := p.checkLease(l); err != nil {
 			return err
+		}
+		if l.By.Grant != uuid.Nil && p.isOpen(l) { // otherwise nothing vouches for the row
+			who.User, who.OnBehalfOf = l.By.User, l.User
 		}
 		if r.checkLockdown(ctx, who, policy.LeaseRedeem) != nil {
 			return ErrNotFound
@@ -72,18 +77,17 @@ func (p *page) checkTicket(ctx context.Context, l StoredLease, now time.Time) er
 	if unused != nil && !errors.Is(unused, errRedeemed) {
 		return unused
 	}
-	key, err := p.apiKey(ctx, l.APIKey)
+	works, err := p.askersWork(ctx, l, now)
 	if err != nil {
 		return callerGone(err)
 	}
-	works, err := p.works(ctx, key, now)
-	if err == nil && !works {
+	if !works {
 		err = unknownTicket()
 	}
 	return cmp.Or(err, unused)
 }
 
-// checkUnused is checkTicket without the API key that asked for the ticket.
+// checkUnused is checkTicket without what asked for the ticket.
 func (p *page) checkUnused(l StoredLease, now time.Time) error {
 	state := p.state(l, now)
 	switch {

@@ -10,13 +10,13 @@ import (
 
 // RevokeLease ends one of the caller's leases. A ticket that was not redeemed is of no use from
 // then on. delivered reports whether the values were handed out, which nothing takes back. One that
-// was revoked before is not revoked again. It needs the scope leases:write. NotFound: there is none
-// of that id, or it is another user's.
+// was revoked before is not revoked again. It needs the scope leases:write. NotFound: as of
+// [Service.GetLease].
 func (s *Service) RevokeLease(
 	ctx context.Context, who Actor, id uuid.UUID,
 ) (revoked Lease, delivered bool, err error) {
 	err = s.update(ctx, inOwnLibrary(who, policy.LeaseRevoke), func(c *change) error {
-		l, err := c.storedLease(ctx, id)
+		l, err := c.leaseFor(ctx, who, id)
 		if err != nil {
 			return err
 		}

@@ -14,8 +14,8 @@ import (
 // Row is what the ledger lists of a lease that is open.
 func (l StoredLease) Row() anchor.Row {
 	row := anchor.NewRow("lease").ID(l.User).ID(l.ID).ID(l.APIKey).Text(l.APIKeyName).
-		Text(string(l.Delivery)).Bytes(l.Ticket).Text(l.Run.ID).Text(l.Run.Label).
-		Number(uint64(len(l.Secrets)))
+		ID(l.By.Grant).ID(l.By.User).Text(l.By.Name).Text(string(l.Delivery)).
+		Bytes(l.Ticket).Text(l.Run.ID).Text(l.Run.Label).Number(uint64(len(l.Secrets)))
 	for _, s := range l.Secrets {
 		row = row.ID(s.ID).Text(s.Name)
 		if l.Delivery == ByBroker {

@@ -91,8 +91,8 @@ func (s *Service) AddPasskey(
 	}
 	key := APIKey{
 		ID: id, Kind: audit.CredentialPasskey, User: who.Owner(), Name: name.text,
-		Scopes: withoutAdmin(who.Scopes), Presented: passkeyMark(terms.Credential),
-		TermsJSON: encodeTerms(terms),
+		Scopes:    policy.Common(who.Scopes, policy.UserScopes()),
+		Presented: passkeyMark(terms.Credential), TermsJSON: encodeTerms(terms),
 	}
 	_, _ = rand.Read(key.Hash[:]) // of nothing; it ends the program rather than fail
 	err = s.update(ctx, inOwnLibrary(who, policy.PasskeyAdd), func(c *change) error {

@@ -46,7 +46,7 @@ func (s *Service) SignInByPasskey(
 	who.Client = client
 	return s.openByPasskey(ctx, who, policy.SessionCreate, answer,
 		func(c *change, session *APIKey) error {
-			session.Scopes = withoutAdmin(k.Scopes)
+			session.Scopes = policy.Common(k.Scopes, policy.UserScopes())
 			return c.openSession(ctx, who, session)
 		})
 }

@@ -25,7 +25,7 @@ type Preset struct {
 func (s *Service) ListPresets(ctx context.Context, who Actor) ([]Preset, error) {
 	var secrets []StoredSecret
 	err := s.view(ctx, who, policy.PresetList, func(p *page) (err error) {
-		secrets, err = p.secrets(ctx)
+		secrets, err = p.secretsFor(ctx, who)
 		return err
 	})
 	if err != nil {

@@ -205,6 +205,15 @@ func (e *everything) apiKeys() {
 		return done(ann.User, ann, policy.TrustRemove, rule.ID, "rule", 0),
 			e.RemoveTrustRule(ctx, ann, rule.ID)
 	})
+	var grant vault.UserGrant
+	e.once(func() (_ audit.Entry, err error) {
+		grant, err = e.CreateUserGrant(ctx, ann, grantRequest("admin"))
+		return done(ann.User, ann, policy.GrantAdd, grant.ID, "admin", 0), err
+	})
+	e.once(func() (audit.Entry, error) {
+		return done(ann.User, ann, policy.GrantRemove, grant.ID, "admin", 0),
+			e.RemoveUserGrant(ctx, ann, grant.ID)
+	})
 	e.assertChain(ann.User)
 }
 

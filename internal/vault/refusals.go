@@ -24,8 +24,8 @@ type refusals struct {
 }
 
 type refusalKind struct {
-	user, credential uuid.UUID
-	action           policy.Action
+	user, owner, credential uuid.UUID
+	action                  policy.Action
 }
 
 type refusal struct {
@@ -45,7 +45,7 @@ func newRefusals() *refusals { return &refusals{open: map[refusalKind]*refusal{}
 func (r *refusals) add(
 	ctx context.Context, who Actor, action policy.Action, now time.Time, record func() error,
 ) error {
-	kind := refusalKind{who.User, who.Credential.ID, action}
+	kind := refusalKind{who.User, who.Owner(), who.Credential.ID, action}
 	r.mu.Lock()
 	if first, found := r.open[kind]; found {
 		first.last = who
@@ -109,7 +109,8 @@ func (s *Service) FlushRefusals(ctx context.Context, all bool) error {
 		}
 		further := audit.Target{Kind: audit.TargetRefusals, Version: each.count}
 		err := s.recordRefusal(ctx, each.last, kind.action, further)
-		if err != nil && KindOf(err) != Unauthenticated { // the user was deleted
+		gone := KindOf(err) == Unauthenticated || errors.Is(err, errNoGrant) // it was deleted
+		if err != nil && !gone {
 			s.refusals.putBack(kind, each)
 			failed = append(failed, err)
 		}
@@ -117,18 +118,21 @@ func (s *Service) FlushRefusals(ctx context.Context, all bool) error {
 	return errors.Join(failed...)
 }
 
-// recordRefusal appends an entry to the chain of who asked. It names the lease of a ticket.
+// recordRefusal appends an entry to the chain of who asked, or of the user for whom they acted. It
+// names the lease of a ticket.
 func (s *Service) recordRefusal(
 	ctx context.Context, who Actor, action policy.Action, target audit.Target,
 ) error {
-	in := intent{who, action, userLibrary(who.User), audit.Refused}
+	in := inOwnLibrary(who, action)
+	in.outcome = audit.Refused
 	return s.apply(ctx, in, func(c *change) error {
 		switch who.Credential.Kind {
 		case audit.CredentialTicket, audit.CredentialPlaceholder:
 			c.lease = who.Credential.ID // and nothing else of its row, for which nothing may vouch
 		case audit.CredentialAPIKey, audit.CredentialSession, audit.CredentialSignInLink,
 			audit.CredentialTrust, audit.CredentialWorkload, audit.CredentialSchedule,
-			audit.CredentialDevice, audit.CredentialIdentity, audit.CredentialPasskey:
+			audit.CredentialDevice, audit.CredentialIdentity, audit.CredentialPasskey,
+			audit.CredentialGrant:
 		}
 		c.record(target)
 		return nil

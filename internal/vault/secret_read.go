@@ -16,7 +16,7 @@ func (s *Service) ListSecrets(ctx context.Context, who Actor) ([]Secret, error) 
 		var by openers
 		err := s.viewKept(ctx, who, policy.SecretList, func(p *page) (err error) {
 			by = p.openers()
-			stored, err = p.secrets(ctx)
+			stored, err = p.secretsFor(ctx, who)
 			return err
 		})
 		if err != nil {
@@ -29,7 +29,7 @@ func (s *Service) ListSecrets(ctx context.Context, who Actor) ([]Secret, error) 
 }
 
 // GetSecret returns one of the caller's secrets. It needs the scope secrets:read. NotFound: there
-// is none of that id, or it is another user's.
+// is none of that id, it is another user's, or not of the grant by which the caller acts.
 func (s *Service) GetSecret(ctx context.Context, who Actor, id uuid.UUID) (Secret, error) {
 	var secret Secret
 	err := s.retry(who.Owner(), func() error {
@@ -37,7 +37,9 @@ func (s *Service) GetSecret(ctx context.Context, who Actor, id uuid.UUID) (Secre
 		var by openers
 		err := s.viewKept(ctx, who, policy.SecretGet, func(p *page) (err error) {
 			by = p.openers()
-			stored, err = p.secret(ctx, id)
+			if stored, err = p.secret(ctx, id); err == nil && who.mayNotUse(id) {
+				err = ErrNotFound
+			}
 			return err
 		})
 		if err != nil {

@@ -33,14 +33,14 @@ type Session struct {
 }
 
 // CreateSignInLink makes a link that signs a user in once, and returns it with its token. What the
-// user may then do is what the caller's key may do, but an admin only the caller becomes. It needs
-// the scope admin. NotFound: no such user. Conflict: the user is disabled.
+// user may then do is what the caller's key may do in its own library; all that it may do, only the
+// caller may. It needs the scope admin. NotFound: no such user. Conflict: the user is disabled.
 func (s *Service) CreateSignInLink(
 	ctx context.Context, who Actor, user uuid.UUID,
 ) (APIKey, plaintext.Value, error) {
 	in := intent{who: who, action: policy.SignInLinkCreate, library: userLibrary(user)}
 	if user != who.User {
-		return s.createLink(ctx, in, withoutAdmin(who.Scopes))
+		return s.createLink(ctx, in, policy.Common(who.Scopes, policy.UserScopes()))
 	}
 	return s.createLink(ctx, in, who.Scopes)
 }

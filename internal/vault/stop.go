@@ -14,12 +14,13 @@ type Stop struct {
 	Sessions bool // other than the caller's, sign-in links, and logins that were let in
 	Rules    bool // of trust, and the credentials that they gave
 	Passkeys bool
+	Grants   bool // to others, and the leases that these asked for
 	Keys     bool
 }
 
 // Stopped says how much an emergency stop ended, and what it could not.
 type Stopped struct {
-	Leases, Sessions, Rules, Passkeys, Keys int
+	Leases, Sessions, Rules, Passkeys, Grants, Keys int
 
 	Waiting  int  // sign-in links and logins of programs that nobody had used yet
 	Self     bool // the caller's session ended with a key above it
@@ -139,6 +140,11 @@ func (c *change) stopKeys(
 			continue
 		}
 		c.record(k.target())
+		if k.Kind == audit.CredentialGrant {
+			if err := c.endLeasesBy(ctx, k.ID); err != nil {
+				return err
+			}
+		}
 		if err := c.endAPIKey(ctx, k); err != nil {
 			return err
 		}
@@ -157,6 +163,8 @@ func (what Stop) ends(k APIKey) bool {
 		return what.Rules
 	case audit.CredentialPasskey:
 		return what.Passkeys
+	case audit.CredentialGrant:
+		return what.Grants
 	case audit.CredentialAPIKey, audit.CredentialTicket, audit.CredentialPlaceholder,
 		audit.CredentialSchedule:
 	case audit.CredentialIdentity: // who signs in there proves anew who they are
@@ -176,6 +184,8 @@ func (done *Stopped) count(k APIKey) {
 		done.Rules++
 	case audit.CredentialPasskey:
 		done.Passkeys++
+	case audit.CredentialGrant:
+		done.Grants++
 	case audit.CredentialWorkload: // ends with its rule
 	case audit.CredentialAPIKey, audit.CredentialTicket, audit.CredentialPlaceholder,
 		audit.CredentialSchedule, audit.CredentialIdentity:

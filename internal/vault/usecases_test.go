@@ -183,6 +183,15 @@ func (p *fixture) useCases() map[policy.Action]useCase {
 		policy.TrustRemove: func(who vault.Actor, target uuid.UUID) error {
 			return p.RemoveTrustRule(ctx, who, target)
 		},
+		policy.GrantAdd: func(who vault.Actor, _ uuid.UUID) error {
+			return second(p.CreateUserGrant(ctx, who, grantRequest("admin")))
+		},
+		policy.GrantList: func(who vault.Actor, _ uuid.UUID) error {
+			return second(p.ListUserGrants(ctx, who))
+		},
+		policy.GrantRemove: func(who vault.Actor, target uuid.UUID) error {
+			return p.RemoveUserGrant(ctx, who, target)
+		},
 		policy.LibraryStop: func(who vault.Actor, _ uuid.UUID) error {
 			_, err := p.Stop(ctx, who, vault.Stop{Leases: true, Sessions: true})
 			return err
@@ -258,6 +267,7 @@ var reads = []policy.Action{
 	policy.SessionList,
 	policy.PasskeyList,
 	policy.TrustList,
+	policy.GrantList,
 	policy.AuditList,
 	policy.AuditListAll,
 	policy.WhoAmI,
@@ -290,8 +300,9 @@ var operators = []policy.Action{
 }
 
 // tickets are what is done by a ticket, a placeholder, a token, a link or a passkey, of which no
-// actor is known before.
+// actor is known before. Acting for another comes before a use case, as those do.
 var tickets = []policy.Action{
+	policy.UserActFor,
 	policy.LeaseRedeem, policy.LeaseDispute, policy.LeaseUse, policy.SessionCreate,
 	policy.SessionConfirm, policy.PasskeyDispute, policy.TrustExchange, policy.DeviceLogin,
 	policy.SessionShutOut,

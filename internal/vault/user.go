@@ -35,6 +35,7 @@ type User struct {
 type UserRequest struct {
 	Username Username
 	Email    Email
+	Grant    bool // lets the caller act for the user, until the user withdraws that
 }
 
 // A StoredUser is a user as stored. Of one who was deleted, only the ledger is left.
@@ -149,13 +150,23 @@ func (u StoredUser) Identity() [sha256.Size]byte {
 		Digest()
 }
 
-// CreateUser makes a user with an owner key and an empty library. It needs the scope admin.
-// Conflict: the name is taken.
+// CreateUser makes a user with an owner key and an empty library. It needs the scope admin and,
+// with a grant to the caller, act:user. Conflict: the name is taken.
 func (s *Service) CreateUser(ctx context.Context, who Actor, in UserRequest) (User, error) {
 	if err := s.authorize(ctx, who, policy.UserCreate); err != nil {
 		return User{}, err
 	}
-	return s.addUser(ctx, who, in, nil)
+	if !in.Grant {
+		return s.addUser(ctx, who, in, nil)
+	}
+	if err := s.authorize(ctx, who, policy.UserActFor); err != nil {
+		return User{}, err
+	}
+	grant, err := newID()
+	if err != nil {
+		return User{}, err
+	}
+	return s.addUser(ctx, who, in, func(c *change) error { return c.grantOfMaker(ctx, who, grant) })
 }
 
 // addUser makes a user, for the Service and the Operator. with, if it is not nil, adds what the

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/google/uuid"
 )
 
 // A Username names a user. The zero Username is refused wherever a user's name is needed.
@@ -45,6 +47,20 @@ func checkUsername(text string) error {
 			"it could be taken for another user's")
 	}
 	return nil
+}
+
+// A UserRef names a user who may not exist, by name or id: no name has the form of an id.
+type UserRef struct{ text string }
+
+// NewUserRef returns the reference of that text. Invalid: it can be neither a name nor an id.
+func NewUserRef(text string) (UserRef, error) {
+	if _, err := uuid.Parse(text); err == nil && len(text) == 36 {
+		return UserRef{text}, nil
+	}
+	if checkUsername(text) != nil {
+		return UserRef{}, invalid(Field{"user", Pattern, "Must be the name or the id of a user"})
+	}
+	return UserRef{text}, nil
 }
 
 // An Email is a user's email address. The zero Email stands for an unknown one.

@@ -34,7 +34,7 @@ func (s *site) listAudit(w http.ResponseWriter, r *request) error {
 	}
 	return s.show(w, r, http.StatusOK, "audit", view{
 		Title: "Audit log", Here: "audit", Broken: broken, Data: map[string]any{
-			"Entries": s.logged(r.Context(), r.session.Actor, found.Entries),
+			"Entries": s.logged(r.Context(), r.session.Actor, found),
 			"Older":   older, "Head": found.Head,
 			"Action": query.Get("action"), "From": query.Get("from"), "To": query.Get("to"),
 			"Run": query.Get("run"), "Filtered": filter != vault.AuditFilter{},

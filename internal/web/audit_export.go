@@ -36,7 +36,7 @@ func (s *site) exportAudit(w http.ResponseWriter, r *request) error {
 	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
 	write := kind.writer(w)
 	for first := true; ; first = false {
-		if err := write(page.Entries, first); err != nil {
+		if err := write(page, first); err != nil {
 			panic(http.ErrAbortHandler)
 		}
 		if page.Next == "" {
@@ -53,9 +53,8 @@ func (s *site) exportAudit(w http.ResponseWriter, r *request) error {
 // An export is a kind of file.
 type export struct {
 	contentType, extension string
-	// writer returns what writes a part of the entries: the first part with what a file begins
-	// with.
-	writer func(io.Writer) func(part []audit.Linked, first bool) error
+	// writer returns what writes a part of the log: the first part with what a file begins with.
+	writer func(io.Writer) func(part vault.AuditPage, first bool) error
 }
 
 func exports() map[string]export {
@@ -66,10 +65,10 @@ func exports() map[string]export {
 }
 
 // writeJSONLines writes entries as the API shows them, one a line.
-func writeJSONLines(w io.Writer) func([]audit.Linked, bool) error {
-	return func(part []audit.Linked, _ bool) error {
-		for _, e := range part {
-			if _, err := w.Write(append(api.AuditLine(e), '\n')); err != nil {
+func writeJSONLines(w io.Writer) func(vault.AuditPage, bool) error {
+	return func(part vault.AuditPage, _ bool) error {
+		for _, e := range part.Entries {
+			if _, err := w.Write(append(api.AuditLine(e, part.Names), '\n')); err != nil {
 				return err
 			}
 		}
@@ -78,25 +77,31 @@ func writeJSONLines(w io.Writer) func([]audit.Linked, bool) error {
 }
 
 // writeCSV writes entries for a program of tables.
-func writeCSV(w io.Writer) func([]audit.Linked, bool) error {
+func writeCSV(w io.Writer) func(vault.AuditPage, bool) error {
 	out := csv.NewWriter(w)
-	return func(part []audit.Linked, first bool) error {
+	return func(part vault.AuditPage, first bool) error {
 		if first {
 			_ = out.Write([]string{ // Flush has the error
 				"seq", "at", "action", "outcome", "target_kind", "target_id", "target_name",
 				"target_version", "credential_kind", "credential_id", "client", "lease_id", "run",
-				"user_id", "on_behalf_of", "hash",
+				"user_id", "on_behalf_of", "username", "for_username", "hash",
 			})
 		}
-		for _, e := range part {
-			_ = out.Write(csvRow(e))
+		for _, e := range part.Entries {
+			_ = out.Write(csvRow(e, part.Names))
 		}
 		out.Flush()
 		return out.Error()
 	}
 }
 
-func csvRow(e audit.Linked) []string {
+func csvRow(e audit.Linked, names map[uuid.UUID]string) []string {
+	name := func(id uuid.UUID) string {
+		if e.OnBehalfOf == uuid.Nil {
+			return ""
+		}
+		return names[id]
+	}
 	id := func(id uuid.UUID) string {
 		if id == uuid.Nil {
 			return ""
@@ -111,7 +116,8 @@ func csvRow(e audit.Linked) []string {
 		strconv.FormatUint(e.Seq, 10), e.At.UTC().Format(time.RFC3339Nano), e.Action,
 		string(e.Outcome), string(e.Target.Kind), id(e.Target.ID), e.Target.Name, version,
 		string(e.Credential.Kind), id(e.Credential.ID), audit.AddrText(e.Client), id(e.Lease),
-		e.Run, id(e.User), id(e.OnBehalfOf), hex.EncodeToString(e.Hash[:]),
+		e.Run, id(e.User), id(e.OnBehalfOf), name(e.User), name(e.OnBehalfOf),
+		hex.EncodeToString(e.Hash[:]),
 	}
 	for i, cell := range row {
 		row[i] = noFormula(cell)

@@ -51,6 +51,7 @@ func TestWhatIsDangerousNeedsANewSignIn(t *testing.T) {
 	for path, fields := range map[string][]string{
 		"/ui/keys":         {"name", "x", "days", "1", "scope", "secrets:read"},
 		secret + "/delete": {"tag", tag},
+		"/ui/grants":       {"user", "acme-backend", "which", "all", "days", "1"},
 		"/ui/device":       {"code", "BCDF-GHJK", "decision", "confirm"},
 		"/ui/users":        {"username", "evil"},
 		user + "/link":     nil, user + "/enable": nil, user + "/delete": nil,
@@ -61,7 +62,7 @@ func TestWhatIsDangerousNeedsANewSignIn(t *testing.T) {
 		}
 	}
 	for _, path := range []string{
-		"/ui/keys", secret + "/delete", "/ui/users", user, user + "/delete",
+		"/ui/keys", "/ui/grants", secret + "/delete", "/ui/users", user, user + "/delete",
 	} {
 		if text := b.get(path).want(t, 200).text; !strings.Contains(text, "needs a newer sign-in") {
 			t.Errorf("%s does not say what to do", path)

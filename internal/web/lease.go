@@ -87,7 +87,7 @@ func (s *site) showLease(w http.ResponseWriter, r *request) error {
 	return s.show(w, r, http.StatusOK, "lease", view{
 		Title: "Lease", Here: "leases", Data: map[string]any{
 			"Lease": lease, "Requests": requestRows(requests, lease), "Refusals": refusals,
-			"Entries":   s.logged(ctx, who, log.Entries),
+			"Entries":   s.logged(ctx, who, log),
 			"LogDenied": denied, "SecretNames": secretNames(lease),
 		},
 	})

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -17,8 +18,10 @@ type logged struct {
 	By string
 }
 
-// logged returns entries of the caller's log, each with who did it. Rules of trust are named.
-func (s *site) logged(ctx context.Context, who vault.Actor, entries []audit.Linked) []logged {
+// logged returns entries of the caller's log, each with who did it. Rules of trust are named, and
+// who acted for the caller.
+func (s *site) logged(ctx context.Context, who vault.Actor, page vault.AuditPage) []logged {
+	entries := page.Entries
 	var rules map[uuid.UUID]string
 	if slices.ContainsFunc(entries, func(e audit.Linked) bool { return isOfRule(e.Credential) }) {
 		rules, _ = s.Vault.RuleNames(ctx, who) // without names there are ids
@@ -26,6 +29,10 @@ func (s *site) logged(ctx context.Context, who vault.Actor, entries []audit.Link
 	all := make([]logged, len(entries))
 	for i, e := range entries {
 		all[i] = logged{e, whoText(e.Credential, rules)}
+		if e.OnBehalfOf != uuid.Nil {
+			other := cmp.Or(page.Names[e.User], "the user "+e.User.String())
+			all[i].By = other + " for you, with " + all[i].By
+		}
 	}
 	return all
 }

@@ -91,6 +91,10 @@ func (s *site) mount() {
 	get("/ui/keys/{id}/revoke", signedIn, s.confirmRevoke)
 	post("/ui/keys/{id}/revoke", signedIn, s.revokeKey)
 
+	get("/ui/grants", signedIn, s.listGrants)
+	post("/ui/grants", fresh, s.createGrant)
+	post("/ui/grants/{id}/remove", signedIn, s.removeGrant)
+
 	get("/ui/device", public, s.devicePage)
 	post("/ui/device", signedIn, s.decideDevice)
 	get("/account/device", public, toDevice)

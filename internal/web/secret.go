@@ -137,7 +137,7 @@ func (s *site) secretView(r *request) (v view, err error) {
 	return view{Title: secret.Name, Here: "secrets", Data: map[string]any{
 		"Secret": secret, "Provider": s.Vault.ProviderName(secret.Provider),
 		"Versions": versions, "Usage": usage, "Health": health,
-		"Entries": s.logged(ctx, who, log.Entries),
+		"Entries": s.logged(ctx, who, log),
 		"Chart":   usesByDay(log, now), "More": log.Next != "", "LogDenied": denied,
 		"Tag": secret.Tag(), "Expiry": newDeadlineForm(health.Deadline), "Refusals": refusals,
 		"Runs": runs, "MoreRuns": moreRuns,

@@ -17,8 +17,9 @@ func (s *site) stopPage(w http.ResponseWriter, r *request) error {
 func (s *site) stop(w http.ResponseWriter, r *request) error {
 	chosen := vault.Stop{
 		Leases: r.PostForm.Has("leases"), Sessions: r.PostForm.Has("sessions"),
-		Rules: r.PostForm.Has("rules"), Passkeys: r.PostForm.Has("passkeys"),
-		Keys: r.PostForm.Has("keys"),
+		Rules: r.PostForm.Has("rules"), Grants: r.PostForm.Has("grants"),
+		Passkeys: r.PostForm.Has("passkeys"),
+		Keys:     r.PostForm.Has("keys"),
 	}
 	if chosen == (vault.Stop{}) {
 		return s.stopAgain(w, r, http.StatusUnprocessableEntity, "Choose what to stop.")

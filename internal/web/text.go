@@ -51,6 +51,10 @@ func doneText(done string) string {
 		return "Removed, with all that came by it. It lets nobody in any more."
 	case "device-refused":
 		return "Refused. The program gets nothing."
+	case "granted":
+		return "It may act for you from now on."
+	case "withdrawn":
+		return "Withdrawn. It acts for you no more, and the leases that it asked for have ended."
 	case "session-ended":
 		return "Ended. That browser is signed out."
 	case "user-created":
@@ -165,7 +169,9 @@ func actionTexts() map[string]string {
 		"device.login": "Program fetched its API key", "library.stop": "Emergency stop",
 		"trust.add": "Rule of trust made", "trust.remove": "Rule of trust removed",
 		"trust.exchange": "Let in by a rule of trust",
-		"identity.link":  "Linked to a sign-in", "identity.unlink": "Sign-in unlinked",
+		"grant.add":      "Somebody may act for you", "grant.remove": "Grant withdrawn",
+		"user.act-for":  "Acting for another user",
+		"identity.link": "Linked to a sign-in", "identity.unlink": "Sign-in unlinked",
 		"passkey.add": "Passkey added", "passkey.remove": "Passkey removed",
 		"passkey.dispute":         "Passkey refused, because there may be two of it",
 		"session.confirm":         "Session confirmed",

@@ -13,7 +13,7 @@ import (
 var everyPage = append([]string{
 	"/ui/secrets", "/ui/secrets/new", "/ui/secrets/new?preset=openai", "/ui/secrets/new?custom",
 	"/ui/secrets/import",
-	"/ui/leases", "/ui/keys", "/ui/sessions", "/ui/audit", "/ui/stop",
+	"/ui/leases", "/ui/keys", "/ui/grants", "/ui/sessions", "/ui/audit", "/ui/stop",
 }, adminPages...)
 
 func TestEveryPageNeedsASession(t *testing.T) {

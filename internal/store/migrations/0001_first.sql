@@ -79,13 +79,14 @@ CREATE TABLE api_keys (
 	expires_at   INTEGER,
 	revoked_at   INTEGER, -- for people: a key works while the ledger lists it
 	-- Empty for an API key. Sessions of the pages, the links that open them, rules of trust, the
-	-- credentials that these give, confirmed logins of programs, and who signs in at a provider are
-	-- kept as keys are, and passkeys.
+	-- credentials that these give, confirmed logins of programs, who signs in at a provider, passkeys,
+	-- and grants to other users are kept as keys are.
 	kind         TEXT NOT NULL
 		CHECK (kind IN (
-			'', 'session', 'sign-in-link', 'trust', 'workload', 'device', 'identity', 'passkey'
+			'', 'session', 'sign-in-link', 'trust', 'workload', 'device', 'identity', 'passkey',
+			'grant'
 		)),
-	terms        TEXT NOT NULL, -- of a rule, a credential, an identity or a passkey, as JSON; otherwise empty
+	terms        TEXT NOT NULL, -- of a rule, a credential, an identity, a passkey or a grant, as JSON
 	presented    BLOB NOT NULL  -- tells a token, an identity, a passkey, or a sign-in; empty for none
 ) STRICT;
 CREATE UNIQUE INDEX api_keys_by_presented ON api_keys (presented) WHERE length(presented) > 0;
@@ -140,6 +141,10 @@ CREATE TABLE leases (
 	user_id      TEXT NOT NULL REFERENCES users (id),
 	api_key_id   TEXT NOT NULL, -- that asked for it
 	api_key_name TEXT NOT NULL,
+	-- By whom, if another user asked for it, and by which grant; otherwise empty.
+	grant_id        TEXT NOT NULL,
+	acting_user_id  TEXT NOT NULL,
+	acting_username TEXT NOT NULL,
 	delivery     TEXT NOT NULL,
 	ticket_hash  BLOB NOT NULL, -- empty where there is no ticket
 	run_id       TEXT NOT NULL,

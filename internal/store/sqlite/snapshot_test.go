@@ -94,13 +94,13 @@ func fillWithRows(tb testing.TB, path string) {
 		insert("owner_keys", key, user, root, []byte(fmt.Sprint("wrapped", n)), n)
 		used := id()
 		kind := []string{
-			"", "session", "sign-in-link", "trust", "workload", "device", "identity",
-		}[i%7]
+			"", "session", "sign-in-link", "trust", "workload", "device", "identity", "grant",
+		}[i%8]
 		terms, presented := "", []byte{}
 		switch kind {
 		case "workload", "identity":
 			terms, presented = "{}", hash()
-		case "trust":
+		case "trust", "grant":
 			terms = "{}"
 		}
 		insert("api_keys", used, user, id(), hash(), "ksk_", "name", "a b", i%2, 1-i%2, n, n, nil,
@@ -116,8 +116,8 @@ func fillWithRows(tb testing.TB, path string) {
 			insert("secret_versions", secret, 8, user, "WAS", stamp, mask, value, n)
 		}
 		lease := id()
-		insert("leases", lease, user, key, "name", "ticket", hash(), "run", "label",
-			"", fmt.Sprintf("%s 3 - NAME\n", key), n, n, n, nil, nil)
+		insert("leases", lease, user, key, "name", key, user, "other", "ticket", hash(),
+			"run", "label", "", fmt.Sprintf("%s 3 - NAME\n", key), n, n, n, nil, nil)
 		insert("broker_uses", user, lease, 3, n, 0)
 		insert("broker_requests", user, id(), lease, key, n, "GET", "h", "/p", 200, 1, 2, n, 0, "",
 			"")

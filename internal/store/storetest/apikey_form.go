@@ -19,6 +19,7 @@ func apiKeyForms() map[string]func(*vault.APIKey) {
 		"suspended":         func(k *vault.APIKey) { k.Suspended = true },
 		"a session":         func(k *vault.APIKey) { k.Kind = audit.CredentialSession },
 		"a sign-in link":    func(k *vault.APIKey) { k.Kind = audit.CredentialSignInLink },
+		"a grant":           func(k *vault.APIKey) { k.Kind, k.TermsJSON = "grant", `{"a":1}` },
 		"a rule":            func(k *vault.APIKey) { k.Kind, k.TermsJSON = "trust", `{"a":1}` },
 		"a credential": func(k *vault.APIKey) {
 			id := newID()

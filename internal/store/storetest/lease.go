@@ -132,6 +132,9 @@ func leaseForms() map[string]func(*vault.StoredLease) {
 			l.RedeemedAt, l.RevokedAt, l.DisputedAt = moment(1), moment(2), moment(3)
 			l.Secrets[0].Version, l.Secrets[1].Version = 7, most
 		},
+		"asked for by another user": func(l *vault.StoredLease) {
+			l.By = vault.Acting{Grant: newID(), User: newID(), Name: "backend"}
+		},
 		"for no run": func(l *vault.StoredLease) { l.Run, l.APIKeyName = vault.Run{}, "" },
 		"of 50 secrets": func(l *vault.StoredLease) {
 			l.Secrets = nil
@@ -152,7 +155,8 @@ func choosesLeases(s subject) {
 	ann, bob := s.addUser("ann"), s.addUser("bob")
 	s.addLease(bob.Owner, nil)
 	now := moment(30)
-	active := s.addLease(ann.Owner, nil)
+	by := vault.Acting{Grant: newID(), User: newID(), Name: "backend"}
+	active := s.addLease(ann.Owner, func(l *vault.StoredLease) { l.By = by })
 	redeemed := s.addLease(ann.Owner, func(l *vault.StoredLease) { l.RedeemedAt = moment(1) })
 	expired := s.addLease(ann.Owner, func(l *vault.StoredLease) { l.ExpiresAt = now })
 	disputed := s.addLease(ann.Owner, func(l *vault.StoredLease) {
@@ -174,6 +178,8 @@ func choosesLeases(s subject) {
 		"expired":        {vault.LeaseQuery{State: vault.LeaseExpired}, all[2:3]},
 		"disputed":       {vault.LeaseQuery{State: vault.LeaseDisputed}, all[1:2]},
 		"revoked":        {vault.LeaseQuery{State: vault.LeaseRevoked}, all[:1]},
+		"of who acts":    {vault.LeaseQuery{By: by.User}, all[4:]},
+		"of nobody":      {vault.LeaseQuery{By: by.Grant}, nil},
 		"of a run":       {vault.LeaseQuery{Run: "other"}, all[:1]},
 		"of a secret":    {vault.LeaseQuery{Secret: expired.Secrets[1].ID}, all[2:3]},
 		"live": {
