@@ -6,16 +6,16 @@ const HeaderActFor = "Keysake-Act-For"
 
 // A UserGrant lets another user, such as that of a platform's backend, act for the caller.
 type UserGrant struct {
-	ID         string   `json:"id"`       // UUID
-	UserID     string   `json:"user_id"`  // who may act
-	Username   string   `json:"username"` // of that user, when the grant was made
-	Scopes     []string `json:"scopes"`
-	SecretIDs  []string `json:"secret_ids"` // null for all, those to come as well
-	Active     bool     `json:"active"`     // neither it, a key above it nor that user has ended
-	OpenLeases int      `json:"open_leases"`
-	CreatedAt  Time     `json:"created_at"`
-	LastUsedAt *Time    `json:"last_used_at"` // null before the first use; a minute late at most
-	ExpiresAt  *Time    `json:"expires_at"`   // null for a grant that does not expire
+	ID         string    `json:"id"`       // UUID
+	UserID     string    `json:"user_id"`  // who may act
+	Username   string    `json:"username"` // of that user, when the grant was made
+	Scopes     []string  `json:"scopes"`
+	SecretIDs  *[]string `json:"secret_ids"` // null for all, those to come as well
+	Active     bool      `json:"active"`     // neither it, a key above it nor that user has ended
+	OpenLeases int       `json:"open_leases"`
+	CreatedAt  Time      `json:"created_at"`
+	LastUsedAt *Time     `json:"last_used_at"` // null before the first use; a minute late at most
+	ExpiresAt  *Time     `json:"expires_at"`   // null for a grant that does not expire
 }
 
 // UserGrantList is the answer to GET /user/grants, newest first.

@@ -19,7 +19,7 @@ func userGrantBody(g vault.UserGrant) wire.UserGrant {
 		ExpiresAt: wire.AtOrNull(g.ExpiresAt),
 	}
 	if len(g.Terms.Secrets) > 0 {
-		body.SecretIDs = bodiesOf(g.Terms.Secrets, uuid.UUID.String)
+		body.SecretIDs = new(bodiesOf(g.Terms.Secrets, uuid.UUID.String))
 	}
 	return body
 }

@@ -100,7 +100,7 @@ func (a *app) addGrant(
 func grantedText(g wire.UserGrant) string {
 	text := "with every secret, and those to come"
 	if g.SecretIDs != nil {
-		text = "with " + count(len(g.SecretIDs), "secret", "secrets")
+		text = "with " + count(len(*g.SecretIDs), "secret", "secrets")
 	}
 	if g.ExpiresAt != nil {
 		return text + ", until " + formatTime(g.ExpiresAt)
@@ -127,7 +127,7 @@ func grantsGrid(list wire.UserGrantList) grid {
 	for _, g := range list.Grants {
 		secrets := "all"
 		if g.SecretIDs != nil {
-			secrets = strconv.Itoa(len(g.SecretIDs))
+			secrets = strconv.Itoa(len(*g.SecretIDs))
 		}
 		rows = append(rows, []string{
 			g.Username, strings.Join(g.Scopes, ","), secrets, yesNo(g.Active),
