@@ -161,6 +161,14 @@ func TestEachMethodIsItsOperation(t *testing.T) {
 			"POST /user/sign-in-links",
 		},
 		{func() error { return c.ConfirmRepair(ctx) }, "PUT /user/confirmed"},
+		{func() error { return second(c.ListUserGrants(ctx)) }, "GET /user/grants"},
+		{func() error { return c.RemoveUserGrant(ctx, id) }, "DELETE /user/grants/" + id},
+		{
+			func() error {
+				return second(c.CreateUserGrant(ctx, wire.CreateUserGrant{User: "backend"}))
+			},
+			`POST /user/grants {"user":"backend","scopes":null,"secret_ids":null,"expires_at":null}`,
+		},
 		{func() error { return second(c.ListUsers(ctx)) }, "GET " + users},
 		{
 			func() error { return second(c.ListAudit(ctx, client.AuditFilter{})) },
@@ -192,7 +200,7 @@ func TestEachMethodIsItsOperation(t *testing.T) {
 		{func() error { return c.EnableUser(ctx, id) }, "DELETE " + users + "/" + id + "/disabled"},
 		{
 			func() error { return second(c.CreateUser(ctx, wire.CreateUser{Username: "mia"})) },
-			"POST " + users + ` {"username":"mia","email_address":null}`,
+			"POST " + users + ` {"username":"mia","email_address":null,"grant":null}`,
 		},
 	} {
 		if err := op.call(); err != nil {

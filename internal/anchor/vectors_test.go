@@ -225,11 +225,14 @@ func TestStoredRowsHaveTheFieldsOfTheirVectors(t *testing.T) {
 	repaired.ProbeEvery = 24 * time.Hour
 	lease := vault.StoredLease{
 		User: id("row-lease", 0), ID: id("row-lease", 1), APIKey: id("row-lease", 2),
-		APIKeyName: "laptop", Delivery: vault.ByTicket, Ticket: all["row-lease"].bytes("bytes"),
+		APIKeyName: "laptop", By: vault.Acting{
+			Grant: id("row-lease", 3), User: id("row-lease", 4), Name: "acme-backend",
+		},
+		Delivery: vault.ByTicket, Ticket: all["row-lease"].bytes("bytes"),
 		Run: vault.Run{ID: "run-7", Label: "nightly ü"},
 		Secrets: []vault.LeasedSecret{
-			{ID: id("row-lease", 3), Name: "DEPLOY_KEY_ü", Version: 3},
-			{ID: id("row-lease", 4), Name: "OTHER"},
+			{ID: id("row-lease", 5), Name: "DEPLOY_KEY_ü", Version: 3},
+			{ID: id("row-lease", 6), Name: "OTHER"},
 		},
 		CreatedAt: made, ExpiresAt: made.Add(time.Hour), RevokedAt: made,
 	}

@@ -20,7 +20,7 @@ func newAPIKeys(a *app) *cobra.Command {
 		Short: "Manage your API keys",
 		Long: `Manage the API keys that you and your programs present to Keysake. The scopes of
 a key say what it may do: secrets:read, secrets:write, leases:write, keys:write,
-audit:read and admin. A key ends with the one that created it: when that is
+audit:read, act:user and admin. A key ends with the one that created it: when that is
 revoked, expires or is deleted with its user.`,
 		Example: `  keysake api-keys create --name ci --scope secrets:read --expires-in 90d
   keysake api-keys list`,

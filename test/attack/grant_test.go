@@ -77,9 +77,9 @@ func TestAnotherUsersGrantLetsNobodyActForTheVictim(t *testing.T) {
 	} {
 		h.change("api_keys", was, changed)
 		h.both(func() { h.leasesNothing(what, platform) })
+		h.named()
 		h.change("api_keys", changed, was)
 	}
-	h.named()
 }
 
 func TestAGrantThatWasChangedIsNone(t *testing.T) {
@@ -102,13 +102,13 @@ func TestAGrantThatWasChangedIsNone(t *testing.T) {
 	} {
 		h.change("api_keys", was, changed)
 		h.leasesNothing(what, platform)
+		h.named()
 		h.change("api_keys", changed, was)
 	}
 	list, err := h.acting(platform, "mia").ListSecrets(t.Context())
 	if err != nil || list.Total != 1 || list.Secrets[0].ID != h.two.ID {
 		t.Errorf("the true row: %v (%v)", list, err)
 	}
-	h.named()
 }
 
 func TestAGrantIsNotThereAgainWhenItsRowIsPutBack(t *testing.T) {
@@ -121,7 +121,6 @@ func TestAGrantIsNotThereAgainWhenItsRowIsPutBack(t *testing.T) {
 	apptest.Must(t, err)
 	grantThen, leaseThen := h.byID("api_keys", g.ID), h.leaseRow(ticket)
 	apptest.Must(t, h.as(h.mia).RemoveUserGrant(t.Context(), g.ID))
-	h.leasesNothing("after the withdrawal", platform)
 	h.notRedeemed("after the withdrawal", ticket.Ticket)
 	h.putBack("api_keys", grantThen)
 	h.putBack(leaseTable, leaseThen)
@@ -152,8 +151,8 @@ func TestALeaseOfAPlatformIsNotTheUsersOwn(t *testing.T) {
 	} {
 		h.change(leaseTable, was, changed)
 		h.notRedeemed(what, ticket.Ticket)
+		h.named("lease")
 		h.change(leaseTable, changed, was)
 	}
 	h.redeemed(ticket.Ticket, h.mia, h.one)
-	h.named("lease")
 }

@@ -148,6 +148,11 @@ func (b *tab) furnished(t *testing.T) map[string]string {
 	users, err := c.ListUsers(t.Context())
 	apptest.Must(t, err)
 	user, me := "/ui/users/"+users.Users[0].ID, "/ui/users/"+users.Users[1].ID
+	b.server.NewUser(t, "acme-backend", "secrets:read", "leases:write", "act:user")
+	_, err = c.CreateUserGrant(t.Context(), wire.CreateUserGrant{
+		User: "acme-backend", SecretIDs: &[]string{secret.ID},
+	})
+	apptest.Must(t, err)
 	name := "keysake on laptop"
 	waits, err := c.StartDeviceLogin(t.Context(), wire.StartDeviceLogin{Name: &name})
 	apptest.Must(t, err)
@@ -163,8 +168,8 @@ func (b *tab) furnished(t *testing.T) map[string]string {
 		"revoke":   "/ui/keys/" + keys.APIKeys[0].ID + "/revoke", "sessions": "/ui/sessions",
 		"users": "/ui/users", "user": user, "delete-user": user + "/delete", "me": me,
 		"all-keys": "/ui/all-keys", "fleet": "/ui/fleet", "usage": "/ui/usage?days=90",
-		"passkeys": "/ui/passkeys",
-		"audit":    "/ui/audit", "stop": "/ui/stop", "none": "/ui/none", "sign-in": "/ui/sign-in",
+		"passkeys": "/ui/passkeys", "grants": "/ui/grants",
+		"audit": "/ui/audit", "stop": "/ui/stop", "none": "/ui/none", "sign-in": "/ui/sign-in",
 	}
 }
 
