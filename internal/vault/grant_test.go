@@ -422,3 +422,23 @@ func TestALeaseIsToldAgainOnlyByTheGrantThatItHas(t *testing.T) {
 		t.Error("the ticket was told")
 	}
 }
+
+func TestARefusalAtTheBrokerOfWhatAPlatformAskedForIsRecordedInBothNames(t *testing.T) {
+	p := withPlatform(t)
+	made := p.brokered(p.acting("ann"), p.one)
+	g := must(p.Grant(t.Context(), made.Placeholders[0].Value))
+	if g.By != p.backend.User || g.User != p.ann.User {
+		t.Errorf("by %v for %v", g.By, g.User)
+	}
+	got := p.newEntries(p.ann.User, func() {
+		_, err := p.RecordBrokered(t.Context(), []vault.BrokeredRequest{{
+			User: g.User, By: g.By, Lease: g.Lease, Secret: g.Secret, At: p.clock.last(),
+			Method: "GET", Host: "api.openai.com", Path: "/", Refused: "path",
+		}})
+		p.must(err)
+	})
+	if len(got) != 1 || got[0].User != p.backend.User || got[0].OnBehalfOf != p.ann.User ||
+		got[0].Lease != made.ID {
+		t.Errorf("recorded: %+v", got)
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keysake/keysake/client"
 	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/plaintext"
@@ -26,6 +27,9 @@ const (
 	otherHost  = "api.evil.example"
 )
 
+// cutOff is what a provider notes of a body that did not end.
+const cutOff = " (cut off)"
+
 var providerPair = apptest.TrustedPair(pinnedHost, otherHost)
 
 // A Run is what a program has that gets its key from the broker, and is the attacker: an address
@@ -34,7 +38,7 @@ type Run struct {
 	t                   *testing.T
 	server              *apptest.Server
 	broker, placeholder string
-	lease               string // its id
+	lease, secret       string // their ids
 	key                 string
 
 	mu   sync.Mutex
@@ -48,7 +52,10 @@ func newRun(t *testing.T, answer http.HandlerFunc) *Run {
 	r := &Run{t: t, key: "key-of-mia-for-her-provider"}
 	provider := httptest.NewUnstartedServer(http.HandlerFunc(
 		func(w http.ResponseWriter, in *http.Request) {
-			body, _ := io.ReadAll(in.Body)
+			body, err := io.ReadAll(in.Body)
+			if err != nil {
+				body = append(body, cutOff...)
+			}
 			r.mu.Lock()
 			r.came = append(r.came, strings.TrimSpace(fmt.Sprint(in.Host, " ", in.RequestURI, " ",
 				in.Header.Get("Authorization"), " ", in.Header.Get("X-Injected"), " ",
@@ -79,6 +86,7 @@ func newRun(t *testing.T, answer http.HandlerFunc) *Run {
 	apptest.Must(t, err)
 	r.broker = strings.TrimPrefix(lease.Broker.URL, "http://")
 	r.placeholder, r.lease = lease.Broker.Secrets[0].Placeholder, lease.ID
+	r.secret = made.ID
 	return r
 }
 
@@ -200,13 +208,48 @@ func TestAProviderLeadsNoKeyElsewhereByARedirect(t *testing.T) {
 }
 
 func TestALeaseThatIsRevokedEndsAnUploadAndAStream(t *testing.T) {
-	streams := make(chan struct{}, 1)
-	r := newRun(t, func(w http.ResponseWriter, in *http.Request) {
+	r, streams := newStreamingRun(t)
+	r.ends(streams, func() {
+		_, err := r.server.Client(t).RevokeLease(t.Context(), r.lease)
+		apptest.Must(t, err)
+	})
+}
+
+func TestAGrantThatIsWithdrawnEndsAnUploadAndAStreamOfThePlatform(t *testing.T) {
+	r, streams := newStreamingRun(t)
+	scopes := []string{"secrets:read", "leases:write", "act:user"}
+	key := r.server.NewUser(t, "acme-backend", scopes...)
+	grant, err := r.server.Client(t).CreateUserGrant(t.Context(),
+		wire.CreateUserGrant{User: "acme-backend"})
+	apptest.Must(t, err)
+	platform, err := client.New(r.server.URL, key, client.ActingFor("dev"))
+	apptest.Must(t, err)
+	lease, err := platform.CreateLease(t.Context(), wire.CreateLease{
+		SecretIDs: []string{r.secret}, Delivery: wire.DeliveryBroker,
+	})
+	apptest.Must(t, err)
+	r.placeholder = lease.Broker.Secrets[0].Placeholder
+	r.ends(streams, func() {
+		apptest.Must(t, r.server.Client(t).RemoveUserGrant(t.Context(), grant.ID))
+	})
+}
+
+// newStreamingRun is newRun with a provider that begins an answer, says so, and never ends it.
+func newStreamingRun(t *testing.T) (r *Run, streams <-chan struct{}) {
+	t.Helper()
+	begun := make(chan struct{}, 1)
+	return newRun(t, func(w http.ResponseWriter, in *http.Request) {
 		_, _ = io.WriteString(w, "first")
 		_ = http.NewResponseController(w).Flush()
-		streams <- struct{}{}
+		begun <- struct{}{}
 		<-in.Context().Done()
-	})
+	}), begun
+}
+
+// ends demands that what is done while the run has a stream and an upload ends both.
+func (r *Run) ends(streams <-chan struct{}, do func()) {
+	t := r.t
+	t.Helper()
 	open := func(text string) *bufio.Reader {
 		conn, err := net.Dial("tcp", r.broker)
 		apptest.Must(t, err)
@@ -219,8 +262,7 @@ func TestALeaseThatIsRevokedEndsAnUploadAndAStream(t *testing.T) {
 	stream := open("GET /openai/v1/responses HTTP/1.1\r\nHost: x\r\nAUTH\r\n")
 	<-streams
 	upload := open("POST /openai/v1/files HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\nAUTH\r\nx")
-	_, err := r.server.Client(t).RevokeLease(t.Context(), r.lease)
-	apptest.Must(t, err)
+	do()
 	if text, err := io.ReadAll(stream); strings.Contains(string(text), "0\r\n\r\n") {
 		t.Errorf("the stream has an end: %q %v", text, err)
 	}
@@ -229,7 +271,8 @@ func TestALeaseThatIsRevokedEndsAnUploadAndAStream(t *testing.T) {
 	if err != nil || resp.StatusCode != http.StatusForbidden {
 		t.Errorf("the upload is answered %v: %v", resp, err)
 	}
-	if strings.Contains(r.arrived(), "/v1/files") {
-		t.Error("the upload arrived")
+	came := r.arrived()
+	if strings.Contains(came, "/v1/files") && !strings.Contains(came, cutOff) {
+		t.Error("the upload arrived whole")
 	}
 }
