@@ -50,6 +50,9 @@ func (a *app) connectAs(ctx context.Context, in *running) (*client.Client, error
 		}
 		return a.connectFor(in.actFor)
 	}
+	if in.actFor != "" {
+		return nil, usagef("--for needs an API key, and no rule of trust: unset %s", trustVariable)
+	}
 	if !uuidPattern.MatchString(rule) {
 		return nil, usagef("a rule of trust is named by its id: \"keysake trust list\" shows it")
 	}

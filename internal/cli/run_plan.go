@@ -162,6 +162,8 @@ func (a *app) readTicket(in *running, p *plan) error {
 			"--all, or the ticket")
 	case in.print:
 		return usagef("--print would redeem the ticket: \"keysake lease show\" says what it has")
+	case in.actFor != "":
+		return usagef("a ticket says whose secrets there are: leave out --for, or the ticket")
 	}
 	p.ticket = plaintext.FromString(text)
 	return nil

@@ -370,6 +370,25 @@ func TestWhoCreatesAUserMayBeLetInFromTheBeginning(t *testing.T) {
 	p.assertChain(mia.ID)
 }
 
+func TestAPlatformReplacesItsKeyAndKeepsTheGrantsThatItMade(t *testing.T) {
+	p := start(t)
+	ctx := t.Context()
+	scopes := append(policy.GrantScopes(), policy.Admin, policy.ActUser, policy.KeysWrite)
+	old := p.user("acme-backend", scopes...)
+	request := userRequest("mia")
+	request.Grant = true
+	must(p.CreateUser(ctx, old, request))
+	_, token, err := p.CreateAPIKeyFor(ctx, p.admin, old.User, keyRequest(texts(scopes)...))
+	p.must(err)
+	next := p.authenticated(token)
+	p.must(p.RevokeAPIKeyOnly(ctx, next, old.Credential.ID))
+	p.must(second(p.ActFor(ctx, next, userRef("mia"))))
+	p.restart()
+	p.must(second(p.ActFor(ctx, next, userRef("mia"))))
+	_, err = p.ActFor(ctx, p.admin, userRef("mia"))
+	assertKind(t, "who made the key", err, vault.Denied)
+}
+
 func TestAGrantIsRefusedThatCannotBeOne(t *testing.T) {
 	p := withPlatform(t)
 	ctx := t.Context()
