@@ -16,10 +16,10 @@ import (
 // works.
 var errNoGrant = denied("No user of this name lets you act for them")
 
-// ActFor returns the caller as one who acts for another user: in that user's
-// library, with those of the key's scopes that the user's grant has, and no longer than both. It
-// needs the scope act:user, of an API key. Denied, without saying why: there is no such user, or no
-// grant of theirs that works.
+// ActFor returns the caller as one who acts for another user: in that user's library, with those of
+// the key's scopes that the user's grant has, and no longer than both. It needs the scope act:user,
+// of an API key. Denied, without saying why: there is no such user, or no grant of theirs that
+// works.
 //
 // The grant is looked at once more in the transaction of each use case.
 func (s *Service) ActFor(ctx context.Context, who Actor, user UserRef) (Actor, error) {

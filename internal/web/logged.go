@@ -56,6 +56,8 @@ func whoText(c audit.Credential, rules map[uuid.UUID]string) string {
 		return "a sign-in at the provider"
 	case audit.CredentialPasskey:
 		return "a passkey"
+	case audit.CredentialGrant:
+		return "a grant"
 	case audit.CredentialDevice:
 		return "a program that was let in"
 	case audit.CredentialTicket:

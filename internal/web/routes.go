@@ -91,9 +91,7 @@ func (s *site) mount() {
 	get("/ui/keys/{id}/revoke", signedIn, s.confirmRevoke)
 	post("/ui/keys/{id}/revoke", signedIn, s.revokeKey)
 
-	get("/ui/grants", signedIn, s.listGrants)
-	post("/ui/grants", fresh, s.createGrant)
-	post("/ui/grants/{id}/remove", signedIn, s.removeGrant)
+	s.mountGrants(get, post)
 
 	get("/ui/device", public, s.devicePage)
 	post("/ui/device", signedIn, s.decideDevice)
@@ -146,6 +144,13 @@ func (s *site) mountPeople(get, post func(path string, by access, h handler)) {
 	post("/ui/passkeys/{id}/remove", signedIn, s.removePasskey)
 	post("/ui/confirm/begin", signedIn, s.beginConfirming)
 	post("/ui/confirm", signedIn, s.confirm)
+}
+
+// mountGrants mounts what is about who may act for the person.
+func (s *site) mountGrants(get, post func(string, access, handler)) {
+	get("/ui/grants", signedIn, s.listGrants)
+	post("/ui/grants", fresh, s.createGrant)
+	post("/ui/grants/{id}/remove", signedIn, s.removeGrant)
 }
 
 func toSecrets(w http.ResponseWriter, r *request) error {

@@ -32,11 +32,11 @@ func (h *House) granted(by, to Person, in wire.CreateUserGrant) wire.UserGrant {
 	return made
 }
 
-// acting returns a client of the platform that acts for a person.
-func (h *House) acting(as Person, user string) *client.Client {
+// acting returns a client of the platform that acts for mia.
+func (h *House) acting(as Person) *client.Client {
 	h.t.Helper()
 	h.noticed()
-	c, err := client.New(h.URL, as.key, client.ActingFor(user))
+	c, err := client.New(h.URL, as.key, client.ActingFor("mia"))
 	apptest.Must(h.t, err)
 	return c
 }
@@ -45,12 +45,12 @@ func (h *House) acting(as Person, user string) *client.Client {
 func (h *House) leasesNothing(what string, as Person) {
 	h.t.Helper()
 	ticket := wire.CreateLease{SecretIDs: []string{h.one.ID}, Delivery: wire.DeliveryTicket}
-	made, err := h.acting(as, "mia").CreateLease(h.t.Context(), ticket)
+	made, err := h.acting(as).CreateLease(h.t.Context(), ticket)
 	h.refused(what, err)
 	if made.Ticket != "" {
 		h.notRedeemed(what, made.Ticket)
 	}
-	_, err = h.acting(as, "mia").ListSecrets(h.t.Context())
+	_, err = h.acting(as).ListSecrets(h.t.Context())
 	h.refused(what, err)
 }
 
@@ -105,7 +105,7 @@ func TestAGrantThatWasChangedIsNone(t *testing.T) {
 		h.named()
 		h.change("api_keys", changed, was)
 	}
-	list, err := h.acting(platform, "mia").ListSecrets(t.Context())
+	list, err := h.acting(platform).ListSecrets(t.Context())
 	if err != nil || list.Total != 1 || list.Secrets[0].ID != h.two.ID {
 		t.Errorf("the true row: %v (%v)", list, err)
 	}
@@ -115,7 +115,7 @@ func TestAGrantIsNotThereAgainWhenItsRowIsPutBack(t *testing.T) {
 	h := newHouse(t)
 	platform := h.platform()
 	g := h.granted(h.mia, platform, wire.CreateUserGrant{})
-	ticket, err := h.acting(platform, "mia").CreateLease(t.Context(), wire.CreateLease{
+	ticket, err := h.acting(platform).CreateLease(t.Context(), wire.CreateLease{
 		SecretIDs: []string{h.one.ID}, Delivery: wire.DeliveryTicket,
 	})
 	apptest.Must(t, err)
@@ -136,7 +136,7 @@ func TestALeaseOfAPlatformIsNotTheUsersOwn(t *testing.T) {
 	h := newHouse(t)
 	platform := h.platform()
 	h.granted(h.mia, platform, wire.CreateUserGrant{})
-	ticket, err := h.acting(platform, "mia").CreateLease(t.Context(), wire.CreateLease{
+	ticket, err := h.acting(platform).CreateLease(t.Context(), wire.CreateLease{
 		SecretIDs: []string{h.one.ID}, Delivery: wire.DeliveryTicket,
 	})
 	apptest.Must(t, err)
