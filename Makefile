@@ -35,9 +35,9 @@ build: ## the static binaries, bin/keysake and bin/keysake-kms
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/ ./cmd/keysake ./cmd/keysake-kms
 
 .PHONY: size
-size: build ## that the static binary of the server is below 33 MB
-	@n=$$(wc -c < bin/keysake); echo "bin/keysake: $$n bytes"; [ "$$n" -lt 33000000 ] || { \
-		echo "it is not below 33 MB: what was linked that is not used?"; exit 1; }
+size: build ## that the static binary of the server is below 34 MB
+	@n=$$(wc -c < bin/keysake); echo "bin/keysake: $$n bytes"; [ "$$n" -lt 34000000 ] || { \
+		echo "it is not below 34 MB: what was linked that is not used?"; exit 1; }
 
 .PHONY: readers
 readers: # what test/readers runs: on Debian it is installed
