@@ -59,6 +59,10 @@ func newServer(
 	}
 	s.notifier = s.newNotifier(others.webhook, guard, metrics)
 	s.shareRates()
+	around := middleware.Options{
+		TrustedProxies: cfg.TrustedProxies, Log: log, Strangers: s.strangers,
+		Observe: metrics.observe,
+	}
 	handler := api.New(api.Options{
 		Vault:      i.Vault,
 		Identity:   identity.New(i.Vault),
@@ -68,10 +72,7 @@ func newServer(
 			PerUser: cfg.UserRateLimit, UserBurst: cfg.UserRateBurst,
 			Failures: cfg.AuthFailureLimit, Sharing: s.sharing,
 		},
-		Middleware: middleware.Options{
-			TrustedProxies: cfg.TrustedProxies, Log: log, Strangers: s.strangers,
-			Observe: metrics.observe,
-		},
+		Middleware: around,
 		BrokerURL: cfg.BrokerURL,
 	})
 	s.sessions = identity.NewSessions(i.Vault, plainHTTP(cfg))
@@ -82,10 +83,7 @@ func newServer(
 		Provider: s.provider,
 		Passkeys: s.passkeySite,
 		Failures: cfg.AuthFailureLimit,
-		Middleware: middleware.Options{
-			TrustedProxies: cfg.TrustedProxies, Log: log, Strangers: s.strangers,
-			Observe: metrics.observe,
-		},
+		Middleware: around,
 		Stopping: stopping,
 		Fleet:    s.fleet,
 	})

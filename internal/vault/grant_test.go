@@ -318,8 +318,10 @@ func TestLeasesEndWithWhatAskedForThem(t *testing.T) {
 			self.SelfRevoke = true
 			p.must(p.RevokeSelf(p.t.Context(), self))
 		}, vault.EndGrant},
-		"the end of the grant": {func(p *platform) { p.clock.forward(2 * time.Hour) },
-			vault.EndExpired},
+		"the end of the grant": {
+			func(p *platform) { p.clock.forward(2 * time.Hour) },
+			vault.EndExpired,
+		},
 		"the user is disabled": {func(p *platform) {
 			p.must(p.Service.DisableUser(p.t.Context(), p.admin, p.ann.User))
 		}, vault.EndUser},

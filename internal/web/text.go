@@ -57,6 +57,13 @@ func doneText(done string) string {
 		return "Withdrawn. It acts for you no more, and the leases that it asked for have ended."
 	case "session-ended":
 		return "Ended. That browser is signed out."
+	}
+	return doneToUserText(done)
+}
+
+// doneToUserText is doneText for what admins do.
+func doneToUserText(done string) string {
+	switch done {
 	case "user-created":
 		return "The user is created. Nobody can sign in as that user yet: make a link below."
 	case "user-disabled":
