@@ -73,19 +73,19 @@ func newServer(
 			Failures: cfg.AuthFailureLimit, Sharing: s.sharing,
 		},
 		Middleware: around,
-		BrokerURL: cfg.BrokerURL,
+		BrokerURL:  cfg.BrokerURL,
 	})
 	s.sessions = identity.NewSessions(i.Vault, plainHTTP(cfg))
 	stopping := make(chan struct{})
 	pages := web.New(web.Options{
-		Vault:    i.Vault,
-		Sessions: s.sessions,
-		Provider: s.provider,
-		Passkeys: s.passkeySite,
-		Failures: cfg.AuthFailureLimit,
+		Vault:      i.Vault,
+		Sessions:   s.sessions,
+		Provider:   s.provider,
+		Passkeys:   s.passkeySite,
+		Failures:   cfg.AuthFailureLimit,
 		Middleware: around,
-		Stopping: stopping,
-		Fleet:    s.fleet,
+		Stopping:   stopping,
+		Fleet:      s.fleet,
 	})
 	s.main = s.newHTTPServer(s.withProbes(withPages(pages, handler)))
 	s.main.RegisterOnShutdown(sync.OnceFunc(func() { close(stopping) }))
