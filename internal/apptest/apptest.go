@@ -225,7 +225,7 @@ func (s *Server) AddUser(
 // makes does, and ends with it.
 func (s *Server) RevokeWithAll(tb testing.TB, key plaintext.Value) {
 	tb.Helper()
-	scopes := append([]string{"admin"}, userScopes...)
+	scopes := append([]string{"admin", "act:user"}, userScopes...)
 	first := s.ClientWith(tb, key)
 	keys, err := first.ListAPIKeys(tb.Context())
 	Must(tb, err)

@@ -28,7 +28,7 @@ func TestABlockedAuditChainKeepsNothingAlive(t *testing.T) {
 	entries := r.newEntries(r.instance(), func() {
 		done, err := r.Stop(ctx, r.session.Actor, stopAll)
 		r.must(err)
-		want := vault.Stopped{Leases: 3, Sessions: 1, Waiting: 2, Rules: 1, Keys: 2}
+		want := vault.Stopped{Leases: 3, Sessions: 1, Waiting: 2, Rules: 1, Passkeys: 1, Keys: 2}
 		if done != want {
 			t.Errorf("it says %+v, and not %+v", done, want)
 		}
