@@ -202,10 +202,10 @@ func shapeOf(ctx context.Context, c *pgx.Conn) (shape string, err error) {
 	return shape, c.QueryRow(ctx, lines).Scan(&shape)
 }
 
-// deleteRows deletes all rows but those of some tables, after it has ended the connections that a
-// test left.
+// deleteRows deletes all rows but those of some tables, after the connections have ended that a
+// test left: a pooler would lend one that is still to end.
 func deleteRows(ctx context.Context, c *pgx.Conn, keep []string) error {
-	const others = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+	const others = `SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
 		WHERE datname = current_database() AND pid <> pg_backend_pid()`
 	const tables = `SELECT coalesce(string_agg(quote_ident(relname), ', '), '') FROM pg_class
 		WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> ALL ($1)`
