@@ -55,15 +55,15 @@ func (n naming) hosts(params []string) (hosts []string) {
 	return hosts
 }
 
-// check returns an error if a secret is one of another provider than its name says. One that this
-// program does not know has no host, variable or address of those that it knows.
+// check returns an error if a secret is of a provider that neither its name nor the run says: that
+// provider's requests would be led to the server, with a key that the command has of its own. A
+// provider that this program does not know has no host, variable or address of those that it knows.
 func (n naming) check(s wire.BrokeredSecret) error {
-	byName := n.of(s.Name)
 	_, known := n.catalog.Entry(s.Provider)
-	if !known || len(byName) == 0 ||
-		slices.Contains(append(byName, n.presets...), s.Provider) {
+	if !known || slices.Contains(append(n.of(s.Name), n.presets...), s.Provider) {
 		return nil
 	}
 	return fmt.Errorf("the server says that %s is a key of %q, which its name does not say: the "+
-		"command is not started; if it is one, choose it with --preset", s.Name, s.Provider)
+		"command is not started; if it is one, choose it with --preset, or name the variable that "+
+		"it becomes with --map", s.Name, s.Provider)
 }

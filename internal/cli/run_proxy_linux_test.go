@@ -338,6 +338,7 @@ func (s *leaseServer) starts(t *testing.T, name, flags, want string) {
 func TestARunTrustsAnAuthorityForNoProviderThatItDidNotName(t *testing.T) {
 	const openai, stripe = "api.openai.com", "api.stripe.com"
 	const unnamed, other = "is no host of what this run names", `is a key of "stripe"`
+	const nobodys = "which its name does not say"
 	const variable = "has other secrets than were asked for"
 	authority := func(host string) []byte {
 		_, text := newAuthority(t, x509.Certificate{
@@ -363,7 +364,7 @@ func TestARunTrustsAnAuthorityForNoProviderThatItDidNotName(t *testing.T) {
 		{"OPENAI_API_KEY", "--proxy --all", "openai", openai, "", unnamed},
 		{"OPENAI_API_KEY", "--proxy -s OPENAI_*", "openai", openai, "", unnamed},
 		{"OPENAI_API_KEY", "--proxy -s " + idOf("OPENAI_API_KEY").String(), "openai", openai, "", unnamed},
-		{"WORK", "--proxy -s WORK", "stripe", stripe, "", unnamed},
+		{"WORK", "--proxy -s WORK", "stripe", stripe, "", nobodys},
 		{"WORK", "--proxy -s WORK", "other", stripe, "", unnamed},
 		{"OPENAI_API_KEY", "--proxy -s OPENAI_API_KEY", "stripe", stripe, "", other},
 		{"OPENAI_API_KEY", "--proxy --preset openai", "stripe", stripe, "", other},
@@ -372,7 +373,9 @@ func TestARunTrustsAnAuthorityForNoProviderThatItDidNotName(t *testing.T) {
 		{"OPENAI_API_KEY", "--all", "stripe", "", "", other},
 		{"OPENAI_API_KEY", "--preset openai", "openai", "", "ANTHROPIC_BASE_URL", variable},
 		{"WORK", "-s WORK", "other", "", "ANTHROPIC_BASE_URL", variable},
-		{"WORK", "-s WORK", "openai", "", "OPENAI_BASE_URL", ""},
+		{"WORK", "-s WORK", "openai", "", "OPENAI_BASE_URL", nobodys},
+		{"WORK", "-s WORK", "github", "", "GITHUB_API_URL", nobodys},
+		{"WORK", "-s WORK --map WORK=OPENAI_API_KEY", "openai", "", "OPENAI_BASE_URL", ""},
 		{"WORK", "-s WORK", "other", "", "OTHER_BASE_URL", ""},
 	} {
 		s := serveLeases(t, map[string]string{c.secret: "value-of-one"})
