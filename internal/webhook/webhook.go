@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -30,27 +29,22 @@ type Message struct{ ID, Body string }
 
 // An Endpoint is where events are sent. It is safe for concurrent use.
 type Endpoint struct {
-	url    string
-	keys   []Key
-	client *http.Client
+	url       string
+	keys      []Key
+	transport http.RoundTripper
 }
 
 // New returns the endpoint of a URL, reached through a transport. Messages are signed with each of
 // the keys.
 func New(address string, keys []Key, transport http.RoundTripper) *Endpoint {
-	return &Endpoint{address, keys, &http.Client{
-		Transport: transport,
-		Timeout:   timeout,
-		// What is signed for one address is not for another.
-		CheckRedirect: func(*http.Request, []*http.Request) error {
-			return http.ErrUseLastResponse
-		},
-	}}
+	return &Endpoint{address, keys, transport}
 }
 
 // Send sends a message once. [ErrGone]. Any other error is of a message that may be sent again, and
 // shows nothing of the URL, which may have a secret in it.
 func (e *Endpoint) Send(ctx context.Context, m Message, at time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url, strings.NewReader(m.Body))
 	if err != nil {
 		return errors.New("the URL of the webhook is not one")
@@ -60,11 +54,9 @@ func (e *Endpoint) Send(ctx context.Context, m Message, at time.Time) error {
 	r.Header.Set("Webhook-Id", m.ID)
 	r.Header.Set("Webhook-Timestamp", strconv.FormatInt(at.Unix(), 10))
 	r.Header.Set("Webhook-Signature", sign(e.keys, m, at))
-	answer, err := e.client.Do(r)
+	// No redirect is followed: what is signed for one address is not for another.
+	answer, err := e.transport.RoundTrip(r)
 	if err != nil {
-		if of, ok := errors.AsType[*url.Error](err); ok {
-			err = of.Err
-		}
 		return fmt.Errorf("send to the webhook: %w", err)
 	}
 	defer answer.Body.Close() //nolint:errcheck // its status says it all

@@ -137,6 +137,23 @@ func TestOnlyA2xxIsSuccessAndNoRedirectIsFollowed(t *testing.T) {
 	}
 }
 
+// A client of net/http quotes an address that it cannot read, and receivers redirect with the path.
+func TestWhereARedirectLeadsIsInNoError(t *testing.T) {
+	t.Parallel()
+	line, _ := newKey(32)
+	receiver := httptest.NewServer(http.HandlerFunc(
+		func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Location", "https://elsewhere.example/%zz"+r.URL.Path)
+			w.WriteHeader(http.StatusFound)
+		}))
+	defer receiver.Close()
+	to := New(receiver.URL+"/token-in-the-path", keysOf(t, line), http.DefaultTransport)
+	err := to.Send(t.Context(), Message{"id", "{}"}, time.Now())
+	if err == nil || err.Error() != "the webhook answered 302" {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestOfAnAnswerWithoutEndThePartThatCountsIsRead(t *testing.T) {
 	t.Parallel()
 	line, _ := newKey(32)
