@@ -16,8 +16,8 @@ import (
 // expiresAt is the name of the one fact that is a time.
 const expiresAt = "expires_at"
 
-// lastYear is the last that can be stored: a key that ends later ends never.
-const lastYear = 9999
+// The years that can be stored and told. A key that ends later ends never.
+const firstYear, lastYear = 1, 9999
 
 // How much of a fact is kept, and how many characters in a row it may share with the key: some
 // providers answer with parts of it.
@@ -36,7 +36,7 @@ func (f *finding) extract(wanted []catalog.Extract, a answer, key plaintext.Valu
 		}
 		if x.Type == "time" {
 			t, ok := parseTime(value, x.Layouts)
-			if ok && x.To == expiresAt && t.Year() <= lastYear {
+			if ok && x.To == expiresAt && t.Year() >= firstYear && t.Year() <= lastYear {
 				f.ExpiresAt = t
 			}
 			continue

@@ -31,6 +31,8 @@ func TestWhatTheProviderTellsOfTheKeyIsFound(t *testing.T) {
 	for expiry, want := range map[string]time.Time{
 		"2027-03-31 00:00:00 UTC":   time.Date(2027, 3, 31, 0, 0, 0, 0, time.UTC),
 		"2027-03-31 02:00:00 +0200": time.Date(2027, 3, 31, 0, 0, 0, 0, time.UTC),
+		"0000-01-01 00:00:00 +0100": {}, // no JSON has the year before 0
+		"9999-12-31 23:59:59 -0100": {},
 		"soon":                      {},
 	} {
 		provider.answers(func(w http.ResponseWriter, _ *http.Request) {
