@@ -25,9 +25,10 @@ func inKeyring(t *testing.T) (ring *keyringtest.Keyring, dir, key string, env ma
 	env = map[string]string{
 		"DBUS_SESSION_BUS_ADDRESS": ring.Address,
 		"KEYSAKE_CONFIG_DIR":       filepath.Join(dir, "config"),
+		"KEYSAKE_URL":              srv.URL,
 	}
 	key = string(srv.Key.Reveal())
-	code, _, said := run(t, env, strings.NewReader(key), "login", "--url", srv.URL)
+	code, _, said := run(t, env, strings.NewReader(key), "login")
 	if code != 0 || !strings.Contains(said, "stored in the system's keyring") {
 		t.Fatalf("exit code %d: %s", code, said)
 	}
@@ -81,5 +82,19 @@ func TestOnlyWhoIsAtATerminalOnAScreenIsAskedToUnlockTheKeyring(t *testing.T) {
 		if !strings.HasPrefix(said, c.says) {
 			t.Errorf("screen %q, terminal %v: it says %q", c.screen, c.terminal, said)
 		}
+	}
+}
+
+func TestALoginLeavesTheKeyringOnlyOnceItsFileIsWritten(t *testing.T) {
+	ring, _, key, env := inKeyring(t)
+	file := filepath.Join(env["KEYSAKE_CONFIG_DIR"], "login.json")
+	apptest.Must(t, os.Remove(file))
+	apptest.Must(t, os.MkdirAll(filepath.Join(file, "in-the-way"), 0o700))
+	code, _, said := run(t, env, strings.NewReader(key), "login", "--key-store", "file")
+	if code == 0 {
+		t.Fatalf("the file was written: %s", said)
+	}
+	if n, err := ring.Count("service", "keysake"); n != 1 || err != nil {
+		t.Errorf("the keyring has %d entries (%v)", n, err)
 	}
 }

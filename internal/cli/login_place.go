@@ -174,11 +174,18 @@ func (a *app) storeLogin(ctx context.Context, l login, place string) (where stri
 		return "", err
 	}
 	defer clear(b)
+	before, _ := os.ReadFile(path)
+	wasInKeyring := isInKeyring(before)
+	clear(before)
 	if place == inFile {
-		if err := a.keyring().Delete(ctx, path); err != nil {
-			a.sayLeft(path, err)
+		// Only once there is the file: somebody without room for it keeps the login of before.
+		if err := privatefile.Replace(path, privatefile.Content(b)); err != nil {
+			return "", err
 		}
-		return path, privatefile.Replace(path, privatefile.Content(b))
+		if err := a.keyring().Delete(ctx, path); err != nil && wasInKeyring {
+			a.sayLeft(err)
+		}
+		return path, nil
 	}
 	err = a.keyring().Set(ctx, path, "Keysake: "+l.URL, plaintext.Own(b))
 	switch {
@@ -188,7 +195,9 @@ func (a *app) storeLogin(ctx context.Context, l login, place string) (where stri
 	case place == inKeyring || ctx.Err() != nil:
 		return "", err
 	}
-	a.sayLeft(path, err)
+	if wasInKeyring {
+		a.sayLeft(err)
+	}
 	return path + ", as " + err.Error(), privatefile.Replace(path, privatefile.Content(b))
 }
 
@@ -198,14 +207,10 @@ func isInKeyring(file []byte) bool {
 	return json.Unmarshal(file, &kept) == nil && kept.KeptIn == inKeyring
 }
 
-// sayLeft says so if an earlier login of a file stays in the keyring.
-func (a *app) sayLeft(path string, why error) {
-	b, _ := os.ReadFile(path)
-	defer clear(b)
-	if isInKeyring(b) {
-		a.infof("An earlier login stays in %s, until you remove it there or log out: %v.",
-			theKeyring, why)
-	}
+// sayLeft says that an earlier login stays in the keyring.
+func (a *app) sayLeft(why error) {
+	a.infof("An earlier login stays in %s, until you remove it there or log out: %v.",
+		theKeyring, why)
 }
 
 // removeLogin removes the stored login from both places. If its file says that it is in the

@@ -51,14 +51,18 @@ it, unless you revoke it with --revoke; that needs a key that was created with
 				return err
 			}
 		}
-		path, err := a.loginPath()
+		path, noPath := a.loginPath()
+		if noPath != nil {
+			return noPath
+		}
+		if failed := a.removeLogin(cmd.Context(), path); failed != nil {
+			return failed
+		}
 		if err != nil {
-			return err
+			a.infof("Logged out, but no API key was revoked, as %v.", err)
+		} else {
+			a.infof("Logged out.")
 		}
-		if err := a.removeLogin(cmd.Context(), path); err != nil {
-			return err
-		}
-		a.infof("Logged out.")
 		if source := a.sourceOfKey(); source != "" {
 			a.infof("%s is still set: commands use it.", source)
 		}
