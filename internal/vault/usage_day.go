@@ -1,7 +1,10 @@
 package vault
 
 import (
+	"cmp"
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -87,16 +90,18 @@ func (d *dayUses) add(uses ...UserDay) {
 	}
 }
 
-// takeDue removes and returns what is to be written now, once a minute; with all, at once.
+// takeDue removes and returns what is to be written now, once a minute; with all, at once. It is in
+// the order of days and users, so that servers that share a database do not wait in a circle.
 func (d *dayUses) takeDue(now time.Time, all bool) (due []UserDay) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !all && now.Sub(d.flushed) < lastUsedInterval {
+	since := now.Sub(d.flushed) // before zero if the clock was set back
+	if !all && since >= 0 && since < lastUsedInterval {
 		return nil
 	}
-	for _, u := range d.pending {
-		due = append(due, u)
-	}
+	due = slices.SortedFunc(maps.Values(d.pending), func(a, b UserDay) int {
+		return cmp.Or(a.Day.Compare(b.Day), slices.Compare(a.User[:], b.User[:]))
+	})
 	clear(d.pending)
 	d.flushed = now
 	return due
