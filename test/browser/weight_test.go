@@ -84,8 +84,8 @@ func TestEveryPageIsLightAndDoesNotMove(t *testing.T) {
 	t.Log(table.String())
 }
 
-// noPages are the routes that show none: files, streams, and what leads elsewhere. The last one needs
-// an authenticator: the test of passkeys visits it.
+// noPages are the routes that show none: files, streams, and what leads elsewhere. The last one
+// needs an authenticator: the test of passkeys visits it.
 var noPages = []string{
 	"/{$}", "/ui/{$}", "/ui/static/{file}", "/ui/sign-in/provider", "/ui/sign-in/callback",
 	"/ui/leases/{id}/requests", "/ui/audit/export", "/account/device", "/login/device",
