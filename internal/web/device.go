@@ -105,9 +105,9 @@ func (s *site) decideDevice(w http.ResponseWriter, r *request) error {
 
 // scopesGiven says what scopes let a program do.
 func scopesGiven[Scope ~string](scopes []Scope) (given []scopeChoice) {
-	texts := append(scopeTexts(), scopeChoice{
-		Name: "admin", Text: "Create, stop and delete users, as an admin",
-	})
+	texts := append(scopeTexts(),
+		scopeChoice{Name: "admin", Text: "Create, stop and delete users, as an admin"},
+		scopeChoice{Name: "act:user", Text: "Use the secrets of users who let you act for them"})
 	for _, choice := range texts {
 		for _, scope := range scopes {
 			if string(scope) == choice.Name {

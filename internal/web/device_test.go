@@ -79,6 +79,25 @@ func TestAProgramIsLetInByWhoSeesWhatItIs(t *testing.T) {
 	}
 }
 
+func TestThePageSaysAllThatAProgramGets(t *testing.T) {
+	s := apptest.Start(t)
+	b := open(t, s)
+	b.signIn("dev")
+	all := []string{
+		"secrets:read", "secrets:write", "leases:write", "keys:write", "audit:read", "admin",
+		"act:user",
+	}
+	body, err := json.Marshal(wire.StartDeviceLogin{AllowedScopes: &all})
+	apptest.Must(t, err)
+	login := send[wire.DeviceLogin](t, s, "/api/v1/auth/device/code", body, http.StatusOK)
+	text := b.get(devicePage+login.UserCode).want(t, http.StatusOK).text
+	for _, scope := range all {
+		if !strings.Contains(text, "<code>"+scope+"</code>") {
+			t.Errorf("the page does not say that the program gets %s:\n%s", scope, text)
+		}
+	}
+}
+
 func TestAProgramThatIsRefusedIsTold(t *testing.T) {
 	s := apptest.Start(t)
 	b := open(t, s)
