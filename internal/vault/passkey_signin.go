@@ -53,7 +53,8 @@ func (s *Service) SignInByPasskey(
 
 // ConfirmSession opens a session in place of the caller's, which ends, and returns it with its
 // token: the same in all but that its user was there just now, as one of their passkeys says. It
-// ends when the caller's would have ended. Errors are those of [Service.SignInByPasskey].
+// ends when the caller's would have ended. Errors are those of [Service.SignInByPasskey], and
+// Denied: the passkey gives less than the session does in its user's own library.
 func (s *Service) ConfirmSession(
 	ctx context.Context, who Actor, answer PasskeyAnswer,
 ) (Session, plaintext.Value, error) {
@@ -67,9 +68,16 @@ func (s *Service) ConfirmSession(
 	}
 	by := k.actor()
 	by.Client = who.Client
+	// A key that may do little, and adds a passkey in a session of its own, would otherwise confirm
+	// the sessions of all others.
+	if len(policy.Missing(policy.Common(who.Scopes, policy.UserScopes()), k.Scopes)) > 0 {
+		return Session{}, plaintext.Value{}, s.refuse(ctx, by, policy.SessionConfirm, errLesser)
+	}
 	return s.openByPasskey(ctx, by, policy.SessionConfirm, answer,
 		func(c *change, session *APIKey) error { return c.replaceSession(ctx, who, session) })
 }
+
+var errLesser = denied("This passkey may do less than the session: use another, or sign in anew")
 
 var errForeignPasskey = errors.New("the passkey is another user's")
 

@@ -193,6 +193,26 @@ func TestASessionIsConfirmedByAPasskeyAndStaysWhatItWas(t *testing.T) {
 	assertKind(t, "a passkey that was removed", err, vault.Unauthenticated)
 }
 
+func TestAPasskeyThatMayDoLessConfirmsNoSessionThatMayDoMore(t *testing.T) {
+	p := start(t)
+	ctx := t.Context()
+	_, token, err := p.CreateAPIKey(ctx, p.admin, keyRequest("keys:write"))
+	p.must(err)
+	_, link, err := p.CreateOwnSignInLink(ctx, p.authenticated(token))
+	p.must(err)
+	small, _, err := p.SignIn(ctx, link, netip.Addr{})
+	p.must(err)
+	k := p.passkey(small, 0)
+	session, theirs := p.linked(p.admin)
+	_, _, err = p.ConfirmSession(ctx, session.Actor, touched(k))
+	assertKind(t, "an admin's session", err, vault.Denied)
+	if _, err := p.AuthenticateSession(ctx, theirs); err != nil {
+		t.Errorf("the session that was not confirmed: %v", err)
+	}
+	_, _, err = p.ConfirmSession(ctx, small.Actor, touched(k))
+	p.must(err)
+}
+
 func TestWhatAnAdminBySignInMadeGoesOnWhenTheSessionIsConfirmed(t *testing.T) {
 	p := start(t)
 	ctx := t.Context()
