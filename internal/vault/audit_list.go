@@ -147,6 +147,10 @@ func (p *page) auditPage(ctx context.Context, q AuditQuery) (AuditPage, error) {
 	}
 	var err error
 	found.Names, err = p.namesIn(ctx, found.Entries)
+	if p.isBroken(err) { // the log is what tells of that, and is read without names
+		p.core.found.report(err)
+		found.Names, err = nil, nil
+	}
 	return found, err
 }
 

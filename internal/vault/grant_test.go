@@ -463,3 +463,17 @@ func TestARefusalAtTheBrokerOfWhatAPlatformAskedForIsRecordedInBothNames(t *test
 		t.Errorf("recorded: %+v", got)
 	}
 }
+
+func TestTheLogIsReadAlsoWhereANameInItCannotBeTold(t *testing.T) {
+	p := withPlatform(t)
+	p.must(second(p.CreateLease(t.Context(), p.acting("ann"), bundleOf(p.two.ID))))
+	p.sql("UPDATE api_keys SET name = 'another' WHERE id = ?", p.grant.ID.String())
+	log, err := p.ListAnyAudit(t.Context(), p.admin, p.ann.User, vault.AuditQuery{})
+	p.must(err)
+	if len(log.Entries) == 0 || log.Entries[0].OnBehalfOf != p.ann.User || len(log.Names) > 0 {
+		t.Errorf("%d entries, with the names %v", len(log.Entries), log.Names)
+	}
+	if p.Tamperings() == 0 {
+		t.Error("it is told to nobody that the row was changed")
+	}
+}
