@@ -477,3 +477,13 @@ func TestTheLogIsReadAlsoWhereANameInItCannotBeTold(t *testing.T) {
 		t.Error("it is told to nobody that the row was changed")
 	}
 }
+
+func TestAUserWasNotSeenWhenSomebodyActedForThem(t *testing.T) {
+	p := withPlatform(t)
+	before := must(p.GetUser(t.Context(), p.admin, p.ann.User)).LastUsedAt
+	p.clock.forward(time.Hour)
+	p.acting("ann")
+	if at := must(p.GetUser(t.Context(), p.admin, p.ann.User)).LastUsedAt; !at.Equal(before) {
+		t.Errorf("ann was seen at %v, and not last at %v", at, before)
+	}
+}

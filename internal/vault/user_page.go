@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/policy"
 )
 
@@ -28,7 +29,7 @@ type UserOverview struct {
 	User
 
 	APIKeys    int       // that work
-	LastUsedAt time.Time // of any API key or session; zero for never
+	LastUsedAt time.Time // of any credential of the user's own; zero for never
 }
 
 // PageOfUsers returns users in the order of their names, and the name after which the next page
@@ -119,6 +120,9 @@ func (s *Service) overview(
 		if k.Active && k.Kind == "" {
 			all.APIKeys++
 			all.Admin = all.Admin || slices.Contains(k.Scopes, policy.Admin)
+		}
+		if k.Kind == audit.CredentialGrant { // that is another user
+			continue
 		}
 		if used := s.used.latest(k.ID, k.LastUsedAt); used.After(all.LastUsedAt) {
 			all.LastUsedAt = used
