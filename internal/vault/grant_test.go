@@ -487,3 +487,13 @@ func TestAUserWasNotSeenWhenSomebodyActedForThem(t *testing.T) {
 		t.Errorf("ann was seen at %v, and not last at %v", at, before)
 	}
 }
+
+func TestWhoIsDisabledWhileTheyAskGetsNothingOfAnotherUser(t *testing.T) {
+	p := withPlatform(t)
+	who := p.acting("ann")
+	p.must(p.Service.DisableUser(t.Context(), p.admin, p.backend.User))
+	_, err := p.CreateLease(t.Context(), who, bundleOf(p.two.ID))
+	assertKind(t, "a lease", err, vault.Unauthenticated)
+	_, err = p.ListSecrets(t.Context(), who)
+	assertKind(t, "the secrets", err, vault.Unauthenticated)
+}

@@ -73,6 +73,13 @@ func (p *page) checkCaller(ctx context.Context, who Actor) error {
 	if who.Grant == nil {
 		return nil
 	}
+	other, err := p.user(ctx, who.User)
+	if err != nil {
+		return callerGone(err)
+	}
+	if other.ledger.State == anchor.Disabled {
+		return unauthenticated()
+	}
 	return p.checkGrant(ctx, *who.Grant)
 }
 
