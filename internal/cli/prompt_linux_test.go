@@ -167,7 +167,7 @@ func TestAPasteOfSeveralLinesIsTakenWhole(t *testing.T) {
 	} {
 		term := typing(t.Context(), t, loginOf(srv), "secrets", "set", name)
 		term.answer("Value (not shown): ", c.keys, true)
-		time.Sleep(100 * time.Millisecond) // Enter is not part of the paste
+		time.Sleep(500 * time.Millisecond) // Enter is not part of the paste
 		term.answer("Value (not shown): ", "\r", true)
 		term.exits(0)
 		if !strings.Contains(term.stdout.String(), c.mask+"\n") {
