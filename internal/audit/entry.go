@@ -39,7 +39,7 @@ const (
 	// CredentialIdentity is who signed in at a provider.
 	CredentialIdentity CredentialKind = "identity"
 	CredentialPasskey  CredentialKind = "passkey"
-	// CredentialGrant is by what a user lets another act for them. Nobody presents one.
+	// CredentialGrant is what lets another user act for this one. Nobody presents one.
 	CredentialGrant CredentialKind = "grant"
 )
 

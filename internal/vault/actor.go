@@ -26,7 +26,8 @@ type Actor struct {
 	Once *Once
 	// Lease is that of a ticket, as it was when the ticket was presented.
 	Lease *StoredLease
-	// Grant is by which User acts for OnBehalfOf; nil in User's own library, and for a ticket.
+	// Grant is the one by which User acts for OnBehalfOf; nil in User's own library, and for a
+	// ticket.
 	Grant *UserGrant
 }
 

@@ -160,7 +160,7 @@ func (c *change) makeRoomForSession(ctx context.Context) error {
 		if k.Active {
 			active++
 		}
-		recent := k.Presented != nil && c.at.Sub(k.CreatedAt) < AttemptTime // see checkAttempt
+		recent := k.Presented != nil && c.at.Sub(k.CreatedAt) < AttemptTime // see addSession
 		if k.Active && active < maxSessions || !k.Active && recent {
 			continue
 		}
