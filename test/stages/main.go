@@ -2,7 +2,7 @@
 // a profile of each kind of request, and adds up the samples by the package in which they were
 // taken: the innermost one of which a stage is made.
 //
-//	go run ./test/stages [-time 3s] [-clients 16] [-json FILE]
+//	go run ./test/stages [-time 3s] [-clients 16] [-users 64] [-secrets 50] [-json FILE]
 package main
 
 import (
@@ -25,11 +25,14 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("stages", flag.ContinueOnError)
 	length := flags.Duration("time", 3*time.Second, "how long each kind of request is measured")
 	clients := flags.Int("clients", 16, "requests at once")
+	var large size
+	flags.IntVar(&large.users, "users", 64, "users, who are served in turn")
+	flags.IntVar(&large.each, "secrets", 50, "secrets of each user")
 	path := flags.String("json", "", "also write what was found to this file")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if *length <= 0 || *clients <= 0 || flags.NArg() > 0 {
+	if *length <= 0 || min(*clients, large.users, large.each) <= 0 || flags.NArg() > 0 {
 		return errors.New("the flags must be positive, and there are no arguments")
 	}
 	dir, err := os.MkdirTemp("", "keysake-stages-")
@@ -44,7 +47,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	for _, s := range stages {
 		found.Names = append(found.Names, s.name)
 	}
-	found.Works, err = measure(ctx, dir, *clients, *length)
+	found.Works, err = measure(ctx, dir, large, *clients, *length)
 	if err = errors.Join(err, os.RemoveAll(dir)); err != nil {
 		return err
 	}

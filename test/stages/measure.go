@@ -17,11 +17,11 @@ import (
 	"github.com/keysake/keysake/test/load"
 )
 
-// How large the library is.
-const (
-	users = 64
-	each  = 50 // secrets of a user
-)
+// A size says how large the library is.
+type size struct {
+	users int
+	each  int // secrets of a user
+}
 
 // A library is requests that are ready to be sent.
 type library struct {
@@ -32,7 +32,7 @@ type library struct {
 
 // measure measures each kind of request, on a server in this process.
 func measure(
-	ctx context.Context, dir string, clients int, length time.Duration,
+	ctx context.Context, dir string, large size, clients int, length time.Duration,
 ) (all []figures.Staged, err error) {
 	cfg := apptest.ConfigIn(dir)
 	cfg.MaxSecrets, cfg.LogLevel = 1e7, 0
@@ -42,19 +42,20 @@ func measure(
 	}
 	defer func() { err = errors.Join(err, server.End()) }()
 	p := &load.Process{Address: strings.TrimPrefix(server.URL, "http://"), Data: server.Data}
-	lib, err := fill(ctx, p)
+	lib, err := fill(ctx, p, large)
 	if err != nil {
 		return nil, err
 	}
+	user := func(n int) int { return n % large.users }
 	for _, w := range []struct {
 		name, want string
 		request    func(n int) []byte
 	}{
-		{"read", "200", func(n int) []byte { return lib.reads[n%users] }},
-		{"list", "200", func(n int) []byte { return lib.lists[n%users] }},
+		{"read", "200", func(n int) []byte { return lib.reads[user(n)] }},
+		{"list", "200", func(n int) []byte { return lib.lists[user(n)] }},
 		{"create", "201", func(n int) []byte {
-			body := load.NamedSecret(each + n)
-			return load.AppendRequest(nil, "POST", load.SecretsPath, lib.tokens[n%users], body)
+			body := load.NamedSecret(large.each + n)
+			return load.AppendRequest(nil, "POST", load.SecretsPath, lib.tokens[user(n)], body)
 		}},
 	} {
 		profile := filepath.Join(dir, w.name)
@@ -74,17 +75,18 @@ func measure(
 	return all, nil
 }
 
-func fill(ctx context.Context, p *load.Process) (*library, error) {
+func fill(ctx context.Context, p *load.Process, large size) (*library, error) {
 	api, err := p.API()
 	if err != nil {
 		return nil, err
 	}
 	defer api.Close()
+	users := large.users
 	lib := &library{make([]string, users), make([][]byte, users), make([][]byte, users)}
 	return lib, load.Each(users, func(i int) (err error) {
 		lib.tokens[i], err = api.User(ctx, fmt.Sprintf("user-%d", i))
 		var id string
-		for n := 0; n < each && err == nil; n++ {
+		for n := 0; n < large.each && err == nil; n++ {
 			id, _, err = api.Make(ctx, load.SecretsPath, lib.tokens[i], load.NamedSecret(n))
 		}
 		path := load.SecretsPath
