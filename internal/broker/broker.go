@@ -114,7 +114,8 @@ func (b *Broker) Stats() Stats {
 }
 
 // Drain waits until no request is under way, or ctx is done. It does not wait for connections that
-// another protocol has: they end when their lease does, or the broker.
+// another protocol has: they end when their lease does, or the broker. One that only has requests
+// inside is busy until the end of the last answer is written, which is after its handler.
 func (b *Broker) Drain(ctx context.Context) {
 	tick := time.NewTicker(watchInterval / 10)
 	defer tick.Stop()
@@ -132,7 +133,7 @@ func (b *Broker) isBusy() bool {
 	defer b.mu.Unlock()
 	for _, h := range b.holders {
 		for f := range h.open {
-			if !f.isTaken() {
+			if !f.isTaken() || f.busy.Load() {
 				return true
 			}
 		}

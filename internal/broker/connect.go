@@ -197,10 +197,10 @@ func (b *Broker) intercept(w http.ResponseWriter, f *flow, p *provider) *refusal
 			t.provider, t.host = p.entry.ID, host
 			r = r.WithContext(context.WithValue(r.Context(), leaseKey{}, lease))
 			if f := b.beginTo(w, r, t); f != nil {
-				defer b.end(f)
-				b.proxy.ServeHTTP(&f.replier, f.request)
+				b.pass(f)
 			}
 		}),
+		ConnState: func(_ net.Conn, is http.ConnState) { f.busy.Store(is == http.StateActive) },
 	}
 	inner.Protocols = new(http.Protocols)
 	inner.Protocols.SetHTTP1(true)

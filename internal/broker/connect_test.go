@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -260,6 +261,35 @@ func TestWhatGoesThroughAProxyEndsWithItsLease(t *testing.T) {
 			t.Errorf("the connection outlives its lease: %v", err)
 		}
 	}
+}
+
+// The end of an answer is written after its handler has returned, by which the request is over.
+func TestABrokerThatStopsWaitsForTheEndOfAnAnswerInsideAConnection(t *testing.T) {
+	t.Parallel()
+	s := startRemembering(t)
+	l := s.lease("openai", withGranted(false))
+	trust, _ := s.authority(l)
+	returning, goOn := make(chan struct{}), make(chan struct{})
+	s.observed = func() { close(returning); <-goOn }
+	got, failed := "", error(nil)
+	var asking sync.WaitGroup
+	asking.Go(func() {
+		got, failed = get(s.through(l, trust, false), "https://api.openai.com/v1/models", bearer(l))
+	})
+	<-returning
+	drained := make(chan struct{})
+	go func() { s.broker.Drain(t.Context()); s.stop(); close(drained) }()
+	select {
+	case <-drained:
+		t.Error("the broker has stopped before the answer has ended")
+	case <-time.After(500 * time.Millisecond): // a broker that waits never does
+	}
+	close(goOn)
+	asking.Wait()
+	if failed != nil || got != `200 HTTP/1.1 {"ok":true}` {
+		t.Errorf("%s: %v", got, failed)
+	}
+	<-drained
 }
 
 // Below a pattern there are any number of hosts, and a connection needs no request.

@@ -145,6 +145,7 @@ type site struct {
 	provider *httptest.Server
 	roots    *x509.CertPool // who signed the providers' certificates
 	stop     func()
+	observed func() // is called at the end of each request
 
 	mu  sync.Mutex
 	got []arrived
@@ -170,7 +171,7 @@ func startBefore(
 	t *testing.T, answer http.HandlerFunc, two bool, own ...catalog.Entry,
 ) *site {
 	t.Helper()
-	s := &site{t: t, grants: &grants{live: map[string]vault.Grant{}}}
+	s := &site{t: t, grants: &grants{live: map[string]vault.Grant{}}, observed: func() {}}
 	var err error
 	if s.catalog, err = catalog.Load(); err == nil {
 		s.catalog, err = s.catalog.With(own)
@@ -207,6 +208,7 @@ func startBefore(
 	s.broker = broker.New(broker.Options{
 		Grants: s.grants, Catalog: s.catalog, Upstream: upstream,
 		Log: slog.New(slog.DiscardHandler), Dial: guard.DialContext,
+		Observe: func(string, string) { s.observed() },
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup

@@ -39,6 +39,7 @@ type flow struct {
 	answer   *http.Response
 
 	sent, received, moved atomic.Int64
+	busy                  atomic.Bool // a request is under way inside its connection
 	usage                 usage
 	said                  said
 

@@ -22,10 +22,15 @@ import (
 // a stream in which nothing happens can shrink to half: it uses less than a quarter.
 func (b *Broker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if f := b.begin(w, r); f != nil {
-		defer b.end(f)
-		defer f.exchange.End()
-		b.proxy.ServeHTTP(&f.replier, f.request)
+		b.pass(f)
 	}
+}
+
+// pass sends a request on, and its answer back.
+func (b *Broker) pass(f *flow) {
+	defer b.end(f)
+	defer f.exchange.End()
+	b.proxy.ServeHTTP(&f.replier, f.request)
 }
 
 // begin returns the flow of a request that is to be sent on. It answers all others, and returns
