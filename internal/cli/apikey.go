@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -155,21 +154,7 @@ func findAPIKey(ctx context.Context, c *client.Client, ref string) (wire.APIKey,
 	if err != nil {
 		return wire.APIKey{}, err
 	}
-	var found []wire.APIKey
-	for _, k := range list.APIKeys {
-		if k.ID == ref {
-			return k, nil
-		}
-		if k.Name == ref && k.Active {
-			found = append(found, k)
-		}
-	}
-	switch len(found) {
-	case 0:
-		return wire.APIKey{}, errors.New(`no such API key: "keysake api-keys list" shows yours`)
-	case 1:
-		return found[0], nil
-	}
-	return wire.APIKey{}, fmt.Errorf("%d API keys have this name: give the ID of one; "+
-		`"keysake api-keys list" shows them`, len(found))
+	return pick(list.APIKeys, ref, "API key", "api-keys list", func(k wire.APIKey) (string, bool) {
+		return k.ID, k.Name == ref && k.Active
+	})
 }

@@ -2,9 +2,7 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -159,17 +157,10 @@ keys:write and the scopes of the grant.`,
 		if err != nil {
 			return err
 		}
-		list, err := c.ListUserGrants(cmd.Context())
+		g, err := findGrant(cmd.Context(), c, args[0])
 		if err != nil {
 			return err
 		}
-		at := slices.IndexFunc(list.Grants, func(g wire.UserGrant) bool {
-			return g.ID == args[0] || g.Username == args[0] || g.UserID == args[0]
-		})
-		if at < 0 {
-			return errors.New(`no such grant: "keysake grants list" shows yours`)
-		}
-		g := list.Grants[at]
 		err = a.confirm(cmd.Context(), *yes, fmt.Sprintf("Withdraw what %s may, and end %s?",
 			g.Username, count(g.OpenLeases, "open lease", "open leases")))
 		if err != nil {
@@ -182,6 +173,17 @@ keys:write and the scopes of the grant.`,
 		return nil
 	}
 	return cmd
+}
+
+// findGrant returns the grant with this ID, or to the user with this name or ID.
+func findGrant(ctx context.Context, c *client.Client, ref string) (wire.UserGrant, error) {
+	list, err := c.ListUserGrants(ctx)
+	if err != nil {
+		return wire.UserGrant{}, err
+	}
+	return pick(list.Grants, ref, "grant", "grants list", func(g wire.UserGrant) (string, bool) {
+		return g.ID, g.Username == ref || g.UserID == ref
+	})
 }
 
 // forFlag adds the flag of a command that can be done for another user.

@@ -21,11 +21,7 @@ scope keys:write, which a login in the browser has.`,
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		l, err := a.currentLogin()
-		if err != nil {
-			return err
-		}
-		c, err := a.client(l)
+		c, l, err := a.connected()
 		if err != nil {
 			return err
 		}

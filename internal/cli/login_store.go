@@ -98,11 +98,18 @@ func (a *app) connect() (*client.Client, error) { return a.connectFor("") }
 
 // connectFor is connect for what is done for another user, by name or id; empty for one's own.
 func (a *app) connectFor(user string) (*client.Client, error) {
+	c, _, err := a.connected(client.ActingFor(user))
+	return c, err
+}
+
+// connected returns a client for the current login, and that login.
+func (a *app) connected(opts ...client.Option) (*client.Client, login, error) {
 	l, err := a.currentLogin()
 	if err != nil {
-		return nil, err
+		return nil, login{}, err
 	}
-	return a.client(l, client.ActingFor(user))
+	c, err := a.client(l, opts...)
+	return c, l, err
 }
 
 // currentLogin is the profile that --profile names. Without the flag, it takes URL and key each

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -78,15 +77,11 @@ func (a *app) addTrust(ctx context.Context, in *newRule, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	l, err := a.currentLogin()
+	c, l, err := a.connected()
 	if err != nil {
 		return err
 	}
 	body.Audience = cmp.Or(in.audience, strings.TrimRight(l.URL, "/"))
-	c, err := a.client(l)
-	if err != nil {
-		return err
-	}
 	made, err := c.CreateTrustRule(ctx, body)
 	if err != nil {
 		return err
@@ -208,15 +203,7 @@ func findTrustRule(ctx context.Context, c *client.Client, ref string) (wire.Trus
 	if err != nil {
 		return wire.TrustRule{}, err
 	}
-	found := slices.DeleteFunc(list.Rules, func(r wire.TrustRule) bool {
-		return r.ID != ref && r.Name != ref
+	return pick(list.Rules, ref, "rule", "trust list", func(r wire.TrustRule) (string, bool) {
+		return r.ID, r.Name == ref
 	})
-	switch len(found) {
-	case 0:
-		return wire.TrustRule{}, fmt.Errorf(`no such rule: "keysake trust list" shows yours`)
-	case 1:
-		return found[0], nil
-	}
-	return wire.TrustRule{}, fmt.Errorf("%d rules have this name: give the ID of one; "+
-		`"keysake trust list" shows them`, len(found))
 }

@@ -16,11 +16,7 @@ with your API key. Needs the scope admin.`,
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		l, err := a.currentLogin()
-		if err != nil {
-			return err
-		}
-		c, err := a.client(l)
+		c, l, err := a.connected()
 		if err != nil {
 			return err
 		}

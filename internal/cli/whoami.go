@@ -158,11 +158,7 @@ those that are invalid, expire soon, or were not used for long. The exit code is
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		l, err := a.currentLogin()
-		if err != nil {
-			return err
-		}
-		c, err := a.client(l)
+		c, l, err := a.connected()
 		if err != nil {
 			return err
 		}
