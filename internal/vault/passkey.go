@@ -80,8 +80,8 @@ func (k APIKey) passkey() (p Passkey, err error) {
 // AddPasskey lets the caller sign in with a passkey. In a session that it opens they may do what
 // the caller's session may do, but are no admin. It ends with what made the caller's session, but
 // not with another passkey. It needs the scope keys:write. Conflict: somebody has it already.
-// Denied: the caller came by a provider, which decides each time whether they come in, or there are
-// too many passkeys.
+// Denied: the caller came by a provider, or is linked to one, which decides each time whether they
+// come in, or there are too many passkeys.
 func (s *Service) AddPasskey(
 	ctx context.Context, who Actor, name KeyName, terms PasskeyTerms,
 ) (Passkey, error) {
@@ -117,9 +117,14 @@ func (s *Service) AddPasskey(
 }
 
 // abovePasskeys returns the line below which the caller's passkeys are: that of the caller without
-// sessions and passkeys. Denied: it began at a provider, or it is as long as one may be.
+// sessions and passkeys. Denied: it began at a provider, the caller is linked to one, or it is as
+// long as one may be.
 func (c *change) abovePasskeys(ctx context.Context, who Actor) ([]APIKey, error) {
 	own, err := c.callersKey(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	all, err := c.apiKeys(ctx, c.at)
 	if err != nil {
 		return nil, err
 	}
@@ -127,11 +132,11 @@ func (c *change) abovePasskeys(ctx context.Context, who Actor) ([]APIKey, error)
 		return k.Kind == audit.CredentialSession || k.Kind == audit.CredentialPasskey
 	})
 	switch {
-	case slices.ContainsFunc(above, func(k APIKey) bool {
-		return k.Kind == audit.CredentialIdentity
+	case slices.ContainsFunc(slices.Concat(all, above), func(k APIKey) bool {
+		return k.Kind == audit.CredentialIdentity // a link that does not work may work again
 	}):
-		return nil, denied("What let you in began at a provider, which decides each time who " +
-			"comes in: a passkey would lead past it")
+		return nil, denied("You sign in at a provider, or what let you in began at one: it " +
+			"decides each time who comes in, and a passkey would lead past it")
 	case len(above)+2 > maxLine: // with a passkey, and a session of it
 		return nil, denied("The API key that let you in is too far from the operator's: come in " +
 			"by a key above it")

@@ -110,7 +110,8 @@ func (s *Service) openByPasskey(
 	return sessionOf(session), token, nil
 }
 
-// replaceSession stores a session in place of the caller's. What was made in that goes on with it.
+// replaceSession stores a session in place of the caller's. Nothing is below that: only what admins
+// make who came by a provider is below a session, and they have no passkeys.
 func (c *change) replaceSession(ctx context.Context, who Actor, session *APIKey) error {
 	own, err := c.callersKey(ctx, who)
 	if err != nil {
@@ -123,9 +124,6 @@ func (c *change) replaceSession(ctx context.Context, who Actor, session *APIKey)
 	session.Parent, session.Scopes = before.Parent, before.Scopes
 	session.ExpiresAt = before.ExpiresAt
 	if err := c.addSession(ctx, session); err != nil {
-		return err
-	}
-	if err := c.moveChildren(ctx, before, session.ID); err != nil {
 		return err
 	}
 	if err := c.endAPIKey(ctx, before); err != nil {

@@ -213,23 +213,6 @@ func TestAPasskeyThatMayDoLessConfirmsNoSessionThatMayDoMore(t *testing.T) {
 	p.must(err)
 }
 
-func TestWhatAnAdminBySignInMadeGoesOnWhenTheSessionIsConfirmed(t *testing.T) {
-	p := start(t)
-	ctx := t.Context()
-	boss := p.user("boss")
-	p.must(p.LinkIdentity(ctx, p.admin, boss.User, person("boss").Identity))
-	of, _ := p.linked(boss)
-	k := p.passkey(of, 0)
-	session, _ := p.arrives(admin("boss"))
-	_, made, err := p.CreateAPIKey(ctx, session.Actor, keyRequest("admin"))
-	p.must(err)
-	next, _, err := p.ConfirmSession(ctx, session.Actor, touched(k))
-	p.must(err)
-	p.authenticated(made)
-	p.must(p.RevokeSelf(ctx, next.Actor))
-	p.assertInactive("an admin's key after the session", made)
-}
-
 func TestAPasskeyEndsAllThatCameByItAndNoOtherPasskey(t *testing.T) {
 	p := start(t)
 	ctx := t.Context()
@@ -298,6 +281,28 @@ func TestWhoComesByAProviderAddsNoPasskeyPastIt(t *testing.T) {
 	p.must(err)
 	_, err = p.AddPasskey(t.Context(), linked.Actor, keyName(""), newTerms(0))
 	assertKind(t, "in a session of a link that such a session made", err, vault.Denied)
+}
+
+func TestWhoSignsInAtAProviderAddsNoPasskeyInASessionOfALinkEither(t *testing.T) {
+	p := start(t)
+	ctx, mia := t.Context(), p.user("mia")
+	refused := func(what string, session vault.Session) {
+		_, err := p.AddPasskey(ctx, session.Actor, keyName(""), newTerms(0))
+		assertKind(t, what, err, vault.Denied)
+	}
+	joined, _ := p.arrives(person("ben"))
+	other, _ := p.linked(joined.Actor)
+	refused("who became a user by it", other)
+	_, token, err := p.CreateAPIKey(ctx, p.admin, keyRequest("admin"))
+	p.must(err)
+	maker := p.authenticated(token)
+	p.must(p.LinkIdentity(ctx, maker, mia.User, person("mia").Identity))
+	of, _ := p.linked(mia)
+	refused("whom an admin has linked", of)
+	p.must(p.RevokeAPIKey(ctx, p.admin, maker.Credential.ID))
+	refused("whose link does not work any more", of)
+	p.must(p.UnlinkIdentity(ctx, p.admin, mia.User))
+	p.passkey(of, 0)
 }
 
 func TestWhoIsUnlinkedSignsInWithNoPasskeyEither(t *testing.T) {
