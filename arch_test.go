@@ -35,7 +35,8 @@ var layers = map[string]string{
 	"internal/dotenv":      "plaintext",
 	"internal/environ":     "plaintext",
 	"internal/duplex":      "",
-	"internal/relay":       "internal/duplex",
+	"internal/relay":       "internal/duplex internal/peer",
+	"internal/peer":        "",
 	"internal/memfile":     "plaintext",
 	"internal/project":     "",
 	"internal/child":       "",
@@ -68,7 +69,7 @@ var layers = map[string]string{
 	"internal/api": "bundle internal/audit internal/identity internal/middleware internal/vault " +
 		"plaintext wire",
 	"internal/api/apicontract":     "",
-	"internal/keyring":             "plaintext",
+	"internal/keyring":             "internal/peer plaintext",
 	"internal/keyring/keyringtest": "",
 	"internal/keyurl":              "",
 	"internal/kmspipe":             "",
@@ -92,9 +93,9 @@ var layers = map[string]string{
 		"internal/identity internal/instance internal/issuer internal/middleware " +
 		"internal/netguard internal/passkey internal/probe internal/process internal/rootkey " +
 		"internal/vault internal/web internal/webhook plaintext",
-	"internal/web": "internal/api internal/audit internal/broker internal/dotenv " +
-		"internal/identity internal/issuer internal/middleware internal/passkey " +
-		"internal/vault plaintext",
+	"internal/web": "internal/api internal/audit internal/broker internal/config " +
+		"internal/dotenv internal/identity internal/issuer internal/middleware " +
+		"internal/passkey internal/vault plaintext",
 	"internal/cli": "bundle client internal/audit internal/broker internal/catalog " +
 		"internal/child internal/config internal/doctor internal/dotenv internal/environ " +
 		"internal/instance internal/keyring internal/maintenance internal/memfile " +

@@ -73,6 +73,24 @@ func TestATextIsKeptUnderItsNameAndReplacedAndRemoved(t *testing.T) {
 	}
 }
 
+func TestAnEntryThatCanBeReadIsReadThoughAnotherOfItsNameIsLocked(t *testing.T) {
+	real, k := start(t)
+	if err := k.Set(t.Context(), "kept", "of a test", plaintext.FromString("x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := real.Lock(); err != nil {
+		t.Fatal(err)
+	}
+	other := map[string]string{"service": "keysake", "username": "kept"}
+	if err := real.KeepOpen(other, "y"); err != nil {
+		t.Fatal(err)
+	}
+	got, err := k.Get(t.Context(), "kept")
+	if err != nil || !got.Equal(plaintext.FromString("y")) {
+		t.Errorf("another text came back (%v)", err)
+	}
+}
+
 // all asks a keyring for everything that there is, at the same time, and returns the errors.
 func all(ctx context.Context, k keyring.Keyring) map[string]error {
 	var get, set, remove error

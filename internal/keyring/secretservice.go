@@ -16,6 +16,7 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
+	"github.com/keysake/keysake/internal/peer"
 	"github.com/keysake/keysake/plaintext"
 )
 
@@ -43,7 +44,10 @@ type secret struct {
 // cannot be asked.
 func (k Keyring) Get(ctx context.Context, name string) (text plaintext.Value, err error) {
 	err = k.open(ctx, func(s *session) error {
-		items, err := s.find(name)
+		items, locked, err := s.search(name)
+		if err == nil && len(items) == 0 && len(locked) > 0 { // one that can be read will do
+			items, err = locked, s.unlock(locked...)
+		}
 		if err != nil {
 			return err
 		}
@@ -88,11 +92,14 @@ func (k Keyring) Set(ctx context.Context, name, label string, text plaintext.Val
 // Delete removes what is kept under a name, if it is there.
 func (k Keyring) Delete(ctx context.Context, name string) error {
 	return k.open(ctx, func(s *session) error {
-		items, err := s.find(name)
+		items, locked, err := s.search(name)
+		if err == nil && len(locked) > 0 {
+			err = s.unlock(locked...)
+		}
 		if err != nil {
 			return err
 		}
-		for _, item := range items {
+		for _, item := range append(items, locked...) {
 			var prompt dbus.ObjectPath
 			failed := s.call(item, ofItem+"Delete").Store(&prompt)
 			err = errors.Join(err, failed, s.answer(prompt))
@@ -186,6 +193,9 @@ func connect(ctx context.Context, address string) (*dbus.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNone, err)
 	}
+	if err := peer.Check(socket); err != nil { // it would be given the key
+		return nil, errors.Join(fmt.Errorf("%w: %s: %w", errNone, address, err), socket.Close())
+	}
 	bus, err := dbus.NewConn(socket, dbus.WithContext(ctx))
 	if err != nil {
 		return nil, errors.Join(err, socket.Close())
@@ -218,14 +228,10 @@ func (s *session) call(path dbus.ObjectPath, method string, args ...any) *dbus.C
 	return s.bus.Object(busName, path).Call(method, 0, args...)
 }
 
-// find returns the items of a name, unlocked.
-func (s *session) find(name string) ([]dbus.ObjectPath, error) {
-	var unlocked, locked []dbus.ObjectPath
-	err := s.call(root, ofService+"SearchItems", attributes(name)).Store(&unlocked, &locked)
-	if err == nil && len(locked) > 0 {
-		err = s.unlock(locked...)
-	}
-	return append(unlocked, locked...), err
+// search returns the items of a name.
+func (s *session) search(name string) (unlocked, locked []dbus.ObjectPath, err error) {
+	err = s.call(root, ofService+"SearchItems", attributes(name)).Store(&unlocked, &locked)
+	return unlocked, locked, err
 }
 
 // unlock unlocks items or a collection, if they are locked.

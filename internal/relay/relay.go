@@ -13,11 +13,13 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/keysake/keysake/internal/duplex"
+	"github.com/keysake/keysake/internal/peer"
 )
 
 // headerTimeout is how long a program may take for the headers of a request. Bodies and answers may
@@ -196,9 +198,6 @@ func refuse(w http.ResponseWriter, why string, status int) {
 	http.Error(w, "keysake: "+why, status) //nolint:forbidigo // it is no answer of the API
 }
 
-// errForeign is why a connection is not served.
-var errForeign = errors.New("somebody else connected")
-
 // A private listener accepts only connections of the user who runs this process.
 type private struct{ net.Listener }
 
@@ -208,7 +207,7 @@ func (p private) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := checkPeer(c); err == nil {
+		if err := peer.Check(c); err == nil {
 			return c, nil
 		}
 		_ = c.Close()
@@ -220,7 +219,7 @@ func listenPrivately(path string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the socket for gh: %w", err)
 	}
-	if err := onlyOwner(path); err != nil {
+	if err := os.Chmod(path, 0o600); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return private{l}, nil

@@ -145,19 +145,40 @@ func (k *Keyring) Unlock() error {
 	if err != nil {
 		return err
 	}
-	var output dbus.Variant
-	secret := struct {
-		Session    dbus.ObjectPath
-		Parameters []byte
-		Value      []byte
-		Type       string
-	}{"", []byte{}, []byte(password), "text/plain"}
-	err = k.call(service+"OpenSession", "plain", dbus.MakeVariant("")).
-		Store(&output, &secret.Session)
+	s, err := k.secret(password)
 	if err != nil {
 		return err
 	}
-	return k.call(unlock, at, secret).Err
+	return k.call(unlock, at, s).Err
+}
+
+// A secret is what an entry holds.
+type secret struct {
+	Session    dbus.ObjectPath
+	Parameters []byte
+	Value      []byte
+	Type       string
+}
+
+func (k *Keyring) secret(text string) (secret, error) {
+	s := secret{"", []byte{}, []byte(text), "text/plain"}
+	var output dbus.Variant
+	err := k.call(service+"OpenSession", "plain", dbus.MakeVariant("")).Store(&output, &s.Session)
+	return s, err
+}
+
+// KeepOpen keeps a text where nothing is ever locked, or stored on the disk.
+func (k *Keyring) KeepOpen(attributes map[string]string, text string) error {
+	s, err := k.secret(text)
+	if err != nil {
+		return err
+	}
+	const at = "/org/freedesktop/secrets/collection/session"
+	properties := map[string]dbus.Variant{
+		"org.freedesktop.Secret.Item.Attributes": dbus.MakeVariant(attributes),
+	}
+	return k.conn.Object("org.freedesktop.secrets", at).
+		Call("org.freedesktop.Secret.Collection.CreateItem", 0, properties, s, false).Err
 }
 
 // Freeze makes the keyring answer nothing, until Thaw.

@@ -1,4 +1,4 @@
-package relay
+package peer
 
 import (
 	"net"
@@ -6,11 +6,12 @@ import (
 	"syscall"
 )
 
-// checkPeer refuses connections of other users than this one and root.
-func checkPeer(c net.Conn) error {
+// Check returns nil if the other end of a Unix socket was connected, or listens, by the user who
+// runs this process, or by root. [ErrForeign].
+func Check(c net.Conn) error {
 	socket, ok := c.(*net.UnixConn)
 	if !ok {
-		return errForeign
+		return ErrForeign
 	}
 	raw, err := socket.SyscallConn()
 	if err != nil {
@@ -27,9 +28,7 @@ func checkPeer(c net.Conn) error {
 	case failed != nil:
 		return failed
 	case peer.Uid != 0 && int(peer.Uid) != os.Getuid():
-		return errForeign
+		return ErrForeign
 	}
 	return nil
 }
-
-func onlyOwner(path string) error { return os.Chmod(path, 0o600) }
