@@ -87,14 +87,29 @@ func TestOnlyWhoIsAtATerminalOnAScreenIsAskedToUnlockTheKeyring(t *testing.T) {
 
 func TestALoginLeavesTheKeyringOnlyOnceItsFileIsWritten(t *testing.T) {
 	ring, _, key, env := inKeyring(t)
+	assertEntriesAfter(t, 1, ring, key, env, "login", "--key-store", "file")
+}
+
+func TestALoginIsNotInTheKeyringIfNoFileSaysSo(t *testing.T) {
+	ring, _, key, env := inKeyring(t)
+	assertEntriesAfter(t, 0, ring, key, env, "login")
+}
+
+// assertEntriesAfter checks how many entries the keyring has after a login whose file cannot be
+// written.
+func assertEntriesAfter(
+	t *testing.T, want int, ring *keyringtest.Keyring, key string, env map[string]string,
+	login ...string,
+) {
+	t.Helper()
 	file := filepath.Join(env["KEYSAKE_CONFIG_DIR"], "login.json")
 	apptest.Must(t, os.Remove(file))
 	apptest.Must(t, os.MkdirAll(filepath.Join(file, "in-the-way"), 0o700))
-	code, _, said := run(t, env, strings.NewReader(key), "login", "--key-store", "file")
+	code, _, said := run(t, env, strings.NewReader(key), login...)
 	if code == 0 {
 		t.Fatalf("the file was written: %s", said)
 	}
-	if n, err := ring.Count("service", "keysake"); n != 1 || err != nil {
+	if n, err := ring.Count("service", "keysake"); n != want || err != nil {
 		t.Errorf("the keyring has %d entries (%v)", n, err)
 	}
 }

@@ -191,7 +191,11 @@ func (a *app) storeLogin(ctx context.Context, l login, place string) (where stri
 	switch {
 	case err == nil:
 		pointer := []byte(`{"kept_in":"` + inKeyring + `"}`)
-		return theKeyring, privatefile.Replace(path, privatefile.Content(pointer))
+		err = privatefile.Replace(path, privatefile.Content(pointer))
+		if err == nil || wasInKeyring { // whose file says so already
+			return theKeyring, nil
+		}
+		return "", errors.Join(err, a.keyring().Delete(ctx, path))
 	case place == inKeyring || ctx.Err() != nil:
 		return "", err
 	}
