@@ -2,10 +2,7 @@ package web
 
 import (
 	"net/http"
-	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -25,7 +22,10 @@ func scopeTexts() []scopeChoice {
 		{"leases:write", "Use the values: what a program needs", true},
 		{"secrets:write", "Add, replace and delete secrets", false},
 		{"audit:read", "Read the audit log", false},
-		{"keys:write", "Make and revoke API keys", false},
+		{
+			"keys:write",
+			"Make and revoke API keys, and what else lets somebody in or act for you", false,
+		},
 	}
 }
 
@@ -61,24 +61,23 @@ func (s *site) keysView(r *request) (view, error) {
 	}
 	return view{Title: "API keys", Here: "keys", Data: map[string]any{
 		"Active": active, "Ended": ended, "Scopes": scopes, "Name": r.PostForm.Get("name"),
+		"Until": "it is revoked",
 	}}, nil
 }
 
 // createKey makes an API key. Its answer is the only page that ever shows the key.
 func (s *site) createKey(w http.ResponseWriter, r *request) error {
+	end, err := r.end()
+	if err != nil {
+		return err
+	}
 	name, badName := vault.NewKeyName(strings.TrimSpace(r.PostForm.Get("name")))
 	sent := append([]string{}, r.PostForm["scope"]...)
 	scopes, badScopes := vault.NewScopes(sent)
-	request := vault.APIKeyRequest{Name: name, Scopes: scopes, SelfRevoke: true}
-	days, err := strconv.Atoi(r.PostForm.Get("days"))
-	if err != nil || !slices.Contains([]int{0, 1, 7, 30, 365}, days) { // what the page offers
-		return badForm(err)
+	request := vault.APIKeyRequest{
+		Name: name, Scopes: scopes, ExpiresAt: end, SelfRevoke: true,
 	}
-	var badEnd error
-	if days > 0 {
-		request.ExpiresAt, badEnd = vault.NewExpiry(time.Now().AddDate(0, 0, days))
-	}
-	err = vault.JoinInvalid(badName, badScopes, badEnd)
+	err = vault.JoinInvalid(badName, badScopes)
 	if err == nil && len(sent) == 0 {
 		err = &vault.Error{Kind: vault.Invalid, Fields: []vault.Field{
 			{Name: "allowed_scopes", Msg: "Choose at least one: a key without any can do nothing"},

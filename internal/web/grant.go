@@ -2,10 +2,7 @@ package web
 
 import (
 	"net/http"
-	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -55,29 +52,29 @@ func (s *site) grantsView(r *request) (view, error) {
 	return view{Title: "Who may act for you", Here: "grants", Data: map[string]any{
 		"Grants": shown, "Secrets": secrets, "User": r.PostForm.Get("user"),
 		"Chosen": r.PostForm["secret"], "Some": r.PostForm.Get("which") == "some",
+		"Until": "you withdraw it",
 	}}, nil
 }
 
 // createGrant lets another user act for the person.
 func (s *site) createGrant(w http.ResponseWriter, r *request) error {
-	days, err := strconv.Atoi(r.PostForm.Get("days"))
-	which := r.PostForm.Get("which")
-	if err != nil || !slices.Contains([]int{0, 1, 7, 30, 365}, days) ||
-		which != "all" && which != "some" { // what the page offers
-		return badForm(err)
+	end, err := r.end()
+	if err != nil {
+		return err
 	}
-	var request vault.GrantRequest
-	var badUser, badSecrets, badEnd error
+	which := r.PostForm.Get("which")
+	if which != "all" && which != "some" { // what the page offers
+		return badForm(nil)
+	}
+	request := vault.GrantRequest{ExpiresAt: end}
+	var badUser, badSecrets error
 	request.To, badUser = vault.NewUserRef(strings.TrimSpace(r.PostForm.Get("user")))
 	if which == "some" {
 		var chosen vault.SecretIDs
 		chosen, badSecrets = vault.NewSecretIDs(r.PostForm["secret"])
 		request.Secrets = &chosen
 	}
-	if days > 0 {
-		request.ExpiresAt, badEnd = vault.NewExpiry(time.Now().AddDate(0, 0, days))
-	}
-	err = vault.JoinInvalid(badUser, badSecrets, badEnd)
+	err = vault.JoinInvalid(badUser, badSecrets)
 	if err == nil {
 		_, err = s.Vault.CreateUserGrant(r.Context(), r.session.Actor, request)
 	}
