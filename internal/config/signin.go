@@ -19,6 +19,12 @@ type SignIn struct {
 	OIDCAdmin            []Claim
 }
 
+// CallbackPath is where a provider sends browsers back to.
+const CallbackPath = "/ui/sign-in/callback"
+
+// Callback returns the address that a provider must know for this server.
+func (c Config) Callback() string { return strings.TrimSuffix(c.PublicURL, "/") + CallbackPath }
+
 // A Claim is one that somebody must have, with exactly this text.
 type Claim struct{ Name, Value string }
 
@@ -40,7 +46,7 @@ func (c *Config) signInSettings() []setting {
 		{
 			&c.OIDCIssuer, "oidc-issuer", "URL", "",
 			"provider of OpenID Connect at which people sign in to the pages; it must know " +
-				"PUBLIC-URL/ui/sign-in/callback as the address for this client",
+				"PUBLIC-URL" + CallbackPath + " as the address for this client",
 		},
 		{
 			&c.OIDCName, "oidc-name", "NAME", "",

@@ -23,8 +23,7 @@ func (r *reporter) checkSignIn(ctx context.Context) {
 	c := doctor.Check{
 		Name: "sign-in", Status: doctor.OK,
 		Text: "people can sign in at " + r.cfg.OIDCIssuer + ", if it knows this server's id, " +
-			"secret and callback: " + strings.TrimSuffix(r.cfg.PublicURL, "/") +
-			"/ui/sign-in/callback",
+			"secret and callback: " + r.cfg.Callback(),
 	}
 	find := func(status doctor.Status, text, advice string) {
 		c.Details = append(c.Details, text+": "+advice)

@@ -13,7 +13,6 @@ import (
 	"github.com/keysake/keysake/internal/doctor"
 	"github.com/keysake/keysake/internal/issuer/issuertest"
 	"github.com/keysake/keysake/internal/maintenance"
-	"github.com/keysake/keysake/internal/web"
 )
 
 const idHost = "id.example.org"
@@ -100,8 +99,8 @@ func TestADoctorChecksWhetherPeopleCanSignIn(t *testing.T) {
 	write(canary, 0o600)
 	provider.SetDown(false)
 	checks := examine(t, good, maintenance.DoctorOptions{})
-	callback := "https://keysake.example.org" + web.CallbackPath
-	if !strings.HasSuffix(checks["sign-in"].Text, ": "+callback) {
+	const callback = ": https://keysake.example.org/ui/sign-in/callback"
+	if !strings.HasSuffix(checks["sign-in"].Text, callback) {
 		t.Errorf("it names another callback: %s", checks["sign-in"].Text)
 	}
 	if _, checked := examine(t, s.cfg, maintenance.DoctorOptions{})["sign-in"]; checked {

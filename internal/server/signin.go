@@ -8,13 +8,11 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strings"
 
 	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/issuer"
 	"github.com/keysake/keysake/internal/passkey"
 	"github.com/keysake/keysake/internal/vault"
-	"github.com/keysake/keysake/internal/web"
 	"github.com/keysake/keysake/plaintext"
 )
 
@@ -40,7 +38,7 @@ func providerOptions(cfg config.Config) (*issuer.ProviderOptions, error) {
 		Name:   cmp.Or(cfg.OIDCName, at.Host),
 		Issuer: cfg.OIDCIssuer, ClientID: cfg.OIDCClientID,
 		Secret:   plaintext.Own(bytes.TrimRight(secret, "\r\n")),
-		Redirect: strings.TrimSuffix(cfg.PublicURL, "/") + web.CallbackPath,
+		Redirect: cfg.Callback(),
 		Scopes:   cfg.OIDCScopes, Username: cfg.OIDCUsernameClaim,
 		Allow: claims(cfg.OIDCAllow), Admin: claims(cfg.OIDCAdmin),
 	}, nil

@@ -8,9 +8,6 @@ import (
 	"github.com/keysake/keysake/internal/vault"
 )
 
-// CallbackPath is where a provider sends browsers back to.
-const CallbackPath = "/ui/sign-in/callback"
-
 // providerName returns what people know the provider of sign-ins by, empty if there is none.
 func (s *site) providerName() string {
 	if s.Provider == nil {

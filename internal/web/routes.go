@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/keysake/keysake/internal/config"
 	"github.com/keysake/keysake/internal/middleware"
 	"github.com/keysake/keysake/internal/vault"
 )
@@ -130,7 +131,7 @@ func (s *site) mountPeople(get, post func(path string, by access, h handler)) {
 	get("/ui/sign-in", public, s.signInPage)
 	post("/ui/sign-in", public, s.signIn)
 	get("/ui/sign-in/provider", public, s.beginSignIn)
-	get(CallbackPath, public, s.finishSignIn)
+	get(config.CallbackPath, public, s.finishSignIn)
 	post("/ui/sign-in/passkey/begin", public, s.beginPasskeySignIn)
 	post("/ui/sign-in/passkey", public, s.passkeySignIn)
 	post("/ui/sign-out", signedIn, s.signOut)
