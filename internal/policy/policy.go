@@ -12,7 +12,7 @@ const (
 	SecretsRead  Scope = "secrets:read"  // metadata, never a value
 	SecretsWrite Scope = "secrets:write" // create, update, roll back, delete
 	LeasesWrite  Scope = "leases:write"  // use the values
-	KeysWrite    Scope = "keys:write"    // the user's API keys
+	KeysWrite    Scope = "keys:write"    // one's API keys, and what else lets somebody in or act
 	AuditRead    Scope = "audit:read"    // the user's audit log
 	Admin        Scope = "admin"         // users
 	ActUser      Scope = "act:user"      // act for users who grant that to the key's user
@@ -108,8 +108,9 @@ const (
 	UserKeep         Action = "user.keep" // calls the deletion off
 	UserDisable      Action = "user.disable"
 	UserEnable       Action = "user.enable"
-	UserConfirm      Action = "user.confirm" // that a repair is right, by the user
-	FleetGet         Action = "fleet.get"    // the state of keys, backups and servers
+	UserConfirm      Action = "user.confirm"   // that a repair is right, by the user
+	FleetGet         Action = "fleet.get"      // the state of keys, backups and servers
+	UsageListAll     Action = "usage.list-all" // by day, of all users together
 )
 
 // The actions of the operator, at the machine itself. No scope allows them.
@@ -166,7 +167,8 @@ func requiredScope(a Action) (scope Scope, found bool) {
 	case UserActFor:
 		return ActUser, true
 	case APIKeyCreateFor, SignInLinkCreate, IdentityLink, IdentityUnlink, UserList, UserCreate,
-		UserDelete, UserDeleteLater, UserKeep, UserDisable, UserEnable, APIKeyListAll, FleetGet:
+		UserDelete, UserDeleteLater, UserKeep, UserDisable, UserEnable, APIKeyListAll, FleetGet,
+		UsageListAll:
 		return Admin, true
 	case AuditList:
 		return AuditRead, true
@@ -216,6 +218,7 @@ func InLockdown(held []Scope, a Action) bool {
 		SecretList, SecretGet, VersionList, PresetList, APIKeyList, SessionList, PasskeyList,
 		WhoAmI, UserList, AuditList, AuditListAll, UserKeep, LeaseList, LeaseGet, LeaseRequests,
 		UsageGet, HealthGet, TrustList, GrantList, WatchGet, APIKeyListAll, FleetGet,
+		UsageListAll,
 	}, a))
 }
 

@@ -80,6 +80,7 @@ var allowed = map[policy.Action][]policy.Scope{
 	policy.UserConfirm:      {policy.SecretsWrite},
 	policy.APIKeyListAll:    {policy.Admin},
 	policy.FleetGet:         {policy.Admin},
+	policy.UsageListAll:     {policy.Admin},
 	policy.LibraryStop:      anyone, // of what each of its parts allows
 	policy.AuditList:        {policy.AuditRead},
 	policy.AuditListAll:     {policy.Admin},

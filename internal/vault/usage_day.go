@@ -132,7 +132,7 @@ func (s *Service) ServerUsage(
 	ctx context.Context, who Actor, days int,
 ) (usage []UsageDay, err error) {
 	from := firstDay(s.now(), min(days, MaxUsageDays))
-	err = s.view(ctx, who, policy.FleetGet, func(p *page) error {
+	err = s.view(ctx, who, policy.UsageListAll, func(p *page) error {
 		found, err := p.rows.UsageByDay(ctx, from, maxUsageRows)
 		usage = everyDay(found, from, min(days, MaxUsageDays))
 		return err

@@ -132,8 +132,10 @@ func (p *fixture) useCases() map[policy.Action]useCase {
 			return err
 		},
 		policy.FleetGet: func(who vault.Actor, _ uuid.UUID) error {
-			_, err := p.ServerUsage(ctx, who, 30)
-			return errors.Join(second(p.InstanceState(ctx, who)), err)
+			return second(p.InstanceState(ctx, who))
+		},
+		policy.UsageListAll: func(who vault.Actor, _ uuid.UUID) error {
+			return second(p.ServerUsage(ctx, who, 30))
 		},
 		policy.APIKeyRevoke: func(who vault.Actor, target uuid.UUID) error {
 			return p.RevokeAPIKey(ctx, who, target)
@@ -274,6 +276,7 @@ var reads = []policy.Action{
 	policy.UserList,
 	policy.APIKeyListAll,
 	policy.FleetGet,
+	policy.UsageListAll,
 }
 
 // operators are what is done at the machine itself, on nobody's behalf.

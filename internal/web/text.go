@@ -189,6 +189,7 @@ func actionTexts() map[string]string {
 		"user.delete-later": "User to be deleted", "user.keep": "Deletion called off",
 		"user.delete": "User deleted", "user.list": "Users listed",
 		"api-key.list-all": "API keys of all users listed", "fleet.get": "Servers looked at",
+		"usage.list-all": "Usage of all users looked at",
 	}
 }
 
