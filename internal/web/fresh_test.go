@@ -11,6 +11,7 @@ import (
 	"github.com/keysake/keysake/internal/identity"
 	"github.com/keysake/keysake/internal/instance"
 	"github.com/keysake/keysake/internal/middleware"
+	"github.com/keysake/keysake/internal/passkey"
 	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/internal/web"
 )
@@ -32,7 +33,7 @@ func TestWhatIsDangerousNeedsANewSignIn(t *testing.T) {
 	apptest.Must(t, err)
 	sessions := identity.NewSessions(i.Vault, true)
 	site := web.New(web.Options{
-		Vault: i.Vault, Sessions: sessions,
+		Vault: i.Vault, Sessions: sessions, Passkeys: func() *passkey.Site { return nil },
 		Middleware: middleware.Options{
 			Log: slog.New(slog.DiscardHandler), Strangers: middleware.NewStrangers(),
 		},

@@ -14,18 +14,10 @@ type passkeyPlace struct {
 	At   string // where else; empty if nowhere
 }
 
-// passkeySite returns where passkeys are good, and nil if nowhere.
-func (s *site) passkeySite() *passkey.Site {
-	if s.Passkeys == nil {
-		return nil
-	}
-	return s.Passkeys()
-}
-
 // passkeyPlace says where passkeys can be used, beside where the browser is. What a request says of
 // that decides about words alone.
 func (s *site) passkeyPlace(r *http.Request) passkeyPlace {
-	at := s.passkeySite()
+	at := s.Passkeys()
 	switch {
 	case at == nil:
 		return passkeyPlace{}
@@ -45,7 +37,7 @@ func ask(w http.ResponseWriter, options passkey.Options) error {
 func (s *site) beginPasskey(
 	w http.ResponseWriter, purpose string,
 ) (*passkey.Site, [32]byte, error) {
-	at := s.passkeySite()
+	at := s.Passkeys()
 	if at == nil {
 		return nil, [32]byte{}, errNoPage
 	}
@@ -57,7 +49,7 @@ func (s *site) beginPasskey(
 func (s *site) begunPasskey(
 	w http.ResponseWriter, r *request, purpose string,
 ) (*passkey.Site, [32]byte, error) {
-	at := s.passkeySite()
+	at := s.Passkeys()
 	if at == nil {
 		return nil, [32]byte{}, errNoPage
 	}
@@ -71,21 +63,20 @@ func purposeOf(what string, of vault.Session) string {
 }
 
 func (s *site) listPasskeys(w http.ResponseWriter, r *request) error {
-	return s.passkeysAgain(w, r, http.StatusOK, "", nil)
-}
-
-// passkeysAgain shows the passkeys, and the form that adds one.
-func (s *site) passkeysAgain(
-	w http.ResponseWriter, r *request, status int, name string, broken map[string]string,
-) error {
-	all, err := s.Vault.ListPasskeys(r.Context(), r.session.Actor)
+	v, err := s.passkeysView(r)
 	if err != nil {
 		return err
 	}
-	return s.show(w, r, status, "passkeys", view{
-		Title: "Passkeys", Here: "sessions", Broken: broken,
-		Data: map[string]any{"Passkeys": all, "Name": name},
-	})
+	return s.show(w, r, http.StatusOK, "passkeys", v)
+}
+
+// passkeysView is the passkeys, and the form that adds one.
+func (s *site) passkeysView(r *request) (view, error) {
+	all, err := s.Vault.ListPasskeys(r.Context(), r.session.Actor)
+	return view{
+		Title: "Passkeys", Here: "sessions",
+		Data: map[string]any{"Passkeys": all, "Name": r.PostForm.Get("name")},
+	}, err
 }
 
 // beginAdding asks for a new passkey.
@@ -106,29 +97,28 @@ func (s *site) beginAdding(w http.ResponseWriter, r *request) error {
 }
 
 func (s *site) addPasskey(w http.ResponseWriter, r *request) error {
-	name := r.PostForm.Get("name")
-	err := s.storePasskey(w, r, name)
+	err := s.storePasskey(w, r)
 	if err == nil {
 		return seeOther(w, r, "/ui/passkeys?done=passkey-added")
 	}
 	if vault.KindOf(err) == vault.Unauthenticated { // of the attempt: the session was looked at
-		return s.passkeysAgain(w, r, http.StatusUnauthorized, name, map[string]string{
-			"": "That took more than 5 minutes, or was sent twice. Nothing was stored: try again.",
-		})
+		err = &vault.Error{Kind: vault.Invalid, Fields: []vault.Field{{
+			Msg: "That took more than 5 minutes, or was sent twice. Nothing was stored: try again.",
+		}}}
 	}
-	broken, status := fieldsOf(err)
-	if broken == nil {
-		return err
+	v, failed := s.passkeysView(r)
+	if failed != nil {
+		return failed
 	}
-	return s.passkeysAgain(w, r, status, name, broken)
+	return s.again(w, r, "passkeys", v, err)
 }
 
-func (s *site) storePasskey(w http.ResponseWriter, r *request, text string) error {
+func (s *site) storePasskey(w http.ResponseWriter, r *request) error {
 	at, challenge, err := s.begunPasskey(w, r, purposeOf("add", r.session))
 	if err != nil {
 		return err
 	}
-	name, wrongName := vault.NewKeyName(text)
+	name, wrongName := vault.NewKeyName(r.PostForm.Get("name"))
 	terms, wrongAnswer := at.Added(challenge, r.PostForm.Get("answer"))
 	if err := vault.JoinInvalid(wrongName, wrongAnswer); err != nil {
 		return err

@@ -298,7 +298,7 @@ func TestOnlyANewPasskeyOfThisSessionIsAdded(t *testing.T) {
 			answer := a.create(b.begin(add))
 			delete(b.cookies, passkeyCookie)
 			return answer
-		}, 401},
+		}, 422},
 		"another origin": {func(a *authenticator) string {
 			a.origin = "https://evil.example"
 			return a.create(b.begin(add))

@@ -40,6 +40,28 @@ func (s *site) usersView(r *request) (view, error) {
 	}}, nil
 }
 
+// user returns the user of the path.
+func (s *site) user(r *request) (vault.UserOverview, error) {
+	id, err := r.id()
+	if err != nil {
+		return vault.UserOverview{}, err
+	}
+	return s.Vault.GetUser(r.Context(), r.session.Actor, id)
+}
+
+// showUser shows one user, and what an admin can do with them.
+func (s *site) showUser(w http.ResponseWriter, r *request) error {
+	user, err := s.user(r)
+	if err != nil {
+		return err
+	}
+	return s.show(w, r, http.StatusOK, "user", view{
+		Title: user.Username, Here: "users", Data: map[string]any{
+			"User": user, "Own": user.ID == r.session.User, "Max": s.Vault.MaxSecrets(),
+		},
+	})
+}
+
 // createUser makes a user, and shows the link that signs the user in.
 func (s *site) createUser(w http.ResponseWriter, r *request) error {
 	username, badName := vault.NewUsername(strings.TrimSpace(r.PostForm.Get("username")))

@@ -9,27 +9,6 @@ import (
 	"github.com/keysake/keysake/internal/vault"
 )
 
-// user returns the user of the path.
-func (s *site) user(r *request) (vault.UserOverview, error) {
-	id, err := r.id()
-	if err != nil {
-		return vault.UserOverview{}, err
-	}
-	return s.Vault.GetUser(r.Context(), r.session.Actor, id)
-}
-
-func (s *site) showUser(w http.ResponseWriter, r *request) error {
-	user, err := s.user(r)
-	if err != nil {
-		return err
-	}
-	return s.show(w, r, http.StatusOK, "user", view{
-		Title: user.Username, Here: "users", Data: map[string]any{
-			"User": user, "Own": user.ID == r.session.User, "Max": s.Vault.MaxSecrets(),
-		},
-	})
-}
-
 // confirmDeleteUser says what a deletion takes away, and until when it can be called off.
 func (s *site) confirmDeleteUser(w http.ResponseWriter, r *request) error {
 	user, err := s.user(r)

@@ -29,7 +29,7 @@ type Options struct {
 	Vault      *vault.Service
 	Sessions   *identity.Sessions
 	Provider   *issuer.Provider     // where people sign in; nil for none
-	Passkeys   func() *passkey.Site // where passkeys are good; nil, or of nil, for nowhere
+	Passkeys   func() *passkey.Site // returns where passkeys are good, and nil for nowhere
 	Failures   int                  // failed sign-ins a minute of a client network; 0 for no limit
 	Middleware middleware.Options
 	Stopping   <-chan struct{} // closed when streams are to end
