@@ -69,6 +69,37 @@ func TestLinesFitIn100Columns(t *testing.T) {
 	}
 }
 
+// A line of a document has at most maxDocColumns columns. What may be longer: a row of a table, a
+// block of code, and a URL.
+const maxDocColumns = 120
+
+func TestLinesOfDocumentsFitIn120Columns(t *testing.T) {
+	pages, _ := filepath.Glob("docs/*.md")
+	decisions, _ := filepath.Glob("docs/decisions/*.md")
+	if len(pages) == 0 || len(decisions) == 0 {
+		t.Fatal("there are no documents")
+	}
+	for _, path := range append(pages, decisions...) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		number, inCode := 0, false
+		for line := range strings.Lines(string(text)) {
+			number++
+			line = strings.TrimRight(line, "\n")
+			if strings.HasPrefix(strings.TrimLeft(line, " "), "```") {
+				inCode = !inCode
+			}
+			columns := len([]rune(line))
+			if columns > maxDocColumns && !inCode && !strings.HasPrefix(line, "|") &&
+				!hasURL.MatchString(line) {
+				t.Errorf("%s:%d has %d columns", path, number, columns)
+			}
+		}
+	}
+}
+
 func isTest(path string) bool {
 	return strings.HasSuffix(path, "_test.go") || strings.Contains(path, "/storetest/")
 }
