@@ -148,42 +148,26 @@ keys:write and the scopes of the grant.`,
   keysake grants remove 0198c8a6-6f43-7d0e-9d2c-5b1f0a3c7e11 --yes`,
 		Args: exactlyOne("the USER, or the grant's ID"),
 	}
-	yes := yesFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := a.canConfirm(*yes); err != nil {
-			return err
-		}
-		c, err := a.connect()
-		if err != nil {
-			return err
-		}
-		g, err := findGrant(cmd.Context(), c, args[0])
-		if err != nil {
-			return err
-		}
-		err = a.confirm(cmd.Context(), *yes, fmt.Sprintf("Withdraw what %s may, and end %s?",
-			g.Username, count(g.OpenLeases, "open lease", "open leases")))
-		if err != nil {
-			return err
-		}
-		if err := c.RemoveUserGrant(cmd.Context(), g.ID); err != nil {
-			return err
-		}
-		a.infof("Withdrawn.")
-		return nil
-	}
-	return cmd
+	return removeCommand(a, cmd, a.grantToRemove, (*client.Client).RemoveUserGrant, "Withdrawn.")
 }
 
-// findGrant returns the grant with this ID, or to the user with this name or ID.
-func findGrant(ctx context.Context, c *client.Client, ref string) (wire.UserGrant, error) {
+// grantToRemove returns the id of the grant with this ID, or to the user with this name or ID, once
+// that is confirmed.
+func (a *app) grantToRemove(
+	ctx context.Context, c *client.Client, ref string, yes bool,
+) (id string, err error) {
 	list, err := c.ListUserGrants(ctx)
 	if err != nil {
-		return wire.UserGrant{}, err
+		return "", err
 	}
-	return pick(list.Grants, ref, "grant", "grants list", func(g wire.UserGrant) (string, bool) {
+	g, err := pick(list.Grants, ref, "grant", "grants list", func(g wire.UserGrant) (string, bool) {
 		return g.ID, g.Username == ref || g.UserID == ref
 	})
+	if err != nil {
+		return "", err
+	}
+	return g.ID, a.confirm(ctx, yes, fmt.Sprintf("Withdraw what %s may, and end %s?",
+		g.Username, count(g.OpenLeases, "open lease", "open leases")))
 }
 
 // forFlag adds the flag of a command that can be done for another user.

@@ -22,26 +22,7 @@ Needs the scope secrets:write, and secrets:read to confirm or to find a NAME.`,
   keysake secrets delete OPENAI_API_KEY --yes`,
 		Args: exactlyOne("the secret's NAME or ID"),
 	}
-	yes := yesFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := a.canConfirm(*yes); err != nil {
-			return err
-		}
-		c, err := a.connect()
-		if err != nil {
-			return err
-		}
-		id, err := a.secretToDelete(cmd.Context(), c, args[0], *yes)
-		if err != nil {
-			return err
-		}
-		if err := c.DeleteSecret(cmd.Context(), id); err != nil {
-			return err
-		}
-		a.infof("Deleted.")
-		return nil
-	}
-	return cmd
+	return removeCommand(a, cmd, a.secretToDelete, (*client.Client).DeleteSecret, "Deleted.")
 }
 
 func (a *app) secretToDelete(

@@ -170,40 +170,23 @@ scope keys:write and every scope of the rule.`,
   keysake trust remove 0198c8a6-6f43-7d0e-9d2c-5b1f0a3c7e11 --yes`,
 		Args: exactlyOne("the rule's NAME or ID"),
 	}
-	yes := yesFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := a.canConfirm(*yes); err != nil {
-			return err
-		}
-		c, err := a.connect()
-		if err != nil {
-			return err
-		}
-		rule, err := findTrustRule(cmd.Context(), c, args[0])
-		if err != nil {
-			return err
-		}
-		err = a.confirm(cmd.Context(), *yes, fmt.Sprintf("Remove %s, and end %s?",
-			orDash(rule.Name), count(len(rule.Credentials), "credential", "credentials")))
-		if err != nil {
-			return err
-		}
-		if err := c.RemoveTrustRule(cmd.Context(), rule.ID); err != nil {
-			return err
-		}
-		a.infof("Removed.")
-		return nil
-	}
-	return cmd
+	return removeCommand(a, cmd, a.ruleToRemove, (*client.Client).RemoveTrustRule, "Removed.")
 }
 
-// findTrustRule returns the rule with this NAME or ID.
-func findTrustRule(ctx context.Context, c *client.Client, ref string) (wire.TrustRule, error) {
+// ruleToRemove returns the id of the rule with this NAME or ID, once that is confirmed.
+func (a *app) ruleToRemove(
+	ctx context.Context, c *client.Client, ref string, yes bool,
+) (id string, err error) {
 	list, err := c.ListTrustRules(ctx)
 	if err != nil {
-		return wire.TrustRule{}, err
+		return "", err
 	}
-	return pick(list.Rules, ref, "rule", "trust list", func(r wire.TrustRule) (string, bool) {
+	rule, err := pick(list.Rules, ref, "rule", "trust list", func(r wire.TrustRule) (string, bool) {
 		return r.ID, r.Name == ref
 	})
+	if err != nil {
+		return "", err
+	}
+	return rule.ID, a.confirm(ctx, yes, fmt.Sprintf("Remove %s, and end %s?",
+		orDash(rule.Name), count(len(rule.Credentials), "credential", "credentials")))
 }
