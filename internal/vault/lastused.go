@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -44,21 +45,28 @@ func (u *lastUsed) latest(key uuid.UUID, stored time.Time) time.Time {
 	return stored
 }
 
-// takeDue removes and returns what is to be written now: with all, everything.
-func (u *lastUsed) takeDue(now time.Time, all bool) map[uuid.UUID]time.Time {
+// A keyUse says when an API key was used.
+type keyUse struct {
+	key uuid.UUID
+	at  time.Time
+}
+
+// takeDue removes and returns what is to be written now: with all, everything. It is in the order
+// of the keys, so that servers that share a database do not wait in a circle.
+func (u *lastUsed) takeDue(now time.Time, all bool) (due []keyUse) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	maps.DeleteFunc(u.flushed, func(_ uuid.UUID, at time.Time) bool {
 		return now.Sub(at) >= lastUsedInterval
 	})
-	due := map[uuid.UUID]time.Time{}
 	for key, at := range u.pending {
 		if _, recent := u.flushed[key]; !recent || all {
-			due[key] = at
+			due = append(due, keyUse{key, at})
 			u.flushed[key] = now
 			delete(u.pending, key)
 		}
 	}
+	slices.SortFunc(due, func(a, b keyUse) int { return slices.Compare(a.key[:], b.key[:]) })
 	return due
 }
 
@@ -71,8 +79,8 @@ func (s *Service) FlushLastUsed(ctx context.Context, all bool) error {
 		return nil
 	}
 	err := s.store.Update(ctx, func(tx Tx) error {
-		for key, at := range due {
-			if err := tx.TouchAPIKey(ctx, key, at); err != nil {
+		for _, use := range due {
+			if err := tx.TouchAPIKey(ctx, use.key, use.at); err != nil {
 				return err
 			}
 		}
@@ -80,8 +88,8 @@ func (s *Service) FlushLastUsed(ctx context.Context, all bool) error {
 	})
 	if err != nil {
 		s.days.add(uses...)
-		for key, at := range due {
-			s.used.touch(key, at)
+		for _, use := range due {
+			s.used.touch(use.key, use.at)
 		}
 	}
 	return err
