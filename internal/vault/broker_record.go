@@ -85,29 +85,24 @@ func (s *Service) RecordBrokered(
 func (s *Service) recordBatch(
 	ctx context.Context, batch []BrokeredRequest, uses map[uuid.UUID]BrokerUse,
 ) error {
-	added := map[uuid.UUID]StoredBrokerUse{} // by lease
-	refused := map[uuid.UUID]bool{}          // leases
-	for _, r := range batch {
-		use := added[r.Lease]
-		use.User, use.Lease, use.BrokerUse = r.User, r.Lease, use.Plus(r.Use())
-		added[r.Lease], refused[r.Lease] = use, refused[r.Lease] || r.Refused != ""
-	}
+	added, refused := usedIn(batch)
 	news := s.evidence.of(batch)
 	err := s.store.Update(ctx, func(tx Tx) error {
 		err := hastenProbes(ctx, tx, news, s.time())
 		if err == nil {
-			err = tx.InsertBrokered(ctx, batch, slices.Collect(maps.Values(added)))
+			err = tx.InsertBrokered(ctx, batch, added)
 		}
 		if err == nil {
 			err = noteEvidence(ctx, tx, news)
 		}
-		for lease, use := range added {
+		for _, of := range added {
+			var use StoredBrokerUse
 			if err == nil {
-				use, err = tx.BrokerUse(ctx, use.User, lease)
-				uses[lease] = use.BrokerUse
+				use, err = tx.BrokerUse(ctx, of.User, of.Lease)
+				uses[of.Lease] = use.BrokerUse
 			}
 			if err == nil {
-				err = trimBrokered(ctx, tx, use, refused[lease])
+				err = trimBrokered(ctx, tx, use, refused[of.Lease])
 			}
 		}
 		return err
@@ -117,6 +112,21 @@ func (s *Service) recordBatch(
 	}
 	s.evidence.keep(news, s.now())
 	return s.recordBrokerRefusals(ctx, batch)
+}
+
+// usedIn returns how much each lease was used by requests, and of which some were refused. It is in
+// the order of the leases, so that servers that share a database do not wait in a circle.
+func usedIn(batch []BrokeredRequest) (added []StoredBrokerUse, refused map[uuid.UUID]bool) {
+	byLease := map[uuid.UUID]StoredBrokerUse{}
+	refused = map[uuid.UUID]bool{}
+	for _, r := range batch {
+		use := byLease[r.Lease]
+		use.User, use.Lease, use.BrokerUse = r.User, r.Lease, use.Plus(r.Use())
+		byLease[r.Lease], refused[r.Lease] = use, refused[r.Lease] || r.Refused != ""
+	}
+	return slices.SortedFunc(maps.Values(byLease), func(a, b StoredBrokerUse) int {
+		return slices.Compare(a.Lease[:], b.Lease[:])
+	}), refused
 }
 
 // trimBrokered bounds what is kept of a lease and its user. Whoever has one placeholder, also of a
