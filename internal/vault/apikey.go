@@ -67,6 +67,13 @@ func (k APIKey) target() audit.Target {
 	return audit.Target{Kind: kind, ID: k.ID, Name: k.Name}
 }
 
+// anyGives reports whether an API key among these works and has a scope.
+func anyGives(keys []APIKey, scope policy.Scope) bool {
+	return slices.ContainsFunc(keys, func(k APIKey) bool {
+		return k.Kind == "" && k.Active && slices.Contains(k.Scopes, scope)
+	})
+}
+
 // actor returns who presents the key.
 func (k APIKey) actor() Actor {
 	kind := cmp.Or(k.Kind, audit.CredentialAPIKey)

@@ -106,9 +106,7 @@ func (c *change) grantee(
 		}
 	}
 	keys, err := other.apiKeys(ctx, c.at)
-	if err == nil && !slices.ContainsFunc(keys, func(k APIKey) bool {
-		return k.Kind == "" && k.Active && slices.Contains(k.Scopes, policy.ActUser)
-	}) {
+	if err == nil && !anyGives(keys, policy.ActUser) {
 		err = errNoGrantee
 	}
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -111,9 +110,7 @@ func (p *page) whole(ctx context.Context, now time.Time) (User, error) {
 		return User{}, err
 	}
 	keys, err := p.apiKeys(ctx, now)
-	user.Admin = slices.ContainsFunc(keys, func(k APIKey) bool {
-		return k.Kind == "" && k.Active && slices.Contains(k.Scopes, policy.Admin)
-	})
+	user.Admin = anyGives(keys, policy.Admin)
 	return user, err
 }
 

@@ -3,7 +3,6 @@ package vault
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -116,10 +115,10 @@ func (s *Service) overview(
 	}
 	keys, err := p.apiKeys(ctx, s.now())
 	all := UserOverview{User: user}
+	all.Admin = anyGives(keys, policy.Admin)
 	for _, k := range keys {
 		if k.Active && k.Kind == "" {
 			all.APIKeys++
-			all.Admin = all.Admin || slices.Contains(k.Scopes, policy.Admin)
 		}
 		if k.Kind == audit.CredentialGrant { // that is another user
 			continue
