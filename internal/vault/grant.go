@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/anchor"
@@ -34,12 +33,9 @@ type GrantTerms struct {
 const maxGrants = 50
 
 // userGrant returns a row as the grant that it is.
-func (k APIKey) userGrant() (g UserGrant, err error) {
-	g.APIKey = k
-	if k.Kind != audit.CredentialGrant || json.Unmarshal([]byte(k.TermsJSON), &g.Terms) != nil {
-		return UserGrant{}, tampered("API key "+k.ID.String(), errNotTerms)
-	}
-	return g, nil
+func (k APIKey) userGrant() (UserGrant, error) {
+	terms, err := termsOf[GrantTerms](k, audit.CredentialGrant)
+	return UserGrant{APIKey: k, Terms: terms}, err
 }
 
 // ListUserGrants returns the caller's grants that were not withdrawn, newest first. It needs the

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/audit"
@@ -69,12 +68,9 @@ func (s *Service) PasskeyChallenge(
 }
 
 // passkey returns a row as a passkey.
-func (k APIKey) passkey() (p Passkey, err error) {
-	p.APIKey = k
-	if k.Kind != audit.CredentialPasskey || json.Unmarshal([]byte(k.TermsJSON), &p.Terms) != nil {
-		return Passkey{}, tampered("API key "+k.ID.String(), errNotTerms)
-	}
-	return p, nil
+func (k APIKey) passkey() (Passkey, error) {
+	terms, err := termsOf[PasskeyTerms](k, audit.CredentialPasskey)
+	return Passkey{k, terms}, err
 }
 
 // AddPasskey lets the caller sign in with a passkey. In a session that it opens they may do what

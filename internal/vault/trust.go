@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/audit"
@@ -72,38 +70,21 @@ type TokenVerifier interface {
 // VerifyTokensBy sets who verifies tokens, before the first request.
 func (s *Service) VerifyTokensBy(v TokenVerifier) { s.verifier = v }
 
-var errNotTerms = errors.New("the row does not have the terms of its kind")
-
 // rule returns a row as the rule that it is.
-func (k APIKey) rule() (r TrustRule, err error) {
-	r.APIKey = k
-	if k.Kind != audit.CredentialTrust || json.Unmarshal([]byte(k.TermsJSON), &r.Terms) != nil {
-		return TrustRule{}, tampered("API key "+k.ID.String(), errNotTerms)
-	}
-	return r, nil
+func (k APIKey) rule() (TrustRule, error) {
+	terms, err := termsOf[TrustTerms](k, audit.CredentialTrust)
+	return TrustRule{APIKey: k, Terms: terms}, err
 }
 
 // admission returns a row as the credential that it is.
-func (k APIKey) admission() (a Admission, err error) {
-	a.APIKey = k
-	if k.Kind != audit.CredentialWorkload || json.Unmarshal([]byte(k.TermsJSON), &a.Terms) != nil {
-		return Admission{}, tampered("API key "+k.ID.String(), errNotTerms)
-	}
-	return a, nil
+func (k APIKey) admission() (Admission, error) {
+	terms, err := termsOf[AdmissionTerms](k, audit.CredentialWorkload)
+	return Admission{k, terms}, err
 }
 
 // remembered reports whether the token that a row was given for must not be accepted again.
 func (a Admission) remembered(now time.Time) bool {
 	return a.Terms.Until > now.Unix()
-}
-
-// encodeTerms never fails: terms are texts and numbers.
-func encodeTerms(terms any) string {
-	b, err := json.Marshal(terms)
-	if err != nil {
-		panic(err)
-	}
-	return string(b)
 }
 
 // ListTrustRules returns the caller's rules, newest first, each with the credentials that work. It
