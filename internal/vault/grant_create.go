@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -43,10 +42,6 @@ func (s *Service) CreateUserGrant(
 		return UserGrant{}, s.refuse(ctx, who, policy.GrantAdd,
 			denied("A grant cannot give a scope that your API key lacks"))
 	}
-	id, err := newID()
-	if err != nil {
-		return UserGrant{}, err
-	}
 	var made UserGrant
 	err = s.update(ctx, inOwnLibrary(who, policy.GrantAdd), func(c *change) error {
 		terms, name, err := c.grantee(ctx, in.To)
@@ -62,7 +57,7 @@ func (s *Service) CreateUserGrant(
 		if err := c.makeRoom(ctx, audit.CredentialGrant); err != nil {
 			return err
 		}
-		made, err = c.addGrant(ctx, who, newGrant(id, c.owner, name, scopes, terms), in.ExpiresAt)
+		made, err = c.addGrant(ctx, who, name, scopes, terms, in.ExpiresAt)
 		return err
 	})
 	return made, err
@@ -147,33 +142,25 @@ func (p *page) username(ctx context.Context) (string, error) {
 	return user.Username, err
 }
 
-// newGrant returns the row of a grant. It has no token: its hash is random bits, of nothing.
-func newGrant(
-	id, user uuid.UUID, name string, scopes []policy.Scope, terms GrantTerms,
-) UserGrant {
-	g := UserGrant{APIKey: APIKey{
-		ID: id, Kind: audit.CredentialGrant, User: user, Name: name, Scopes: scopes,
-		TermsJSON: encodeTerms(terms),
-	}, Terms: terms}
-	_, _ = rand.Read(g.Hash[:]) // it ends the program rather than fail
-	return g
-}
-
-// addGrant stores a grant that who makes.
+// addGrant stores a grant that who makes, to a user of that name.
 func (c *change) addGrant(
-	ctx context.Context, who Actor, g UserGrant, expiry Expiry,
-) (_ UserGrant, err error) {
-	g.Parent, g.ExpiresAt, err = c.checkMaker(ctx, who, g.Scopes, expiry)
+	ctx context.Context, who Actor, name string, scopes []policy.Scope, terms GrantTerms,
+	expiry Expiry,
+) (UserGrant, error) {
+	key, err := newWithTerms(audit.CredentialGrant, c.owner, name, scopes, terms)
+	if err == nil {
+		key.Parent, key.ExpiresAt, err = c.checkMaker(ctx, who, scopes, expiry)
+	}
 	if err != nil {
 		return UserGrant{}, err
 	}
-	g.CreatedAt, g.Active = c.at, true
-	c.record(g.target())
-	return g, c.addAPIKey(ctx, g.APIKey)
+	key.CreatedAt, key.Active = c.at, true
+	c.record(key.target())
+	return UserGrant{APIKey: key, Terms: terms}, c.addAPIKey(ctx, key)
 }
 
 // grantOfMaker adds to a user who is made the grant by which who makes them acts for them.
-func (c *change) grantOfMaker(ctx context.Context, who Actor, id uuid.UUID) error {
+func (c *change) grantOfMaker(ctx context.Context, who Actor) error {
 	maker, err := c.user(ctx, who.User)
 	if err != nil {
 		return callerGone(err)
@@ -183,7 +170,6 @@ func (c *change) grantOfMaker(ctx context.Context, who Actor, id uuid.UUID) erro
 		return err
 	}
 	scopes := policy.Common(policy.GrantScopes(), who.Scopes)
-	g := newGrant(id, c.owner, name, scopes, GrantTerms{User: who.User})
-	_, err = c.addGrant(ctx, who, g, Expiry{})
+	_, err = c.addGrant(ctx, who, name, scopes, GrantTerms{User: who.User}, Expiry{})
 	return err
 }

@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"slices"
@@ -40,14 +39,11 @@ func (i Identity) mark() []byte {
 // listed is how the instance's ledger lists who has a user or once had one.
 func listed(mark []byte) []byte { return mark[:anchor.VersionEntry] }
 
-// newIdentity returns the row of an identity. It has no token: its hash is random bits, of nothing.
+// newIdentity returns the row of an identity, whose user [change.link] says.
 func newIdentity(who Identity, scopes []policy.Scope) (APIKey, error) {
-	id, err := newID()
-	key := APIKey{
-		ID: id, Kind: audit.CredentialIdentity, Name: cut(who.Issuer+" "+who.Subject, maxKeyName),
-		Scopes: scopes, Presented: who.mark(), TermsJSON: encodeTerms(who),
-	}
-	_, _ = rand.Read(key.Hash[:]) // it ends the program rather than fail
+	name := cut(who.Issuer+" "+who.Subject, maxKeyName)
+	key, err := newWithTerms(audit.CredentialIdentity, uuid.Nil, name, scopes, who)
+	key.Presented = who.mark()
 	return key, err
 }
 

@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"slices"
 	"time"
@@ -81,16 +80,12 @@ func (k APIKey) passkey() (Passkey, error) {
 func (s *Service) AddPasskey(
 	ctx context.Context, who Actor, name KeyName, terms PasskeyTerms,
 ) (Passkey, error) {
-	id, err := newID()
+	scopes := policy.Common(who.Scopes, policy.UserScopes())
+	key, err := newWithTerms(audit.CredentialPasskey, who.Owner(), name.text, scopes, terms)
 	if err != nil {
 		return Passkey{}, err
 	}
-	key := APIKey{
-		ID: id, Kind: audit.CredentialPasskey, User: who.Owner(), Name: name.text,
-		Scopes:    policy.Common(who.Scopes, policy.UserScopes()),
-		Presented: passkeyMark(terms.Credential), TermsJSON: encodeTerms(terms),
-	}
-	_, _ = rand.Read(key.Hash[:]) // of nothing; it ends the program rather than fail
+	key.Presented = passkeyMark(terms.Credential)
 	err = s.update(ctx, inOwnLibrary(who, policy.PasskeyAdd), func(c *change) error {
 		above, err := c.abovePasskeys(ctx, who)
 		if err != nil {
@@ -109,7 +104,7 @@ func (s *Service) AddPasskey(
 	if err != nil {
 		return Passkey{}, err
 	}
-	return Passkey{APIKey: key, Terms: terms}, nil
+	return Passkey{key, terms}, nil
 }
 
 // abovePasskeys returns the line below which the caller's passkeys are: that of the caller without

@@ -3,15 +3,12 @@ package vault
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"fmt"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/audit"
 	"github.com/keysake/keysake/internal/policy"
@@ -70,11 +67,10 @@ func (s *Service) CreateTrustRule(
 	if err != nil {
 		return TrustRule{}, err
 	}
-	key, err := newRule(who.Owner(), in.Name)
+	key, err := newWithTerms(audit.CredentialTrust, who.Owner(), in.Name.text, scopes, terms)
 	if err != nil {
 		return TrustRule{}, err
 	}
-	key.TermsJSON, key.Scopes = encodeTerms(terms), scopes
 	err = s.update(ctx, inOwnLibrary(who, policy.TrustAdd), func(c *change) (err error) {
 		if len(policy.Missing(scopes, who.Scopes)) > 0 {
 			return denied("A rule cannot give a scope that your API key lacks")
@@ -111,14 +107,6 @@ func (c *change) checkRoomBelow(ctx context.Context, who Actor) error {
 			len(above.keys)))
 	}
 	return err
-}
-
-// newRule returns the row of a rule. It has no token: its hash is random bits, of nothing.
-func newRule(user uuid.UUID, name KeyName) (APIKey, error) {
-	id, err := newID()
-	key := APIKey{ID: id, Kind: audit.CredentialTrust, User: user, Name: name.text}
-	_, _ = rand.Read(key.Hash[:]) // it ends the program rather than fail
-	return key, err
 }
 
 // trustScopes returns the scopes of a rule: none that could make another credential, so that all

@@ -159,11 +159,7 @@ func (s *Service) CreateUser(ctx context.Context, who Actor, in UserRequest) (Us
 	if err := s.authorize(ctx, who, policy.UserActFor); err != nil {
 		return User{}, err
 	}
-	grant, err := newID()
-	if err != nil {
-		return User{}, err
-	}
-	return s.addUser(ctx, who, in, func(c *change) error { return c.grantOfMaker(ctx, who, grant) })
+	return s.addUser(ctx, who, in, func(c *change) error { return c.grantOfMaker(ctx, who) })
 }
 
 // addUser makes a user, for the Service and the Operator. with, if it is not nil, adds what the
