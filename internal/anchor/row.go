@@ -3,6 +3,7 @@ package anchor
 import (
 	"bytes"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/binary"
 	"time"
 
@@ -58,6 +59,15 @@ func (r Row) Text(s string) Row { return r.Bytes([]byte(s)) }
 func (r Row) Entry(key seal.InstanceKey, width int) []byte {
 	code := key.RowMAC(r.bytes)
 	return code[:width]
+}
+
+// Code returns the code of a row that no ledger lists, which is stored beside it.
+func (r Row) Code(key seal.InstanceKey) [sha256.Size]byte { return key.RowMAC(r.bytes) }
+
+// HasCode reports whether a code is the one that an instance key makes of the row.
+func (r Row) HasCode(key seal.InstanceKey, code [sha256.Size]byte) bool {
+	want := r.Code(key)
+	return subtle.ConstantTimeCompare(want[:], code[:]) == 1
 }
 
 // Equal reports whether two rows say the same.

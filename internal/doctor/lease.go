@@ -37,7 +37,8 @@ func (e *examination) checkDone(l library, rows *stream[vault.DoneRequest]) erro
 		if err != nil {
 			return err
 		}
-		if key, believed := e.instanceKeys(done.InstanceKey); believed && !done.HasCode(key) {
+		key, believed := e.instanceKeys(done.InstanceKey)
+		if believed && !done.Row().HasCode(key, done.Code) {
 			e.ledgers.add("a request of user %s, for %s, is not what was remembered: "+
 				"it was added, changed or moved", l.Owner, done.Resource)
 		}

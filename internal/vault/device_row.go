@@ -3,7 +3,6 @@ package vault
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/binary"
 	"errors"
 	"strings"
@@ -54,16 +53,11 @@ func (d DeviceLogin) Row() anchor.Row {
 		Text(d.Name).Text(d.Client).Text(d.Scopes).Time(d.ExpiresAt)
 }
 
-// HasCode reports whether an instance key made the code of the row.
-func (d DeviceLogin) HasCode(key seal.InstanceKey) bool {
-	return subtle.ConstantTimeCompare(d.Row().Entry(key, sha256.Size), d.Code[:]) == 1
-}
-
 // sign gives a new login both of its codes.
 func (d *DeviceLogin) sign(key seal.InstanceKey) {
 	d.InstanceKey = key.ID()
 	d.Typed = typedCode(key, userCode(key, d.Hash))
-	d.Code = [sha256.Size]byte(d.Row().Entry(key, sha256.Size))
+	d.Code = d.Row().Code(key)
 }
 
 // What people type: eight letters without vowels, so that they are no word, and without those that
@@ -99,7 +93,7 @@ func NormalUserCode(typed string) (string, bool) {
 }
 
 func typedCode(key seal.InstanceKey, code string) [sha256.Size]byte {
-	return [sha256.Size]byte(anchor.NewRow("typed-code").Text(code).Entry(key, sha256.Size))
+	return anchor.NewRow("typed-code").Text(code).Code(key)
 }
 
 // wanted returns the scopes that a login asks for; nil for the usual ones.
@@ -170,7 +164,7 @@ func (c *core) checkWaiting(d DeviceLogin, err error) error {
 	switch {
 	case !believed:
 		return errNoLogin
-	case !d.HasCode(key):
+	case !d.Row().HasCode(key, d.Code):
 		return tampered("login of a program", errNoCode)
 	case !d.ExpiresAt.After(c.time()):
 		return errNoLogin

@@ -3,7 +3,6 @@ package vault
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"time"
@@ -68,11 +67,6 @@ func (h StoredHealth) Row() anchor.Row {
 		Text(h.Note).Text(h.Facts).Time(h.KeyExpiresAt).Time(h.At)
 }
 
-// HasCode reports whether an instance key made the code of the row.
-func (h StoredHealth) HasCode(key seal.InstanceKey) bool {
-	return subtle.ConstantTimeCompare(h.Row().Entry(key, sha256.Size), h.Code[:]) == 1
-}
-
 // newHealth returns the row of what was found out about the current version of a secret.
 func newHealth(of StoredSecret, found catalog.Finding, at time.Time) (StoredHealth, error) {
 	facts, err := json.Marshal(found.Facts)
@@ -95,7 +89,7 @@ func (p *page) said(known *Health, of StoredSecret, h StoredHealth) error {
 	if h.User != of.User || h.Secret != of.ID {
 		return tampered(what, errIndex)
 	}
-	if !h.HasCode(key) {
+	if !h.Row().HasCode(key, h.Code) {
 		return tampered(what, errNoCode)
 	}
 	if h.Stamp != of.Stamp {

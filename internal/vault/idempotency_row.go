@@ -51,15 +51,10 @@ func (d DoneRequest) Row() anchor.Row {
 		Text(d.Action).ID(d.Resource).Number(d.Version).Time(d.ExpiresAt)
 }
 
-// HasCode reports whether an instance key made the code of the row.
-func (d DoneRequest) HasCode(key seal.InstanceKey) bool {
-	return subtle.ConstantTimeCompare(d.Row().Entry(key, sha256.Size), d.Code[:]) == 1
-}
-
 // keyed returns the code over a request that the row has.
 func (d DoneRequest) keyed(key seal.InstanceKey, request [sha256.Size]byte) [sha256.Size]byte {
 	row := anchor.NewRow("request").ID(d.User).Bytes(d.Key[:]).Bytes(request[:])
-	return [sha256.Size]byte(row.Entry(key, sha256.Size))
+	return row.Code(key)
 }
 
 // insertDone stores a row with its code. It forgets some that have expired, and the one of the same
@@ -68,7 +63,7 @@ func insertDone(
 	ctx context.Context, tx Tx, key seal.InstanceKey, d DoneRequest, now time.Time,
 ) error {
 	d.InstanceKey = key.ID()
-	d.Code = [sha256.Size]byte(d.Row().Entry(key, sha256.Size))
+	d.Code = d.Row().Code(key)
 	if err := tx.DeleteExpiredRequests(ctx, now); err != nil {
 		return err
 	}
@@ -98,7 +93,7 @@ func (s *snapshot) doneRequest(
 	if d.User != who.User || d.Key != name.Hash {
 		return d, tampered(what, errIndex)
 	}
-	if !d.HasCode(key) {
+	if !d.Row().HasCode(key, d.Code) {
 		return d, tampered(what, errNoCode)
 	}
 	if !d.ExpiresAt.After(s.core.time()) {

@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"time"
 
@@ -118,7 +117,7 @@ func (s *Service) saveHealth(ctx context.Context, of StoredSecret, h StoredHealt
 		return err
 	}
 	h.InstanceKey = signer.ID()
-	h.Code = [sha256.Size]byte(h.Row().Entry(signer, sha256.Size))
+	h.Code = h.Row().Code(signer)
 	known := newlyKnown(of)
 	known.At, known.Outcome, known.ExpiresAt = h.At, catalog.Outcome(h.Outcome), h.KeyExpiresAt
 	user, err := s.toTell(ctx, of.User, known)

@@ -3,7 +3,6 @@ package vault
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/keysake/keysake/internal/anchor"
 	"github.com/keysake/keysake/internal/catalog"
-	"github.com/keysake/keysake/internal/seal"
 )
 
 // A StoredEvent is something that the operator's webhook is to be told.
@@ -75,11 +73,6 @@ func (e StoredEvent) Row() anchor.Row {
 		Time(e.CreatedAt)
 }
 
-// HasCode reports whether an instance key made the code of the row.
-func (e StoredEvent) HasCode(key seal.InstanceKey) bool {
-	return subtle.ConstantTimeCompare(e.Row().Entry(key, sha256.Size), e.Code[:]) == 1
-}
-
 // An eventBody is what the webhook gets: never a mask, a value, or what a provider said.
 type eventBody struct {
 	Type      string    `json:"type"`
@@ -128,7 +121,7 @@ func (s *Service) newEvent(
 		User: user.ID, Secret: of.ID, Body: string(text), CreatedAt: now, DueAt: now,
 		InstanceKey: signer.ID(),
 	}
-	e.Code = [sha256.Size]byte(e.Row().Entry(signer, sha256.Size))
+	e.Code = e.Row().Code(signer)
 	return e, err
 }
 
@@ -161,7 +154,7 @@ func (s *Service) tellInvalid(
 		return 0, err
 	}
 	key, believed := s.instance.get(was.InstanceKey)
-	if err == nil && believed && was.HasCode(key) && was.Stamp == of.Stamp &&
+	if err == nil && believed && was.Row().HasCode(key, was.Code) && was.Stamp == of.Stamp &&
 		catalog.Outcome(was.Outcome) == catalog.OutcomeInvalid {
 		return 0, nil
 	}

@@ -56,7 +56,7 @@ func (s *Service) checkEvent(ctx context.Context, e StoredEvent) error {
 			return tampered(what, anchor.ErrUnknownKey)
 		}
 	}
-	if !e.HasCode(key) {
+	if !e.Row().HasCode(key, e.Code) {
 		return tampered(what, errNoCode)
 	}
 	return nil
