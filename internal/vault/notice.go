@@ -88,11 +88,12 @@ func (s *Service) notice(ctx context.Context, c *change) (dropped int, err error
 	news := newNotices(told)
 	next := nextNotice(known, c.at, stored.UnusedAfter)
 	var events []StoredEvent
+toTell:
 	for i, of := range secrets {
 		for _, n := range news.of(known[i], c.owner) {
 			if len(events) == maxNotices {
 				next = c.at
-				break
+				break toTell
 			}
 			about := strconv.FormatInt(n.About.UnixMicro(), 10)
 			event, err := s.newEvent(user, of, known[i], n.Warning, about)
