@@ -65,9 +65,6 @@ func (e KeyEvidence) until(now time.Time) KeyEvidence {
 // isRefused reports whether the provider refused the key, and did nothing since then.
 func (e KeyEvidence) isRefused() bool { return e.RefusedAt.After(e.WorkedAt) }
 
-// evidenceInterval is how exact the stored times are.
-const evidenceInterval = time.Minute
-
 // isNewsAfter reports whether there is something to store after what was stored last: another
 // version, another sign, or the same one a while later.
 func (e KeyEvidence) isNewsAfter(last KeyEvidence) bool {
@@ -75,7 +72,7 @@ func (e KeyEvidence) isNewsAfter(last KeyEvidence) bool {
 		return true
 	}
 	isNews := func(now, same, other time.Time) bool {
-		return now.After(other) && other.After(same) || now.Sub(same) >= evidenceInterval
+		return now.After(other) && other.After(same) || now.Sub(same) >= useInterval
 	}
 	return isNews(e.WorkedAt, last.WorkedAt, last.RefusedAt) ||
 		isNews(e.RefusedAt, last.RefusedAt, last.WorkedAt)
@@ -132,7 +129,7 @@ func (v *notedEvidence) keep(news []shownOf, now time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	maps.DeleteFunc(v.stored, func(_ secretRef, e KeyEvidence) bool {
-		return now.Sub(e.WorkedAt) >= evidenceInterval && now.Sub(e.RefusedAt) >= evidenceInterval
+		return now.Sub(e.WorkedAt) >= useInterval && now.Sub(e.RefusedAt) >= useInterval
 	})
 	if v.stored == nil {
 		v.stored = map[secretRef]KeyEvidence{}

@@ -20,8 +20,8 @@ type lastUsed struct {
 	flushed map[uuid.UUID]time.Time
 }
 
-// lastUsedInterval is how exact the stored time is.
-const lastUsedInterval = time.Minute
+// useInterval is how exact the times of uses are that are stored: so often one is written at most.
+const useInterval = time.Minute
 
 func newLastUsed() *lastUsed {
 	return &lastUsed{pending: map[uuid.UUID]time.Time{}, flushed: map[uuid.UUID]time.Time{}}
@@ -57,7 +57,7 @@ func (u *lastUsed) takeDue(now time.Time, all bool) (due []keyUse) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	maps.DeleteFunc(u.flushed, func(_ uuid.UUID, at time.Time) bool {
-		return now.Sub(at) >= lastUsedInterval
+		return now.Sub(at) >= useInterval
 	})
 	for key, at := range u.pending {
 		if _, recent := u.flushed[key]; !recent || all {

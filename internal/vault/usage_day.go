@@ -96,7 +96,7 @@ func (d *dayUses) takeDue(now time.Time, all bool) (due []UserDay) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	since := now.Sub(d.flushed) // before zero if the clock was set back
-	if !all && since >= 0 && since < lastUsedInterval {
+	if !all && since >= 0 && since < useInterval {
 		return nil
 	}
 	due = slices.SortedFunc(maps.Values(d.pending), func(a, b UserDay) int {
@@ -117,11 +117,11 @@ func (d *dayUses) flush(ctx context.Context, tx Tx, due []UserDay, now time.Time
 	if len(due) == 0 {
 		return nil
 	}
-	return tx.DropUsage(ctx, firstDay(now, MaxUsageDays), dropUsage)
+	return tx.DropUsage(ctx, FirstDay(now, MaxUsageDays), dropUsage)
 }
 
-// firstDay returns the first of so many days, of which today is the last.
-func firstDay(now time.Time, days int) time.Time {
+// FirstDay returns the first of so many days, of which today is the last.
+func FirstDay(now time.Time, days int) time.Time {
 	return now.UTC().Truncate(dayLength).AddDate(0, 0, 1-days)
 }
 
@@ -131,7 +131,7 @@ func firstDay(now time.Time, days int) time.Time {
 func (s *Service) ServerUsage(
 	ctx context.Context, who Actor, days int,
 ) (usage []UsageDay, err error) {
-	from := firstDay(s.now(), min(days, MaxUsageDays))
+	from := FirstDay(s.now(), min(days, MaxUsageDays))
 	err = s.view(ctx, who, policy.UsageListAll, func(p *page) error {
 		found, err := p.rows.UsageByDay(ctx, from, maxUsageRows)
 		usage = everyDay(found, from, min(days, MaxUsageDays))

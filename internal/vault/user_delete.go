@@ -11,6 +11,9 @@ import (
 	"github.com/keysake/keysake/internal/policy"
 )
 
+// DeleteDelay returns how long the deletion of a user can be called off; 0 for not at all.
+func (s *Service) DeleteDelay() time.Duration { return s.deleteDelay }
+
 // DeleteUser destroys a user's owner key, and with it every value, and removes the secrets and the
 // API keys, at once. The audit chain stays. It needs the scope admin. NotFound: no such user.
 // Conflict: it is the caller. Denied: the operator lets no caller skip the delay.

@@ -129,6 +129,3 @@ func (s *Service) overview(
 	}
 	return all, err
 }
-
-// DeleteDelay returns how long the deletion of a user can be called off; 0 for not at all.
-func (s *Service) DeleteDelay() time.Duration { return s.deleteDelay }

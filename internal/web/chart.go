@@ -39,7 +39,7 @@ func handsOut(action string) bool {
 
 // usesByDay counts the entries of a log that say that a value was handed out.
 func usesByDay(log vault.AuditPage, now time.Time) chart {
-	first := now.UTC().Truncate(24*time.Hour).AddDate(0, 0, 1-auditDays)
+	first := vault.FirstDay(now, auditDays)
 	counts := make([]int64, auditDays)
 	for _, e := range log.Entries {
 		day := int(e.At.UTC().Truncate(24*time.Hour).Sub(first) / (24 * time.Hour))
