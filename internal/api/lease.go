@@ -139,7 +139,7 @@ func listLeases(v *vault.Service) handler {
 		if next != uuid.Nil {
 			list.Next = orNull(next.String())
 		}
-		return list, err
+		return list, inQuery(err)
 	})
 }
 

@@ -69,6 +69,7 @@ func TestLeasesAreListedByPages(t *testing.T) {
 	for _, query := range []string{
 		"?state=open", "?limit=201", "?cursor=1", "?secret_id=1", "?x=1", "?limit=1;state=active",
 		"?run_id=%zz", "?run_id=a%", "?limit=1&limit=1", "?run_id=%ff", "?%e4=1", "?limit=%2b1",
+		"?cursor=" + nowhere,
 	} {
 		s.do(t, get(leasesPath+query, me.key)).want(t, 422)
 	}

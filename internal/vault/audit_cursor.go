@@ -47,7 +47,9 @@ func (p *page) parseCursor(text string) (audit.Head, error) {
 			}
 		}
 	}
-	return audit.Head{}, invalid(Field{
-		"cursor", GoodValue, "Not a cursor of this list: begin again without one",
-	})
+	return audit.Head{}, errNoCursor
 }
+
+var errNoCursor = invalid(Field{
+	"cursor", GoodValue, "Not a cursor of this list: begin again without one",
+})

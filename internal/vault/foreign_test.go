@@ -58,7 +58,11 @@ func TestNoListHasAnythingOfAnotherUser(t *testing.T) {
 	if diff := cmp.Diff([]string{"BENS"}, p.names(ben)); diff != "" {
 		t.Errorf("secrets:\n%s", diff)
 	}
-	p.lease(ann, p.secret(ann, "OTHER", fake("ann's")))
+	anns := p.lease(ann, p.secret(ann, "OTHER", fake("ann's")))
+	for _, id := range []uuid.UUID{anns.ID, uuid.Must(uuid.NewV7())} {
+		_, _, err := p.ListLeases(t.Context(), ben, vault.LeaseFilter{Before: id})
+		assertKind(t, "leases older than one that is not ben's", err, vault.Invalid)
+	}
 	leases, next, err := p.ListLeases(t.Context(), ben, vault.LeaseFilter{})
 	if err != nil || len(leases) > 0 || next != uuid.Nil {
 		t.Errorf("leases: %v (%v)", leases, err)

@@ -37,9 +37,9 @@ func NewLeaseState(text string) (LeaseState, error) {
 }
 
 // ListLeases returns a page of the caller's leases, or of those that the caller asked for in place
-// of another user, newest first, and the lease with which the next
-// page begins after; nil for the last page. With a filter, a page looks at 1,000 leases, and may
-// have fewer than there is room for. It needs the scope secrets:read.
+// of another user, newest first, and the lease after which the next page begins; nil for the last
+// page. With a filter, a page looks at 1,000 leases, and may have fewer than there is room for. It
+// needs the scope secrets:read. Invalid: the page is to begin after a lease that is not there.
 func (s *Service) ListLeases(
 	ctx context.Context, who Actor, f LeaseFilter,
 ) (leases []Lease, next uuid.UUID, err error) {
@@ -52,6 +52,9 @@ func (s *Service) ListLeases(
 	}
 	err = s.view(ctx, who, policy.LeaseList, func(p *page) (err error) {
 		if err := p.checkOpenLeases(ctx); err != nil {
+			return err
+		}
+		if err := p.checkBefore(ctx, q.Before); err != nil {
 			return err
 		}
 		if q.From, err = p.oldestOf(ctx, q.Before, maxLeaseScan); err != nil {
@@ -68,6 +71,18 @@ func (s *Service) ListLeases(
 		return leases, leases[f.Limit-1].ID, nil
 	}
 	return leases, q.From, nil
+}
+
+// checkBefore refuses a page that begins after what is no lease of the user.
+func (p *page) checkBefore(ctx context.Context, before uuid.UUID) error {
+	if before == uuid.Nil {
+		return nil
+	}
+	_, err := p.rows.Lease(ctx, p.owner, before)
+	if errors.Is(err, ErrNotFound) {
+		err = errNoCursor
+	}
+	return err
 }
 
 // oldestOf returns the oldest of the newest n of the user's leases that are older than one, or nil
