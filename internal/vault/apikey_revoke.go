@@ -46,13 +46,20 @@ func (s *Service) revoke(ctx context.Context, who Actor, action policy.Action, i
 				return err
 			}
 		}
-		if key.Kind == audit.CredentialGrant {
-			if err := c.endLeasesBy(ctx, key.ID); err != nil {
-				return err
-			}
-		}
-		return c.endAPIKey(ctx, key)
+		_, err = c.endWithLeases(ctx, key)
+		return err
 	})
+}
+
+// endWithLeases ends a key, and with a grant the open leases that were asked for by it. It returns
+// how many leases those are.
+func (c *change) endWithLeases(ctx context.Context, k APIKey) (leases int, err error) {
+	if k.Kind == audit.CredentialGrant {
+		if leases, err = c.endLeasesBy(ctx, k.ID); err != nil {
+			return 0, err
+		}
+	}
+	return leases, c.endAPIKey(ctx, k)
 }
 
 // checkRevoke refuses what a caller may not do to a key that is the caller's user's.

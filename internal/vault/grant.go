@@ -128,23 +128,25 @@ func (s *Service) RemoveUserGrant(ctx context.Context, who Actor, id uuid.UUID) 
 	return s.revoke(ctx, who, policy.GrantRemove, id)
 }
 
-// endLeasesBy ends the open leases that were asked for by a grant. A row that is not what was
-// stored keeps none of the others alive; it is of no use without the grant.
-func (c *change) endLeasesBy(ctx context.Context, grant uuid.UUID) error {
+// endLeasesBy ends the open leases that were asked for by a grant, and returns how many those are.
+// A row that is not what was stored keeps none of the others alive; it is of no use without the
+// grant.
+func (c *change) endLeasesBy(ctx context.Context, grant uuid.UUID) (ended int, err error) {
 	open, _, err := c.rows.ReadableOpenLeases(ctx, c.owner)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for _, l := range open {
-		if l.By.Grant != grant || !c.isOpen(l) {
+		if l.By.Grant != grant || !c.isOpen(l) || !l.ExpiresAt.After(c.at) {
 			continue
 		}
 		c.recordLease(l)
 		if err := c.endLease(ctx, l); err != nil {
-			return err
+			return 0, err
 		}
+		ended++
 	}
-	return nil
+	return ended, nil
 }
 
 // mayNotUse reports whether a secret is not of the grant by which the caller acts.

@@ -327,7 +327,7 @@ func TestLeasesEndWithWhatAskedForThem(t *testing.T) {
 		}, vault.EndUser},
 		"an emergency stop": {func(p *platform) {
 			done, err := p.Stop(p.t.Context(), p.ann, vault.Stop{Grants: true})
-			if err != nil || done.Grants != 1 {
+			if err != nil || done.Grants != 1 || done.Leases != 2 {
 				p.t.Errorf("stopped: %+v (%v)", done, err)
 			}
 		}, vault.EndRevoked},

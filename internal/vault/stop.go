@@ -25,7 +25,7 @@ type Stopped struct {
 	Waiting  int  // sign-in links and logins of programs that nobody had used yet
 	Self     bool // the caller's session ended with a key above it
 	Kept     int  // credentials that may do more than the caller, or are above one that must stay
-	NoLeases bool // the caller may not end leases
+	NoLeases bool // the caller may not end leases, but for those of a grant
 	NoKeys   bool // the caller may not end anything else
 	// Damaged are rows that are not what was stored. They let nobody in, and what the ledger listed
 	// in their place does not any more either.
@@ -140,14 +140,11 @@ func (c *change) stopKeys(
 			continue
 		}
 		c.record(k.target())
-		if k.Kind == audit.CredentialGrant {
-			if err := c.endLeasesBy(ctx, k.ID); err != nil {
-				return err
-			}
-		}
-		if err := c.endAPIKey(ctx, k); err != nil {
+		leases, err := c.endWithLeases(ctx, k)
+		if err != nil {
 			return err
 		}
+		done.Leases += leases
 		done.Self = done.Self || above
 		done.count(k)
 	}
