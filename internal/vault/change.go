@@ -134,22 +134,10 @@ func (s *Service) viewBy(
 		}
 		return do(p)
 	})
+	if KindOf(err) == Denied {
+		return s.refuse(ctx, who, action, err)
+	}
 	return s.nameAgain(ctx, err)
-}
-
-// refuse records that who was not allowed to do action, or counts it, and returns why. If that
-// cannot be recorded, its error is returned instead: no refusal goes unrecorded.
-func (s *Service) refuse(ctx context.Context, who Actor, action policy.Action, why error) error {
-	if who.User == uuid.Nil {
-		return unauthenticated()
-	}
-	err := s.refusals.add(ctx, who, action, s.now(), func() error {
-		return s.recordRefusal(ctx, who, action, audit.Target{})
-	})
-	if err != nil {
-		return err
-	}
-	return why
 }
 
 // apply makes the change in one transaction, for update and for the operator: it locks the ledger,

@@ -488,6 +488,19 @@ func TestAUserWasNotSeenWhenSomebodyActedForThem(t *testing.T) {
 	}
 }
 
+func TestWhoIsRefusedAsTheyReadBecauseAGrantEndedIsRecorded(t *testing.T) {
+	p := withPlatform(t)
+	who := p.acting("ann")
+	p.must(p.RemoveUserGrant(t.Context(), p.ann, p.grant.ID))
+	got := p.newEntries(p.ann.User, func() {
+		assertKind(t, "a list", second(p.ListSecrets(t.Context(), who)), vault.Denied)
+	})
+	if len(got) != 1 || got[0].Outcome != audit.Refused || got[0].User != p.backend.User ||
+		got[0].OnBehalfOf != p.ann.User || got[0].Action != string(policy.SecretList) {
+		t.Errorf("recorded: %+v", got)
+	}
+}
+
 func TestWhoIsDisabledWhileTheyAskGetsNothingOfAnotherUser(t *testing.T) {
 	p := withPlatform(t)
 	who := p.acting("ann")

@@ -118,6 +118,21 @@ func (s *Service) FlushRefusals(ctx context.Context, all bool) error {
 	return errors.Join(failed...)
 }
 
+// refuse records that who was not allowed to do action, or counts it, and returns why. If that
+// cannot be recorded, its error is returned instead: no refusal goes unrecorded.
+func (s *Service) refuse(ctx context.Context, who Actor, action policy.Action, why error) error {
+	if who.User == uuid.Nil {
+		return unauthenticated()
+	}
+	err := s.refusals.add(ctx, who, action, s.now(), func() error {
+		return s.recordRefusal(ctx, who, action, audit.Target{})
+	})
+	if err != nil {
+		return err
+	}
+	return why
+}
+
 // recordRefusal appends an entry to the chain of who asked, or of the user for whom they acted. It
 // names the lease of a ticket.
 func (s *Service) recordRefusal(
