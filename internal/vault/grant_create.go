@@ -26,8 +26,8 @@ var errNoGrantee = &Error{
 
 // CreateUserGrant lets another user act for the caller. It needs the scope keys:write. Invalid: a
 // scope that no grant has, or an expiry that is past. NotFound: there is no such user, the user has
-// no API key with the scope act:user, or a secret is not there. Conflict: the user has a grant
-// already, or is the caller. Denied: the caller's key lacks a scope, or there are too many grants.
+// no API key with the scope act:user, or a secret is not there. Conflict: the user has a grant that
+// works, or is the caller. Denied: the caller's key lacks a scope, or there are too many grants.
 func (s *Service) CreateUserGrant(
 	ctx context.Context, who Actor, in GrantRequest,
 ) (UserGrant, error) {
@@ -58,7 +58,10 @@ func (s *Service) CreateUserGrant(
 			return err
 		}
 		made, err = c.addGrant(ctx, who, name, scopes, terms, in.ExpiresAt)
-		return err
+		if err != nil {
+			return err
+		}
+		return c.endOthersTo(ctx, made)
 	})
 	return made, err
 }
@@ -157,6 +160,28 @@ func (c *change) addGrant(
 	key.CreatedAt, key.Active = c.at, true
 	c.record(key.target())
 	return UserGrant{APIKey: key, Terms: terms}, c.addAPIKey(ctx, key)
+}
+
+// endOthersTo ends what other grants there are to the user of a new one. None of them works, but
+// one would again, and may give more, once somebody above it is enabled.
+func (c *change) endOthersTo(ctx context.Context, made UserGrant) error {
+	keys, err := c.apiKeys(ctx, c.at)
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		if k.Kind != audit.CredentialGrant || !k.RevokedAt.IsZero() || k.ID == made.ID {
+			continue
+		}
+		other, err := k.userGrant()
+		if err == nil && other.Terms.User == made.Terms.User {
+			_, err = c.endWithLeases(ctx, k)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // grantOfMaker adds to a user who is made the grant by which who makes them acts for them.

@@ -345,6 +345,34 @@ func TestLeasesEndWithWhatAskedForThem(t *testing.T) {
 	}
 }
 
+// A grant sleeps while who is above it is disabled.
+func TestAGrantThatSleepsEndsWithANewOneToTheSameUser(t *testing.T) {
+	p := withPlatform(t)
+	ctx := t.Context()
+	boss := p.user("boss", policy.AllScopes()...)
+	_, token, err := p.CreateAPIKeyFor(ctx, boss, p.ann.User, keyRequest("keys:write",
+		"secrets:read", "leases:write"))
+	p.must(err)
+	p.must(p.RemoveUserGrant(ctx, p.ann, p.grant.ID))
+	wide := must(p.CreateUserGrant(ctx, p.authenticated(token), grantRequest("acme-backend")))
+	ticket := p.lease(p.acting("ann"), p.two)
+	p.must(p.Service.DisableUser(ctx, p.admin, boss.User))
+	p.assertNoGrant("while it sleeps", "ann")
+
+	request := grantRequest("acme-backend")
+	request.Scopes = []string{"secrets:read"}
+	narrow := must(p.CreateUserGrant(ctx, p.ann, request))
+	p.must(p.Service.EnableUser(ctx, p.admin, boss.User))
+	if who := p.acting("ann"); who.Grant.ID != narrow.ID {
+		t.Errorf("who acts does so by %v, and not by the new grant", who.Grant.ID)
+	}
+	p.assertState(p.ann, ticket.ID, vault.LeaseRevoked)
+	p.must(p.RemoveUserGrant(ctx, p.ann, narrow.ID))
+	p.assertNoGrant("after the withdrawal", "ann")
+	assertKind(t, "the one that slept", p.RemoveUserGrant(ctx, p.ann, wide.ID), vault.NotFound)
+	p.assertChain(p.ann.User)
+}
+
 func TestWhoCreatesAUserMayBeLetInFromTheBeginning(t *testing.T) {
 	p := start(t)
 	ctx := t.Context()
