@@ -48,8 +48,13 @@ type Provider struct {
 	verifier *Verifier
 }
 
-// Provider returns a provider whose tokens v verifies.
-func (v *Verifier) Provider(o ProviderOptions) *Provider { return &Provider{o, v} }
+// Provider returns a provider whose tokens are verified as v verifies those of rules. What is known
+// of it is kept apart: users can have so many issuers asked that one is forgotten.
+func (v *Verifier) Provider(o ProviderOptions) *Provider {
+	own := *v
+	own.known, own.asked = newCache[*keySet](1), newCache[time.Time](1)
+	return &Provider{o, &own}
+}
 
 // Check returns nil if people can be sent to the provider. BadGateway: it cannot be asked, or does
 // not say where to.

@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -437,5 +438,21 @@ func TestAProviderIsReachedByHTTPSAlone(t *testing.T) {
 		if vault.KindOf(err) != vault.BadGateway || address != "" {
 			t.Errorf("%s: %q (%v)", what, address, err)
 		}
+	}
+}
+
+func TestIssuersThatUsersNameInRulesMakeNobodyForgetTheProvider(t *testing.T) {
+	s := startSignIn(t)
+	if err := s.provider.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	token := s.Token("ES256", s.Claims(here, nil))
+	for i := range 1024 { // as many as are kept; none can be reached
+		_, _ = s.verifier.Verify(t.Context(), "other-"+strconv.Itoa(i), here,
+			plaintext.FromString(token))
+	}
+	s.SetDown(true)
+	if err := s.provider.Check(t.Context()); err != nil {
+		t.Errorf("what is known of the provider is forgotten: %v", err)
 	}
 }
