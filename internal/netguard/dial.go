@@ -2,7 +2,6 @@ package netguard
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -35,7 +34,7 @@ func (g *Guard) DialContext(ctx context.Context, _, address string) (net.Conn, e
 	}
 	leave, err := g.options.Enter()
 	if err != nil {
-		return nil, err
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: err}
 	}
 	conn, err := g.connect(ctx, address)
 	if err != nil {
@@ -111,7 +110,7 @@ func (g *Guard) addresses(ctx context.Context, host string) ([]netip.Addr, error
 func (g *Guard) dialFirst(
 	ctx context.Context, addrs []netip.Addr, port uint16,
 ) (net.Conn, error) {
-	err := errors.New("the host has no address")
+	err := error(&net.AddrError{Err: "the host has no address"})
 	for i, addr := range addrs {
 		deadline, _ := ctx.Deadline()
 		share := time.Until(deadline) / time.Duration(len(addrs)-i)

@@ -213,6 +213,50 @@ func TestARequestIsSentByHTTPSAndToWhoHasTheCertificate(t *testing.T) {
 	}
 }
 
+// Errors are logged, and what an answer has is nobody's business.
+func TestAnErrorQuotesNothingOfAnAnswer(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []string{
+		"canary\r\n\r\n", "HTTP/1.1 canary\r\n\r\n", "HTTP/canary 200 OK\r\n\r\n",
+		"HTTP/1.1 200 OK\r\ncanary\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: canary\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: canary\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\ncanary\r\n",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\ncanary\r\n\r\n",
+	} {
+		s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_, _ = io.WriteString(conn, answer)
+			_ = conn.Close()
+		}))
+		roots := x509.NewCertPool()
+		roots.AddCert(s.Certificate())
+		transport := netguard.New(netguard.Options{
+			Roots: roots, Hosts: map[string]netip.AddrPort{
+				"example.com": netip.MustParseAddrPort(s.Listener.Addr().String()),
+			},
+		}).Transport()
+		r, err := http.NewRequestWithContext(
+			t.Context(), http.MethodGet, "https://example.com/", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := transport.RoundTrip(r)
+		if err == nil {
+			_, err = io.ReadAll(resp.Body)
+			_ = resp.Body.Close()
+		}
+		if err == nil || strings.Contains(err.Error(), "canary") {
+			t.Errorf("%q: %v", answer, err)
+		}
+		transport.CloseIdleConnections()
+		s.Close()
+	}
+}
+
 func TestAConnectionEntersAndLeavesOnce(t *testing.T) {
 	t.Parallel()
 	near, far := net.Pipe()

@@ -49,7 +49,8 @@ func (g *Guard) Transport() *Transport {
 	}}
 }
 
-// RoundTrip implements [http.RoundTripper]. It refuses every scheme but https.
+// RoundTrip implements [http.RoundTripper]. It refuses every scheme but https. Its errors, and
+// those of bodies, are as those of [Quiet].
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.URL.Scheme != "https" {
 		if r.Body != nil {
@@ -57,7 +58,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		return nil, fmt.Errorf("%w: only https is", ErrRefused)
 	}
-	return t.http.RoundTrip(r)
+	return quiet{t.http}.RoundTrip(r)
 }
 
 // CloseIdleConnections closes the connections that wait for the next request.
