@@ -86,7 +86,7 @@ var layers = map[string]string{
 	"internal/maintenance": "internal/anchor internal/audit internal/backup internal/config " +
 		"internal/doctor internal/floors internal/instance internal/issuer internal/netguard " +
 		"internal/policy internal/privatefile internal/rootkey internal/seal internal/store " +
-		"internal/store/postgres internal/store/sqlite internal/vault plaintext",
+		"internal/store/postgres internal/store/sqlite internal/vault internal/webhook plaintext",
 	"internal/broker": "internal/catalog internal/duplex internal/netguard internal/probe " +
 		"internal/redact internal/vault plaintext",
 	"internal/server": "internal/api internal/broker internal/catalog internal/config " +

@@ -22,6 +22,8 @@ database file, its schema, the file permissions, where the root key is kept, and
 the free disk space. If the server has people sign in at a provider, with the same
 settings --oidc-… as the server, they check those: the provider is asked what it is,
 and the secret's file must be private. A provider that does not answer is a warning.
+With --webhook-url and --webhook-key-file they check those as the server does when it
+starts, and tell the webhook nothing.
 With --backup, they check a backup, too, and that every audit
 chain of the database extends the backup's: a database that was put back to an
 older day does not.
@@ -42,7 +44,8 @@ func newDoctor(a *app) *cobra.Command {
     --backup /backup/keysake-2026-05-04 --all`,
 		Args: noArgs,
 	}
-	settings := localSettings(cmd, append(config.SignInFlags(), "egress-allow")...)
+	settings := localSettings(cmd, append(config.SignInFlags(),
+		"egress-allow", "webhook-url", "webhook-key-file")...)
 	f := cmd.Flags()
 	all := f.Bool("all", false, "open every value and old version instead of a sample")
 	sample := f.Int("sample", doctorSample, "how many values to open, chosen at random")

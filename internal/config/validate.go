@@ -40,7 +40,7 @@ func (c Config) Validate() error {
 	return errors.Join(
 		c.validateStorage(), c.ValidateDatabase(), c.validateListen(), c.validateTLS(),
 		c.validateClients(), c.validateLimits(), c.validateOther(), c.validateBroker(),
-		c.validateSignIn(), c.validateWebhook(),
+		c.validateSignIn(), c.ValidateWebhook(),
 	)
 }
 
@@ -56,9 +56,9 @@ func (c Config) validateBroker() error {
 		"as http://127.0.0.1:8421")
 }
 
-// validateWebhook refuses an address at which names of secrets would travel in the clear, and one
+// ValidateWebhook refuses an address at which names of secrets would travel in the clear, and one
 // whose events nobody could tell from others.
-func (c Config) validateWebhook() error {
+func (c Config) ValidateWebhook() error {
 	switch {
 	case c.WebhookURL == "" && c.WebhookKeyFile == "":
 		return nil

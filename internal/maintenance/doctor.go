@@ -32,6 +32,7 @@ func Doctor(
 	r.checkModes()
 	r.checkFreeDisk()
 	r.checkSignIn(ctx)
+	r.checkWebhook()
 	if err := r.examineDatabase(ctx); err != nil {
 		return r.report, err
 	}
