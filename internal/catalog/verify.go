@@ -70,6 +70,11 @@ const (
 	OutcomeIndeterminate Outcome = "indeterminate"
 )
 
+// IsValid reports whether the provider knows the key.
+func (o Outcome) IsValid() bool {
+	return o == OutcomeValid || o == OutcomeValidLimited || o == OutcomeBlocked
+}
+
 // An Extract reads a fact about the key from exactly one of Header, JSON and JWT.
 type Extract struct {
 	To     string `json:"to"`

@@ -2,29 +2,57 @@ package server
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"sync"
 	"time"
 )
 
-// choreInterval is how often a chore looks for something to do.
-const choreInterval = 5 * time.Second
-
-// A chore is done beside requests, again and again.
+// A chore is done beside requests, again and again: by one of the servers that share a database.
 type chore struct {
+	log     *slog.Logger
+	fault   string // what a failure is logged as
+	lock    locker
+	warning throttle
+
 	running sync.WaitGroup
 	end     context.CancelFunc
 }
 
-// start begins to do it, until stop.
-func (c *chore) start(ctx context.Context, do func(context.Context)) {
+// A locker takes a lock, or finds that another server has it.
+type locker func(ctx context.Context) (unlock func() error, locked bool, err error)
+
+// A sharedDatabase is one that servers share. Each chore has a lock there, by its name.
+type sharedDatabase interface {
+	TryLockChore(
+		ctx context.Context, name string,
+	) (unlock func() error, locked bool, err error)
+}
+
+func (s *server) newChore(name, fault string) chore {
+	return chore{
+		log: s.log, fault: fault,
+		lock: func(ctx context.Context) (func() error, bool, error) {
+			if shared, ok := s.instance.Store.(sharedDatabase); ok {
+				return shared.TryLockChore(ctx, name)
+			}
+			return func() error { return nil }, true, nil
+		},
+	}
+}
+
+// begin begins to do it, once in an interval, until stop.
+func (c *chore) begin(ctx context.Context, every time.Duration, do func(context.Context) error) {
 	ctx, c.end = context.WithCancel(ctx)
 	c.running.Go(func() {
-		tick := time.NewTicker(choreInterval)
+		tick := time.NewTicker(every)
 		defer tick.Stop()
 		for {
 			select {
 			case <-tick.C:
-				do(ctx)
+				if err := do(ctx); err != nil && ctx.Err() == nil && c.warning.pass() {
+					c.log.WarnContext(ctx, c.fault, "cause", err)
+				}
 			case <-ctx.Done():
 				return
 			}
@@ -32,19 +60,17 @@ func (c *chore) start(ctx context.Context, do func(context.Context)) {
 	})
 }
 
-// stop breaks off what is under way, and waits for that.
-func (c *chore) stop() {
-	if c.end != nil {
-		c.end()
+// alone does something unless another server does it.
+func (c *chore) alone(ctx context.Context, do func() error) error {
+	unlock, locked, err := c.lock(ctx)
+	if err != nil || !locked {
+		return err
 	}
-	c.running.Wait()
+	return errors.Join(do(), unlock())
 }
 
-// A locker takes a lock while there is something to do: of servers that share a database, one does
-// it.
-type locker func(ctx context.Context) (unlock func() error, locked bool, err error)
-
-// unshared is the locker of a database that servers do not share.
-func unshared(context.Context) (unlock func() error, locked bool, err error) {
-	return func() error { return nil }, true, nil
+// stop breaks off what is under way, and waits for that.
+func (c *chore) stop() {
+	c.end()
+	c.running.Wait()
 }

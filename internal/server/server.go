@@ -130,8 +130,8 @@ type server struct {
 
 	sessions                *identity.Sessions
 	provider                *issuer.Provider // nil for none
-	watcher                 *watcher         // nil where the database cannot be written
 	notifier                *notifier        // nil without a webhook
+	chores                  []*chore         // that were begun
 	broker                  *brokerServer    // nil without a broker
 	main, admin             *http.Server     // main is nil where the broker is alone
 	mainSocket, adminSocket net.Listener     // adminSocket is nil without --admin-listen
@@ -141,9 +141,7 @@ type server struct {
 func (s *server) serve(ctx context.Context, hangup <-chan os.Signal) error {
 	failed := s.start(ctx)
 	if !s.instance.Store.ReadOnly() {
-		s.watcher = s.newWatcher()
-		s.watcher.start(ctx)
-		s.notifier.start(ctx)
+		s.startChores(ctx)
 	}
 	s.log.InfoContext(ctx, "listening", "address", s.mainSocket.Addr().String(), "tls", s.tls())
 	s.logAuditHead(ctx)
@@ -159,6 +157,17 @@ func (s *server) serve(ctx context.Context, hangup <-chan os.Signal) error {
 		s.makeCheckpoint(ctx)
 		s.deleteDue(ctx)
 	})
+}
+
+// startChores begins what one of several servers does.
+func (s *server) startChores(ctx context.Context) {
+	w := s.newWatcher()
+	w.start(ctx)
+	s.chores = append(s.chores, &w.chore)
+	if s.notifier != nil {
+		s.notifier.start(ctx)
+		s.chores = append(s.chores, &s.notifier.chore)
+	}
 }
 
 // start serves on the sockets that there are, and returns how those end that fail.

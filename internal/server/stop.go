@@ -38,11 +38,8 @@ func (s *server) stop(ctx context.Context) error {
 	defer cancel()
 	brokerStopped := make(chan error, 1)
 	go func() { brokerStopped <- s.stopBroker(ctx) }()
-	if s.watcher != nil {
-		s.watcher.stop()
-	}
-	if s.notifier != nil {
-		s.notifier.stop()
+	for _, c := range s.chores {
+		c.stop()
 	}
 	err := s.stopMain(ctx)
 	err = errors.Join(err, <-brokerStopped)

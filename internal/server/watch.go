@@ -3,7 +3,7 @@ package server
 import (
 	"context"
 	"errors"
-	"log/slog"
+	"maps"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,24 +15,27 @@ import (
 )
 
 const (
-	// probeSpacing is how long a provider is left alone after a probe on a schedule, whoever's key
-	// it was about.
+	// probeSpacing is how often there is a turn, in which each provider is asked about one key,
+	// whoever's it is.
 	probeSpacing = 2 * time.Second
 	// awayPause is how long a provider is left alone that did not answer, and awayRetry when the
 	// same key is tried again.
 	awayPause = time.Minute
 	awayRetry = time.Hour
+	// After so many keys in a row that it knew, and says are invalid now, a provider is in doubt,
+	// and left alone for doubtPause: it may say that of every key.
+	maxTurned  = 3
+	doubtPause = time.Hour
 )
 
 // A watcher asks providers whether keys still work, one at a time, on the schedules of users.
 type watcher struct {
 	vault *vault.Service
-	log   *slog.Logger
-	lock  locker
 
-	next    map[string]time.Time    // by provider, when it may be asked again
-	later   map[uuid.UUID]time.Time // by secret, if it is tried later than the schedule says
-	warning throttle
+	turn   map[string]int          // by provider, of how many keys it is the turn or would be
+	paused map[string]time.Time    // by provider, until when it is left alone
+	turned map[string]int          // by provider, how many keys in a row turned invalid
+	later  map[uuid.UUID]time.Time // by secret, if it is tried later than the schedule says
 
 	chore
 }
@@ -67,58 +70,46 @@ func (p countedProber) Probe(
 	return found, err
 }
 
-// A probeLocker is a database that servers share.
-type probeLocker interface {
-	TryLockProbes(ctx context.Context) (unlock func() error, locked bool, err error)
-}
-
 func (s *server) newWatcher() *watcher {
-	w := &watcher{
-		vault: s.instance.Vault, log: s.log,
-		next: map[string]time.Time{}, later: map[uuid.UUID]time.Time{}, lock: unshared,
+	return &watcher{
+		vault: s.instance.Vault,
+		chore: s.newChore("probes", "keys could not be probed on schedule"),
+		turn:  map[string]int{}, paused: map[string]time.Time{}, turned: map[string]int{},
+		later: map[uuid.UUID]time.Time{},
 	}
-	if shared, ok := s.instance.Store.(probeLocker); ok {
-		w.lock = shared.TryLockProbes
-	}
-	return w
 }
 
 // start begins to watch, until stop. A server that cannot write watches nothing.
-func (w *watcher) start(ctx context.Context) {
-	w.chore.start(ctx, func(ctx context.Context) {
-		if err := w.pass(ctx); err != nil && ctx.Err() == nil && w.warning.pass() {
-			w.log.WarnContext(ctx, "keys could not be probed on schedule", "cause", err)
-		}
-	})
-}
+func (w *watcher) start(ctx context.Context) { w.begin(ctx, probeSpacing, w.pass) }
 
-// pass probes what is due.
+// pass probes what is due, of each provider one key. It waits for none.
 func (w *watcher) pass(ctx context.Context) error {
 	users, err := w.vault.UsersToProbe(ctx)
 	if err != nil || len(users) == 0 {
 		return err
 	}
-	unlock, locked, err := w.lock(ctx)
-	if err != nil || !locked {
-		return err
-	}
-	var failed []error
-	for _, user := range users {
-		if err := w.user(ctx, user); err != nil {
-			failed = append(failed, err)
+	return w.alone(ctx, func() error {
+		clear(w.turn)
+		now := time.Now()
+		maps.DeleteFunc(w.later, func(_ uuid.UUID, at time.Time) bool { return !at.After(now) })
+		var failed []error
+		for _, user := range users {
+			if err := w.user(ctx, user); err != nil {
+				failed = append(failed, err)
+			}
+			if ctx.Err() != nil {
+				break
+			}
 		}
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	return errors.Join(errors.Join(failed...), unlock())
+		return errors.Join(failed...)
+	})
 }
 
 // user probes what is due of one user, and notes when the next is.
 func (w *watcher) user(ctx context.Context, user uuid.UUID) error {
 	probes, err := w.vault.ScheduledProbes(ctx, user)
 	for _, p := range probes {
-		if err == nil && !w.dueAt(p).After(time.Now()) {
+		if err == nil && !w.dueAt(p).After(time.Now()) && w.isTurnOf(p) {
 			err = w.probe(ctx, user, p)
 		}
 	}
@@ -128,45 +119,75 @@ func (w *watcher) user(ctx context.Context, user uuid.UUID) error {
 	if err != nil && ctx.Err() != nil {
 		return err
 	}
-	next := time.Now().Add(awayRetry)
+	now := time.Now()
+	next := now.Add(vault.LookAgain)
 	if err == nil {
-		for i, p := range probes {
-			if due := w.dueAt(p); i == 0 || due.Before(next) {
+		for _, p := range probes {
+			if due := w.dueAt(p); due.Before(next) {
 				next = due
 			}
 		}
+	}
+	if next.Before(now) {
+		next = now // also for the zero time, which would be never
 	}
 	return errors.Join(err, w.vault.SetProbeDue(ctx, user, next))
 }
 
 // dueAt is when a probe is due, which may be later than the schedule says.
 func (w *watcher) dueAt(p vault.ScheduledProbe) time.Time {
-	if later := w.later[p.Secret]; later.After(p.Due) {
-		return later
+	due := p.Due
+	for _, later := range []time.Time{w.later[p.Secret], w.paused[p.Provider]} {
+		if later.After(due) {
+			due = later
+		}
 	}
-	return p.Due
+	return due
 }
 
-// probe asks about one key when its provider may be asked. The error is that of the server itself.
-func (w *watcher) probe(ctx context.Context, user uuid.UUID, p vault.ScheduledProbe) error {
-	select {
-	case <-time.After(time.Until(w.next[p.Provider])):
-	case <-ctx.Done():
-		return ctx.Err()
+// isTurnOf reports whether a key is the one of its provider that is asked about now. Others wait
+// for the next turns, one after the other.
+func (w *watcher) isTurnOf(p vault.ScheduledProbe) bool {
+	before := w.turn[p.Provider]
+	w.turn[p.Provider]++
+	if before > 0 {
+		w.later[p.Secret] = time.Now().Add(time.Duration(before) * probeSpacing)
 	}
-	err := w.vault.ProbeScheduled(ctx, user, p.Secret)
+	return before == 0
+}
+
+// probe asks about one key. The error is that of the server itself.
+func (w *watcher) probe(ctx context.Context, user uuid.UUID, p vault.ScheduledProbe) error {
+	outcome, err := w.vault.ProbeScheduled(ctx, user, p.Secret)
 	now := time.Now()
-	w.next[p.Provider] = now.Add(probeSpacing)
-	delete(w.later, p.Secret)
 	switch kind := vault.KindOf(err); {
 	case errors.Is(err, vault.ErrNoCheck):
 		w.later[p.Secret] = now.Add(24 * awayRetry)
 	case kind == vault.BadGateway || kind == vault.GatewayTimeout:
-		w.next[p.Provider] = now.Add(awayPause)
+		w.paused[p.Provider] = now.Add(awayPause)
 		w.later[p.Secret] = now.Add(awayRetry)
 	case kind == vault.NotFound: // it is gone
 	case err != nil:
 		return err
+	default:
+		w.doubt(ctx, p, outcome)
 	}
 	return nil
+}
+
+// doubt pauses a provider that says of one key after the other that it is invalid now.
+func (w *watcher) doubt(ctx context.Context, p vault.ScheduledProbe, outcome catalog.Outcome) {
+	switch {
+	case outcome.IsValid():
+		delete(w.turned, p.Provider)
+	case outcome == catalog.OutcomeInvalid && p.WasValid:
+		w.turned[p.Provider]++
+	}
+	if w.turned[p.Provider] < maxTurned {
+		return
+	}
+	w.paused[p.Provider] = time.Now().Add(doubtPause)
+	w.log.WarnContext(ctx, "a provider says of one key after the other that it is invalid now: "+
+		"it is left alone for a while", "provider", p.Provider, "keys", w.turned[p.Provider],
+		"next_in", doubtPause)
 }

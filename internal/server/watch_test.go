@@ -2,12 +2,17 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
 	"github.com/keysake/keysake/internal/catalog"
+	"github.com/keysake/keysake/internal/vault"
 	"github.com/keysake/keysake/plaintext"
 	"github.com/keysake/keysake/wire"
 )
@@ -16,19 +21,23 @@ import (
 type saying struct {
 	mu      sync.Mutex
 	outcome catalog.Outcome
+	away    string // a provider
 	hangs   bool
-	asked   []time.Time
+	asked   []string // providers
 	started chan struct{}
 }
 
-func (s *saying) CanProbe(provider string, _ plaintext.Value) bool { return provider == "openai" }
+func (s *saying) CanProbe(string, plaintext.Value) bool { return true }
 
 func (s *saying) Probe(
-	ctx context.Context, _ string, _ plaintext.Value,
+	ctx context.Context, provider string, _ plaintext.Value,
 ) (catalog.Finding, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.asked = append(s.asked, time.Now())
+	s.asked = append(s.asked, provider)
+	if provider == s.away {
+		return catalog.Finding{}, errors.New("no such host")
+	}
 	if s.hangs {
 		close(s.started)
 		<-ctx.Done()
@@ -51,18 +60,30 @@ func watching(t *testing.T, says *saying) *server {
 	return s
 }
 
-func TestAServerProbesWhatIsDueOnceAndNeverTwoKeysOfOneProviderAtOnce(t *testing.T) {
+func (w *watcher) passes(t *testing.T) {
+	t.Helper()
+	if err := w.pass(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAServerProbesWhatIsDueOnceAndOneKeyOfAProviderInATurn(t *testing.T) {
 	t.Parallel()
 	says := &saying{outcome: catalog.OutcomeInvalid}
 	s := watching(t, says)
 	w := s.newWatcher()
-	for range 3 {
-		if err := w.pass(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+	w.passes(t)
+	w.passes(t)
+	if len(says.asked) != 1 {
+		t.Errorf("in the first turn %d were asked", len(says.asked))
 	}
-	if len(says.asked) != 2 || says.asked[1].Sub(says.asked[0]) < probeSpacing {
-		t.Errorf("asked at %v", says.asked)
+	for len(says.asked) < 2 {
+		time.Sleep(50 * time.Millisecond)
+		w.passes(t)
+	}
+	w.passes(t)
+	if len(says.asked) != 2 {
+		t.Errorf("%d were asked", len(says.asked))
 	}
 	var known wire.SecretHealthList
 	s.api(t, http.MethodGet, "/user/secrets/health", nil, &known)
@@ -73,6 +94,76 @@ func TestAServerProbesWhatIsDueOnceAndNeverTwoKeysOfOneProviderAtOnce(t *testing
 	}
 	if len(known.Health) != 2 {
 		t.Errorf("it knows of %d secrets", len(known.Health))
+	}
+}
+
+func TestAProviderThatIsAwayHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	says := &saying{outcome: catalog.OutcomeValid, away: "openai"}
+	s := watching(t, says)
+	s.api(t, http.MethodPost, "/user/secrets", map[string]string{
+		"name": "ZOO", "provider": "anthropic", "value": "any-value-of-22-letters",
+	}, new(wire.Secret))
+	s.newWatcher().passes(t)
+	if diff := cmp.Diff([]string{"openai", "anthropic"}, says.asked); diff != "" {
+		t.Errorf("asked (-want +got):\n%s", diff)
+	}
+}
+
+// A provider can have a bad hour in which it says of every key that it is invalid.
+func TestAProviderThatSaysOfOneKeyAfterTheOtherThatItIsInvalidIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct {
+		was  func(n int) bool
+		said func(n int) catalog.Outcome
+		want int
+	}{
+		"keys that it knew": {
+			func(int) bool { return true },
+			func(int) catalog.Outcome { return catalog.OutcomeInvalid }, maxTurned,
+		},
+		"keys that it never knew": {
+			func(int) bool { return false },
+			func(int) catalog.Outcome { return catalog.OutcomeInvalid }, 9,
+		},
+		"keys among others that it knows": {
+			func(int) bool { return true },
+			func(n int) catalog.Outcome {
+				if n%3 == 2 {
+					return catalog.OutcomeValidLimited
+				}
+				return catalog.OutcomeInvalid
+			}, 9,
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			says := &saying{}
+			s := opened(t)
+			s.instance.Vault.AskBy(says)
+			w := s.newWatcher()
+			var secret wire.Secret
+			s.api(t, http.MethodPost, "/user/secrets", map[string]string{
+				"name": "ONE", "provider": "openai", "value": "any-value-of-22-letters",
+			}, &secret)
+			var me wire.User
+			s.api(t, http.MethodGet, "/user", nil, &me)
+			for n := range 9 {
+				says.outcome = c.said(n)
+				p := vault.ScheduledProbe{
+					Secret: uuid.MustParse(secret.ID), Provider: "openai", WasValid: c.was(n),
+				}
+				if w.dueAt(p).After(time.Now()) {
+					break
+				}
+				if err := w.probe(t.Context(), uuid.MustParse(me.ID), p); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if len(says.asked) != c.want {
+				t.Errorf("%d were asked, want %d", len(says.asked), c.want)
+			}
+		})
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -19,6 +18,8 @@ import (
 )
 
 const (
+	// noticeInterval is how often there may be something to tell.
+	noticeInterval = 5 * time.Second
 	// maxNoticed is how many events may wait for users to be looked at: what there is to tell of
 	// them is not lost meanwhile.
 	maxNoticed = 1000
@@ -29,20 +30,12 @@ const (
 // A notifier tells the operator's webhook what is to be said of secrets, one event at a time.
 type notifier struct {
 	vault *vault.Service
-	log   *slog.Logger
 	to    *webhook.Endpoint
-	lock  locker
 
 	gone         bool // the receiver wants no more
 	sent, failed atomic.Uint64
-	warning      throttle
 
 	chore
-}
-
-// A webhookLocker is a database that servers share.
-type webhookLocker interface {
-	TryLockWebhook(ctx context.Context) (unlock func() error, locked bool, err error)
 }
 
 // webhookKeys returns the keys that sign what the webhook is told; none without one.
@@ -65,14 +58,11 @@ func (s *server) newNotifier(keys []webhook.Key, guard *netguard.Guard, m *metri
 	}
 	var transport http.RoundTripper = guard.Transport()
 	if s.cfg.Dev && strings.HasPrefix(s.cfg.WebhookURL, "http:") {
-		transport = &http.Transport{DialContext: new(net.Dialer).DialContext}
+		transport = netguard.Quiet(&http.Transport{DialContext: new(net.Dialer).DialContext})
 	}
 	n := &notifier{
-		vault: s.instance.Vault, log: s.log, lock: unshared,
-		to: webhook.New(s.cfg.WebhookURL, keys, transport),
-	}
-	if shared, ok := s.instance.Store.(webhookLocker); ok {
-		n.lock = shared.TryLockWebhook
+		vault: s.instance.Vault, to: webhook.New(s.cfg.WebhookURL, keys, transport),
+		chore: s.newChore("webhook", "the webhook could not be told of everything"),
 	}
 	m.count("keysake_webhook_sent_total", "Events that the webhook took.", n.sent.Load)
 	m.count("keysake_webhook_failed_total", "Attempts to send an event that failed.",
@@ -87,17 +77,8 @@ func (s *server) newNotifier(keys []webhook.Key, guard *netguard.Guard, m *metri
 	return n
 }
 
-// start begins to tell, until stop. Without a webhook there is nobody to tell.
-func (n *notifier) start(ctx context.Context) {
-	if n == nil {
-		return
-	}
-	n.chore.start(ctx, func(ctx context.Context) {
-		if err := n.pass(ctx); err != nil && ctx.Err() == nil && n.warning.pass() {
-			n.log.WarnContext(ctx, "the webhook could not be told of everything", "cause", err)
-		}
-	})
-}
+// start begins to tell, until stop.
+func (n *notifier) start(ctx context.Context) { n.begin(ctx, noticeInterval, n.pass) }
 
 // pass finds out what there is to tell, and sends what is due. It ends with the first event that
 // does not arrive.
@@ -113,11 +94,7 @@ func (n *notifier) pass(ctx context.Context) error {
 	if err != nil || len(users)+len(due) == 0 {
 		return err
 	}
-	unlock, locked, err := n.lock(ctx)
-	if err != nil || !locked {
-		return err
-	}
-	return errors.Join(n.notice(ctx), n.send(ctx), unlock())
+	return n.alone(ctx, func() error { return errors.Join(n.notice(ctx), n.send(ctx)) })
 }
 
 // notice has the vault look at users of whose secrets there may be something to tell, while there

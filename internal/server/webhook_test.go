@@ -226,6 +226,31 @@ func TestAnAddressOfThisNetworkIsToldNothingUnlessTheOperatorAllowsIt(t *testing
 	}
 }
 
+// net/http quotes what it cannot read.
+func TestWhatAReceiverAnswersIsNotInTheLog(t *testing.T) {
+	t.Parallel()
+	odd := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.ReadAll(r.Body) // or the connection is reset
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, _ = io.WriteString(conn, "canary of the answer\r\n\r\n")
+		_ = conn.Close()
+	}))
+	defer odd.Close()
+	var logs bytes.Buffer
+	s, turnInvalid := notifying(t, odd.URL)
+	s.notifier.log = slog.New(slog.NewTextHandler(&logs, nil))
+	turnInvalid()
+	s.passes(t)
+	if !strings.Contains(logs.String(), "did not take an event") ||
+		strings.Contains(logs.String(), "canary") {
+		t.Errorf("the log: %s", &logs)
+	}
+}
+
 func TestAStopDoesNotWaitForAReceiverThatHangs(t *testing.T) {
 	t.Parallel()
 	asked, ended := make(chan struct{}), make(chan struct{})

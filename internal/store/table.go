@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -177,6 +178,26 @@ func (e *DamagedError) Error() string {
 }
 
 func (e *DamagedError) Unwrap() error { return e.Cause }
+
+// errEnough ends a query of which no more rows are wanted.
+var errEnough = errors.New("enough rows")
+
+// queryUntil calls take for rows until it has enough. A limit in the query would count those that
+// take has no use for.
+func queryUntil(
+	ctx context.Context, c Conn, sql string, take func(Row) (enough bool), args ...any,
+) error {
+	err := c.Query(ctx, sql, func(r Row) error {
+		if take(r) {
+			return errEnough
+		}
+		return nil
+	}, args...)
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
+}
 
 // queryRow calls scan for the one row of a query. NotFound: there is none.
 func queryRow(

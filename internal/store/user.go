@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"math"
 	"slices"
 	"time"
 
@@ -56,8 +57,8 @@ func (q *Queries) UserNamed(ctx context.Context, username string) (vault.StoredU
 
 // UsersDue implements [vault.Reader].
 func (q *Queries) UsersDue(ctx context.Context, at time.Time) ([]uuid.UUID, error) {
-	return q.usersBy(ctx, "SELECT id FROM users WHERE delete_at <= $1 ORDER BY delete_at",
-		micros(at))
+	return q.usersBy(ctx, math.MaxInt,
+		"SELECT id FROM users WHERE delete_at <= $1 ORDER BY delete_at", micros(at))
 }
 
 // InsertUser implements [vault.Tx].
@@ -92,8 +93,8 @@ func (q *Queries) SetWatch(ctx context.Context, u vault.StoredUser) error {
 
 // SetProbeDue implements [vault.Tx].
 func (q *Queries) SetProbeDue(ctx context.Context, user uuid.UUID, at time.Time) error {
-	return q.exec(ctx, "UPDATE users SET probe_due_at = $1 WHERE id = $2 AND probe_every > 0",
-		micros(at), idText(user))
+	return q.exec(ctx, `UPDATE users SET probe_due_at = CASE WHEN probe_every > 0
+		THEN CAST($1 AS BIGINT) END WHERE id = $2`, micros(at), idText(user))
 }
 
 // HastenProbe implements [vault.Tx].
@@ -104,17 +105,17 @@ func (q *Queries) HastenProbe(ctx context.Context, user uuid.UUID, at time.Time)
 
 // UsersToProbe implements [vault.Reader].
 func (q *Queries) UsersToProbe(
-	ctx context.Context, at time.Time, limit int,
+	ctx context.Context, due vault.Due, limit int,
 ) ([]uuid.UUID, error) {
-	return q.usersBy(ctx,
-		"SELECT id FROM users WHERE probe_due_at <= $1 ORDER BY probe_due_at LIMIT $2",
-		micros(at), integer(limit))
+	return q.usersBy(ctx, limit, `SELECT id FROM users
+		WHERE probe_due_at <= $1 OR probe_due_at > $2 ORDER BY probe_due_at`,
+		micros(due.By), micros(due.Beyond))
 }
 
 // SetNoticeDue implements [vault.Tx].
 func (q *Queries) SetNoticeDue(ctx context.Context, user uuid.UUID, at time.Time) error {
-	return q.exec(ctx, "UPDATE users SET notice_due_at = $1 WHERE id = $2 AND deleted_at IS NULL",
-		micros(at), idText(user))
+	return q.exec(ctx, `UPDATE users SET notice_due_at = CASE WHEN deleted_at IS NULL
+		THEN CAST($1 AS BIGINT) END WHERE id = $2`, micros(at), idText(user))
 }
 
 // NoticeBy implements [vault.Tx].
@@ -125,22 +126,22 @@ func (q *Queries) NoticeBy(ctx context.Context, user uuid.UUID, at time.Time) er
 
 // UsersToNotice implements [vault.Reader].
 func (q *Queries) UsersToNotice(
-	ctx context.Context, at time.Time, limit int,
+	ctx context.Context, due vault.Due, limit int,
 ) ([]uuid.UUID, error) {
-	return q.usersBy(ctx,
-		"SELECT id FROM users WHERE notice_due_at <= $1 ORDER BY notice_due_at LIMIT $2",
-		micros(at), integer(limit))
+	return q.usersBy(ctx, limit, `SELECT id FROM users
+		WHERE notice_due_at <= $1 OR notice_due_at > $2 ORDER BY notice_due_at`,
+		micros(due.By), micros(due.Beyond))
 }
 
-// usersBy returns the ids that a query selects, and leaves out what is no user's.
+// usersBy returns the first ids that a query selects, and leaves out what is no user's.
 func (q *Queries) usersBy(
-	ctx context.Context, sql string, args ...any,
+	ctx context.Context, limit int, sql string, args ...any,
 ) (found []uuid.UUID, err error) {
-	err = q.conn.Query(ctx, sql, func(r Row) error {
+	err = queryUntil(ctx, q.conn, sql, func(r Row) (enough bool) {
 		if user, err := parseID(r.Text(0)); err == nil {
 			found = append(found, user)
 		}
-		return nil
+		return len(found) >= limit
 	}, args...)
 	return found, err
 }

@@ -29,11 +29,16 @@ var secretNotices = newTable("secret_notices", 3,
 
 // EventsDue implements [vault.Reader].
 func (q *Queries) EventsDue(
-	ctx context.Context, at time.Time, limit int,
-) ([]vault.StoredEvent, error) {
-	due, _, err := webhookEvents.readable(ctx, q.conn,
-		"WHERE due_at <= $1 ORDER BY due_at LIMIT $2", micros(at), integer(limit))
-	return due, err
+	ctx context.Context, due vault.Due, limit int,
+) (events []vault.StoredEvent, err error) {
+	err = queryUntil(ctx, q.conn, webhookEvents.selectSQL+
+		"WHERE due_at <= $1 OR due_at > $2 ORDER BY due_at", func(r Row) (enough bool) {
+		if e, err := webhookEvents.scan(r); err == nil {
+			events = append(events, e)
+		}
+		return len(events) >= limit
+	}, micros(due.By), micros(due.Beyond))
+	return events, err
 }
 
 // CountEvents implements [vault.Reader].

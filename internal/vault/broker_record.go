@@ -86,7 +86,7 @@ func (s *Service) recordBatch(
 	ctx context.Context, batch []BrokeredRequest, uses map[uuid.UUID]BrokerUse,
 ) error {
 	added, refused := usedIn(batch)
-	news := s.evidence.of(batch)
+	news := s.evidence.of(batch, s.now())
 	err := s.store.Update(ctx, func(tx Tx) error {
 		err := hastenProbes(ctx, tx, news, s.time())
 		if err == nil {

@@ -84,18 +84,22 @@ type (
 	shownOf   struct {
 		secretRef
 		KeyEvidence
+
+		hastens bool // the next probe
 	}
 )
 
 // A notedEvidence remembers what was stored of secrets in the last minute, so that a key that is
-// always in use is written of once in it.
+// always in use is written of once in it, and whose probes were hastened since they could be made
+// once: a key that is always refused has its user looked at no more often.
 type notedEvidence struct {
-	mu     sync.Mutex
-	stored map[secretRef]KeyEvidence
+	mu       sync.Mutex
+	stored   map[secretRef]KeyEvidence
+	hastened map[secretRef]time.Time
 }
 
 // of returns what requests show that is to be stored, in the order of the secrets.
-func (v *notedEvidence) of(requests []BrokeredRequest) (news []shownOf) {
+func (v *notedEvidence) of(requests []BrokeredRequest, now time.Time) (news []shownOf) {
 	type version struct {
 		secretRef
 		seal.Stamp
@@ -114,7 +118,9 @@ func (v *notedEvidence) of(requests []BrokeredRequest) (news []shownOf) {
 	defer v.mu.Unlock()
 	for of, shown := range all {
 		if shown.isNewsAfter(v.stored[of.secretRef]) {
-			news = append(news, shownOf{of.secretRef, shown})
+			hastens := shown.isRefused() &&
+				isOver(v.hastened[of.secretRef], now, suspicionPause)
+			news = append(news, shownOf{of.secretRef, shown, hastens})
 		}
 	}
 	slices.SortFunc(news, func(a, b shownOf) int {
@@ -129,12 +135,19 @@ func (v *notedEvidence) keep(news []shownOf, now time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	maps.DeleteFunc(v.stored, func(_ secretRef, e KeyEvidence) bool {
-		return now.Sub(e.WorkedAt) >= useInterval && now.Sub(e.RefusedAt) >= useInterval
+		return isOver(e.WorkedAt, now, useInterval) &&
+			isOver(e.RefusedAt, now, useInterval)
+	})
+	maps.DeleteFunc(v.hastened, func(_ secretRef, at time.Time) bool {
+		return isOver(at, now, suspicionPause)
 	})
 	if v.stored == nil {
-		v.stored = map[secretRef]KeyEvidence{}
+		v.stored, v.hastened = map[secretRef]KeyEvidence{}, map[secretRef]time.Time{}
 	}
 	for _, shown := range news {
+		if shown.hastens {
+			v.hastened[shown.secretRef] = now
+		}
 		was := v.stored[shown.secretRef]
 		if was.Stamp != shown.Stamp {
 			was = KeyEvidence{Stamp: shown.Stamp}
@@ -160,7 +173,7 @@ func noteEvidence(ctx context.Context, tx Tx, news []shownOf) error {
 func hastenProbes(ctx context.Context, tx Tx, news []shownOf, now time.Time) error {
 	var users []uuid.UUID
 	for _, shown := range news {
-		if shown.isRefused() {
+		if shown.hastens {
 			users = append(users, shown.user)
 		}
 	}
@@ -176,12 +189,7 @@ func hastenProbes(ctx context.Context, tx Tx, news []shownOf, now time.Time) err
 // isSuspected reports whether a request at the broker is reason to think that the key does not work
 // any more: newer than what the provider said when it was asked, if that tells.
 func (h *Health) isSuspected() bool {
-	switch h.Outcome {
-	case catalog.OutcomeInvalid: // that is known
-		return false
-	case catalog.OutcomeValid, catalog.OutcomeValidLimited, catalog.OutcomeBlocked:
-		return h.isRefused() && h.RefusedAt.After(h.At)
-	case catalog.OutcomeRateLimited, catalog.OutcomeIndeterminate: // the answer does not tell
-	}
-	return h.isRefused()
+	isKnown := h.Outcome == catalog.OutcomeInvalid ||
+		h.Outcome.IsValid() && !h.RefusedAt.After(h.At)
+	return h.isRefused() && !isKnown
 }

@@ -175,8 +175,8 @@ func TestASuspicionMakesAProbeDueAtOnceButNotAgainAndAgain(t *testing.T) {
 		t.Error("a user who wants no probes is to be probed")
 	}
 	p.must(p.SetWatch(ctx, ann, vault.Watch{ProbeEvery: 24 * time.Hour}))
-	p.must(p.ProbeScheduled(ctx, ann.User, secret.ID))
-	p.must(p.SetProbeDue(ctx, ann.User, p.clock.last().Add(24*time.Hour)))
+	p.must2(p.ProbeScheduled(ctx, ann.User, secret.ID))
+	p.must(p.SetProbeDue(ctx, ann.User, p.clock.last().Add(2*vault.LookAgain)))
 	p.clock.forward(time.Hour)
 	if toProbe() != 0 || len(p.probesDue(ann.User)) != 0 {
 		t.Fatal("it is due without a suspicion")
@@ -185,7 +185,7 @@ func TestASuspicionMakesAProbeDueAtOnceButNotAgainAndAgain(t *testing.T) {
 	if toProbe() != 1 || len(p.probesDue(ann.User)) != 1 {
 		t.Error("it is not due")
 	}
-	p.must(p.ProbeScheduled(ctx, ann.User, secret.ID))
+	p.must2(p.ProbeScheduled(ctx, ann.User, secret.ID))
 	p.clock.forward(2 * time.Minute)
 	r.shows(g, vault.KeyRefused)
 	if len(p.probesDue(ann.User)) != 0 {
@@ -196,17 +196,37 @@ func TestASuspicionMakesAProbeDueAtOnceButNotAgainAndAgain(t *testing.T) {
 		t.Error("it is not due after a quarter of an hour")
 	}
 	provider.found.Outcome = catalog.OutcomeIndeterminate
-	p.must(p.ProbeScheduled(ctx, ann.User, secret.ID))
+	p.must2(p.ProbeScheduled(ctx, ann.User, secret.ID))
 	p.clock.forward(time.Hour)
 	if len(p.probesDue(ann.User)) != 0 || !r.isSuspected() {
 		t.Error("one refusal makes more than one probe due")
 	}
 	provider.found.Outcome = catalog.OutcomeInvalid
-	p.must(p.ProbeScheduled(ctx, ann.User, secret.ID))
+	p.must2(p.ProbeScheduled(ctx, ann.User, secret.ID))
 	p.clock.forward(time.Hour)
 	r.shows(g, vault.KeyRefused)
 	if len(p.probesDue(ann.User)) != 0 {
 		t.Error("a key that is invalid is asked about again")
+	}
+}
+
+// A key that is always refused, and cannot be probed yet, has its user looked at no more often.
+func TestASuspicionHastensAProbeNoMoreOftenThanOneCanBeMade(t *testing.T) {
+	p, provider, ann, secret := probing(t)
+	ctx := t.Context()
+	provider.found.Outcome = catalog.OutcomeValid
+	r := p.run(ann, secret)
+	g := r.grant()
+	p.must(p.SetWatch(ctx, ann, vault.Watch{ProbeEvery: 24 * time.Hour}))
+	hastened := 0
+	for range 40 {
+		p.must(p.SetProbeDue(ctx, ann.User, p.clock.last().Add(vault.LookAgain)))
+		p.clock.forward(time.Minute)
+		r.shows(g, vault.KeyRefused)
+		hastened += len(must(p.UsersToProbe(ctx)))
+	}
+	if hastened != 3 {
+		t.Errorf("it was hastened %d times in 40 minutes", hastened)
 	}
 }
 

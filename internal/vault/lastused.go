@@ -57,7 +57,7 @@ func (u *lastUsed) takeDue(now time.Time, all bool) (due []keyUse) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	maps.DeleteFunc(u.flushed, func(_ uuid.UUID, at time.Time) bool {
-		return now.Sub(at) >= useInterval
+		return isOver(at, now, useInterval)
 	})
 	for key, at := range u.pending {
 		if _, recent := u.flushed[key]; !recent || all {

@@ -22,6 +22,8 @@ const (
 	maxToNotice = 100 // users who are looked for at once
 	maxNotices  = 100 // of a user at once
 	noticeRetry = time.Hour
+	// maxToNext is how far ahead it is noted at most that there may be something to tell.
+	maxToNext = DefaultUnusedAfter
 )
 
 // noticeBy notes when there is something to tell of a secret that expires.
@@ -37,7 +39,7 @@ func noticeBy(ctx context.Context, tx Tx, user uuid.UUID, known Health) error {
 // Nothing vouches for that: Notice finds out.
 func (s *Service) UsersToNotice(ctx context.Context) (due []uuid.UUID, err error) {
 	err = s.store.Read(ctx, func(r Reader) (err error) {
-		due, err = r.UsersToNotice(ctx, s.time(), maxToNotice)
+		due, err = r.UsersToNotice(ctx, s.due(maxToNext+noticeRetry), maxToNotice)
 		return err
 	})
 	return due, err
@@ -52,16 +54,17 @@ func (s *Service) Notice(ctx context.Context, user uuid.UUID) error {
 		dropped, err = s.notice(ctx, c)
 		return err
 	})
-	if errors.Is(err, ErrNotFound) {
-		err = nil // who is gone has nothing
-	}
-	if err != nil && ctx.Err() == nil && KindOf(err) != Unavailable {
-		later := s.time().Add(noticeRetry)
-		return errors.Join(err, s.store.Update(ctx, func(tx Tx) error {
-			return tx.SetNoticeDue(ctx, user, later)
-		}))
+	switch {
+	case errors.Is(err, ErrNotFound): // who is gone has nothing
+		return s.setNoticeDue(ctx, user, time.Time{})
+	case err != nil && ctx.Err() == nil && KindOf(err) != Unavailable:
+		return errors.Join(err, s.setNoticeDue(ctx, user, s.time().Add(noticeRetry)))
 	}
 	return s.countDropped(dropped, err)
+}
+
+func (s *Service) setNoticeDue(ctx context.Context, user uuid.UUID, at time.Time) error {
+	return s.store.Update(ctx, func(tx Tx) error { return tx.SetNoticeDue(ctx, user, at) })
 }
 
 // notice is Notice in its transaction.
@@ -112,8 +115,8 @@ toTell:
 	return s.storeEvents(ctx, c.tx, events...)
 }
 
-// nextNotice returns when there may be something to tell of secrets, after a time; the zero time
-// for never. A secret that is made meanwhile lies unused no sooner.
+// nextNotice returns when there may be something to tell of secrets, after a time, or when to look
+// again; the zero time for never. A secret that is made meanwhile lies unused no sooner.
 func nextNotice(known []Health, after time.Time, unused time.Duration) (next time.Time) {
 	if unused > 0 {
 		next = after.Add(unused)
@@ -129,6 +132,9 @@ func nextNotice(known []Health, after time.Time, unused time.Duration) (next tim
 				next = m
 			}
 		}
+	}
+	if last := after.Add(maxToNext); next.After(last) {
+		return last
 	}
 	return next
 }

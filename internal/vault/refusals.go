@@ -78,7 +78,7 @@ func (r *refusals) takeDue(now time.Time, all bool) map[refusalKind]*refusal {
 	for kind, each := range r.open {
 		select {
 		case <-each.recorded:
-			if all || now.Sub(each.since) >= refusalWindow {
+			if all || isOver(each.since, now, refusalWindow) {
 				due[kind] = each
 				delete(r.open, kind)
 			}

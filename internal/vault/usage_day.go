@@ -95,8 +95,7 @@ func (d *dayUses) add(uses ...UserDay) {
 func (d *dayUses) takeDue(now time.Time, all bool) (due []UserDay) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	since := now.Sub(d.flushed) // before zero if the clock was set back
-	if !all && since >= 0 && since < useInterval {
+	if !all && !isOver(d.flushed, now, useInterval) {
 		return nil
 	}
 	due = slices.SortedFunc(maps.Values(d.pending), func(a, b UserDay) int {

@@ -67,8 +67,8 @@ type userReader interface {
 	UserNamed(ctx context.Context, username string) (StoredUser, error)
 	// UsersDue returns users who are to be deleted by a time, those first who are due first.
 	UsersDue(ctx context.Context, at time.Time) ([]uuid.UUID, error)
-	// UsersToProbe returns users with secrets that are to be probed by a time, some at once.
-	UsersToProbe(ctx context.Context, at time.Time, limit int) ([]uuid.UUID, error)
+	// UsersToProbe returns users with secrets that are to be probed, some at once.
+	UsersToProbe(ctx context.Context, due Due, limit int) ([]uuid.UUID, error)
 }
 
 type userWriter interface {
@@ -81,7 +81,8 @@ type userWriter interface {
 	SetUserTimes(ctx context.Context, u StoredUser) error
 	// SetWatch stores how a user's secrets are watched.
 	SetWatch(ctx context.Context, u StoredUser) error
-	// SetProbeDue stores when a secret of a user is to be probed next, if the user wants that.
+	// SetProbeDue stores when a secret of a user is to be probed next; never, if the user wants no
+	// probes.
 	SetProbeDue(ctx context.Context, user uuid.UUID, at time.Time) error
 	// DeleteUser empties the row but for the ledger, and frees the name.
 	DeleteUser(ctx context.Context, user uuid.UUID, at time.Time) error

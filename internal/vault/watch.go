@@ -80,14 +80,18 @@ func (s *Service) SetWatch(ctx context.Context, who Actor, w Watch) error {
 	})
 }
 
-// maxToProbe is how many users are looked for at once.
-const maxToProbe = 100
+const (
+	maxToProbe = 100 // users who are looked for at once
+	// LookAgain is how far ahead the next probe of a user is noted at most: a secret that is new
+	// until then needs no note of its own.
+	LookAgain = time.Hour
+)
 
 // UsersToProbe returns users who may have secrets to probe now, some at once. Nothing vouches for
 // that: ScheduledProbes does.
 func (s *Service) UsersToProbe(ctx context.Context) (due []uuid.UUID, err error) {
 	err = s.store.Read(ctx, func(r Reader) (err error) {
-		due, err = r.UsersToProbe(ctx, s.time(), maxToProbe)
+		due, err = r.UsersToProbe(ctx, s.due(2*LookAgain), maxToProbe)
 		return err
 	})
 	return due, err

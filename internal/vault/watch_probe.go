@@ -20,6 +20,7 @@ type ScheduledProbe struct {
 	Secret   uuid.UUID
 	Provider string
 	Due      time.Time
+	WasValid bool // the provider knew the key when it was asked last
 }
 
 // scheduled is who probes on a user's schedule.
@@ -32,9 +33,8 @@ func scheduled(user uuid.UUID) Actor {
 }
 
 // ScheduledProbes returns which secrets of a user are to be probed, and when, in the order of their
-// names. A key that is invalid is not asked about again: some providers lock out who tries a bad
-// key often. One that a provider refused at the broker is asked about at once. There are none of a
-// user who is gone or disabled, or wants none.
+// names. One that a provider refused at the broker is asked about at once. There are none of a user
+// who is gone or disabled, or wants none.
 func (s *Service) ScheduledProbes(
 	ctx context.Context, user uuid.UUID,
 ) (probes []ScheduledProbe, err error) {
@@ -61,9 +61,12 @@ func (s *Service) ScheduledProbes(
 		}
 		for i, secret := range secrets {
 			entry, found := s.catalog.Entry(secret.Provider)
-			if due, wanted := known[i].probeDue(watch.ProbeEvery); wanted && found &&
-				entry.CanCheck() {
-				probes = append(probes, ScheduledProbe{secret.ID, secret.Provider, due})
+			if found && entry.CanCheck() {
+				probes = append(probes, ScheduledProbe{
+					Secret: secret.ID, Provider: secret.Provider,
+					Due:      known[i].probeDue(watch.ProbeEvery, s.now()),
+					WasValid: known[i].Outcome.IsValid(),
+				})
 			}
 		}
 		return nil
@@ -78,13 +81,18 @@ const jitterOf = 8
 // show: some are refused by a path, and the key works.
 const suspicionPause = 15 * time.Minute
 
-// probeDue returns when a secret is to be probed next; the zero time for now.
-func (h *Health) probeDue(every time.Duration) (due time.Time, wanted bool) {
-	if h.Outcome == catalog.OutcomeInvalid {
-		return time.Time{}, false
+// invalidPause is how long a key is left alone at least that is invalid: some providers lock out
+// who tries a bad key often. But one can be wrong, and then the key has to be asked about again.
+const invalidPause = 24 * time.Hour
+
+// probeDue returns when a secret is to be probed next; the zero time for now, also after an answer
+// that is noted for a time ahead.
+func (h *Health) probeDue(every time.Duration, now time.Time) (due time.Time) {
+	if h.At.IsZero() || h.At.After(now.Add(maxSkew)) {
+		return time.Time{}
 	}
-	if h.At.IsZero() {
-		return time.Time{}, true
+	if h.Outcome == catalog.OutcomeInvalid {
+		every = max(every, invalidPause)
 	}
 	sum := sha256.Sum256(binary.BigEndian.AppendUint64(h.Secret[:],
 		uint64(h.At.UnixMicro())))
@@ -93,34 +101,37 @@ func (h *Health) probeDue(every time.Duration) (due time.Time, wanted bool) {
 	due = h.At.Add(every + jitter)
 	if soon := h.At.Add(suspicionPause); h.isSuspected() && h.RefusedAt.After(h.At) &&
 		soon.Before(due) {
-		return soon, true
+		return soon
 	}
-	return due, true
+	return due
 }
 
 // ErrNoCheck says that there is no check for a key.
 var ErrNoCheck = errors.New("there is no check for this kind of key")
 
-// ProbeScheduled is [Service.ProbeSecret] on the schedule of a user. Its error is [ErrNoCheck]
-// where nobody was asked.
-func (s *Service) ProbeScheduled(ctx context.Context, user, secret uuid.UUID) error {
+// ProbeScheduled is [Service.ProbeSecret] on the schedule of a user, and returns what the provider
+// said. Its error is [ErrNoCheck] where nobody was asked.
+func (s *Service) ProbeScheduled(
+	ctx context.Context, user, secret uuid.UUID,
+) (catalog.Outcome, error) {
 	who := scheduled(user)
 	stored, value, err := s.openRetried(ctx, who, secret)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if !s.canProbe(stored, value) {
-		return ErrNoCheck
+		return "", ErrNoCheck
 	}
 	if err := s.recordProbe(ctx, who, stored); err != nil {
-		return err
+		return "", err
 	}
-	_, _, err = s.ask(ctx, stored, value)
-	return err
+	_, found, err := s.ask(ctx, stored, value)
+	return found.Outcome, err
 }
 
-// SetProbeDue notes when a secret of a user is to be probed next; the zero time for not before the
-// user says so. It is no change of the library: a note that is lost makes a probe early or late.
+// SetProbeDue notes when a secret of a user is to be probed next, [LookAgain] ahead at most; the
+// zero time for not before the user says so. It is no change of the library: a note that is lost
+// makes a probe early or late.
 func (s *Service) SetProbeDue(ctx context.Context, user uuid.UUID, at time.Time) error {
 	return s.store.Update(ctx, func(tx Tx) error { return tx.SetProbeDue(ctx, user, at) })
 }

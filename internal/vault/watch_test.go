@@ -2,6 +2,7 @@ package vault_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -43,7 +44,7 @@ func TestKeysAreProbedOnTheScheduleThatTheirUserWants(t *testing.T) {
 		t.Errorf("never probed (-want +got):\n%s", diff)
 	}
 	entries := p.newEntries(ann.User, func() {
-		p.must(p.ProbeScheduled(ctx, ann.User, secret.ID))
+		p.must2(p.ProbeScheduled(ctx, ann.User, secret.ID))
 	})
 	if len(entries) != 1 || entries[0].Credential.Kind != audit.CredentialSchedule ||
 		entries[0].Target.ID != secret.ID {
@@ -71,20 +72,55 @@ func TestKeysAreProbedOnTheScheduleThatTheirUserWants(t *testing.T) {
 	}
 }
 
-// Some providers lock out who tries a bad key often.
-func TestAKeyThatIsInvalidIsNotProbedAgainUntilItHasAnotherValue(t *testing.T) {
+// Some providers lock out who tries a bad key often. But one that was wrong for an hour must not
+// silence the schedule for good.
+func TestAKeyThatIsInvalidIsProbedOnceADayAtMostUntilItHasAnotherValue(t *testing.T) {
 	p, provider, ann, secret := probing(t)
 	ctx := t.Context()
 	p.must(p.SetWatch(ctx, ann, vault.Watch{ProbeEvery: time.Hour}))
 	provider.found.Outcome = catalog.OutcomeInvalid
-	p.must(p.ProbeScheduled(ctx, ann.User, secret.ID))
-	p.clock.forward(100 * time.Hour)
+	p.must2(p.ProbeScheduled(ctx, ann.User, secret.ID))
+	p.clock.forward(23 * time.Hour)
 	if len(p.probesDue(ann.User)) != 0 {
-		t.Error("it is due again")
+		t.Error("it is due again on the same day")
 	}
+	p.clock.forward(5 * time.Hour)
+	if len(p.probesDue(ann.User)) != 1 {
+		t.Error("it is not due a day later")
+	}
+	provider.found.Outcome = catalog.OutcomeValid
+	p.must2(p.ProbeScheduled(ctx, ann.User, secret.ID))
+	p.clock.forward(2 * time.Hour)
+	if len(p.probesDue(ann.User)) != 1 {
+		t.Error("after it was found to be valid it is not due at the usual time")
+	}
+	provider.found.Outcome = catalog.OutcomeInvalid
+	p.must2(p.ProbeScheduled(ctx, ann.User, secret.ID))
 	p.must2(p.UpdateSecret(ctx, ann, secret.ID, fake("two")))
 	if len(p.probesDue(ann.User)) != 1 {
 		t.Error("the next value is not due")
+	}
+}
+
+// A clock that was ahead leaves times behind that are far ahead once it is right again.
+func TestWhatAClockThatWasAheadLeftBehindSilencesNothing(t *testing.T) {
+	p, provider, ann, secret := telling(t)
+	ctx := t.Context()
+	provider.found.Outcome = catalog.OutcomeInvalid
+	p.must(p.SetWatch(ctx, ann, vault.Watch{ProbeEvery: time.Hour, UnusedAfter: day}))
+	p.clock.forward(1000 * day)
+	p.must2(p.ProbeScheduled(ctx, ann.User, secret.ID))
+	p.must(p.SetProbeDue(ctx, ann.User, p.clock.last().Add(vault.LookAgain)))
+	p.must(p.Notice(ctx, ann.User))
+	p.clock.forward(-1000 * day)
+	if len(must(p.UsersToProbe(ctx))) != 1 || len(p.probesDue(ann.User)) != 1 {
+		t.Error("no key is due")
+	}
+	if !slices.Contains(must(p.UsersToNotice(ctx)), ann.User) {
+		t.Error("the user is not looked at")
+	}
+	if len(p.events()) == 0 {
+		t.Error("no event is due")
 	}
 }
 
@@ -93,13 +129,14 @@ func TestAScheduleEndsWithItsUserAndInALockdown(t *testing.T) {
 	ctx := t.Context()
 	p.must(p.SetWatch(ctx, ann, vault.Watch{ProbeEvery: time.Hour}))
 	p.must(p.LockDown(ctx))
-	assertKind(t, "in a lockdown", p.ProbeScheduled(ctx, ann.User, secret.ID), vault.Unavailable)
+	_, err := p.ProbeScheduled(ctx, ann.User, secret.ID)
+	assertKind(t, "in a lockdown", err, vault.Unavailable)
 	p.must(p.LiftLockdown(ctx))
 	p.must(p.Operator.DisableUser(ctx, ann.User))
 	if len(p.probesDue(ann.User)) != 0 {
 		t.Error("a disabled user's is due")
 	}
-	if err := p.ProbeScheduled(ctx, ann.User, secret.ID); err == nil {
+	if _, err := p.ProbeScheduled(ctx, ann.User, secret.ID); err == nil {
 		t.Error("a disabled user's was probed")
 	}
 	p.must(p.Operator.EnableUser(ctx, ann.User))
@@ -117,7 +154,7 @@ func TestWhereThereIsNoCheckAScheduleRecordsNothing(t *testing.T) {
 	custom, err := p.CreateSecret(t.Context(), ann, ofProvider("OTHER", "github", fake("y")))
 	p.must(err)
 	entries := p.newEntries(ann.User, func() {
-		err = p.ProbeScheduled(t.Context(), ann.User, custom.ID)
+		_, err = p.ProbeScheduled(t.Context(), ann.User, custom.ID)
 	})
 	if !errors.Is(err, vault.ErrNoCheck) || len(entries) != 0 {
 		t.Errorf("%v, recorded %+v", err, entries)

@@ -38,14 +38,13 @@ type webhook struct {
 }
 
 type eventReader interface {
-	// EventsDue returns events to be sent by a time, some at once, those first that are due first.
-	// Damaged rows are left out.
-	EventsDue(ctx context.Context, at time.Time, limit int) ([]StoredEvent, error)
+	// EventsDue returns events to be sent, some at once, those first that are due first. Damaged
+	// rows are left out, and do not count.
+	EventsDue(ctx context.Context, due Due, limit int) ([]StoredEvent, error)
 	// CountEvents returns how many events wait.
 	CountEvents(ctx context.Context) (int, error)
-	// UsersToNotice returns users of whose secrets there may be something to tell by a time, some
-	// at once.
-	UsersToNotice(ctx context.Context, at time.Time, limit int) ([]uuid.UUID, error)
+	// UsersToNotice returns users of whose secrets there may be something to tell, some at once.
+	UsersToNotice(ctx context.Context, due Due, limit int) ([]uuid.UUID, error)
 	// Notices returns what the webhook was told last of a user's secrets.
 	Notices(ctx context.Context, user uuid.UUID) ([]StoredNotice, error)
 }
@@ -59,7 +58,8 @@ type eventWriter interface {
 	DeleteEvent(ctx context.Context, event uuid.UUID) error
 	// TrimEvents forgets all but so many of the newest events.
 	TrimEvents(ctx context.Context, keep int) error
-	// SetNoticeDue stores when there may be something to tell of a user's secrets.
+	// SetNoticeDue stores when there may be something to tell of a user's secrets; never, of one
+	// who was deleted.
 	SetNoticeDue(ctx context.Context, user uuid.UUID, at time.Time) error
 	// NoticeBy is SetNoticeDue if there is nothing earlier.
 	NoticeBy(ctx context.Context, user uuid.UUID, at time.Time) error

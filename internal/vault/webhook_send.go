@@ -3,14 +3,17 @@ package vault
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/keysake/keysake/internal/anchor"
 )
 
-// maxEventsDue is how many events are looked for at once.
-const maxEventsDue = 100
+const (
+	maxEventsDue = 100            // events that are looked for at once
+	maxEventWait = 48 * time.Hour // is more than any pause between attempts
+)
 
 // EventsDue returns events that are to be sent now, some at once. One that no server wrote is
 // dropped, and so is one of an instance key that is not believed any more.
@@ -18,7 +21,7 @@ func (s *Service) EventsDue(ctx context.Context) (due []StoredEvent, err error) 
 	s.followInstanceKeys(ctx)
 	var found []StoredEvent
 	err = s.store.Read(ctx, func(r Reader) (err error) {
-		found, err = r.EventsDue(ctx, s.time(), maxEventsDue)
+		found, err = r.EventsDue(ctx, s.due(maxEventWait), maxEventsDue)
 		return err
 	})
 	if err != nil {

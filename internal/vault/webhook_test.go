@@ -3,6 +3,7 @@ package vault_test
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -299,6 +300,44 @@ func TestAUserWhoseDataDoesNotVerifyHoldsUpNoOther(t *testing.T) {
 		t.Error("the user is not looked at again")
 	}
 	p.assertTold("of a changed secret")
+}
+
+// Nothing vouches for when somebody is to be looked at, or whether a row is of anybody.
+func TestAHundredRowsOfNonsenseHoldUpNoOther(t *testing.T) {
+	p, provider, ann, secret := telling(t)
+	ctx := t.Context()
+	provider.found.Outcome = catalog.OutcomeInvalid
+	p.must2(p.ProbeSecret(ctx, ann, secret.ID))
+	p.must(p.SetWatch(ctx, ann, vault.Watch{ProbeEvery: time.Hour, UnusedAfter: day}))
+	const many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 150) "
+	p.sql(many + `INSERT INTO users (id, number, ledger, username, email_address, full_name,
+		created_at, probe_every, unused_after, probe_due_at, notice_due_at, deleted_at)
+		SELECT 'nonsense ' || i, number, ledger, '', '', '', 1, 0, 0, 1, 1, 1
+		FROM n, users WHERE username = 'ann'`)
+	p.sql(many + `INSERT INTO webhook_events (id, user_id, secret_id, body, created_at, attempts,
+		due_at, instance_key_id, code)
+		SELECT 'nonsense ' || i, user_id, secret_id, body, created_at, attempts, 1,
+		instance_key_id, code FROM n, webhook_events`)
+	if !slices.Contains(must(p.UsersToProbe(ctx)), ann.User) ||
+		!slices.Contains(must(p.UsersToNotice(ctx)), ann.User) {
+		t.Error("a user is not reached")
+	}
+	p.assertTold("behind the nonsense", "secret.invalid")
+}
+
+func TestWhoWasDeletedIsLookedAtOnceWhateverTheRowSays(t *testing.T) {
+	p, _, ann, _ := telling(t)
+	ctx := t.Context()
+	p.must(p.Operator.DeleteUser(ctx, ann.User))
+	p.sql("UPDATE users SET probe_due_at = 1, notice_due_at = 1 WHERE deleted_at IS NOT NULL")
+	p.sweep()
+	for _, user := range must(p.UsersToProbe(ctx)) {
+		p.must(p.SetProbeDue(ctx, user, p.clock.last()))
+	}
+	if n := p.count("users WHERE deleted_at IS NOT NULL AND " +
+		"(probe_due_at IS NOT NULL OR notice_due_at IS NOT NULL)"); n != 0 {
+		t.Errorf("%d are looked at again", n)
+	}
 }
 
 // A user with more than a hundred dates is told of all, in several turns.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"io"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -14,8 +16,7 @@ const (
 	migrationLock = 0x6b65_7973_616b_65 // "keysake": one server migrates while others wait
 	rotationLock  = 0x6b65_7973_0000_01 // one rotation runs
 	restoreLock   = 0x6b65_7973_0000_02 // one restore fills the database
-	probeLock     = 0x6b65_7973_0000_03 // one server probes on schedules
-	webhookLock   = 0x6b65_7973_0000_04 // one server sends to the webhook
+	choreLock     = 0x6b65_7973 << 32   // and the hash of a name: one server does a chore
 )
 
 // TryLockRotation takes the lock that one rotation has at a time, on whatever machine it runs. It
@@ -27,16 +28,14 @@ func (d *DB) TryLockRotation(
 	return d.tryLock(ctx, rotationLock)
 }
 
-// TryLockProbes takes the lock of the one server that probes on schedules. It reports false if
+// TryLockChore takes the lock of the one server that does the chore of a name. It reports false if
 // another has it.
-func (d *DB) TryLockProbes(ctx context.Context) (unlock func() error, locked bool, err error) {
-	return d.tryLock(ctx, probeLock)
-}
-
-// TryLockWebhook takes the lock of the one server that sends to the webhook. It reports false if
-// another has it.
-func (d *DB) TryLockWebhook(ctx context.Context) (unlock func() error, locked bool, err error) {
-	return d.tryLock(ctx, webhookLock)
+func (d *DB) TryLockChore(
+	ctx context.Context, name string,
+) (unlock func() error, locked bool, err error) {
+	sum := fnv.New32a()
+	_, _ = io.WriteString(sum, name) // it never fails
+	return d.tryLock(ctx, choreLock|int64(sum.Sum32()))
 }
 
 // tryLock takes an advisory lock on a connection of its own. A transaction has it, so that it works

@@ -39,11 +39,16 @@ func (s subject) addEvents(events ...vault.StoredEvent) {
 	})
 }
 
+// dueBy selects what is due some minutes later, where nothing is noted 100 minutes ahead.
+func dueBy(minutes int) vault.Due {
+	return vault.Due{By: moment(minutes), Beyond: moment(minutes + 100)}
+}
+
 // eventsDue returns the events that are due some minutes later, at most 3.
 func (s subject) eventsDue(minutes int) []vault.StoredEvent {
 	s.Helper()
 	return got(s, func(ctx context.Context, r vault.Reader) ([]vault.StoredEvent, error) {
-		return r.EventsDue(ctx, moment(minutes), 3)
+		return r.EventsDue(ctx, dueBy(minutes), 3)
 	})
 }
 
@@ -77,6 +82,11 @@ func keepsEvents(s subject) {
 		return errors.Join(tx.DeleteEvent(s.ctx, second.ID), tx.RetryEvent(s.ctx, second))
 	})
 	s.wantEvents(3)
+	ahead := eventOf(user, secret, 0)
+	ahead.DueAt = moment(300)
+	s.addEvents(ahead)
+	s.wantSame("further ahead than any is noted", s.eventsDue(9),
+		[]vault.StoredEvent{third, first, ahead})
 }
 
 func trimsEvents(s subject) {
@@ -153,7 +163,7 @@ func findsUsersToNotice(s subject) {
 	}
 	find := func(minutes, limit int) []uuid.UUID {
 		return got(s, func(ctx context.Context, r vault.Reader) ([]uuid.UUID, error) {
-			return r.UsersToNotice(ctx, moment(minutes), limit)
+			return r.UsersToNotice(ctx, dueBy(minutes), limit)
 		})
 	}
 	set(ann, moment(2))
@@ -170,6 +180,9 @@ func findsUsersToNotice(s subject) {
 	s.wantSame("never", find(9, 9), []uuid.UUID{bob})
 	by(ann, 7)
 	s.wantSame("a time after never", find(9, 9), []uuid.UUID{bob, ann})
+	set(bob, moment(300))
+	s.wantSame("further ahead than any is noted", find(9, 9), []uuid.UUID{ann, bob})
+	set(bob, moment(1))
 	s.update(func(tx vault.Tx) error { return tx.DeleteUser(s.ctx, ann, moment(9)) })
 	by(ann, 1)
 	set(ann, moment(1))
