@@ -236,7 +236,7 @@ func TestWhatAReceiverAnswersIsNotInTheLog(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		_, _ = io.WriteString(conn, "canary of the answer\r\n\r\n")
+		_, _ = io.WriteString(conn, "canary-of-the-answer\r\n\r\n")
 		_ = conn.Close()
 	}))
 	defer odd.Close()
