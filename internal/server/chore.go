@@ -10,8 +10,8 @@ import (
 
 // A chore is done beside requests, again and again: by one of the servers that share a database.
 type chore struct {
+	name    string // of its lock, and in the log
 	log     *slog.Logger
-	fault   string // what a failure is logged as
 	lock    locker
 	warning throttle
 
@@ -29,9 +29,9 @@ type sharedDatabase interface {
 	) (unlock func() error, locked bool, err error)
 }
 
-func (s *server) newChore(name, fault string) chore {
+func (s *server) newChore(name string) chore {
 	return chore{
-		log: s.log, fault: fault,
+		name: name, log: s.log,
 		lock: func(ctx context.Context) (func() error, bool, error) {
 			if shared, ok := s.instance.Store.(sharedDatabase); ok {
 				return shared.TryLockChore(ctx, name)
@@ -51,7 +51,8 @@ func (c *chore) begin(ctx context.Context, every time.Duration, do func(context.
 			select {
 			case <-tick.C:
 				if err := do(ctx); err != nil && ctx.Err() == nil && c.warning.pass() {
-					c.log.WarnContext(ctx, c.fault, "cause", err)
+					c.log.WarnContext(ctx, "not all of a chore could be done: it is tried again",
+						"chore", c.name, "cause", err)
 				}
 			case <-ctx.Done():
 				return

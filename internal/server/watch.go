@@ -72,9 +72,8 @@ func (p countedProber) Probe(
 
 func (s *server) newWatcher() *watcher {
 	return &watcher{
-		vault: s.instance.Vault,
-		chore: s.newChore("probes", "keys could not be probed on schedule"),
-		turn:  map[string]int{}, paused: map[string]time.Time{}, turned: map[string]int{},
+		vault: s.instance.Vault, chore: s.newChore("probes"),
+		turn: map[string]int{}, paused: map[string]time.Time{}, turned: map[string]int{},
 		later: map[uuid.UUID]time.Time{},
 	}
 }

@@ -62,7 +62,7 @@ func (s *server) newNotifier(keys []webhook.Key, guard *netguard.Guard, m *metri
 	}
 	n := &notifier{
 		vault: s.instance.Vault, to: webhook.New(s.cfg.WebhookURL, keys, transport),
-		chore: s.newChore("webhook", "the webhook could not be told of everything"),
+		chore: s.newChore("webhook"),
 	}
 	m.count("keysake_webhook_sent_total", "Events that the webhook took.", n.sent.Load)
 	m.count("keysake_webhook_failed_total", "Attempts to send an event that failed.",
