@@ -74,8 +74,8 @@ var layers = map[string]string{
 	"internal/keyurl":              "",
 	"internal/kmspipe":             "",
 	"internal/kms":                 "internal/keyurl internal/kmspipe",
-	"internal/rootkey": "internal/keyurl internal/kmspipe internal/privatefile internal/seal " +
-		"plaintext",
+	"internal/rootkey": "internal/keyurl internal/kmspipe internal/netguard " +
+		"internal/privatefile internal/seal plaintext",
 	"internal/config":   "",
 	"internal/keysfile": "internal/privatefile internal/rootkey",
 	"internal/floors":   "internal/privatefile",

@@ -15,6 +15,7 @@ import (
 	"sync"
 
 	"github.com/keysake/keysake/internal/keyurl"
+	"github.com/keysake/keysake/internal/netguard"
 )
 
 const maxToken = 16 << 10
@@ -45,7 +46,7 @@ func openTransit(name keyurl.Name) (*transit, error) {
 	}
 	return &transit{
 		client: &http.Client{
-			Transport: transport,
+			Transport: netguard.Quiet(transport),
 			// The token and the owner key go to the configured address only.
 			CheckRedirect: func(*http.Request, []*http.Request) error {
 				return http.ErrUseLastResponse

@@ -150,3 +150,19 @@ func TestTheNamespaceIsSent(t *testing.T) {
 		t.Errorf("%q, %s: %v", sent, path, err)
 	}
 }
+
+func TestAnAnswerThatIsNotHTTPIsInNoError(t *testing.T) {
+	transit, root := openTransit(t, time.Minute)
+	check, err := root.Check(t.Context())
+	apptest.Must(t, err)
+	transit.Answer(func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := w.(http.Hijacker).Hijack()
+		apptest.Must(t, err)
+		_, err = conn.Write([]byte("what was-decrypted\r\n\r\n"))
+		apptest.Must(t, errors.Join(err, conn.Close()))
+	})
+	err = root.OpenCheck(t.Context(), check)
+	if !errors.Is(err, seal.ErrService) || strings.Contains(err.Error(), "decrypted") {
+		t.Error(err)
+	}
+}
