@@ -127,7 +127,7 @@ func (a *app) finishLogin(ctx context.Context, to login, place string) error {
 	where, err := a.storeLogin(ctx, to, place)
 	if err != nil {
 		if to.Own {
-			_ = c.RevokeSelf(ctx) // nobody has it
+			_ = c.RevokeSelf(context.WithoutCancel(ctx)) // nobody has it
 		}
 		return fmt.Errorf("store the login: %w", err)
 	}

@@ -195,7 +195,7 @@ func (a *app) storeLogin(ctx context.Context, l login, place string) (where stri
 		if err == nil || wasInKeyring { // whose file says so already
 			return theKeyring, nil
 		}
-		return "", errors.Join(err, a.keyring().Delete(ctx, path))
+		return "", errors.Join(err, a.keyring().Delete(context.WithoutCancel(ctx), path))
 	case place == inKeyring || ctx.Err() != nil:
 		return "", err
 	}

@@ -257,6 +257,27 @@ func TestAnErrorQuotesNothingOfAnAnswer(t *testing.T) {
 	}
 }
 
+func TestAClientQuotesNoPlaceThatItCannotRead(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", "https://[canary/")
+		w.WriteHeader(http.StatusFound)
+	}))
+	defer s.Close()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := http.Client{Transport: netguard.Quiet(http.DefaultTransport)}
+	resp, err := c.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := resp.Body.Close(); err != nil || resp.StatusCode != http.StatusFound {
+		t.Errorf("status %d (%v)", resp.StatusCode, err)
+	}
+}
+
 func TestAConnectionEntersAndLeavesOnce(t *testing.T) {
 	t.Parallel()
 	near, far := net.Pipe()

@@ -21,6 +21,10 @@ func (q quiet) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, quietly(err)
 	}
+	// A client of net/http quotes a place that it cannot read, before it is asked about redirects.
+	if _, err := resp.Location(); err != nil {
+		resp.Header.Del("Location")
+	}
 	// The body of an upgrade is a connection, of which net/http reads nothing.
 	if resp.StatusCode != http.StatusSwitchingProtocols && resp.Body != http.NoBody {
 		resp.Body = quietBody{resp.Body}
@@ -36,11 +40,13 @@ func (b quietBody) Read(p []byte) (int, error) {
 	return n, quietly(err)
 }
 
-// An answerError is of an answer that cannot be read, and does not say what is in it.
+// An answerError is of a request that failed otherwise, and does not say what is in the answer.
 type answerError struct{ cause error }
 
 // Error implements [error].
-func (*answerError) Error() string { return "the connection broke, or the answer is not HTTP" }
+func (*answerError) Error() string {
+	return "the request could not be sent, or the answer is not HTTP"
+}
 
 func (e *answerError) Unwrap() error { return e.cause }
 

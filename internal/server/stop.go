@@ -38,11 +38,10 @@ func (s *server) stop(ctx context.Context) error {
 	defer cancel()
 	brokerStopped := make(chan error, 1)
 	go func() { brokerStopped <- s.stopBroker(ctx) }()
-	for _, c := range s.chores {
-		c.stop()
-	}
+	choresStopped := make(chan error, 1)
+	go func() { choresStopped <- within(s.cfg.ShutdownTimeout, s.stopChores) }()
 	err := s.stopMain(ctx)
-	err = errors.Join(err, <-brokerStopped)
+	err = errors.Join(err, <-brokerStopped, <-choresStopped)
 	flush := func() error {
 		s.flushRefusals(flushCtx, true)
 		s.recordTamperings(flushCtx)
@@ -56,6 +55,15 @@ func (s *server) stop(ctx context.Context) error {
 		return nil
 	}
 	return errors.Join(err, within(flushTime, flush), s.admin.Close())
+}
+
+// stopChores breaks off what is done beside requests. It waits for the database, which may not
+// answer.
+func (s *server) stopChores() error {
+	for _, c := range s.chores {
+		c.stop()
+	}
+	return nil
 }
 
 // stopMain stops the API, if this process has one.

@@ -19,9 +19,12 @@ const (
 	// whoever's it is.
 	probeSpacing = 2 * time.Second
 	// awayPause is how long a provider is left alone that did not answer, and awayRetry when the
-	// same key is tried again.
-	awayPause = time.Minute
+	// same key is tried again. The pause is long beside how long a provider may take that hangs.
+	awayPause = 10 * time.Minute
 	awayRetry = time.Hour
+	// askedPause is how long a key is left alone at least that was asked about, whatever the
+	// database says of it.
+	askedPause = 15 * time.Minute
 	// After so many keys in a row that it knew, and says are invalid now, a provider is in doubt,
 	// and left alone for doubtPause: it may say that of every key.
 	maxTurned  = 3
@@ -81,13 +84,17 @@ func (s *server) newWatcher() *watcher {
 // start begins to watch, until stop. A server that cannot write watches nothing.
 func (w *watcher) start(ctx context.Context) { w.begin(ctx, probeSpacing, w.pass) }
 
-// pass probes what is due, of each provider one key. It waits for none.
+// pass probes what is due, of each provider one key. It waits for an answer, but for no turn.
 func (w *watcher) pass(ctx context.Context) error {
 	users, err := w.vault.UsersToProbe(ctx)
 	if err != nil || len(users) == 0 {
 		return err
 	}
 	return w.alone(ctx, func() error {
+		users, err := w.vault.UsersToProbe(ctx) // another server may have been at it
+		if err != nil {
+			return err
+		}
 		clear(w.turn)
 		now := time.Now()
 		maps.DeleteFunc(w.later, func(_ uuid.UUID, at time.Time) bool { return !at.After(now) })
@@ -107,16 +114,18 @@ func (w *watcher) pass(ctx context.Context) error {
 // user probes what is due of one user, and notes when the next is.
 func (w *watcher) user(ctx context.Context, user uuid.UUID) error {
 	probes, err := w.vault.ScheduledProbes(ctx, user)
+	var failed error
 	for _, p := range probes {
-		if err == nil && !w.dueAt(p).After(time.Now()) && w.isTurnOf(p) {
-			err = w.probe(ctx, user, p)
+		if ctx.Err() == nil && !w.dueAt(p).After(time.Now()) && w.takesTurn(p) {
+			failed = errors.Join(failed, w.probe(ctx, user, p))
 		}
 	}
 	if err == nil {
 		probes, err = w.vault.ScheduledProbes(ctx, user)
 	}
-	if err != nil && ctx.Err() != nil {
-		return err
+	failed = errors.Join(failed, err)
+	if ctx.Err() != nil {
+		return failed
 	}
 	now := time.Now()
 	next := now.Add(vault.LookAgain)
@@ -130,7 +139,7 @@ func (w *watcher) user(ctx context.Context, user uuid.UUID) error {
 	if next.Before(now) {
 		next = now // also for the zero time, which would be never
 	}
-	return errors.Join(err, w.vault.SetProbeDue(ctx, user, next))
+	return errors.Join(failed, w.vault.SetProbeDue(ctx, user, next))
 }
 
 // dueAt is when a probe is due, which may be later than the schedule says.
@@ -144,9 +153,9 @@ func (w *watcher) dueAt(p vault.ScheduledProbe) time.Time {
 	return due
 }
 
-// isTurnOf reports whether a key is the one of its provider that is asked about now. Others wait
+// takesTurn reports whether a key is the one of its provider that is asked about now. Others wait
 // for the next turns, one after the other.
-func (w *watcher) isTurnOf(p vault.ScheduledProbe) bool {
+func (w *watcher) takesTurn(p vault.ScheduledProbe) bool {
 	before := w.turn[p.Provider]
 	w.turn[p.Provider]++
 	if before > 0 {
@@ -155,33 +164,34 @@ func (w *watcher) isTurnOf(p vault.ScheduledProbe) bool {
 	return before == 0
 }
 
-// probe asks about one key. The error is that of the server itself.
+// probe asks about one key. The error is that of the server itself, which may be about this key
+// alone.
 func (w *watcher) probe(ctx context.Context, user uuid.UUID, p vault.ScheduledProbe) error {
 	outcome, err := w.vault.ProbeScheduled(ctx, user, p.Secret)
 	now := time.Now()
+	w.later[p.Secret] = now.Add(awayRetry)
 	switch kind := vault.KindOf(err); {
-	case errors.Is(err, vault.ErrNoCheck):
-		w.later[p.Secret] = now.Add(24 * awayRetry)
+	case err == nil:
+		w.later[p.Secret] = now.Add(askedPause)
+		w.doubt(ctx, p, outcome)
 	case kind == vault.BadGateway || kind == vault.GatewayTimeout:
 		w.paused[p.Provider] = now.Add(awayPause)
-		w.later[p.Secret] = now.Add(awayRetry)
-	case kind == vault.NotFound: // it is gone
-	case err != nil:
-		return err
+	case errors.Is(err, vault.ErrNoCheck) || kind == vault.NotFound: // it may have one, or be gone
 	default:
-		w.doubt(ctx, p, outcome)
+		return err
 	}
 	return nil
 }
 
 // doubt pauses a provider that says of one key after the other that it is invalid now.
 func (w *watcher) doubt(ctx context.Context, p vault.ScheduledProbe, outcome catalog.Outcome) {
-	switch {
-	case outcome.IsValid():
+	if outcome.IsValid() {
 		delete(w.turned, p.Provider)
-	case outcome == catalog.OutcomeInvalid && p.WasValid:
-		w.turned[p.Provider]++
 	}
+	if outcome != catalog.OutcomeInvalid || !p.WasValid {
+		return // nothing has turned
+	}
+	w.turned[p.Provider]++
 	if w.turned[p.Provider] < maxTurned {
 		return
 	}

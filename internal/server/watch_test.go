@@ -2,8 +2,10 @@ package server
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"net/http"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -110,30 +112,69 @@ func TestAProviderThatIsAwayHoldsUpNoOther(t *testing.T) {
 	}
 }
 
+func TestAKeyThatDoesNotOpenKeepsNoOtherFromBeingProbed(t *testing.T) {
+	t.Parallel()
+	says := &saying{outcome: catalog.OutcomeValid}
+	s := watching(t, says)
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(s.cfg.Data, "keysake.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), `UPDATE secrets
+		SET sealed_value = zeroblob(length(sealed_value)) WHERE name = 'ONE'`); err != nil {
+		t.Fatal(err)
+	}
+	w := s.newWatcher()
+	if err := w.pass(t.Context()); err == nil || len(says.asked) != 0 {
+		t.Fatalf("the first one was probed, or it is not said that it was not: %v", err)
+	}
+	for len(says.asked) == 0 && t.Context().Err() == nil {
+		time.Sleep(50 * time.Millisecond)
+		w.passes(t)
+	}
+}
+
 // A provider can have a bad hour in which it says of every key that it is invalid.
 func TestAProviderThatSaysOfOneKeyAfterTheOtherThatItIsInvalidIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	for what, c := range map[string]struct {
 		was  func(n int) bool
 		said func(n int) catalog.Outcome
+		over int // after so many keys, a pause is
 		want int
 	}{
 		"keys that it knew": {
-			func(int) bool { return true },
-			func(int) catalog.Outcome { return catalog.OutcomeInvalid }, maxTurned,
+			was:  func(int) bool { return true },
+			said: func(int) catalog.Outcome { return catalog.OutcomeInvalid },
+			want: maxTurned,
 		},
 		"keys that it never knew": {
-			func(int) bool { return false },
-			func(int) catalog.Outcome { return catalog.OutcomeInvalid }, 9,
+			was:  func(int) bool { return false },
+			said: func(int) catalog.Outcome { return catalog.OutcomeInvalid },
+			want: 9,
+		},
+		"keys that it never knew, after a pause": {
+			was:  func(n int) bool { return n < maxTurned },
+			said: func(int) catalog.Outcome { return catalog.OutcomeInvalid },
+			over: maxTurned,
+			want: 9,
+		},
+		"one more, after a pause": {
+			was:  func(int) bool { return true },
+			said: func(int) catalog.Outcome { return catalog.OutcomeInvalid },
+			over: maxTurned,
+			want: maxTurned + 1,
 		},
 		"keys among others that it knows": {
-			func(int) bool { return true },
-			func(n int) catalog.Outcome {
+			was: func(int) bool { return true },
+			said: func(n int) catalog.Outcome {
 				if n%3 == 2 {
 					return catalog.OutcomeValidLimited
 				}
 				return catalog.OutcomeInvalid
-			}, 9,
+			},
+			want: 9,
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -153,7 +194,10 @@ func TestAProviderThatSaysOfOneKeyAfterTheOtherThatItIsInvalidIsLeftAlone(t *tes
 				p := vault.ScheduledProbe{
 					Secret: uuid.MustParse(secret.ID), Provider: "openai", WasValid: c.was(n),
 				}
-				if w.dueAt(p).After(time.Now()) {
+				if c.over == n {
+					clear(w.paused)
+				}
+				if w.paused[p.Provider].After(time.Now()) {
 					break
 				}
 				if err := w.probe(t.Context(), uuid.MustParse(me.ID), p); err != nil {

@@ -182,8 +182,12 @@ func (e *DamagedError) Unwrap() error { return e.Cause }
 // errEnough ends a query of which no more rows are wanted.
 var errEnough = errors.New("enough rows")
 
-// queryUntil calls take for rows until it has enough. A limit in the query would count those that
-// take has no use for.
+// spareRows is how many more rows are asked for than are wanted: so many damaged ones keep nothing
+// from being found.
+const spareRows = 200
+
+// queryUntil calls take for rows until it has enough. A limit in the query counts those that take
+// has no use for, so it must have room for some.
 func queryUntil(
 	ctx context.Context, c Conn, sql string, take func(Row) (enough bool), args ...any,
 ) error {

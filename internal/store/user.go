@@ -108,8 +108,8 @@ func (q *Queries) UsersToProbe(
 	ctx context.Context, due vault.Due, limit int,
 ) ([]uuid.UUID, error) {
 	return q.usersBy(ctx, limit, `SELECT id FROM users
-		WHERE probe_due_at <= $1 OR probe_due_at > $2 ORDER BY probe_due_at`,
-		micros(due.By), micros(due.Beyond))
+		WHERE probe_due_at <= $1 OR probe_due_at > $2 ORDER BY probe_due_at LIMIT $3`,
+		micros(due.By), micros(due.Beyond), int64(limit+spareRows))
 }
 
 // SetNoticeDue implements [vault.Tx].
@@ -129,8 +129,8 @@ func (q *Queries) UsersToNotice(
 	ctx context.Context, due vault.Due, limit int,
 ) ([]uuid.UUID, error) {
 	return q.usersBy(ctx, limit, `SELECT id FROM users
-		WHERE notice_due_at <= $1 OR notice_due_at > $2 ORDER BY notice_due_at`,
-		micros(due.By), micros(due.Beyond))
+		WHERE notice_due_at <= $1 OR notice_due_at > $2 ORDER BY notice_due_at LIMIT $3`,
+		micros(due.By), micros(due.Beyond), int64(limit+spareRows))
 }
 
 // usersBy returns the first ids that a query selects, and leaves out what is no user's.

@@ -32,12 +32,12 @@ func (q *Queries) EventsDue(
 	ctx context.Context, due vault.Due, limit int,
 ) (events []vault.StoredEvent, err error) {
 	err = queryUntil(ctx, q.conn, webhookEvents.selectSQL+
-		"WHERE due_at <= $1 OR due_at > $2 ORDER BY due_at", func(r Row) (enough bool) {
+		"WHERE due_at <= $1 OR due_at > $2 ORDER BY due_at LIMIT $3", func(r Row) (enough bool) {
 		if e, err := webhookEvents.scan(r); err == nil {
 			events = append(events, e)
 		}
 		return len(events) >= limit
-	}, micros(due.By), micros(due.Beyond))
+	}, micros(due.By), micros(due.Beyond), int64(limit+spareRows))
 	return events, err
 }
 

@@ -86,9 +86,9 @@ func (s *Service) recordBatch(
 	ctx context.Context, batch []BrokeredRequest, uses map[uuid.UUID]BrokerUse,
 ) error {
 	added, refused := usedIn(batch)
-	news := s.evidence.of(batch, s.now())
+	news := s.evidence.of(batch, s.time())
 	err := s.store.Update(ctx, func(tx Tx) error {
-		err := hastenProbes(ctx, tx, news, s.time())
+		err := hastenProbes(ctx, tx, news)
 		if err == nil {
 			err = tx.InsertBrokered(ctx, batch, added)
 		}

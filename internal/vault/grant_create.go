@@ -163,7 +163,8 @@ func (c *change) addGrant(
 }
 
 // endOthersTo ends what other grants there are to the user of a new one. None of them works, but
-// one would again, and may give more, once somebody above it is enabled.
+// one would again, and may give more, once somebody above it is enabled. Who may make the new one
+// may end them, also those that give more: the new one says what that user may do now.
 func (c *change) endOthersTo(ctx context.Context, made UserGrant) error {
 	keys, err := c.apiKeys(ctx, c.at)
 	if err != nil {
@@ -175,6 +176,7 @@ func (c *change) endOthersTo(ctx context.Context, made UserGrant) error {
 		}
 		other, err := k.userGrant()
 		if err == nil && other.Terms.User == made.Terms.User {
+			c.record(k.target())
 			_, err = c.endWithLeases(ctx, k)
 		}
 		if err != nil {

@@ -1,6 +1,7 @@
 package vault_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -361,7 +362,15 @@ func TestAGrantThatSleepsEndsWithANewOneToTheSameUser(t *testing.T) {
 
 	request := grantRequest("acme-backend")
 	request.Scopes = []string{"secrets:read"}
-	narrow := must(p.CreateUserGrant(ctx, p.ann, request))
+	var narrow vault.UserGrant
+	recorded := p.newEntries(p.ann.User, func() {
+		narrow = must(p.CreateUserGrant(ctx, p.ann, request))
+	})
+	if !slices.ContainsFunc(recorded, func(e audit.Linked) bool {
+		return e.Action == string(policy.GrantAdd) && e.Target.ID == wide.ID
+	}) {
+		t.Errorf("that the one that slept has ended is not recorded: %+v", recorded)
+	}
 	p.must(p.Service.EnableUser(ctx, p.admin, boss.User))
 	if who := p.acting("ann"); who.Grant.ID != narrow.ID {
 		t.Errorf("who acts does so by %v, and not by the new grant", who.Grant.ID)

@@ -85,13 +85,13 @@ type (
 		secretRef
 		KeyEvidence
 
-		hastens bool // the next probe
+		probeBy time.Time // the next probe, if it was refused
 	}
 )
 
 // A notedEvidence remembers what was stored of secrets in the last minute, so that a key that is
-// always in use is written of once in it, and whose probes were hastened since they could be made
-// once: a key that is always refused has its user looked at no more often.
+// always in use is written of once in it, and when whose probes were made due at once. The next is
+// due when it can be made: a key that is always refused has its user looked at no more often.
 type notedEvidence struct {
 	mu       sync.Mutex
 	stored   map[secretRef]KeyEvidence
@@ -118,9 +118,14 @@ func (v *notedEvidence) of(requests []BrokeredRequest, now time.Time) (news []sh
 	defer v.mu.Unlock()
 	for of, shown := range all {
 		if shown.isNewsAfter(v.stored[of.secretRef]) {
-			hastens := shown.isRefused() &&
-				isOver(v.hastened[of.secretRef], now, suspicionPause)
-			news = append(news, shownOf{of.secretRef, shown, hastens})
+			one := shownOf{secretRef: of.secretRef, KeyEvidence: shown}
+			if shown.isRefused() {
+				one.probeBy = now
+				if last := v.hastened[of.secretRef]; !isOver(last, now, suspicionPause) {
+					one.probeBy = last.Add(suspicionPause)
+				}
+			}
+			news = append(news, one)
 		}
 	}
 	slices.SortFunc(news, func(a, b shownOf) int {
@@ -145,7 +150,7 @@ func (v *notedEvidence) keep(news []shownOf, now time.Time) {
 		v.stored, v.hastened = map[secretRef]KeyEvidence{}, map[secretRef]time.Time{}
 	}
 	for _, shown := range news {
-		if shown.hastens {
+		if _, recent := v.hastened[shown.secretRef]; !recent && !shown.probeBy.IsZero() {
 			v.hastened[shown.secretRef] = now
 		}
 		was := v.stored[shown.secretRef]
@@ -170,16 +175,15 @@ func noteEvidence(ctx context.Context, tx Tx, news []shownOf) error {
 
 // hastenProbes has the providers asked of keys that they refused, if the users want that. It comes
 // first in its transaction: a change of a user locks the user before what the user has, too.
-func hastenProbes(ctx context.Context, tx Tx, news []shownOf, now time.Time) error {
-	var users []uuid.UUID
-	for _, shown := range news {
-		if shown.hastens {
-			users = append(users, shown.user)
+func hastenProbes(ctx context.Context, tx Tx, news []shownOf) error {
+	byUser := slices.SortedFunc(slices.Values(news), func(a, b shownOf) int {
+		return slices.Compare(a.user[:], b.user[:])
+	})
+	for _, shown := range byUser {
+		if shown.probeBy.IsZero() {
+			continue
 		}
-	}
-	slices.SortFunc(users, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
-	for _, user := range slices.Compact(users) {
-		if err := tx.HastenProbe(ctx, user, now); err != nil {
+		if err := tx.HastenProbe(ctx, shown.user, shown.probeBy); err != nil {
 			return err
 		}
 	}

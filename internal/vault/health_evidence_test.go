@@ -230,6 +230,27 @@ func TestASuspicionHastensAProbeNoMoreOftenThanOneCanBeMade(t *testing.T) {
 	}
 }
 
+func TestASuspicionSoonAfterAProbeIsLookedIntoAsSoonAsOneCanBeMade(t *testing.T) {
+	p, provider, ann, secret := probing(t)
+	ctx := t.Context()
+	provider.found.Outcome = catalog.OutcomeValid
+	r := p.run(ann, secret)
+	g := r.grant()
+	p.must(p.SetWatch(ctx, ann, vault.Watch{ProbeEvery: 24 * time.Hour}))
+	r.shows(g, vault.KeyRefused)
+	p.must2(p.ProbeScheduled(ctx, ann.User, secret.ID))
+	p.must(p.SetProbeDue(ctx, ann.User, p.clock.last().Add(vault.LookAgain)))
+	p.clock.forward(5 * time.Minute)
+	r.shows(g, vault.KeyRefused)
+	if due := must(p.UsersToProbe(ctx)); len(due) != 0 {
+		t.Error("it is due though no probe can be made yet")
+	}
+	p.clock.forward(11 * time.Minute)
+	if len(must(p.UsersToProbe(ctx))) != 1 || len(p.probesDue(ann.User)) != 1 {
+		t.Error("it is not due a quarter of an hour after the answer")
+	}
+}
+
 // Nothing vouches for what requests showed: whoever writes the database makes it up, and gets a
 // warning or a probe for that, and no more.
 func TestWhatRequestsShowedCanBeMadeUpAndDecidesNothing(t *testing.T) {
