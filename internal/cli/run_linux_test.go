@@ -50,7 +50,8 @@ func serveLeases(t *testing.T, values map[string]string) *leaseServer {
 	s := &leaseServer{
 		values: values, sealing: key, lie: func(*wire.Lease, *bundle.Payload) {},
 	}
-	s.Server = httptest.NewServer(s)
+	s.Server = httptest.NewUnstartedServer(s)
+	s.Start()
 	t.Cleanup(s.Close)
 	return s
 }

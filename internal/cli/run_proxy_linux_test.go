@@ -315,8 +315,10 @@ func TestAnAuthorityForOtherHostsThanTheLeasesStartsNoRun(t *testing.T) {
 func startsRun(t *testing.T, name string, authority []byte, flags, want string) {
 	t.Helper()
 	s := serveLeases(t, map[string]string{"OPENAI_API_KEY": "value-of-one"})
-	s.authority = authority
-	s.lie = func(l *wire.Lease, _ *bundle.Payload) { l.Broker.URL = s.URL }
+	s.change(func() {
+		s.authority = authority
+		s.lie = func(l *wire.Lease, _ *bundle.Payload) { l.Broker.URL = s.URL }
+	})
 	s.starts(t, name, "--proxy -s OPENAI_API_KEY "+flags, want)
 }
 
@@ -379,8 +381,7 @@ func TestARunTrustsAnAuthorityForNoProviderThatItDidNotName(t *testing.T) {
 		{"WORK", "-s WORK", "other", "", "OTHER_BASE_URL", ""},
 	} {
 		s := serveLeases(t, map[string]string{c.secret: "value-of-one"})
-		s.authority = authority(c.host)
-		s.lie = func(l *wire.Lease, _ *bundle.Payload) {
+		lie := func(l *wire.Lease, _ *bundle.Payload) {
 			l.Broker.URL = s.URL
 			l.Broker.Secrets[0].Provider = c.provider
 			l.Broker.Secrets[0].BaseURLs = nil
@@ -390,6 +391,7 @@ func TestARunTrustsAnAuthorityForNoProviderThatItDidNotName(t *testing.T) {
 				}
 			}
 		}
+		s.change(func() { s.authority, s.lie = authority(c.host), lie })
 		s.starts(t, fmt.Sprint(c), c.flags, c.want)
 	}
 }
@@ -405,8 +407,10 @@ func TestARunTrustsTheAuthorityThatWasLookedAtAndNoTextBesideIt(t *testing.T) {
 		},
 	})
 	s := serveLeases(t, map[string]string{"OPENAI_API_KEY": "value-of-one"})
-	s.authority = append([]byte("-----BEGIN TRUSTED CERTIFICATE-----\nbeside: it\n"), good...)
-	s.lie = func(l *wire.Lease, _ *bundle.Payload) { l.Broker.URL = s.URL }
+	s.change(func() {
+		s.authority = append([]byte("-----BEGIN TRUSTED CERTIFICATE-----\nbeside: it\n"), good...)
+		s.lie = func(l *wire.Lease, _ *bundle.Payload) { l.Broker.URL = s.URL }
+	})
 	cmd := s.keysake(t, "run", "--broker", "--proxy", "--preset", "openai", "--no-mask", "--",
 		"sh", "-c", `cat "$SSL_CERT_FILE"`)
 	code, out, errs := outcome(cmd)
