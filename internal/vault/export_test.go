@@ -100,13 +100,15 @@ func FullLedger(l Limits) (full anchor.Ledger) {
 
 // FillInstance lists users as deleted, until there is no room for people who join.
 func (o *Operator) FillInstance(ctx context.Context) error {
+	var full anchor.Ledger // before the transaction, in which nothing may take long
+	for n := uint64(0); n%100 > 0 || full.HasRoom(); n++ {
+		entry := make([]byte, anchor.LeaseEntry)
+		binary.BigEndian.PutUint64(entry, n)
+		full.Leases.Add(entry)
+	}
 	in := intent{action: policy.UserDelete, library: instanceLibrary()}
 	return o.apply(ctx, in, func(c *change) error {
-		for n := uint64(0); c.ledger.Leases.Len()%100 > 0 || c.ledger.HasRoom(); n++ {
-			entry := make([]byte, anchor.LeaseEntry)
-			binary.BigEndian.PutUint64(entry, n)
-			c.ledger.Leases.Add(entry)
-		}
+		c.ledger.Leases = full.Leases
 		return nil
 	})
 }
