@@ -47,9 +47,7 @@ func serveLeases(t *testing.T, values map[string]string) *leaseServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &leaseServer{
-		values: values, sealing: key, lie: func(*wire.Lease, *bundle.Payload) {},
-	}
+	s := &leaseServer{values: values, sealing: key, lie: func(*wire.Lease, *bundle.Payload) {}}
 	s.Server = httptest.NewUnstartedServer(s)
 	s.Start()
 	t.Cleanup(s.Close)

@@ -57,7 +57,7 @@ func soakTables(s *figures.Soak) string {
 	length := time.Duration(s.Seconds / float64(len(s.Parts)) * float64(time.Second))
 	text := origin(s.Machine, day(s.At), s.Commit, s.Changed) + fmt.Sprintf(
 		"\n%s requests in %s, at %s a second: half of the %s that %d users with %s secrets "+
-			"get at most on that machine. %d failed.\n\n", grouped(int64(s.Requests)),
+			"get at most on that\nmachine. %d failed.\n\n", grouped(int64(s.Requests)),
 		time.Duration(s.Seconds*float64(time.Second)).Round(time.Second), figure(s.Rate),
 		figure(s.Peak), s.Users, grouped(int64(s.Secrets)), s.Failed,
 	)

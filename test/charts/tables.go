@@ -10,7 +10,7 @@ func benchTables(run *figures.Run, tables map[string]string) {
 	tables["goals"] = goalsTable(run)
 	tables["rates"] = fmt.Sprintf(
 		"Medians of %d rounds of %s s each, in brackets the smallest and the largest; %s secrets "+
-			"of %s users at the beginning of every round.\n\n%s", run.Settings.Rounds,
+			"of %s users at the\nbeginning of every round.\n\n%s", run.Settings.Rounds,
 		figure(run.Settings.Seconds), grouped(int64(run.Settings.Secrets)),
 		grouped(int64(run.Settings.Users)), ratesTable(run),
 	)
