@@ -20,6 +20,7 @@ import (
 	"github.com/keysake/keysake/client"
 	"github.com/keysake/keysake/internal/apptest"
 	"github.com/keysake/keysake/internal/config"
+	"github.com/keysake/keysake/internal/store/postgres/pgtest"
 	"github.com/keysake/keysake/plaintext"
 	"github.com/keysake/keysake/wire"
 )
@@ -92,10 +93,9 @@ func lastLines(log string) string {
 // freeAddress returns an address that was free a moment ago.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := pgtest.FreePort()
 	apptest.Must(t, err)
-	defer l.Close()
-	return l.Addr().String()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }
 
 // start starts the server and waits until it listens. One that cannot start, because the database

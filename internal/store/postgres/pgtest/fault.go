@@ -121,7 +121,7 @@ func (s *Server) Standby(temp string) (*Server, error) {
 		err = os.Chown(dir, int(as.Uid), int(as.Gid))
 	}
 	if err == nil {
-		copied.port, err = freePort()
+		copied.port, err = FreePort()
 	}
 	if err == nil {
 		cmd := exec.Command(filepath.Join(bin, "pg_basebackup"), "-h", s.dir, "-p",

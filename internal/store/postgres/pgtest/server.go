@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -90,7 +91,7 @@ func startOnce(temp, bin string, more []string) (*Server, error) {
 		err = s.create(bin, who)
 	}
 	if err == nil {
-		s.port, err = freePort()
+		s.port, err = FreePort()
 	}
 	if err == nil {
 		err = s.launch(bin, who)
@@ -244,16 +245,21 @@ func (s *Server) answers(ctx context.Context) error {
 	return c.Close(ctx)
 }
 
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+// FreePort returns a port of loopback for a server that will come back to it. It is none of those
+// that the kernel gives to connections: one to a server that is down could get that very port, and
+// keep the server from coming back.
+func FreePort() (int, error) {
+	const first, ports = 20_000, 10_000
+	for {
+		port := first + mathrand.IntN(ports) //nolint:gosec // it need not be secret
+		l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
+		if err == nil {
+			return port, l.Close()
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			return 0, err
+		}
 	}
-	address, ok := l.Addr().(*net.TCPAddr)
-	if !ok {
-		return 0, errors.New("the listener has no port")
-	}
-	return address.Port, l.Close()
 }
 
 // log returns the end of what the server wrote.
