@@ -248,6 +248,30 @@ func (h *House) putBackAll(d dump) {
 	h.exec("COMMIT")
 }
 
+// putBackUsers is putBackAll but for the ledger and the chain of the instance, to which the server
+// adds what it has found.
+func (h *House) putBackUsers(d dump) {
+	h.t.Helper()
+	instance := d["instance"][0]["id"]
+	h.exec("BEGIN IMMEDIATE")
+	for _, table := range h.tables() {
+		switch table {
+		case "instance":
+			continue
+		case "audit_entries":
+			h.exec("DELETE FROM audit_entries WHERE owner_id <> ?", instance)
+		default:
+			h.exec("DELETE FROM " + table)
+		}
+		for _, r := range d[table] {
+			if r["owner_id"] != instance {
+				h.insert(table, r)
+			}
+		}
+	}
+	h.exec("COMMIT")
+}
+
 // ofUser returns the column of a table that says whose a row is; empty for none.
 func (h *House) ofUser(table string) string {
 	h.t.Helper()
