@@ -251,7 +251,7 @@ func (s *Server) answers(ctx context.Context) error {
 func FreePort() (int, error) {
 	const first, ports = 20_000, 10_000
 	for {
-		port := first + mathrand.IntN(ports) //nolint:gosec // it need not be secret
+		port := first + mathrand.IntN(ports)
 		l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
 		if err == nil {
 			return port, l.Close()
