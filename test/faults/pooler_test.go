@@ -100,6 +100,7 @@ func TestServersWorkThroughPgBouncer(t *testing.T) {
 	pooler := startPooler(t, pgtest.Of(t), address)
 	servers := startServers(t, 2, pooled(t, address, direct), "--database-pooler")
 	load := newLoad(t, servers)
+	whole := t // until it ends, a pooler goes on
 	inRounds(t, 1, func(t *testing.T, _ int) {
 		t.Helper()
 		load.t = t
@@ -112,7 +113,7 @@ func TestServersWorkThroughPgBouncer(t *testing.T) {
 		load.measureGap()
 		apptest.Must(t, pooler.Process.Kill())
 		_ = pooler.Wait() // it was killed
-		pooler = startPooler(t, pgtest.Of(t), address)
+		pooler = startPooler(whole, pgtest.Of(t), address)
 		load.reach(100)
 		load.end()
 		was.checkServers(t, servers, direct)
