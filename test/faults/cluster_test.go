@@ -61,7 +61,6 @@ bootstrap:
     loop_wait: %[6]d
     retry_timeout: %[7]d
     synchronous_mode: true
-    check_timeline: true
     postgresql:
       use_pg_rewind: true
       parameters: {wal_log_hints: "on", wal_sender_timeout: 5s, wal_receiver_timeout: 5s}
