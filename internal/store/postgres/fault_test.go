@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/url"
@@ -267,16 +268,28 @@ func TestACommitThatStandbysMayNotHaveIsNoSuccess(t *testing.T) {
 	for raw(t, server.URL("postgres"), "SHOW synchronous_standby_names")[0] == "" {
 		time.Sleep(10 * time.Millisecond)
 	}
-	u, done := storetest.NewUser("ann"), make(chan error, 1)
-	go func() {
-		done <- db.Update(t.Context(), func(tx vault.Tx) error {
-			return tx.InsertUser(t.Context(), u)
-		})
-	}()
+	var u vault.StoredUser
+	done := make(chan error, 1)
+	insert := func(name string) {
+		u = storetest.NewUser(name)
+		go func(u vault.StoredUser) {
+			done <- db.Update(t.Context(), func(tx vault.Tx) error {
+				return tx.InsertUser(t.Context(), u)
+			})
+		}(u)
+	}
+	insert("ann")
 	const interrupt = `SELECT pg_cancel_backend(pid)::text FROM pg_stat_activity
 		WHERE wait_event = 'SyncRep'`
-	for len(raw(t, server.URL("postgres"), interrupt)) == 0 {
-		time.Sleep(10 * time.Millisecond)
+	for n := 0; len(raw(t, server.URL("postgres"), interrupt)) == 0; n++ {
+		select {
+		case err := <-done: // its checkpointer does not know yet that commits are to wait
+			if err != nil {
+				t.Fatal(err)
+			}
+			insert(fmt.Sprintf("ann-%d", n))
+		case <-time.After(10 * time.Millisecond):
+		}
 	}
 	wantUnavailable(t, "a commit that was interrupted", <-done)
 	if !hasUser(t, server.URL("postgres"), u) {

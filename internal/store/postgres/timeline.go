@@ -34,7 +34,8 @@ func (t *timeline) sql() string {
 		"THEN left(pg_walfile_name(pg_current_wal_lsn()), 8) END"
 }
 
-var errOldPrimary = errors.New("the server was a primary before the one that is now")
+var errOldPrimary = errors.New("the server was a primary before the one that is now: " +
+	"if it leads the cluster again, start Keysake again")
 
 // validate returns a function that accepts a new connection if next does, and it is not one to an
 // old primary.
