@@ -39,7 +39,7 @@ func (s *server) stop(ctx context.Context) error {
 	brokerStopped := make(chan error, 1)
 	go func() { brokerStopped <- s.stopBroker(ctx) }()
 	choresStopped := make(chan error, 1)
-	go func() { choresStopped <- within(s.cfg.ShutdownTimeout, s.stopChores) }()
+	go func() { choresStopped <- within(max(s.cfg.ShutdownTimeout, flushTime), s.stopChores) }()
 	err := s.stopMain(ctx)
 	err = errors.Join(err, <-brokerStopped, <-choresStopped)
 	flush := func() error {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -179,29 +178,9 @@ func (e *DamagedError) Error() string {
 
 func (e *DamagedError) Unwrap() error { return e.Cause }
 
-// errEnough ends a query of which no more rows are wanted.
-var errEnough = errors.New("enough rows")
-
 // spareRows is how many more rows are asked for than are wanted: so many damaged ones keep nothing
 // from being found.
 const spareRows = 200
-
-// queryUntil calls take for rows until it has enough. A limit in the query counts those that take
-// has no use for, so it must have room for some.
-func queryUntil(
-	ctx context.Context, c Conn, sql string, take func(Row) (enough bool), args ...any,
-) error {
-	err := c.Query(ctx, sql, func(r Row) error {
-		if take(r) {
-			return errEnough
-		}
-		return nil
-	}, args...)
-	if errors.Is(err, errEnough) {
-		return nil
-	}
-	return err
-}
 
 // queryRow calls scan for the one row of a query. NotFound: there is none.
 func queryRow(

@@ -137,13 +137,13 @@ func (q *Queries) UsersToNotice(
 func (q *Queries) usersBy(
 	ctx context.Context, limit int, sql string, args ...any,
 ) (found []uuid.UUID, err error) {
-	err = queryUntil(ctx, q.conn, sql, func(r Row) (enough bool) {
+	err = q.conn.Query(ctx, sql, func(r Row) error {
 		if user, err := parseID(r.Text(0)); err == nil {
 			found = append(found, user)
 		}
-		return len(found) >= limit
+		return nil
 	}, args...)
-	return found, err
+	return found[:min(len(found), limit)], err
 }
 
 // DeleteUser implements [vault.Tx].

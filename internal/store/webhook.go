@@ -30,15 +30,11 @@ var secretNotices = newTable("secret_notices", 3,
 // EventsDue implements [vault.Reader].
 func (q *Queries) EventsDue(
 	ctx context.Context, due vault.Due, limit int,
-) (events []vault.StoredEvent, err error) {
-	err = queryUntil(ctx, q.conn, webhookEvents.selectSQL+
-		"WHERE due_at <= $1 OR due_at > $2 ORDER BY due_at LIMIT $3", func(r Row) (enough bool) {
-		if e, err := webhookEvents.scan(r); err == nil {
-			events = append(events, e)
-		}
-		return len(events) >= limit
-	}, micros(due.By), micros(due.Beyond), int64(limit+spareRows))
-	return events, err
+) ([]vault.StoredEvent, error) {
+	events, _, err := webhookEvents.readable(ctx, q.conn,
+		"WHERE due_at <= $1 OR due_at > $2 ORDER BY due_at LIMIT $3",
+		micros(due.By), micros(due.Beyond), int64(limit+spareRows))
+	return events[:min(len(events), limit)], err
 }
 
 // CountEvents implements [vault.Reader].
