@@ -49,11 +49,14 @@ const (
 	retryTimeout = 3
 )
 
-// patroniSettings are those of one node. A watchdog would start the whole machine again.
+// patroniSettings are those of one node. A watchdog would start the whole machine again. Patroni
+// speaks etcd's second API: with the third, 3.0.2 of Debian 12 lets a leader that slept take the
+// lock from the one that was elected meanwhile, whose changes are lost then
+// (https://github.com/patroni/patroni/pull/2689).
 const patroniSettings = `scope: keysake
 name: %[1]s
 restapi: {listen: "%[2]s", connect_address: "%[3]s"}
-etcd3: {proxy: "http://%[4]s"}
+etcd: {proxy: "http://%[4]s"}
 watchdog: {mode: "off"}
 bootstrap:
   dcs:
