@@ -2,9 +2,11 @@ package faults_test
 
 import (
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -219,22 +221,52 @@ func (c *cluster) leader() (*node, error) {
 }
 
 // whole waits until there is a leader, for whom the others are ready: one of them has each commit
-// before it is answered.
+// before it is answered, and Patroni knows which. It elects no other.
 func (c *cluster) whole() {
 	c.t.Helper()
 	eventually(c.t, "the cluster is whole", func() error {
 		n, err := c.leader()
-		if err != nil {
-			time.Sleep(100 * time.Millisecond)
-			return err
+		if err == nil {
+			err = c.ready(n)
 		}
-		const standbys = `SELECT count(*) || ' ' || count(*) FILTER (WHERE sync_state = 'sync')
-			FROM pg_stat_replication WHERE state = 'streaming'`
-		found, err := ask(c.at(n.sql), standbys)
-		if err == nil && found != "2 1" {
-			err = fmt.Errorf("the leader has %s standbys", found)
+		if err != nil {
 			time.Sleep(100 * time.Millisecond) // it takes seconds
 		}
 		return err
 	})
+}
+
+func (c *cluster) ready(leader *node) error {
+	standby, err := leader.synchronous()
+	if err != nil {
+		return err
+	}
+	const standbys = `SELECT count(*) || ' ' ||
+		coalesce(string_agg(application_name, ' ') FILTER (WHERE sync_state = 'sync'), 'none')
+		FROM pg_stat_replication WHERE state = 'streaming'`
+	found, err := ask(c.at(leader.sql), standbys)
+	if err == nil && found != "2 "+standby {
+		err = fmt.Errorf("the leader has %s of its standbys, and Patroni %s", found, standby)
+	}
+	return err
+}
+
+// synchronous returns the name of the node that has each commit, as Patroni has stored it.
+func (n *node) synchronous() (name string, err error) {
+	client := http.Client{Timeout: 2 * time.Second}
+	res, err := client.Get("http://" + n.rest + "/cluster")
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close()
+	var found struct{ Members []struct{ Name, Role string } }
+	if err := json.NewDecoder(res.Body).Decode(&found); err != nil {
+		return "", err
+	}
+	for _, m := range found.Members {
+		if m.Role == "sync_standby" {
+			return m.Name, nil
+		}
+	}
+	return "", errors.New("no standby is synchronous for Patroni")
 }
