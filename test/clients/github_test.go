@@ -20,7 +20,7 @@ import (
 
 // serveGitHub answers as GitHub does, on its hosts for the API and for git. It has one repository,
 // o/r, and whoever has the key may write to it.
-func serveGitHub(t *testing.T, key *string) http.HandlerFunc {
+func serveGitHub(t *testing.T, key *atomic.Pointer[string]) http.HandlerFunc {
 	t.Helper()
 	root := t.TempDir()
 	path, err := exec.CommandContext(t.Context(), "git", "--exec-path").Output()
@@ -36,7 +36,7 @@ func serveGitHub(t *testing.T, key *string) http.HandlerFunc {
 	var busy atomic.Bool
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.Host == "github.com" {
-			if _, password, _ := r.BasicAuth(); password != *key {
+			if _, password, _ := r.BasicAuth(); password != *key.Load() {
 				w.Header().Set("WWW-Authenticate", "Basic")
 				w.WriteHeader(http.StatusUnauthorized)
 				return
@@ -84,10 +84,11 @@ func git(t *testing.T, dir string, args ...string) string {
 // newGitHub starts a server before GitHub, and returns the key that it has.
 func newGitHub(t *testing.T) (*lab, string) {
 	t.Helper()
-	key := new(string)
-	l := newLab(t, serveGitHub(t, key))
-	*key = l.store("github")
-	return l, *key
+	var stored atomic.Pointer[string]
+	l := newLab(t, serveGitHub(t, &stored))
+	key := l.store("github")
+	stored.Store(&key)
+	return l, key
 }
 
 // gitHubKey is the credential of a request to either of GitHub's hosts.
